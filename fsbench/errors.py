@@ -1,0 +1,91 @@
+"""Every exception that fsbench raises on purpose.
+
+    FsbenchError                 one clear line; exit status 1
+    ├── UsageError               the caller gave something wrong; exit status 2
+    │   ├── SpecError            text that is not an expression, or a bad argument in it
+    │   ├── UnknownName          a name that nothing is registered under; suggests the nearest
+    │   ├── ConflictError        two components own one stage
+    │   └── TaskError            a task that its dataset cannot give (k too large, ...)
+    ├── DataError                a dataset is absent, damaged or not what its name says
+    ├── StoreError               a results store cannot be read or written
+    ├── PluginError              a plugin cannot be loaded or breaks its contract
+    └── TrialError               a trial failed; its `kind` is what the record says
+        ├── InertComponent       a component none of whose stages ran
+        ├── UndeclaredUse        a component used what it did not declare in `uses`
+        ├── NonFinite            a loss or a prediction is NaN or infinite
+        └── BadPrediction        a predictor returned something that is not logits [N, C]
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class FsbenchError(Exception):
+    """Base of all deliberate errors. The message is one line that says what to do next."""
+
+    exit_status = 1
+
+
+class UsageError(FsbenchError):
+    """The caller gave something that cannot work."""
+
+    exit_status = 2
+
+
+class SpecError(UsageError):
+    """A text is not an expression of the grammar, or an argument in it is not acceptable."""
+
+
+class UnknownName(UsageError):
+    """A name that nothing is registered under.
+
+    Parameters: `kind` ("strategy", "dataset", ...), the `name` given, and the `known` names.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}")
+
+
+class ConflictError(UsageError):
+    """Two components of a composition own the same stage."""
+
+
+class TaskError(UsageError):
+    """A task cannot be made from its dataset."""
+
+
+class DataError(FsbenchError):
+    """A dataset is absent, damaged or not what its name says."""
+
+
+class StoreError(FsbenchError):
+    """A results store cannot be opened, read or written."""
+
+
+class PluginError(FsbenchError):
+    """A plugin cannot be loaded or breaks its contract."""
+
+
+class TrialError(FsbenchError):
+    """A trial failed for a reason that fsbench checks for; the class name is the record's reason."""
+
+
+class InertComponent(TrialError):
+    """A component of the spec had none of its stages run: the result would be another method's."""
+
+
+class UndeclaredUse(TrialError):
+    """A component touched source, unlabeled or pretrained data that its `uses` does not name."""
+
+
+class NonFinite(TrialError):
+    """A loss or a prediction is NaN or infinite."""
+
+
+class BadPrediction(TrialError):
+    """A predictor returned something that is not finite logits `[N, C]`."""

@@ -1,0 +1,253 @@
+"""The expression grammar that tasks, strategies, datasets and backbones share.
+
+    expression := term ("+" term)*
+    term       := NAME [ "(" [argument ("," argument)*] ")" ]
+    argument   := [NAME "="] value
+    value      := number | "text" | true | false | none | NAME | term | "[" value, ... "]"
+
+Nothing is evaluated. Every expression has one canonical text (`str`), and `parse(str(e)) == e`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fsbench.errors import SpecError
+
+NAME = re.compile(r"[A-Za-z_]\w*(?:-\w+)*", re.ASCII)
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    | (?P<name>[A-Za-z_]\w*(?:-\w+)*)
+    | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<mark>[()\[\],=+])
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_CONSTANTS = {"true": True, "false": False, "none": None}
+_MAX_DEPTH = 20
+
+Value: TypeAlias = "None | bool | int | float | str | tuple[Value, ...] | Call"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with arguments: `kshot(digits, k=5)`. Keyword arguments are kept sorted by name."""
+
+    name: str
+    args: tuple[Value, ...] = ()
+    kwargs: tuple[tuple[str, Value], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kwargs", tuple(sorted(self.kwargs, key=lambda item: item[0])))
+
+    def __str__(self) -> str:
+        parts = [format_value(v) for v in self.args]
+        parts += [f"{name}={format_value(v)}" for name, v in self.kwargs]
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+    @property
+    def keywords(self) -> dict[str, Value]:
+        """The keyword arguments as a dictionary."""
+        return dict(self.kwargs)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Terms joined by `+`, in the order written."""
+
+    terms: tuple[Call, ...]
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.terms))
+
+
+def format_value(value: Value) -> str:
+    """The canonical text of an argument."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(format_value, value))}]"
+    if isinstance(value, str):
+        bare = NAME.fullmatch(value) and value.lower() not in _CONSTANTS
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return value if bare else f'"{escaped}"'
+    return str(value) if isinstance(value, Call) else repr(value)
+
+
+def parse(text: str) -> Sum:
+    """Parse one expression. Raises SpecError with the place of the fault."""
+    (only,) = _parse_all(text, single=True)
+    return only
+
+
+def parse_call(text: str) -> Call:
+    """Parse an expression that must be a single term (a task, a dataset, a backbone)."""
+    terms = parse(text).terms
+    if len(terms) != 1:
+        raise SpecError(f"{text!r}: expected one term, got {len(terms)} joined by '+'")
+    return terms[0]
+
+
+def parse_list(text: str) -> list[Sum]:
+    """Parse comma-separated expressions: `erm, transfer+focal(gamma=1)`."""
+    return _parse_all(text, single=False)
+
+
+def as_call(value: Value) -> Call:
+    """Read an argument that names something: `digits` or `mnist5k(size=8)`."""
+    if isinstance(value, Call):
+        return value
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return Call(value)
+    raise SpecError(f"expected a name, got {format_value(value)}")
+
+
+def expand(call: Call) -> list[Call]:
+    """One call for each combination of the list-valued keyword arguments, in the order written."""
+    choices = [
+        [(name, item) for item in value] if isinstance(value, tuple) else [(name, value)]
+        for name, value in call.kwargs
+    ]
+    return [Call(call.name, call.args, combination) for combination in itertools.product(*choices)]
+
+
+def expand_sum(expression: Sum) -> list[Sum]:
+    """One expression for each combination of list-valued keyword arguments of its terms."""
+    return [Sum(terms) for terms in itertools.product(*map(expand, expression.terms))]
+
+
+def _parse_all(text: str, single: bool) -> list[Sum]:
+    parser = _Parser(text)
+    found = [parser.sum()]
+    while not single and parser.accept(","):
+        found.append(parser.sum())
+    parser.expect_end()
+    return found
+
+
+class _Parser:
+    """Recursive descent over the tokens of one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = list(_tokens(text))
+        self.position = 0
+        self.depth = 0
+
+    def fail(self, expected: str) -> SpecError:
+        kind, token, place = self.tokens[self.position]
+        got = "the end" if kind == "end" else repr(token)
+        return SpecError(f"cannot read {self.text!r}: expected {expected} at column {place + 1}, got {got}")
+
+    def accept(self, mark: str) -> bool:
+        kind, token, _ = self.tokens[self.position]
+        found = kind == "mark" and token == mark
+        self.position += found
+        return found
+
+    def expect(self, mark: str, expected: str) -> None:
+        if not self.accept(mark):
+            raise self.fail(expected)
+
+    def expect_end(self) -> None:
+        if self.tokens[self.position][0] != "end":
+            raise self.fail("the end")
+
+    def sum(self) -> Sum:
+        terms = [self.term()]
+        while self.accept("+"):
+            terms.append(self.term())
+        return Sum(tuple(terms))
+
+    def name(self, expected: str) -> str:
+        kind, token, _ = self.tokens[self.position]
+        if kind != "name":
+            raise self.fail(expected)
+        self.position += 1
+        return token
+
+    def term(self) -> Call:
+        name = self.name("a name")
+        return self.arguments(name) if self.accept("(") else Call(name)
+
+    def arguments(self, name: str) -> Call:
+        args: list[Value] = []
+        kwargs: dict[str, Value] = {}
+        while not self.accept(")"):
+            if args or kwargs:
+                self.expect(",", "',' or ')'")
+            keyword = self.keyword()
+            if keyword is None and kwargs:
+                raise self.fail("NAME=value (positional arguments come first)")
+            if keyword in kwargs:
+                raise SpecError(f"{self.text!r}: {keyword} is given twice")
+            value = self.value()
+            if keyword is None:
+                args.append(value)
+            else:
+                kwargs[keyword] = value
+        return Call(name, tuple(args), tuple(kwargs.items()))
+
+    def keyword(self) -> str | None:
+        kind, token, _ = self.tokens[self.position]
+        if kind == "name" and self.tokens[self.position + 1][:2] == ("mark", "="):
+            self.position += 2
+            return token
+        return None
+
+    def value(self) -> Value:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise SpecError(f"cannot read {self.text[:60]!r}...: more than {_MAX_DEPTH} levels deep")
+        value = self._value()
+        self.depth -= 1
+        return value
+
+    def _value(self) -> Value:
+        kind, token, _ = self.tokens[self.position]
+        if kind == "number":
+            self.position += 1
+            number = int(token) if re.fullmatch(r"[+-]?\d+", token) else float(token)
+            if not math.isfinite(number):
+                raise SpecError(f"cannot read {self.text!r}: {token} is out of range")
+            return number
+        if kind == "text":
+            self.position += 1
+            return re.sub(r"\\(.)", r"\1", token[1:-1])
+        if kind == "name":
+            if token.lower() in _CONSTANTS:
+                self.position += 1
+                return _CONSTANTS[token.lower()]
+            term = self.term()
+            return term if term.args or term.kwargs else term.name
+        if self.accept("["):
+            return self.items()
+        raise self.fail("a value")
+
+    def items(self) -> tuple[Value, ...]:
+        items: list[Value] = []
+        while not self.accept("]"):
+            if items:
+                self.expect(",", "',' or ']'")
+            items.append(self.value())
+        if not items:
+            raise SpecError(f"{self.text!r}: an empty list means no task at all")
+        return tuple(items)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
+    place, end = 0, len(text.rstrip())
+    while place < end:
+        match = _TOKEN.match(text, place)
+        if not match:
+            raise SpecError(f"cannot read {text!r}: unexpected {text[place:].lstrip()[0]!r} at column {place + 1}")
+        kind = str(match.lastgroup)
+        yield kind, match[kind], match.start(kind)
+        place = match.end()
+    yield "end", "", end

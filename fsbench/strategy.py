@@ -1,0 +1,192 @@
+"""The base class of every strategy: eight stages, each the identity until overridden."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fsbench.errors import SpecError
+from fsbench.spec import Call, Value, format_value
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from fsbench.engine.context import Context
+    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, StepOutput, TaskInfo
+
+STAGES = (
+    "configure",
+    "resample",
+    "init_model",
+    "augment",
+    "loss",
+    "auxiliary_loss",
+    "fit",
+    "postprocess",
+)
+
+
+def param(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    tune: tuple[Any, ...] | None = None,
+) -> Any:
+    """A hyperparameter with its default, what it may be, and the range worth tuning.
+
+    `low` and `high` bound it (inclusive); `choices` lists it; `tune` is `(from, to)` for numbers.
+    """
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices, "tune": tune})
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A method for learning from little data; on its own it is the identity, plain ERM.
+
+    A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
+    and, where it applies, `uses` (of `"source"`, `"unlabeled"`, `"pretrained"`), `modalities` and
+    `replaces` (stages that it owns instead of wrapping). All randomness comes from `ctx.rng`.
+    """
+
+    name: ClassVar[str] = ""
+    cite: ClassVar[str] = ""
+    modalities: ClassVar[frozenset[str]] = frozenset({"image", "tabular"})
+    replaces: ClassVar[frozenset[str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for f in fields(self):
+            value = coerce(f"{self.name}({f.name}={format_value(getattr(self, f.name))})",
+                           getattr(self, f.name), hints[f.name])
+            _check_bounds(self.name, f, value)
+            object.__setattr__(self, f.name, value)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """What the strategy uses beyond the few labels; anything else raises when touched."""
+        return frozenset()
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """Why this strategy cannot run on a task ("needs source data"), or None."""
+        return None
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """Change the recipe."""
+        return recipe
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """Change the training set before anything is fitted."""
+        return train
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """Give the model a better start than random weights."""
+        return model
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """Change one training batch on its device; targets stay distributions `[B, C]`."""
+        return batch
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor],
+             ctx: Context) -> torch.Tensor:
+        """Per-sample loss `[B]` of logits `[B, C]` against targets `[B, C]`; `inner` is the next loss."""
+        return inner(logits, targets)
+
+    def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module | None:
+        """A module with parameters of this strategy's own, trained beside the model."""
+        return None
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
+        """A scalar that is added to the mean of the loss."""
+        return 0.0
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """Fit and return a predictor; `inner(train)` is the next fit, in the end the engine's training.
+
+        `inner(train, recipe=..., model=...)` trains with another recipe or another model.
+        """
+        return inner(train)
+
+    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+        """Change the predictor, with the help of the validation part (it can be empty)."""
+        return predict
+
+
+def overrides(strategy: Strategy, stage: str) -> bool:
+    """Whether a strategy changes a stage."""
+    return getattr(type(strategy), stage) is not getattr(Strategy, stage)
+
+
+def to_call(strategy: Strategy, full: bool = False) -> Call:
+    """The expression of a strategy: its name and the arguments that differ from the defaults.
+
+    With `full`, every argument: what identifies a result even after a default has changed.
+    """
+    values = [(f.name, getattr(strategy, f.name)) for f in fields(strategy)
+              if full or getattr(strategy, f.name) != f.default]
+    return Call(strategy.name, (), tuple(values))
+
+
+def from_call(cls: type[Strategy], call: Call) -> Strategy:
+    """Build a strategy from its expression. Raises SpecError that says which argument is wrong."""
+    known = [f.name for f in fields(cls)]
+    if call.args:
+        raise SpecError(f"{call}: arguments have names here; {call.name} takes {_listing(known)}")
+    for name, _ in call.kwargs:
+        if name not in known:
+            raise SpecError(f"{call}: {call.name} has no argument {name!r}; it takes {_listing(known)}")
+    return cls(**call.keywords)
+
+
+def coerce(what: str, value: Value, hint: Any) -> Any:
+    """Check an argument against its annotation; an int is accepted as a float. Raises SpecError."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    for option in options:
+        if option in (None, type(None)) and value is None:
+            return None
+        if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
+            return value
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            if math.isfinite(value):
+                return float(value)
+        elif isinstance(option, type) and isinstance(value, option) and (
+                option is bool or not isinstance(value, bool)):
+            return value
+    expected = " or ".join(_describe(option) for option in options)
+    raise SpecError(f"{what}: expected {expected}, got {format_value(value)}")
+
+
+def _describe(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
+    return "none" if hint in (None, type(None)) else names.get(hint, str(hint))
+
+
+def _listing(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"
+
+
+def _check_bounds(name: str, f: Field[Any], value: Any) -> None:
+    meta = f.metadata
+    if not meta or value is None:
+        return
+    choices, low, high = meta.get("choices"), meta.get("low"), meta.get("high")
+    shown = f"{name}({f.name}={format_value(value)})"
+    if choices is not None and value not in choices:
+        raise SpecError(f"{shown}: expected one of {', '.join(map(str, choices))}")
+    if low is not None and value < low:
+        raise SpecError(f"{shown}: expected at least {low}")
+    if high is not None and value > high:
+        raise SpecError(f"{shown}: expected at most {high}")
+
+
+def has_defaults(cls: type[Strategy]) -> bool:
+    """Whether every hyperparameter has a default."""
+    return all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(cls))

@@ -1,0 +1,192 @@
+"""The values that travel between the parts of fsbench. Light to import: torch only when type-checking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Modality = Literal["image", "tabular"]
+Status = Literal["ok", "failed", "skipped"]
+
+Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
+"""What a fitted strategy is: `x [N, ...]` float32 -> logits `[N, C]` float32, on one device."""
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a strategy may know of a task: everything but the data.
+
+    `input_shape` is `(channels, height, width)` for images and `(features,)` for tables.
+    `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
+    (small angles), `"translation"`, `"scale"`, `"colour"`.
+    """
+
+    text: str
+    protocol: str
+    modality: Modality
+    input_shape: tuple[int, ...]
+    num_classes: int
+    symmetries: frozenset[str] = frozenset()
+    source_shape: tuple[int, ...] | None = None
+    source_classes: int = 0
+    num_unlabeled: int = 0
+    labels_per_class: int = 0
+    labels_on_target: bool = True
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the task comes with labelled source data."""
+        return self.source_shape is not None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every strategy starts from on a task: the backbone and how it is trained.
+
+    `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning
+    rate of everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or
+    `"bfloat16"` (autocast, on a GPU only).
+    """
+
+    backbone: str
+    steps: int
+    batch_size: int
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    lr: float = 1e-3
+    backbone_lr_scale: float = 1.0
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    schedule: Literal["cosine", "constant"] = "cosine"
+    dropout: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True)
+class LabeledSet:
+    """Labelled samples on one device.
+
+    `x` is float32 `[N, C, H, W]` in [0, 1] for images and `[N, F]`, standardised on the training
+    part, for tables. `targets` is float32 `[N, C]`: one-hot labels, or soft ones. `weights` `[N]`, if
+    given, are relative sampling probabilities for batches. `domain` `[N]` int64, if given, is 0 for
+    source and 1 for target samples.
+    """
+
+    x: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor | None = None
+    domain: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def y(self) -> torch.Tensor:
+        """Hard labels `[N]` int64."""
+        return self.targets.argmax(-1)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes C."""
+        return int(self.targets.shape[1])
+
+    def class_counts(self) -> torch.Tensor:
+        """Labelled samples per class, `[C]` float32."""
+        return self.targets.sum(0)
+
+    def select(self, index: torch.Tensor) -> LabeledSet:
+        """The rows that an index or boolean mask picks."""
+        pick = {f.name: getattr(self, f.name) for f in fields(self)}
+        return LabeledSet(**{k: v if v is None else v[index] for k, v in pick.items()})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One training batch: inputs `x [B, ...]` and soft targets `[B, C]`, each row a distribution.
+
+    `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them.
+    """
+
+    x: torch.Tensor
+    targets: torch.Tensor
+    unlabeled: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What `auxiliary_loss` sees of a forward pass.
+
+    `features [B, D]`, `logits [B, C]` and `targets [B, C]` belong to the labelled batch;
+    `unlabeled_features [U, D]` and `unlabeled_logits [U, C]` to the unlabelled one, if there is one.
+    `progress` in [0, 1] is the fraction of training that is done; `modules` is what the component's
+    `auxiliary_modules` returned.
+    """
+
+    features: torch.Tensor
+    logits: torch.Tensor
+    targets: torch.Tensor
+    progress: float
+    unlabeled_features: torch.Tensor | None = None
+    unlabeled_logits: torch.Tensor | None = None
+    modules: nn.Module | None = None
+    batch: Batch | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The unit of work, of storage and of resumption, as canonical texts and numbers."""
+
+    task: str
+    split_seed: int
+    init_seed: int
+    spec: str
+    recipe: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is stored of a trial. Seconds are wall-clock; `peak_memory` is in bytes.
+
+    `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`.
+    `metrics` maps a metric's name to its value on the test part; `train_accuracy` is on the
+    training labels as given.
+    """
+
+    key: str
+    status: Status
+    task: str
+    split_seed: int
+    init_seed: int
+    spec: str
+    recipe: str
+    uses: tuple[str, ...] = ()
+    reason: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+    split_fingerprint: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    train_accuracy: float | None = None
+    n_train: int = 0
+    n_test: int = 0
+    seconds_fit: float = 0.0
+    seconds_predict: float = 0.0
+    peak_memory: int = 0
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-serialisable dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Record:
+        """Read what `to_dict` wrote; fields that this version does not know are ignored."""
+        known = {f.name for f in fields(cls)}
+        kept = {k: v for k, v in values.items() if k in known}
+        kept |= {name: tuple(kept.get(name) or ()) for name in ("uses", "notes")}
+        return cls(**kept)
