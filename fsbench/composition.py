@@ -1,0 +1,172 @@
+"""How components make one strategy: the laws of the eight stages, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fsbench.errors import ConflictError, InertComponent, PluginError
+from fsbench.strategy import STAGES, Strategy, overrides, to_call
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from fsbench.engine.context import Context
+    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, StepOutput, TaskInfo
+
+BASELINE = "erm"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Components joined by `+`. The baseline is the neutral element: `erm+focal` is `focal`.
+
+    Maps (`configure`, `resample`, `init_model`, `augment`) run in the order written; wrapping stages
+    (`loss`, `fit`, `postprocess`) put each component around those before it; auxiliary losses are
+    added. A component that owns a stage (`replaces`) goes innermost. Raises ConflictError where two
+    components own one stage or one component is named twice.
+    """
+
+    components: tuple[Strategy, ...]
+
+    def __post_init__(self) -> None:
+        kept = tuple(c for c in self.components if c.name != BASELINE)
+        object.__setattr__(self, "components", kept or self.components[:1])
+        names = [c.name for c in self.components]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConflictError(f"{'+'.join(names)}: {name} is named twice; one spec takes it once")
+        for stage in STAGES:
+            owners = [c.name for c in self.components if stage in c.replaces]
+            if len(owners) > 1:
+                raise ConflictError(
+                    f"{'+'.join(names)}: {owners[0]} and {owners[1]} both own the stage {stage!r}; "
+                    "leave one of them out"
+                )
+
+    @property
+    def text(self) -> str:
+        """The canonical spec, with the arguments that differ from the defaults."""
+        return "+".join(str(to_call(c)) for c in self.components)
+
+    @property
+    def full_text(self) -> str:
+        """The canonical spec with every argument: what identifies a result."""
+        return "+".join(str(to_call(c, full=True)) for c in self.components)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """What the components use beyond the few labels."""
+        return frozenset().union(*(c.uses for c in self.components))
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The first component's reason not to run on a task, or None."""
+        for component in self.components:
+            reason = component.skip(task)
+            if reason is None and task.modality not in component.modalities:
+                reason = f"works on {' and '.join(sorted(component.modalities))} data, not on {task.modality}"
+            if reason is not None:
+                return reason if len(self.components) == 1 else f"{component.name}: {reason}"
+        return None
+
+    def _running(self, stage: str, ctx: Context) -> Iterator[tuple[Strategy, Context]]:
+        """The components that change a stage, owner first, each with the context of its own."""
+        active = [c for c in self.components if overrides(c, stage)]
+        for component in sorted(active, key=lambda c: stage not in c.replaces):
+            ctx.mark_ran(component, stage)
+            yield component, ctx.scoped(component, stage)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """The recipe after every component's `configure`."""
+        for component, scoped in self._running("configure", ctx):
+            recipe = component.configure(recipe, scoped)
+        return recipe
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The training set after every component's `resample`."""
+        for component, scoped in self._running("resample", ctx):
+            train = component.resample(train, scoped)
+            if len(train) == 0:
+                raise PluginError(f"{component.name}: resample returned an empty training set")
+        return train
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model after every component's `init_model`."""
+        for component, scoped in self._running("init_model", ctx):
+            model = component.init_model(model, scoped)
+        return model
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """The batch after every component's `augment`; unlabelled inputs are transformed alike."""
+        for component, scoped in self._running("augment", ctx):
+            batch = component.augment(batch, scoped)
+            if batch.unlabeled is not None:
+                unlabeled = batch.unlabeled
+                even = unlabeled.new_full((len(unlabeled), batch.targets.shape[1]), 1 / batch.targets.shape[1])
+                other = replace(batch, x=unlabeled, targets=even, unlabeled=None)
+                changed = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
+                batch = replace(batch, unlabeled=changed.x)
+        return batch
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Context) -> torch.Tensor:
+        """Per-sample loss `[B]`: cross-entropy, replaced or wrapped by the components."""
+        call: Callable[..., torch.Tensor] = cross_entropy
+        for component, scoped in self._running("loss", ctx):
+            call = _wrap_loss(component, scoped, call)
+        return call(logits, targets)
+
+    def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Context) -> torch.Tensor | float:
+        """The sum of the components' auxiliary losses."""
+        total: torch.Tensor | float = 0.0
+        for component, scoped in self._running("auxiliary_loss", ctx):
+            own = modules[component.name] if component.name in modules else None
+            seen = replace(out, modules=own)
+            if "unlabeled" not in component.uses:
+                seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=None)
+            total = total + component.auxiliary_loss(seen, scoped)
+        return total
+
+    def auxiliary_modules(self, model: nn.Module, ctx: Context) -> dict[str, nn.Module]:
+        """The components' modules by component name."""
+        found = ((c.name, c.auxiliary_modules(model, ctx.scoped(c, "auxiliary_modules")))
+                 for c in self.components)
+        return {name: module for name, module in found if module is not None}
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """Fit with the engine's training `inner`, replaced or wrapped by the components."""
+        call = inner
+        for component, scoped in self._running("fit", ctx):
+            call = _wrap_fit(component, scoped, call)
+        return call(train)
+
+    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+        """The predictor after every component's `postprocess`."""
+        for component, scoped in self._running("postprocess", ctx):
+            predict = component.postprocess(predict, val, scoped)
+        return predict
+
+    def check_ran(self, ctx: Context) -> None:
+        """Raise InertComponent when a component other than the baseline had no stage run."""
+        for component in self.components:
+            if component.name != BASELINE and not ctx.has_run(component):
+                changed = [stage for stage in STAGES if overrides(component, stage)]
+                raise InertComponent(
+                    f"{self.text}: {component.name} had no effect (its stages: {', '.join(changed) or 'none'}; "
+                    "none of them ran)"
+                )
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy `[B]` of logits `[B, C]` against distributions `[B, C]`."""
+    return -(targets * logits.log_softmax(-1)).sum(-1)
+
+
+def _wrap_loss(component: Strategy, ctx: Context,
+               inner: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    return lambda logits, targets: component.loss(logits, targets, inner, ctx)
+
+
+def _wrap_fit(component: Strategy, ctx: Context, inner: Callable[..., Predictor]) -> Callable[..., Predictor]:
+    return lambda train: component.fit(train, inner, ctx)
