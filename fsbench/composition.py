@@ -103,8 +103,8 @@ class Composition:
         for component, scoped in self._running("augment", ctx):
             batch = component.augment(batch, scoped)
             if batch.unlabeled is not None:
-                unlabeled = batch.unlabeled
-                even = unlabeled.new_full((len(unlabeled), batch.targets.shape[1]), 1 / batch.targets.shape[1])
+                unlabeled, classes = batch.unlabeled, batch.targets.shape[1]
+                even = unlabeled.new_full((len(unlabeled), classes), 1 / classes)
                 other = replace(batch, x=unlabeled, targets=even, unlabeled=None)
                 changed = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
                 batch = replace(batch, unlabeled=changed.x)
@@ -121,8 +121,7 @@ class Composition:
         """The sum of the components' auxiliary losses."""
         total: torch.Tensor | float = 0.0
         for component, scoped in self._running("auxiliary_loss", ctx):
-            own = modules[component.name] if component.name in modules else None
-            seen = replace(out, modules=own)
+            seen = replace(out, modules=dict(modules.items()).get(component.name))
             if "unlabeled" not in component.uses:
                 seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=None)
             total = total + component.auxiliary_loss(seen, scoped)
@@ -130,8 +129,9 @@ class Composition:
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> dict[str, nn.Module]:
         """The components' modules by component name."""
-        found = ((c.name, c.auxiliary_modules(model, ctx.scoped(c, "auxiliary_modules")))
-                 for c in self.components)
+        found = (
+            (c.name, c.auxiliary_modules(model, ctx.scoped(c, "auxiliary_modules"))) for c in self.components
+        )
         return {name: module for name, module in found if module is not None}
 
     def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
@@ -153,8 +153,8 @@ class Composition:
             if component.name != BASELINE and not ctx.has_run(component):
                 changed = [stage for stage in STAGES if overrides(component, stage)]
                 raise InertComponent(
-                    f"{self.text}: {component.name} had no effect (its stages: {', '.join(changed) or 'none'}; "
-                    "none of them ran)"
+                    f"{self.text}: {component.name} had no effect; "
+                    f"none of its stages ran ({', '.join(changed) or 'it has none'})"
                 )
 
 
@@ -163,8 +163,9 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -(targets * logits.log_softmax(-1)).sum(-1)
 
 
-def _wrap_loss(component: Strategy, ctx: Context,
-               inner: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+def _wrap_loss(
+    component: Strategy, ctx: Context, inner: Callable[..., torch.Tensor]
+) -> Callable[..., torch.Tensor]:
     return lambda logits, targets: component.loss(logits, targets, inner, ctx)
 
 

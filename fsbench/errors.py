@@ -1,19 +1,19 @@
 """Every exception that fsbench raises on purpose.
 
-    FsbenchError                 one clear line; exit status 1
-    ├── UsageError               the caller gave something wrong; exit status 2
-    │   ├── SpecError            text that is not an expression, or a bad argument in it
-    │   ├── UnknownName          a name that nothing is registered under; suggests the nearest
-    │   ├── ConflictError        two components own one stage
-    │   └── TaskError            a task that its dataset cannot give (k too large, ...)
-    ├── DataError                a dataset is absent, damaged or not what its name says
-    ├── StoreError               a results store cannot be read or written
-    ├── PluginError              a plugin cannot be loaded or breaks its contract
-    └── TrialError               a trial failed; its `kind` is what the record says
-        ├── InertComponent       a component none of whose stages ran
-        ├── UndeclaredUse        a component used what it did not declare in `uses`
-        ├── NonFinite            a loss or a prediction is NaN or infinite
-        └── BadPrediction        a predictor returned something that is not logits [N, C]
+FsbenchError                 one clear line; exit status 1
+├── UsageError               the caller gave something wrong; exit status 2
+│   ├── SpecError            text that is not an expression, or a bad argument in it
+│   ├── UnknownName          a name that nothing is registered under; suggests the nearest
+│   ├── ConflictError        two components own one stage
+│   └── TaskError            a task that its dataset cannot give (k too large, ...)
+├── DataError                a dataset is absent, damaged or not what its name says
+├── StoreError               a results store cannot be read or written
+├── PluginError              a plugin cannot be loaded or breaks its contract
+└── TrialError               a trial failed; its `kind` is what the record says
+    ├── InertComponent       a component none of whose stages ran
+    ├── UndeclaredUse        a component used what it did not declare in `uses`
+    ├── NonFinite            a loss or a prediction is NaN or infinite
+    └── BadPrediction        a predictor returned something that is not logits [N, C]
 """
 
 from __future__ import annotations

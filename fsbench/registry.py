@@ -73,7 +73,8 @@ class Registry:
                 return
             self._manager.register(module, name=plugin)
             hook = self._manager.subset_hook_caller(
-                "fsbench_strategies", [p for p in self._manager.get_plugins() if p is not module])
+                "fsbench_strategies", [p for p in self._manager.get_plugins() if p is not module]
+            )
             classes = [cls for group in hook() for cls in group]
             for cls in classes:
                 self._check(cls, origin)
@@ -96,12 +97,18 @@ class Registry:
         if not NAME.fullmatch(cls.name):
             raise PluginError(f"{cls.__name__}.name is {cls.name!r}; expected a name such as 'focal'")
         if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
-            raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
+            raise PluginError(
+                f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it"
+            )
         if not has_defaults(cls):
             missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
-            raise PluginError(f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one")
+            raise PluginError(
+                f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
+            )
         if cls.name in self.strategies:
-            raise PluginError(f"strategy {cls.name!r} of {origin[0]} is already taken by {self.origin[cls.name][0]}")
+            raise PluginError(
+                f"strategy {cls.name!r} of {origin[0]} is already taken by {self.origin[cls.name][0]}"
+            )
 
     def parse(self, text: str) -> list[Composition]:
         """The strategies of comma-separated specs; `all` is every strategy on its own.

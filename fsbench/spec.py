@@ -246,7 +246,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     while place < end:
         match = _TOKEN.match(text, place)
         if not match:
-            raise SpecError(f"cannot read {text!r}: unexpected {text[place:].lstrip()[0]!r} at column {place + 1}")
+            raise SpecError(
+                f"cannot read {text!r}: unexpected {text[place:].lstrip()[0]!r} at column {place + 1}"
+            )
         kind = str(match.lastgroup)
         yield kind, match[kind], match.start(kind)
         place = match.end()

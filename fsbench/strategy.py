@@ -63,8 +63,11 @@ class Strategy:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
-            value = coerce(f"{self.name}({f.name}={format_value(getattr(self, f.name))})",
-                           getattr(self, f.name), hints[f.name])
+            value = coerce(
+                f"{self.name}({f.name}={format_value(getattr(self, f.name))})",
+                getattr(self, f.name),
+                hints[f.name],
+            )
             _check_bounds(self.name, f, value)
             object.__setattr__(self, f.name, value)
 
@@ -93,8 +96,9 @@ class Strategy:
         """Change one training batch on its device; targets stay distributions `[B, C]`."""
         return batch
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor],
-             ctx: Context) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
         """Per-sample loss `[B]` of logits `[B, C]` against targets `[B, C]`; `inner` is the next loss."""
         return inner(logits, targets)
 
@@ -128,8 +132,11 @@ def to_call(strategy: Strategy, full: bool = False) -> Call:
 
     With `full`, every argument: what identifies a result even after a default has changed.
     """
-    values = [(f.name, getattr(strategy, f.name)) for f in fields(strategy)
-              if full or getattr(strategy, f.name) != f.default]
+    values = [
+        (f.name, getattr(strategy, f.name))
+        for f in fields(strategy)
+        if full or getattr(strategy, f.name) != f.default
+    ]
     return Call(strategy.name, (), tuple(values))
 
 
@@ -155,8 +162,11 @@ def coerce(what: str, value: Value, hint: Any) -> Any:
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
             if math.isfinite(value):
                 return float(value)
-        elif isinstance(option, type) and isinstance(value, option) and (
-                option is bool or not isinstance(value, bool)):
+        elif (
+            isinstance(option, type)
+            and isinstance(value, option)
+            and (option is bool or not isinstance(value, bool))
+        ):
             return value
     expected = " or ".join(_describe(option) for option in options)
     raise SpecError(f"{what}: expected {expected}, got {format_value(value)}")
@@ -166,7 +176,7 @@ def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
-    return "none" if hint in (None, type(None)) else names.get(hint, str(hint))
+    return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 
 
 def _listing(names: list[str]) -> str:

@@ -100,8 +100,9 @@ class LabeledSet:
 
     def select(self, index: torch.Tensor) -> LabeledSet:
         """The rows that an index or boolean mask picks."""
-        pick = {f.name: getattr(self, f.name) for f in fields(self)}
-        return LabeledSet(**{k: v if v is None else v[index] for k, v in pick.items()})
+        weights = None if self.weights is None else self.weights[index]
+        domain = None if self.domain is None else self.domain[index]
+        return LabeledSet(self.x[index], self.targets[index], weights, domain)
 
 
 @dataclass(frozen=True)

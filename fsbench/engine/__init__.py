@@ -1,0 +1,1 @@
+"""The engine: devices, backbones, training, and one trial from arrays to predictions."""

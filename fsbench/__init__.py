@@ -1,0 +1,68 @@
+"""fsbench: the referee for learning from little data.
+
+The public face. Names are imported when first used, so that `import fsbench` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Batch": "fsbench.types",
+    "Context": "fsbench.engine.context",
+    "FsbenchError": "fsbench.errors",
+    "LabeledSet": "fsbench.types",
+    "Predictor": "fsbench.types",
+    "Recipe": "fsbench.types",
+    "Record": "fsbench.types",
+    "Results": "fsbench.runner",
+    "StepOutput": "fsbench.types",
+    "Strategy": "fsbench.strategy",
+    "TaskInfo": "fsbench.types",
+    "hookimpl": "fsbench.hookspecs",
+    "match_inputs": "fsbench.engine.inputs",
+    "param": "fsbench.strategy",
+    "run": "fsbench.runner",
+}
+
+__all__ = [
+    "Batch",
+    "Context",
+    "FsbenchError",
+    "LabeledSet",
+    "Predictor",
+    "Recipe",
+    "Record",
+    "Results",
+    "StepOutput",
+    "Strategy",
+    "TaskInfo",
+    "hookimpl",
+    "match_inputs",
+    "param",
+    "run",
+]
+
+if TYPE_CHECKING:
+    from fsbench.engine.context import Context
+    from fsbench.engine.inputs import match_inputs
+    from fsbench.errors import FsbenchError
+    from fsbench.hookspecs import hookimpl
+    from fsbench.runner import Results, run
+    from fsbench.strategy import Strategy, param
+    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, Record, StepOutput, TaskInfo
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fsbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,110 @@
+"""The training loop: the only place that knows optimizers, schedules and precision."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsbench.engine.objective import Objective
+from fsbench.errors import NonFinite
+from fsbench.rng import Stream
+from fsbench.types import Batch, LabeledSet, Predictor, Recipe
+
+PREDICT_BATCH = 1024
+
+
+def train(
+    objective: Objective, data: LabeledSet, recipe: Recipe, unlabeled: torch.Tensor | None = None
+) -> nn.Module:
+    """Train an objective's model in place for `recipe.steps` steps; returns it in evaluation mode.
+
+    All batches are drawn before the first step and nothing waits for the device until the last.
+    Raises NonFinite when a loss was NaN or infinite.
+    """
+    ctx = objective.ctx
+    optimizer = make_optimizer(objective, recipe)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    batches = draw_batches(data, recipe, ctx.stream("batches"))
+    others = None if unlabeled is None else draw_batches(unlabeled, recipe, ctx.stream("unlabeled batches"))
+    losses = torch.zeros(recipe.steps, device=ctx.device)
+    autocast = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+    objective.train()
+    for step in range(recipe.steps):
+        ctx.at_step(step, recipe.steps)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * schedule(recipe, step)
+        batch = Batch(data.x[batches[step]], data.targets[batches[step]])
+        if unlabeled is not None and others is not None:
+            batch = Batch(batch.x, batch.targets, unlabeled[others[step]])
+        batch = objective.composition.augment(batch, ctx)
+        optimizer.zero_grad()
+        with autocast:
+            loss = objective(batch)
+        loss.backward()
+        optimizer.step()
+        losses[step] = loss.detach()
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        raise NonFinite(
+            f"the loss became {losses[bad[0, 0]].item()} at step {int(bad[0, 0])} of {recipe.steps}"
+        )
+    objective.eval()
+    return objective.model
+
+
+def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over what is trainable; the body of the model has a rate of its own."""
+    head: list[nn.Parameter] = []
+    body: list[nn.Parameter] = []
+    for name, parameter in objective.named_parameters():
+        if parameter.requires_grad:
+            (body if name.startswith("model.body.") else head).append(parameter)
+    groups = [
+        {"params": head, "lr": recipe.lr},
+        {"params": body, "lr": recipe.lr * recipe.backbone_lr_scale},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+        )
+    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+
+
+def schedule(recipe: Recipe, step: int) -> float:
+    """What the learning rate is multiplied by at a step: a half cosine to zero, or one."""
+    if recipe.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+
+
+def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:
+    """The row numbers of every batch, `[steps, batch]` int64 on the device.
+
+    Reshuffled passes over the data; with sampling weights, independent weighted draws. A set that
+    is smaller than a batch is used whole.
+    """
+    size = min(recipe.batch_size, len(data))
+    wanted = recipe.steps * size
+    weights = data.weights if isinstance(data, LabeledSet) else None
+    if weights is None:
+        passes = math.ceil(wanted / len(data))
+        rows = np.concatenate([rng.numpy.permutation(len(data)) for _ in range(passes)])
+    else:
+        share = weights.double().cpu().numpy()
+        rows = rng.numpy.choice(len(data), size=wanted, p=share / share.sum())
+    return torch.from_numpy(rows[:wanted].reshape(recipe.steps, size)).to(rng.device)
+
+
+def as_predictor(model: nn.Module) -> Predictor:
+    """A predictor `x [N, ...] -> logits [N, C]` of a model, without gradients, in chunks."""
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        model.eval()
+        with torch.inference_mode():
+            return torch.cat([model(part).float() for part in torch.split(x, PREDICT_BATCH)])
+
+    return predict

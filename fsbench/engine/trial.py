@@ -1,0 +1,158 @@
+"""One trial from arrays to predictions: configure, start, then each cell's resample, fit, predict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsbench.composition import Composition
+from fsbench.engine.context import Context, TrialState, seeded
+from fsbench.engine.device import synchronize
+from fsbench.engine.training import as_predictor, train
+from fsbench.errors import BadPrediction, NonFinite
+from fsbench.rng import derive_key
+from fsbench.strategy import overrides
+from fsbench.types import LabeledSet, Predictor, Recipe
+
+if TYPE_CHECKING:
+    from fsbench.data.splits import SplitArrays
+
+
+@dataclass
+class TrialResult:
+    """Logits `[E, M, C]` float32 of every cell's test part, and what the trial cost."""
+
+    predictions: np.ndarray
+    train_accuracy: float
+    seconds_fit: float
+    seconds_predict: float
+    notes: tuple[str, ...]
+
+
+def run_trial(
+    identity: tuple[object, ...],
+    composition: Composition,
+    recipe: Recipe,
+    split: SplitArrays,
+    device: torch.device,
+) -> TrialResult:
+    """Run a composed strategy on a split. Everything random follows from `identity`.
+
+    Raises whatever a strategy raises, InertComponent, NonFinite or BadPrediction.
+    """
+    state = TrialState(identity, split.info, composition, recipe, device)
+    ctx = Context(state)
+    _place_extras(state, split)
+    clock = _Clock(device)
+    with seeded(derive_key(*identity, "torch")):
+        with clock.timing("fit"):
+            state.recipe = composition.configure(recipe, ctx)
+            start = composition.init_model(ctx.new_model(), ctx)
+        cells = [_run_cell(cell, start, split, ctx, state, clock) for cell in range(len(split.train_y))]
+    composition.check_ran(ctx)
+    return TrialResult(
+        predictions=np.stack([logits for logits, _ in cells]),
+        train_accuracy=float(np.mean([accuracy for _, accuracy in cells])),
+        seconds_fit=clock.seconds["fit"],
+        seconds_predict=clock.seconds["predict"],
+        notes=tuple(state.notes),
+    )
+
+
+def _run_cell(
+    cell: int, start: nn.Module, split: SplitArrays, ctx: Context, state: TrialState, clock: _Clock
+) -> tuple[np.ndarray, float]:
+    composition, classes = state.composition, state.task.num_classes
+    domain = None if split.train_domain is None else split.train_domain[cell]
+    given = labeled_set(split.train_x[cell], split.train_y[cell], classes, state.device, domain)
+    val = labeled_set(split.val_x[cell], split.val_y[cell], classes, state.device)
+    test_x = inputs(split.test_x[cell], state.device)
+    state.cell, state.runs, state.train = cell, 0, given
+    with clock.timing("fit"):
+        state.model = start if len(split.train_y) == 1 else ctx.copy_of(start)
+        resampled = composition.resample(given, ctx)
+        predict = composition.fit(resampled, _engine_fit(state), ctx)
+        predict = composition.postprocess(predict, val, ctx)
+    with clock.timing("predict"):
+        logits = check_logits(predict(test_x), len(test_x), classes)
+    fitted = check_logits(predict(given.x), len(given), classes)
+    return logits.cpu().numpy(), (fitted.argmax(-1) == given.y).float().mean().item()
+
+
+def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
+    """The innermost `fit`: training by the recipe. Each call draws batches of its own."""
+    wants_unlabeled = any(
+        "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components
+    )
+
+    def fit(data: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Predictor:
+        ctx = Context(state)
+        with ctx.entering(f"fit {state.runs}"):
+            state.runs += 1
+            objective = ctx.objective(ctx.model if model is None else model)
+            unlabeled = state.unlabeled if wants_unlabeled else None
+            return as_predictor(train(objective, data, recipe or state.recipe, unlabeled))
+
+    return fit
+
+
+def _place_extras(state: TrialState, split: SplitArrays) -> None:
+    """Put source and unlabelled data on the device, for a composition that declares their use."""
+    uses, info = state.composition.uses, state.task
+    if "source" in uses and split.source_x is not None and split.source_y is not None:
+        state.source = labeled_set(split.source_x, split.source_y, info.source_classes, state.device)
+    if "unlabeled" in uses and split.unlabeled_x is not None:
+        state.unlabeled = inputs(split.unlabeled_x, state.device)
+
+
+def inputs(x: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Stored inputs as float32 on the device; images (uint8) come out in [0, 1]."""
+    tensor = torch.from_numpy(np.array(x)).to(device)
+    return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
+
+
+def labeled_set(
+    x: np.ndarray, y: np.ndarray, num_classes: int, device: torch.device, domain: np.ndarray | None = None
+) -> LabeledSet:
+    """Stored inputs and labels `[N]` as a labelled set with one-hot targets."""
+    labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
+    targets = torch.nn.functional.one_hot(labels, num_classes).float()
+    where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
+    return LabeledSet(inputs(x, device), targets, domain=where)
+
+
+def check_logits(logits: Any, samples: int, num_classes: int) -> torch.Tensor:
+    """Logits `[samples, num_classes]` as float32. Raises BadPrediction or NonFinite."""
+    if not isinstance(logits, torch.Tensor):
+        raise BadPrediction(f"the predictor returned {type(logits).__name__}; expected a tensor of logits")
+    if logits.shape != (samples, num_classes):
+        raise BadPrediction(
+            f"the predictor returned shape {list(logits.shape)}; expected logits [{samples}, {num_classes}]"
+        )
+    checked: torch.Tensor = logits.detach().float()
+    if not bool(checked.isfinite().all()):
+        raise NonFinite("the predictor returned logits that are NaN or infinite")
+    return checked
+
+
+class _Clock:
+    """Wall-clock seconds by name, measured around work that the device has finished."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds = {"fit": 0.0, "predict": 0.0}
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        synchronize(self.device)
+        begin = time.perf_counter()
+        yield
+        synchronize(self.device)
+        self.seconds[name] += time.perf_counter() - begin

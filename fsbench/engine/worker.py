@@ -1,0 +1,106 @@
+"""The worker's side: a job of texts and a folder in, predictions and costs out. No test labels here."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+import fsbench
+from fsbench.data.splits import open_split
+from fsbench.engine import device as devices
+from fsbench.engine.recipe import parse_recipe
+from fsbench.engine.trial import run_trial
+from fsbench.registry import Registry, load_registry
+from fsbench.types import Trial
+
+_registry: Registry | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial, the folder of its materialised split, and a device: all that a worker is handed."""
+
+    trial: Trial
+    split_path: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker sends back: logits `[E, M, C]` float32 and record fields, or the reason of a failure."""
+
+    predictions: np.ndarray | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    reason: dict[str, str] | None = None
+
+
+def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
+    """Prepare a fresh worker process: the parent's import path, its plugins, one torch thread."""
+    global _registry
+    sys.path[:] = list(path)
+    torch.set_num_threads(1)
+    _registry = load_registry(plugin_modules)
+
+
+def describe_device(device: str) -> tuple[str, str]:
+    """The device that a name means ("cuda:0", "cpu") and its hardware's name. Raises UsageError."""
+    found = devices.resolve(device)
+    return str(found), devices.describe(found)
+
+
+def run_job(job: Job) -> Outcome:
+    """Run one trial; whatever the strategy raises becomes the outcome's reason."""
+    device = devices.resolve(job.device)
+    devices.prepare(device)
+    devices.reset_peak_memory(device)
+    fields: dict[str, Any] = {"device": devices.describe(device)}
+    try:
+        fields["versions"] = _versions()
+        predictions = _run(job, device, fields)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything; it becomes the record
+        return Outcome(None, fields, failure(error))
+    fields["peak_memory"] = devices.peak_memory(device)
+    return Outcome(predictions, fields)
+
+
+def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
+    assert _registry is not None, "init_worker runs first"
+    trial = job.trial
+    (composition,) = _registry.parse(trial.spec)
+    fields["uses"] = tuple(sorted(composition.uses))
+    fields["versions"] |= _registry.versions(composition)
+    split = open_split(job.split_path)
+    fields["n_train"] = int(np.prod(split.train_y.shape))
+    fields["n_test"] = int(np.prod(split.test_x.shape[:2]))
+    identity = (trial.task, trial.split_seed, trial.init_seed)
+    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device)
+    fields |= {
+        name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
+    }
+    return result.predictions
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """A record's reason: the exception's class, its message on one line, and the traceback."""
+    message = " ".join(str(error).split())[:500]
+    return {
+        "kind": type(error).__name__,
+        "message": message or type(error).__name__,
+        "traceback": "".join(traceback.format_exception(error))[-8000:],
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "fsbench": fsbench.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,12 @@
+"""The strategies that come with fsbench, registered like anybody else's."""
+
+from __future__ import annotations
+
+from fsbench import Strategy, hookimpl
+from fsbench_plugins.erm import Erm
+
+
+@hookimpl
+def fsbench_strategies() -> list[type[Strategy]]:
+    """The bundled strategies."""
+    return [Erm]
