@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 _CONSTANTS = {"true": True, "false": False, "none": None}
 _MAX_DEPTH = 20
 
-Value: TypeAlias = "None | bool | int | float | str | tuple[Value, ...] | Call"
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | Call | None"
 
 
 @dataclass(frozen=True)
