@@ -1,0 +1,105 @@
+"""What a run has to do: tasks x strategies x seeds, minus what the store has. A pure function."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbench.composition import Composition
+from fsbench.engine.recipe import default_recipe, override, recipe_text
+from fsbench.spec import Value
+from fsbench.types import Record, Status, Trial
+
+if TYPE_CHECKING:
+    from fsbench.data.tasks import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials to run, and what became of the others.
+
+    `trials` holds those of one (task, split seed) next to each other, the baseline's first.
+    `skipped` are records of trials that cannot run, with the reason. `keys` names every trial of
+    the plan, in order; `total` counts those that can run, `done` those of them that the store has.
+    """
+
+    trials: tuple[Trial, ...]
+    skipped: tuple[Record, ...]
+    keys: tuple[str, ...]
+    total: int
+    done: int
+
+
+def trial_key(task: str, split_seed: int, init_seed: int, full_spec: str, recipe: str) -> str:
+    """What identifies a trial: 32 hexadecimal digits of a SHA-256 over its canonical texts."""
+    text = "\x1f".join((task, str(split_seed), str(init_seed), full_spec, recipe))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def make_plan(
+    tasks: Iterable[Task],
+    compositions: Iterable[Composition],
+    *,
+    baseline: Composition,
+    split_seeds: Sequence[int],
+    init_seeds: Sequence[int] = (0,),
+    recipe_overrides: Mapping[str, Value] | None = None,
+    statuses: Mapping[str, Status] | None = None,
+    retry_failed: bool = False,
+) -> Plan:
+    """The plan of a run. The baseline is always in it; what is named twice runs once.
+
+    `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok"
+    trials are never planned again, "failed" ones only with `retry_failed`. Raises SpecError for an
+    override that is not a recipe's.
+    """
+    settled = {"ok"} if retry_failed else {"ok", "failed"}
+    statuses = statuses or {}
+    trials: dict[str, Trial] = {}
+    skipped: dict[str, Record] = {}
+    keys: dict[str, None] = {}
+    for composition, trial, reason in _everything(
+        tasks, [baseline, *compositions], split_seeds, init_seeds, recipe_overrides or {}
+    ):
+        keys[trial.key] = None
+        if statuses.get(trial.key) in settled:
+            continue
+        if reason is None:
+            trials[trial.key] = trial
+        else:
+            skipped[trial.key] = _skipped(trial, composition, reason)
+    total = len(keys) - len(skipped)
+    return Plan(tuple(trials.values()), tuple(skipped.values()), tuple(keys), total, total - len(trials))
+
+
+def _everything(
+    tasks: Iterable[Task],
+    compositions: Sequence[Composition],
+    split_seeds: Sequence[int],
+    init_seeds: Sequence[int],
+    changes: Mapping[str, Value],
+) -> Iterator[tuple[Composition, Trial, str | None]]:
+    """Every trial in the order of running, with the reason not to run it."""
+    for task in tasks:
+        recipe = recipe_text(override(default_recipe(task.info), changes))
+        reasons = [composition.skip(task.info) for composition in compositions]
+        for split_seed in split_seeds:
+            for composition, reason in zip(compositions, reasons, strict=True):
+                for init_seed in init_seeds:
+                    key = trial_key(task.text, split_seed, init_seed, composition.full_text, recipe)
+                    yield (
+                        composition,
+                        Trial(task.text, split_seed, init_seed, composition.text, recipe, key),
+                        reason,
+                    )
+
+
+def _skipped(trial: Trial, composition: Composition, reason: str) -> Record:
+    return Record(
+        **vars(trial),
+        status="skipped",
+        uses=tuple(sorted(composition.uses)),
+        reason={"kind": "skipped", "message": reason},
+    )

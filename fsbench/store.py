@@ -1,0 +1,222 @@
+"""The results store: one SQLite file per results folder, written by the parent process only.
+
+A record and its predictions are committed in one transaction, so a run that is killed at any
+moment loses only the trials in flight. SQLite's rollback journal is used rather than its
+write-ahead log: it needs no shared memory, so it also works in network folders, and a folder that
+cannot be written can still be read. A commit costs a few milliseconds, a trial much more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from fsbench.errors import StoreError
+from fsbench.types import Record, Status
+
+FILE_NAME = "fsbench.sqlite"
+SCHEMA = 1
+_APPLICATION_ID = 0x66736263
+_SMALLEST_DATABASE = 512
+_BUSY_SECONDS = 60.0
+_TABLES = (
+    "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE trials (key TEXT PRIMARY KEY, status TEXT NOT NULL, record TEXT NOT NULL)",
+    "CREATE TABLE predictions (key TEXT PRIMARY KEY REFERENCES trials (key), data BLOB NOT NULL)",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA}",
+)
+_PUT = """
+    INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET status = excluded.status, record = excluded.record
+    WHERE trials.status <> 'ok'
+"""
+
+
+class Store:
+    """The records and predictions in a results folder. Raises StoreError for whatever goes wrong.
+
+    With `create`, the folder and the file are made when they are not there. Nothing is written
+    until the first commit of a record, so a complete store in a read-only folder can be opened.
+    """
+
+    def __init__(self, folder: str | Path, create: bool = True) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / FILE_NAME
+        if create:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"cannot make the results folder {self.folder}: {error.strerror}; "
+                    "name another with --results"
+                ) from None
+        elif not self.path.exists():
+            raise StoreError(f"no results in {self.folder}; `fsbench run --results {self.folder}` makes some")
+        self._db = self._open("rwc" if create else "rw")
+        try:
+            self._prepare(create)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the store cannot be used afterwards."""
+        self._db.close()
+
+    def commit(self, record: Record, predictions: np.ndarray | None = None) -> None:
+        """Store a record and its predictions (float32, any shape) together.
+
+        The first "ok" record of a trial stays: a later one of the same key changes nothing.
+        """
+        with self.exclusive():
+            values = (record.key, record.status, json.dumps(record.to_dict()))
+            if not self._db.execute(_PUT, values).rowcount:
+                return
+            self._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
+            if predictions is not None:
+                self._db.execute("INSERT INTO predictions VALUES (?, ?)", (record.key, _pack(predictions)))
+
+    def records(self) -> list[Record]:
+        """Every record, in the order in which the trials were first stored."""
+        with self._errors():
+            rows = self._db.execute("SELECT record FROM trials ORDER BY rowid").fetchall()
+        with self._damage():
+            return [Record.from_dict(json.loads(text)) for (text,) in rows]
+
+    def statuses(self) -> dict[str, Status]:
+        """The status of every trial in the store, by its key."""
+        with self._errors():
+            return dict(self._db.execute("SELECT key, status FROM trials").fetchall())
+
+    def predictions(self, key: str) -> np.ndarray:
+        """The logits of a trial's test part, float32 `[E, M, C]`, exactly as they were committed."""
+        with self._errors():
+            row = self._db.execute("SELECT data FROM predictions WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise StoreError(f"{self.path} holds no predictions of a trial {key}")
+        with self._damage():
+            return _unpack(row[0])
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One transaction during which no other run can write to this store; all of it or nothing."""
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _open(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        with self._errors():
+            return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+    def _prepare(self, create: bool) -> None:
+        self._check_size()
+        if self._is_empty():
+            if not create:
+                raise StoreError(f"{self.path} is empty; `fsbench run --results {self.folder}` fills it")
+            with self.exclusive():
+                if self._is_empty():
+                    self._create()
+        self._check_version()
+
+    def _check_size(self) -> None:
+        """Refuse what SQLite would overwrite: it takes a file of a few bytes for an empty database."""
+        if 0 < self.path.stat().st_size < _SMALLEST_DATABASE:
+            raise StoreError(self._foreign())
+
+    def _is_empty(self) -> bool:
+        with self._errors():
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return not tables and not self._pragma("application_id")
+
+    def _create(self) -> None:
+        from fsbench import __version__
+
+        for statement in _TABLES:
+            self._db.execute(statement)
+        self._db.execute("INSERT INTO about VALUES ('fsbench', ?)", (__version__,))
+
+    def _check_version(self) -> None:
+        if self._pragma("application_id") != _APPLICATION_ID:
+            raise StoreError(self._foreign())
+        found = self._pragma("user_version")
+        if found <= SCHEMA:
+            return
+        with self._errors():
+            row = self._db.execute("SELECT value FROM about WHERE name = 'fsbench'").fetchone()
+        writer = row[0] if row else "a newer version"
+        raise StoreError(
+            f"{self.path} was written by fsbench {writer} (schema {found}, this one reads {SCHEMA}); "
+            "upgrade fsbench or name another folder with --results"
+        )
+
+    def _pragma(self, name: str) -> int:
+        with self._errors():
+            return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what SQLite raises into one clear line."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(self._explain(error)) from error
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Turn what reading damaged contents raises into one clear line."""
+        try:
+            yield
+        except (ValueError, TypeError, zlib.error) as error:
+            raise StoreError(
+                f"{self.path} is damaged ({error}); restore a copy or name another folder with --results"
+            ) from error
+
+    def _foreign(self) -> str:
+        return f"{self.path} is not an fsbench store; name another folder with --results"
+
+    def _explain(self, error: sqlite3.Error) -> str:
+        text = str(error)
+        if "not a database" in text:
+            return self._foreign()
+        if "full" in text:
+            return f"no space left for {self.path}; make room, then run again to go on"
+        if "locked" in text:
+            return f"{self.path} has been locked for {_BUSY_SECONDS:.0f} s; is its folder able to lock files?"
+        if "readonly" in text or "unable to open" in text:
+            return f"cannot write {self.path} ({text}); name another folder with --results"
+        return f"cannot use {self.path} ({text}); restore a copy or name another folder with --results"
+
+
+def _pack(predictions: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(predictions, dtype=np.float32), allow_pickle=False)
+    return zlib.compress(buffer.getvalue(), level=1)
+
+
+def _unpack(data: bytes) -> np.ndarray:
+    array: np.ndarray = np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False)
+    return array
