@@ -1,0 +1,175 @@
+"""Plugins: all are found, a broken one is reported and hides nobody."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import fsbench
+from fsbench import Strategy, hookimpl, param
+from fsbench.errors import ConflictError, SpecError, UnknownName
+from fsbench.registry import Registry, extra_modules, load_registry
+
+
+@dataclass(frozen=True)
+class Bold(Strategy):
+    """A strategy with one argument of each kind."""
+
+    name = "bold"
+    rate: float = param(0.5, low=0, high=1)
+    size: int = 3
+    mode: str = param("fast", choices=("fast", "slow"))
+    flag: bool = False
+    cap: float | None = None
+
+
+def module(*classes: type, name: str = "stranger") -> ModuleType:
+    made = ModuleType(name)
+    made.fsbench_strategies = hookimpl(lambda: list(classes))  # type: ignore[attr-defined]
+    return made
+
+
+def registry_with(*classes: type) -> Registry:
+    registry = load_registry()
+    registry.load("stranger", lambda: module(*classes), ("stranger", "1.2"))
+    return registry
+
+
+def test_bundled_strategies_come_through_the_entry_point_of_the_distribution() -> None:
+    registry = load_registry()
+    assert registry.failures == []
+    assert {"erm", "augmentation", "transfer", "dann", "maml", "focal", "resampling"} <= set(
+        registry.strategies
+    )
+    assert registry.origin["erm"] == ("fsbench", fsbench.__version__)
+
+
+def test_a_strangers_strategy_is_parsed_with_checked_arguments() -> None:
+    registry = registry_with(Bold)
+    (found,) = registry.parse("bold(rate=1, mode=slow)")
+    assert found.text == "bold(mode=slow, rate=1.0)"
+    assert found.full_text == "bold(cap=none, flag=false, mode=slow, rate=1.0, size=3)"
+    assert registry.versions(found) == {"stranger": "1.2"}
+    assert registry.parse(found.full_text) == [found]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("bold(rate=oops)", "bold(rate=oops): expected a number, got oops"),
+        ("bold(rate=2)", "bold(rate=2.0): expected at most 1"),
+        ("bold(rate=-1)", "bold(rate=-1.0): expected at least 0"),
+        ("bold(size=1.5)", "expected a whole number, got 1.5"),
+        ("bold(size=true)", "expected a whole number, got true"),
+        ("bold(flag=1)", "expected true or false, got 1"),
+        ("bold(mode=odd)", "expected one of fast, slow"),
+        ("bold(cap=yes)", "expected a number or none, got yes"),
+        ("bold(speed=1)", "bold has no argument 'speed'; it takes rate, size, mode, flag, cap"),
+        ("bold(1)", "arguments have names here"),
+    ],
+)
+def test_wrong_arguments_say_what_was_expected(spec: str, says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        registry_with(Bold).parse(spec)
+    assert says in str(caught.value)
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="unknown strategy 'focall'; did you mean 'focal'"):
+        load_registry().parse("focall")
+
+
+def test_all_is_every_strategy_and_starts_with_the_baseline() -> None:
+    found = [c.text for c in load_registry().parse("all")]
+    assert found[0] == "erm"
+    assert len(found) == len(set(found)) == len(load_registry().strategies)
+
+
+def test_duplicates_collapse_and_lists_expand() -> None:
+    found = load_registry().parse("focal(gamma=[0, 2]), focal, erm+focal")
+    assert [c.text for c in found] == ["focal(gamma=0.0)", "focal"]
+
+
+def test_conflicts_name_both_components() -> None:
+    with pytest.raises(ConflictError, match="transfer and maml both own"):
+        load_registry().parse("transfer+maml")
+    with pytest.raises(ConflictError, match="focal is named twice"):
+        load_registry().parse("focal+focal(gamma=1)")
+
+
+class Undecorated(Strategy):
+    name = "undecorated"
+
+
+@dataclass(frozen=True)
+class Needy(Strategy):
+    name = "needy"
+    size: int = field()
+
+
+@dataclass(frozen=True)
+class Nameless(Strategy):
+    name = "no name"
+
+
+@dataclass(frozen=True)
+class Thief(Strategy):
+    name = "erm"
+
+
+@pytest.mark.parametrize(
+    ("cls", "says"),
+    [
+        (Undecorated, "put @dataclass(frozen=True) above it"),
+        (Needy, "size has no default"),
+        (Nameless, "expected a name such as 'focal'"),
+        (Thief, "already taken by fsbench"),
+        (int, "expected subclasses of fsbench.Strategy"),
+    ],
+)
+def test_a_plugin_that_breaks_the_contract_is_refused_whole(cls: type, says: str) -> None:
+    registry = registry_with(Bold, cls)
+    assert says in registry.failures[0].message
+    assert "bold" not in registry.strategies
+    assert "focal" in registry.strategies
+
+
+def test_a_module_that_cannot_be_imported_is_reported_and_hides_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_plugin.py").write_text("import nothing_of_that_name\n")
+    (tmp_path / "leaving_plugin.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = load_registry(["broken_plugin", "leaving_plugin"])
+    assert [f.plugin for f in registry.failures] == ["broken_plugin", "leaving_plugin"]
+    assert "ModuleNotFoundError: No module named 'nothing_of_that_name'" in registry.failures[0].message
+    assert "focal" in registry.strategies
+
+
+def test_the_environment_names_more_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSBENCH_PLUGINS", "one, two.three ,")
+    assert extra_modules() == ["one", "two.three"]
+
+
+def test_every_public_name_is_there_and_sorted() -> None:
+    assert fsbench.__all__ == sorted(fsbench.__all__)
+    for name in fsbench.__all__:
+        assert getattr(fsbench, name) is not None
+    assert set(fsbench.__all__) == set(fsbench._HOMES)
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        fsbench.nope  # noqa: B018
+
+
+def test_import_of_the_package_and_its_plugins_stays_light() -> None:
+    import subprocess
+
+    code = (
+        "import sys, fsbench.registry as r; r.load_registry().parse('all');"
+        "print([m for m in ('torch', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'imblearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,47 @@
+"""Random streams depend on their key and step only."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbench.rng import Stream, derive_key, generator
+
+parts = st.lists(st.text(max_size=5) | st.integers(), min_size=1, max_size=4)
+
+
+@given(parts, parts)
+def test_keys_differ_exactly_when_the_parts_do(a: list[object], b: list[object]) -> None:
+    assert (derive_key(*a) == derive_key(*b)) == ([str(p) for p in a] == [str(p) for p in b])
+
+
+@given(parts, st.integers(0, 10**6))
+def test_a_stream_does_not_depend_on_what_ran_before(key: list[object], step: int) -> None:
+    first = Stream(*key, step=step).normal(4)
+    Stream("other").normal(100)
+    torch.manual_seed(1)
+    assert torch.equal(first, Stream(*key, step=step).normal(4))
+
+
+def test_steps_give_blocks_that_do_not_overlap() -> None:
+    first = set(generator("k", step=0).integers(0, 2**62, 20_000).tolist())
+    second = set(generator("k", step=1).integers(0, 2**62, 20_000).tolist())
+    assert not first & second
+
+
+def test_draws_have_the_promised_range_type_and_moments() -> None:
+    rng = Stream("moments")
+    normal, uniform = rng.normal(50_000), rng.uniform(50_000, low=-1, high=3)
+    assert normal.dtype == uniform.dtype == torch.float32
+    assert abs(normal.mean()) < 0.02
+    assert abs(normal.std() - 1) < 0.02
+    assert -1 <= uniform.min() < -0.99
+    assert 2.99 < uniform.max() <= 3
+    assert abs(rng.beta(2, 2, 50_000).mean() - 0.5) < 0.01
+    assert sorted(rng.permutation(9).tolist()) == list(range(9))
+    counts = np.bincount(rng.integers(0, 5, 50_000).numpy())
+    assert len(counts) == 5
+    assert counts.min() > 9_500
+    assert 0 <= rng.seed() < 2**31
