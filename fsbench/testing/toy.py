@@ -1,0 +1,137 @@
+"""Small, separable, in-memory splits, for tests of strategies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fsbench.rng import generator
+from fsbench.types import Modality, TaskInfo
+
+_SHAPES: dict[Modality, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (8,)}
+_SYMMETRIES = frozenset({"rotation", "translation", "scale", "colour"})
+_SOURCE_PER_CLASS = 20
+_VAL_PER_CLASS = 3
+_NOISE = 0.4
+_MOVE = 0.4
+
+
+@dataclass(frozen=True)
+class ToySplit:
+    """What a worker sees of a split, held in memory: E cells of N training and M test samples.
+
+    `train_x [E, N, ...]`, `val_x` and `test_x` are uint8 for images and float32 for tables; labels
+    and `train_domain [E, N]` (0 source, 1 target) are int64. `unlabeled_x [U, ...]`, `source_x
+    [S, ...]` and `source_y [S]` have no cells. `test_y [E, M]` is for the test that asks: no
+    strategy is handed it.
+    """
+
+    info: TaskInfo
+    train_x: np.ndarray
+    train_y: np.ndarray
+    val_x: np.ndarray
+    val_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    train_domain: np.ndarray | None = None
+    unlabeled_x: np.ndarray | None = None
+    source_x: np.ndarray | None = None
+    source_y: np.ndarray | None = None
+
+
+def toy_split(
+    modality: Modality = "tabular",
+    *,
+    classes: int = 3,
+    per_class: int = 12,
+    test_per_class: int = 20,
+    imbalance: float = 1.0,
+    cells: int = 1,
+    source: bool = False,
+    unlabeled: int = 0,
+    shift: bool = False,
+    target_per_class: int = 0,
+    seed: int = 0,
+) -> ToySplit:
+    """A split of well separated classes: noise around one random corner of a cube for each class.
+
+    Images are 8x8 with one channel, tables have 8 features. `imbalance` is the ratio of the largest
+    class to the smallest; more than one of `cells` makes it an `episodes` split; `source` adds
+    labelled data of other classes, `unlabeled` so many unlabelled inputs. With `shift`, training,
+    validation and source data come from one domain, and the unlabelled and test data (as many as
+    `test_per_class`) from another that is moved a little; `target_per_class` training labels of
+    each class are then of the target.
+    """
+    rng = generator("toy split", modality, seed)
+    blobs = _Blobs(modality, classes, rng)
+    moved = _MOVE if shift else 0.0
+    train = blobs.cells(cells, _counts(classes, per_class, imbalance))
+    domain = None
+    if shift:
+        extra = blobs.cells(cells, [target_per_class] * classes, moved)
+        domain = np.repeat([[0] * train[0].shape[1] + [1] * extra[0].shape[1]], cells, axis=0)
+        train = (np.concatenate([train[0], extra[0]], 1), np.concatenate([train[1], extra[1]], 1))
+        unlabeled = test_per_class * classes
+    val = blobs.cells(cells, [_VAL_PER_CLASS] * classes)
+    test = blobs.cells(cells, [test_per_class] * classes, moved)
+    others: dict[str, Any] = {}
+    if shift or source:
+        sources = blobs if shift else _Blobs(modality, 2 * classes, rng)
+        others["source_x"], others["source_y"] = sources.draw([_SOURCE_PER_CLASS] * sources.classes)
+    if unlabeled:
+        others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
+    protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
+    info = TaskInfo(
+        text=f"{protocol}(toy)",
+        protocol=protocol,
+        modality=modality,
+        input_shape=_SHAPES[modality],
+        num_classes=classes,
+        source_shape=_SHAPES[modality] if "source_x" in others else None,
+        source_classes=int(others["source_y"].max()) + 1 if "source_y" in others else 0,
+        num_unlabeled=unlabeled,
+        labels_per_class=target_per_class if shift else per_class,
+        labels_on_target=not shift or target_per_class > 0,
+        symmetries=_SYMMETRIES if modality == "image" else frozenset(),
+    )
+    return ToySplit(info, *train, *val, *test, train_domain=domain, **others)
+
+
+def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
+    """Samples per class, falling exponentially from the first class to the last."""
+    return [max(1, round(largest * imbalance ** (-c / (classes - 1)))) for c in range(classes)]
+
+
+class _Blobs:
+    """Classes as noise around different corners of a cube, in the stored form of a modality."""
+
+    def __init__(self, modality: Modality, classes: int, rng: np.random.Generator) -> None:
+        self.modality, self.classes, self.rng = modality, classes, rng
+        self.shape = _SHAPES[modality]
+        corners: dict[bytes, np.ndarray] = {}
+        while len(corners) < classes:
+            corner = self._corner()
+            corners.setdefault(corner.tobytes(), corner)
+        self.centres = np.stack(list(corners.values()))
+
+    def _corner(self) -> np.ndarray:
+        if self.modality == "tabular":
+            return self.rng.choice([-1.0, 1.0], self.shape)
+        return np.kron(self.rng.choice([-1.0, 1.0], (1, 4, 4)), np.ones((1, 2, 2)))
+
+    def draw(self, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs `[N, ...]` and labels `[N]`, shuffled; `moved` shifts every input."""
+        y = self.rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        x = self.centres[y] + moved + _NOISE * self.rng.standard_normal((len(y), *self.shape))
+        if self.modality == "image":
+            return np.clip(128 + 50 * x, 0, 255).astype(np.uint8), y
+        return x.astype(np.float32), y
+
+    def cells(self, number: int, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Independent draws, stacked: inputs `[E, N, ...]` and labels `[E, N]`."""
+        drawn = [self.draw(counts, moved) for _ in range(number)]
+        return np.stack([x for x, _ in drawn]), np.stack([y for _, y in drawn])
