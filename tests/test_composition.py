@@ -1,0 +1,293 @@
+"""The laws by which components make one strategy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy, TaskInfo, hookimpl
+from fsbench.composition import Composition, cross_entropy
+from fsbench.engine.context import TrialState
+from fsbench.errors import ConflictError, InertComponent, PluginError, UndeclaredUse
+
+INFO = TaskInfo("toy", "kshot", "tabular", (2,), 3, source_shape=(2,), source_classes=3, num_unlabeled=4)
+
+
+class Affine(Strategy):
+    """Every map becomes x -> a x + b, every wrapper a f + b: compositions of them do not commute."""
+
+    a: float
+    b: float
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        return replace(recipe, lr=self.a * recipe.lr + self.b)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        return replace(train, x=self.a * train.x + self.b)
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        return replace(batch, x=self.a * batch.x + self.b)
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        return self.a * inner(logits, targets) + self.b
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> float:
+        return self.b
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        predict = inner(train)
+        return lambda x: self.a * predict(x) + self.b
+
+    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+        return lambda x: self.a * predict(x) + self.b
+
+
+@dataclass(frozen=True)
+class First(Affine):
+    name = "first"
+    a: float = 2.0
+    b: float = 1.0
+
+
+@dataclass(frozen=True)
+class Second(Affine):
+    name = "second"
+    a: float = -3.0
+    b: float = 0.5
+
+
+@dataclass(frozen=True)
+class Third(Affine):
+    name = "third"
+    a: float = 0.25
+    b: float = -2.0
+
+
+@dataclass(frozen=True)
+class Erm(Strategy):
+    name = "erm"
+
+
+@dataclass(frozen=True)
+class Owner(Strategy):
+    name = "owner"
+    replaces = frozenset({"loss", "fit"})
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        return torch.full((len(logits),), 7.0)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        return lambda x: torch.zeros(len(x), 3)
+
+
+@dataclass(frozen=True)
+class Rival(Owner):
+    name = "rival"
+
+
+affine = st.permutations([First(), Second(), Third()]).flatmap(
+    lambda items: st.integers(1, 3).map(lambda n: tuple(items[:n]))
+)
+X = torch.linspace(-1, 1, 12).reshape(6, 2)
+TARGETS = torch.eye(3).repeat(2, 1)
+TRAIN = LabeledSet(X, TARGETS)
+
+
+def context(composition: Composition) -> Context:
+    recipe = Recipe("mlp", steps=1, batch_size=2, lr=0.1)
+    return Context(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu"), train=TRAIN))
+
+
+def chain(components: tuple[Affine, ...], value: torch.Tensor | float) -> torch.Tensor | float:
+    for component in components:
+        value = component.a * value + component.b
+    return value
+
+
+@given(affine)
+def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[Affine, ...]) -> None:
+    composed = Composition(components)
+    ctx = context(composed)
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    assert composed.configure(ctx.recipe, ctx).lr == chain(components, 0.1)
+    assert torch.equal(composed.resample(TRAIN, ctx).x, chain(components, X))
+    assert torch.equal(composed.augment(Batch(X, TARGETS), ctx).x, chain(components, X))
+    assert torch.equal(composed.loss(logits, TARGETS, ctx), chain(components, cross_entropy(logits, TARGETS)))
+    fitted = composed.fit(TRAIN, lambda train: lambda x: x, ctx)
+    assert torch.equal(fitted(X), chain(components, X))
+    assert torch.equal(composed.postprocess(lambda x: x, TRAIN, ctx)(X), chain(components, X))
+
+
+@given(affine)
+def test_auxiliary_losses_add_up(components: tuple[Affine, ...]) -> None:
+    composed = Composition(components)
+    out = StepOutput(X, X, TARGETS, 0.0)
+    total = composed.auxiliary_loss(out, nn.ModuleDict(), context(composed))
+    assert total == pytest.approx(sum(c.b for c in components))
+
+
+@given(affine)
+def test_the_baseline_is_the_neutral_element(components: tuple[Affine, ...]) -> None:
+    for place in range(len(components) + 1):
+        mixed = Composition((*components[:place], Erm(), *components[place:]))
+        assert mixed == Composition(components)
+    assert Composition((Erm(), Erm())) == Composition((Erm(),))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([First(), Owner(), Second()])))
+def test_an_owner_goes_innermost_wherever_it_is_written(order: tuple[Strategy, ...]) -> None:
+    composed = Composition(order)
+    wrappers = tuple(c for c in order if isinstance(c, Affine))
+    ctx = context(composed)
+    assert torch.equal(composed.loss(X, TARGETS[:, :2], ctx), chain(wrappers, torch.full((6,), 7.0)))
+
+    def never(train: LabeledSet) -> Predictor:
+        raise AssertionError("the owner replaces this")
+
+    assert torch.equal(composed.fit(TRAIN, never, ctx)(X), chain(wrappers, torch.zeros(6, 3)))
+
+
+def test_two_owners_of_a_stage_are_an_error_that_names_both() -> None:
+    with pytest.raises(ConflictError, match="owner and rival both own the stage 'loss'"):
+        Composition((Owner(), Rival()))
+
+
+def test_text_keeps_the_order_and_drops_defaults() -> None:
+    composed = Composition((Second(a=1.0), First()))
+    assert composed.text == "second(a=1.0)+first"
+    assert composed.full_text == "second(a=1.0, b=0.5)+first(a=2.0, b=1.0)"
+
+
+def test_cross_entropy_is_torchs_in_value_and_gradient() -> None:
+    logits = torch.randn(
+        9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True
+    )
+    targets = torch.rand(9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    targets = targets / targets.sum(-1, keepdim=True)
+    reference = nn.functional.cross_entropy(logits, targets, reduction="none")
+    torch.testing.assert_close(cross_entropy(logits, targets), reference)
+    (ours,) = torch.autograd.grad(cross_entropy(logits, targets).sum(), logits)
+    (theirs,) = torch.autograd.grad(reference.sum(), logits)
+    torch.testing.assert_close(ours, theirs)
+
+
+@dataclass(frozen=True)
+class Idle(Strategy):
+    name = "idle"
+
+
+@dataclass(frozen=True)
+class Auxiliary(Strategy):
+    name = "auxiliary"
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> float:
+        return 1.0
+
+
+def test_a_component_that_did_nothing_is_an_error() -> None:
+    for component in (Idle(), Auxiliary()):
+        composed = Composition((First(), component))
+        ctx = context(composed)
+        composed.configure(ctx.recipe, ctx)
+        with pytest.raises(InertComponent, match=component.name):
+            composed.check_ran(ctx)
+    Composition((Erm(),)).check_ran(context(Composition((Erm(),))))
+
+
+@dataclass(frozen=True)
+class Emptying(Strategy):
+    name = "emptying"
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        return train.select(torch.zeros(len(train), dtype=torch.bool))
+
+
+def test_an_empty_training_set_is_refused() -> None:
+    composed = Composition((Emptying(),))
+    with pytest.raises(PluginError, match="emptying: resample returned an empty training set"):
+        composed.resample(TRAIN, context(composed))
+
+
+@dataclass(frozen=True)
+class Snoop(Strategy):
+    name = "snoop"
+    what: str = "source"
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        ctx.load_weights("nothing.pt") if self.what == "pretrained" else getattr(ctx, self.what)
+        return recipe
+
+
+@pytest.mark.parametrize("what", ["source", "unlabeled", "pretrained"])
+def test_undeclared_use_raises_and_says_what_and_where(what: str) -> None:
+    composed = Composition((Snoop(what),))
+    ctx = context(composed)
+    with pytest.raises(UndeclaredUse, match=f"snoop touched {what} data in configure"):
+        composed.configure(ctx.recipe, ctx)
+
+
+@dataclass(frozen=True)
+class Looker(Strategy):
+    name = "looker"
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> float:
+        return 0.0 if out.unlabeled_features is None and out.batch is None else 1.0
+
+
+def test_unlabeled_features_are_hidden_from_who_does_not_declare_them() -> None:
+    composed = Composition((Looker(),))
+    out = StepOutput(X, X, TARGETS, 0.0, unlabeled_features=X, unlabeled_logits=X, batch=Batch(X, TARGETS, X))
+    assert composed.auxiliary_loss(out, nn.ModuleDict(), context(composed)) == 0.0
+
+
+@dataclass(frozen=True)
+class Draws(Strategy):
+    name = "draws"
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        return replace(batch, x=batch.x + ctx.rng.normal(*batch.x.shape))
+
+
+def test_a_components_random_numbers_do_not_depend_on_its_neighbours() -> None:
+    alone, mixed = Composition((Draws(),)), Composition((First(), Draws()))
+    batch = Batch(X, TARGETS)
+    noise = alone.augment(batch, context(alone)).x - X
+    torch.testing.assert_close(mixed.augment(batch, context(mixed)).x - (2 * X + 1), noise)
+
+
+def test_unlabeled_inputs_are_augmented_with_numbers_of_their_own() -> None:
+    composed = Composition((Draws(),))
+    out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
+    assert out.unlabeled is not None
+    assert not torch.equal(out.unlabeled, X)
+    assert not torch.equal(out.unlabeled, out.x)
+    assert torch.equal(out.x, composed.augment(Batch(X, TARGETS), context(composed)).x)
+
+
+@dataclass(frozen=True)
+class ImagesOnly(Strategy):
+    name = "images_only"
+    modalities = frozenset({"image"})
+
+
+def test_a_modality_that_is_not_claimed_is_skipped_with_the_reason() -> None:
+    assert Composition((ImagesOnly(),)).skip(INFO) == "works on image data, not on tabular"
+    assert (
+        Composition((First(), ImagesOnly())).skip(INFO) == "images_only: works on image data, not on tabular"
+    )
+    assert Composition((First(),)).skip(INFO) is None
+
+
+def test_hookimpl_is_pluggys_marker() -> None:
+    assert hookimpl.project_name == "fsbench"
