@@ -187,13 +187,14 @@ def _check_bounds(name: str, f: Field[Any], value: Any) -> None:
     meta = f.metadata
     if not meta or value is None:
         return
+    number = isinstance(value, int | float)
     choices, low, high = meta.get("choices"), meta.get("low"), meta.get("high")
     shown = f"{name}({f.name}={format_value(value)})"
     if choices is not None and value not in choices:
         raise SpecError(f"{shown}: expected one of {', '.join(map(str, choices))}")
-    if low is not None and value < low:
+    if number and low is not None and value < low:
         raise SpecError(f"{shown}: expected at least {low}")
-    if high is not None and value > high:
+    if number and high is not None and value > high:
         raise SpecError(f"{shown}: expected at most {high}")
 
 
