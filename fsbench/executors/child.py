@@ -1,0 +1,105 @@
+"""The worker process's side of the pool: a shell around the work that survives whatever it does."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MESSAGE_LENGTH = 500
+TRACEBACK_LENGTH = 8000
+
+_ready = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job gave no result: `kind` is "TimeOut", "Crash" or the class of an exception.
+
+    `message` is one line; `traceback` is the Python traceback or what the worker last wrote.
+    """
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class NotStarted:
+    """A worker was handed a job before it was started."""
+
+
+def start(log: Path, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> int:
+    """Make this process a worker and return its number. Raises what the initializer raises.
+
+    What the work prints is dropped; what it writes to stderr goes to `log`, where a crash or a
+    time-out also leaves the traceback of the place. The process leads a group of its own, so that
+    Ctrl-C does not reach it and its children end with it, and it ends when the parent ends.
+    """
+    global _ready
+    if hasattr(os, "setsid"):
+        os.setsid()
+    _redirect(log)
+    faulthandler.enable(all_threads=False)
+    if hasattr(faulthandler, "register"):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*initargs)
+    _ready = True
+    return os.getpid()
+
+
+def work(function: Callable[[Any], object], job: object) -> bytes:
+    """Run one job; the pickled result, Failure or NotStarted. Nothing that it raises gets out."""
+    if not _ready:
+        return pickle.dumps(NotStarted())
+    with contextlib.suppress(OSError):
+        os.ftruncate(2, 0)
+    try:
+        return pickle.dumps(function(job))
+    except BaseException as error:  # noqa: BLE001 - a job may raise anything; the parent gets it as a value
+        return pickle.dumps(describe(error))
+
+
+def fence() -> None:
+    """Do nothing: when this has run, the job before it has ended one way or the other."""
+
+
+def describe(error: BaseException) -> Failure:
+    """An exception as a value of bounded size, even if its own text cannot be made."""
+    try:
+        message = " ".join(str(error).split())
+        trace = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        message, trace = "(its message cannot be shown)", "".join(traceback.format_tb(error.__traceback__))
+    kind = type(error).__name__
+    return Failure(kind, message[:MESSAGE_LENGTH] or kind, trace[-TRACEBACK_LENGTH:])
+
+
+def _redirect(log: Path) -> None:
+    output = os.open(os.devnull, os.O_WRONLY)
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((output, 1), (errors, 2)):
+        os.dup2(source, target)
+        os.close(source)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    parent.join()
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)

@@ -1,0 +1,69 @@
+"""How worker processes come to life: forked from a server that has imported torch, or spawned."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_PRELOAD = ["numpy", "torch", "fsbench.engine.worker", "fsbench.executors.pool"]
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_base = multiprocessing.get_context(METHOD)
+_lock = threading.RLock()
+
+
+class WorkerProcess(_base.Process):  # type: ignore[name-defined, misc]
+    """A process that starts without importing the caller's script, with one thread per library."""
+
+    def start(self) -> None:
+        """Start the process."""
+        with _launching():
+            super().start()
+
+
+class _Context(type(_base)):  # type: ignore[misc]
+    Process = WorkerProcess
+
+
+CONTEXT = _Context()
+
+
+def warm_up() -> None:
+    """Begin to import torch for the workers to come, in the background, where workers are forked."""
+    if METHOD == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.set_forkserver_preload(_PRELOAD)
+        with _launching():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _launching() -> Iterator[None]:
+    """While a process is started: hide the caller's script and Ctrl-C from it, ask for one thread each.
+
+    A worker has no use for the script that called fsbench, and a script without the usual
+    `if __name__ == "__main__"` would run once more in every worker.
+    """
+    with _lock:
+        script = sys.modules["__main__"]
+        environment = {name: os.environ.get(name) for name in _ONE_THREAD}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if METHOD == "forkserver" else None
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        os.environ.update(_ONE_THREAD)
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
+            for name, value in environment.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+            if mask is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)

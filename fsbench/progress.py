@@ -1,0 +1,120 @@
+"""What a run tells while it goes on: the observer, and its faces for terminals and for files."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from fsbench.types import Record, Trial
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from fsbench.plan import Plan
+
+
+class Observer:
+    """Is told of a run's events, in the parent process, in this order; on its own it says nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """The plan is made and about to be run."""
+
+    def started(self, trial: Trial) -> None:
+        """A worker has begun with a trial (again, if the first worker died before it began)."""
+
+    def finished(self, record: Record) -> None:
+        """The record of a trial has been stored."""
+
+    def ended(self) -> None:
+        """The run is over, complete or not."""
+
+
+def make_observer(stream: TextIO) -> Observer:
+    """A live display if the stream is a terminal, else a plain line now and then."""
+    return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
+
+
+class PlainProgress(Observer):
+    """One line at the start, one at about every tenth of the way, one at the end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._planned = self._finished = self._failed = self._shown = 0
+
+    def planned(self, plan: Plan) -> None:
+        """Say how much there is to do."""
+        self._planned = len(plan.trials)
+        self._begin = time.monotonic()
+        self._say(f"{self._planned} trials to run, {plan.done} of {plan.total} already done")
+
+    def finished(self, record: Record) -> None:
+        """Say how far it has come, at every tenth of the way."""
+        self._finished += 1
+        self._failed += record.status == "failed"
+        tenth = 10 * self._finished // self._planned
+        if tenth > self._shown and self._finished < self._planned:
+            self._shown = tenth
+            seconds = time.monotonic() - self._begin
+            left = seconds / self._finished * (self._planned - self._finished)
+            self._say(f"{self._finished}/{self._planned} trials{self._failures()}, about {left:.0f} s to go")
+
+    def ended(self) -> None:
+        """Say what was done."""
+        if self._planned:
+            seconds = time.monotonic() - self._begin
+            self._say(f"{self._finished}/{self._planned} trials{self._failures()} in {seconds:.0f} s")
+
+    def _failures(self) -> str:
+        return f", {self._failed} failed" if self._failed else ""
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class LiveProgress(Observer):
+    """A bar with the time to go, the failures and the trials that run now."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._running: dict[str, Trial] = {}
+        self._failed = 0
+        self._bar: Progress | None = None
+
+    def planned(self, plan: Plan) -> None:
+        """Show the bar, if there is anything to do."""
+        if not plan.trials:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        now = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+        self._bar = Progress(
+            BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(), now,
+            console=Console(file=self._stream), transient=True, expand=True, speed_estimate_period=600,
+        )
+        self._line = self._bar.add_task("starting workers", total=plan.total, completed=plan.done)
+        self._bar.start()
+
+    def started(self, trial: Trial) -> None:
+        """Show a trial as running."""
+        self._running[trial.key] = trial
+        self._show(advance=0)
+
+    def finished(self, record: Record) -> None:
+        """Move the bar on."""
+        self._running.pop(record.key, None)
+        self._failed += record.status == "failed"
+        self._show(advance=1)
+
+    def ended(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _show(self, advance: int) -> None:
+        if self._bar is None:
+            return
+        current = "; ".join(f"{t.spec} on {t.task}#{t.split_seed}" for t in self._running.values())
+        failed = f"{self._failed} failed | " if self._failed else ""
+        self._bar.update(self._line, advance=advance, description=failed + current)
