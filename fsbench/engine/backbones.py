@@ -64,13 +64,14 @@ def mlp(input_shape: tuple[int, ...], width: int = 64, depth: int = 2) -> tuple[
 def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -> tuple[nn.Module, int]:
     """The four convolution blocks of Vinyals et al. 2016, "Matching networks for one shot learning".
 
-    A block is 3x3 convolution, normalisation, ReLU and 2x2 max-pooling; pooling stops at 1 pixel.
+    A block is 3x3 convolution, normalisation, ReLU and 2x2 max-pooling; images
+    of less than 3 pixels are not pooled further. `norm=group` has 16 channels a group (Wu & He 2018).
     """
     channels, height, side = input_shape
     layers: list[nn.Module] = []
     for _ in range(4):
         layers += [nn.Conv2d(channels, width, 3, padding=1), _norm(norm, width), nn.ReLU()]
-        if min(height, side) > 1:
+        if min(height, side) > 2:
             layers.append(nn.MaxPool2d(2))
             height, side = height // 2, side // 2
         channels = width
@@ -96,7 +97,7 @@ def lenet(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 
 def _norm(kind: Norm, width: int) -> nn.Module:
-    return nn.BatchNorm2d(width) if kind == "batch" else nn.GroupNorm(math.gcd(8, width), width)
+    return nn.BatchNorm2d(width) if kind == "batch" else nn.GroupNorm(math.gcd(width, max(1, width // 16)), width)
 
 
 BACKBONES: dict[str, Callable[..., tuple[nn.Module, int]]] = {"conv4": conv4, "lenet": lenet, "mlp": mlp}

@@ -1,0 +1,386 @@
+"""The engine: recipes, backbones, batches, the training loop, and a trial from arrays to logits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy
+from fsbench.composition import Composition
+from fsbench.engine.backbones import BACKBONES, build_network
+from fsbench.engine.context import TrialState
+from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
+from fsbench.engine.inputs import match_inputs
+from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
+from fsbench.engine.training import draw_batches, make_optimizer, schedule, train
+from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.errors import (
+    BadPrediction,
+    DataError,
+    InertComponent,
+    NonFinite,
+    PluginError,
+    SpecError,
+    UnknownName,
+    UsageError,
+)
+from fsbench.registry import load_registry
+from fsbench.rng import Stream
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+QUICK = Recipe("mlp", steps=30, batch_size=16)
+
+
+def trial(
+    spec: str | Composition = "erm", recipe: Recipe = QUICK, seed: int = 0, **toy: object
+) -> TrialResult:
+    composition = load_registry().parse(spec)[0] if isinstance(spec, str) else spec
+    return run_trial(("toy", 0, seed), composition, recipe, toy_split(**toy), CPU)  # type: ignore[arg-type]
+
+
+# Recipes
+
+
+@given(
+    st.builds(
+        Recipe,
+        backbone=st.sampled_from(["mlp", "conv4(norm=group, width=32)"]),
+        steps=st.integers(1, 999),
+        batch_size=st.integers(1, 999),
+        optimizer=st.sampled_from(["adamw", "sgd"]),
+        lr=st.floats(1e-6, 10),
+        dropout=st.floats(0, 0.9),
+    )
+)
+def test_a_recipe_reads_back_from_its_text(recipe: Recipe) -> None:
+    assert parse_recipe(recipe_text(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stepz=3", "recipe has no field 'stepz'"),
+        ("steps=0", "expected more than 0"),
+        ("steps=many", "expected a whole number"),
+        ("lr=-1", "expected at least 0"),
+        ("optimizer=adam", "expected one of adamw, sgd"),
+        ("3", "expected NAME=value pairs"),
+    ],
+)
+def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        override(QUICK, parse_overrides(text))
+
+
+def test_episodes_get_fewer_steps() -> None:
+    info = toy_split(modality="image").info
+    assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps
+
+
+# Backbones
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_backbones_give_the_features_that_they_promise(name: str) -> None:
+    network = build_network(name, (1, 12, 12), 5)
+    features = network.forward_features(torch.rand(3, 1, 12, 12))
+    assert features.shape == (3, network.num_features)
+    assert network.forward_head(features).shape == (3, 5)
+    assert network.with_head(7)(torch.rand(3, 1, 12, 12)).shape == (3, 7)
+
+
+def test_conv4_is_the_literatures_on_omniglot() -> None:
+    network = build_network("conv4", (1, 28, 28), 5)
+    assert network.num_features == 64
+    assert sum(p.numel() for p in network.body.parameters()) == 111_936
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("conv5", UnknownName, "did you mean 'conv4'"),
+        ("conv4(wide=3)", SpecError, "conv4 takes width, norm"),
+        ("conv4(width=0)", SpecError, "expected at least 1"),
+        ("conv4(norm=layer)", SpecError, "expected one of batch, group"),
+    ],
+)
+def test_wrong_backbones_say_what_was_expected(text: str, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        build_network(text, (1, 8, 8), 3)
+
+
+def test_image_backbones_refuse_tables() -> None:
+    with pytest.raises(SpecError, match="needs images"):
+        build_network("conv4", (8,), 3)
+
+
+# Inputs
+
+
+def test_inputs_are_matched_honestly() -> None:
+    grey, colour = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 8, 8)
+    assert match_inputs(grey, (1, 16, 16)) is grey
+    assert torch.equal(match_inputs(grey, (3, 16, 16)), grey.expand(-1, 3, -1, -1))
+    assert match_inputs(grey, (1, 8, 8)).shape == (2, 1, 8, 8)
+    torch.testing.assert_close(match_inputs(torch.ones(2, 3, 8, 8), (1, 4, 4)), torch.ones(2, 1, 4, 4))
+    assert match_inputs(colour, (1, 8, 8)).shape == (2, 1, 8, 8)
+    with pytest.raises(DataError, match=r"\[30\] cannot be made \[13\]"):
+        match_inputs(torch.rand(2, 30), (13,))
+
+
+# Batches, optimizers, schedules
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 60))
+def test_batches_pass_over_the_data_evenly(n: int, steps: int, batch: int) -> None:
+    recipe = replace(QUICK, steps=steps, batch_size=batch)
+    rows = draw_batches(torch.zeros(n, 2), recipe, Stream("batches"))
+    assert rows.shape == (steps, min(batch, n))
+    counts = np.bincount(rows.flatten().numpy(), minlength=n)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_sampling_weights_are_relative_probabilities() -> None:
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    data = LabeledSet(torch.zeros(3, 2), torch.eye(3), weights=weights)
+    rows = draw_batches(data, replace(QUICK, steps=10_000, batch_size=3), Stream("weighted"))
+    share = torch.bincount(rows.flatten(), minlength=3) / rows.numel()
+    torch.testing.assert_close(share, weights / 8, atol=0.01, rtol=0)
+
+
+def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
+    recipe = replace(QUICK, steps=100)
+    values = [schedule(recipe, step) for step in range(100)]
+    assert values[0] == 1
+    assert values[50] == pytest.approx(0.5)
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 1e-3
+    assert schedule(replace(recipe, schedule="constant"), 99) == 1
+
+
+def context(recipe: Recipe = QUICK) -> Context:
+    info, erm = toy_split().info, load_registry().parse("erm")[0]
+    return Context(TrialState(("toy", 0, 0), info, erm, recipe, CPU))
+
+
+def test_the_body_has_a_learning_rate_of_its_own_and_what_is_frozen_has_none() -> None:
+    ctx = context()
+    model = ctx.new_model()
+    optimizer = make_optimizer(ctx.objective(model), replace(QUICK, lr=0.1, backbone_lr_scale=0.01))
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert all(rates[id(p)] == pytest.approx(0.001) for p in model.body.parameters())
+    assert all(rates[id(p)] == pytest.approx(0.1) for p in model.head.parameters())
+    model.body.requires_grad_(False)
+    frozen = make_optimizer(ctx.objective(model), QUICK)
+    assert [len(group["params"]) for group in frozen.param_groups] == [2]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reference"),
+    [
+        (replace(QUICK, optimizer="sgd", lr=0.1, weight_decay=0.01), torch.optim.SGD),
+        (replace(QUICK, lr=0.01, weight_decay=0.1), torch.optim.AdamW),
+    ],
+)
+def test_training_equals_a_plain_torch_loop(recipe: Recipe, reference: type[torch.optim.Optimizer]) -> None:
+    ctx = context(recipe)
+    ours, theirs = ctx.new_model(), ctx.new_model()
+    x, y = torch.randn(40, 8), torch.randint(0, 3, (40,))
+    batches = draw_batches(x, recipe, ctx.stream("batches"))
+    train(ctx.objective(ours), LabeledSet(x, torch.eye(3)[y]), recipe)
+    extra = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
+    optimizer = reference(theirs.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, **extra)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+    for rows in batches:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
+        optimizer.step()
+        cosine.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+# Trials
+
+
+@pytest.mark.parametrize("modality", ["image", "tabular"])
+@pytest.mark.parametrize("cells", [1, 3])
+def test_the_baseline_learns_and_returns_logits_of_every_cell(modality: str, cells: int) -> None:
+    backbone = "conv4(norm=group, width=8)" if modality == "image" else "mlp"
+    split = toy_split(modality=modality, cells=cells)  # type: ignore[arg-type]
+    erm = load_registry().parse("erm")[0]
+    result = run_trial(("t", 0, 0), erm, replace(QUICK, backbone=backbone, lr=0.01), split, CPU)  # type: ignore[arg-type]
+    assert result.predictions.shape == (cells, 60, 3)
+    assert result.predictions.dtype == np.float32
+    assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.8
+    assert result.train_accuracy > 0.9
+    assert result.seconds_fit > result.seconds_predict > 0
+
+
+def test_same_seed_same_bits_and_another_seed_another_model() -> None:
+    first, again, other = trial(), trial(), trial(seed=1)
+    assert np.array_equal(first.predictions, again.predictions)
+    assert not np.array_equal(first.predictions, other.predictions)
+
+
+def test_dropout_is_as_repeatable_and_global_random_state_stays_untouched() -> None:
+    recipe = replace(QUICK, dropout=0.5)
+    torch.manual_seed(1)
+    first = trial(recipe=recipe)
+    torch.manual_seed(2)
+    random.seed(2)
+    np.random.seed(2)
+    before = torch.get_rng_state(), random.getstate(), str(np.random.get_state())
+    assert np.array_equal(first.predictions, trial(recipe=recipe).predictions)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1:] == (random.getstate(), str(np.random.get_state()))
+    assert not np.array_equal(first.predictions, trial().predictions)
+
+
+def test_a_cell_does_not_depend_on_the_other_cells() -> None:
+    split = toy_split(cells=3)
+    erm = load_registry().parse("erm")[0]
+    whole = run_trial(("t", 0, 0), erm, QUICK, split, CPU)  # type: ignore[arg-type]
+    arrays = {n: getattr(split, n)[:2] for n in ("train_x", "train_y", "val_x", "val_y", "test_x", "test_y")}
+    part = run_trial(("t", 0, 0), erm, QUICK, replace(split, **arrays), CPU)  # type: ignore[arg-type]
+    assert np.array_equal(whole.predictions[:2], part.predictions)
+
+
+@dataclass(frozen=True)
+class Strange(Strategy):
+    """Does one wrong thing."""
+
+    name = "strange"
+    fault: str = "none"
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        losses = inner(logits, targets)
+        if self.fault == "scalar":
+            return losses.mean()
+        return losses * float("nan") if self.fault == "nan loss" else losses
+
+    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+        wrong: dict[str, Predictor] = {
+            "labels": lambda x: predict(x).argmax(-1),
+            "nan": lambda x: predict(x) * float("nan"),
+            "numpy": lambda x: predict(x).numpy(),  # type: ignore[return-value]
+        }
+        return wrong.get(self.fault, predict)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "says"),
+    [
+        ("scalar", PluginError, r"strange.*shape \[\]; expected one number for each of the 16 samples"),
+        ("nan loss", NonFinite, "loss became nan at step 0 of 30"),
+        ("labels", BadPrediction, r"shape \[60\]; expected logits \[60, 3\]"),
+        ("nan", NonFinite, "NaN or infinite"),
+        ("numpy", BadPrediction, "returned ndarray; expected a tensor"),
+    ],
+)
+def test_faults_of_a_strategy_are_named(fault: str, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        trial(Composition((Strange(fault),)))
+
+
+@dataclass(frozen=True)
+class Constant(Strategy):
+    """Replaces training, so that a loss beside it never runs."""
+
+    name = "constant"
+    replaces = frozenset({"fit"})
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        ctx.note("predicts zeros")
+        ctx.note("predicts zeros")
+        return lambda x: torch.zeros(len(x), ctx.num_classes)
+
+
+def test_a_silent_no_op_never_becomes_a_row() -> None:
+    with pytest.raises(InertComponent, match=r"constant\+strange: strange had no effect"):
+        trial(Composition((Constant(), OnlyLoss())))
+
+
+@dataclass(frozen=True)
+class OnlyLoss(Strategy):
+    """Changes the loss and nothing else."""
+
+    name = "strange"
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        return inner(logits, targets)
+
+
+def test_notes_are_kept_once_with_the_name_of_who_said_them() -> None:
+    assert trial(Composition((Constant(),))).notes == ("constant: predicts zeros",)
+
+
+@dataclass(frozen=True)
+class Sees(Strategy):
+    """Checks what a training step hands to a component that declares unlabelled data."""
+
+    name = "sees"
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"unlabeled"})
+
+    def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
+        return nn.Linear(model.num_features, 2)  # type: ignore[arg-type]
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor:
+        assert out.modules is not None
+        assert out.unlabeled_features is not None
+        assert out.unlabeled_logits is not None
+        assert len(out.features) == len(out.logits) == len(out.targets) == 16
+        assert len(out.unlabeled_features) == len(out.unlabeled_logits) == 16
+        assert 0 <= out.progress <= 1
+        ctx.note(f"progress {out.progress:.0f}") if out.progress in (0, 1) else None
+        return out.modules(out.unlabeled_features).square().mean()
+
+
+def test_unlabelled_halves_reach_the_component_that_declares_them() -> None:
+    result = trial(Composition((Sees(),)), unlabeled=40)
+    assert result.notes == ("sees: progress 0", "sees: progress 1")
+
+
+def test_a_small_training_set_is_used_whole() -> None:
+    assert trial(recipe=replace(QUICK, batch_size=500), per_class=2).train_accuracy == 1
+
+
+def test_a_model_without_a_head_trains_too() -> None:
+    ctx = context()
+    model = nn.Sequential(nn.Linear(8, 3))
+    batch = Batch(torch.randn(5, 8), torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])])
+    assert ctx.objective(model)(batch).ndim == 0
+
+
+# Devices
+
+
+def test_devices_by_name() -> None:
+    assert resolve("cpu") == CPU
+    with pytest.raises(UsageError, match="expected auto, cpu, cuda"):
+        resolve("tpu")
+    with pytest.raises(UsageError, match="CUDA devices; try auto"):
+        resolve("cuda:99")
+
+
+def test_peak_memory_is_of_the_process_and_grows_with_what_is_allocated() -> None:
+    reset_peak_memory(CPU)
+    before = peak_memory(CPU)
+    block = np.ones(40_000_000)
+    assert peak_memory(CPU) - before > 0.9 * block.nbytes
