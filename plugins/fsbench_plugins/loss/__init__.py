@@ -1,0 +1,1 @@
+"""Strategies that replace or wrap the loss."""
