@@ -1,7 +1,24 @@
-"""For authors of strategies: toy data and the conformance kit. Imports torch, but not pytest."""
+"""For authors of strategies: toy data and the conformance kit. Imports torch, but not pytest.
+
+@pytest.mark.parametrize("check", fsbench.testing.conformance(MyStrategy), ids=str)
+def test_conformance(check):
+    check()
+"""
 
 from __future__ import annotations
 
+from fsbench.testing.conformance import Check, CheckResult, check_strategy, conformance
+from fsbench.testing.running import quick, run_pair, run_toy
 from fsbench.testing.toy import ToySplit, toy_split
 
-__all__ = ["ToySplit", "toy_split"]
+__all__ = [
+    "Check",
+    "CheckResult",
+    "ToySplit",
+    "check_strategy",
+    "conformance",
+    "quick",
+    "run_pair",
+    "run_toy",
+    "toy_split",
+]

@@ -1,0 +1,155 @@
+"""Runs of strategies on toy splits: cheap, in this process, on the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from fsbench.composition import Composition
+from fsbench.engine.context import Context
+from fsbench.engine.recipe import default_recipe, override
+from fsbench.engine.trial import run_trial
+from fsbench.errors import ConflictError, InertComponent
+from fsbench.strategy import Strategy
+from fsbench.testing.toy import ToySplit, toy_split
+from fsbench.types import Batch, LabeledSet, Modality
+
+QUICK_STEPS = 3
+_SITUATIONS: tuple[dict[str, Any], ...] = (
+    {"imbalance": 4.0, "per_class": 16},
+    {"source": True},
+    {"shift": True, "target_per_class": 2},
+    {"shift": True},
+    {"source": True, "cells": 2, "per_class": 5},
+)
+
+
+def quick(strategy: Strategy) -> Strategy:
+    """The strategy with its hyperparameters named `steps`, `*_steps` or `*epochs` lowered to a few."""
+    lower = {
+        f.name: max(QUICK_STEPS, f.metadata.get("low") or 0)
+        for f in dataclasses.fields(strategy)
+        if f.name.endswith(("steps", "epochs")) and isinstance(getattr(strategy, f.name), int)
+    }
+    return dataclasses.replace(strategy, **{k: v for k, v in lower.items() if v < getattr(strategy, k)})
+
+
+def run_toy(composition: Composition, split: ToySplit, steps: int = QUICK_STEPS, seed: int = 0) -> np.ndarray:
+    """Logits `[E, M, C]` float32 of a composition trained on a toy split for a few steps.
+
+    Raises whatever the strategy raises, InertComponent, NonFinite or BadPrediction.
+    """
+    recipe = override(default_recipe(split.info), {"steps": steps})
+    result = run_trial(("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"))
+    return result.predictions
+
+
+def toys(modality: str) -> Iterator[ToySplit]:
+    """A toy split of each low-data situation: long-tailed, with a source, shifted, episodes."""
+    for situation in _SITUATIONS:
+        yield toy_split(cast(Modality, modality), **situation)
+
+
+def first_toy(composition: Composition, modality: str) -> ToySplit | str:
+    """The first toy split that a composition does not skip, or its reason to skip the last."""
+    reason: str | None = None
+    for split in toys(modality):
+        reason = composition.skip(split.info)
+        if reason is None:
+            return split
+    return str(reason)
+
+
+def run_pair(first: Strategy, second: Strategy) -> str | None:
+    """Run `first+second` for a few steps; the reason if they cannot go together, else None.
+
+    A reason is a skip on every toy split, a ConflictError that names both, or an InertComponent
+    that names the one without effect. Anything else is raised.
+    """
+    try:
+        pair = Composition((quick(first), quick(second)))
+    except ConflictError as error:
+        if first.name not in str(error) or second.name not in str(error):
+            raise AssertionError(f"the conflict does not name both components: {error}") from error
+        return str(error)
+    reason = "no modality in common"
+    for modality in sorted(first.modalities & second.modalities):
+        split = first_toy(pair, modality)
+        if isinstance(split, str):
+            reason = split
+            continue
+        try:
+            run_toy(pair, split)
+        except InertComponent as error:
+            return str(error)
+        return None
+    return reason
+
+
+def witness(
+    on_loss: Callable[[Callable[..., torch.Tensor], int], None] | None = None,
+    on_batch: Callable[[Batch, Context], None] | None = None,
+    on_data: Callable[[LabeledSet, Context], None] | None = None,
+) -> Strategy:
+    """A strategy that changes nothing and shows what the components before it made of a stage.
+
+    `on_loss` is given their loss and the number of classes; `on_batch` and `on_data` what their
+    `augment` and `resample` return.
+    """
+
+    @dataclasses.dataclass(frozen=True)
+    class Witness(Strategy):
+        """Watches."""
+
+        name = "witness"
+
+        def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+            if on_data:
+                on_data(train, ctx)
+            return train
+
+        def augment(self, batch: Batch, ctx: Context) -> Batch:
+            if on_batch:
+                on_batch(batch, ctx)
+            return batch
+
+        def loss(
+            self,
+            logits: torch.Tensor,
+            targets: torch.Tensor,
+            inner: Callable[..., torch.Tensor],
+            ctx: Context,
+        ) -> torch.Tensor:
+            if on_loss:
+                on_loss(inner, ctx.num_classes)
+            return inner(logits, targets)
+
+    return Witness()
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeLoss(Strategy):
+    """Wraps the loss: targets moved a tenth of the way to uniform."""
+
+    name = "probe_loss"
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        """The next loss on smoothed targets, `[B]`."""
+        return inner(logits, 0.9 * targets + 0.1 / targets.shape[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeAugment(Strategy):
+    """Adds a little noise to every batch."""
+
+    name = "probe_augment"
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """The batch with noise of standard deviation 0.01."""
+        return dataclasses.replace(batch, x=batch.x + 0.01 * ctx.rng.normal(*batch.x.shape))
