@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fsbench_plugins.erm import Erm
+from fsbench_plugins.loss.focal import Focal, log_complement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
@@ -14,8 +16,6 @@ from fsbench.composition import Composition, cross_entropy
 from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
-from fsbench_plugins.erm import Erm
-from fsbench_plugins.loss.focal import Focal, log_complement
 
 
 def focal(logits, targets, train=None, **arguments):
