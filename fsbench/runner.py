@@ -17,6 +17,7 @@ import numpy as np
 
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import BadPrediction, NonFinite, PluginError, StoreError, TrialError, UsageError
+from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, extra_modules, get_registry
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from fsbench.data.splits import SealedSplit
     from fsbench.data.tasks import Task
     from fsbench.engine.worker import Job, Outcome
-    from fsbench.executors.child import Failure
 
 DEFAULT_SUITE = "starter-v1"
 DEFAULT_RESULTS = "fsbench-results"
@@ -220,7 +220,6 @@ class _Run:
     def _judge(self, trial: Trial, result: Outcome | Failure,
                split: SealedSplit) -> tuple[Record, np.ndarray | None]:
         """The record of what a worker sent, scored against the labels that it has not seen."""
-        from fsbench.executors.child import Failure
         from fsbench.metrics import score
 
         composition = self.compositions[trial.spec]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fsbench.data.splits import open_split
 from fsbench.engine import device as devices
 from fsbench.engine.recipe import parse_recipe
 from fsbench.engine.trial import run_trial
+from fsbench.failure import describe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import Trial
 
@@ -65,7 +65,7 @@ def run_job(job: Job) -> Outcome:
         fields["versions"] = _versions()
         predictions = _run(job, device, fields)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything; it becomes the record
-        return Outcome(None, fields, failure(error))
+        return Outcome(None, fields, asdict(describe(error)))
     fields["peak_memory"] = devices.peak_memory(device)
     return Outcome(predictions, fields)
 
@@ -85,16 +85,6 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
         name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
     }
     return result.predictions
-
-
-def failure(error: BaseException) -> dict[str, str]:
-    """A record's reason: the exception's class, its message on one line, and the traceback."""
-    message = " ".join(str(error).split())[:500]
-    return {
-        "kind": type(error).__name__,
-        "message": message or type(error).__name__,
-        "traceback": "".join(traceback.format_exception(error))[-8000:],
-    }
 
 
 def _versions() -> dict[str, str]:

@@ -9,28 +9,14 @@ import os
 import pickle
 import signal
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MESSAGE_LENGTH = 500
-TRACEBACK_LENGTH = 8000
+from fsbench.failure import describe
 
 _ready = False
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job gave no result: `kind` is "TimeOut", "Crash" or the class of an exception.
-
-    `message` is one line; `traceback` is the Python traceback or what the worker last wrote.
-    """
-
-    kind: str
-    message: str
-    traceback: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,17 +60,6 @@ def work(function: Callable[[Any], object], job: object) -> bytes:
 
 def fence() -> None:
     """Do nothing: when this has run, the job before it has ended one way or the other."""
-
-
-def describe(error: BaseException) -> Failure:
-    """An exception as a value of bounded size, even if its own text cannot be made."""
-    try:
-        message = " ".join(str(error).split())
-        trace = "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
-        message, trace = "(its message cannot be shown)", "".join(traceback.format_tb(error.__traceback__))
-    kind = type(error).__name__
-    return Failure(kind, message[:MESSAGE_LENGTH] or kind, trace[-TRACEBACK_LENGTH:])
 
 
 def _redirect(log: Path) -> None:

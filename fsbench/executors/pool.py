@@ -23,8 +23,9 @@ from typing import Any, Generic, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from fsbench.errors import PluginError
-from fsbench.executors.child import TRACEBACK_LENGTH, Failure, NotStarted, describe, fence, start, work
+from fsbench.executors.child import NotStarted, fence, start, work
 from fsbench.executors.launch import CONTEXT, warm_up
+from fsbench.failure import TRACEBACK_LENGTH, Failure, describe, shorten
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -119,7 +120,7 @@ class _Crew(Generic[J, R]):
         for _, result in results:
             self.lost = self.lost + 1 if isinstance(result, _Lost) else 0
             if isinstance(result, _Lost) and self.lost >= _START_TRIES:
-                raise PluginError(f"no worker can start ({result.message}); leave out the plugin that does this")
+                raise PluginError(f"no worker can start ({result.message}); leave out the plugin at fault")
         return results
 
     def stop(self) -> None:
@@ -214,7 +215,9 @@ class _Worker(Generic[J, R]):
         """The end of what the worker wrote to stderr."""
         if not self.log.exists():
             return ""
-        return self.log.read_bytes()[-TRACEBACK_LENGTH:].decode(errors="replace")
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - TRACEBACK_LENGTH))
+            return shorten(file.read().decode(errors="replace"))
 
     def stop(self) -> None:
         """Stop the process, and what it started, at once."""

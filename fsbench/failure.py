@@ -1,0 +1,42 @@
+"""Failure as a value: why a trial gave no result, of bounded size whatever was raised."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+MESSAGE_LENGTH = 500
+TRACEBACK_LENGTH = 8000
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job gave no result: `kind` is "TimeOut", "Crash" or the class of an exception.
+
+    `message` is one line; `traceback` is the Python traceback or what the worker last wrote.
+    """
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+def describe(error: BaseException) -> Failure:
+    """An exception as a value, even if its own text cannot be made."""
+    kind = type(error).__name__
+    try:
+        message = " ".join(str(error).split())
+        trace = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - a stranger's __str__ may raise anything
+        message = "(its message cannot be shown)"
+        trace = "".join(traceback.format_tb(error.__traceback__))
+    return Failure(kind, message[:MESSAGE_LENGTH] or kind, shorten(trace))
+
+
+def shorten(text: str) -> str:
+    """The beginning and the end of a long text, each line cut where it gets too long."""
+    text = "\n".join(line[:MESSAGE_LENGTH] for line in text.splitlines())
+    if len(text) <= TRACEBACK_LENGTH:
+        return text
+    half = TRACEBACK_LENGTH // 2 - 3
+    return f"{text[:half]}\n...\n{text[-half:]}"
