@@ -14,6 +14,7 @@ _HOMES = {
     "Batch": "fsbench.types",
     "Context": "fsbench.engine.context",
     "FsbenchError": "fsbench.errors",
+    "InertComponent": "fsbench.errors",
     "LabeledSet": "fsbench.types",
     "Predictor": "fsbench.types",
     "Recipe": "fsbench.types",
@@ -21,6 +22,7 @@ _HOMES = {
     "Results": "fsbench.runner",
     "StepOutput": "fsbench.types",
     "Strategy": "fsbench.strategy",
+    "Stream": "fsbench.rng",
     "TaskInfo": "fsbench.types",
     "hookimpl": "fsbench.hookspecs",
     "match_inputs": "fsbench.engine.inputs",
@@ -32,6 +34,7 @@ __all__ = [
     "Batch",
     "Context",
     "FsbenchError",
+    "InertComponent",
     "LabeledSet",
     "Predictor",
     "Recipe",
@@ -39,6 +42,7 @@ __all__ = [
     "Results",
     "StepOutput",
     "Strategy",
+    "Stream",
     "TaskInfo",
     "hookimpl",
     "match_inputs",
@@ -49,8 +53,9 @@ __all__ = [
 if TYPE_CHECKING:
     from fsbench.engine.context import Context
     from fsbench.engine.inputs import match_inputs
-    from fsbench.errors import FsbenchError
+    from fsbench.errors import FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
+    from fsbench.rng import Stream
     from fsbench.runner import Results, run
     from fsbench.strategy import Strategy, param
     from fsbench.types import Batch, LabeledSet, Predictor, Recipe, Record, StepOutput, TaskInfo

@@ -105,7 +105,7 @@ class Composition:
             if batch.unlabeled is not None:
                 unlabeled, classes = batch.unlabeled, batch.targets.shape[1]
                 even = unlabeled.new_full((len(unlabeled), classes), 1 / classes)
-                other = replace(batch, x=unlabeled, targets=even, unlabeled=None)
+                other = replace(batch, x=unlabeled, targets=even, unlabeled=None, domain=None)
                 changed = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
                 batch = replace(batch, unlabeled=changed.x)
         return batch
@@ -128,11 +128,15 @@ class Composition:
         return total
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> dict[str, nn.Module]:
-        """The components' modules by component name."""
-        found = (
-            (c.name, c.auxiliary_modules(model, ctx.scoped(c, "auxiliary_modules"))) for c in self.components
-        )
-        return {name: module for name, module in found if module is not None}
+        """The components' modules by component name, each with random weights of its own."""
+        found: dict[str, nn.Module] = {}
+        for component in self.components:
+            scoped = ctx.scoped(component, "auxiliary_modules")
+            with scoped.torch_seeded():
+                module = component.auxiliary_modules(model, scoped)
+            if module is not None:
+                found[component.name] = module
+        return found
 
     def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
         """Fit with the engine's training `inner`, replaced or wrapped by the components."""
@@ -170,4 +174,8 @@ def _wrap_loss(
 
 
 def _wrap_fit(component: Strategy, ctx: Context, inner: Callable[..., Predictor]) -> Callable[..., Predictor]:
-    return lambda train: component.fit(train, inner, ctx)
+    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Predictor:
+        with ctx.in_force(recipe, model):
+            return component.fit(train, inner, ctx)
+
+    return call

@@ -109,12 +109,15 @@ class LabeledSet:
 class Batch:
     """One training batch: inputs `x [B, ...]` and soft targets `[B, C]`, each row a distribution.
 
-    `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them.
+    `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them. `domain`
+    `[B]` float32, if the training set says it, is how much of each sample is of the target domain: 0
+    or 1, or between where samples were mixed.
     """
 
     x: torch.Tensor
     targets: torch.Tensor
     unlabeled: torch.Tensor | None = None
+    domain: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

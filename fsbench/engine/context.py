@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,17 +108,15 @@ class Context:
 
     def stream(self, purpose: str) -> Stream:
         """A random stream of its own for a named purpose."""
+        return Stream(*self._key(purpose), device=self.device, step=self.step)
+
+    def _key(self, purpose: str) -> tuple[object, ...]:
         state, owner = self._state, self._component.name if self._component else "engine"
-        return Stream(
-            *state.identity,
-            state.cell,
-            *state.phase,
-            owner,
-            self._stage,
-            purpose,
-            device=state.device,
-            step=state.step,
-        )
+        return (*state.identity, state.cell, *state.phase, owner, self._stage, purpose)
+
+    def torch_seeded(self) -> AbstractContextManager[None]:
+        """Inside, torch's own generators follow this component and stage, as new modules need it."""
+        return seeded(derive_key(*self._key("torch")))
 
     @property
     def source(self) -> LabeledSet:
@@ -185,16 +183,32 @@ class Context:
             return train(Objective(model, Composition(()), Context(self._state)), data, recipe)
 
     @contextmanager
-    def entering(self, phase: str) -> Iterator[None]:
-        """Give what is drawn inside random numbers of its own, and restore the step after it."""
+    def entering(self, phase: str, train: LabeledSet | None = None) -> Iterator[None]:
+        """Give what is drawn inside random numbers of its own, and restore the step after it.
+
+        `train`, if given, stands for the task's training part inside (an episode's support, say).
+        """
         state = self._state
-        before = state.phase, state.step, state.progress
+        before = state.phase, state.step, state.progress, state.train
         owner = self._component.name if self._component else "engine"
         state.phase = (*state.phase, owner, self._stage, phase)
+        state.train = state.train if train is None else train
         try:
             yield
         finally:
-            state.phase, state.step, state.progress = before
+            state.phase, state.step, state.progress, state.train = before
+
+    @contextmanager
+    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> Iterator[None]:
+        """Let another recipe or model be the trial's inside. Called by the engine around `fit`."""
+        state = self._state
+        before = state.recipe, state.model
+        state.recipe = state.recipe if recipe is None else recipe
+        state.model = state.model if model is None else model
+        try:
+            yield
+        finally:
+            state.recipe, state.model = before
 
     def at_step(self, step: int, steps: int) -> None:
         """Say which step of how many is going on: random streams and `progress` follow it."""

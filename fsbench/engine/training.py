@@ -31,14 +31,19 @@ def train(
     others = None if unlabeled is None else draw_batches(unlabeled, recipe, ctx.stream("unlabeled batches"))
     losses = torch.zeros(recipe.steps, device=ctx.device)
     autocast = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
-    objective.train()
+    _train_mode(objective)
+    domain = None if data.domain is None else data.domain.float()
     for step in range(recipe.steps):
         ctx.at_step(step, recipe.steps)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * schedule(recipe, step)
-        batch = Batch(data.x[batches[step]], data.targets[batches[step]])
-        if unlabeled is not None and others is not None:
-            batch = Batch(batch.x, batch.targets, unlabeled[others[step]])
+        rows = batches[step]
+        batch = Batch(
+            data.x[rows],
+            data.targets[rows],
+            unlabeled=None if unlabeled is None or others is None else unlabeled[others[step]],
+            domain=None if domain is None else domain[rows],
+        )
         batch = objective.composition.augment(batch, ctx)
         optimizer.zero_grad()
         with autocast:
@@ -53,6 +58,18 @@ def train(
         )
     objective.eval()
     return objective.model
+
+
+def _train_mode(objective: Objective) -> None:
+    """Training mode, but evaluation mode for modules all of whose parameters are frozen.
+
+    A frozen body keeps its normalisation statistics and drops nothing out.
+    """
+    objective.train()
+    for module in objective.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
 
 
 def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:

@@ -94,11 +94,10 @@ def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
 
     def fit(data: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Predictor:
         ctx = Context(state)
-        with ctx.entering(f"fit {state.runs}"):
+        with ctx.in_force(recipe, model), ctx.entering(f"fit {state.runs}"):
             state.runs += 1
-            objective = ctx.objective(ctx.model if model is None else model)
             unlabeled = state.unlabeled if wants_unlabeled else None
-            return as_predictor(train(objective, data, recipe or state.recipe, unlabeled))
+            return as_predictor(train(ctx.objective(ctx.model), data, state.recipe, unlabeled))
 
     return fit
 
