@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsbench.errors import BadPrediction, UnknownName
+from fsbench.metrics import METRICS, expected_calibration_error, get_metric, score
+
+
+@st.composite
+def predictions(draw, max_cells=1, classes=None, all_classes=True):
+    """Logits `[E, M, C]` and labels `[E, M]`, from useless to nearly perfect."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    c, e = classes or draw(st.integers(2, 6)), draw(st.integers(1, max_cells))
+    m = draw(st.integers(c, 40))
+    y = rng.integers(0, c, (e, m))
+    if all_classes:
+        y[:, :c] = np.arange(c)
+    logits = rng.normal(size=(e, m, c)) * draw(st.sampled_from([0.1, 1.0, 20.0]))
+    logits += draw(st.sampled_from([0.0, 1.0, 5.0])) * np.eye(c)[y]
+    return logits.astype(np.float32), y
+
+
+def softmax(logits):
+    p = np.exp(logits - logits.max(-1, keepdims=True))
+    return p / p.sum(-1, keepdims=True)
+
+
+def by_sklearn(logits, y):
+    """The same metrics of one cell by scikit-learn."""
+    p, predicted = softmax(logits.astype(np.float64)), logits.argmax(-1)
+    classes = np.arange(logits.shape[1])
+    expected = {
+        "accuracy": reference.accuracy_score(y, predicted),
+        "balanced_accuracy": reference.recall_score(y, predicted, labels=np.unique(y), average="macro"),
+        "macro_f1": reference.f1_score(y, predicted, average="macro"),
+        "worst_class_recall": min(reference.recall_score(y, predicted, labels=np.unique(y), average=None)),
+        "nll": reference.log_loss(y, p, labels=classes),
+    }
+    if len(np.unique(y)) == len(classes):
+        scores = p[:, 1] if len(classes) == 2 else p
+        expected["auroc"] = reference.roc_auc_score(y, scores, multi_class="ovr", labels=classes)
+    return expected
+
+
+@given(predictions(all_classes=False))
+def test_one_cell_agrees_with_scikit_learn(given_):
+    logits, y = given_
+    logits = np.clip(logits, -15, 15)
+    found = score(logits, y)
+    expected = by_sklearn(logits[0], y[0])
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+    assert ("auroc" in found) == ("auroc" in expected)
+    if len(np.unique(y)) == logits.shape[-1]:
+        assert found["balanced_accuracy"] == pytest.approx(
+            reference.balanced_accuracy_score(y[0], logits[0].argmax(-1))
+        )
+
+
+@given(predictions(max_cells=4))
+@settings(max_examples=30)
+def test_cells_are_averaged_and_pooled_only_for_calibration(given_):
+    logits, y = given_
+    found = score(logits, y)
+    cells = [score(logits[e : e + 1], y[e : e + 1]) for e in range(len(y))]
+    for name in set(METRICS) - {"ece"}:
+        assert found[name] == pytest.approx(np.mean([cell[name] for cell in cells]), abs=1e-12)
+    pooled = score(logits.reshape(1, -1, logits.shape[-1]), y.reshape(1, -1))
+    assert found["ece"] == pytest.approx(pooled["ece"], abs=1e-12)
+
+
+@given(predictions())
+@settings(max_examples=50)
+def test_calibration_error_agrees_with_its_definition(given_):
+    logits, y = given_
+    p = softmax(logits[0].astype(np.float64))
+    confidence, correct = p.max(-1), logits[0].argmax(-1) == y[0]
+    total = 0.0
+    for b in range(15):
+        inside = (confidence > b / 15) & (confidence <= (b + 1) / 15)
+        if inside.any():
+            total += inside.mean() * abs(confidence[inside].mean() - correct[inside].mean())
+    assert score(logits, y)["ece"] == pytest.approx(total, abs=1e-9)
+
+
+def test_calibration_error_by_hand():
+    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.62, 0.62])
+    correct = np.array([True, True, True, False, True, False])
+    assert expected_calibration_error(confidence, correct) == pytest.approx((4 * 0.20 + 2 * 0.12) / 6)
+
+
+def test_ties_count_half():
+    y = np.array([[0, 0, 1, 1]])
+    assert score(np.zeros((1, 4, 2)), y)["auroc"] == 0.5
+    tied = np.array([[[0, 0], [0, 1], [0, 1], [0, 2]]], dtype=float)
+    assert score(tied, y)["auroc"] == reference.roc_auc_score([0, 0, 1, 1], [0, 1, 1, 2])
+
+
+@given(predictions(classes=3), st.floats(-50, 50))
+@settings(max_examples=30)
+def test_a_constant_added_to_the_logits_changes_nothing(given_, constant):
+    logits, y = given_
+    logits = logits.astype(np.float64)
+    assert score(logits + constant, y) == pytest.approx(score(logits, y), abs=1e-9)
+
+
+@given(predictions(max_cells=3, all_classes=False))
+@settings(max_examples=30)
+def test_values_are_valid_json_within_their_ranges(given_):
+    found = score(*given_)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    for name, value in found.items():
+        assert 0 <= value <= (1 if METRICS[name].percent else math.inf)
+
+
+def test_perfect_predictions():
+    y = np.array([[0, 1, 2, 2]])
+    found = score(100.0 * np.eye(3)[y], y)
+    expected = dict.fromkeys(METRICS, 1.0) | {"nll": 0.0, "ece": 0.0}
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_extreme_logits_stay_finite():
+    found = score(np.array([[[3e38, -3e38], [-3e38, 3e38]]], dtype=np.float32), np.array([[1, 1]]))
+    assert all(map(math.isfinite, found.values()))
+    assert found["accuracy"] == 0.5
+
+
+def test_one_class_alone_has_no_auroc():
+    found = score(np.zeros((1, 3, 1)), np.zeros((1, 3), int))
+    assert "auroc" not in found
+    assert found["accuracy"] == 1
+
+
+@pytest.mark.parametrize(
+    ("logits", "y", "message"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 3), int), "expected"),
+        (np.zeros((1, 3, 2)), np.zeros((1, 4), int), "expected"),
+        (np.zeros((1, 0, 2)), np.zeros((1, 0), int), "expected"),
+        (np.zeros((1, 3, 2)), np.full((1, 3), 2), "do not fit"),
+        (np.zeros((1, 3, 2)), np.full((1, 3), -1), "do not fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(logits, y, message):
+    with pytest.raises(BadPrediction, match=message):
+        score(logits, y)
+
+
+def test_metrics_are_described():
+    assert get_metric("nll").higher_is_better is False
+    assert all(metric.meaning and metric.title for metric in METRICS.values())
+    assert [name for name, metric in METRICS.items() if not metric.higher_is_better] == ["nll", "ece"]
+    with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
+        get_metric("acuracy")
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, fsbench.metrics, fsbench.stats, fsbench.report.leaderboard;"
+        "print(sorted({'torch', 'pandas', 'scipy', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
