@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-_PRELOAD = ["numpy", "torch", "fsbench.engine.worker", "fsbench.executors.pool"]
+# The first optimizer of a process imports torch._dynamo, which takes longer than many a trial.
+_PRELOAD = ["numpy", "torch", "torch._dynamo", "fsbench.engine.worker", "fsbench.executors.pool"]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _base = multiprocessing.get_context(METHOD)
 _lock = threading.RLock()
