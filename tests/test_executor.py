@@ -118,7 +118,7 @@ def test_jobs_are_drawn_just_ahead_of_the_workers(tmp_path):
             yield "nap:0.05"
 
     ended = []
-    options = dict(workers=2, timeout=60, logs=tmp_path, on_start=started.append)
+    options = {"workers": 2, "timeout": 60, "logs": tmp_path, "on_start": started.append}
     for job, _ in run_jobs(pool_jobs.act, source(), **options):
         ended.append(job)
     assert len(ended) == len(started) == 8

@@ -32,6 +32,7 @@ R = TypeVar("R")
 
 _START_SECONDS = 180.0
 _START_TRIES = 3
+_WAIT_SECONDS = 0.5  # Ctrl-C cannot cut a wait short everywhere
 
 
 def default_workers(device: str) -> int:
@@ -107,9 +108,9 @@ class _Crew(Generic[J, R]):
         worker.submit(job)
 
     def collect(self) -> list[tuple[J, R | Failure | _Lost]]:
-        """Wait for a worker; what the ended jobs gave. Raises PluginError when workers cannot start."""
+        """Wait a while for a worker; what the ended jobs gave. Raises PluginError when none can start."""
         futures: list[Future[Any]] = [f for worker in self.busy for f in (worker.running, worker.fence)]
-        wait(futures, return_when=FIRST_COMPLETED)
+        wait(futures, timeout=_WAIT_SECONDS, return_when=FIRST_COMPLETED)
         ended = [worker for worker in self.busy if worker.ended]
         self.busy = [worker for worker in self.busy if worker not in ended]
         self.free += ended

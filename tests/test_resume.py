@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import fake_engine
+import numpy as np
+import pytest
+
+from fsbench.store import Store
+
+SCRIPT = Path(fake_engine.__file__)
+SEEDS, TRIALS = 30, 120
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
+
+
+def start(folder: Path, seconds: float = 0.02) -> subprocess.Popen[str]:
+    """A run of 2 tasks x 2 strategies x 30 seeds, two workers, each trial of `seconds`."""
+    root = os.pathsep.join([str(SCRIPT.parent), *filter(None, sys.path)])
+    command = [sys.executable, str(SCRIPT), str(folder), str(SEEDS), str(seconds)]
+    pipe, environment = subprocess.PIPE, {**os.environ, "PYTHONPATH": root}
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    out, err = process.communicate(timeout=60)
+    assert (out, err, process.returncode) == (f"{TRIALS} False\n", "", 0)
+
+
+def contents(folder: Path) -> dict:
+    with Store(folder, create=False) as store:
+        return {r.key: (r, store.predictions(r.key).tobytes() if r.status == "ok" else None)
+                for r in store.records()}
+
+
+def check_complete(found: dict) -> None:
+    assert len(found) == TRIALS
+    for record, predictions in found.values():
+        assert record.status == ("failed" if record.spec == "reason" else "ok")
+        if record.status == "ok":
+            assert predictions == fake_engine.logits(record).tobytes()
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_nothing_stored_is_lost(tmp_path):
+    """Killed with SIGKILL at random moments, until it is done; every commit survives every kill."""
+    moments = random.Random(20)
+    before: dict = {}
+    grew = 0
+    for _ in range(10):
+        process = start(tmp_path, seconds=0.05)
+        time.sleep(moments.uniform(0.1, 1.4))
+        process.kill()
+        process.communicate()
+        if not (tmp_path / "fsbench.sqlite").exists() or not (tmp_path / "fsbench.sqlite").stat().st_size:
+            continue
+        after = contents(tmp_path)
+        assert before.items() <= after.items()
+        grew += len(after) > len(before)
+        before = after
+    assert grew >= 2
+    finish(start(tmp_path, seconds=0))
+    complete = contents(tmp_path)
+    assert before.items() <= complete.items()
+    check_complete(complete)
+    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+
+
+def test_two_runs_on_one_store_do_no_harm(tmp_path):
+    first, second = start(tmp_path), start(tmp_path)
+    finish(first)
+    finish(second)
+    check_complete(contents(tmp_path))
+    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+
+
+def test_a_run_goes_on_beside_one_that_is_killed(tmp_path):
+    first, second = start(tmp_path, seconds=0.05), start(tmp_path)
+    time.sleep(1.0)
+    first.kill()
+    first.communicate()
+    finish(second)
+    check_complete(contents(tmp_path))
+
+
+def test_an_interrupted_commit_is_rolled_back(tmp_path):
+    """A process that dies between the record and the end of its transaction leaves neither."""
+    script = f"""
+import os, sys
+sys.path[:0] = {[str(SCRIPT.parent), *sys.path]!r}
+import numpy as np
+from fsbench import store
+from fsbench.types import Record
+opened = store.Store({str(tmp_path)!r})
+opened.commit(Record("kept", "ok", "t", 0, 0, "erm", "r"), np.ones(3))
+store._pack = lambda values: os.kill(os.getpid(), 9)
+opened._db.execute("PRAGMA cache_size = 1")
+opened.commit(Record("lost", "ok", "t", 0, 0, "erm", "r" * 100_000), np.ones(3))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    assert (tmp_path / "fsbench.sqlite-journal").exists()
+    with Store(tmp_path, create=False) as store:
+        assert [r.key for r in store.records()] == ["kept"]
+        assert np.array_equal(store.predictions("kept"), np.ones(3))
