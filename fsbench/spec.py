@@ -13,9 +13,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import types
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fsbench.errors import SpecError
 
@@ -120,6 +122,34 @@ def expand(call: Call) -> list[Call]:
 def expand_sum(expression: Sum) -> list[Sum]:
     """One expression for each combination of list-valued keyword arguments of its terms."""
     return [Sum(terms) for terms in itertools.product(*map(expand, expression.terms))]
+
+
+def coerce(what: str, value: Value, hint: Any) -> Any:
+    """Check an argument against its annotation; an int is accepted as a float. Raises SpecError."""
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    for option in options:
+        if option in (None, type(None)) and value is None:
+            return None
+        if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
+            return value
+        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
+            if math.isfinite(value):
+                return float(value)
+        elif (
+            isinstance(option, type)
+            and isinstance(value, option)
+            and (option is bool or not isinstance(value, bool))
+        ):
+            return value
+    expected = " or ".join(_describe(option) for option in options)
+    raise SpecError(f"{what}: expected {expected}, got {format_value(value)}")
+
+
+def _describe(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
+    return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 
 
 def _parse_all(text: str, single: bool) -> list[Sum]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import types
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.errors import SpecError
-from fsbench.spec import Call, Value, format_value
+from fsbench.spec import Call, coerce, format_value
 
 if TYPE_CHECKING:
     import torch
@@ -149,34 +147,6 @@ def from_call(cls: type[Strategy], call: Call) -> Strategy:
         if name not in known:
             raise SpecError(f"{call}: {call.name} has no argument {name!r}; it takes {_listing(known)}")
     return cls(**call.keywords)
-
-
-def coerce(what: str, value: Value, hint: Any) -> Any:
-    """Check an argument against its annotation; an int is accepted as a float. Raises SpecError."""
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    for option in options:
-        if option in (None, type(None)) and value is None:
-            return None
-        if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
-            return value
-        if option is float and isinstance(value, int | float) and not isinstance(value, bool):
-            if math.isfinite(value):
-                return float(value)
-        elif (
-            isinstance(option, type)
-            and isinstance(value, option)
-            and (option is bool or not isinstance(value, bool))
-        ):
-            return value
-    expected = " or ".join(_describe(option) for option in options)
-    raise SpecError(f"{what}: expected {expected}, got {format_value(value)}")
-
-
-def _describe(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
-    return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 
 
 def _listing(names: list[str]) -> str:

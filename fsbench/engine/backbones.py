@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from fsbench.errors import SpecError, UnknownName
-from fsbench.spec import Call, parse_call
-from fsbench.strategy import coerce
+from fsbench.spec import Call, coerce, parse_call
 
 Norm = Literal["batch", "group"]
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsbench.errors import SpecError
-from fsbench.spec import Call, Value, as_call, parse_call
-from fsbench.strategy import coerce
+from fsbench.spec import Call, Value, as_call, coerce, parse_call
 from fsbench.types import Recipe, TaskInfo
 
 _DEFAULTS = {
