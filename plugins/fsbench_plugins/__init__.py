@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from fsbench import Strategy, hookimpl
+from fsbench_plugins.augment.augmentation import Augmentation
+from fsbench_plugins.auxiliary_loss.dann import Dann
 from fsbench_plugins.erm import Erm
+from fsbench_plugins.init_model.maml import Maml
+from fsbench_plugins.init_model.transfer import Transfer
 from fsbench_plugins.loss.focal import Focal
 
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
     """The bundled strategies."""
-    return [Erm, Focal]
+    return [Augmentation, Dann, Erm, Focal, Maml, Transfer]

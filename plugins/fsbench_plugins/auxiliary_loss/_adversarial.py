@@ -1,0 +1,54 @@
+"""Gradient reversal, its ramp, and the loss of a domain classifier."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+
+class _ReverseGradient(torch.autograd.Function):
+    """The identity forward; the gradient times `-scale` backward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: torch.Tensor, scale: float) -> torch.Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.scale = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return -ctx.scale * gradient, None
+
+
+def reverse_gradient(x: torch.Tensor, scale: float) -> torch.Tensor:
+    """`x` itself, through which gradients come back times `-scale`."""
+    reversed_: torch.Tensor = _ReverseGradient.apply(x, scale)
+    return reversed_
+
+
+def ramp(progress: float, gamma: float) -> float:
+    """How strongly the body is opposed to the domain head: from 0 towards 1."""
+    return 2 / (1 + math.exp(-gamma * progress)) - 1
+
+
+def domain_loss(
+    labelled: torch.Tensor, target: torch.Tensor, domain: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean binary cross-entropy over source samples plus that over target samples.
+
+    `labelled [B]` and `target [U]` are logits of being from the target; `domain [B]` in [0, 1] says
+    how much of each labelled sample is (none, if it is not given).
+    """
+    source, other = F.softplus(labelled), F.softplus(-target)
+    if domain is None:
+        return source.mean() + other.mean()
+    of_source = 1 - domain
+    both = other.sum() + (domain * F.softplus(-labelled)).sum()
+    return (of_source * source).sum() / of_source.sum().clamp(min=1) + both / (len(target) + domain.sum())

@@ -1,0 +1,1 @@
+"""Strategies that give the model a better start."""

@@ -1,0 +1,173 @@
+"""Episodes, inner steps and the outer loop of MAML, on a composed objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
+
+from fsbench import Batch, Context, FsbenchError, LabeledSet, Stream
+
+Parameters = dict[str, torch.Tensor]
+
+
+class Episodes:
+    """Episodes drawn from a labelled set: `way` classes, `shot` support and `queries` query samples each.
+
+    `shot` and `queries` are lowered where fewer than `way` classes have as many samples. The rows of an
+    episode are ordered by class, so all episodes share `support_targets [way * shot, way]` and
+    `query_targets [way * queries, way]`. Raises FsbenchError when not even two samples can be had.
+    """
+
+    def __init__(self, data: LabeledSet, way: int, shot: int, queries: int, rng: Stream) -> None:
+        y = data.y.cpu().numpy()
+        counts = np.bincount(y, minlength=data.num_classes)
+        least = int(np.sort(counts)[-way])
+        if least < 2:
+            raise FsbenchError(
+                f"maml: fewer than {way} source classes have the 2 samples that an episode takes"
+            )
+        self.x, self.way, self.rng = data.x, way, rng
+        self.shot = min(shot, least - 1)
+        self.queries = min(queries, least - self.shot)
+        usable = np.flatnonzero(counts >= self.shot + self.queries)
+        self._rows = np.argsort(y, kind="stable")
+        self._counts = counts[usable]
+        self._starts = (np.cumsum(counts) - counts)[usable]
+        labels = torch.eye(way, device=data.x.device)
+        self.support_targets = labels.repeat_interleave(self.shot, 0)
+        self.query_targets = labels.repeat_interleave(self.queries, 0)
+
+    def draw(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Support inputs `[number, way * shot, ...]` and query inputs `[number, way * queries, ...]`."""
+        classes = self._choose(np.full(number, len(self._counts)), self.way).ravel()
+        picked = self._choose(self._counts[classes], self.shot + self.queries) + self._starts[classes, None]
+        rows = self._rows[picked].reshape(number, self.way, -1)
+        support, query = rows[:, :, : self.shot], rows[:, :, self.shot :]
+        return self._inputs(support), self._inputs(query)
+
+    def _inputs(self, rows: np.ndarray) -> torch.Tensor:
+        flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+        return self.x[torch.from_numpy(flat).to(self.x.device)]
+
+    def _choose(self, sizes: np.ndarray, take: int) -> np.ndarray:
+        """For each of `sizes`, `take` different numbers below it in a random order."""
+        keys = self.rng.numpy.random((len(sizes), int(sizes.max())), dtype=np.float32)
+        keys[np.arange(keys.shape[1]) >= sizes[:, None]] = 2
+        first = np.argpartition(keys, take - 1, axis=1)[:, :take]
+        order = np.argsort(np.take_along_axis(keys, first, 1), axis=1)
+        return np.take_along_axis(first, order, 1)
+
+
+@dataclass(frozen=True)
+class Inner:
+    """The inner loop: plain gradient steps on a support set, of the model or of its head only."""
+
+    lr: float
+    steps: int
+    first_order: bool = False
+    head_only: bool = False
+
+    def adapt(self, objective: nn.Module, support: Batch) -> Parameters:
+        """The objective's adapted parameters by name, differentiable with respect to its own."""
+        prefix = "model.head." if self.head_only else "model."
+        adapted: Parameters = {k: p for k, p in objective.named_parameters() if k.startswith(prefix)}
+        for _ in range(self.steps):
+            slopes = grad(_loss)(adapted, objective, support.x, support.targets)
+            if self.first_order:
+                slopes = {k: g.detach() for k, g in slopes.items()}
+            adapted = {k: p - self.lr * slopes[k] for k, p in adapted.items()}
+        return adapted
+
+    def query_loss(self, objective: nn.Module, support: Batch, query: Batch) -> torch.Tensor:
+        """The objective on the queries after adaptation to the support set."""
+        return _loss(self.adapt(objective, support), objective, query.x, query.targets)
+
+
+def _loss(
+    parameters: Parameters, objective: nn.Module, x: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    value: torch.Tensor = functional_call(objective, parameters, (Batch(x, targets),))
+    return value
+
+
+def meta_train(
+    model: nn.Module,
+    episodes: Episodes,
+    inner: Inner,
+    ctx: Context,
+    lr: float,
+    steps: int,
+    episodes_a_step: int,
+) -> None:
+    """Move the model's weights, in place, to where the inner loop does well.
+
+    All episodes of a step are one batch. Raises FsbenchError when the objective was NaN or infinite.
+    """
+    example = LabeledSet(episodes.support_targets, episodes.support_targets)
+    with ctx.entering("meta-training", train=example):
+        objective = ctx.objective(model)
+        objective.train()
+        optimizer = torch.optim.Adam(objective.parameters(), lr=lr, fused=True)
+        losses = torch.zeros(steps, device=ctx.device)
+
+        def episode_loss(x: torch.Tensor, targets: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+            return inner.query_loss(objective, Batch(x, targets), Batch(query, episodes.query_targets))
+
+        batched = vmap(episode_loss, randomness="different")
+        for step in range(steps):
+            support, query = episodes.draw(episodes_a_step)
+            x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
+            loss = batched(x, targets, query).mean()
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            losses[step] = loss.detach()
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        raise FsbenchError(
+            f"maml: the meta-objective became {losses[bad[0, 0]].item()} at meta-step {int(bad[0, 0])} "
+            f"of {steps}; try a smaller inner_lr or meta_lr"
+        )
+
+
+def _augmented(
+    support: torch.Tensor, targets: torch.Tensor, ctx: Context, step: int, steps: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each episode's support set after augmentation on its own, stacked."""
+    number, batches = len(support), []
+    for i, x in enumerate(support):
+        ctx.at_step(step * number + i, steps * number)
+        batches.append(ctx.augment(Batch(x, targets)))
+    return torch.stack([b.x for b in batches]), torch.stack([b.targets for b in batches])
+
+
+def _layers(model: nn.Module) -> list[_BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
+@contextmanager
+def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[_BatchNorm]]:
+    """Let batch normalisation use each batch's statistics and remember none; with `keep`, from then on."""
+    layers = _layers(model)
+    before = [(layer, layer.running_mean, layer.running_var, layer.num_batches_tracked) for layer in layers]
+    for layer in layers:
+        layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+        layer.track_running_stats = False
+    yield layers
+    for layer, mean, var, count in () if keep else before:
+        layer.running_mean, layer.running_var, layer.num_batches_tracked = mean, var, count
+        layer.track_running_stats = True
+
+
+def keep_statistics(model: nn.Module, x: torch.Tensor) -> None:
+    """Let batch normalisation that remembers statistics remember those of `x [N, ...]` alone."""
+    if any(layer.track_running_stats for layer in _layers(model)):
+        update_bn([x], model)

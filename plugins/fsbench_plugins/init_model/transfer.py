@@ -1,0 +1,138 @@
+"""Supervised transfer: a body trained on other data, a new head."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fsbench import (
+    Context,
+    FsbenchError,
+    LabeledSet,
+    Predictor,
+    Recipe,
+    Strategy,
+    TaskInfo,
+    match_inputs,
+    param,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Transfer(Strategy):
+    """Start from a body trained on the task's source data, or on pretrained weights (Yosinski et al. 2014).
+
+    The body is trained by plain cross-entropy under a head for the source classes, for
+    `source_steps` steps of the recipe on source inputs brought to the task's shape; the task gets a
+    new head, the same that plain training starts from. With `weights`, a file that `torch.save` wrote of the
+    body's `state_dict()`, nothing is trained on the source.
+
+    `mode` says what is then trained in the recipe's steps: `finetune` everything; `linear_probe` the
+    head only, the body stays as it is, with the statistics of its normalisation layers;
+    `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything
+    (Kumar et al. 2022), each part with a schedule of its own. Where the body is trained, its learning rate
+    is `backbone_lr_scale` times the head's (discriminative fine-tuning, Howard & Ruder 2018).
+
+    On a `shift` task with target labels, `target_only` fine-tunes on the target samples alone: the
+    source ones have had their turn.
+    """
+
+    name = "transfer"
+    cite = (
+        "Yosinski, J., Clune, J., Bengio, Y. and Lipson, H. (2014). How transferable are features in deep "
+        "neural networks? NeurIPS 27. Discriminative learning rates: Howard, J. and Ruder, S. (2018). "
+        "Universal language model fine-tuning for text classification. ACL. frozen_then_finetune: Kumar, A., "
+        "Raghunathan, A., Jones, R., Ma, T. and Liang, P. (2022). Fine-tuning can distort pretrained "
+        "features and underperform out-of-distribution. ICLR."
+    )
+    replaces = frozenset({"init_model"})
+
+    mode: Literal["finetune", "linear_probe", "frozen_then_finetune"] = "finetune"
+    source_steps: int = param(300, low=1, tune=(100, 3000))
+    backbone_lr_scale: float = param(0.1, low=0.0, tune=(0.01, 1.0))
+    head_share: float = param(0.5, low=0.0, high=1.0)
+    target_only: bool = True
+    weights: str | None = None
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data, or the weights given."""
+        return frozenset({"source" if self.weights is None else "pretrained"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """It needs something to transfer, and something to transfer it to."""
+        if self.weights is not None:
+            return None
+        if task.source_shape is None:
+            return "needs source data"
+        if task.modality == "tabular" and task.source_shape != task.input_shape:
+            return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
+        if not task.labels_on_target and self.target_only:
+            return "no labelled target samples to adapt to"
+        return None
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """A learning rate of its own for the body."""
+        return replace(recipe, backbone_lr_scale=recipe.backbone_lr_scale * self.backbone_lr_scale)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, where both domains are labelled and the source was trained on before."""
+        if train.domain is None or self.weights is not None or not self.target_only:
+            return train
+        return train.select(train.domain == 1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The body's weights from the source or the file."""
+        body = model.get_submodule("body")
+        if self.weights is None:
+            body.load_state_dict(self._train_on_source(ctx))
+        else:
+            self._load(body, self.weights, ctx)
+        body.requires_grad_(self.mode != "linear_probe")
+        return model
+
+    def _train_on_source(self, ctx: Context) -> dict[str, torch.Tensor]:
+        source = ctx.source
+        data = replace(source, x=match_inputs(source.x, ctx.task.input_shape))
+        recipe = replace(ctx.recipe, steps=self.source_steps, backbone_lr_scale=1.0)
+        trained = ctx.pretrain(ctx.new_model(data.num_classes), data, recipe)
+        ctx.note(f"{self.source_steps} steps of {recipe.batch_size} on {len(data)} source samples")
+        return trained.get_submodule("body").state_dict()
+
+    def _load(self, body: nn.Module, path: str, ctx: Context) -> None:
+        found = ctx.load_weights(path)
+        wanted = body.state_dict()
+        missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+        shapes = [
+            f"{k} {list(found[k].shape)}, not {list(wanted[k].shape)}"
+            for k in sorted(wanted.keys() & found.keys())
+            if getattr(found[k], "shape", None) != wanted[k].shape
+        ]
+        wrong = [f"lacks {k}" for k in missing] + [f"has {k}" for k in unknown] + [f"has {s}" for s in shapes]
+        if wrong:
+            raise FsbenchError(
+                f"{path!r} does not fit the body of {ctx.recipe.backbone} for inputs "
+                f"{list(ctx.task.input_shape)}: it {wrong[0]}"
+                + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
+            )
+        body.load_state_dict(found)
+        ctx.note(f"weights sha256 {hashlib.sha256(Path(path).read_bytes()).hexdigest()}")
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""
+        first = round(self.head_share * ctx.recipe.steps)
+        if self.mode != "frozen_then_finetune" or first == 0:
+            return inner(train)
+        body = ctx.model.get_submodule("body")
+        body.requires_grad_(False)
+        predict = inner(train, recipe=replace(ctx.recipe, steps=first))
+        body.requires_grad_(True)
+        rest = ctx.recipe.steps - first
+        return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else predict
