@@ -1,0 +1,114 @@
+"""The tensor work of `augmentation` on images: whole batches, one random draw for each sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from fsbench import Stream
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the grey value (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest magnitude of each transformation; 0 leaves it out. Rotation is in degrees."""
+
+    crop: float = 0.0
+    hflip: float = 0.0
+    vflip: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    translation: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def geometric(self) -> bool:
+        """Whether pixels move."""
+        return any((self.crop, self.hflip, self.vflip, self.rotation, self.scale, self.translation))
+
+    @property
+    def photometric(self) -> bool:
+        """Whether values change."""
+        return any((self.brightness, self.contrast, self.saturation))
+
+
+def augment_images(x: torch.Tensor, limits: Limits, padding: str, rng: Stream) -> torch.Tensor:
+    """Images `[B, C, H, W]` in [0, 1], moved, recoloured and made noisy within the limits.
+
+    Every transformation has random numbers of its own: leaving one out does not change the others.
+    """
+    draws = rng.uniform(12, len(x), low=-1.0)
+    if limits.geometric:
+        x = warp(x, *affine_maps(limits, draws[:9], x.shape[-2:]), padding)
+    if limits.photometric:
+        brightness, contrast, saturation = 1 + draws[9:] * draws.new_tensor(
+            [[limits.brightness], [limits.contrast], [limits.saturation]]
+        )
+        x = recolour(x, brightness, contrast, saturation)
+    if limits.noise:
+        x = x + limits.noise * rng.normal(*x.shape)
+    return x.clamp(0, 1)
+
+
+def affine_maps(
+    limits: Limits, draws: torch.Tensor, size: tuple[int, ...]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random maps from where a pixel goes to where it is taken from: `matrix [B, 2, 2]`, `offset [B, 2]`.
+
+    Coordinates are (x, y) in pixels from the centre of an image of `size` (height, width). `draws`
+    `[9, B]` are uniform in [-1, 1). A window is cut from the shifted, turned, zoomed and mirrored image.
+    """
+    extent = draws.new_tensor([size[1], size[0]])
+    angle = draws[0] * math.radians(limits.rotation)
+    zoom = torch.exp(draws[1] * math.log1p(limits.scale))
+    side = 1 - limits.crop * (draws[2] + 1) / 2
+    mirror = torch.where((draws[3:5].T + 1) / 2 < draws.new_tensor([limits.hflip, limits.vflip]), -1.0, 1.0)
+    corner = draws[5:7].T * (1 - side)[:, None] * (extent - 1) / 2
+    shift = (draws[7:9].T * limits.translation * extent).round()
+    cos, sin = angle.cos() / zoom, angle.sin() / zoom
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2) * mirror[:, :, None]
+    offset = (turn @ (corner - shift)[:, :, None])[:, :, 0]
+    return turn * side[:, None, None], offset
+
+
+def warp(x: torch.Tensor, matrix: torch.Tensor, offset: torch.Tensor, padding: str) -> torch.Tensor:
+    """Images `[B, C, H, W]` sampled bilinearly at `matrix @ (x, y) + offset`."""
+    height, width = x.shape[-2:]
+    half = matrix.new_tensor([max(width - 1, 1), max(height - 1, 1)]) / 2
+    normalised = matrix * half[None, None, :] / half[None, :, None]
+    theta = torch.cat([normalised, (offset / half)[:, :, None]], -1)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=True)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=True)
+
+
+def recolour(
+    x: torch.Tensor, brightness: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor
+) -> torch.Tensor:
+    """Images with their brightness, contrast and saturation multiplied by factors `[B]`, clamped to [0, 1].
+
+    Brightness scales towards black, contrast towards the image's mean grey, saturation (three channels
+    only) towards each pixel's grey.
+    """
+    x = (x * brightness.view(-1, 1, 1, 1)).clamp(0, 1)
+    x = grey(x).mean((1, 2, 3), keepdim=True).lerp(x, contrast.view(-1, 1, 1, 1)).clamp(0, 1)
+    if x.shape[1] == 3:
+        x = grey(x).lerp(x, saturation.view(-1, 1, 1, 1)).clamp(0, 1)
+    return x
+
+
+def grey(x: torch.Tensor) -> torch.Tensor:
+    """The luminance `[B, 1, H, W]` of colour images; other images' mean channel."""
+    if x.shape[1] != 3:
+        return x.mean(1, keepdim=True)
+    red, green, blue = x.split(1, 1)
+    return LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
