@@ -90,8 +90,14 @@ class LiveProgress(Observer):
 
         now = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
         self._bar = Progress(
-            BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(), now,
-            console=Console(file=self._stream), transient=True, expand=True, speed_estimate_period=600,
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            now,
+            console=Console(file=self._stream),
+            transient=True,
+            expand=True,
+            speed_estimate_period=600,
         )
         self._line = self._bar.add_task("starting workers", total=plan.total, completed=plan.done)
         self._bar.start()

@@ -106,16 +106,27 @@ def run(
     with Store(results) as store:
         statuses = store.statuses()
         plan = make_plan(
-            chosen, compositions[1:], baseline=compositions[0],
+            chosen,
+            compositions[1:],
+            baseline=compositions[0],
             split_seeds=_seed_list("seeds", default_seeds if seeds is None else seeds),
-            init_seeds=_seed_list("init_seeds", init_seeds), recipe_overrides=recipe, statuses=statuses,
+            init_seeds=_seed_list("init_seeds", init_seeds),
+            recipe_overrides=recipe,
+            statuses=statuses,
             retry_failed=retry_failed,
         )
         for record in plan.skipped:
             if statuses.get(record.key) != "skipped":
                 store.commit(replace(record, created=_now()))
-        going = _Run(store, plan, registry, {task.text: task for task in chosen},
-                     {c.text: c for c in compositions}, observer or Observer(), timeout)
+        going = _Run(
+            store,
+            plan,
+            registry,
+            {task.text: task for task in chosen},
+            {c.text: c for c in compositions},
+            observer or Observer(),
+            timeout,
+        )
         interrupted = going.execute(jobs, device) if plan.trials else False
         found = {record.key: record for record in store.records()}
         records = tuple(found[key] for key in plan.keys if key in found)
@@ -179,8 +190,12 @@ class _Run:
 
         remaining = Counter((t.task, t.split_seed) for t in self.plan.trials)
         stream = run_jobs(
-            run_job, self._jobs(folder, device), workers=workers or default_workers(device),
-            timeout=self.timeout, logs=folder, initializer=init_worker,
+            run_job,
+            self._jobs(folder, device),
+            workers=workers or default_workers(device),
+            timeout=self.timeout,
+            logs=folder,
+            initializer=init_worker,
             initargs=(extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]),
             on_start=lambda job: self.observer.started(job.trial),
         )
@@ -213,19 +228,24 @@ class _Run:
                 try:
                     self.splits[group] = materialise(self.tasks[trial.task], trial.split_seed, path)
                 except OSError as error:
-                    raise StoreError(f"cannot write {path}: {error.strerror}; make room or name another "
-                                     "folder with --results") from error
+                    raise StoreError(
+                        f"cannot write {path}: {error.strerror}; make room or name another "
+                        "folder with --results"
+                    ) from error
             yield Job(trial, str(self.splits[group].path), device)
 
-    def _judge(self, trial: Trial, result: Outcome | Failure,
-               split: SealedSplit) -> tuple[Record, np.ndarray | None]:
+    def _judge(
+        self, trial: Trial, result: Outcome | Failure, split: SealedSplit
+    ) -> tuple[Record, np.ndarray | None]:
         """The record of what a worker sent, scored against the labels that it has not seen."""
         from fsbench.metrics import score
 
         composition = self.compositions[trial.spec]
         known: dict[str, Any] = {
-            "uses": tuple(sorted(composition.uses)), "device": self.hardware,
-            "versions": self.registry.versions(composition), "split_fingerprint": split.fingerprint,
+            "uses": tuple(sorted(composition.uses)),
+            "device": self.hardware,
+            "versions": self.registry.versions(composition),
+            "split_fingerprint": split.fingerprint,
             "created": _now(),
         }
         if isinstance(result, Failure):

@@ -35,12 +35,14 @@ class Scratch:
                 self.path.mkdir(parents=True)
                 self._lock = _acquire(self.path)
         except OSError as error:
-            raise StoreError(f"cannot make the folder {self.path}: {error.strerror}; name another folder "
-                             "with --results") from None
+            raise StoreError(
+                f"cannot make the folder {self.path}: {error.strerror}; name another folder with --results"
+            ) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._store.exclusive():
             self._lock.close()
             _remove(self.path)

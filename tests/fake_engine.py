@@ -96,8 +96,9 @@ def materialise(task: Task, seed: int, folder: Path):
     calls.append(f"materialise {task.text} {seed}")
     folder.mkdir()
     (folder / "x.npy").write_bytes(b"0" * 100)
-    return SimpleNamespace(path=str(folder), fingerprint=fingerprint(task, seed), test_y=TEST_Y,
-                           num_classes=CLASSES)
+    return SimpleNamespace(
+        path=str(folder), fingerprint=fingerprint(task, seed), test_y=TEST_Y, num_classes=CLASSES
+    )
 
 
 def describe_device(device: str) -> tuple[str, str]:
@@ -119,8 +120,11 @@ def run_job(job: Job) -> Outcome:
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     values = logits(job.trial)
     act: dict[str, Callable[[], object]] = {
-        "nan": lambda: values * np.nan, "shape": lambda: values[0], "nothing": lambda: None,
-        "double": lambda: values.astype(np.float64), "crash": lambda: os._exit(7),
+        "nan": lambda: values * np.nan,
+        "shape": lambda: values[0],
+        "nothing": lambda: None,
+        "double": lambda: values.astype(np.float64),
+        "crash": lambda: os._exit(7),
         "slow": lambda: time.sleep(1000),
     }
     if job.trial.spec == "reason":
@@ -130,6 +134,7 @@ def run_job(job: Job) -> Outcome:
 
 def modules() -> dict[str, ModuleType]:
     """The modules that the runner will find instead of the real ones."""
+
     def score(logits, y):
         return {"accuracy": float((logits.argmax(-1) == y).mean())}
 
@@ -143,8 +148,14 @@ def modules() -> dict[str, ModuleType]:
         module("fsbench.data.suites", load_suite=lambda name: suite),
         module("fsbench.data.tasks", parse_tasks=lambda text: [Task(name) for name in text.split(",")]),
         module("fsbench.data.splits", draw_split=draw_split, materialise=materialise),
-        module("fsbench.engine.worker", Job=Job, Outcome=Outcome, init_worker=init_worker, run_job=run_job,
-               describe_device=describe_device),
+        module(
+            "fsbench.engine.worker",
+            Job=Job,
+            Outcome=Outcome,
+            init_worker=init_worker,
+            run_job=run_job,
+            describe_device=describe_device,
+        ),
         module("fsbench.metrics", score=score),
     ]
     return {each.__name__: each for each in found}

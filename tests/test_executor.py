@@ -126,11 +126,14 @@ def test_jobs_are_drawn_just_ahead_of_the_workers(tmp_path):
 
 
 @linux
-@pytest.mark.parametrize(("how", "message"), [
-    ("raise", "no worker can start .ValueError: one two"),
-    ("segfault", "no worker can start .*SIGSEGV"),
-    ("exit 0", "no worker can start .*exit status 0"),
-])
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("raise", "no worker can start .ValueError: one two"),
+        ("segfault", "no worker can start .*SIGSEGV"),
+        ("exit 0", "no worker can start .*exit status 0"),
+    ],
+)
 def test_workers_that_cannot_start_end_the_run(tmp_path, how, message):
     with pytest.raises(PluginError, match=message):
         run(["pids"], tmp_path, workers=2, initializer=pool_jobs.broken_start, initargs=(how,))
@@ -204,10 +207,13 @@ def test_ctrl_c_reaches_the_parent_only(tmp_path):
 
 @linux
 def test_a_script_without_a_guard_runs_once_and_prints_stay_out(tmp_path):
-    parent = start_script(tmp_path, """
+    parent = start_script(
+        tmp_path,
+        """
         results = run_jobs(pool_jobs.act, ["noise", "exit 3", "noise"], workers=1, timeout=60, logs=folder)
         print([getattr(result, "kind", result) for _, result in results])
-    """)
+    """,
+    )
     out, err = parent.communicate(timeout=60)
     assert out == "['quiet', 'Crash', 'quiet']\n"
     assert err == ""

@@ -56,7 +56,8 @@ def plan(compositions=(SHARP,), seeds=(0, 1), **more) -> Plan:
 def test_one_split_at_a_time_and_the_baseline_first():
     made = plan()
     assert [(t.task, t.split_seed, t.spec) for t in made.trials] == [
-        (task.text, seed, spec) for task in TASKS for seed in (0, 1) for spec in ("erm", "sharp")]
+        (task.text, seed, spec) for task in TASKS for seed in (0, 1) for spec in ("erm", "sharp")
+    ]
     assert (made.total, made.done, made.skipped) == (8, 0, ())
     assert made.keys == tuple(t.key for t in made.trials)
 
@@ -89,7 +90,8 @@ def test_a_skip_becomes_a_record_with_its_reason():
     assert [t.spec for t in made.trials] == ["erm", "erm"]
     assert (made.total, made.done) == (2, 0)
     assert [(r.task, r.spec, r.status, r.uses) for r in made.skipped] == [
-        (task.text, "needy", "skipped", ("source",)) for task in TASKS]
+        (task.text, "needy", "skipped", ("source",)) for task in TASKS
+    ]
     assert made.skipped[0].reason == {"kind": "skipped", "message": "needs source data"}
 
 
@@ -108,9 +110,13 @@ def test_a_wrong_override_is_named(wrong):
 
 def test_every_part_is_in_the_key():
     base = ("task", 0, 0, "spec", "recipe")
-    others = [("tusk", 0, 0, "spec", "recipe"), ("task", 1, 0, "spec", "recipe"),
-              ("task", 0, 1, "spec", "recipe"),
-              ("task", 0, 0, "spoc", "recipe"), ("task", 0, 0, "spec", "receipt")]
+    others = [
+        ("tusk", 0, 0, "spec", "recipe"),
+        ("task", 1, 0, "spec", "recipe"),
+        ("task", 0, 1, "spec", "recipe"),
+        ("task", 0, 0, "spoc", "recipe"),
+        ("task", 0, 0, "spec", "receipt"),
+    ]
     assert len({trial_key(*parts) for parts in [base, *others]}) == 6
     assert trial_key(*base) == trial_key(*base)
     assert len(trial_key(*base)) == 32

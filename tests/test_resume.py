@@ -33,8 +33,10 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 def contents(folder: Path) -> dict:
     with Store(folder, create=False) as store:
-        return {r.key: (r, store.predictions(r.key).tobytes() if r.status == "ok" else None)
-                for r in store.records()}
+        return {
+            r.key: (r, store.predictions(r.key).tobytes() if r.status == "ok" else None)
+            for r in store.records()
+        }
 
 
 def check_complete(found: dict) -> None:

@@ -57,7 +57,11 @@ def test_from_plan_to_store(tmp_path):
     diary = Diary()
     results = run(tmp_path, tasks="a,b", seeds=2, observer=diary)
     assert [(r.task, r.split_seed, r.status) for r in results.records] == [
-        ("a", 0, "ok"), ("a", 1, "ok"), ("b", 0, "ok"), ("b", 1, "ok")]
+        ("a", 0, "ok"),
+        ("a", 1, "ok"),
+        ("b", 0, "ok"),
+        ("b", 1, "ok"),
+    ]
     assert (results.total, results.done, results.failures, results.interrupted) == (4, 4, (), False)
     record = results.records[0]
     assert (record.n_train, record.seconds_fit, record.device) == (5, 0.5, "a fake")
@@ -110,8 +114,13 @@ def test_bad_predictions_are_failed_records(tmp_path):
         results = run(tmp_path, "nan,shape,double,nothing,reason,crash", seeds=1)
     reasons = {r.spec: r.reason for r in results.failures}
     assert {spec: reason["kind"] for spec, reason in reasons.items()} == {
-        "nan": "NonFinite", "shape": "BadPrediction", "double": "BadPrediction", "nothing": "BadPrediction",
-        "reason": "ValueError", "crash": "Crash"}
+        "nan": "NonFinite",
+        "shape": "BadPrediction",
+        "double": "BadPrediction",
+        "nothing": "BadPrediction",
+        "reason": "ValueError",
+        "crash": "Crash",
+    }
     assert "shape [6, 3]; expected [1, 6, 3]" in reasons["shape"]["message"]
     assert "float64" in reasons["double"]["message"]
     assert "NoneType" in reasons["nothing"]["message"]
@@ -162,18 +171,21 @@ def test_results_on_other_data_do_not_mix(tmp_path, monkeypatch):
     assert run(tmp_path / "other", "reason", seeds=1).total == 2
 
 
-@pytest.mark.parametrize(("options", "error", "message"), [
-    ({"plugins": "nope"}, UnknownName, "unknown strategy 'nope'"),
-    ({"seeds": 0}, UsageError, "seeds=0"),
-    ({"seeds": [-1]}, UsageError, "seeds="),
-    ({"init_seeds": []}, UsageError, "init_seeds="),
-    ({"jobs": 0}, UsageError, "jobs=0"),
-    ({"timeout": -1.0}, UsageError, "timeout=-1"),
-    ({"timeout": float("nan")}, UsageError, "timeout=nan"),
-    ({"recipe": {"steps": "x"}}, SpecError, "steps"),
-    ({"suite": "starter-v1"}, UsageError, "suite and tasks"),
-    ({"device": "tpu"}, UsageError, "tpu"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"plugins": "nope"}, UnknownName, "unknown strategy 'nope'"),
+        ({"seeds": 0}, UsageError, "seeds=0"),
+        ({"seeds": [-1]}, UsageError, "seeds="),
+        ({"init_seeds": []}, UsageError, "init_seeds="),
+        ({"jobs": 0}, UsageError, "jobs=0"),
+        ({"timeout": -1.0}, UsageError, "timeout=-1"),
+        ({"timeout": float("nan")}, UsageError, "timeout=nan"),
+        ({"recipe": {"steps": "x"}}, SpecError, "steps"),
+        ({"suite": "starter-v1"}, UsageError, "suite and tasks"),
+        ({"device": "tpu"}, UsageError, "tpu"),
+    ],
+)
 def test_usage_errors_come_before_any_work(tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         run(tmp_path, **options)

@@ -29,9 +29,18 @@ def logits(seed=0, shape=(1, 7, 3)) -> np.ndarray:
 
 def test_a_record_comes_back_as_it_went(tmp_path):
     full = record(
-        uses=("source",), notes=("one", "two"), split_fingerprint="ab12", metrics={"accuracy": 0.1 + 0.2},
-        train_accuracy=1.0, n_train=5, n_test=7, seconds_fit=0.25, peak_memory=1 << 40, device="cpu",
-        versions={"fsbench": "0.1.0"}, created="2030-01-01T00:00:00+00:00",
+        uses=("source",),
+        notes=("one", "two"),
+        split_fingerprint="ab12",
+        metrics={"accuracy": 0.1 + 0.2},
+        train_accuracy=1.0,
+        n_train=5,
+        n_test=7,
+        seconds_fit=0.25,
+        peak_memory=1 << 40,
+        device="cpu",
+        versions={"fsbench": "0.1.0"},
+        created="2030-01-01T00:00:00+00:00",
     )
     reason = {"kind": "Crash", "message": "é\n\0 \U0001f600 \udc80", "traceback": "x" * 9999}
     failed = record("f", "failed", reason=reason)
@@ -212,8 +221,12 @@ def test_a_file_that_cannot_grow(tmp_path):
             put("later", 10)
             print([r.key for r in store.records()])
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "['small', 'later']\n", done.stderr
 
 
@@ -239,8 +252,12 @@ def test_a_read_only_folder_can_be_read_and_not_written():
             store.commit(record(), logits())
         store.path.chmod(0o444)
         Path(folder).chmod(0o555)
-        done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), folder],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         Path(folder).chmod(0o755)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
@@ -250,8 +267,12 @@ def test_a_read_only_folder_can_be_read_and_not_written():
 
 def test_a_lock_that_never_opens(tmp_path, monkeypatch):
     monkeypatch.setattr("fsbench.store._BUSY_SECONDS", 0.1)
-    with Store(tmp_path) as store, Store(tmp_path) as other, other.exclusive(), \
-            pytest.raises(StoreError, match="has been locked for"):
+    with (
+        Store(tmp_path) as store,
+        Store(tmp_path) as other,
+        other.exclusive(),
+        pytest.raises(StoreError, match="has been locked for"),
+    ):
         store.commit(record())
 
 

@@ -9,13 +9,14 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fsbench.failure import describe
 
+_POSIX = os.name == "posix"
 _ready = False
 
 
@@ -32,16 +33,16 @@ def start(log: Path, initializer: Callable[..., object] | None, initargs: tuple[
     Ctrl-C does not reach it and its children end with it, and it ends when the parent ends.
     """
     global _ready
-    if hasattr(os, "setsid"):
-        os.setsid()
     _redirect(log)
     faulthandler.enable(all_threads=False)
-    if hasattr(faulthandler, "register"):
+    if _POSIX:
+        os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if initializer is not None:
-        initializer(*initargs)
+    with _mortal():
+        if initializer is not None:
+            initializer(*initargs)
     _ready = True
     return os.getpid()
 
@@ -53,13 +54,26 @@ def work(function: Callable[[Any], object], job: object) -> bytes:
     with contextlib.suppress(OSError):
         os.ftruncate(2, 0)
     try:
-        return pickle.dumps(function(job))
+        with _mortal():
+            return pickle.dumps(function(job))
     except BaseException as error:  # noqa: BLE001 - a job may raise anything; the parent gets it as a value
         return pickle.dumps(describe(error))
 
 
 def fence() -> None:
     """Do nothing: when this has run, the job before it has ended one way or the other."""
+
+
+@contextlib.contextmanager
+def _mortal() -> Iterator[None]:
+    """Let SIGTERM end the worker meanwhile; else it is blocked, and the end of its pipe ends the worker."""
+    if _POSIX:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        if _POSIX:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def _redirect(log: Path) -> None:
@@ -75,6 +89,6 @@ def _end_with_parent() -> None:
     if parent is None:
         return
     parent.join()
-    if hasattr(os, "killpg"):
+    if _POSIX:
         os.killpg(0, signal.SIGKILL)
     os._exit(1)

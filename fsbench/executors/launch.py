@@ -15,6 +15,7 @@ METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods()
 # The first optimizer of a process imports torch._dynamo, which takes longer than many a trial.
 _PRELOAD = ["numpy", "torch", "torch._dynamo", "fsbench.engine.worker", "fsbench.executors.pool"]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_BLOCKED = {signal.SIGINT, signal.SIGTERM}
 _base = multiprocessing.get_context(METHOD)
 _lock = threading.RLock()
 
@@ -47,7 +48,7 @@ def warm_up() -> None:
 
 @contextmanager
 def _launching() -> Iterator[None]:
-    """While a process is started: hide the caller's script and Ctrl-C from it, ask for one thread each.
+    """While a process is started: hide the caller's script from it, block signals, ask for one thread.
 
     A worker has no use for the script that called fsbench, and a script without the usual
     `if __name__ == "__main__"` would run once more in every worker.
@@ -55,7 +56,7 @@ def _launching() -> Iterator[None]:
     with _lock:
         script = sys.modules["__main__"]
         environment = {name: os.environ.get(name) for name in _ONE_THREAD}
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if METHOD == "forkserver" else None
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED) if METHOD == "forkserver" else None
         sys.modules["__main__"] = types.ModuleType("__main__")
         os.environ.update(_ONE_THREAD)
         try:

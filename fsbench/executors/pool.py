@@ -151,8 +151,14 @@ class _Worker(Generic[J, R]):
     running: Future[bytes]
     fence: Future[None]
 
-    def __init__(self, function: Callable[[J], R], timeout: float, log: Path,
-                 initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        function: Callable[[J], R],
+        timeout: float,
+        log: Path,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+    ) -> None:
         self.function = function
         self.timeout = timeout
         self.log = log
