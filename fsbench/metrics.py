@@ -95,7 +95,8 @@ def _check(logits: np.ndarray, y: np.ndarray) -> None:
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(-1, keepdims=True)
-    normal: np.ndarray = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    # Summed in sorted order: samples whose other logits only change places get equal values, thus tie.
+    normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
     return normal
 
 

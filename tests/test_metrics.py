@@ -24,7 +24,7 @@ def predictions(draw, max_cells=1, classes=None, all_classes=True):
     y = rng.integers(0, c, (e, m))
     if all_classes:
         y[:, :c] = np.arange(c)
-    logits = rng.normal(size=(e, m, c)) * draw(st.sampled_from([0.1, 1.0, 20.0]))
+    logits = rng.normal(size=(e, m, c)) * draw(st.sampled_from([0.1, 1.0, 4.0]))
     logits += draw(st.sampled_from([0.0, 1.0, 5.0])) * np.eye(c)[y]
     return logits.astype(np.float32), y
 
@@ -52,9 +52,9 @@ def by_sklearn(logits, y):
 
 
 @given(predictions(all_classes=False))
+@settings(deadline=None)
 def test_one_cell_agrees_with_scikit_learn(given_):
     logits, y = given_
-    logits = np.clip(logits, -15, 15)
     found = score(logits, y)
     expected = by_sklearn(logits[0], y[0])
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
@@ -66,7 +66,7 @@ def test_one_cell_agrees_with_scikit_learn(given_):
 
 
 @given(predictions(max_cells=4))
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 def test_cells_are_averaged_and_pooled_only_for_calibration(given_):
     logits, y = given_
     found = score(logits, y)
@@ -78,7 +78,7 @@ def test_cells_are_averaged_and_pooled_only_for_calibration(given_):
 
 
 @given(predictions())
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 def test_calibration_error_agrees_with_its_definition(given_):
     logits, y = given_
     p = softmax(logits[0].astype(np.float64))
@@ -104,8 +104,21 @@ def test_ties_count_half():
     assert score(tied, y)["auroc"] == reference.roc_auc_score([0, 0, 1, 1], [0, 1, 1, 2])
 
 
+def test_samples_whose_other_logits_change_places_tie():
+    """As votes of neighbours do; rounding must not rank them."""
+    rng = np.random.default_rng(0)
+    others = rng.normal(size=5) * 3
+    logits = np.stack([np.concatenate([[1.0], rng.permutation(others)]) for _ in range(60)])
+    y = np.arange(60) % 6
+    log_p = np.log(softmax(logits))
+    assert len(np.unique(log_p[:, 0])) > 1, "the plain way of computing them does not tie"
+    area = [reference.roc_auc_score(y == c, np.round(log_p[:, c], 9)) for c in range(6)]
+    assert area[0] == 0.5
+    assert score(logits[None], y[None])["auroc"] == pytest.approx(np.mean(area), abs=1e-12)
+
+
 @given(predictions(classes=3), st.floats(-50, 50))
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 def test_a_constant_added_to_the_logits_changes_nothing(given_, constant):
     logits, y = given_
     logits = logits.astype(np.float64)
@@ -113,7 +126,7 @@ def test_a_constant_added_to_the_logits_changes_nothing(given_, constant):
 
 
 @given(predictions(max_cells=3, all_classes=False))
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 def test_values_are_valid_json_within_their_ranges(given_):
     found = score(*given_)
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -1,0 +1,228 @@
+"""The leaderboard: what records say about strategies, with the doubt that they leave.
+
+Everything is computed here; the other modules of this package only show it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fsbench import stats
+from fsbench.composition import BASELINE
+from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
+from fsbench.report.cells import Cell, Setting, by_split, natural, settings
+from fsbench.report.problems import Problem, find_problems, mixtures
+from fsbench.stats import Estimate
+from fsbench.types import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Row:
+    """A strategy on one task, or over all tasks (`task` is "overall").
+
+    `score` is the metric over split seeds. `difference` is the score minus the baseline's in the same
+    trials; `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` says what
+    follows: helps, hurts, not settled, baseline, or none where nothing can be
+    compared. `done` of `planned` trials (tasks, in an overall row) have a score. A row is `complete`
+    if every planned trial went well; only complete rows have a `rank`, and overall only they have a
+    score, while the difference is over the tasks that were done. `seconds` is the median per trial.
+    """
+
+    task: str
+    recipe: str
+    strategy: str
+    uses: tuple[str, ...]
+    score: Estimate | None
+    difference: Estimate | None
+    done: int
+    planned: int
+    failed: int
+    skipped: int
+    seconds: float | None
+    complete: bool
+    rank: int | None = None
+    p: float | None = None
+    verdict: str = "none"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for machines, in the units of the records (accuracies in [0, 1])."""
+        return {
+            "task": self.task,
+            "recipe": self.recipe,
+            "rank": self.rank,
+            "strategy": self.strategy,
+            "uses": " ".join(self.uses),
+            "score": _rounded(self.score.mean if self.score else None),
+            "score_half_width": _rounded(self.score.half_width if self.score else None),
+            "difference": _rounded(self.difference.mean if self.difference else None),
+            "difference_half_width": _rounded(self.difference.half_width if self.difference else None),
+            "p_adjusted": _rounded(self.p),
+            "verdict": self.verdict,
+            "split_seeds": self.score.n if self.score else self.difference.n if self.difference else 0,
+            "done": self.done,
+            "planned": self.planned,
+            "complete": self.complete,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "seconds": _rounded(self.seconds),
+        }
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The rows of each task, those over all tasks, and what must be said beside them.
+
+    `tasks` pairs each task's label with its rows, the best first; `comparisons` counts what the
+    verdicts are corrected for; `trials` the records that went well; `split_seeds` is the
+    smallest and the largest number of split seeds of a task. `warnings` tell of records that were
+    computed by different versions or on different devices.
+    """
+
+    metric: Metric
+    overall: tuple[Row, ...]
+    tasks: tuple[tuple[str, tuple[Row, ...]], ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    comparisons: int
+    trials: int
+    split_seeds: tuple[int, int]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Every row: overall, then task by task."""
+        return [*self.overall, *(row for _, rows in self.tasks for row in rows)]
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas data frame with one line per row, as `Row.to_dict` has it."""
+        import pandas as pd
+
+        columns = list(_EMPTY.to_dict())
+        return pd.DataFrame([row.to_dict() for row in self.rows], columns=columns)
+
+
+def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Leaderboard:
+    """Compare the strategies of some records by a metric.
+
+    Raises UnknownName for a metric that there is not, StoreError for records that must not be mixed.
+    """
+    records, chosen = list(records), get_metric(metric)
+    found = settings(records)
+    strategies = sorted({s for setting in found for s in setting.cells}, key=natural)
+    rows = [_task_row(setting, cell, chosen) for setting in found for cell in setting.cells.values()]
+    rows = _judge([*(_overall_row(found, s, chosen) for s in strategies), *rows], chosen)
+    overall, rows = rows[: len(strategies)], rows[len(strategies) :]
+    tables = [
+        (s.label, _ranked([r for r in rows if (r.task, r.recipe) == (s.task, s.recipe)], chosen))
+        for s in found
+    ]
+    seeds = [len({split for split, _ in setting.pairs}) for setting in found] or [0]
+    return Leaderboard(
+        metric=chosen,
+        overall=_ranked(overall, chosen),
+        tasks=tuple(tables),
+        problems=tuple(find_problems(found, strategies)),
+        warnings=tuple(mixtures(records)),
+        comparisons=sum(row.p is not None for row in [*overall, *rows]),
+        trials=sum(r.status == "ok" for r in records),
+        split_seeds=(min(seeds), max(seeds)),
+    )
+
+
+def _task_row(setting: Setting, cell: Cell, metric: Metric) -> Row:
+    """A strategy on one task; its verdict waits for those of the other rows."""
+    values, differences = cell.values(metric.name), _differences(setting, cell.strategy, metric)
+    return Row(
+        task=setting.task,
+        recipe=setting.recipe,
+        strategy=cell.strategy,
+        uses=tuple(sorted(cell.uses)),
+        score=stats.estimate(list(by_split(values).values())) if values else None,
+        difference=stats.estimate(list(differences.values())) if differences else None,
+        done=len(values),
+        planned=len(setting.pairs),
+        failed=cell.count("failed"),
+        skipped=cell.count("skipped"),
+        seconds=statistics.median(cell.seconds) if cell.seconds else None,
+        complete=values.keys() == setting.pairs,
+    )
+
+
+def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
+    """A strategy over the tasks that it did; compared with the baseline on just these tasks."""
+    cells = [(s, s.cells[strategy]) for s in found if strategy in s.cells]
+    scores = [(s, by_split(cell.values(metric.name))) for s, cell in cells]
+    differences = [(s, _differences(s, strategy, metric)) for s, _ in cells]
+    seconds = [value for _, cell in cells for value in cell.seconds]
+    complete = len(cells) == len(found) and all(c.values(metric.name).keys() == s.pairs for s, c in cells)
+    return Row(
+        task="overall",
+        recipe="",
+        strategy=strategy,
+        uses=tuple(sorted({use for _, cell in cells for use in cell.uses})),
+        score=_over_tasks(scores) if complete else None,
+        difference=_over_tasks(differences),
+        done=sum(bool(values) for _, values in scores),
+        planned=len(found),
+        failed=sum(cell.count("failed") for _, cell in cells),
+        skipped=sum(cell.count("skipped") for _, cell in cells),
+        seconds=statistics.median(seconds) if seconds else None,
+        complete=complete,
+    )
+
+
+def _differences(setting: Setting, strategy: str, metric: Metric) -> dict[int, float]:
+    """Strategy minus baseline by split seed, over the seeds that both did; none for the baseline."""
+    if strategy == BASELINE:
+        return {}
+    ours, theirs = setting.cells[strategy].values(metric.name), setting.baseline(metric.name)
+    return by_split({pair: ours[pair] - theirs[pair] for pair in ours.keys() & theirs.keys()})
+
+
+def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]]) -> Estimate | None:
+    kept = [(setting, by_seed) for setting, by_seed in values if by_seed]
+    return stats.overall([v for _, v in kept], [s.group for s, _ in kept]) if kept else None
+
+
+def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
+    """Give a verdict to each row that has a difference, corrected for the number of them."""
+    adjusted = iter(stats.holm([row.difference.p for row in rows if row.difference]))
+    judged = []
+    for row in rows:
+        if row.difference:
+            p = next(adjusted)
+            verdict: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
+            row = replace(row, p=p, verdict=verdict)
+        elif row.strategy == BASELINE:
+            row = replace(row, verdict="baseline")
+        judged.append(row)
+    return judged
+
+
+def _ranked(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
+    """Complete rows by score, with ranks (equal for equal scores); then the others by what they did."""
+    sign = -1 if metric.higher_is_better else 1
+
+    def order(row: Row) -> tuple[bool, int, float, str]:
+        shown = row.score or row.difference
+        return not row.complete, -row.done, sign * shown.mean if shown else 0.0, row.strategy
+
+    ordered = sorted(rows, key=order)
+    means = [_rounded(row.score.mean) for row in ordered if row.complete and row.score]
+    return tuple(
+        replace(row, rank=means.index(_rounded(row.score.mean)) + 1) if row.complete and row.score else row
+        for row in ordered
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    """Nine decimals: what is the same on every machine."""
+    return None if value is None else round(value, 9)
+
+
+_EMPTY = Row("", "", "", (), None, None, 0, 0, 0, 0, None, False)

@@ -1,0 +1,60 @@
+"""A leaderboard as a Markdown page, as GitHub shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from fsbench.report import text
+from fsbench.report.leaderboard import Leaderboard, Row
+
+_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "sec")
+
+
+def to_markdown(board: Leaderboard) -> str:
+    """Summary, overall table, a table per task, trials without a result, and how to read it."""
+    return "\n".join(_lines(board)) + "\n"
+
+
+def _lines(board: Leaderboard) -> Iterator[str]:
+    yield from ("# Leaderboard", "", f"{_capital(text.title(board))}.", "")
+    yield from _list(text.summary(board))
+    if not board.rows:
+        return
+    yield from ("", "## Overall", "")
+    yield from _table(board, board.overall)
+    for label, rows in board.tasks:
+        yield from ("", f"## {_code(label)}", "")
+        yield from _table(board, [row for row in rows if row.done])
+        if any(not row.done for row in rows):
+            yield from ("", f"{_escape(_capital(text.without_result(rows)))}.")
+    if board.problems or board.warnings:
+        yield from ("", "## Without a result, and warnings", "")
+        yield from _list([*text.problem_lines(board.problems), *board.warnings])
+    yield from ("", "## How to read the tables", "")
+    yield from _list(f"**{term}**: {meaning}" for term, meaning in text.legend(board).items())
+
+
+def _table(board: Leaderboard, rows: Sequence[Row]) -> Iterator[str]:
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield "|--:|---|---|---|---|---|--:|--:|"
+    for row in rows:
+        cells = text.cells(row, board.metric) | {"strategy": _code(row.strategy)}
+        yield f"| {' | '.join(_escape(cells[name]) for name in _COLUMNS)} |"
+
+
+def _list(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield f"- {_escape(line)}"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def _escape(value: str) -> str:
+    """Keep Markdown from reading a bar, a star or the like as its own."""
+    return value.replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
+
+
+def _capital(line: str) -> str:
+    return line[:1].upper() + line[1:]

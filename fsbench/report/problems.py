@@ -1,0 +1,81 @@
+"""What must be said beside the numbers: trials that failed, were skipped or not run, and mixtures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fsbench.report.cells import Setting
+from fsbench.types import Record
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Trials of one strategy that have no result, and why; for failures the reason is the latest."""
+
+    kind: Literal["failed", "skipped", "not run"]
+    strategy: str
+    trials: int
+    tasks: tuple[str, ...]
+    reason: str = ""
+
+
+def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[Problem]:
+    """Failures first, by strategy; then skips, by strategy and reason; then what was not run."""
+    for strategy in strategies:
+        failed = list(_records(found, strategy, "failed"))
+        if failed:
+            _, latest = max(failed, key=lambda item: (item[1].created, item[1].split_seed))
+            yield _problem(
+                "failed", strategy, failed, f"{_reason(latest, 'kind')}: {_reason(latest, 'message')}"
+            )
+    for strategy in strategies:
+        by_reason = defaultdict(list)
+        for item in _records(found, strategy, "skipped"):
+            by_reason[_reason(item[1], "message")].append(item)
+        for reason, skipped in by_reason.items():
+            yield _problem("skipped", strategy, skipped, reason)
+    for strategy in strategies:
+        missing = {s.label: len(s.pairs) - _tried(s, strategy) for s in found}
+        tasks = tuple(label for label, count in missing.items() if count)
+        if tasks:
+            yield Problem("not run", strategy, sum(missing.values()), tasks)
+
+
+def mixtures(records: Iterable[Record]) -> Iterator[str]:
+    """A line for each package with several versions, and for several devices, among good records."""
+    versions, devices = defaultdict(set), set()
+    for record in records:
+        if record.status == "ok":
+            devices.add(record.device)
+            for package, version in record.versions.items():
+                versions[package].add(version)
+    for package, several in sorted(versions.items()):
+        if len(several) > 1:
+            yield f"results of several versions of {package} are mixed: {', '.join(sorted(several))}"
+    if len(devices) > 1:
+        yield f"seconds come from several devices: {', '.join(sorted(devices))}"
+
+
+def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:
+    for setting in found:
+        if strategy in setting.cells:
+            for _, record in sorted(setting.cells[strategy].records.items()):
+                if record.status == status:
+                    yield setting.label, record
+
+
+def _tried(setting: Setting, strategy: str) -> int:
+    return len(setting.cells[strategy].records) if strategy in setting.cells else 0
+
+
+def _reason(record: Record, part: str) -> str:
+    return (record.reason or {}).get(part, "unknown")
+
+
+def _problem(
+    kind: Literal["failed", "skipped"], strategy: str, items: Sequence[tuple[str, Record]], reason: str
+) -> Problem:
+    return Problem(kind, strategy, len(items), tuple(dict.fromkeys(label for label, _ in items)), reason)

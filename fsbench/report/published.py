@@ -1,0 +1,71 @@
+"""Published records: one JSON object per line, in an order and a form that a diff can be read in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fsbench.errors import StoreError
+from fsbench.report.cells import natural
+from fsbench.types import Record
+
+# What changes from run to run, or tells of the machine rather than of the result.
+_LEFT_OUT = ("created",)
+_PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
+
+
+def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
+    """Write records sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
+
+    Tracebacks, dates and folders are left out, seconds are rounded to milliseconds; metrics, device
+    and versions stay as they are. Raises StoreError if the file cannot be written.
+    """
+    path = Path(path)
+    lines = [json.dumps(_published(r), sort_keys=True, allow_nan=False) for r in sorted(records, key=_order)]
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
+
+
+def read_jsonl(path: str | Path) -> list[Record]:
+    """The records of a file that `write_jsonl` wrote. Raises StoreError, with the line at fault."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path} is not text in UTF-8; expected one JSON record per line") from error
+    return [_read(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _read(line: str, place: str) -> Record:
+    try:
+        return Record.from_dict(json.loads(line))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"{place} is not a record ({error})") from error
+
+
+def _published(record: Record) -> dict[str, Any]:
+    values = {k: v for k, v in record.to_dict().items() if k not in _LEFT_OUT}
+    values |= {name: round(values[name], 3) for name in ("seconds_fit", "seconds_predict")}
+    values["notes"] = [_without_folders(note) for note in record.notes]
+    if record.reason is not None:
+        shown = {k: v for k, v in record.reason.items() if k != "traceback"}
+        values["reason"] = {k: _without_folders(v) for k, v in shown.items()}
+    return values
+
+
+def _without_folders(text: str) -> str:
+    """The text with absolute paths cut down to the names of the files."""
+    return _PATH.sub("", text)
+
+
+def _order(record: Record) -> tuple[Any, ...]:
+    return natural(record.task), record.spec, record.recipe, record.split_seed, record.init_seed, record.key

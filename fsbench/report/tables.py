@@ -1,0 +1,42 @@
+"""A leaderboard for machines: CSV, one line per row, and JSON with stable keys.
+
+Numbers are in the units of the records, so accuracies lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.text import legend, summary
+
+
+def to_csv(board: Leaderboard) -> str:
+    """Comma-separated values with the columns of `Leaderboard.to_frame`; empty where there is nothing."""
+    if not board.rows:
+        return ""
+    buffer = io.StringIO()
+    rows = [row.to_dict() for row in board.rows]
+    writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def to_json(board: Leaderboard) -> str:
+    """The whole leaderboard as one JSON object with sorted keys; null where there is nothing."""
+    content = {
+        "metric": vars(board.metric),
+        "comparisons": board.comparisons,
+        "trials": board.trials,
+        "split_seeds": board.split_seeds,
+        "overall": [row.to_dict() for row in board.overall],
+        "tasks": [{"label": label, "rows": [r.to_dict() for r in rows]} for label, rows in board.tasks],
+        "problems": [vars(problem) for problem in board.problems],
+        "warnings": board.warnings,
+        "summary": summary(board),
+        "legend": legend(board),
+    }
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"

@@ -1,0 +1,192 @@
+"""The words and numbers of a leaderboard: the one place that formats them, for every format to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fsbench.composition import BASELINE
+from fsbench.metrics import Metric
+from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.problems import Problem
+from fsbench.stats import Estimate
+
+NOTHING = "-"
+EMPTY = "No results yet; `fsbench run` makes some."
+_MANY = 3
+
+
+def number(value: float, metric: Metric, sign: bool = False) -> str:
+    """A value or a difference of a metric as it is shown: percent with one decimal, others with three."""
+    text = f"{100 * value:.1f}" if metric.percent else f"{value:.3f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return f"+{text}" if sign and not text.startswith("-") else text
+
+
+def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> str:
+    """`71.2 ± 3.4`; without the second number where no interval can be known."""
+    if estimate is None:
+        return NOTHING
+    mean = number(estimate.mean, metric, sign)
+    return mean if estimate.half_width is None else f"{mean} ± {number(estimate.half_width, metric)}"
+
+
+def difference(row: Row, metric: Metric) -> str:
+    """The difference to the baseline, with a star where it is over a part of the tasks or trials."""
+    star = " *" if row.difference and not row.complete else ""
+    return interval(row.difference, metric, sign=True) + star
+
+
+def verdict(row: Row) -> str:
+    """The verdict, or what became of the trials where there is no result to judge."""
+    if row.verdict != "none":
+        return row.verdict
+    if not row.done:
+        return "failed" if row.failed else "skipped" if row.skipped else "not run"
+    return f"no {BASELINE}"
+
+
+def uses(row: Row) -> str:
+    """What a strategy is given beyond the few labels."""
+    return ", ".join(row.uses) if row.uses else NOTHING
+
+
+def cells(row: Row, metric: Metric) -> dict[str, str]:
+    """A row as it is shown, by the names of the columns."""
+    return {
+        "#": str(row.rank) if row.rank else NOTHING,
+        "strategy": row.strategy,
+        "uses": uses(row),
+        "score": interval(row.score, metric),
+        "vs erm": difference(row, metric),
+        "verdict": verdict(row),
+        "done": f"{row.done}/{row.planned}",
+        "sec": NOTHING if row.seconds is None else seconds(row.seconds),
+    }
+
+
+def seconds(value: float) -> str:
+    """Seconds with about two digits."""
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def title(board: Leaderboard) -> str:
+    """One line: what is measured, on how much."""
+    unit = " in %" if board.metric.percent else ""
+    better = "higher" if board.metric.higher_is_better else "lower"
+    low, high = board.split_seeds
+    seeds = count(low, "split seed") if low == high else f"{low} to {high} split seeds"
+    tasks, trials = count(len(board.tasks), "task"), count(board.trials, "trial")
+    return f"{board.metric.title}{unit} ({better} is better), {tasks}, {seeds}, {trials}"
+
+
+def summary(board: Leaderboard) -> list[str]:
+    """A few plain sentences: who helps where, who hurts where, and what is left open."""
+    if not board.trials:
+        return [EMPTY]
+    lines = [*_tasks_won(board), *_harm(board), *_average(board)]
+    judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
+    still = sum(row.verdict == "not settled" for row in judged)
+    if still:
+        if min(row.difference.n for row in judged if row.difference) < 2:
+            more = "a single split seed settles nothing: run with --seeds 3 or more"
+        else:
+            more = "more split seeds (--seeds 10) settle more"
+        lines.append(f"Not settled: {still} of {count(len(judged), 'comparison')} on single tasks; {more}.")
+    return lines
+
+
+def legend(board: Leaderboard) -> dict[str, str]:
+    """How to read the table, for somebody who has never seen it: column by column."""
+    return {
+        "#": "rank by the mean over tasks, only for strategies with a result in every trial of every task; "
+        "neighbours whose intervals overlap may well change places",
+        "uses": "what a strategy is given beyond the few labels; where this differs, so does the information",
+        "score": f"{board.metric.meaning}; mean over split seeds ± half of its 95 % interval (no ± where one "
+        "seed, or equal values, say nothing about the spread)",
+        f"vs {BASELINE}": f"the score minus that of {BASELINE}, plain training, on the same splits, ± half "
+        "of its 95 % interval; * marks a strategy that lacks a result on some tasks or trials and is "
+        "compared on the others",
+        "verdict": "helps or hurts only where that holds at the 5 % level after correction (Holm) for all "
+        f"{count(board.comparisons, 'comparison')} made here",
+        "done": "trials with a result; in the overall table, tasks",
+        "sec": "median seconds of a trial, to fit and to predict",
+    }
+
+
+def without_result(rows: Iterable[Row]) -> str:
+    """The strategies that have no result on a task, by why: `skipped: dann, maml; failed: boom`."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.done:
+            found.setdefault(verdict(row), []).append(row.strategy)
+    return "; ".join(f"{why}: {', '.join(names)}" for why, names in sorted(found.items()))
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """A line for each failing strategy, and one for all that one reason kept from the same tasks."""
+    together: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in problems:
+        own = problem.strategy if problem.kind == "failed" else ""
+        together.setdefault((problem.kind, problem.reason, problem.tasks, own), []).append(problem)
+    return [_problem_line(several) for several in together.values()]
+
+
+def _problem_line(several: Sequence[Problem]) -> str:
+    first, names = several[0], ", ".join(problem.strategy for problem in several)
+    if first.kind == "failed":
+        trials = count(first.trials, "trial")
+        return f"failed: {names}, {trials} on {some(first.tasks)}; the last: {first.reason}"
+    reason = f": {first.reason}" if first.reason else ""
+    return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
+
+
+def count(n: int, noun: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names in full; the number of many."""
+    return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
+
+
+def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:
+    """The labels of the tasks where a strategy has a verdict, by strategy."""
+    found: dict[str, list[str]] = {}
+    for label, rows in board.tasks:
+        for row in rows:
+            if row.verdict == word:
+                found.setdefault(row.strategy, []).append(label)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _tasks_won(board: Leaderboard) -> Iterable[str]:
+    done = {row.strategy: row.done for row in board.overall}
+    helped = [f"{s} on {len(labels)} of {done[s]} tasks" for s, labels in _judged(board, "helps").items()]
+    if helped:
+        yield f"Helps: {'; '.join(helped)}."
+
+
+def _harm(board: Leaderboard) -> Iterable[str]:
+    """Who is worse than the baseline; with data or weights from elsewhere that is negative transfer."""
+    given = {row.strategy: row.uses for row in board.overall}
+    for strategy, labels in _judged(board, "hurts").items():
+        if given[strategy]:
+            yield (
+                f"Negative transfer: {strategy} uses {' and '.join(given[strategy])} data and is worse than "
+                f"{BASELINE} on {some(labels)}."
+            )
+        else:
+            yield f"Hurts: {strategy} is worse than {BASELINE} on {some(labels)}."
+
+
+def _average(board: Leaderboard) -> Iterable[str]:
+    for word in ("helps", "hurts"):
+        names = [
+            row.strategy if row.complete else f"{row.strategy} (on its {count(row.done, 'task')})"
+            for row in board.overall
+            if row.verdict == word
+        ]
+        if names:
+            yield f"On average over tasks, {word}: {', '.join(names)}."

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import scipy.stats
+from records import IMAGE, TABLE, cell, failed, realistic, record, skipped
+
+from fsbench.errors import StoreError, UnknownName
+from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+
+ERM = [0.70, 0.72, 0.68]
+BETTER = [0.80, 0.821, 0.779]
+A, B, WINE = "kshot(digits, k=5)", "kshot(digits, k=20)", "kshot(wine, k=5)"
+
+
+def overall(board: Leaderboard) -> dict[str, Row]:
+    return {row.strategy: row for row in board.overall}
+
+
+def on(board: Leaderboard, label: str) -> dict[str, Row]:
+    return {row.strategy: row for row in dict(board.tasks)[label]}
+
+
+def test_a_task_holds_means_paired_differences_and_verdicts():
+    board = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", BETTER))
+    focal, erm = dict(board.tasks)[A]
+    assert (focal.strategy, focal.rank, erm.strategy, erm.rank) == ("focal", 1, "erm", 2)
+    assert focal.score.mean == pytest.approx(0.8)
+    assert focal.difference.mean == pytest.approx(0.1)
+    test = scipy.stats.ttest_rel(BETTER, ERM)
+    low, high = test.confidence_interval()
+    assert focal.difference.half_width == pytest.approx((high - low) / 2)
+    # Two comparisons: on this task and overall.
+    assert board.comparisons == 2
+    assert focal.p == pytest.approx(2 * test.pvalue)
+    assert (focal.verdict, erm.verdict, erm.difference) == ("helps", "baseline", None)
+
+
+def test_lower_is_better_for_a_loss():
+    rows = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", BETTER), metric="nll").tasks[0][1]
+    assert [(r.strategy, r.verdict) for r in rows] == [("focal", "helps"), ("erm", "baseline")]
+    assert rows[0].difference.mean == pytest.approx(-0.1)
+
+
+def test_hurts_is_said():
+    board = leaderboard(cell(A, "erm", BETTER) + cell(A, "dann", ERM, uses=("source",)))
+    assert on(board, A)["dann"].verdict == "hurts"
+
+
+def test_init_seeds_of_a_split_are_averaged_first():
+    first, second = cell(A, "erm", [0.6, 0.8]), cell(A, "erm", [0.8, 0.9], init_seed=1)
+    row = on(leaderboard(first + second), A)["erm"]
+    assert row.score.n == 2
+    assert row.score.mean == pytest.approx((0.7 + 0.85) / 2)
+    assert row.score.half_width == pytest.approx(scipy.stats.t.ppf(0.975, 1) * np.std([0.7, 0.85]))
+    assert row.planned == row.done == 4
+
+
+def test_one_seed_settles_nothing():
+    row = on(leaderboard(cell(A, "erm", [0.1]) + cell(A, "focal", [0.9])), A)["focal"]
+    assert (row.verdict, row.score.half_width, row.difference.half_width) == ("not settled", None, None)
+
+
+def test_only_common_seeds_are_compared():
+    board = leaderboard(cell(A, "erm", [0.5, 0.6, 0.7, 0.1]) + cell(A, "focal", [0.6, 0.7, 0.9]))
+    focal = on(board, A)["focal"]
+    assert focal.difference.mean == pytest.approx((0.1 + 0.1 + 0.2) / 3)
+    assert (focal.done, focal.planned, focal.complete, focal.rank) == (3, 4, False, None)
+    assert on(board, A)["erm"].rank == 1
+    assert [(p.kind, p.strategy, p.trials) for p in board.problems] == [("not run", "focal", 1)]
+
+
+def test_a_strategy_without_all_tasks_has_no_rank_and_no_mean_but_a_difference_on_its_tasks():
+    records = cell(A, "erm", ERM) + cell(WINE, "erm", [0.9, 0.91, 0.95])
+    records += cell(A, "transfer", BETTER, uses=("source",))
+    records += [skipped(task=WINE, spec="transfer", split_seed=s, uses=("source",)) for s in range(3)]
+    row = overall(leaderboard(records))["transfer"]
+    assert (row.rank, row.score, row.done, row.planned) == (None, None, 1, 2)
+    assert (row.failed, row.skipped) == (0, 3)
+    assert row.difference.mean == pytest.approx(0.1)
+    assert row.uses == ("source",)
+
+
+def test_failures_count_but_never_enter_an_average():
+    records = cell(A, "erm", ERM) + cell(A, "focal", BETTER[:2])
+    records.append(failed(task=A, spec="focal", split_seed=2, kind="NonFinite", message="loss is NaN"))
+    board = leaderboard(records)
+    row = overall(board)["focal"]
+    assert on(board, A)["focal"].score.mean == pytest.approx(np.mean(BETTER[:2]))
+    assert (row.rank, row.score, row.failed, row.complete) == (None, None, 1, False)
+    (problem,) = board.problems
+    assert (problem.kind, problem.trials, problem.reason) == ("failed", 1, "NonFinite: loss is NaN")
+
+
+def test_the_latest_reason_of_a_failure_is_shown():
+    records = cell(A, "erm", ERM)
+    for split_seed, day in enumerate((1, 9, 5)):
+        records.append(failed(task=A, spec="x", split_seed=split_seed, message=f"day {day}",
+                              created=f"2026-01-0{day}T00:00:00+00:00"))  # fmt: skip
+    assert leaderboard(records).problems[0].reason == "TimeOut: day 9"
+
+
+def test_overall_means_weigh_tasks_alike():
+    records = cell(A, "erm", [0.5, 0.6]) + cell(B, "erm", [0.7, 0.8]) + cell(WINE, "erm", [0.9] * 2)
+    assert overall(leaderboard(records))["erm"].score.mean == pytest.approx((0.55 + 0.75 + 0.9) / 3)
+
+
+def test_tasks_on_common_data_are_not_taken_for_independent():
+    """Two tasks with the same numbers say no more than one if they share data, and more if not."""
+
+    def half_width(other: str) -> float:
+        records = [r for task in (A, other) for spec, v in (("erm", ERM), ("focal", [0.8, 0.9, 0.7]))
+                   for r in cell(task, spec, v)]  # fmt: skip
+        return overall(leaderboard(records))["focal"].difference.half_width
+
+    alone = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", [0.8, 0.9, 0.7]))
+    assert half_width(B) == pytest.approx(overall(alone)["focal"].difference.half_width)
+    assert half_width("shift(mnist5k(size=8), digits)") == pytest.approx(half_width(B))
+    assert half_width(WINE) < 0.7 * half_width(B)
+
+
+def test_different_data_under_one_name_are_refused():
+    records = [*cell(A, "erm", ERM), record(A, "focal", 1, split_fingerprint="other")]
+    with pytest.raises(StoreError, match=r"kshot\(digits, k=5\), split seed 1, are about different data"):
+        leaderboard(records)
+
+
+def test_two_records_of_one_trial_are_refused():
+    with pytest.raises(StoreError, match="two records of erm"):
+        leaderboard(cell(A, "erm", ERM) + cell(A, "erm", [0.5]))
+
+
+def test_recipes_are_kept_apart_and_each_has_its_own_baseline():
+    long = TABLE.replace("200", "900")
+    records = cell(A, "erm", ERM) + cell(A, "erm", BETTER, recipe=long)
+    records += cell(A, "focal", [0.75, 0.76, 0.77], recipe=long)
+    board = leaderboard(records)
+    assert [label for label, _ in board.tasks] == [f"{A} with steps=200", f"{A} with steps=900"]
+    assert on(board, f"{A} with steps=900")["focal"].difference.mean == pytest.approx(0.76 - 0.8)
+    assert "focal" not in on(board, f"{A} with steps=200")
+    assert (overall(board)["focal"].done, overall(board)["focal"].planned) == (1, 2)
+
+
+def test_other_recipes_of_other_tasks_are_no_difference():
+    board = leaderboard(cell(A, "erm", ERM, recipe=IMAGE) + cell(WINE, "erm", ERM))
+    assert [label for label, _ in board.tasks] == [A, WINE]
+
+
+def test_without_a_baseline_nothing_is_compared():
+    board = leaderboard(cell(A, "focal", ERM))
+    assert (on(board, A)["focal"].verdict, board.comparisons) == ("none", 0)
+
+
+def test_equal_scores_share_a_rank():
+    board = leaderboard(cell(A, "a", ERM) + cell(A, "erm", ERM) + cell(A, "z", BETTER))
+    assert [(r.strategy, r.rank) for r in board.overall] == [("z", 1), ("a", 2), ("erm", 2)]
+    assert overall(board)["a"].verdict == "not settled"
+
+
+def test_seconds_are_the_median_of_fit_and_predict():
+    records = [record(A, split_seed=s, seconds_fit=fit) for s, fit in enumerate((1.0, 100.0, 2.0))]
+    assert overall(leaderboard(records))["erm"].seconds == 2.25
+
+
+def test_a_metric_that_some_records_lack():
+    records = cell(A, "erm", ERM) + [record(WINE, split_seed=s, metrics={"accuracy": 0.5}) for s in range(3)]
+    row = overall(leaderboard(records, metric="nll"))["erm"]
+    assert (row.done, row.planned, row.rank) == (1, 2, None)
+
+
+def test_an_unknown_metric():
+    with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
+        leaderboard([], metric="accurcy")
+
+
+def test_nothing_yet():
+    board = leaderboard([])
+    assert (board.overall, board.tasks, len(board.to_frame())) == ((), (), 0)
+
+
+def test_mixed_versions_and_devices_are_said():
+    records = [record(A, split_seed=s, device=d, versions={"torch": d}) for s, d in enumerate("ab")]
+    assert leaderboard(records).warnings == (
+        "results of several versions of torch are mixed: a, b",
+        "seconds come from several devices: a, b",
+    )
+
+
+def test_the_order_of_the_records_changes_nothing():
+    records = realistic()
+    board = leaderboard(records)
+    random.Random(0).shuffle(records)
+    assert leaderboard(records) == board
+    labels = [label for label, _ in board.tasks]
+    assert labels.index("kshot(digits, k=5)") < labels.index("kshot(digits, k=20)")
+
+
+def test_ranks_are_over_complete_rows_and_follow_the_means():
+    board = leaderboard(realistic())
+    ranked = [row for row in board.overall if row.rank]
+    assert [row.rank for row in ranked] == [1, 2, 3, 4]
+    assert all(row.complete and row.done == 9 for row in ranked)
+    assert sorted((r.score.mean for r in ranked), reverse=True) == [r.score.mean for r in ranked]
+    assert {row.strategy for row in board.overall[4:]} >= {"transfer", "dann", "maml"}
+    assert overall(board)["maml"].failed == 1
+
+
+def test_the_frame_has_every_row():
+    board = leaderboard(realistic())
+    frame = board.to_frame()
+    assert len(frame) == len(board.rows)
+    augmentation = frame[(frame.task == "overall") & (frame.strategy == "augmentation")].iloc[0]
+    assert augmentation["score"] == pytest.approx(overall(board)["augmentation"].score.mean, abs=1e-8)
+    assert augmentation["rank"] == 1

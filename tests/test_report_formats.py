@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from records import cell, failed, realistic, record, skipped
+from rich.console import Console
+
+from fsbench.errors import StoreError, UnknownName
+from fsbench.metrics import METRICS
+from fsbench.report import FORMATS, print_leaderboard, render, text
+from fsbench.report.leaderboard import leaderboard
+from fsbench.report.published import read_jsonl, write_jsonl
+
+ROOT = Path(__file__).parent.parent
+BOARD = leaderboard(realistic())
+
+
+def markdown_rows(page: str) -> list[list[str]]:
+    """The cells of every table row, headers left out."""
+    lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| # ")]
+    return [
+        [cell.strip().replace("\\", "").strip("`") for cell in line.strip("|").split(" | ")] for line in lines
+    ]
+
+
+def shown_numbers(values: dict[str, str], board) -> tuple[str, str, str]:
+    """Strategy, score and difference as they should be shown, from the numbers for machines."""
+    metric, shown = board.metric, []
+    for name, signed in (("score", False), ("difference", True)):
+        if values[name] in (None, ""):
+            shown.append("-")
+            continue
+        half = values[f"{name}_half_width"]
+        mean = text.number(float(values[name]), metric, signed)
+        shown.append(mean if half in (None, "") else f"{mean} ± {text.number(float(half), metric)}")
+    return values["strategy"], *shown
+
+
+def stripped(rows: list[list[str]]) -> list[tuple[str, str, str]]:
+    """Strategy, score and difference of Markdown rows."""
+    return [(row[1], row[3], row[4].removesuffix(" *")) for row in rows]
+
+
+@pytest.mark.parametrize("metric", sorted(METRICS))
+def test_all_formats_show_the_same_numbers(metric):
+    board = leaderboard(realistic(), metric=metric)
+    markdown = stripped(markdown_rows(render(board, "markdown")))
+    content = json.loads(render(board, "json"))
+    from_json = content["overall"] + [row for task in content["tasks"] for row in task["rows"]]
+    from_csv = list(csv.DictReader(io.StringIO(render(board, "csv"))))
+    frame = board.to_frame().astype(object).where(lambda f: f.notna(), None).to_dict("records")
+    for rows in (from_json, from_csv, frame):
+        kept = [row for row in rows if row["task"] == "overall" or int(row["done"])]
+        assert [shown_numbers(row, board) for row in kept] == markdown
+    terminal = render(board, "terminal", width=200)
+    for strategy, score, difference in markdown:
+        assert re.search(rf"{re.escape(strategy)} .*{re.escape(score)} .*{re.escape(difference)}", terminal)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_the_terminal_is_not_overrun(width):
+    lines = render(BOARD, "terminal", width).splitlines()
+    assert max(map(len, lines)) <= width
+    if width >= 80:
+        assert any(line.startswith("1  augmentation ") for line in lines)
+
+
+def test_plain_where_there_is_no_terminal():
+    stream = io.StringIO()
+    print_leaderboard(BOARD, Console(file=stream, width=100))
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_no_color_is_respected(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = io.StringIO()
+    print_leaderboard(BOARD, Console(file=stream, width=100, force_terminal=True))
+    assert not re.search(r"\x1b\[[\d;]*3[0-7]m", stream.getvalue())
+
+
+def test_colours_mean_something():
+    records = cell("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    records += cell("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
+    records += cell("kshot(wine, k=5)", "bad", [0.6, 0.621, 0.579])
+    stream = io.StringIO()
+    console = Console(file=stream, width=100, force_terminal=True, color_system="standard", no_color=False)
+    print_leaderboard(leaderboard(records), console)
+    assert "\x1b[32mhelps" in stream.getvalue()
+    assert "\x1b[31mhurts" in stream.getvalue()
+
+
+def test_a_stranger_is_told_what_matters():
+    page = render(BOARD, "terminal", 1000)
+    for part in (
+        "balanced accuracy in % (higher is better), 9 tasks, 3 split seeds",
+        "failed: maml, 1 trial on shift(mnist5k(size=8), digits); the last: TimeOut: ran longer than 300 s",
+        "skipped: dann, maml, transfer, transfer+augmentation+focal(gamma=1.5) on 6 tasks: needs source data",
+        "correction (Holm) for all 44 comparisons",
+        "Helps: augmentation on 4 of 9 tasks",
+        'Hurts: resampling(method="random-over") is worse than erm on',
+        "more split seeds (--seeds 10) settle more",
+    ):
+        assert part in page
+
+
+def test_negative_transfer_is_said_aloud():
+    task = "shift(mnist5k(size=8), digits)"
+    records = cell(task, "erm", [0.8, 0.821, 0.779])
+    records += cell(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
+    line = f"Negative transfer: dann uses source and unlabeled data and is worse than erm on {task}."
+    for format in ("terminal", "markdown", "json"):
+        assert line in render(leaderboard(records), format, 1000)
+
+
+def test_one_seed_is_told_to_run_more():
+    board = leaderboard(cell("kshot(wine, k=5)", "erm", [0.7]) + cell("kshot(wine, k=5)", "focal", [0.8]))
+    assert "a single split seed settles nothing" in render(board, "terminal", 1000)
+    assert "± 0" not in render(board)
+
+
+def test_numbers_are_short_and_have_no_negative_zero():
+    percent, plain = METRICS["accuracy"], METRICS["nll"]
+    assert text.number(0.71239, percent) == "71.2"
+    assert text.number(-0.00001, percent, sign=True) == "+0.0"
+    assert text.number(-0.012, percent, sign=True) == "-1.2"
+    assert text.number(1.23456, plain, sign=True) == "+1.235"
+    assert [text.seconds(s) for s in (0.123, 1.26, 123.4)] == ["0.12", "1.3", "123"]
+
+
+def test_only_failures_and_skips_can_be_shown():
+    records = [failed(split_seed=s, message="[red]boom[/red] | *") for s in range(2)]
+    records += [skipped(spec="dann", split_seed=s) for s in range(2)]
+    board = leaderboard(records)
+    for format in FORMATS:
+        assert render(board, format)
+    assert "[red]boom[/red] | *" in render(board, "terminal", 200)
+    assert "[red]boom[/red] \\| \\*" in render(board, "markdown")
+
+
+def test_an_empty_board_says_what_to_do():
+    for format in ("terminal", "markdown", "json"):
+        assert "`fsbench run` makes some" in render(leaderboard([]), format)
+    assert render(leaderboard([]), "csv") == ""
+
+
+def test_an_unknown_format():
+    with pytest.raises(UnknownName, match="did you mean 'markdown'"):
+        render(BOARD, "markdwn")
+
+
+def test_json_is_stable_and_strict():
+    first, again = render(BOARD, "json"), render(leaderboard(realistic()[::-1]), "json")
+    assert first == again
+    assert "NaN" not in first
+
+
+def test_published_records_come_back_and_say_the_same(tmp_path):
+    path = tmp_path / "starter.jsonl"
+    write_jsonl(realistic(), path)
+    assert render(leaderboard(read_jsonl(path)), "markdown") == render(BOARD, "markdown")
+    before = path.read_bytes()
+    write_jsonl(reversed(read_jsonl(path)), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["starter.jsonl"]
+
+
+def test_published_records_are_free_of_noise(tmp_path):
+    path = tmp_path / "x.jsonl"
+    reason = {
+        "kind": "OSError",
+        "message": "cannot read '/home/me/data/x.npz': and/or 3/4",
+        "traceback": "secret",
+    }
+    write_jsonl([record(status="failed", reason=reason, notes=("cached in C:\\Users\\me\\x.pt",))], path)
+    (line,) = path.read_text().splitlines()
+    assert not any(word in line for word in ("secret", "home", "Users", "created"))
+    (back,) = read_jsonl(path)
+    assert back.reason == {"kind": "OSError", "message": "cannot read 'x.npz': and/or 3/4"}
+    assert back.notes == ("cached in x.pt",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"{}", "line 1 is not a record"), (b"\n[1]", "line 2 is not a record"), (b"{", "not a record"),
+     (b"\xff\xfe", "not text in UTF-8")],
+)  # fmt: skip
+def test_damaged_published_records(tmp_path, content, message):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=message):
+        read_jsonl(path)
+
+
+def test_published_records_that_cannot_be_read_or_written(tmp_path):
+    with pytest.raises(StoreError, match="cannot read"):
+        read_jsonl(tmp_path / "absent.jsonl")
+    with pytest.raises(StoreError, match="cannot write"):
+        write_jsonl([], tmp_path / "absent" / "x.jsonl")
+
+
+def agrees(records: Path) -> bool:
+    page = records.with_suffix(".md").read_text(encoding="utf-8")
+    return page == render(leaderboard(read_jsonl(records)), "markdown")
+
+
+def test_published_pages_agree_with_their_records(tmp_path):
+    made = tmp_path / "made.jsonl"
+    write_jsonl(realistic(), made)
+    made.with_suffix(".md").write_text(render(BOARD, "markdown"), encoding="utf-8")
+    assert agrees(made)
+    write_jsonl(realistic(seed=1), made)
+    assert not agrees(made)
+    for records in sorted((ROOT / "leaderboards").glob("*.jsonl")):
+        assert agrees(records), f"{records.stem}.md does not say what {records.name} says; render it again"
+
+
+def test_a_big_board_is_quick_and_needs_no_pandas():
+    code = (
+        "import sys, records; from fsbench.report import render;"
+        "from fsbench.report.leaderboard import leaderboard;"
+        "render(leaderboard(records.realistic(4)), 'terminal');"
+        "assert not {'pandas', 'torch', 'sklearn', 'scipy.stats'} & set(sys.modules)"
+    )
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
+    assert time.perf_counter() - start < 3

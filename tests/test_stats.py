@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsbench.stats import estimate, holm, overall, verdict
+
+VALUES = st.lists(st.floats(-1, 1), min_size=2, max_size=12).filter(lambda v: np.ptp(v) > 1e-6)
+
+
+@given(VALUES)
+@settings(deadline=None)
+def test_interval_and_p_value_are_those_of_scipy(values):
+    found = estimate(values)
+    low, high = scipy.stats.t.interval(0.95, len(values) - 1, np.mean(values), scipy.stats.sem(values))
+    assert found.mean - found.half_width == pytest.approx(low, abs=1e-9)
+    assert found.mean + found.half_width == pytest.approx(high, abs=1e-9)
+    assert found.p == pytest.approx(scipy.stats.ttest_1samp(values, 0).pvalue, abs=1e-9)
+    assert found.n == len(values)
+
+
+def test_a_paired_difference_is_a_paired_t_test():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(0.7, 0.1, 8), rng.normal(0.6, 0.1, 8)
+    assert estimate(list(ours - theirs)).p == pytest.approx(scipy.stats.ttest_rel(ours, theirs).pvalue)
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.2, 0.2, 0.2], [0.0, 0.0], [0.1 + 0.2, 0.3]])
+def test_without_spread_nothing_is_known(values):
+    found = estimate(values)
+    assert (found.half_width, found.p) == (None, 1.0)
+    assert verdict(found.mean, found.p, True) == "not settled"
+
+
+def test_one_task_overall_is_that_task():
+    values = [0.1, 0.4, 0.3]
+    assert overall([dict(enumerate(values))], ["a"]) == estimate(values)
+
+
+def test_independent_tasks_are_welch_and_satterthwaite():
+    """The difference of two samples is the sum of one and the negative other: Welch's test."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.5, 1, 5), rng.normal(0, 3, 9)
+    found = overall([dict(enumerate(a)), dict(enumerate(-b))], ["a", "b"])
+    welch = scipy.stats.ttest_ind(a, b, equal_var=False)
+    assert found.p == pytest.approx(welch.pvalue)
+    low, high = welch.confidence_interval()
+    assert 2 * found.mean == pytest.approx((low + high) / 2)
+    assert 2 * found.half_width == pytest.approx((high - low) / 2)
+
+
+def test_tasks_with_common_data_are_one_sample_of_seeds():
+    rng = np.random.default_rng(2)
+    tasks = rng.normal(size=(3, 6))
+    found = overall([dict(enumerate(values)) for values in tasks], ["digits"] * 3)
+    assert found.half_width == pytest.approx(estimate(list(tasks.mean(0))).half_width)
+
+
+def test_common_data_and_different_seeds_take_the_largest_possible_error():
+    one, other = {0: 0.1, 1: 0.3, 2: 0.2}, {0: 0.5, 1: 0.1}
+    found = overall([one, other], ["digits", "digits"])
+    error = (
+        np.std([*one.values()], ddof=1) / math.sqrt(3) + np.std([*other.values()], ddof=1) / math.sqrt(2)
+    ) / 2
+    assert found.half_width == pytest.approx(scipy.stats.t.ppf(0.975, 1) * error)
+    assert overall([one, {0: 0.5}], ["digits", "digits"]).half_width is None
+    assert overall([one, {0: 0.5}], ["digits", "wine"]).half_width is None
+
+
+def test_a_task_without_spread_adds_none():
+    one, flat = {0: 0.1, 1: 0.3, 2: 0.2}, {0: 0.0, 1: 0.0, 2: 0.0}
+    assert overall([one, flat], ["a", "b"]).half_width == pytest.approx(overall([one], ["a"]).half_width / 2)
+
+
+def test_every_task_weighs_the_same():
+    assert overall([{0: 1.0, 1: 1.0, 2: 1.0}, {0: 0.0}], ["a", "b"]).mean == 0.5
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.4]) == [0.4]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+@settings(deadline=None, max_examples=50)
+def test_holm_lies_between_no_correction_and_bonferroni(p):
+    adjusted = holm(p)
+    assert all(a <= b <= min(1, len(p) * a) + 1e-12 for a, b in zip(p, adjusted, strict=True))
+    assert [p[i] for i in np.argsort(adjusted, kind="stable")] == pytest.approx(
+        [p[i] for i in sorted(range(len(p)), key=lambda i: (adjusted[i], i))]
+    )
+    # Step by step as the paper has it: reject the smallest while it is below alpha over what is left.
+    rejected, ordered = set(), sorted(range(len(p)), key=p.__getitem__)
+    for place, i in enumerate(ordered):
+        if p[i] * (len(p) - place) > 0.05:
+            break
+        rejected.add(i)
+    assert {i for i, a in enumerate(adjusted) if a <= 0.05} == rejected
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "higher", "expected"),
+    [
+        (0.1, 0.01, True, "helps"),
+        (-0.1, 0.01, True, "hurts"),
+        (-0.1, 0.01, False, "helps"),
+        (0.1, 0.01, False, "hurts"),
+        (0.1, 0.051, True, "not settled"),
+        (0.0, 0.0, True, "not settled"),
+        (0.1, math.nan, True, "not settled"),
+    ],
+)
+def test_verdicts(difference, p, higher, expected):
+    assert verdict(difference, p, higher) == expected
+
+
+def covered(found, truth):
+    return abs(found.mean - truth) <= found.half_width
+
+
+def test_about_95_of_100_intervals_cover_the_truth():
+    rng = np.random.default_rng(3)
+    samples = rng.normal(0.3, 2, size=(4000, 3))
+    assert np.mean([covered(estimate(list(s)), 0.3) for s in samples]) == pytest.approx(0.95, abs=0.012)
+
+
+def test_overall_intervals_cover_the_truth_though_tasks_share_their_splits():
+    """Nine tasks on four data sets; what a seed does to a data set, it does to all tasks on it."""
+    rng = np.random.default_rng(4)
+    groups = [0, 0, 0, 0, 1, 1, 2, 2, 3]
+    shared, own = rng.normal(size=(1500, 4, 3)), rng.normal(0, 0.3, size=(1500, 9, 3))
+    tasks = [
+        [dict(enumerate(s[g] + o[t])) for t, g in enumerate(groups)] for s, o in zip(shared, own, strict=True)
+    ]
+    grouped = np.mean([covered(overall(t, groups), 0) for t in tasks])
+    assert 0.94 < grouped < 0.985
+    naive = np.mean([covered(overall(t, range(9)), 0) for t in tasks])
+    assert naive < 0.85, "taking the tasks for independent would promise too much"
+
+
+def test_wrong_verdicts_anywhere_in_a_table_are_rare():
+    """Seven strategies on nine tasks, none of which does anything; all share the baseline's luck."""
+    rng, tables = np.random.default_rng(5), 600
+    wrong = uncorrected = 0
+    for _ in range(tables):
+        baseline = rng.binomial(200, 0.7, size=(1, 9, 5)) / 200
+        differences = rng.binomial(200, 0.7, size=(7, 9, 5)) / 200 - baseline
+        found = [estimate(list(d)) for strategy in differences for d in strategy]
+        adjusted = holm([f.p for f in found])
+        verdicts = {verdict(f.mean, p, True) for f, p in zip(found, adjusted, strict=True)}
+        wrong += verdicts != {"not settled"}
+        uncorrected += min(f.p for f in found) <= 0.05
+    luck = 2 * math.sqrt(0.05 * 0.95 / tables)
+    assert wrong / tables <= 0.05 + luck
+    assert uncorrected / tables > 0.7
