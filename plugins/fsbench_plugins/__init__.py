@@ -9,9 +9,10 @@ from fsbench_plugins.erm import Erm
 from fsbench_plugins.init_model.maml import Maml
 from fsbench_plugins.init_model.transfer import Transfer
 from fsbench_plugins.loss.focal import Focal
+from fsbench_plugins.resample.resampling import Resampling
 
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
     """The bundled strategies."""
-    return [Augmentation, Dann, Erm, Focal, Maml, Transfer]
+    return [Augmentation, Dann, Erm, Focal, Maml, Resampling, Transfer]

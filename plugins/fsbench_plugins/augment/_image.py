@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -47,47 +47,43 @@ def augment_images(x: torch.Tensor, limits: Limits, padding: str, rng: Stream) -
 
     Every transformation has random numbers of its own: leaving one out does not change the others.
     """
-    draws = rng.uniform(12, len(x), low=-1.0)
+    draws = rng.numpy.uniform(-1, 1, (12, len(x)))
     if limits.geometric:
         x = warp(x, *affine_maps(limits, draws[:9], x.shape[-2:]), padding)
     if limits.photometric:
-        brightness, contrast, saturation = 1 + draws[9:] * draws.new_tensor(
-            [[limits.brightness], [limits.contrast], [limits.saturation]]
-        )
-        x = recolour(x, brightness, contrast, saturation)
+        most = [[limits.brightness], [limits.contrast], [limits.saturation]]
+        x = recolour(x, *torch.from_numpy(1 + draws[9:] * most).to(x))
     if limits.noise:
         x = x + limits.noise * rng.normal(*x.shape)
     return x.clamp(0, 1)
 
 
-def affine_maps(
-    limits: Limits, draws: torch.Tensor, size: tuple[int, ...]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def affine_maps(limits: Limits, draws: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Random maps from where a pixel goes to where it is taken from: `matrix [B, 2, 2]`, `offset [B, 2]`.
 
     Coordinates are (x, y) in pixels from the centre of an image of `size` (height, width). `draws`
     `[9, B]` are uniform in [-1, 1). A window is cut from the shifted, turned, zoomed and mirrored image.
+    A handful of numbers for each sample: numpy is faster than a device here.
     """
-    extent = draws.new_tensor([size[1], size[0]])
-    angle = draws[0] * math.radians(limits.rotation)
-    zoom = torch.exp(draws[1] * math.log1p(limits.scale))
+    extent = np.array([size[1], size[0]])
+    angle = draws[0] * np.radians(limits.rotation)
+    zoom = np.exp(draws[1] * np.log1p(limits.scale))
     side = 1 - limits.crop * (draws[2] + 1) / 2
-    mirror = torch.where((draws[3:5].T + 1) / 2 < draws.new_tensor([limits.hflip, limits.vflip]), -1.0, 1.0)
+    threshold = 2 * np.array([limits.hflip, limits.vflip]) - 1
+    mirror = np.where(threshold > draws[3:5].T, -1.0, 1.0)
     corner = draws[5:7].T * (1 - side)[:, None] * (extent - 1) / 2
-    shift = (draws[7:9].T * limits.translation * extent).round()
-    cos, sin = angle.cos() / zoom, angle.sin() / zoom
-    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2) * mirror[:, :, None]
+    shift = np.round(draws[7:9].T * limits.translation * extent)
+    cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+    turn = np.array([[cos, -sin], [sin, cos]]).transpose(2, 0, 1) * mirror[:, :, None]
     offset = (turn @ (corner - shift)[:, :, None])[:, :, 0]
     return turn * side[:, None, None], offset
 
 
-def warp(x: torch.Tensor, matrix: torch.Tensor, offset: torch.Tensor, padding: str) -> torch.Tensor:
+def warp(x: torch.Tensor, matrix: np.ndarray, offset: np.ndarray, padding: str) -> torch.Tensor:
     """Images `[B, C, H, W]` sampled bilinearly at `matrix @ (x, y) + offset`."""
-    height, width = x.shape[-2:]
-    half = matrix.new_tensor([max(width - 1, 1), max(height - 1, 1)]) / 2
-    normalised = matrix * half[None, None, :] / half[None, :, None]
-    theta = torch.cat([normalised, (offset / half)[:, :, None]], -1)
-    grid = F.affine_grid(theta, list(x.shape), align_corners=True)
+    half = np.array([max(side - 1, 1) / 2 for side in (x.shape[3], x.shape[2])])
+    theta = np.concatenate([matrix * half / half[:, None], (offset / half)[:, :, None]], -1)
+    grid = F.affine_grid(torch.from_numpy(theta).to(x), list(x.shape), align_corners=True)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=True)
 
 
@@ -110,5 +106,4 @@ def grey(x: torch.Tensor) -> torch.Tensor:
     """The luminance `[B, 1, H, W]` of colour images; other images' mean channel."""
     if x.shape[1] != 3:
         return x.mean(1, keepdim=True)
-    red, green, blue = x.split(1, 1)
-    return LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
+    return (x * x.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)

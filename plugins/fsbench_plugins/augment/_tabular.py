@@ -13,15 +13,22 @@ if TYPE_CHECKING:
 
 def augment_tables(batch: Batch, noise: float, alpha: float, rng: Stream) -> Batch:
     """MixUp with Beta(alpha, alpha), then Gaussian noise; zero leaves either out."""
-    x, targets = batch.x, batch.targets
     if alpha > 0:
-        share, partner = rng.beta(alpha, alpha, len(x), 1), rng.permutation(len(x))
-        x, targets = mix(x, share, partner), mix(targets, share, partner)
+        batch = mix(batch, rng.beta(alpha, alpha, len(batch.x)), rng.permutation(len(batch.x)))
     if noise > 0:
-        x = x + noise * rng.normal(*x.shape)
-    return replace(batch, x=x, targets=targets)
+        batch = replace(batch, x=batch.x + noise * rng.normal(*batch.x.shape))
+    return batch
 
 
-def mix(values: torch.Tensor, share: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-    """`share` `[B, 1]` of each row of `values` `[B, F]` and the rest of its partner's row."""
-    return share * values + (1 - share) * values[partner]
+def mix(batch: Batch, share: torch.Tensor, partner: torch.Tensor) -> Batch:
+    """`share [B]` of each sample and the rest of the sample with number `partner [B]`."""
+
+    def mixed(values: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        return part * values + (1 - part) * values[partner]
+
+    return replace(
+        batch,
+        x=mixed(batch.x, share[:, None]),
+        targets=mixed(batch.targets, share[:, None]),
+        domain=None if batch.domain is None else mixed(batch.domain, share),
+    )

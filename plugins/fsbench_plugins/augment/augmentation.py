@@ -21,11 +21,11 @@ class Augmentation(Strategy):
     Images: `crop` is the largest share of a side that is cut away before the rest is resized back,
     `flip` the probability of each mirror image, `rotation` in degrees to either side, `scale` the largest
     relative zoom in or out, `translation` the largest shift as a share of the side, in whole pixels;
-    `padding` says what comes in from outside: the pixel at the `border`,
-    or the image's `reflection` there (He et al. 2016 on CIFAR: `translation` with `reflection`). `brightness`, `contrast` and `saturation` (colour
-    images only) are relative. Tables: `mixup` is the parameter of Beta(mixup, mixup), from which the share
-    of two samples that are mixed is drawn (Zhang et al. 2018). Both: `noise` is the standard deviation of
-    Gaussian noise, on the scale of the inputs.
+    `padding` says what comes in from outside: the pixel at the `border`, or the `reflection` there.
+    `brightness`, `contrast` and `saturation` (of colour images) are relative.
+    Tables: `mixup` is the parameter of Beta(mixup, mixup), from which the share of two samples that are
+    mixed is drawn (Zhang et al. 2018).
+    Both: `noise` is the standard deviation of Gaussian noise, on the scale of the inputs.
     """
 
     name = "augmentation"

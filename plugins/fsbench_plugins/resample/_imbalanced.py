@@ -1,0 +1,147 @@
+"""What `resampling` asks of imbalanced-learn, and what it does where that has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler, TomekLinks
+from sklearn.metrics import pairwise_distances_argmin
+
+from fsbench import LabeledSet
+
+Note = Callable[[str], None]
+_M_NEIGHBORS = 10  # of Borderline-SMOTE's look at all classes; the default of imbalanced-learn
+
+
+def pick(train: LabeledSet, method: str, seed: int) -> LabeledSet:
+    """Rows of the training set, repeated (`random_over`) or left out (`random_under`)."""
+    sampler = RandomOverSampler if method == "random_over" else RandomUnderSampler
+    chosen = sampler(random_state=seed)
+    chosen.fit_resample(np.zeros((len(train), 1)), train.y.cpu().numpy())
+    return _rows(train, chosen.sample_indices_)
+
+
+def synthesise(train: LabeledSet, method: str, k_neighbors: int, seed: int, note: Note) -> LabeledSet:
+    """The training set and new samples of every class but the largest."""
+    x, y = train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy()
+    labels, counts = np.unique(y, return_counts=True)
+    added_x, added_y, remarks = [x[:0]], [y[:0]], _Remarks()
+    for label, count in zip(labels, counts, strict=True):
+        if count < counts.max():
+            wanted = int(counts.max() - count)
+            new = _new_samples(x, y, int(label), wanted, method, k_neighbors, seed, remarks)
+            added_x.append(new)
+            added_y.append(np.full(len(new), label))
+    remarks.write(note)
+    return _extended(train, np.concatenate(added_x), np.concatenate(added_y))
+
+
+def without_tomek_links(train: LabeledSet, note: Note) -> LabeledSet:
+    """The training set without its Tomek links (Tomek 1976); a class of nothing else keeps its samples."""
+    y = train.y.cpu().numpy()
+    links = TomekLinks(sampling_strategy="all")
+    links.fit_resample(train.x.flatten(1).cpu().numpy(), y)
+    kept = np.zeros(len(y), dtype=bool)
+    kept[links.sample_indices_] = True
+    lost = np.setdiff1d(y, y[kept])
+    if len(lost):
+        note(f"every sample of {_classes(lost)} is in a Tomek link; they were kept")
+    return _rows(train, np.flatnonzero(kept | np.isin(y, lost)))
+
+
+class _Remarks:
+    """What could not be done in full, gathered over the classes into one sentence each."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, list[int]] = {}
+
+    def add(self, what: str, label: int) -> None:
+        self.said.setdefault(what, []).append(label)
+
+    def write(self, note: Note) -> None:
+        for what, labels in self.said.items():
+            note(f"{_classes(labels)}: {what}")
+
+
+def _new_samples(
+    x: np.ndarray,
+    y: np.ndarray,
+    label: int,
+    wanted: int,
+    method: str,
+    k_neighbors: int,
+    seed: int,
+    remarks: _Remarks,
+) -> np.ndarray:
+    """Samples `[n, F]` to add to a class; `n` is `wanted`, or about that many by ADASYN."""
+    own = x[y == label]
+    if len(own) == 1:
+        remarks.add("one sample, so it was repeated", label)
+        return np.repeat(own, wanted, axis=0)
+    k = min(k_neighbors, len(own) - 1)
+    if k < k_neighbors:
+        remarks.add(f"{len(own)} samples, so k_neighbors={k} instead of {k_neighbors}", label)
+    try:
+        found, _ = _sampler(method, k, len(x), {label: len(own) + wanted}, seed).fit_resample(x, y)
+    except (RuntimeError, ValueError) as error:
+        if method != "adasyn":
+            raise
+        remarks.add(f"left as it was, for ADASYN found nothing to add ({str(error).split('.')[0]})", label)
+        return x[:0]
+    if len(found) == len(x):
+        remarks.add("left as it was, for no sample lies at the border to another class", label)
+    return np.asarray(found[len(x) :])
+
+
+def _sampler(method: str, k: int, samples: int, sizes: dict[int, int], seed: int) -> SMOTE | ADASYN:
+    """An over-sampler that brings the classes named to their sizes."""
+    if method == "adasyn":
+        return ADASYN(sampling_strategy=sizes, n_neighbors=k, random_state=seed)
+    if method == "borderline_smote":
+        around = min(_M_NEIGHBORS, samples - 1)
+        return BorderlineSMOTE(sampling_strategy=sizes, k_neighbors=k, m_neighbors=around, random_state=seed)
+    return SMOTE(sampling_strategy=sizes, k_neighbors=k, random_state=seed)
+
+
+def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray) -> LabeledSet:
+    """The training set and new rows `[n, F]` of classes `[n]`, with what belongs to their nearest rows."""
+    if len(new_x) == 0:
+        return train
+    parents = _nearest(train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy(), new_x, new_y)
+    copies = _rows(train, parents)
+    x = torch.from_numpy(new_x).to(train.x).view_as(copies.x)
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
+    return _joined(train, replace(copies, x=x.clamp(0, 1) if x.ndim == 4 else x, targets=one_hot))
+
+
+def _nearest(x: np.ndarray, y: np.ndarray, new_x: np.ndarray, new_y: np.ndarray) -> np.ndarray:
+    """The number of the nearest row of the same class, for each new row."""
+    parents = np.zeros(len(new_y), dtype=np.int64)
+    for label in np.unique(new_y):
+        own = np.flatnonzero(y == label)
+        parents[new_y == label] = own[pairwise_distances_argmin(new_x[new_y == label], x[own])]
+    return parents
+
+
+def _joined(first: LabeledSet, second: LabeledSet) -> LabeledSet:
+    return LabeledSet(
+        torch.cat([first.x, second.x]),
+        torch.cat([first.targets, second.targets]),
+        None
+        if first.weights is None or second.weights is None
+        else torch.cat([first.weights, second.weights]),
+        None if first.domain is None or second.domain is None else torch.cat([first.domain, second.domain]),
+    )
+
+
+def _rows(train: LabeledSet, index: np.ndarray) -> LabeledSet:
+    return train.select(torch.from_numpy(np.asarray(index, dtype=np.int64)).to(train.x.device))
+
+
+def _classes(labels: list[int] | np.ndarray) -> str:
+    names = [str(int(label)) for label in labels]
+    return f"class {names[0]}" if len(names) == 1 else f"classes {', '.join(names)}"
