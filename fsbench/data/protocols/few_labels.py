@@ -1,0 +1,118 @@
+"""What `kshot`, `longtail` and `noisy` share: a few labels of each class of one dataset."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
+from fsbench.data.protocols.base import Protocol
+from fsbench.errors import TaskError
+from fsbench.rng import generator
+from fsbench.types import TaskInfo
+
+
+@dataclass(frozen=True)
+class FewLabels(Protocol):
+    """A task on one dataset; all labelled samples of a `source` dataset may come with it.
+
+    A subclass says how many training and validation labels each class gets, and may change labels.
+    """
+
+    dataset: str
+    source: str | None = None
+
+    @property
+    def data(self) -> DatasetInfo:
+        """What is known of the dataset."""
+        return dataset_info(self.dataset)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset, then the source if there is one."""
+        return (self.dataset,) if self.source is None else (self.dataset, self.source)
+
+    @abstractmethod
+    def train_counts(self) -> list[int]:
+        """The number of training labels of each class."""
+
+    def val_for(self, labels: int) -> int:
+        """How many validation labels come with so many training labels: half as many, one at least."""
+        return max(1, labels // 2)
+
+    def val_counts(self) -> list[int]:
+        """The number of validation labels of each class."""
+        return [self.val_for(n) for n in self.train_counts()]
+
+    def relabel(self, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The labels as given of samples of one class; by default they are right."""
+        return y
+
+    def check_counts(self, argument: str) -> None:
+        """Raise TaskError, with the largest possible `argument`, if a class is too small."""
+        for label, (n, v) in enumerate(zip(self.train_counts(), self.val_counts(), strict=True)):
+            room, total = pool_count(self.data, label), self.data.class_counts[label]
+            if n + v > room:
+                largest = max((k for k in range(1, room + 1) if k + self.val_for(k) <= room), default=0)
+                raise TaskError(
+                    f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
+                    f"{total - room} are for the test and {v} for validation; the largest {argument} "
+                    f"that it allows is {largest}"
+                )
+
+    def check_source(self) -> None:
+        """Raise TaskError if the source is the dataset itself or has another kind of samples."""
+        if self.source is None:
+            return
+        target, source = self.data, dataset_info(self.source)
+        self.require(source.name != target.name, "the source is the task's own dataset; choose another one")
+        self.require(
+            source.modality == target.modality,
+            f"the source {source.text} is {source.modality} data and {target.text} is {target.modality} data",
+        )
+        if target.modality == "tabular":
+            self.require_same_shape(source, target)
+
+    def info(self) -> TaskInfo:
+        """What a strategy may know; `labels_per_class` is that of the largest class."""
+        target = self.data
+        source = None if self.source is None else dataset_info(self.source)
+        return TaskInfo(
+            text=self.text,
+            protocol=self.name,
+            modality=target.modality,
+            input_shape=target.shape,
+            num_classes=target.num_classes,
+            symmetries=target.symmetries,
+            source_shape=None if source is None else source.shape,
+            source_classes=0 if source is None else source.num_classes,
+            labels_per_class=max(self.train_counts()),
+        )
+
+    def draw(self, seed: int) -> Split:
+        """Training labels from the front of each class's pool, validation labels from its end."""
+        dataset = load_dataset(self.dataset)
+        test, pools = divide(dataset, seed)
+        starts = [pool[:n] for pool, n in zip(pools, self.train_counts(), strict=True)]
+        ends = [pool[len(pool) - n :] for pool, n in zip(pools, self.val_counts(), strict=True)]
+        return Split(
+            train=stack([self._labelled(dataset, starts, seed, "train")]),
+            val=stack([self._labelled(dataset, ends, seed, "val")]),
+            test=stack([true_rows(dataset, test)]),
+            source=self._source_rows(),
+        )
+
+    def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
+        without_source = replace(self, source=None).text
+        rng = generator(without_source, dataset.fingerprint, seed, part)
+        return join([rows(index, self.relabel(dataset.y[index], rng)) for index in classes]).reordered(rng)
+
+    def _source_rows(self) -> Rows | None:
+        if self.source is None:
+            return None
+        source = load_dataset(self.source)
+        return true_rows(source, np.arange(source.info.n), origin=1)
