@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import pickle
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,16 +75,18 @@ def conformance(strategy: type[Strategy] | Strategy | str) -> list[Check]:
     return [Check(name, subject, body) for name, body in CHECKS.items()]
 
 
-def check_strategy(strategy: type[Strategy] | Strategy | str) -> Iterable[CheckResult]:
-    """Run every check and yield its result, one after the other."""
-    for check in conformance(strategy):
-        try:
-            reason = check()
-        except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the result
-            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-            yield CheckResult(check.name, "failed", " ".join(f"{kind}{error}".split()))
-        else:
-            yield CheckResult(check.name, "skipped" if reason else "ok", reason or "")
+def check_strategy(strategy: type[Strategy] | Strategy | str) -> Iterator[CheckResult]:
+    """Run every check, one after the other, and give its result. Raises what `conformance` raises."""
+    return map(_result, conformance(strategy))
+
+
+def _result(check: Check) -> CheckResult:
+    try:
+        reason = check()
+    except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the result
+        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+        return CheckResult(check.name, "failed", " ".join(f"{kind}{error}".split()))
+    return CheckResult(check.name, "skipped" if reason else "ok", reason or "")
 
 
 def _registered(text: str) -> Strategy:

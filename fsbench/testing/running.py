@@ -65,7 +65,7 @@ def first_toy(composition: Composition, modality: str) -> ToySplit | str:
 
 
 def run_pair(first: Strategy, second: Strategy) -> str | None:
-    """Run `first+second` for a few steps; the reason if they cannot go together, else None.
+    """Run `first+second` for a few steps on every modality; the reason if none works, else None.
 
     A reason is a skip on every toy split, a ConflictError that names both, or an InertComponent
     that names the one without effect. Anything else is raised.
@@ -76,7 +76,8 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
         if first.name not in str(error) or second.name not in str(error):
             raise AssertionError(f"the conflict does not name both components: {error}") from error
         return str(error)
-    reason = "no modality in common"
+    reason: str | None = "no modality in common"
+    ran = False
     for modality in sorted(first.modalities & second.modalities):
         split = first_toy(pair, modality)
         if isinstance(split, str):
@@ -84,10 +85,10 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
             continue
         try:
             run_toy(pair, split)
+            ran = True
         except InertComponent as error:
-            return str(error)
-        return None
-    return reason
+            reason = str(error)
+    return None if ran else reason
 
 
 def witness(

@@ -1,0 +1,84 @@
+"""The command line. Every command is a few lines around the library; errors are one line each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from fsbench import __version__
+from fsbench.cli.boards import leaderboard
+from fsbench.cli.citing import cite
+from fsbench.cli.listing import list_
+from fsbench.cli.output import say
+from fsbench.cli.plugins import plugin
+from fsbench.cli.running import INTERRUPTED, run
+from fsbench.cli.suggest import SuggestingGroup
+from fsbench.errors import FsbenchError
+
+FAULT = 70
+BROKEN_PIPE = 141
+
+
+@click.group(
+    cls=SuggestingGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog="Exit status: 0 done; 1 an error, or some trials failed; 2 wrong usage; 70 a fault in fsbench "
+    "or in a plugin; 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="fsbench", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error (anywhere in the line).")
+def cli(debug: bool) -> None:
+    """Which strategy for learning from little data helps, by how much, how surely?
+
+    Try `fsbench run`: it runs every installed strategy on the suite starter-v1.
+    """
+
+
+for command in (run, leaderboard, list_, plugin, cite):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (by default the process's); returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        status = _invoke([each for each in given if each != "--debug"])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place that can turn it into one line
+        if debug:
+            traceback.print_exc()
+        return _explain(error, debug)
+    return status
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        with cli.make_context("fsbench", arguments or ["--help"]) as context:
+            result = cli.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: BaseException, debug: bool) -> int:
+    """Say an error in one line on stderr; returns the exit status."""
+    if isinstance(error, click.ClickException):
+        say(f"error: {error.format_message()}")
+        return error.exit_code
+    if isinstance(error, FsbenchError):
+        say(f"error: {error}")
+        return error.exit_status
+    hint = "" if debug else "; run with --debug for the traceback"
+    say(f"error: unexpected {type(error).__name__}: {error}{hint}")
+    return FAULT

@@ -1,0 +1,140 @@
+"""`fsbench leaderboard`: what stored records say, in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsbench.cli.options import metric_option
+from fsbench.cli.output import console, say
+from fsbench.errors import UsageError
+from fsbench.runner import DEFAULT_RESULTS
+
+if TYPE_CHECKING:
+    from fsbench.report.leaderboard import Leaderboard
+    from fsbench.types import Record
+
+FORMATS = ("terminal", "markdown", "csv", "json")
+_FILE_WIDTH = 100
+
+
+@click.command()
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_RESULTS,
+    show_default=True,
+    metavar="PATH",
+    help="A results folder, or a published .jsonl file.",
+)
+@click.option("--suite", metavar="NAME", help="Only the tasks of a suite.")
+@click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
+@metric_option
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    default="terminal",
+    show_default=True,
+    metavar="|".join(FORMATS),
+    help="How it is written; csv and json are in the units of the records.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file, not to stdout."
+)
+@click.option(
+    "--publish",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also write the records and the page of a --suite into a folder: SUITE.jsonl, SUITE.md.",
+)
+def leaderboard(
+    results: Path,
+    suite: str | None,
+    tasks: str | None,
+    metric: str,
+    style: str,
+    output: Path | None,
+    publish: Path | None,
+) -> None:
+    """Print the leaderboard of what has been run."""
+    from fsbench.report.leaderboard import leaderboard as compare
+
+    if publish is not None and suite is None:
+        raise UsageError("--publish names its files after a suite; give --suite as well")
+    records = _select(read_records(results), suite, tasks, results)
+    board = compare(records, metric=metric)
+    if publish is not None:
+        _publish(records, board, publish / f"{suite}.jsonl")
+    if output is not None:
+        _write(output, as_text(board, style, _FILE_WIDTH))
+    elif style == "terminal":
+        show_board(board)
+    else:
+        click.echo(as_text(board, style, _FILE_WIDTH), nl=False)
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records of a results folder or of a published file. Raises StoreError."""
+    if path.is_file():
+        from fsbench.report.published import read_jsonl
+
+        return read_jsonl(path)
+    from fsbench.store import Store
+
+    with Store(path, create=False) as store:
+        return store.records()
+
+
+def show_board(board: Leaderboard) -> None:
+    """Print a leaderboard to stdout."""
+    from fsbench.report.terminal import print_board
+
+    print_board(board, console())
+
+
+def as_text(board: Leaderboard, style: str, width: int) -> str:
+    """A leaderboard in one of the formats."""
+    from fsbench.report.markdown import to_markdown
+    from fsbench.report.tables import to_csv, to_json
+    from fsbench.report.terminal import to_terminal
+
+    if style == "terminal":
+        return to_terminal(board, width)
+    return {"markdown": to_markdown, "csv": to_csv, "json": to_json}[style](board)
+
+
+def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
+    """The records of a suite's tasks, or of the tasks given. Raises UsageError if there are none."""
+    from fsbench.data.suites import load_suite
+    from fsbench.data.tasks import parse_tasks
+
+    if suite is None and tasks is None:
+        return records
+    if suite is not None and tasks is not None:
+        raise UsageError("a suite and tasks are both given; give one of them")
+    chosen = load_suite(suite).tasks if suite is not None else parse_tasks(str(tasks))
+    wanted = {task.text for task in chosen}
+    found = [record for record in records if record.task in wanted]
+    if not found:
+        option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
+        raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
+    return found
+
+
+def _publish(records: Sequence[Record], board: Leaderboard, path: Path) -> None:
+    from fsbench.report.published import write_jsonl
+
+    write_jsonl(records, path)
+    _write(path.with_suffix(".md"), as_text(board, "markdown", _FILE_WIDTH))
+    say(f"wrote {path} and {path.with_suffix('.md')}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None

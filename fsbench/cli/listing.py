@@ -1,0 +1,155 @@
+"""`fsbench list`: what there is to run, and what could not be loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from fsbench.cli.output import show
+from fsbench.errors import UnknownName
+from fsbench.spec import format_value
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, plugins.")
+@click.argument("section", required=False, metavar="[SECTION]")
+def list_(section: str | None) -> None:
+    """List what there is: strategies, protocols, datasets, suites, tasks or plugins.
+
+    Without a SECTION, all of them. plugins also shows what could not be loaded.
+    """
+    if section is not None and section not in SECTIONS:
+        raise UnknownName("section", section, SECTIONS)
+    for number, name in enumerate([section] if section else SECTIONS):
+        if number:
+            click.echo()
+        if section is None:
+            click.secho(name, bold=True)
+        show(SECTIONS[name]())
+
+
+def strategies() -> RenderableType:
+    """Every strategy with its hyperparameters, what it uses, and what it does."""
+    from fsbench.registry import get_registry
+
+    rows = []
+    for name, cls in sorted(get_registry().strategies.items()):
+        strategy = cls()
+        arguments = [
+            f"{f.name}={format_value(getattr(strategy, f.name))}" for f in dataclasses.fields(strategy)
+        ]
+        rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), ", ".join(arguments)))
+    return _table(("strategy", "uses", "what it does"), rows)
+
+
+def protocols() -> RenderableType:
+    """Every protocol with its arguments."""
+    from fsbench.data.protocols import PROTOCOLS
+
+    rows = []
+    for name, cls in sorted(PROTOCOLS.items()):
+        fields = dataclasses.fields(cls)
+        given = [f.name.upper() for f in fields if f.default is dataclasses.MISSING]
+        others = [
+            f"{f.name}={format_value(f.default)}" for f in fields if f.default is not dataclasses.MISSING
+        ]
+        rows.append((name, cls.summary, f"{name}({', '.join(given + others)})"))
+    return _table(("protocol", "what it makes"), rows)
+
+
+def datasets() -> RenderableType:
+    """Every dataset with its size, classes, licence and arguments."""
+    from fsbench.data.datasets import dataset_arguments, dataset_info, dataset_names
+
+    rows = []
+    for name in dataset_names():
+        info = dataset_info(name)
+        shape = "x".join(map(str, info.shape))
+        about = f"{info.n} samples of {shape}, {info.num_classes} classes; {info.licence}"
+        arguments = ", ".join(f"{key}={value}" for key, value in dataset_arguments(name).items())
+        rows.append((name, info.modality, info.description, f"{about}; {arguments}" if arguments else about))
+    return _table(("dataset", "modality", "what it is"), rows)
+
+
+def suites() -> RenderableType:
+    """Every suite with the number of its tasks and split seeds."""
+    from fsbench.data.suites import load_suite, suite_names
+
+    found = [load_suite(name) for name in suite_names()]
+    rows = [(s.name, str(len(s.tasks)), str(s.split_seeds), s.description) for s in found]
+    return _table(("suite", "tasks", "split seeds", "what it is for"), rows)
+
+
+def tasks() -> RenderableType:
+    """The tasks of all suites, with what they offer."""
+    from fsbench.data.suites import load_suite, suite_names
+
+    rows = {}
+    for task in (task for name in suite_names() for task in load_suite(name).tasks):
+        info = task.info
+        extras = [
+            what for what, given in (("source", info.has_source), ("unlabeled", info.num_unlabeled)) if given
+        ]
+        rows[task.text] = (task.text, info.modality, str(info.num_classes), ", ".join(extras) or "-")
+    return _table(("task", "modality", "classes", "beyond the labels"), list(rows.values()))
+
+
+def plugins() -> RenderableType:
+    """The distributions that bring strategies, and the plugins that could not be loaded."""
+    from rich.text import Text
+
+    from fsbench.registry import get_registry
+
+    registry = get_registry()
+    brought: dict[tuple[str, str], list[str]] = {}
+    for name, origin in sorted(registry.origin.items()):
+        brought.setdefault(origin, []).append(name)
+    rows: list[Sequence[str | Text]] = [
+        (name, version, ", ".join(names)) for (name, version), names in sorted(brought.items())
+    ]
+    for failure in registry.failures:
+        reason = Text(f"could not be loaded: {failure.message}", style="red")
+        rows.append((failure.plugin, "", reason))
+    return _table(("plugin", "version", "strategies"), rows)
+
+
+SECTIONS = {
+    "strategies": strategies,
+    "protocols": protocols,
+    "datasets": datasets,
+    "suites": suites,
+    "tasks": tasks,
+    "plugins": plugins,
+}
+
+
+def _first_line(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:
+    """A table; a value beyond the columns goes on a dim line of its own under the last one."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for number, name in enumerate(columns):
+        last = number == len(columns) - 1
+        table.add_column(name, no_wrap=number == 0, overflow="fold", ratio=1 if last else None)
+    for row in rows:
+        cells = [value if isinstance(value, Text) else Text(str(value)) for value in row]
+        if len(cells) > len(columns):
+            cells[-2:] = (
+                [Text("\n").join([cells[-2], Text(cells[-1].plain, style="dim")])]
+                if cells[-1]
+                else cells[-2:-1]
+            )
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,74 @@
+"""Options that commands share: seeds as text, a metric, and a TOML file of a command's options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
+from fsbench.spec import parse_call
+
+metric_option = click.option(
+    "--metric",
+    default=DEFAULT_METRIC,
+    show_default=True,
+    metavar="NAME",
+    callback=lambda ctx, param, value: get_metric(value).name,
+    help=f"What the leaderboard shows: {', '.join(METRICS)}.",
+)
+
+
+class Seeds(click.ParamType):
+    """How many seeds (`3`: 0, 1 and 2), or which (`0,4,7`; one alone as `[4]`)."""
+
+    name = "N|LIST"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """An int or a tuple of ints."""
+        text = str(value)
+        inner = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
+        try:
+            (found,) = parse_call(f"seeds({inner})").args
+        except (SpecError, ValueError):
+            found = None
+        numbers = found if isinstance(found, tuple) else (found,)
+        if not all(type(number) is int and number >= 0 for number in numbers) or found == 0:
+            self.fail(f"{text!r}: expected a number of seeds, such as 3, or which, such as 0,4,7", param, ctx)
+        return found
+
+
+def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Make the values of a TOML file the defaults of the command's options (a click callback).
+
+    Raises UsageError for a file that cannot be read, UnknownName for a key that is no option.
+    """
+    import tomllib
+
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from None
+    known = {str(each.name): each for each in ctx.command.params if each is not param and each.name != "help"}
+    defaults = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise UnknownName(f"key in {path}:", key, known)
+        defaults[name] = _as_text(value)
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _as_text(value: Any) -> Any:
+    """A TOML value as what would stand on the command line."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_as_text(item)}" for name, item in value.items())
+    return value

@@ -1,0 +1,68 @@
+"""`fsbench plugin`: write a new plugin, check an installed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsbench.cli.suggest import SuggestingGroup
+
+if TYPE_CHECKING:
+    from fsbench.registry import Registry
+
+
+@click.group(cls=SuggestingGroup, no_args_is_help=False)
+def plugin() -> None:
+    """Write a plugin of your own, or check one."""
+
+
+@plugin.command(short_help="Write a package with a strategy, and a test that passes.")
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a package with a strategy NAME, and a test that passes, into the folder fsbench-NAME."""
+    from fsbench.errors import UsageError
+    from fsbench.registry import get_registry
+    from fsbench.scaffold import new_plugin
+
+    origin = get_registry().origin.get(name)
+    if origin is not None:
+        raise UsageError(f"strategy {name!r} exists already, in {origin[0]}; choose another name")
+    folder = new_plugin(name, Path())
+    click.echo(f"wrote {folder}; try it:\n")
+    click.echo(f"    pip install -e './{folder}[test]'")
+    click.echo(f"    pytest {folder}")
+    click.echo(f"    fsbench run --plugins erm,{name}")
+
+
+@plugin.command(short_help="Run the conformance kit on a strategy or a plugin.")
+@click.argument("name")
+def check(name: str) -> int:
+    """Run the conformance kit on NAME: a strategy's spec, or a plugin's distribution or module.
+
+    Exit status 1 if a check failed.
+    """
+    from fsbench.registry import get_registry
+    from fsbench.testing import check_strategy
+
+    failed = 0
+    for spec in _specs(get_registry(), name):
+        results = check_strategy(spec)
+        click.echo(spec)
+        for result in results:
+            failed += result.status == "failed"
+            colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
+            click.echo("  " + click.style(f"{result.status:<8}", colour), nl=False)
+            click.echo(result.name + (f": {result.reason}" if result.reason else ""))
+    return 1 if failed else 0
+
+
+def _specs(registry: Registry, name: str) -> list[str]:
+    """The strategies that NAME means. Raises PluginError for a plugin that could not be loaded."""
+    from fsbench.errors import PluginError
+
+    for failure in registry.failures:
+        if name in failure.plugin.split(":"):
+            raise PluginError(f"plugin {failure.plugin} could not be loaded: {failure.message}")
+    return sorted(each for each, origin in registry.origin.items() if origin[0] == name) or [name]

@@ -1,0 +1,116 @@
+"""`fsbench run`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsbench.cli.boards import show_board
+from fsbench.cli.options import Seeds, load_config, metric_option
+from fsbench.cli.output import say
+from fsbench.runner import DEFAULT_RESULTS, DEFAULT_SUITE, DEFAULT_TIMEOUT
+
+if TYPE_CHECKING:
+    from fsbench.registry import Registry
+    from fsbench.runner import Results
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.option(
+    "--plugins",
+    default="all",
+    metavar="all|SPECS",
+    help="Strategies, comma-separated: focal, transfer+focal(gamma=1); all is each on its own.",
+)
+@click.option("--suite", metavar="NAME", help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]")
+@click.option("--tasks", metavar="TASKS", help="Tasks instead of a suite: kshot(digits, k=[1,5]), ...")
+@click.option(
+    "--seeds", type=Seeds(), help="Split seeds: how many, or which (0,4,7).  [default: the suite's]"
+)
+@click.option("--init-seeds", type=Seeds(), default="1", show_default=True, help="Initialisation seeds.")
+@click.option("--recipe", default="", metavar="CHANGES", help="Changes to every recipe: steps=100, lr=0.01.")
+@metric_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes.  [default: one per core, up to 4 on a GPU]",
+)
+@click.option(
+    "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N."
+)
+@click.option(
+    "--timeout",
+    type=float,
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="What one trial may take.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_RESULTS,
+    show_default=True,
+    metavar="FOLDER",
+    help="Where results are kept; a second run does only what is missing.",
+)
+@click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
+@click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=load_config,
+    help="A TOML file of these options; the command line wins.",
+)
+def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) -> int:
+    """Run strategies on tasks and print the leaderboard.
+
+    Exit status 1 if some trials failed.
+    """
+    from fsbench.engine.recipe import parse_overrides
+    from fsbench.progress import make_observer
+    from fsbench.registry import get_registry
+    from fsbench.runner import run as run_trials
+
+    changes = parse_overrides(recipe)
+    if not strict:
+        warn_of_failures(get_registry())
+    results = run_trials(
+        plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr), **options
+    )
+    return _report(results, metric, options["results"])
+
+
+def warn_of_failures(registry: Registry) -> None:
+    """One line on stderr for each plugin that could not be loaded."""
+    for failure in registry.failures:
+        say(f"warning: plugin {failure.plugin} could not be loaded: {failure.message}")
+
+
+def _report(results: Results, metric: str, folder: Path) -> int:
+    """Print the leaderboard and, last, what failed and why; returns the exit status."""
+    from fsbench.report.leaderboard import leaderboard
+    from fsbench.report.text import count, problem_lines
+
+    if results.interrupted:
+        kept = f"{results.done} of {count(results.total, 'trial')}"
+        say(f"interrupted; {kept} are kept in {folder}, and the same command goes on from there")
+        return INTERRUPTED
+    board = leaderboard(results.records, metric)
+    show_board(board)
+    if not results.failures:
+        return 0
+    for line in problem_lines([problem for problem in board.problems if problem.kind == "failed"]):
+        say(line)
+    failed = f"{len(results.failures)} of {count(results.total, 'trial')}"
+    say(f"{failed} failed; run again with --retry-failed to try them once more")
+    return 1
