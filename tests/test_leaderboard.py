@@ -8,6 +8,7 @@ import scipy.stats
 from records import IMAGE, TABLE, cell, failed, realistic, record, skipped
 
 from fsbench.errors import StoreError, UnknownName
+from fsbench.report.cells import settings
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
 
 ERM = [0.70, 0.72, 0.68]
@@ -119,6 +120,13 @@ def test_tasks_on_common_data_are_not_taken_for_independent():
     assert half_width(B) == pytest.approx(overall(alone)["focal"].difference.half_width)
     assert half_width("shift(mnist5k(size=8), digits)") == pytest.approx(half_width(B))
     assert half_width(WINE) < 0.7 * half_width(B)
+
+
+def test_data_is_found_in_the_whole_text_of_a_task():
+    tasks = ["kshot(a, k=1)", "kshot(b, source=mnist5k(font=[a, c]))", "noisy(c, rate=0.4)", "kshot(d, k=1)"]
+    found = settings(record(task) for task in tasks)
+    groups = {setting.task: setting.group for setting in found}
+    assert groups[tasks[0]] == groups[tasks[1]] == groups[tasks[2]] != groups[tasks[3]]
 
 
 def test_different_data_under_one_name_are_refused():

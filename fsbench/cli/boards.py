@@ -68,7 +68,7 @@ def leaderboard(
     records = _select(read_records(results), suite, tasks, results)
     board = compare(records, metric=metric)
     if publish is not None:
-        _publish(records, board, publish / f"{suite}.jsonl")
+        _publish(records, publish / f"{suite}.jsonl")
     if output is not None:
         _write(output, as_text(board, style, _FILE_WIDTH))
     elif style == "terminal":
@@ -98,13 +98,9 @@ def show_board(board: Leaderboard) -> None:
 
 def as_text(board: Leaderboard, style: str, width: int) -> str:
     """A leaderboard in one of the formats."""
-    from fsbench.report.markdown import to_markdown
-    from fsbench.report.tables import to_csv, to_json
-    from fsbench.report.terminal import to_terminal
+    from fsbench.report import render
 
-    if style == "terminal":
-        return to_terminal(board, width)
-    return {"markdown": to_markdown, "csv": to_csv, "json": to_json}[style](board)
+    return render(board, style, width)
 
 
 def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
@@ -125,12 +121,11 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     return found
 
 
-def _publish(records: Sequence[Record], board: Leaderboard, path: Path) -> None:
-    from fsbench.report.published import write_jsonl
+def _publish(records: Sequence[Record], path: Path) -> None:
+    from fsbench.report.published import publish
 
-    write_jsonl(records, path)
-    _write(path.with_suffix(".md"), as_text(board, "markdown", _FILE_WIDTH))
-    say(f"wrote {path} and {path.with_suffix('.md')}")
+    page = publish(records, path)
+    say(f"wrote {path} and {page}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -31,7 +31,8 @@ def _lines(board: Leaderboard) -> Iterator[str]:
         yield from ("", "## Without a result, and warnings", "")
         yield from _list([*text.problem_lines(board.problems), *board.warnings])
     yield from ("", "## How to read the tables", "")
-    yield from _list(f"**{term}**: {meaning}" for term, meaning in text.legend(board).items())
+    for term, meaning in text.legend(board).items():
+        yield f"- **{term}**: {_escape(meaning)}"
 
 
 def _table(board: Leaderboard, rows: Sequence[Row]) -> Iterator[str]:

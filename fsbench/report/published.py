@@ -11,6 +11,8 @@ from typing import Any
 
 from fsbench.errors import StoreError
 from fsbench.report.cells import natural
+from fsbench.report.leaderboard import leaderboard
+from fsbench.report.markdown import to_markdown
 from fsbench.types import Record
 
 # What changes from run to run, or tells of the machine rather than of the result.
@@ -24,14 +26,21 @@ def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
     Tracebacks, dates and folders are left out, seconds are rounded to milliseconds; metrics, device
     and versions stay as they are. Raises StoreError if the file cannot be written.
     """
-    path = Path(path)
     lines = [json.dumps(_published(r), sort_keys=True, allow_nan=False) for r in sorted(records, key=_order)]
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
+    _replace(Path(path), "".join(f"{line}\n" for line in lines))
+
+
+def publish(records: Iterable[Record], path: str | Path) -> Path:
+    """Write records to `path` and their Markdown page beside it; returns the page's path.
+
+    The page is made from what was written, by the default metric, so that anybody can check that the
+    two agree. Raises StoreError if one cannot be written or the records must not be mixed.
+    """
+    path = Path(path)
+    write_jsonl(records, path)
+    page = path.with_suffix(".md")
+    _replace(page, to_markdown(leaderboard(read_jsonl(path))))
+    return page
 
 
 def read_jsonl(path: str | Path) -> list[Record]:
@@ -43,6 +52,16 @@ def read_jsonl(path: str | Path) -> list[Record]:
     except UnicodeDecodeError as error:
         raise StoreError(f"{path} is not text in UTF-8; expected one JSON record per line") from error
     return [_read(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file as a whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(content, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
 
 
 def _read(line: str, place: str) -> Record:
