@@ -225,13 +225,7 @@ class _Run:
             group = trial.task, trial.split_seed
             if group not in self.splits:
                 path = folder / f"split-{trial.key}"
-                try:
-                    self.splits[group] = materialise(self.tasks[trial.task], trial.split_seed, path)
-                except OSError as error:
-                    raise StoreError(
-                        f"cannot write {path}: {error.strerror}; make room or name another "
-                        "folder with --results"
-                    ) from error
+                self.splits[group] = materialise(self.tasks[trial.task], trial.split_seed, path)
             yield Job(trial, str(self.splits[group].path), device)
 
     def _judge(
@@ -282,14 +276,15 @@ def _remove_split(split: SealedSplit) -> None:
 
 def _choose_tasks(suite: str | None, tasks: str | None) -> tuple[tuple[Task, ...], int]:
     """The tasks and the default number of split seeds."""
-    from fsbench.data.suites import load_suite
-    from fsbench.data.tasks import parse_tasks
-
     if tasks is None:
+        from fsbench.data.suites import load_suite
+
         chosen = load_suite(suite or DEFAULT_SUITE)
         return tuple(chosen.tasks), chosen.split_seeds
     if suite is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
+    from fsbench.data.tasks import parse_tasks
+
     return tuple(parse_tasks(tasks)), _DEFAULT_SEEDS
 
 

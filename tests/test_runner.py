@@ -246,15 +246,6 @@ def test_a_full_disk_ends_the_run_and_keeps_what_there_is(tmp_path, monkeypatch)
     assert run(tmp_path, seeds=3).done == 3
 
 
-def test_a_split_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
-    def full(task, seed, folder):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(sys.modules["fsbench.data.splits"], "materialise", full)
-    with pytest.raises(StoreError, match="No space left on device; make room"):
-        run(tmp_path)
-
-
 def test_scratch_sweeps_what_killed_runs_left_and_nothing_else(tmp_path):
     with Store(tmp_path) as store, Store(tmp_path) as other_store, Scratch(store) as mine:
         (mine.path / "data").write_text("in use")

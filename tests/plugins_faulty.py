@@ -1,0 +1,150 @@
+"""A plugin whose strategies fail in every way that there is."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from fsbench import Strategy, hookimpl
+
+
+class Unpicklable(Exception):
+    def __reduce__(self):
+        raise ValueError("no pickle of this")
+
+
+@dataclass(frozen=True)
+class Fault(Strategy):
+    """Does something bad while it is fitted."""
+
+    cite = "none"
+
+    def misbehave(self):
+        raise NotImplementedError
+
+    def fit(self, train, inner, ctx):
+        self.misbehave()
+        return inner(train)
+
+
+@dataclass(frozen=True)
+class Raises(Fault):
+    name = "raises"
+
+    def misbehave(self):
+        raise RuntimeError("what went\nwrong " + "x" * 10**6)
+
+
+@dataclass(frozen=True)
+class RaisesOddly(Fault):
+    name = "raises-oddly"
+
+    def misbehave(self):
+        raise Unpicklable("odd")
+
+
+@dataclass(frozen=True)
+class Exits(Fault):
+    name = "exits"
+
+    def misbehave(self):
+        sys.exit(3)
+
+
+@dataclass(frozen=True)
+class ExitsAtOnce(Fault):
+    name = "exits-at-once"
+
+    def misbehave(self):
+        os._exit(0)
+
+
+@dataclass(frozen=True)
+class Segfaults(Fault):
+    name = "segfaults"
+
+    def misbehave(self):
+        ctypes.string_at(0)
+
+
+@dataclass(frozen=True)
+class Killed(Fault):
+    name = "killed"
+
+    def misbehave(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Hangs(Fault):
+    name = "hangs"
+
+    def misbehave(self):
+        time.sleep(1000)
+
+
+@dataclass(frozen=True)
+class Prints(Fault):
+    name = "prints"
+
+    def misbehave(self):
+        for _ in range(1000):
+            print("noise " * 20)
+        os.system("echo noise; echo noise >&2")
+
+
+@dataclass(frozen=True)
+class Inert(Strategy):
+    name = "inert"
+    cite = "none"
+
+
+@dataclass(frozen=True)
+class Nan(Strategy):
+    name = "nan"
+    cite = "none"
+
+    def postprocess(self, predict, val, ctx):
+        return lambda x: predict(x) * torch.nan
+
+
+@dataclass(frozen=True)
+class WrongShape(Strategy):
+    name = "wrong-shape"
+    cite = "none"
+
+    def postprocess(self, predict, val, ctx):
+        return lambda x: predict(x)[:, :-1]
+
+
+@dataclass(frozen=True)
+class NoTensor(Strategy):
+    name = "no-tensor"
+    cite = "none"
+
+    def postprocess(self, predict, val, ctx):
+        return lambda x: "logits"
+
+
+@hookimpl
+def fsbench_strategies() -> list[type[Strategy]]:
+    return [
+        Raises,
+        RaisesOddly,
+        Exits,
+        ExitsAtOnce,
+        Segfaults,
+        Killed,
+        Hangs,
+        Prints,
+        Inert,
+        Nan,
+        WrongShape,
+        NoTensor,
+    ]
