@@ -54,15 +54,17 @@ class FewLabels(Protocol):
 
     def check_counts(self, argument: str) -> None:
         """Raise TaskError, with the largest possible `argument`, if a class is too small."""
-        for label, (n, v) in enumerate(zip(self.train_counts(), self.val_counts(), strict=True)):
+        counts = enumerate(zip(self.train_counts(), self.val_counts(), strict=True))
+        small = [label for label, (n, v) in counts if n + v > pool_count(self.data, label)]
+        if small:
+            label = min(small, key=lambda c: pool_count(self.data, c))
             room, total = pool_count(self.data, label), self.data.class_counts[label]
-            if n + v > room:
-                largest = max((k for k in range(1, room + 1) if k + self.val_for(k) <= room), default=0)
-                raise TaskError(
-                    f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
-                    f"{total - room} are for the test and {v} for validation; the largest {argument} "
-                    f"that it allows is {largest}"
-                )
+            largest = max((k for k in range(1, room + 1) if k + self.val_for(k) <= room), default=0)
+            raise TaskError(
+                f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
+                f"{total - room} are for the test, and validation needs {self.val_counts()[label]}; "
+                f"the largest {argument} that it allows is {largest}"
+            )
 
     def check_source(self) -> None:
         """Raise TaskError if the source is the dataset itself or has another kind of samples."""

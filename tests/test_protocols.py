@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbench.data.protocols import PROTOCOLS
+from fsbench.data.tasks import parse_tasks, protocol_names
+from fsbench.errors import FsbenchError, SpecError, TaskError, UnknownName
+from fsbench.types import TaskInfo
+
+
+def info_of(text: str) -> TaskInfo:
+    (task,) = parse_tasks(text)
+    return task.info
+
+
+def texts(text: str) -> list[str]:
+    return [task.text for task in parse_tasks(text)]
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("kshot(digits)", "kshot(digits, k=5)"),
+        ("kshot( digits,source = mnist5k( size=28 ), k=3 )", "kshot(digits, k=3, source=mnist5k)"),
+        ("kshot('digits', val=none, source=none)", "kshot(digits, k=5)"),
+        ("kshot(wine, val=0, k=2)", "kshot(wine, k=2, val=0)"),
+        ("longtail(digits, ir=20, head=40)", "longtail(digits, ir=20)"),
+        ("longtail(digits, ir=2.50)", "longtail(digits, ir=2.5)"),
+        ("noisy(digits, rate=0, kind=asymmetric)", "noisy(digits, k=20, kind=asymmetric, rate=0)"),
+        ("shift(mnist5k(size=8), digits, k=0)", "shift(mnist5k(size=8), digits)"),
+        ("episodes(glyphs(size=14), n=20, way=5)", "episodes(glyphs(size=14), shot=1, way=5)"),
+    ],
+)
+def test_a_task_has_one_canonical_text(given: str, canonical: str) -> None:
+    assert texts(given) == [canonical]
+    assert texts(canonical) == [canonical]
+    assert info_of(given).text == canonical
+
+
+def test_lists_expand_and_repeats_come_once() -> None:
+    assert texts("kshot(digits, k=[1, 5], source=[none, mnist5k]), kshot(digits, k=5)") == [
+        "kshot(digits, k=1)",
+        "kshot(digits, k=1, source=mnist5k)",
+        "kshot(digits, k=5)",
+        "kshot(digits, k=5, source=mnist5k)",
+    ]
+    assert texts("episodes(glyphs, way=[5, 20])") == [
+        "episodes(glyphs, shot=1, way=5)",
+        "episodes(glyphs, shot=1, way=20)",
+    ]
+
+
+def test_infos_say_what_a_strategy_needs_to_know() -> None:
+    assert info_of("kshot(digits, k=3, source=mnist5k)") == TaskInfo(
+        text="kshot(digits, k=3, source=mnist5k)",
+        protocol="kshot",
+        modality="image",
+        input_shape=(1, 8, 8),
+        num_classes=10,
+        symmetries=frozenset({"rotation", "translation", "scale", "colour"}),
+        source_shape=(1, 28, 28),
+        source_classes=10,
+        labels_per_class=3,
+    )
+    shift = info_of("shift(mnist5k(size=8), digits)")
+    assert (shift.labels_on_target, shift.labels_per_class, shift.has_source) == (False, 0, True)
+    some = info_of("shift(mnist5k(size=8), digits, k=2)")
+    assert (some.labels_on_target, some.labels_per_class) == (True, 2)
+    assert some.num_unlabeled == shift.num_unlabeled - 20
+    episodes = info_of("episodes(glyphs, way=7, shot=2)")
+    assert (episodes.num_classes, episodes.labels_per_class, episodes.source_classes) == (7, 2, 118)
+    assert info_of("longtail(wine, head=24, ir=3)").labels_per_class == 24
+    assert info_of("kshot(wine)").symmetries == frozenset()
+
+
+BAD = [
+    ("nope(digits)", UnknownName, "unknown protocol 'nope'; known: episodes, kshot, longtail, noisy, shift"),
+    ("kshots(digits)", UnknownName, "did you mean 'kshot'"),
+    ("kshot(digit)", UnknownName, "unknown dataset 'digit'; did you mean 'digits'"),
+    ("kshot(digits, source=mnist)", UnknownName, "did you mean 'mnist5k'"),
+    ("kshot(digits)+kshot(wine)", SpecError, "joined by ',', not by"),
+    ("kshot", SpecError, r"expected 1 dataset first, as in kshot\(dataset, "),
+    ("kshot()", SpecError, "expected 1 dataset first"),
+    ("kshot(digits, wine)", SpecError, "expected 1 dataset first"),
+    ("kshot(k=5)", SpecError, "expected 1 dataset first"),
+    ("shift(digits)", SpecError, r"expected 2 datasets first, as in shift\(source, target, k=...\)"),
+    ("kshot(5)", SpecError, "a dataset is wanted: expected a name, got 5"),
+    ("kshot(none)", SpecError, "expected a name"),
+    ("kshot([digits, wine])", SpecError, "expected a name"),
+    ("kshot(digits, source=3)", SpecError, "a dataset is wanted"),
+    ("kshot(digits, shots=5)", SpecError, "kshot has no argument 'shots'; it takes source, k, val"),
+    ("kshot(digits, k=oops)", SpecError, r"kshot\(k=oops\): expected a whole number, got oops"),
+    ("kshot(digits, k=1.5)", SpecError, "expected a whole number"),
+    ("kshot(digits, k=true)", SpecError, "expected a whole number"),
+    ("kshot(digits, k=none)", SpecError, "expected a whole number"),
+    ("noisy(digits, kind=odd)", SpecError, "expected one of symmetric, asymmetric"),
+    ("noisy(digits, rate=high)", SpecError, "expected a number"),
+    ("kshot(digits, k=0)", TaskError, r"kshot\(digits, k=0\): k is 0; expected at least 1"),
+    ("kshot(digits, k=[1, -1])", TaskError, "k is -1"),
+    ("kshot(digits, val=-1)", TaskError, "val is -1; expected at least 0"),
+    ("kshot(digits, k=500)", TaskError, "class '8' has 174 samples, of which 69 are for the test"),
+    ("kshot(wine, k=20)", TaskError, "class 'class_2' has 48 samples.*largest k that it allows is 19"),
+    ("kshot(wine, k=30, val=0)", TaskError, "largest k that it allows is 29"),
+    ("longtail(digits, ir=0.5)", TaskError, "ir is 0.5; expected at least 1"),
+    ("longtail(digits, ir=100, head=40)", TaskError, "the last class would have 40/100 labels"),
+    ("longtail(digits, head=0)", TaskError, "head is 0"),
+    ("longtail(digits, head=400)", TaskError, "class '0' has 178 samples.*largest number of labels"),
+    ("noisy(digits, rate=1)", TaskError, "rate is 1; expected at least 0 and less than 1"),
+    ("noisy(digits, rate=-0.1)", TaskError, "rate is -0.1"),
+    ("noisy(digits, k=0)", TaskError, "k is 0"),
+    ("shift(mnist5k, digits)", TaskError, r"are 1x28x28 and 1x8x8; write mnist5k\(size=8\)"),
+    ("shift(digits, mnist5k)", TaskError, r"are 1x8x8 and 1x28x28; write mnist5k\(size=8\)"),
+    ("shift(wine, breast_cancer)", TaskError, "are 13 and 30; choose datasets of one shape"),
+    ("shift(wine, digits)", TaskError, "are 13 and 1x8x8; choose datasets of one shape"),
+    ("shift(glyphs(size=8), digits)", TaskError, "differ in classes"),
+    ("shift(mnist5k, mnist5k(size=8))", TaskError, "source and target are one dataset"),
+    ("shift(mnist5k(size=8), digits, k=-1)", TaskError, "k is -1"),
+    ("shift(mnist5k(size=8), digits, k=105)", TaskError, "class '8' of digits has 174 samples.*k is 104"),
+    ("kshot(digits, source=digits)", TaskError, "the source is the task's own dataset"),
+    ("noisy(mnist5k, source=mnist5k(size=8))", TaskError, "the source is the task's own dataset"),
+    ("longtail(digits, source=wine)", TaskError, "wine is tabular data and digits is image data"),
+    ("kshot(wine, source=breast_cancer)", TaskError, "are 30 and 13; choose datasets of one shape"),
+    ("episodes(digits)", TaskError, "digits has no classes set aside for test episodes; these have: glyphs"),
+    ("episodes(glyphs, way=1)", TaskError, "way is 1; expected at least 2"),
+    ("episodes(glyphs, way=60)", TaskError, "glyphs has 54 test classes; that is the largest way"),
+    ("episodes(glyphs, shot=0)", TaskError, "shot is 0"),
+    ("episodes(glyphs, queries=0)", TaskError, "queries is 0"),
+    ("episodes(glyphs, n=0)", TaskError, "n is 0"),
+    ("episodes(glyphs, shot=10)", TaskError, r"has 24 samples; shot \+ queries is 25"),
+]
+
+
+@pytest.mark.parametrize(("text", "error", "message"), BAD)
+def test_bad_tasks_are_one_clear_line(text: str, error: type[FsbenchError], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        parse_tasks(text)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@given(st.sampled_from(["digits", "wine", "breast_cancer", "mnist5k(size=8)"]), st.integers(1, 400))
+def test_the_largest_k_of_the_message_is_the_largest(dataset: str, k: int) -> None:
+    try:
+        parse_tasks(f"kshot({dataset}, k={k})")
+    except TaskError as error:
+        largest = int(str(error).rsplit(" ", 1)[1])
+        assert largest < k
+        parse_tasks(f"kshot({dataset}, k={largest})")
+
+
+def test_every_protocol_says_what_it_is() -> None:
+    assert protocol_names() == ["episodes", "kshot", "longtail", "noisy", "shift"]
+    for name, cls in PROTOCOLS.items():
+        assert cls.name == name
+        assert cls.summary

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fsbench.data.suites import Suite, check_suite, load_suite, suite_names
+from fsbench.data.tasks import protocol_names
+from fsbench.errors import DataError, UnknownName
+
+
+@pytest.fixture(scope="module")
+def starter() -> Suite:
+    return load_suite("starter-v1")
+
+
+def test_the_starter_suite_has_every_protocol_images_and_tables(starter: Suite) -> None:
+    infos = [task.info for task in starter.tasks]
+    assert {info.protocol for info in infos} == set(protocol_names())
+    assert {info.modality for info in infos} == {"image", "tabular"}
+    assert "shift(mnist5k(size=8), digits)" in {task.text for task in starter.tasks}
+    assert (starter.name, starter.version, starter.split_seeds) == ("starter-v1", 1, 3)
+    assert starter.description
+
+
+def test_fingerprints_are_of_tasks_of_the_suite_and_no_glyphs(starter: Suite) -> None:
+    tasks = {task.text for task in starter.tasks}
+    assert set(starter.fingerprints) == {text for text in tasks if "glyphs" not in text}
+    assert all(len(known) == starter.split_seeds for known in starter.fingerprints.values())
+
+
+def test_the_splits_of_the_starter_suite_are_the_published_ones(starter: Suite) -> None:
+    check_suite(starter)
+
+
+def test_another_split_than_the_published_one_is_an_error(starter: Suite) -> None:
+    wrong = replace(starter, fingerprints={"kshot(wine, k=5)": ("0123456789abcdef",)})
+    with pytest.raises(
+        DataError, match=r"starter-v1: split 0 of kshot\(wine, k=5\) is .* not 0123456789abcdef"
+    ):
+        check_suite(wrong)
+
+
+def test_an_unknown_suite_suggests_the_nearest() -> None:
+    assert suite_names() == ["starter-v1"]
+    with pytest.raises(UnknownName, match="unknown suite 'starter-v2'; did you mean 'starter-v1'"):
+        load_suite("starter-v2")
