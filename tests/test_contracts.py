@@ -38,9 +38,7 @@ def test_every_plugin_loads():
 
 @pytest.mark.parametrize(("name", "check"), CHECKS, ids=[f"{name}-{check}" for name, check in CHECKS])
 def test_conformance(name, check):
-    reason = check()
-    if reason:
-        pytest.skip(f"{name}: {reason}")
+    check()
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids="+".join)

@@ -87,17 +87,18 @@ def suites() -> RenderableType:
 
 
 def tasks() -> RenderableType:
-    """The tasks of all suites, with what they offer."""
+    """The tasks of every suite, with what they offer."""
     from fsbench.data.suites import load_suite, suite_names
 
-    rows = {}
-    for task in (task for name in suite_names() for task in load_suite(name).tasks):
-        info = task.info
-        extras = [
-            what for what, given in (("source", info.has_source), ("unlabeled", info.num_unlabeled)) if given
-        ]
-        rows[task.text] = (task.text, info.modality, str(info.num_classes), ", ".join(extras) or "-")
-    return _table(("task", "modality", "classes", "beyond the labels"), list(rows.values()))
+    rows = []
+    for suite in map(load_suite, suite_names()):
+        for task in suite.tasks:
+            info = task.info
+            given = [f"{suite.name}: {info.modality}", f"{info.num_classes} classes"]
+            given += ["source data"] if info.has_source else []
+            given += ["unlabeled data"] if info.num_unlabeled else []
+            rows.append((task.text, ", ".join(given)))
+    return _table(("task",), rows)
 
 
 def plugins() -> RenderableType:
@@ -142,7 +143,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Renderab
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     for number, name in enumerate(columns):
         last = number == len(columns) - 1
-        table.add_column(name, no_wrap=number == 0, overflow="fold", ratio=1 if last else None)
+        table.add_column(name, no_wrap=not last, overflow="fold", ratio=1 if last else None)
     for row in rows:
         cells = [value if isinstance(value, Text) else Text(str(value)) for value in row]
         if len(cells) > len(columns):

@@ -21,23 +21,27 @@ metric_option = click.option(
 )
 
 
-class Seeds(click.ParamType):
-    """How many seeds (`3`: 0, 1 and 2), or which (`0,4,7`; one alone as `[4]`)."""
+def read_seeds(ctx: click.Context, param: click.Parameter, text: str | None) -> int | tuple[int, ...] | None:
+    """Seeds as text: how many (`3`: 0, 1 and 2), or which (`0,4,7`; one alone as `[4]`); a click callback.
 
-    name = "N|LIST"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """An int or a tuple of ints."""
-        text = str(value)
-        inner = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
-        try:
-            (found,) = parse_call(f"seeds({inner})").args
-        except (SpecError, ValueError):
-            found = None
-        numbers = found if isinstance(found, tuple) else (found,)
-        if not all(type(number) is int and number >= 0 for number in numbers) or found == 0:
-            self.fail(f"{text!r}: expected a number of seeds, such as 3, or which, such as 0,4,7", param, ctx)
+    Raises SpecError.
+    """
+    if text is None:
+        return None
+    inner = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
+    try:
+        (found,) = parse_call(f"seeds({inner})").args
+    except (SpecError, ValueError):
+        found = None
+    if type(found) is int and found > 0:
         return found
+    if isinstance(found, tuple):
+        numbers = tuple(each for each in found if type(each) is int and each >= 0)
+        if len(numbers) == len(found):
+            return numbers
+    raise SpecError(
+        f"{param.opts[0]} {text!r}: expected a number of seeds, such as 3, or which, such as 0,4,7"
+    )
 
 
 def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsbench.cli.boards import show_board
-from fsbench.cli.options import Seeds, load_config, metric_option
+from fsbench.cli.options import load_config, metric_option, read_seeds
 from fsbench.cli.output import say
 from fsbench.runner import DEFAULT_RESULTS, DEFAULT_SUITE, DEFAULT_TIMEOUT
 
@@ -30,9 +30,19 @@ INTERRUPTED = 130
 @click.option("--suite", metavar="NAME", help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]")
 @click.option("--tasks", metavar="TASKS", help="Tasks instead of a suite: kshot(digits, k=[1,5]), ...")
 @click.option(
-    "--seeds", type=Seeds(), help="Split seeds: how many, or which (0,4,7).  [default: the suite's]"
+    "--seeds",
+    callback=read_seeds,
+    metavar="N|LIST",
+    help="Split seeds: how many, or which (0,4,7).  [default: the suite's]",
 )
-@click.option("--init-seeds", type=Seeds(), default="1", show_default=True, help="Initialisation seeds.")
+@click.option(
+    "--init-seeds",
+    callback=read_seeds,
+    metavar="N|LIST",
+    default="1",
+    show_default=True,
+    help="Initialisation seeds.",
+)
 @click.option("--recipe", default="", metavar="CHANGES", help="Changes to every recipe: steps=100, lr=0.01.")
 @metric_option
 @click.option(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from fsbench.data.splits import SplitArrays
 from fsbench.rng import generator
 from fsbench.types import Modality, TaskInfo
 
@@ -20,27 +21,14 @@ _NOISE = 0.4
 _MOVE = 0.4
 
 
-@dataclass(frozen=True)
-class ToySplit:
-    """What a worker sees of a split, held in memory: E cells of N training and M test samples.
+@dataclass(frozen=True, eq=False)
+class ToySplit(SplitArrays):
+    """What a worker sees of a split, held in memory.
 
-    `train_x [E, N, ...]`, `val_x` and `test_x` are uint8 for images and float32 for tables; labels
-    and `train_domain [E, N]` (0 source, 1 target) are int64. `unlabeled_x [U, ...]`, `source_x
-    [S, ...]` and `source_y [S]` have no cells. `test_y [E, M]` is for the test that asks: no
-    strategy is handed it.
+    `test_y [E, M]` int64 is for the test that asks: no strategy is handed it.
     """
 
-    info: TaskInfo
-    train_x: np.ndarray
-    train_y: np.ndarray
-    val_x: np.ndarray
-    val_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-    train_domain: np.ndarray | None = None
-    unlabeled_x: np.ndarray | None = None
-    source_x: np.ndarray | None = None
-    source_y: np.ndarray | None = None
+    test_y: np.ndarray = field(kw_only=True)
 
 
 def toy_split(
@@ -98,7 +86,7 @@ def toy_split(
         labels_on_target=not shift or target_per_class > 0,
         symmetries=_SYMMETRIES if modality == "image" else frozenset(),
     )
-    return ToySplit(info, *train, *val, *test, train_domain=domain, **others)
+    return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])
 
 
 def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
