@@ -358,7 +358,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StoreError, match=r"cannot write the split of kshot\(wine, k=5\).*No space left"):
         materialise(task("kshot(wine)"), 0, tmp_path / "split")
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ dishonest one from what it is handed; it cannot keep code from loading a public 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -161,7 +162,7 @@ def _write_whole(folder: Path, arrays: dict[str, np.ndarray], task: str) -> None
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
     try:
         for name, array in arrays.items():
-            np.save(partial / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+            _save(partial / f"{name}.npy", array)
         (partial / _TASK_FILE).write_text(task, encoding="utf-8")
         for file in partial.iterdir():
             file.chmod(0o444)
@@ -169,6 +170,13 @@ def _write_whole(folder: Path, arrays: dict[str, np.ndarray], task: str) -> None
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    # Through memory, because numpy's own writing does not say that a disk is full.
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    file.write_bytes(buffer.getbuffer())
 
 
 def _to_json(info: TaskInfo) -> str:
