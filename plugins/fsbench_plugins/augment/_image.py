@@ -81,9 +81,14 @@ def affine_maps(limits: Limits, draws: np.ndarray, size: tuple[int, ...]) -> tup
 
 def warp(x: torch.Tensor, matrix: np.ndarray, offset: np.ndarray, padding: str) -> torch.Tensor:
     """Images `[B, C, H, W]` sampled bilinearly at `matrix @ (x, y) + offset`."""
-    half = np.array([max(side - 1, 1) / 2 for side in (x.shape[3], x.shape[2])])
-    theta = np.concatenate([matrix * half / half[:, None], (offset / half)[:, :, None]], -1)
-    grid = F.affine_grid(torch.from_numpy(theta).to(x), list(x.shape), align_corners=True)
+    height, width = x.shape[-2:]
+    half = np.maximum([width - 1, height - 1], 1) / 2  # grid_sample counts the image from -1 to 1
+    turn = torch.from_numpy(matrix / half[:, None]).to(x)
+    shift = torch.from_numpy(offset / half).to(x)
+    across = torch.arange(width, device=x.device, dtype=x.dtype) - (width - 1) / 2
+    down = torch.arange(height, device=x.device, dtype=x.dtype) - (height - 1) / 2
+    points = torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).view(-1, 2)
+    grid = (points @ turn.mT + shift[:, None]).view(-1, height, width, 2)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=True)
 
 

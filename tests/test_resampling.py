@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from fsbench_plugins.erm import Erm
+from fsbench_plugins.loss.focal import Focal
+from fsbench_plugins.resample.resampling import Resampling
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from imblearn import combine, over_sampling, under_sampling
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
+from toy import blobs, context, task_info, toy_split
+
+from fsbench.composition import Composition
+from fsbench.engine.recipe import default_recipe
+from fsbench.engine.trial import labeled_set, run_trial
+from fsbench.errors import SpecError
+from fsbench.testing import toy_split as kit_split
+from fsbench.types import LabeledSet
+
+SYNTHETIC = ("smote", "borderline_smote", "adasyn", "smote_tomek")
+METHODS = (*SYNTHETIC, "random_over", "random_under", "class_balanced")
+
+
+def training_set(counts, modality="tabular", spread=4.0, seed=0, domain=None):
+    x, y = blobs(counts, modality, spread, seed)
+    return labeled_set(x, y, len(counts), torch.device("cpu"), domain)
+
+
+def resample(train, seed=0, **arguments):
+    """The resampled set, what was noted, and the seed that imbalanced-learn was given."""
+    component = Resampling(**arguments)
+    modality = "image" if train.x.ndim == 4 else "tabular"
+    ctx = context(component, "resample", task_info(modality, train.num_classes), seed)
+    return component.resample(train, ctx), ctx._state.notes, ctx.rng.seed()
+
+
+def counts_of(data):
+    return data.y.bincount(minlength=data.num_classes).tolist()
+
+
+def assert_same(got, x, y):
+    np.testing.assert_array_equal(got.x.flatten(1).numpy(), x)
+    np.testing.assert_array_equal(got.y.numpy(), y)
+    assert torch.equal(got.targets.sum(-1), torch.ones(len(y)))
+
+
+@pytest.mark.parametrize("modality", ["image", "tabular"])
+@pytest.mark.parametrize(
+    ("method", "reference"),
+    [
+        ("smote", lambda seed: over_sampling.SMOTE(k_neighbors=3, random_state=seed)),
+        ("borderline_smote", lambda seed: over_sampling.BorderlineSMOTE(k_neighbors=3, random_state=seed)),
+        (
+            "smote_tomek",
+            lambda seed: combine.SMOTETomek(
+                smote=over_sampling.SMOTE(k_neighbors=3, random_state=seed), random_state=seed
+            ),
+        ),
+        ("random_over", lambda seed: over_sampling.RandomOverSampler(random_state=seed)),
+        ("random_under", lambda seed: under_sampling.RandomUnderSampler(random_state=seed)),
+    ],
+)
+def test_many_classes_equal_imbalanced_learn(modality, method, reference):
+    train = training_set([40, 20, 9, 30], modality, spread=8.0)
+    got, notes, seed = resample(train, method=method, k_neighbors=3)
+    x, y = reference(seed).fit_resample(train.x.flatten(1).numpy(), train.y.numpy())
+    assert_same(got, x, y)
+    assert counts_of(got) != counts_of(train)
+    assert notes == []
+
+
+def test_adasyn_equals_imbalanced_learn_on_two_classes():
+    train = training_set([40, 12], spread=8.0)
+    got, _, seed = resample(train, method="adasyn", k_neighbors=3)
+    sampler = over_sampling.ADASYN(n_neighbors=3, random_state=seed)
+    assert_same(got, *sampler.fit_resample(train.x.numpy(), train.y.numpy()))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from(METHODS),
+    st.sampled_from(["image", "tabular"]),
+    st.lists(st.integers(0, 12), min_size=2, max_size=5).filter(lambda counts: sum(counts) > 0),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 1.0, 10.0]),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_any_training_set_is_resampled_or_it_says_why_not(
+    method, modality, counts, k_neighbors, spread, with_extras, seed
+):
+    train = training_set(counts, modality, spread, seed)
+    if with_extras:
+        generator = torch.Generator().manual_seed(seed)
+        weights = torch.rand(len(train), generator=generator) + 0.1
+        train = LabeledSet(train.x, train.targets, weights, torch.arange(len(train)) % 2)
+    got, notes, _ = resample(train, seed, method=method, k_neighbors=k_neighbors)
+    again, _, _ = resample(train, seed, method=method, k_neighbors=k_neighbors)
+    assert torch.equal(got.x, again.x)
+    assert torch.equal(got.targets, again.targets)
+    assert [n > 0 for n in counts_of(got)] == [n > 0 for n in counts]
+    assert got.x.shape[1:] == train.x.shape[1:]
+    assert len(got.x) == len(got.targets)
+    for extra in (got.weights, got.domain):
+        assert extra is None or len(extra) == len(got)
+    if modality == "image":
+        assert 0 <= got.x.min() <= got.x.max() <= 1
+    balanced = len({n for n in counts_of(got) if n}) == 1 or method == "class_balanced"
+    assert balanced or notes or method in ("adasyn", "smote_tomek")  # those two are balanced only nearly
+    changed = len(got) != len(train) or got.weights is not train.weights
+    assert changed or notes
+
+
+def test_a_class_of_few_samples_gets_fewer_neighbours_and_says_so():
+    got, notes, _ = resample(training_set([20, 3, 1, 2]), k_neighbors=5)
+    assert counts_of(got) == [20, 20, 20, 20]
+    assert notes == [
+        "resampling: class 1: 3 samples, so k_neighbors=2 instead of 5",
+        "resampling: class 2: one sample, so it was repeated",
+        "resampling: class 3: 2 samples, so k_neighbors=1 instead of 5",
+    ]
+    alone = got.x[got.y == 2]
+    assert torch.equal(alone, alone[:1].expand_as(alone))
+
+
+@pytest.mark.parametrize("method", ["adasyn", "borderline_smote"])
+def test_a_class_without_neighbours_of_another_is_left_and_it_says_so(method):
+    train = training_set([20, 12], spread=0.01)
+    got, notes, _ = resample(train, method=method)
+    assert torch.equal(got.x, train.x)
+    assert len(notes) == 1
+    assert "class 1: left as it was" in notes[0]
+
+
+def test_a_class_of_nothing_but_tomek_links_is_kept():
+    x = np.array([[0.0], [10.0], [0.1], [10.1], [5.0]], dtype=np.float32)
+    train = labeled_set(x, np.array([0, 0, 1, 1, 2]), 3, torch.device("cpu"))
+    got, notes, _ = resample(train, method="smote_tomek")
+    assert counts_of(got) == [2, 2, 2]
+    assert "resampling: every sample of classes 0, 1 is in a Tomek link; they were kept" in notes
+
+
+def test_balanced_classes_are_left_and_it_says_so():
+    train = training_set([4, 4, 0])
+    got, notes, _ = resample(train)
+    assert got is train
+    assert notes == ["resampling: the training classes are balanced already; nothing was resampled"]
+
+
+def test_tasks_that_are_balanced_by_protocol_are_skipped():
+    assert "kshot are balanced" in str(Resampling().skip(task_info(protocol="kshot")))
+    assert Resampling().skip(task_info(protocol="longtail")) is None
+    assert Resampling().skip(task_info(protocol="noisy", labels_per_class=5)) is None
+
+
+def test_kept_samples_keep_soft_targets_weights_and_domains():
+    hard = training_set([8, 3])
+    soft = 0.8 * hard.targets + 0.1
+    weights = torch.arange(1.0, 12.0)
+    domain = torch.tensor([0, 1] * 5 + [0])
+    train = LabeledSet(hard.x, soft, weights, domain)
+    for method in SYNTHETIC[:3]:
+        got, _, _ = resample(train, method=method, k_neighbors=2)
+        for name in ("x", "targets", "weights", "domain"):
+            assert torch.equal(getattr(got, name)[:11], getattr(train, name))
+    over, _, _ = resample(train, method="random_over")
+    for row in range(len(over)):
+        origin = int((train.x == over.x[row]).all(-1).nonzero())
+        assert torch.equal(over.targets[row], soft[origin])
+        assert (over.weights[row], over.domain[row]) == (weights[origin], domain[origin])
+
+
+def test_an_added_sample_is_of_the_domain_of_its_nearest_sample():
+    x = np.concatenate([np.zeros((10, 1)), [[4.0], [4.2], [6.0], [6.1]]]).astype(np.float32)
+    y, domain = np.repeat([0, 1], [10, 4]), np.array([0] * 12 + [1, 1])
+    got, _, _ = resample(labeled_set(x, y, 2, torch.device("cpu"), domain), k_neighbors=3)
+    added = slice(14, None)
+    assert len(got) == 20
+    assert torch.equal(got.domain[added], (got.x[added, 0] > 5.1).long())
+
+
+def test_class_balanced_weights_give_every_class_the_same_chance():
+    train = training_set([16, 4, 1, 0])
+    got, notes, _ = resample(train, method="class_balanced")
+    assert torch.equal(got.x, train.x)
+    torch.testing.assert_close(got.weights @ got.targets, torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    assert notes == []
+    weighted = LabeledSet(train.x, train.targets, torch.arange(1.0, 22.0))
+    again, _, _ = resample(weighted, method="class_balanced")
+    torch.testing.assert_close(again.weights @ again.targets, torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    torch.testing.assert_close(again.weights[1] / again.weights[0], torch.tensor(2.0))
+
+
+def breast_cancer_made_rare(seed, ratio=20):
+    x, y = load_breast_cancer(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(y))
+    benign, malignant = order[y[order] == 1], order[y[order] == 0]
+    train = np.concatenate([benign[:180], malignant[: 180 // ratio]])
+    test = np.concatenate([benign[180:], malignant[180 // ratio :]])
+    x = StandardScaler().fit(x[train]).transform(x)[:, :5].astype(np.float32)
+    rare = 1 - y
+    return labeled_set(x[train], rare[train], 2, torch.device("cpu")), x[test], rare[test]
+
+
+@pytest.mark.parametrize("method", ["smote", "random_over"])
+def test_a_linear_model_gains_balanced_accuracy_and_keeps_its_ranking(method):
+    """The shape of Elor & Averbuch-Elor 2022: a better threshold, the same ranking."""
+    gains = []
+    for seed in range(5):
+        train, x, y = breast_cancer_made_rare(seed)
+        scores = []
+        for data in (train, resample(train, seed, method=method, k_neighbors=3)[0]):
+            model = LogisticRegression(max_iter=1000).fit(data.x.numpy(), data.y.numpy())
+            margin = model.decision_function(x)
+            scores.append((balanced_accuracy_score(y, margin > 0), roc_auc_score(y, margin)))
+        gains.append(np.subtract(scores[1], scores[0]))
+    accuracy, auc = np.mean(gains, axis=0)
+    assert accuracy > 0.05
+    assert abs(auc) < 0.02
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_trains_through_a_trial(method):
+    split = toy_split("tabular", [20, 8, 4], protocol="longtail")
+    composition = Composition((Resampling(method=method, k_neighbors=3), Focal()))
+    identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=50)
+    first = run_trial(identity, composition, recipe, split, torch.device("cpu"))
+    again = run_trial(identity, composition, recipe, split, torch.device("cpu"))
+    assert np.array_equal(first.predictions, again.predictions)
+    assert (first.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.8
+
+
+def test_it_trains_on_two_domains():
+    split = kit_split("tabular", shift=True, target_per_class=2, imbalance=4.0)
+    composition = Composition((Resampling(k_neighbors=2),))
+    result = run_trial(("toy", 0), composition, default_recipe(split.info), split, torch.device("cpu"))
+    baseline = run_trial(
+        ("toy", 0), Composition((Erm(),)), default_recipe(split.info), split, torch.device("cpu")
+    )
+    assert not np.array_equal(result.predictions, baseline.predictions)
+
+
+def test_what_it_takes():
+    for wrong in ({"method": "smoke"}, {"k_neighbors": 0}, {"k_neighbors": 1.5}):
+        with pytest.raises(SpecError):
+            Resampling(**wrong)
