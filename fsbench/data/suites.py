@@ -19,7 +19,7 @@ class Suite:
 
     `split_seeds` is how many split seeds a run takes by default. `fingerprints` holds, by task, the
     first 16 digits of the fingerprints that the splits of seeds 0, 1, ... must have; a task whose
-    data are not the same with every version of a library (drawn glyphs) has none.
+    data a library draws (glyphs) has none, as its next version may draw differently.
     """
 
     name: str
