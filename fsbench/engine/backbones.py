@@ -96,7 +96,11 @@ def lenet(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 
 def _norm(kind: Norm, width: int) -> nn.Module:
-    return nn.BatchNorm2d(width) if kind == "batch" else nn.GroupNorm(math.gcd(width, max(1, width // 16)), width)
+    return (
+        nn.BatchNorm2d(width)
+        if kind == "batch"
+        else nn.GroupNorm(math.gcd(width, max(1, width // 16)), width)
+    )
 
 
 BACKBONES: dict[str, Callable[..., tuple[nn.Module, int]]] = {"conv4": conv4, "lenet": lenet, "mlp": mlp}

@@ -1,4 +1,7 @@
-"""What a stage may see and ask of the engine, and what it is stopped from touching."""
+"""What a stage may see and ask of the engine, and what it is stopped from touching.
+
+Every plugin imports this module for its annotations, so torch is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,20 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
-from fsbench.engine.backbones import Network, build_network
-from fsbench.engine.objective import Objective
-from fsbench.engine.training import train
 from fsbench.errors import DataError, UndeclaredUse
 from fsbench.rng import Stream, derive_key
 from fsbench.strategy import Strategy
 from fsbench.types import Batch, LabeledSet, Recipe, TaskInfo
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from fsbench.engine.backbones import Network
+    from fsbench.engine.objective import Objective
 
 
 @dataclass
@@ -136,6 +140,8 @@ class Context:
 
     def load_weights(self, path: str) -> dict[str, Any]:
         """A state dictionary from a local file. Raises UndeclaredUse unless `uses` names "pretrained"."""
+        import torch
+
         self._require("pretrained")
         if not Path(path).is_file():
             raise DataError(
@@ -164,6 +170,8 @@ class Context:
 
         The same purpose gives the same weights in every strategy of a trial's seeds.
         """
+        from fsbench.engine.backbones import build_network
+
         classes = self.num_classes if num_classes is None else num_classes
         with seeded(derive_key(*self._state.identity, purpose)):
             network = build_network(self.recipe.backbone, self.task.input_shape, classes, self.recipe.dropout)
@@ -171,6 +179,8 @@ class Context:
 
     def objective(self, model: nn.Module) -> Objective:
         """The composed objective of a model, as a module: `forward(batch) -> scalar`."""
+        from fsbench.engine.objective import Objective
+
         return Objective(model, self._state.composition, Context(self._state))
 
     def augment(self, batch: Batch) -> Batch:
@@ -179,6 +189,9 @@ class Context:
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
         """Train a model on other data by plain cross-entropy, in place; returns it in evaluation mode."""
+        from fsbench.engine.objective import Objective
+        from fsbench.engine.training import train
+
         with self.entering("pretrain"):
             return train(Objective(model, Composition(()), Context(self._state)), data, recipe)
 
@@ -235,6 +248,8 @@ class Context:
 @contextmanager
 def seeded(key: int) -> Iterator[None]:
     """Torch's global generators seeded inside, and as they were outside."""
+    import torch
+
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(key % 2**63)

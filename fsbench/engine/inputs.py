@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
+from typing import TYPE_CHECKING
 
 from fsbench.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -28,5 +30,7 @@ def match_inputs(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     elif x.shape[1] != shape[0]:
         raise DataError(f"images of {x.shape[1]} channels cannot be made {shape[0]}")
     if tuple(x.shape[2:]) != tuple(shape[1:]):
-        x = F.interpolate(x, size=shape[1:], mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+        from torch.nn.functional import interpolate
+
+        x = interpolate(x, size=shape[1:], mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
     return x.contiguous()
