@@ -216,7 +216,7 @@ def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
 
     x = drawn.x.reshape(drawn.info.n, -1)
     even = np.arange(drawn.info.n) % 2 == 0
-    assert KNeighborsClassifier(1).fit(x[even], drawn.y[even]).score(x[~even], drawn.y[~even]) > 0.6
+    assert KNeighborsClassifier(1).fit(x[even], drawn.y[even]).score(x[~even], drawn.y[~even]) > 0.5
 
 
 def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
