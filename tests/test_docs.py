@@ -1,0 +1,81 @@
+"""The documentation says what is: its examples run, its links lead somewhere, its numbers were printed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fsbench import hookspecs
+from fsbench.data.protocols import PROTOCOLS
+from fsbench.registry import get_registry
+from fsbench.strategy import STAGES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readmes_plugin_is_the_one_that_the_tests_install() -> None:
+    (plugin,) = (block for block in blocks(README, "python") if "hookimpl" in block)
+    assert plugin in PLUGINS
+    (toml,) = blocks(README, "toml")
+    assert toml in PLUGINS
+
+
+def test_the_readmes_notebook_example_gives_a_data_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = (block for block in blocks(README, "python") if "fsbench.run" in block)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code.replace("results.leaderboard()", "board = results.leaderboard()"), names)
+    assert set(names["board"]["strategy"]) == {"erm", "focal", "focal(gamma=0.5)"}  # type: ignore[index]
+
+
+def test_the_readmes_specs_and_tasks_can_be_read() -> None:
+    from fsbench.data.tasks import parse_tasks
+
+    run = " ".join(blocks(README, "sh")).replace("\\\n", " ")
+    for spec in re.findall(r'--plugins "([^"]+)"', run):
+        assert get_registry().parse(spec)
+    for task in re.findall(r'--tasks "([^"]+)"', run):
+        assert parse_tasks(task)
+
+
+def test_the_readme_names_every_strategy_and_protocol() -> None:
+    bundled = {name for name, (package, _) in get_registry().origin.items() if package == "fsbench"}
+    for name in bundled:
+        assert f"| `{name}` |" in README
+    for name in PROTOCOLS:
+        assert f"| `{name}(" in README
+
+
+def test_the_readmes_table_is_the_published_one() -> None:
+    (shown,) = re.findall(
+        r"<!-- overall table: begin -->\n(.*?)<!-- overall table: end -->", README, re.DOTALL
+    )
+    published = (ROOT / "leaderboards" / "starter-v1.md").read_text(encoding="utf-8")
+    assert shown.strip()
+    assert shown.strip() in published
+
+
+def test_every_hook_and_stage_is_documented() -> None:
+    for name in vars(hookspecs):
+        if name.startswith("fsbench_"):
+            assert name in PLUGINS
+            assert getattr(hookspecs, name).__doc__
+    for stage in STAGES:
+        assert f"| `{stage}(" in PLUGINS
