@@ -68,10 +68,6 @@ def test_a_new_plugin_passes_its_own_tests_and_is_ranked(env, tmp_path):
     assert re.search(r"\d+ passed", env.run("pytest", "-q", package, cwd=tmp_path).stdout)
     board = env.run("fsbench", "run", "--plugins", "erm,my_demo", *QUICK, cwd=tmp_path).stdout
     assert "my_demo" in board
-    assert (
-        "strategy 'my_demo' exists already"
-        in env.run("fsbench", "plugin", "new", "my_demo", cwd=tmp_path, status=2).stderr
-    )
 
 
 @pytest.mark.slow
@@ -93,10 +89,6 @@ def test_a_broken_plugin_is_reported_and_hides_nobody(tmp_path):
     listed = env.run("fsbench", "list", "plugins", cwd=tmp_path).stdout
     assert "fsbench-broken" in listed
     assert "nowhere_to_be_found" in listed
-    assert (
-        "could not be loaded"
-        in env.run("fsbench", "plugin", "check", "broken", cwd=tmp_path, status=1).stderr
-    )
 
 
 @pytest.mark.parametrize("code", SNIPPETS, ids=lambda code: re.findall(r"(?:class|def) (\w+)", code)[0])

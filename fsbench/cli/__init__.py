@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     try:
-        with cli.make_context("fsbench", arguments or ["--help"]) as context:
+        color = False if os.environ.get("NO_COLOR") else None
+        with cli.make_context("fsbench", arguments or ["--help"], color=color) as context:
             result = cli.invoke(context)
     except click.exceptions.Exit as stop:
         return stop.exit_code

@@ -1,0 +1,501 @@
+"""The command line: what it prints where, and the exit status of everything that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fsbench.cli import main
+from fsbench.errors import FsbenchError
+from fsbench.registry import LoadFailure, get_registry
+from fsbench.report.leaderboard import leaderboard
+from fsbench.report.markdown import to_markdown
+from fsbench.report.published import read_jsonl
+from fsbench.runner import Results
+from fsbench.testing.checks import CHECKS
+from fsbench.types import Record
+
+TASK = "kshot(wine, k=5)"
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "matplotlib", "torchvision", "imblearn", "mlxtend"}
+STRATEGIES = """
+from dataclasses import dataclass
+import os, time
+from fsbench import Strategy, hookimpl
+
+@dataclass(frozen=True)
+class Boom(Strategy):
+    name = "boom"
+    def configure(self, recipe, ctx):
+        raise ValueError("no powder")
+
+@dataclass(frozen=True)
+class Slow(Strategy):
+    name = "slow"
+    def configure(self, recipe, ctx):
+        if not os.path.exists("fast"):
+            time.sleep(600)
+        return recipe
+
+@hookimpl
+def fsbench_strategies():
+    return [Boom, Slow]
+"""
+
+
+@pytest.fixture
+def call(capsys, tmp_path, monkeypatch):
+    """Run one command line in this process, in an empty folder; exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main([str(each) for each in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """A folder, and a command that was run in it with what came of it: two strategies, one of which fails."""
+    folder = tmp_path_factory.mktemp("first-run")
+    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2", "--recipe", "steps=3"]
+    return folder, command, fsbench(folder, *command)
+
+
+@pytest.fixture
+def stored(first_run):
+    """The results folder of the first run."""
+    return first_run[0] / "fsbench-results"
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "80", "FSBENCH_PLUGINS": "strategies_of_test_cli", **more}
+
+
+def prepare(folder: Path) -> None:
+    (folder / "strategies_of_test_cli.py").write_text(STRATEGIES, encoding="utf-8")
+
+
+def fsbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one command line in a process of its own, with two strategies that go wrong."""
+    prepare(folder)
+    return subprocess.run(
+        [sys.executable, "-m", "fsbench", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+USAGE = [
+    (["rum"], "unknown command 'rum'; did you mean 'run'?"),
+    (["run", "--plugin", "erm"], "--plugins"),
+    (["run", "--plugins"], "requires an argument"),
+    (["run", "extra"], "unexpected extra argument"),
+    (["run", "--plugins", "nope"], "unknown strategy 'nope'"),
+    (["run", "--plugins", "focall"], "did you mean 'focal'?"),
+    (["run", "--plugins", "focal(gamma=oops)"], "focal(gamma=oops): expected a number, got oops"),
+    (["run", "--plugins", "focal(gama=1)"], "focal has no argument 'gama'"),
+    (["run", "--plugins", "focal(gamma=-1)"], "expected at least 0"),
+    (["run", "--plugins", "focal("], "cannot read 'focal('"),
+    (["run", "--plugins", "transfer+maml"], "transfer and maml both own the stage 'init_model'"),
+    (["run", "--plugins", "focal+focal"], "focal is named twice"),
+    (["run", "--plugins", ""], "expected a name"),
+    (["run", "--tasks", "kshot(digits, k=0)"], "k is 0; expected at least 1"),
+    (["run", "--tasks", "kshot(wine, k=1000)"], "the largest k that it allows is"),
+    (["run", "--tasks", "kshot(wime)"], "did you mean 'wine'?"),
+    (["run", "--tasks", "kshoot(wine)"], "did you mean 'kshot'?"),
+    (["run", "--tasks", TASK, "--suite", "starter-v1"], "a suite and tasks are both given"),
+    (["run", "--suite", "starter"], "did you mean 'starter-v1'?"),
+    (["run", "--seeds", "0"], "--seeds '0': expected a number of seeds"),
+    (["run", "--seeds", "1,x"], "--seeds '1,x'"),
+    (["run", "--init-seeds", "-1"], "--init-seeds '-1'"),
+    (["run", "--jobs", "0"], "--jobs"),
+    (["run", "--timeout", "soon"], "'soon' is not a valid float"),
+    (["run", "--timeout", "-1"], "expected more than 0"),
+    (["run", "--metric", "acuracy"], "did you mean 'accuracy'?"),
+    (["run", "--recipe", "stepz=3"], "recipe has no field 'stepz'"),
+    (["run", "--recipe", "steps=0"], "expected more than 0"),
+    (["run", "--device", "gpu", "--tasks", TASK], "expected auto, cpu, cuda or cuda:NUMBER"),
+    (["run", "--config", "nowhere.toml"], "cannot read nowhere.toml"),
+    (["list", "strategis"], "did you mean 'strategies'?"),
+    (["leaderboard", "--format", "pdf"], "'pdf' is not one of"),
+    (["leaderboard", "--publish", "."], "give --suite as well"),
+    (["plugin"], "Missing command"),
+    (["plugin", "chek"], "did you mean 'check'?"),
+    (["plugin", "new"], "Missing argument 'NAME'"),
+    (["plugin", "new", "My Method"], "expected lower-case letters"),
+    (["plugin", "new", "focal"], "strategy 'focal' exists already, in fsbench"),
+    (["plugin", "check", "focall"], "did you mean 'focal'?"),
+    (["plugin", "check", "focal+dann"], "expected one strategy"),
+    (["cite", "focall"], "did you mean 'focal'?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[" ".join(a) for a, _ in USAGE])
+def test_wrong_usage_is_one_line_and_status_2(call, arguments, message):
+    status, out, err = call(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("fsbench: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_a_store_that_is_something_else(call, tmp_path):
+    (tmp_path / "text").write_text("hello\n", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "fsbench.sqlite").write_text("hello\n", encoding="utf-8")
+    for arguments, message in [
+        (("run", "--tasks", TASK, "--results", "text"), "cannot make the results folder text"),
+        (("run", "--tasks", TASK, "--results", "folder"), "is not an fsbench store"),
+        (("leaderboard", "--results", "text"), "text, line 1 is not a record"),
+        (("leaderboard", "--results", "folder"), "is not an fsbench store"),
+        (("leaderboard",), "no results in fsbench-results; `fsbench run"),
+    ]:
+        status, out, err = call(*arguments)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert message in err
+    assert (tmp_path / "folder" / "fsbench.sqlite").read_text(encoding="utf-8") == "hello\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["leaderboard", "-h"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys; from fsbench.cli import main; status = main(sys.argv[1:]); "
+        f"sys.exit(status or ' '.join({HEAVY!r} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_help_and_version(call):
+    import fsbench as package
+
+    for arguments in ([], ["--help"], ["-h"]):
+        status, out, err = call(*arguments)
+        assert (status, err) == (0, "")
+        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:6]] == [
+            "run",
+            "leaderboard",
+            "list",
+            "plugin",
+            "cite",
+        ]
+    assert call("--version") == (0, f"fsbench {package.__version__}\n", "")
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """What `fsbench run` hands to the runner, which then finds nothing."""
+    found = {}
+
+    def run(plugins, **options):
+        found.update(plugins=plugins, **options)
+        return Results((), Path("nowhere"))
+
+    monkeypatch.setattr("fsbench.runner.run", run)
+    return found
+
+
+def test_options_reach_the_runner(call, taken):
+    line = "--plugins erm --tasks kshot(wine) --seeds 0,4 --init-seeds 2 --jobs 3 --device cpu --timeout 9"
+    more = ["--results", "there", "--recipe", "steps=5, lr=0.1", "--retry-failed", "--strict"]
+    status, out, _ = call("run", *line.split(), *more)
+    assert status == 0
+    assert "No results yet" in out
+    del taken["observer"]
+    assert taken == {
+        "plugins": "erm",
+        "suite": None,
+        "tasks": "kshot(wine)",
+        "seeds": (0, 4),
+        "init_seeds": 2,
+        "jobs": 3,
+        "device": "cpu",
+        "timeout": 9.0,
+        "results": Path("there"),
+        "recipe": {"steps": 5, "lr": 0.1},
+        "retry_failed": True,
+        "strict": True,
+    }
+
+
+def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
+    (tmp_path / "bench.toml").write_text(
+        'plugins = ["erm", "focal(gamma=1)"]\nseeds = [0, 4]\ninit-seeds = 2\njobs = 3\n'
+        'results = "there"\nstrict = true\nretry_failed = true\nrecipe = {steps = 5, backbone = "mlp"}\n',
+        encoding="utf-8",
+    )
+    assert call("run", "--jobs", "1", "--config", "bench.toml", "--no-strict")[0] == 0
+    assert (taken["plugins"], taken["seeds"], taken["init_seeds"]) == ("erm, focal(gamma=1)", (0, 4), 2)
+    assert (taken["jobs"], taken["strict"], taken["retry_failed"]) == (1, False, True)
+    assert taken["results"] == Path("there")
+    assert taken["recipe"] == {"steps": 5, "backbone": "mlp"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sedes = 3", "unknown key in bench.toml: 'sedes'; did you mean 'seeds'?"),
+        ("config = 'other.toml'", "unknown key in bench.toml: 'config'"),
+        ("seeds = ", "bench.toml is not TOML"),
+        ("seeds = 'many'", "--seeds 'many'"),
+        ("jobs = 'many'", "--jobs"),
+        ("metric = 'speed'", "unknown metric 'speed'"),
+    ],
+)
+def test_a_wrong_file(call, taken, tmp_path, text, message):
+    (tmp_path / "bench.toml").write_text(text, encoding="utf-8")
+    status, out, err = call("run", "--config", "bench.toml")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert taken == {}
+
+
+def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):
+    def fail(*args, **options):
+        raise ZeroDivisionError("in the\nengine room")
+
+    monkeypatch.setattr("fsbench.runner.run", fail)
+    status, out, err = call("run")
+    assert (status, out) == (70, "")
+    fault = "fsbench: error: unexpected ZeroDivisionError: in the engine room"
+    assert err == f"{fault}; run with --debug for the traceback\n"
+    for arguments in (["--debug", "run"], ["run", "--debug"]):
+        status, _, err = call(*arguments)
+        assert status == 70
+        assert "Traceback" in err
+        assert err.endswith(f"{fault}\n")
+
+
+def test_errors_of_fsbench_have_their_own_status(call, monkeypatch):
+    class Mild(FsbenchError):
+        exit_status = 3
+
+    def fail(*args, **options):
+        raise Mild("a\nb")
+
+    monkeypatch.setattr("fsbench.runner.run", fail)
+    assert call("run") == (3, "", "fsbench: error: a b\n")
+
+
+def test_plugins_that_cannot_be_loaded_are_told(call, taken, monkeypatch):
+    failure = LoadFailure("fsbench-odd:odd", "ImportError: no odd")
+    monkeypatch.setattr(get_registry(), "failures", [failure])
+    status, _, err = call("run")
+    assert (status, err) == (
+        0,
+        "fsbench: warning: plugin fsbench-odd:odd could not be loaded: ImportError: no odd\n",
+    )
+    assert "could not be loaded: ImportError: no odd" in call("list", "plugins")[1]
+    for name in ("odd", "fsbench-odd"):
+        status, _, err = call("plugin", "check", name)
+        assert (status, err.count("\n")) == (1, 1)
+        assert "could not be loaded: ImportError: no odd" in err
+
+
+def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
+    record = Record("k", "ok", TASK, 0, 0, "erm", "recipe", metrics={"balanced_accuracy": 1.0})
+    results = Results((record,), Path("nowhere"), total=7, interrupted=True)
+    monkeypatch.setattr("fsbench.runner.run", lambda plugins, **options: results)
+    assert call("run") == (
+        130,
+        "",
+        "fsbench: interrupted; 1 of 7 trials are kept in fsbench-results, and the same command goes on "
+        "from there\n",
+    )
+
+    def interrupt(plugins, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsbench.runner.run", interrupt)
+    assert call("run") == (130, "", "fsbench: interrupted\n")
+
+
+def test_lists(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, everything, err = call("list")
+    assert (status, err) == (0, "")
+    assert max(map(len, everything.splitlines())) <= 80
+    for words in (
+        "focal",
+        "gamma=2.0",
+        "kshot(DATASET",
+        "breast_cancer",
+        "starter-v1",
+        "shift(mnist5k(size=8), digits)",
+    ):
+        assert words in everything
+    for section in ("strategies", "protocols", "datasets", "suites", "tasks", "plugins"):
+        status, out, _ = call("list", section)
+        assert status == 0
+        assert out in everything
+
+
+def test_citations(call):
+    _, everything, _ = call("cite")
+    status, chosen, _ = call("cite", "transfer+focal, kshot(wine, source=mnist5k(size=8))")
+    headings = [line for line in chosen.splitlines() if not line.startswith(" ")]
+    assert (status, headings) == (0, ["fsbench", "transfer", "focal", "wine", "mnist5k"])
+    assert "Focal" in chosen
+    assert set(chosen.splitlines()) <= set(everything.splitlines())
+    assert "glyphs" in call("cite", "glyphs(size=14)")[1].splitlines()
+
+
+def test_checking_a_plugin(call, monkeypatch):
+    names = ("is documented and cites its source", "round-trips as text", "keeps targets distributions")
+    monkeypatch.setattr("fsbench.testing.checks.CHECKS", {name: CHECKS[name] for name in names})
+    status, out, err = call("plugin", "check", "focal(gamma=1)")
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "focal(gamma=1)",
+        "  ok      is documented and cites its source",
+        "  ok      round-trips as text",
+        "  skipped keeps targets distributions: it changes neither batches nor the training set",
+    ]
+    monkeypatch.setattr(get_registry().strategies["focal"], "cite", "")
+    status, out, _ = call("plugin", "check", "focal")
+    assert status == 1
+    assert "  failed  is documented and cites its source: cite is empty" in out
+
+
+def test_a_distribution_is_checked_whole(call, monkeypatch):
+    monkeypatch.setattr("fsbench.testing.check_strategy", lambda spec: iter(()))
+    names = {name for name, (dist, _) in get_registry().origin.items() if dist == "fsbench"}
+    assert set(call("plugin", "check", "fsbench")[1].split()) == names
+
+
+def test_a_new_plugin(call, tmp_path):
+    status, out, err = call("plugin", "new", "my_own")
+    assert (status, err) == (0, "")
+    assert "pip install -e './fsbench-my-own[test]'" in out
+    assert (tmp_path / "fsbench-my-own" / "pyproject.toml").exists()
+    status, _, err = call("plugin", "new", "my_own")
+    assert status == 2
+    assert "is there already" in err
+
+
+def test_leaderboard_formats(call, stored, tmp_path):
+    frame = leaderboard(_records(stored)).to_frame()
+    status, shown, err = call("leaderboard", "--results", stored)
+    assert (status, err) == (0, "")
+    assert TASK in shown
+    assert "\x1b" not in shown
+    csv = call("leaderboard", "--results", stored, "--format", "csv")[1]
+    assert csv.splitlines()[0].split(",")[:2] == ["task", "recipe"]
+    assert len(csv.splitlines()) == 1 + len(frame)
+    table = json.loads(call("leaderboard", "--results", stored, "--format", "json", "--metric", "nll")[1])
+    assert table["metric"]["name"] == "nll"
+    for style in ("terminal", "markdown", "csv", "json"):
+        target = tmp_path / f"board.{style}"
+        assert call("leaderboard", "--results", stored, "--format", style, "--output", target) == (0, "", "")
+        assert "focal" in target.read_text(encoding="utf-8")
+    status, _, err = call("leaderboard", "--results", stored, "--output", tmp_path / "no" / "file")
+    assert status == 2
+    assert "cannot write" in err
+
+
+def test_leaderboard_of_some_tasks(call, stored):
+    assert TASK in call("leaderboard", "--results", stored, "--suite", "starter-v1")[1]
+    assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 5])")[1]
+    status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
+    assert (status, out) == (2, "")
+    assert "holds no results of these tasks; `fsbench run --tasks" in err
+    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v1")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_publishing(call, stored, tmp_path):
+    status, _, err = call("leaderboard", "--results", stored, "--suite", "starter-v1", "--publish", tmp_path)
+    assert status == 0
+    assert "starter-v1.jsonl and" in err
+    published = read_jsonl(tmp_path / "starter-v1.jsonl")
+    assert {record.key for record in published} == {record.key for record in _records(stored)}
+    page = (tmp_path / "starter-v1.md").read_text(encoding="utf-8")
+    assert page == to_markdown(leaderboard(published))
+    assert call("leaderboard", "--results", tmp_path / "starter-v1.jsonl", "--format", "markdown")[1] == page
+
+
+def _records(folder: Path) -> list[Record]:
+    from fsbench.store import Store
+
+    with Store(folder, create=False) as store:
+        return store.records()
+
+
+def test_failed_trials_come_last_and_stay_failed(first_run):
+    folder, command, done = first_run
+    assert done.returncode == 1
+    assert "focal" in done.stdout
+    *_, why, last = done.stderr.splitlines()
+    assert why.startswith("fsbench: failed: boom, 2 trials on kshot(wine, k=5)")
+    assert why.endswith("ValueError: no powder")
+    assert last == "fsbench: 2 of 6 trials failed; run again with --retry-failed to try them once more"
+    again = fsbench(folder, *command)
+    assert (again.returncode, again.stdout) == (1, done.stdout)
+    assert again.stderr.splitlines() == [why, last]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
+    prepare(tmp_path)
+    command = [
+        *(sys.executable, "-m", "fsbench", "run", "--plugins", "slow", "--tasks", TASK),
+        *("--seeds", "1", "--recipe", "steps=3", "--jobs", "1", "--device", "cpu"),
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not _kept(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("fsbench: interrupted; 1 of 2 trials are kept in fsbench-results")
+    assert "Traceback" not in err
+    (tmp_path / "fast").touch()
+    done = fsbench(tmp_path, *command[3:])
+    assert done.returncode == 0
+    assert "1 trials to run, 1 of 2 already done" in done.stderr
+
+
+def _kept(folder: Path) -> bool:
+    path = folder / "fsbench-results" / "fsbench.sqlite"
+    return path.exists() and len(_records(path.parent)) > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+@pytest.mark.parametrize("arguments", [["list", "protocols"], ["--help"], ["cite", "wine"]])
+def test_a_closed_pipe_ends_quietly(arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fsbench", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait(60) == 141
