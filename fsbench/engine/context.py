@@ -170,12 +170,15 @@ class Context:
 
         The same purpose gives the same weights in every strategy of a trial's seeds.
         """
+        import torch
+
         from fsbench.engine.backbones import build_network
 
         classes = self.num_classes if num_classes is None else num_classes
         with seeded(derive_key(*self._state.identity, purpose)):
             network = build_network(self.recipe.backbone, self.task.input_shape, classes, self.recipe.dropout)
-        return network.to(self.device)
+        # Convolutions of a CPU are up to twice as fast with the channels last.
+        return network.to(self.device, memory_format=torch.channels_last)
 
     def objective(self, model: nn.Module) -> Objective:
         """The composed objective of a model, as a module: `forward(batch) -> scalar`."""
