@@ -46,7 +46,7 @@ def shown_numbers(values: dict[str, str], board) -> tuple[str, str, str]:
 
 def stripped(rows: list[list[str]]) -> list[tuple[str, str, str]]:
     """Strategy, score and difference of Markdown rows."""
-    return [(row[1], row[3], row[4].removesuffix(" *")) for row in rows]
+    return [(row[1], row[3], row[4].removesuffix("*")) for row in rows]
 
 
 @pytest.mark.parametrize("metric", sorted(METRICS))

@@ -33,7 +33,7 @@ def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> s
 
 def difference(row: Row, metric: Metric) -> str:
     """The difference to the baseline, with a star where it is over a part of the tasks or trials."""
-    star = " *" if row.difference and not row.complete else ""
+    star = "*" if row.difference and not row.complete else ""
     return interval(row.difference, metric, sign=True) + star
 
 
