@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fsbench.data.splits import SealedSplit
+    from fsbench.data.suites import Suite
     from fsbench.data.tasks import Task
     from fsbench.engine.worker import Job, Outcome
 
 DEFAULT_SUITE = "starter-v1"
 DEFAULT_RESULTS = "fsbench-results"
 DEFAULT_TIMEOUT = 300.0
-_DEFAULT_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,15 @@ def run(
     if strict and registry.failures:
         raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in registry.failures))
     _check_positive(jobs=jobs, timeout=timeout)
-    chosen, default_seeds = _choose_tasks(suite, tasks)
+    chosen = _choose_tasks(suite, tasks)
     compositions = [*registry.parse(BASELINE), *registry.parse(plugins)]
     with Store(results) as store:
         statuses = store.statuses()
         plan = make_plan(
-            chosen,
+            chosen.tasks,
             compositions[1:],
             baseline=compositions[0],
-            split_seeds=_seed_list("seeds", default_seeds if seeds is None else seeds),
+            split_seeds=_seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
             init_seeds=_seed_list("init_seeds", init_seeds),
             recipe_overrides=recipe,
             statuses=statuses,
@@ -122,7 +122,8 @@ def run(
             store,
             plan,
             registry,
-            {task.text: task for task in chosen},
+            chosen,
+            {task.text: task for task in chosen.tasks},
             {c.text: c for c in compositions},
             observer or Observer(),
             timeout,
@@ -140,6 +141,7 @@ class _Run:
     store: Store
     plan: Plan
     registry: Registry
+    suite: Suite
     tasks: Mapping[str, Task]
     compositions: Mapping[str, Composition]
     observer: Observer
@@ -169,13 +171,15 @@ class _Run:
     def _check_data(self) -> None:
         """Draw every split, so that a task that cannot be had ends the run before it begins.
 
-        Raises StoreError where the store holds records of other data under the same name.
+        Raises DataError where a split is not the suite's, StoreError where the store holds records of
+        other data under the same name.
         """
         from fsbench.data.splits import draw_split
 
         stored = {(r.task, r.split_seed): r for r in self.store.records() if r.split_fingerprint}
         for task, seed in dict.fromkeys((t.task, t.split_seed) for t in self.plan.trials):
             drawn = draw_split(self.tasks[task], seed).fingerprint
+            self.suite.check(task, seed, drawn)
             known = stored.get((task, seed))
             if known is not None and known.split_fingerprint != drawn:
                 raise StoreError(
@@ -274,18 +278,12 @@ def _remove_split(split: SealedSplit) -> None:
     shutil.rmtree(split.path, ignore_errors=True)
 
 
-def _choose_tasks(suite: str | None, tasks: str | None) -> tuple[tuple[Task, ...], int]:
-    """The tasks and the default number of split seeds."""
-    if tasks is None:
-        from fsbench.data.suites import load_suite
+def _choose_tasks(suite: str | None, tasks: str | None) -> Suite:
+    from fsbench.data.suites import ad_hoc, load_suite
 
-        chosen = load_suite(suite or DEFAULT_SUITE)
-        return tuple(chosen.tasks), chosen.split_seeds
-    if suite is not None:
+    if suite is not None and tasks is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
-    from fsbench.data.tasks import parse_tasks
-
-    return tuple(parse_tasks(tasks)), _DEFAULT_SEEDS
+    return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)
 
 
 def _seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:

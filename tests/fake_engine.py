@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fsbench.data.suites import Suite
 from fsbench.errors import TaskError, UsageError
 from fsbench.hookspecs import hookimpl
 from fsbench.registry import Registry
@@ -143,10 +144,15 @@ def modules() -> dict[str, ModuleType]:
         vars(made).update(names)
         return made
 
-    suite = SimpleNamespace(tasks=(Task("a"), Task("b")), split_seeds=2)
+    def suite(names: str, split_seeds: int) -> Suite:
+        return Suite("fake", 1, "", tuple(map(Task, names.split(","))), split_seeds, {})
+
     found = [
-        module("fsbench.data.suites", load_suite=lambda name: suite),
-        module("fsbench.data.tasks", parse_tasks=lambda text: [Task(name) for name in text.split(",")]),
+        module(
+            "fsbench.data.suites",
+            load_suite=lambda name: suite("a,b", 2),
+            ad_hoc=lambda names: suite(names, 3),
+        ),
         module("fsbench.data.splits", draw_split=draw_split, materialise=materialise),
         module(
             "fsbench.engine.worker",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import fake_engine
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import fsbench
-from fsbench.errors import PluginError, SpecError, StoreError, TaskError, UnknownName, UsageError
+from fsbench.errors import DataError, PluginError, SpecError, StoreError, TaskError, UnknownName, UsageError
 from fsbench.progress import Observer
 from fsbench.registry import LoadFailure
 from fsbench.scratch import Scratch
@@ -160,6 +161,15 @@ def test_a_task_that_cannot_be_had_ends_the_run_before_it_begins(tmp_path):
     assert not [call for call in fake_engine.calls if call.startswith("materialise")]
     with Store(tmp_path) as store:
         assert store.records() == []
+
+
+def test_a_split_that_is_not_the_suites_ends_the_run(tmp_path, monkeypatch):
+    suites = sys.modules["fsbench.data.suites"]
+    other = replace(suites.load_suite("fake"), fingerprints={"a": ("another",)})
+    monkeypatch.setattr(suites, "load_suite", lambda name: other)
+    with pytest.raises(DataError, match=r"fake: split 0 of a is a/0/one, not another"):
+        run(tmp_path, tasks=None)
+    assert not [call for call in fake_engine.calls if call.startswith("materialise")]
 
 
 def test_results_on_other_data_do_not_mix(tmp_path, monkeypatch):

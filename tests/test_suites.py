@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fsbench.data.suites import Suite, check_suite, load_suite, suite_names
+from fsbench.data.splits import draw_split
+from fsbench.data.suites import Suite, ad_hoc, load_suite, suite_names
 from fsbench.data.tasks import protocol_names
 from fsbench.errors import DataError, UnknownName
 
@@ -30,7 +31,9 @@ def test_fingerprints_are_of_tasks_of_the_suite_and_no_glyphs(starter: Suite) ->
 
 
 def test_the_splits_of_the_starter_suite_are_the_published_ones(starter: Suite) -> None:
-    check_suite(starter)
+    for task in starter.tasks:
+        for seed in range(len(starter.fingerprints.get(task.text, ()))):
+            starter.check(task.text, seed, draw_split(task, seed).fingerprint)
 
 
 def test_another_split_than_the_published_one_is_an_error(starter: Suite) -> None:
@@ -38,7 +41,15 @@ def test_another_split_than_the_published_one_is_an_error(starter: Suite) -> Non
     with pytest.raises(
         DataError, match=r"starter-v1: split 0 of kshot\(wine, k=5\) is .* not 0123456789abcdef"
     ):
-        check_suite(wrong)
+        wrong.check("kshot(wine, k=5)", 0, "fedcba9876543210")
+    wrong.check("kshot(wine, k=5)", 1, "a seed that the suite does not name")
+    wrong.check("kshot(digits, k=5)", 0, "a task that the suite does not name")
+
+
+def test_tasks_without_a_suite_have_no_known_splits() -> None:
+    suite = ad_hoc("kshot(wine, k=[1, 5])")
+    assert [task.text for task in suite.tasks] == ["kshot(wine, k=1)", "kshot(wine, k=5)"]
+    suite.check("kshot(wine, k=5)", 0, "anything")
 
 
 def test_an_unknown_suite_suggests_the_nearest() -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from fsbench.data.splits import draw_split
 from fsbench.data.tasks import Task, parse_tasks
 from fsbench.errors import DataError, UnknownName
+
+_AD_HOC_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class Suite:
     tasks: tuple[Task, ...]
     split_seeds: int
     fingerprints: Mapping[str, tuple[str, ...]]
+
+    def check(self, task: str, seed: int, fingerprint: str) -> None:
+        """Raise DataError if a split of a task is not the one that the suite names."""
+        known = self.fingerprints.get(task, ())
+        if seed < len(known) and not fingerprint.startswith(known[seed]):
+            raise DataError(
+                f"{self.name}: split {seed} of {task} is {fingerprint[:16]}, not {known[seed]}: the data or "
+                "the random numbers of the installed libraries differ, and results do not compare; "
+                "name the tasks with --tasks to run them all the same"
+            )
 
 
 def suite_names() -> list[str]:
@@ -50,16 +61,9 @@ def load_suite(name: str) -> Suite:
     )
 
 
-def check_suite(suite: Suite) -> None:
-    """Draw the splits that the suite has fingerprints of. Raises DataError where one is another split."""
-    for task in suite.tasks:
-        for seed, known in enumerate(suite.fingerprints.get(task.text, ())):
-            drawn = draw_split(task, seed).fingerprint
-            if not drawn.startswith(known):
-                raise DataError(
-                    f"{suite.name}: split {seed} of {task.text} is {drawn[:16]}, not {known}: the data or "
-                    "the random numbers of the installed libraries differ, and results do not compare"
-                )
+def ad_hoc(tasks: str) -> Suite:
+    """A suite of the tasks that a text names, without a name or known splits. Raises as `parse_tasks`."""
+    return Suite("", 0, "", tuple(parse_tasks(tasks)), _AD_HOC_SEEDS, {})
 
 
 def _folder() -> Traversable:
