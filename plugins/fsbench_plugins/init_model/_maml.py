@@ -149,6 +149,13 @@ def _augmented(
     return torch.stack([b.x for b in batches]), torch.stack([b.targets for b in batches])
 
 
+def zero(module: nn.Module) -> None:
+    """Set every parameter to zero."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+
+
 def _layers(model: nn.Module) -> list[_BatchNorm]:
     return [module for module in model.modules() if isinstance(module, _BatchNorm)]
 

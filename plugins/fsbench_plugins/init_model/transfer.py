@@ -36,9 +36,10 @@ class Transfer(Strategy):
 
     `mode` says what is then trained in the recipe's steps: `finetune` everything; `linear_probe` the
     head only, the body stays as it is, with the statistics of its normalisation layers;
-    `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything
-    (Kumar et al. 2022), each part with a schedule of its own. Where the body is trained, its learning rate
-    is `backbone_lr_scale` times the head's (discriminative fine-tuning, Howard & Ruder 2018).
+    `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et
+    al. 2022), each part with a schedule of its own. Where the body is trained, its learning rate is
+    `backbone_lr_scale` times the head's (discriminative fine-tuning, Howard & Ruder 2018). The default is
+    1: from MNIST to digits and back, at 8x8, it did better than 0.3, and 0.3 better than 0.1.
 
     On a `shift` task with target labels, `target_only` fine-tunes on the target samples alone: the
     source ones have had their turn.
@@ -56,7 +57,7 @@ class Transfer(Strategy):
 
     mode: Literal["finetune", "linear_probe", "frozen_then_finetune"] = "finetune"
     source_steps: int = param(300, low=1, tune=(100, 3000))
-    backbone_lr_scale: float = param(0.1, low=0.0, tune=(0.01, 1.0))
+    backbone_lr_scale: float = param(1.0, low=0.0, tune=(0.01, 1.0))
     head_share: float = param(0.5, low=0.0, high=1.0)
     target_only: bool = True
     weights: str | None = None
