@@ -450,23 +450,27 @@ def test_failed_trials_come_last_and_stay_failed(first_run):
     assert again.stderr.splitlines() == [why, last]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
-    prepare(tmp_path)
-    command = [
-        *(sys.executable, "-m", "fsbench", "run", "--plugins", "slow", "--tasks", TASK),
-        *("--seeds", "1", "--recipe", "steps=3", "--jobs", "1", "--device", "cpu"),
-    ]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
+def start_slow(folder: Path) -> subprocess.Popen[str]:
+    """Start a run of the baseline and of a strategy that does not end, as a terminal would."""
+    prepare(folder)
+    return subprocess.Popen(
+        [sys.executable, "-m", "fsbench", *SLOW_RUN],
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+SLOW_RUN = ["run", "--plugins", "slow", "--tasks", TASK, "--seeds", "1", "--recipe", "steps=3", "--jobs", "1"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
+    process = start_slow(tmp_path)
     deadline = time.monotonic() + 120
     while not _kept(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -476,9 +480,21 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
     assert err.splitlines()[-1].startswith("fsbench: interrupted; 1 of 2 trials are kept in fsbench-results")
     assert "Traceback" not in err
     (tmp_path / "fast").touch()
-    done = fsbench(tmp_path, *command[3:])
+    done = fsbench(tmp_path, *SLOW_RUN)
     assert done.returncode == 0
     assert "1 trials to run, 1 of 2 already done" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_while_the_workers_start(tmp_path):
+    process = start_slow(tmp_path)
+    first = process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, first) == (130, "", "2 trials to run, 0 of 2 already done\n")
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("fsbench: interrupted; 0 of 2 trials are kept in fsbench-results")
 
 
 def _kept(folder: Path) -> bool:

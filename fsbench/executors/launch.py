@@ -56,7 +56,7 @@ def _launching() -> Iterator[None]:
     with _lock:
         script = sys.modules["__main__"]
         environment = {name: os.environ.get(name) for name in _ONE_THREAD}
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED) if METHOD == "forkserver" else None
+        mask = _block_signals() if METHOD == "forkserver" else None
         sys.modules["__main__"] = types.ModuleType("__main__")
         os.environ.update(_ONE_THREAD)
         try:
@@ -69,3 +69,12 @@ def _launching() -> Iterator[None]:
                     os.environ[name] = value
             if mask is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _block_signals() -> set[int | signal.Signals]:
+    """Block signals for what is started next; returns the mask to restore."""
+    from multiprocessing import resource_tracker
+
+    # Starting the tracker unblocks Ctrl-C, and a server of workers would start it on its way: so first.
+    resource_tracker.ensure_running()
+    return signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
