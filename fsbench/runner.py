@@ -21,7 +21,7 @@ from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, extra_modules, get_registry
-from fsbench.scratch import Scratch
+from fsbench.scratch import Scratch, sweep
 from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import Record, Trial
@@ -128,7 +128,11 @@ def run(
             observer or Observer(),
             timeout,
         )
-        interrupted = going.execute(jobs, device) if plan.trials else False
+        interrupted = False
+        if plan.trials:
+            interrupted = going.execute(jobs, device)
+        else:
+            sweep(store)
         found = {record.key: record for record in store.records()}
         records = tuple(found[key] for key in plan.keys if key in found)
         return Results(records, store.path, plan.total, interrupted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sqlite3
@@ -31,7 +32,7 @@ class Scratch:
     def __enter__(self) -> Scratch:
         try:
             with self._store.exclusive():
-                self._sweep()
+                _sweep(self._base)
                 self.path.mkdir(parents=True)
                 self._lock = _acquire(self.path)
         except OSError as error:
@@ -49,13 +50,24 @@ class Scratch:
             if not any(self._base.iterdir()):
                 self._base.rmdir()
 
-    def _sweep(self) -> None:
-        for folder in self._base.iterdir() if self._base.exists() else ():
-            try:
-                _acquire(folder).close()
-            except sqlite3.OperationalError:
-                continue
-            _remove(folder)
+
+def sweep(store: Store) -> None:
+    """Remove what killed runs left behind, if there is anything and the folder can be written."""
+    base = store.folder / FOLDER
+    if base.exists() and os.access(store.folder, os.W_OK):
+        with store.exclusive():
+            _sweep(base)
+            if not any(base.iterdir()):
+                base.rmdir()
+
+
+def _sweep(base: Path) -> None:
+    for folder in base.iterdir() if base.exists() else ():
+        try:
+            _acquire(folder).close()
+        except sqlite3.OperationalError:
+            continue
+        _remove(folder)
 
 
 def _acquire(folder: Path) -> sqlite3.Connection:

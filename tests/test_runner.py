@@ -270,6 +270,13 @@ def test_scratch_sweeps_what_killed_runs_left_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
 
 
+def test_a_run_with_nothing_to_do_sweeps_too(tmp_path):
+    run(tmp_path, seeds=1)
+    (tmp_path / ".splits" / "dead").mkdir(parents=True)
+    run(tmp_path, seeds=1)
+    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+
+
 def test_importing_the_runner_is_light():
     heavy = "{'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'rich', 'pebble'}"
     script = f"import sys, fsbench; fsbench.run; print(sorted({heavy} & set(sys.modules)))"

@@ -23,8 +23,8 @@ class Dann(Strategy):
     half of the recipe's batch size. Labelled target samples, where a task has some, count as target.
 
     `weight` multiplies the domain loss (the mean over the source half plus the mean over the target
-    half, as in the paper's equation 9; the default 0.1 because 1 and 0.3 hurt in short training from
-    digits to MNIST at 8x8), `hidden` is the width of the domain head's hidden layer.
+    half, as in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's
+    hidden layer. In short training a smaller weight is gentler.
     The learning rate is the recipe's, not the paper's annealing: every strategy of a task has it.
     """
 
@@ -34,7 +34,7 @@ class Dann(Strategy):
         "and Lempitsky, V. (2016). Domain-adversarial training of neural networks. JMLR 17(59)."
     )
 
-    weight: float = param(0.1, low=0.0, tune=(0.01, 1.0))
+    weight: float = param(1.0, low=0.0, tune=(0.01, 1.0))
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
 

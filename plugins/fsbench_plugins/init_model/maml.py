@@ -20,7 +20,7 @@ class Maml(Strategy):
     """MAML (Finn et al. 2017): meta-learn a start on episodes from the source, then adapt it to the task.
 
     An episode has as many classes as the task, in a random order, `shot` labels a class (`none`: as
-    many as the task, at most 2: more cost much and gain little) and `queries` test samples a class.
+    many as the task, at most 2, as more cost much) and `queries` test samples a class.
     From the start, `inner_steps` plain gradient steps at `inner_lr` are taken on its labels; the loss of
     its queries is differentiated through those steps (`first_order` leaves the second derivatives out)
     and Adam at `meta_lr` moves the start, for `meta_steps` steps of `meta_batch` episodes. `anil` adapts
