@@ -23,7 +23,8 @@ class TaskInfo:
 
     `input_shape` is `(channels, height, width)` for images and `(features,)` for tables.
     `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
-    (small angles), `"translation"`, `"scale"`, `"colour"`.
+    (small angles), `"translation"`, `"scale"`, `"colour"`. `labels_per_class` counts labels on the
+    target, those of the largest class; `balanced` says that all classes are known to have as many.
     """
 
     text: str
@@ -37,6 +38,7 @@ class TaskInfo:
     num_unlabeled: int = 0
     labels_per_class: int = 0
     labels_on_target: bool = True
+    balanced: bool = False
 
     @property
     def has_source(self) -> bool:

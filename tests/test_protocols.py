@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,7 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
         source_shape=(1, 28, 28),
         source_classes=10,
         labels_per_class=3,
+        balanced=True,
     )
     shift = info_of("shift(mnist5k(size=8), digits)")
     assert (shift.labels_on_target, shift.labels_per_class, shift.has_source) == (False, 0, True)
@@ -73,6 +75,26 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
     assert (episodes.num_classes, episodes.labels_per_class, episodes.source_classes) == (7, 2, 118)
     assert info_of("longtail(wine, head=24, ir=3)").labels_per_class == 24
     assert info_of("kshot(wine)").symmetries == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kshot(wine)",
+        "longtail(digits)",
+        "longtail(digits, ir=1)",
+        "noisy(digits)",
+        "noisy(digits, kind=asymmetric)",
+        "shift(mnist5k(size=8), digits)",
+        "shift(digits, mnist5k(size=8))",
+        "episodes(glyphs(size=8), n=2)",
+    ],
+)
+def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) -> None:
+    (task,) = parse_tasks(text)
+    cells = task.protocol.draw(0).train.y
+    drawn = all(len(set(np.bincount(y, minlength=task.info.num_classes))) == 1 for y in cells)
+    assert task.info.balanced == drawn
 
 
 BAD = [

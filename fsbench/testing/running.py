@@ -21,8 +21,8 @@ from fsbench.types import Batch, LabeledSet, Modality
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
     {"imbalance": 4.0, "per_class": 16},
-    {"source": True},
-    {"shift": True, "target_per_class": 2},
+    {"source": True, "imbalance": 4.0},
+    {"shift": True, "target_per_class": 2, "imbalance": 3.0},
     {"shift": True},
     {"source": True, "cells": 2, "per_class": 5},
 )

@@ -84,6 +84,7 @@ def toy_split(
         num_unlabeled=unlabeled,
         labels_per_class=target_per_class if shift else per_class,
         labels_on_target=not shift or target_per_class > 0,
+        balanced=imbalance == 1,
         symmetries=_SYMMETRIES if modality == "image" else frozenset(),
     )
     return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])

@@ -78,6 +78,7 @@ class Episodes(Protocol):
             source_shape=info.shape,
             source_classes=info.num_classes - len(info.evaluation_classes),
             labels_per_class=self.shot,
+            balanced=True,
         )
 
     def draw(self, seed: int) -> Split:

@@ -40,6 +40,10 @@ class FewLabels(Protocol):
     def train_counts(self) -> list[int]:
         """The number of training labels of each class."""
 
+    def is_balanced(self) -> bool:
+        """Whether all classes have as many training labels as given."""
+        return len(set(self.train_counts())) == 1
+
     def val_for(self, labels: int) -> int:
         """How many validation labels come with so many training labels: half as many, one at least."""
         return max(1, labels // 2)
@@ -93,6 +97,7 @@ class FewLabels(Protocol):
             source_shape=None if source is None else source.shape,
             source_classes=0 if source is None else source.num_classes,
             labels_per_class=max(self.train_counts()),
+            balanced=self.is_balanced(),
         )
 
     def draw(self, seed: int) -> Split:

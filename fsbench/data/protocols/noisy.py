@@ -38,6 +38,10 @@ class Noisy(FewLabels):
         """k of each class."""
         return [self.k] * self.data.num_classes
 
+    def is_balanced(self) -> bool:
+        """Symmetric noise gives some classes more labels than others."""
+        return self.kind == "asymmetric" or self.rate == 0
+
     def relabel(self, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The labels with the exact number of wrong ones, which samples these are is random."""
         classes = self.data.num_classes

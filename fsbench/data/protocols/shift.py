@@ -67,6 +67,7 @@ class Shift(Protocol):
             num_unlabeled=pool - self.k * target.num_classes,
             labels_per_class=self.k,
             labels_on_target=self.k > 0,
+            balanced=len({pool_count(source, label) for label in range(source.num_classes)}) == 1,
         )
 
     def draw(self, seed: int) -> Split:

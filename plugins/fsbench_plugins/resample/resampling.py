@@ -19,7 +19,6 @@ Method = Literal[
     "random_under",
     "class_balanced",
 ]
-_BALANCED = ("kshot", "episodes")
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Resampling(Strategy):
 
     Images are mixed pixel by pixel. An added sample takes its sampling weight and domain from the nearest
     given sample of its class. What cannot be done in full is noted in the record: fewer neighbours in a
-    class of few samples, repetition in a class of one. Tasks whose classes are equal by their protocol are
-    skipped.
+    class of few samples, repetition in a class of one. Tasks whose classes are known to be equal
+    are skipped.
     """
 
     name = "resampling"
@@ -50,9 +49,7 @@ class Resampling(Strategy):
 
     def skip(self, task: TaskInfo) -> str | None:
         """Equal classes leave nothing to do."""
-        if task.protocol in _BALANCED:
-            return f"the training classes of {task.protocol} are balanced"
-        return None
+        return "the training classes are balanced" if task.balanced else None
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         """A balanced training set; the samples that are kept keep their soft targets."""
