@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_SUITE = "starter-v1"
 DEFAULT_RESULTS = "fsbench-results"
 DEFAULT_TIMEOUT = 300.0
+_DEVICE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,9 @@ class _Run:
         try:
             warm_up()
             self._check_data()
-            from fsbench.engine.worker import describe_device
-
-            name, self.hardware = describe_device(device)
-            self.observer.planned(self.plan)
             with Scratch(self.store) as scratch:
+                name = self._find_device(device, scratch.path)
+                self.observer.planned(self.plan)
                 self._work(scratch.path, workers, name)
         except KeyboardInterrupt:
             return True
@@ -192,6 +191,26 @@ class _Run:
                     "name another folder with --results"
                 )
 
+    def _find_device(self, device: str, folder: Path) -> str:
+        """The device that a name means, as a worker sees it: the parent does without torch."""
+        from fsbench.engine.worker import describe_device, init_worker
+        from fsbench.executors.pool import run_jobs
+
+        stream = run_jobs(
+            describe_device,
+            [device],
+            workers=1,
+            timeout=_DEVICE_SECONDS,
+            logs=folder,
+            initializer=init_worker,
+            initargs=_init_arguments(),
+        )
+        ((_, found),) = stream
+        if isinstance(found, Failure):
+            raise UsageError(found.message)
+        name, self.hardware = found
+        return name
+
     def _work(self, folder: Path, workers: int | None, device: str) -> None:
         from fsbench.engine.worker import init_worker, run_job
         from fsbench.executors.pool import default_workers, run_jobs
@@ -204,7 +223,7 @@ class _Run:
             timeout=self.timeout,
             logs=folder,
             initializer=init_worker,
-            initargs=(extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]),
+            initargs=_init_arguments(),
             on_start=lambda job: self.observer.started(job.trial),
         )
         with contextlib.closing(stream):
@@ -273,6 +292,11 @@ def _fault(predictions: object, split: SealedSplit) -> dict[str, str] | None:
     elif not np.isfinite(predictions).all():
         error = NonFinite("the worker returned logits that are NaN or infinite")
     return {"kind": type(error).__name__, "message": str(error)} if error else None
+
+
+def _init_arguments() -> tuple[list[str], list[str]]:
+    """What a worker is started with: the plugin modules and the import path."""
+    return extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]
 
 
 def _remove_split(split: SealedSplit) -> None:

@@ -24,7 +24,7 @@ EXPECTED = {
     "exits-at-once": ("Crash", "exit status 0"),
     "segfaults": ("Crash", "SIGSEGV"),
     "killed": ("Crash", "SIGKILL"),
-    "hangs": ("TimeOut", "longer than 3 s"),
+    "hangs": ("TimeOut", "longer than 8 s"),
     "inert": ("InertComponent", "inert had no effect"),
     "nan": ("NonFinite", "NaN or infinite"),
     "wrong-shape": ("BadPrediction", "shape"),
@@ -51,7 +51,7 @@ def run(folder: Path, names: str, **options) -> fsbench.Results:
 @linux
 @pytest.mark.slow
 def test_every_fault_is_a_record_and_the_run_goes_on(tmp_path, plugins):
-    results = run(tmp_path, ",".join([*EXPECTED, "prints"]), timeout=3.0)
+    results = run(tmp_path, ",".join([*EXPECTED, "prints"]), timeout=8.0)
     assert [r.spec for r in results.records] == ["erm", *EXPECTED, "prints"]
     assert [r.spec for r in results.records if r.status == "ok"] == ["erm", "prints"]
     assert not results.interrupted
@@ -82,18 +82,17 @@ def test_a_plugin_that_cannot_be_imported_hides_nobody(tmp_path, plugins):
 
 @linux
 def test_a_complete_store_is_read_quickly(tmp_path):
-    """Reading it costs little beyond what the plugins import, which is torch and nothing else."""
+    """Reading it takes neither torch nor pandas nor a worker."""
     run(tmp_path, "erm")
     script = f"""
         import resource, sys
-        import torch
         before = resource.getrusage(resource.RUSAGE_SELF)
         import fsbench
         options = dict(tasks={TASK!r}, seeds=1, recipe={{"steps": 3}}, results={str(tmp_path)!r})
         results = fsbench.run("erm", **options)
         after = resource.getrusage(resource.RUSAGE_SELF)
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
-        heavy = {{"pandas", "sklearn", "pebble", "fsbench.engine.worker"}} & set(sys.modules)
+        heavy = {{"torch", "pandas", "sklearn", "pebble", "fsbench.engine.worker"}} & set(sys.modules)
         print(len(results.records), results.done, sorted(heavy))
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

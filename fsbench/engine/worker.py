@@ -1,4 +1,7 @@
-"""The worker's side: a job of texts and a folder in, predictions and costs out. No test labels here."""
+"""The worker's side: a job of texts and a folder in, predictions and costs out. No test labels here.
+
+The parent imports this module to name its functions, so torch is imported where the work is done.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,19 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 import fsbench
 from fsbench.data.splits import open_split
-from fsbench.engine import device as devices
 from fsbench.engine.recipe import parse_recipe
-from fsbench.engine.trial import run_trial
 from fsbench.failure import describe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import Trial
+
+if TYPE_CHECKING:
+    import torch
 
 _registry: Registry | None = None
 
@@ -45,18 +48,24 @@ def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
     """Prepare a fresh worker process: the parent's import path, its plugins, one torch thread."""
     global _registry
     sys.path[:] = list(path)
+    import torch
+
     torch.set_num_threads(1)
     _registry = load_registry(plugin_modules)
 
 
 def describe_device(device: str) -> tuple[str, str]:
     """The device that a name means ("cuda:0", "cpu") and its hardware's name. Raises UsageError."""
+    from fsbench.engine import device as devices
+
     found = devices.resolve(device)
     return str(found), devices.describe(found)
 
 
 def run_job(job: Job) -> Outcome:
     """Run one trial; whatever the strategy raises becomes the outcome's reason."""
+    from fsbench.engine import device as devices
+
     device = devices.resolve(job.device)
     devices.prepare(device)
     devices.reset_peak_memory(device)
@@ -71,6 +80,8 @@ def run_job(job: Job) -> Outcome:
 
 
 def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
+    from fsbench.engine.trial import run_trial
+
     assert _registry is not None, "init_worker runs first"
     trial = job.trial
     (composition,) = _registry.parse(trial.spec)
@@ -88,6 +99,8 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
 
 
 def _versions() -> dict[str, str]:
+    import torch
+
     return {
         "fsbench": fsbench.__version__,
         "python": platform.python_version(),

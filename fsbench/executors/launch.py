@@ -13,7 +13,14 @@ from contextlib import contextmanager
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 # The first optimizer of a process imports torch._dynamo, which takes longer than many a trial.
-_PRELOAD = ["numpy", "torch", "torch._dynamo", "fsbench.engine.worker", "fsbench.executors.pool"]
+_PRELOAD = [
+    "numpy",
+    "torch",
+    "torch._dynamo",
+    "fsbench.engine.trial",
+    "fsbench.engine.worker",
+    "fsbench.executors.pool",
+]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _BLOCKED = {signal.SIGINT, signal.SIGTERM}
 _base = multiprocessing.get_context(METHOD)

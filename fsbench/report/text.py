@@ -88,10 +88,11 @@ def summary(board: Leaderboard) -> list[str]:
     judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
     still = sum(row.verdict == "not settled" for row in judged)
     if still:
-        if min(row.difference.n for row in judged if row.difference) < 2:
+        seeds = min(row.difference.n for row in judged if row.difference)
+        if seeds < 2:
             more = "a single split seed settles nothing: run with --seeds 3 or more"
         else:
-            more = "more split seeds (--seeds 10) settle more"
+            more = f"more split seeds (--seeds {max(10, 2 * seeds)}) settle more"
         lines.append(f"Not settled: {still} of {count(len(judged), 'comparison')} on single tasks; {more}.")
     return lines
 
