@@ -52,7 +52,7 @@ class Recipe:
 
     `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning
     rate of everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or
-    `"bfloat16"` (autocast, on a GPU only).
+    `"bfloat16"` (autocast).
     """
 
     backbone: str

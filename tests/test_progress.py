@@ -44,7 +44,9 @@ def test_a_run_that_never_began_says_nothing(make):
     assert stream.getvalue() == ""
 
 
-def test_a_terminal_shows_bar_failures_and_current_trials():
+def test_a_terminal_shows_bar_failures_and_current_trials(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     stream = Terminal()
     observer = make_observer(stream)
     assert isinstance(observer, LiveProgress)
