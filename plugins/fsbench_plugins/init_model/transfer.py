@@ -39,7 +39,8 @@ class Transfer(Strategy):
     `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et
     al. 2022), each part with a schedule of its own. Where the body is trained, its learning rate is
     `backbone_lr_scale` times the head's (discriminative fine-tuning, Howard & Ruder 2018). The default
-    of 1 is plain fine-tuning.
+    of 1, plain fine-tuning, was chosen by looking: from MNIST to digits and back, at 8x8, it did better
+    than 0.3, and 0.3 better than 0.1.
 
     On a `shift` task with target labels, `target_only` fine-tunes on the target samples alone: the
     source ones have had their turn.
