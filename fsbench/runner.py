@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -270,6 +272,7 @@ class _Run:
             "created": _now(),
         }
         if isinstance(result, Failure):
+            known["versions"] = _installed() | known["versions"]
             return Record(**vars(trial), **known, status="failed", reason=asdict(result)), None
         known |= result.fields
         reason = result.reason or _fault(result.predictions, split)
@@ -297,6 +300,12 @@ def _fault(predictions: object, split: SealedSplit) -> dict[str, str] | None:
 def _init_arguments() -> tuple[list[str], list[str]]:
     """What a worker is started with: the plugin modules and the import path."""
     return extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]
+
+
+def _installed() -> dict[str, str]:
+    """Versions for the record of a worker that could not tell its own."""
+    found = {"python": platform.python_version()}
+    return found | {name: metadata.version(name) for name in ("fsbench", "numpy", "torch")}
 
 
 def _remove_split(split: SealedSplit) -> None:

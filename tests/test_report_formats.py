@@ -247,3 +247,10 @@ def test_a_big_board_is_quick_and_needs_no_pandas():
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
     assert time.perf_counter() - start < 3
+
+
+def test_what_trials_noted_is_said_once_for_each_strategy():
+    noted = [record(spec="focal", split_seed=seed, notes=("focal: lowered",)) for seed in (0, 1)]
+    board = leaderboard([record(split_seed=0), record(split_seed=1), *noted])
+    assert "noted: focal, in 2 trials; focal: lowered" in board.warnings
+    assert "noted: focal, in 2 trials; focal: lowered" in render(board, "markdown")

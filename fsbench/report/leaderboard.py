@@ -14,7 +14,7 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report.cells import Cell, Setting, by_split, natural, settings
-from fsbench.report.problems import Problem, find_problems, mixtures
+from fsbench.report.problems import Problem, find_problems, mixtures, remarks
 from fsbench.stats import Estimate
 from fsbench.types import Record
 
@@ -127,7 +127,7 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=tuple(mixtures(records)),
+        warnings=(*mixtures(records), *remarks(records)),
         comparisons=sum(row.p is not None for row in [*overall, *rows]),
         trials=sum(r.status == "ok" for r in records),
         split_seeds=(min(seeds), max(seeds)),

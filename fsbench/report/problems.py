@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,6 +57,20 @@ def mixtures(records: Iterable[Record]) -> Iterator[str]:
             yield f"results of several versions of {package} are mixed: {', '.join(sorted(several))}"
     if len(devices) > 1:
         yield f"seconds come from several devices: {', '.join(sorted(devices))}"
+
+
+def remarks(records: Iterable[Record]) -> Iterator[str]:
+    """A line for each strategy whose trials noted something: in how many, and the commonest note."""
+    noted: dict[str, Counter[str]] = defaultdict(Counter)
+    trials: Counter[str] = Counter()
+    for record in records:
+        if record.status == "ok" and record.notes:
+            trials[record.spec] += 1
+            noted[record.spec].update(record.notes)
+    for spec, notes in sorted(noted.items()):
+        note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
+        others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
+        yield f"noted: {spec}, in {trials[spec]} trials; {note}{others}"
 
 
 def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:
