@@ -99,11 +99,15 @@ class Composition:
         return model
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
-        """The batch after every component's `augment`; unlabelled inputs are transformed alike."""
+        """The batch after every component's `augment`; unlabelled inputs are transformed alike.
+
+        A component sees labelled and unlabelled inputs in calls of their own, so none learns from the
+        second what it has not declared.
+        """
         for component, scoped in self._running("augment", ctx):
-            batch = component.augment(batch, scoped)
-            if batch.unlabeled is not None:
-                unlabeled, classes = batch.unlabeled, batch.targets.shape[1]
+            unlabeled, classes = batch.unlabeled, batch.targets.shape[1]
+            batch = component.augment(replace(batch, unlabeled=None), scoped)
+            if unlabeled is not None:
                 even = unlabeled.new_full((len(unlabeled), classes), 1 / classes)
                 other = replace(batch, x=unlabeled, targets=even, unlabeled=None, domain=None)
                 changed = component.augment(other, ctx.scoped(component, "augment.unlabeled"))

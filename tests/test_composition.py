@@ -276,6 +276,23 @@ def test_unlabeled_inputs_are_augmented_with_numbers_of_their_own() -> None:
 
 
 @dataclass(frozen=True)
+class Peeks(Strategy):
+    name = "peeks"
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        assert batch.unlabeled is None
+        return replace(batch, x=batch.x + 1)
+
+
+def test_augment_never_sees_labelled_and_unlabelled_inputs_side_by_side() -> None:
+    composed = Composition((Peeks(), Draws()))
+    out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
+    assert out.unlabeled is not None
+    assert out.unlabeled.shape == X.shape
+    assert not torch.equal(out.unlabeled, X + 1)
+
+
+@dataclass(frozen=True)
 class ImagesOnly(Strategy):
     name = "images_only"
     modalities = frozenset({"image"})
