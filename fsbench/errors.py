@@ -7,6 +7,7 @@ FsbenchError                 one clear line; exit status 1
 │   ├── ConflictError        two components own one stage
 │   └── TaskError            a task that its dataset cannot give (k too large, ...)
 ├── DataError                a dataset is absent, damaged or not what its name says
+│   └── AbsentData           a dataset is not on this machine
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
 └── TrialError               a trial failed; its `kind` is what the record says
@@ -61,6 +62,10 @@ class TaskError(UsageError):
 
 class DataError(FsbenchError):
     """A dataset is absent, damaged or not what its name says."""
+
+
+class AbsentData(DataError):
+    """A dataset is not on this machine; the message says how to get it."""
 
 
 class StoreError(FsbenchError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,7 +20,10 @@ class DatasetInfo:
     `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order
     of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
     `TaskInfo`. `evaluation_classes` are the numbers of the classes that are set aside for the
-    episodes of the test; the others are for meta-training.
+    episodes of the test; the others are for meta-training. `test_counts` says how many samples of
+    each class are in the dataset's own test part, `()` if it has none. `columns`, for a table, says of
+    each stored column whether it is numeric (0) or has so many categories, stored as codes from 0; `()`
+    if all are numeric. `shape` is that of a sample as a strategy sees it, categories one-hot.
     """
 
     text: str
@@ -32,6 +36,8 @@ class DatasetInfo:
     citation: str
     symmetries: frozenset[str] = frozenset()
     evaluation_classes: tuple[int, ...] = ()
+    test_counts: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,11 +54,18 @@ class DatasetInfo:
         """The number of classes."""
         return len(self.classes)
 
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """The shape of a sample in a dataset's `x`: that of `columns` if a table has them."""
+        return (len(self.columns),) if self.columns else self.shape
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A loaded dataset, read-only: `x` uint8 `[N, C, H, W]` or float32 `[N, F]`, `y` int64 `[N]`.
 
+    `test` (bool `[N]`) marks the dataset's own test part. `groups` (int64 `[N]`) numbers what belongs
+    together, such as the samples of one patient. Missing values are NaN in tables with `columns`.
     `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine
     if and only if the data are. Raises DataError when the arrays are not what `info` says.
     """
@@ -60,13 +73,28 @@ class Dataset:
     info: DatasetInfo
     x: np.ndarray
     y: np.ndarray
-    fingerprint: str = ""
+    test: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
         _check(self.info, self.x, self.y)
-        object.__setattr__(self, "fingerprint", digest([self.x, self.y]))
-        for array in (self.x, self.y):
+        _check_parts(self.info, self.y, self.test, self.groups)
+        more = {"test": self.test, "groups": self.groups}
+        given = {name: array for name, array in more.items() if array is not None}
+        columns = (str(self.info.columns),) if self.info.columns else ()
+        found = digest([self.x, self.y, *given.values()], *given, *columns)
+        object.__setattr__(self, "fingerprint", found)
+        for array in (self.x, self.y, *given.values()):
             array.flags.writeable = False
+
+    @functools.cached_property
+    def members(self) -> tuple[np.ndarray, ...]:
+        """The numbers of each class's samples outside the dataset's own test part, in its order."""
+        kept = np.arange(len(self.y)) if self.test is None else np.flatnonzero(~self.test)
+        order = kept[np.argsort(self.y[kept], kind="stable")]
+        counts = np.bincount(self.y[kept], minlength=self.info.num_classes)
+        return tuple(np.split(order, np.cumsum(counts)[:-1]))
 
 
 def digest(arrays: Iterable[np.ndarray], *texts: str) -> str:
@@ -81,9 +109,10 @@ def digest(arrays: Iterable[np.ndarray], *texts: str) -> str:
 
 def _check(info: DatasetInfo, x: np.ndarray, y: np.ndarray) -> None:
     dtype = np.dtype(np.uint8 if info.modality == "image" else np.float32)
-    if x.dtype != dtype or x.shape != (info.n, *info.shape):
+    shape = (info.n, *info.stored_shape)
+    if x.dtype != dtype or x.shape != shape:
         raise DataError(
-            f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {[info.n, *info.shape]}; "
+            f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {list(shape)}; "
             "the package that it comes from has other data than fsbench knows"
         )
     if y.dtype != np.int64 or y.shape != (info.n,) or y.min() < 0:
@@ -93,5 +122,33 @@ def _check(info: DatasetInfo, x: np.ndarray, y: np.ndarray) -> None:
         raise DataError(
             f"{info.text}: the classes have {counts.tolist()} samples, expected {list(info.class_counts)}"
         )
-    if not np.isfinite(x).all():
+    if info.columns:
+        _check_columns(info, x)
+    elif x.dtype != np.uint8 and not np.isfinite(x).all():
         raise DataError(f"{info.text}: some values are NaN or infinite")
+
+
+def _check_columns(info: DatasetInfo, x: np.ndarray) -> None:
+    for number, categories in enumerate(info.columns):
+        column = x[:, number][~np.isnan(x[:, number])]
+        if np.isinf(column).any():
+            raise DataError(f"{info.text}: some values of column {number} are infinite")
+        if categories and not np.isin(column, np.arange(categories)).all():
+            raise DataError(f"{info.text}: column {number} has other codes than 0 to {categories - 1}")
+
+
+def _check_parts(
+    info: DatasetInfo, y: np.ndarray, test: np.ndarray | None, groups: np.ndarray | None
+) -> None:
+    for name, array, kind in (("test", test, np.bool_), ("groups", groups, np.int64)):
+        if array is not None and (array.dtype != kind or array.shape != y.shape):
+            raise DataError(
+                f"{info.text}: {name} is {array.dtype} {list(array.shape)}, "
+                f"expected {np.dtype(kind)} {list(y.shape)}"
+            )
+    found = () if test is None else tuple(np.bincount(y[test], minlength=info.num_classes).tolist())
+    if found != info.test_counts:
+        raise DataError(
+            f"{info.text}: the test part has {list(found)} samples of the classes, "
+            f"expected {list(info.test_counts)}"
+        )

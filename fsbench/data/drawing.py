@@ -1,7 +1,8 @@
 """What a split is made of, and the drawing that all protocols share.
 
-A class of n samples gives 2/5 of them to the test, or fewer where the test part of all classes would
-have more than 1000; the rest is its pool. Which samples these are follows from the data and the
+A dataset with a test part of its own is tested on exactly that. Of another, a class of n samples gives
+2/5 of them to the test, or fewer where the test part of all classes would have more than 1000. The rest
+is the class's pool. Which samples these are follows from the data and the
 split seed alone, so that all protocols on a dataset are tested on the same samples and a larger
 training part contains a smaller one: training takes from the front of a pool, validation from its end.
 """
@@ -54,6 +55,8 @@ class Split:
 
 def test_count(info: DatasetInfo, label: int) -> int:
     """How many samples of a class are for the test."""
+    if info.test_counts:
+        return info.test_counts[label]
     n = info.class_counts[label]
     return max(1, min(n * 2 // 5, n * MAX_TEST // info.n))
 
@@ -65,20 +68,22 @@ def pool_count(info: DatasetInfo, label: int) -> int:
 
 def divide(dataset: Dataset, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """The numbers of the test samples `[M]`, and each class's pool, all in random order."""
-    test: list[np.ndarray] = []
-    pools: list[np.ndarray] = []
-    for label in range(dataset.info.num_classes):
-        order = class_order(dataset, label, seed)
-        cut = test_count(dataset.info, label)
-        test.append(order[:cut])
-        pools.append(order[cut:])
-    shuffled = generator("test order", dataset.fingerprint, seed).permutation(np.concatenate(test))
-    return shuffled, pools
+    orders = [class_order(dataset, label, seed) for label in range(dataset.info.num_classes)]
+    if dataset.test is None:
+        cuts = [test_count(dataset.info, label) for label in range(len(orders))]
+        test = np.concatenate([order[:cut] for order, cut in zip(orders, cuts, strict=True)])
+        pools = [order[cut:] for order, cut in zip(orders, cuts, strict=True)]
+    else:
+        test, pools = np.flatnonzero(dataset.test), orders
+    return generator("test order", dataset.fingerprint, seed).permutation(test), pools
 
 
 def class_order(dataset: Dataset, label: int, *key: object) -> np.ndarray:
-    """The numbers of a class's samples in a random order that follows from the data and `key`."""
-    members = np.flatnonzero(dataset.y == label)
+    """A class's samples, without those of the dataset's own test part, in a random order.
+
+    It follows from the data and `key`.
+    """
+    members = dataset.members[label]
     return generator("class order", dataset.fingerprint, label, *key).permutation(members)
 
 
