@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fsbench.errors import ConflictError, InertComponent, PluginError
@@ -27,9 +28,12 @@ class Composition:
     (`loss`, `fit`, `postprocess`) put each component around those before it; auxiliary losses are
     added. A component that owns a stage (`replaces`) goes innermost. Raises ConflictError where two
     components own one stage or one component is named twice.
+
+    `sources` says which version of its code a component is, by name, where no package does.
     """
 
     components: tuple[Strategy, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         kept = tuple(c for c in self.components if c.name != BASELINE)
@@ -53,8 +57,20 @@ class Composition:
 
     @property
     def full_text(self) -> str:
-        """The canonical spec with every argument: what identifies a result."""
+        """The canonical spec with every argument."""
         return "+".join(str(to_call(c, full=True)) for c in self.components)
+
+    @functools.cached_property
+    def full_spec(self) -> str:
+        """What identifies a result: every argument and, each after a `#`, the hashes of contents and code.
+
+        `mine(rate=1.0, weights="w.pt")#sha256:9f86d081884c#unpackaged+1a2b3c4d`
+        """
+        terms = []
+        for component in self.components:
+            marks = component.content_hash, self.sources.get(component.name, "")
+            terms.append("#".join([str(to_call(component, full=True)), *filter(None, marks)]))
+        return "+".join(terms)
 
     @property
     def uses(self) -> frozenset[str]:

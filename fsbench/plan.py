@@ -88,12 +88,10 @@ def _everything(
         for split_seed in split_seeds:
             for composition, reason in zip(compositions, reasons, strict=True):
                 for init_seed in init_seeds:
-                    key = trial_key(task.text, split_seed, init_seed, composition.full_text, recipe)
-                    yield (
-                        composition,
-                        Trial(task.text, split_seed, init_seed, composition.text, recipe, key),
-                        reason,
-                    )
+                    identity, text = composition.full_spec, composition.text
+                    key = trial_key(task.text, split_seed, init_seed, identity, recipe)
+                    trial = Trial(task.text, split_seed, init_seed, text, recipe, key, identity)
+                    yield composition, trial, reason
 
 
 def _skipped(trial: Trial, composition: Composition, reason: str) -> Record:

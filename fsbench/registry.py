@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import importlib
 import os
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -17,11 +19,12 @@ import pluggy
 from fsbench import hookspecs
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import PluginError, UnknownName
-from fsbench.spec import NAME, Sum, expand_sum, parse_list
+from fsbench.spec import NAME, Call, Sum, expand_sum, parse_list
 from fsbench.strategy import Strategy, from_call, has_defaults
 
 GROUP = "fsbench"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
+UNPACKAGED = "unpackaged"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Registry:
     """The strategies that the loaded plugins bring.
 
     `strategies` maps names to classes, `origin` maps them to (distribution, version), and
-    `failures` lists the plugins that could not be loaded.
+    `failures` lists the plugins that could not be loaded. The version of a module that no
+    distribution brings is made of its source: `unpackaged+1a2b3c4d`.
     """
 
     def __init__(self) -> None:
@@ -63,7 +67,7 @@ class Registry:
     def load_modules(self, names: Iterable[str]) -> None:
         """Load plugin modules by name, as `FSBENCH_PLUGINS` gives them."""
         for name in names:
-            self.load(name, functools.partial(importlib.import_module, name), (name, "unpackaged"))
+            self.load(name, functools.partial(importlib.import_module, name), (name, UNPACKAGED))
 
     def load(self, plugin: str, importer: Callable[[], object], origin: tuple[str, str]) -> None:
         """Import one plugin and take its strategies, all or none."""
@@ -71,6 +75,8 @@ class Registry:
             module = importer()
             if self._manager.is_registered(module):
                 return
+            if origin[1] == UNPACKAGED:
+                origin = origin[0], f"{UNPACKAGED}+{_source_hash(module)}"
             self._manager.register(module, name=plugin)
             hook = self._manager.subset_hook_caller(
                 "fsbench_strategies", [p for p in self._manager.get_plugins() if p is not module]
@@ -117,7 +123,7 @@ class Registry:
         """
         if text.strip() == "all":
             names = sorted(self.strategies, key=lambda name: (name != BASELINE, name))
-            return [Composition((self.strategies[name](),)) for name in names]
+            return [self.build(Sum((Call(name),))) for name in names]
         sums = [expanded for each in parse_list(text) for expanded in expand_sum(each)]
         found = [self.build(each) for each in sums]
         return list({composition.full_text: composition for composition in found}.values())
@@ -129,7 +135,9 @@ class Registry:
             if call.name not in self.strategies:
                 raise UnknownName("strategy", call.name, self.strategies)
             components.append(from_call(self.strategies[call.name], call))
-        return Composition(tuple(components))
+        origins = {c.name: self.origin[c.name][1] for c in components}
+        sources = {name: each for name, each in origins.items() if each.startswith(UNPACKAGED)}
+        return Composition(tuple(components), sources)
 
     def versions(self, composition: Composition) -> dict[str, str]:
         """The distributions that the components come from, with their versions."""
@@ -142,6 +150,17 @@ def load_registry(extra_modules: Iterable[str] = ()) -> Registry:
     registry.load_entry_points()
     registry.load_modules(extra_modules)
     return registry
+
+
+def _source_hash(module: object) -> str:
+    """Eight digits of the SHA-256 of a module's source file; of a package, of all its source files."""
+    place = Path(str(getattr(module, "__file__", None)))
+    files = sorted(place.parent.rglob("*.py")) if hasattr(module, "__path__") else [place]
+    found = hashlib.sha256()
+    for file in files:
+        found.update(f"{file.relative_to(place.parent).as_posix()}\0".encode())
+        found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:8]
 
 
 def extra_modules() -> list[str]:

@@ -74,6 +74,14 @@ class Strategy:
         """What the strategy uses beyond the few labels; anything else raises when touched."""
         return frozenset()
 
+    @property
+    def content_hash(self) -> str:
+        """What beyond its arguments identifies its results: `sha256:` and 12 digits of a file's hash, say.
+
+        A trial with another one is another trial. Raise DataError for a file that is not there.
+        """
+        return ""
+
     def skip(self, task: TaskInfo) -> str | None:
         """Why this strategy cannot run on a task ("needs source data"), or None."""
         return None

@@ -144,7 +144,11 @@ class StepOutput:
 
 @dataclass(frozen=True)
 class Trial:
-    """The unit of work, of storage and of resumption, as canonical texts and numbers."""
+    """The unit of work, of storage and of resumption, as canonical texts and numbers.
+
+    `spec` has the arguments that differ from their defaults; `full_spec` has every argument and what
+    else identifies the result: the hashes of files and of unpackaged plugins.
+    """
 
     task: str
     split_seed: int
@@ -152,6 +156,7 @@ class Trial:
     spec: str
     recipe: str
     key: str
+    full_spec: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ class Record:
 
     `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`.
     `metrics` maps a metric's name to its value on the test part; `train_accuracy` is on the
-    training labels as given.
+    training labels as given. `full_spec` is the trial's; records of older stores have none.
     """
 
     key: str
@@ -184,6 +189,7 @@ class Record:
     device: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    full_spec: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

@@ -16,6 +16,7 @@ import numpy as np
 import fsbench
 from fsbench.data.splits import open_split
 from fsbench.engine.recipe import parse_recipe
+from fsbench.errors import TrialError
 from fsbench.failure import describe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import Trial
@@ -87,6 +88,10 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
     (composition,) = _registry.parse(trial.spec)
     fields["uses"] = tuple(sorted(composition.uses))
     fields["versions"] |= _registry.versions(composition)
+    if composition.full_spec != trial.full_spec:
+        raise TrialError(
+            f"this worker would run {composition.full_spec}: the plugin or a file has changed; run again"
+        )
     split = open_split(job.split_path)
     fields["n_train"] = int(np.prod(split.train_y.shape))
     fields["n_test"] = int(np.prod(split.test_x.shape[:2]))
