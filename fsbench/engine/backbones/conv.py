@@ -1,0 +1,53 @@
+"""Small convolutional networks without shortcuts."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from torch import nn
+
+Norm = Literal["batch", "group"]
+
+
+def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -> tuple[nn.Module, int]:
+    """The four convolution blocks of Vinyals et al. 2016, "Matching networks for one shot learning".
+
+    A block is 3x3 convolution, normalisation, ReLU and 2x2 max-pooling; images
+    of less than 3 pixels are not pooled further. `norm=group` has 16 channels a group (Wu & He 2018).
+    """
+    channels, height, side = input_shape
+    layers: list[nn.Module] = []
+    for _ in range(4):
+        layers += [nn.Conv2d(channels, width, 3, padding=1), _norm(norm, width), nn.ReLU()]
+        if min(height, side) > 2:
+            layers.append(nn.MaxPool2d(2))
+            height, side = height // 2, side // 2
+        channels = width
+    return nn.Sequential(*layers, nn.Flatten()), width * height * side
+
+
+def lenet(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    """Two convolutions and a hidden layer after LeNet-5 (LeCun et al. 1998), with ReLU and max-pooling."""
+    channels, height, side = input_shape
+    flat = 50 * ((height // 2) // 2) * ((side // 2) // 2)
+    body = nn.Sequential(
+        nn.Conv2d(channels, 20, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(flat, 500),
+        nn.ReLU(),
+    )
+    return body, 500
+
+
+def _norm(kind: Norm, width: int) -> nn.Module:
+    return (
+        nn.BatchNorm2d(width)
+        if kind == "batch"
+        else nn.GroupNorm(math.gcd(width, max(1, width // 16)), width)
+    )
