@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.init_model import _maml
 from fsbench_plugins.init_model.maml import Maml
 from torch import nn
@@ -144,7 +145,7 @@ def labelled(counts: list[int]) -> LabeledSet:
 
 
 def test_episodes_have_different_classes_and_rows_ordered_by_class() -> None:
-    episodes = _maml.Episodes(labelled([9, 7, 8, 7, 30]), 3, 2, 4, Stream("episodes"))
+    episodes = Episodes(labelled([9, 7, 8, 7, 30]), 3, 2, 4, Stream("episodes"))
     support, query = episodes.draw(200)
     assert support.shape == (200, 6, 2)
     assert query.shape == (200, 12, 2)
@@ -161,11 +162,11 @@ def test_episodes_have_different_classes_and_rows_ordered_by_class() -> None:
 
 
 def test_episodes_shrink_to_what_the_source_has() -> None:
-    episodes = _maml.Episodes(labelled([4, 3, 1, 9]), 3, 5, 5, Stream("episodes"))
+    episodes = Episodes(labelled([4, 3, 1, 9]), 3, 5, 5, Stream("episodes"))
     assert (episodes.shot, episodes.queries) == (2, 1)
     assert set(episodes.draw(50)[0][:, :, 1].flatten().tolist()) == {0, 1, 3}
     with pytest.raises(FsbenchError, match="fewer than 3 source classes have the 2 samples"):
-        _maml.Episodes(labelled([4, 1, 1, 9]), 3, 5, 5, Stream("episodes"))
+        Episodes(labelled([4, 1, 1, 9]), 3, 5, 5, Stream("episodes"))
 
 
 def waves(rng: np.random.Generator, number: int) -> LabeledSet:
@@ -176,7 +177,7 @@ def waves(rng: np.random.Generator, number: int) -> LabeledSet:
     return LabeledSet(torch.tensor(x, dtype=torch.float32), torch.eye(20)[y])
 
 
-def accuracy_after(model: nn.Module, inner: _maml.Inner, episodes: _maml.Episodes, ctx: Context) -> float:
+def accuracy_after(model: nn.Module, inner: _maml.Inner, episodes: Episodes, ctx: Context) -> float:
     objective, right = ctx.objective(model), []
     for support, query in zip(*episodes.draw(30), strict=True):
         adapted = inner.adapt(objective, Batch(support, episodes.support_targets))
@@ -189,12 +190,12 @@ def accuracy_after(model: nn.Module, inner: _maml.Inner, episodes: _maml.Episode
 def test_a_learned_start_adapts_better_than_a_random_one(variant: dict[str, bool]) -> None:
     ctx = make_context(info=replace(INFO, input_shape=(10,), num_classes=5))
     inner = _maml.Inner(0.4, 1, **variant)  # type: ignore[arg-type]
-    training = _maml.Episodes(waves(np.random.default_rng(0), 30), 5, 2, 3, Stream("train"))
+    training = Episodes(waves(np.random.default_rng(0), 30), 5, 2, 3, Stream("train"))
     test = waves(np.random.default_rng(1), 30)
     model = ctx.new_model()
-    before = accuracy_after(model, inner, _maml.Episodes(test, 5, 2, 10, Stream("test")), ctx)
+    before = accuracy_after(model, inner, Episodes(test, 5, 2, 10, Stream("test")), ctx)
     _maml.meta_train(model, training, inner, ctx, lr=3e-3, steps=100, episodes_a_step=4)
-    after = accuracy_after(model, inner, _maml.Episodes(test, 5, 2, 10, Stream("test")), ctx)
+    after = accuracy_after(model, inner, Episodes(test, 5, 2, 10, Stream("test")), ctx)
     assert after > before + 0.2, (before, after)
 
 

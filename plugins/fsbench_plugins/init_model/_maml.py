@@ -1,4 +1,4 @@
-"""Episodes, inner steps and the outer loop of MAML, on a composed objective."""
+"""Inner steps and the outer loop of MAML, on a composed objective."""
 
 from __future__ import annotations
 
@@ -6,64 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet, Stream
+from fsbench import Batch, Context, FsbenchError, LabeledSet
+from fsbench_plugins._episodes import Episodes
 
 Parameters = dict[str, torch.Tensor]
-
-
-class Episodes:
-    """Episodes drawn from a labelled set: `way` classes, `shot` support and `queries` query samples each.
-
-    `shot` and `queries` are lowered where fewer than `way` classes have as many samples. The rows of an
-    episode are ordered by class, so all episodes share `support_targets [way * shot, way]` and
-    `query_targets [way * queries, way]`. Raises FsbenchError when not even two samples can be had.
-    """
-
-    def __init__(self, data: LabeledSet, way: int, shot: int, queries: int, rng: Stream) -> None:
-        y = data.y.cpu().numpy()
-        counts = np.bincount(y, minlength=data.num_classes)
-        least = int(np.sort(counts)[-way])
-        if least < 2:
-            raise FsbenchError(
-                f"maml: fewer than {way} source classes have the 2 samples that an episode takes"
-            )
-        self.x, self.way, self.rng = data.x, way, rng
-        self.shot = min(shot, least - 1)
-        self.queries = min(queries, least - self.shot)
-        usable = np.flatnonzero(counts >= self.shot + self.queries)
-        self._rows = np.argsort(y, kind="stable")
-        self._counts = counts[usable]
-        self._starts = (np.cumsum(counts) - counts)[usable]
-        labels = torch.eye(way, device=data.x.device)
-        self.support_targets = labels.repeat_interleave(self.shot, 0)
-        self.query_targets = labels.repeat_interleave(self.queries, 0)
-
-    def draw(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Support inputs `[number, way * shot, ...]` and query inputs `[number, way * queries, ...]`."""
-        classes = self._choose(np.full(number, len(self._counts)), self.way).ravel()
-        picked = self._choose(self._counts[classes], self.shot + self.queries) + self._starts[classes, None]
-        rows = self._rows[picked].reshape(number, self.way, -1)
-        support, query = rows[:, :, : self.shot], rows[:, :, self.shot :]
-        return self._inputs(support), self._inputs(query)
-
-    def _inputs(self, rows: np.ndarray) -> torch.Tensor:
-        flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
-        return self.x[torch.from_numpy(flat).to(self.x.device)]
-
-    def _choose(self, sizes: np.ndarray, take: int) -> np.ndarray:
-        """For each of `sizes`, `take` different numbers below it in a random order."""
-        keys = self.rng.numpy.random((len(sizes), int(sizes.max())), dtype=np.float32)
-        keys[np.arange(keys.shape[1]) >= sizes[:, None]] = 2
-        first = np.argpartition(keys, take - 1, axis=1)[:, :take]
-        order = np.argsort(np.take_along_axis(keys, first, 1), axis=1)
-        return np.take_along_axis(first, order, 1)
 
 
 @dataclass(frozen=True)

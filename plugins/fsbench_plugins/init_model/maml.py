@@ -97,11 +97,12 @@ class Maml(Strategy):
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The meta-learned start."""
+        from fsbench_plugins._episodes import Episodes
         from fsbench_plugins.init_model import _maml
 
         source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task.input_shape))
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
-        episodes = _maml.Episodes(source, ctx.num_classes, shot, self.queries, ctx.stream("episodes"))
+        episodes = Episodes(source, ctx.num_classes, shot, self.queries, ctx.stream("episodes"))
         inner = _maml.Inner(self.inner_lr, self.inner_steps, self.first_order, self.anil)
         _maml.zero(model.get_submodule("head"))
         with _maml.batch_statistics(model, keep=self.transductive) as layers:
