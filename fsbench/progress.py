@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from fsbench.types import Record, Trial
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 class Observer:
     """Is told of a run's events, in the parent process, in this order; on its own it says nothing."""
+
+    def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
+        """Tasks are left out, because datasets that they need are not here."""
 
     def planned(self, plan: Plan) -> None:
         """The plan is made and about to be run."""
@@ -40,6 +44,10 @@ class PlainProgress(Observer):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._planned = self._finished = self._failed = self._shown = 0
+
+    def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
+        """Say how many tasks, and what is not here."""
+        self._say(_left_out(tasks, missing))
 
     def planned(self, plan: Plan) -> None:
         """Say how much there is to do."""
@@ -79,6 +87,10 @@ class LiveProgress(Observer):
         self._running: dict[str, Trial] = {}
         self._failed = 0
         self._bar: Progress | None = None
+
+    def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
+        """Say how many tasks, and what is not here."""
+        print(_left_out(tasks, missing), file=self._stream, flush=True)
 
     def planned(self, plan: Plan) -> None:
         """Show the bar, if there is anything to do."""
@@ -124,3 +136,8 @@ class LiveProgress(Observer):
         current = "; ".join(f"{t.spec} on {t.task}#{t.split_seed}" for t in self._running.values())
         failed = f"{self._failed} failed | " if self._failed else ""
         self._bar.update(self._line, advance=advance, description=failed + current)
+
+
+def _left_out(tasks: Sequence[str], missing: Sequence[str]) -> str:
+    number = f"{len(tasks)} task{'s' * (len(tasks) > 1)}"
+    return f"left out: {number} whose data is not here ({', '.join(missing)})"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fsbench.composition import BASELINE, Composition
+from fsbench.engine.recipe import parse_overrides
 from fsbench.errors import BadPrediction, NonFinite, PluginError, StoreError, TrialError, UsageError
 from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
@@ -47,12 +48,14 @@ class Results:
     """What a run found: the records of its plan, in the plan's order, new ones and stored ones.
 
     `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
+    `left_out` are the tasks that were not planned because their data is not here.
     """
 
     records: tuple[Record, ...]
     store_path: Path
     total: int = 0
     interrupted: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Record, ...]:
@@ -80,10 +83,11 @@ def run(
     init_seeds: int | Sequence[int] = 1,
     jobs: int | None = None,
     device: str = "auto",
-    timeout: float = DEFAULT_TIMEOUT,
+    timeout: float | None = None,
     results: str | Path = DEFAULT_RESULTS,
     recipe: Mapping[str, Value] | None = None,
     retry_failed: bool = False,
+    available: bool = False,
     strict: bool = False,
     observer: Observer | None = None,
 ) -> Results:
@@ -92,9 +96,10 @@ def run(
     `plugins` is `all` or comma-separated specs; the baseline always runs. `suite` names the tasks
     (starter-v1 by default) or `tasks` gives them as text. `seeds` and `init_seeds` are how many
     split and initialisation seeds, or which. `jobs` is the number of worker processes, `timeout`
-    the seconds that a trial may take, `recipe` what to change in every task's recipe. A failed
-    trial is kept as such and tried again only with `retry_failed`; a plugin that cannot be loaded
-    is fatal only with `strict`.
+    the seconds that a trial may take (the suite's by default, or 300), `recipe` what to change in
+    every task's recipe. A failed trial is kept as such and tried again only with `retry_failed`; a
+    plugin that cannot be loaded is fatal only with `strict`. `available` leaves the tasks out whose
+    data is not here; without it, absent data is an AbsentData error before anything runs.
 
     Ctrl-C stops the workers and returns what there is, marked `interrupted`. Raises UsageError for
     what cannot be run, StoreError if the results folder cannot be used or holds results of other
@@ -105,16 +110,20 @@ def run(
         raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in registry.failures))
     _check_positive(jobs=jobs, timeout=timeout)
     chosen = _choose_tasks(suite, tasks)
+    ready = chosen.parse(available)
+    observer = observer or Observer()
+    if left_out := chosen.left_out():
+        observer.left_out(left_out, chosen.missing())
     compositions = [*registry.parse(BASELINE), *registry.parse(plugins)]
     with Store(results) as store:
         statuses = store.statuses()
         plan = make_plan(
-            chosen.tasks,
+            ready,
             compositions[1:],
             baseline=compositions[0],
             split_seeds=_seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
             init_seeds=_seed_list("init_seeds", init_seeds),
-            recipe_overrides=recipe,
+            recipe_overrides=parse_overrides(chosen.recipe) | dict(recipe or {}),
             statuses=statuses,
             retry_failed=retry_failed,
         )
@@ -126,10 +135,10 @@ def run(
             plan,
             registry,
             chosen,
-            {task.text: task for task in chosen.tasks},
+            {task.text: task for task in ready},
             {c.text: c for c in compositions},
-            observer or Observer(),
-            timeout,
+            observer,
+            timeout or chosen.timeout or DEFAULT_TIMEOUT,
         )
         interrupted = False
         if plan.trials:
@@ -138,7 +147,7 @@ def run(
             sweep(store)
         found = {record.key: record for record in store.records()}
         records = tuple(found[key] for key in plan.keys if key in found)
-        return Results(records, store.path, plan.total, interrupted)
+        return Results(records, store.path, plan.total, interrupted, tuple(left_out))
 
 
 @dataclass
@@ -261,7 +270,7 @@ class _Run:
         self, trial: Trial, result: Outcome | Failure, split: SealedSplit
     ) -> tuple[Record, np.ndarray | None]:
         """The record of what a worker sent, scored against the labels that it has not seen."""
-        from fsbench.metrics import score
+        from fsbench.metrics import resolution, score
 
         composition = self.compositions[trial.spec]
         known: dict[str, Any] = {
@@ -278,8 +287,8 @@ class _Run:
         reason = result.reason or _fault(result.predictions, split)
         if reason is not None or result.predictions is None:
             return Record(**vars(trial), **known, status="failed", reason=reason), None
-        metrics = score(result.predictions, split.test_y)
-        return Record(**vars(trial), **known, status="ok", metrics=metrics), result.predictions
+        known |= {"metrics": score(result.predictions, split.test_y), "resolution": resolution(split.test_y)}
+        return Record(**vars(trial), **known, status="ok"), result.predictions
 
 
 def _fault(predictions: object, split: SealedSplit) -> dict[str, str] | None:

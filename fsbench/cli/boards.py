@@ -104,7 +104,10 @@ def as_text(board: Leaderboard, style: str, width: int) -> str:
 
 
 def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
-    """The records of a suite's tasks, or of the tasks given. Raises UsageError if there are none."""
+    """The records of a suite's tasks, or of the tasks given.
+
+    Raises UsageError if there are none, DataError if one is of another split than the suite's.
+    """
     from fsbench.data.suites import load_suite
     from fsbench.data.tasks import parse_tasks
 
@@ -112,9 +115,12 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
         return records
     if suite is not None and tasks is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
-    chosen = load_suite(suite).tasks if suite is not None else parse_tasks(str(tasks))
-    wanted = {task.text for task in chosen}
+    chosen = load_suite(suite) if suite is not None else None
+    wanted = {task.text for task in parse_tasks(str(tasks))} if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
+    for record in found:
+        if chosen is not None and record.split_fingerprint:
+            chosen.check(record.task, record.split_seed, record.split_fingerprint)
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")

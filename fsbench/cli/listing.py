@@ -92,13 +92,22 @@ def tasks() -> RenderableType:
 
     rows = []
     for suite in map(load_suite, suite_names()):
-        for task in suite.tasks:
-            info = task.info
-            given = [f"{suite.name}: {info.modality}", f"{info.num_classes} classes"]
-            given += ["source data"] if info.has_source else []
-            given += ["unlabeled data"] if info.num_unlabeled else []
-            rows.append((task.text, ", ".join(given)))
+        rows += [(text, f"{suite.name}: {_offer(text)}") for text in suite.tasks]
     return _table(("task",), rows)
+
+
+def _offer(text: str) -> str:
+    from fsbench.data.suites import missing_datasets
+    from fsbench.data.tasks import parse_tasks
+
+    if absent := missing_datasets(text):
+        return f"{', '.join(absent)} not here"
+    (task,) = parse_tasks(text)
+    info = task.info
+    given = [info.modality, f"{info.num_classes} classes"]
+    given += ["source data"] if info.has_source else []
+    given += ["unlabeled data"] if info.num_unlabeled else []
+    return ", ".join(given)
 
 
 def plugins() -> RenderableType:

@@ -57,10 +57,8 @@ INTERRUPTED = 130
 @click.option(
     "--timeout",
     type=float,
-    default=DEFAULT_TIMEOUT,
-    show_default=True,
     metavar="SECONDS",
-    help="What one trial may take.",
+    help=f"What one trial may take.  [default: the suite's, or {DEFAULT_TIMEOUT:.0f}]",
 )
 @click.option(
     "--results",
@@ -69,6 +67,9 @@ INTERRUPTED = 130
     show_default=True,
     metavar="FOLDER",
     help="Where results are kept; a second run does only what is missing.",
+)
+@click.option(
+    "--available/--no-available", default=False, help="Leave out the tasks whose data is not here."
 )
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")

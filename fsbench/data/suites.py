@@ -4,31 +4,63 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from fsbench.data.tasks import Task, parse_tasks
-from fsbench.errors import DataError, UnknownName
+from fsbench.data import datasets as _datasets
+from fsbench.data.tasks import Task, parse_tasks, task_calls
+from fsbench.errors import AbsentData, DataError, UnknownName
+from fsbench.spec import Call, as_call
 
 _AD_HOC_SEEDS = 3
+is_available = getattr(_datasets, "is_available", lambda name: True)  # until datasets has it
 
 
 @dataclass(frozen=True)
 class Suite:
     """A list of tasks under a name that says its version: a suite whose tasks change gets a new name.
 
-    `split_seeds` is how many split seeds a run takes by default. `fingerprints` holds, by task, the
-    first 16 digits of the fingerprints that the splits of seeds 0, 1, ... must have; a task whose
-    data a library draws (glyphs) has none, as its next version may draw differently.
+    `tasks` are texts, so that a suite can be read where its data is absent. `split_seeds` is how many
+    split seeds a run takes by default. `fingerprints` holds, by task, the first 16 digits of the
+    fingerprints that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in
+    every task's recipe, for all strategies alike; `timeout` the seconds that a trial may take.
+    `cost` is what ERM takes on one split seed of all tasks on one core, in reference loops (see
+    `fsbench.cli.estimate`).
     """
 
     name: str
     version: int
     description: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[str, ...]
     split_seeds: int
-    fingerprints: Mapping[str, tuple[str, ...]]
+    fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recipe: str = ""
+    timeout: float | None = None
+    cost: float | None = None
+
+    def missing(self) -> list[str]:
+        """The names of the datasets that its tasks need and that are not here, in the order of the tasks."""
+        return list(dict.fromkeys(name for task in self.tasks for name in missing_datasets(task)))
+
+    def left_out(self) -> list[str]:
+        """The tasks that cannot run here, because data that they need is absent."""
+        return [task for task in self.tasks if missing_datasets(task)]
+
+    def unpublished(self) -> list[str]:
+        """The tasks of which no fingerprint is published: nothing says which splits they must have."""
+        return [task for task in self.tasks if not self.fingerprints.get(task)]
+
+    def parse(self, available: bool = False) -> tuple[Task, ...]:
+        """The tasks, all of them, or with `available` those whose data is here.
+
+        Raises AbsentData if data is absent, and what `parse_tasks` raises.
+        """
+        absent = self.left_out()
+        if absent and (not available or len(absent) == len(self.tasks)):
+            raise AbsentData(self._advice(len(absent)))
+        here = [text for text in self.tasks if text not in set(absent)]
+        return tuple(parse_tasks(", ".join(here)))
 
     def check(self, task: str, seed: int, fingerprint: str) -> None:
         """Raise DataError if a split of a task is not the one that the suite names."""
@@ -37,8 +69,24 @@ class Suite:
             raise DataError(
                 f"{self.name}: split {seed} of {task} is {fingerprint[:16]}, not {known[seed]}: the data or "
                 "the random numbers of the installed libraries differ, and results do not compare; "
-                "name the tasks with --tasks to run them all the same"
+                "name the tasks with --tasks to do without the suite"
             )
+
+    def _advice(self, absent: int) -> str:
+        missing, here = self.missing(), len(self.tasks) - absent
+        some = f"; --available runs the other {here}" if here else ""
+        return (
+            f"{self.name + ': ' if self.name else ''}the data of {absent} of {len(self.tasks)} tasks is not "
+            f"here: {', '.join(missing)}; `fsbench data fetch {' '.join(missing)}` gets it{some}"
+        )
+
+
+def missing_datasets(task: str) -> list[str]:
+    """The names of the datasets that a task is made of and that are not here. Raises SpecError."""
+    (call,) = task_calls(task)
+    values = [*call.args, call.keywords.get("source")]
+    named = dict.fromkeys(as_call(value).name for value in values if value is not None)
+    return [name for name in named if not is_available(name)]
 
 
 def suite_names() -> list[str]:
@@ -47,23 +95,22 @@ def suite_names() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """A suite by name. Raises UnknownName."""
+    """A suite by name; needs none of its data. Raises UnknownName."""
     if name not in suite_names():
         raise UnknownName("suite", name, suite_names())
     values = tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
-    return Suite(
-        name=name,
-        version=values["version"],
-        description=values["description"],
-        tasks=tuple(parse_tasks(",".join(values["tasks"]))),
-        split_seeds=values["split_seeds"],
-        fingerprints={task: tuple(known) for task, known in values["fingerprints"].items()},
-    )
+    values["tasks"] = _texts(task_calls(", ".join(values["tasks"])))
+    values["fingerprints"] = {task: tuple(known) for task, known in values["fingerprints"].items()}
+    return Suite(name=name, **values)
 
 
 def ad_hoc(tasks: str) -> Suite:
-    """A suite of the tasks that a text names, without a name or known splits. Raises as `parse_tasks`."""
-    return Suite("", 0, "", tuple(parse_tasks(tasks)), _AD_HOC_SEEDS, {})
+    """A suite of the tasks that a text names, without a name or known splits. Raises as `task_calls`."""
+    return Suite("", 0, "", _texts(task_calls(tasks)), _AD_HOC_SEEDS)
+
+
+def _texts(calls: list[Call]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(str, calls)))
 
 
 def _folder() -> Traversable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fsbench.data.protocols import PROTOCOLS, Protocol, build
 from fsbench.errors import SpecError, UnknownName
-from fsbench.spec import expand, parse_list
+from fsbench.spec import Call, expand, parse_list
 from fsbench.types import TaskInfo
 
 
@@ -24,18 +24,30 @@ def protocol_names() -> list[str]:
     return sorted(PROTOCOLS)
 
 
-def parse_tasks(text: str) -> list[Task]:
-    """The tasks of comma-separated expressions; lists expand, what is named twice comes once.
+def task_calls(text: str) -> list[Call]:
+    """The expressions of comma-separated tasks, one for each item of a list; asks no dataset anything.
 
-    Loads no data. Raises SpecError, UnknownName, or TaskError for what the datasets cannot give.
+    Raises SpecError or UnknownName.
     """
-    found: dict[str, Task] = {}
+    found: list[Call] = []
     for expression in parse_list(text):
         if len(expression.terms) != 1:
             raise SpecError(f"{expression}: tasks are joined by ',', not by '+'")
-        for call in expand(expression.terms[0]):
-            if call.name not in PROTOCOLS:
-                raise UnknownName("protocol", call.name, PROTOCOLS)
-            protocol = build(PROTOCOLS[call.name], call)
-            found[protocol.text] = Task(protocol.text, protocol.info(), protocol)
+        found += expand(expression.terms[0])
+    for call in found:
+        if call.name not in PROTOCOLS:
+            raise UnknownName("protocol", call.name, PROTOCOLS)
+    return found
+
+
+def parse_tasks(text: str) -> list[Task]:
+    """The tasks of comma-separated expressions; lists expand, what is named twice comes once.
+
+    Loads no data. Raises SpecError, UnknownName, AbsentData for a dataset that is not here, or
+    TaskError for what the datasets cannot give.
+    """
+    found: dict[str, Task] = {}
+    for call in task_calls(text):
+        protocol = build(PROTOCOLS[call.name], call)
+        found[protocol.text] = Task(protocol.text, protocol.info(), protocol)
     return list(found.values())
