@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,10 +20,11 @@ class DatasetInfo:
     `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order
     of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
     `TaskInfo`. `evaluation_classes` are the numbers of the classes that are set aside for the
-    episodes of the test; the others are for meta-training. `test_counts` says how many samples of
-    each class are in the dataset's own test part, `()` if it has none. `columns`, for a table, says of
-    each stored column whether it is numeric (0) or has so many categories, stored as codes from 0; `()`
-    if all are numeric. `shape` is that of a sample as a strategy sees it, categories one-hot.
+    episodes of the test; the others are for meta-training. `test_counts` and `val_counts` say how many
+    samples of each class are in the dataset's own test and validation part, `()` if it has none.
+    `columns`, for a table, says of each stored column whether it is numeric (0) or has so many
+    categories, stored as codes from 0; `()` if all are numeric. `shape` is that of a sample as a
+    strategy sees it, categories one-hot.
     """
 
     text: str
@@ -37,6 +38,7 @@ class DatasetInfo:
     symmetries: frozenset[str] = frozenset()
     evaluation_classes: tuple[int, ...] = ()
     test_counts: tuple[int, ...] = ()
+    val_counts: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
 
     @property
@@ -64,8 +66,9 @@ class DatasetInfo:
 class Dataset:
     """A loaded dataset, read-only: `x` uint8 `[N, C, H, W]` or float32 `[N, F]`, `y` int64 `[N]`.
 
-    `test` (bool `[N]`) marks the dataset's own test part. `groups` (int64 `[N]`) numbers what belongs
-    together, such as the samples of one patient. Missing values are NaN in tables with `columns`.
+    `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64
+    `[N]`) numbers what belongs together, such as the samples of one patient. Missing values are NaN
+    in tables with `columns`.
     `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine
     if and only if the data are. Raises DataError when the arrays are not what `info` says.
     """
@@ -75,12 +78,13 @@ class Dataset:
     y: np.ndarray
     test: np.ndarray | None = None
     groups: np.ndarray | None = None
+    val: np.ndarray | None = None
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
         _check(self.info, self.x, self.y)
-        _check_parts(self.info, self.y, self.test, self.groups)
-        more = {"test": self.test, "groups": self.groups}
+        more = {"test": self.test, "groups": self.groups, "val": self.val}
+        _check_parts(self.info, self.y, more)
         given = {name: array for name, array in more.items() if array is not None}
         columns = (str(self.info.columns),) if self.info.columns else ()
         found = digest([self.x, self.y, *given.values()], *given, *columns)
@@ -137,18 +141,18 @@ def _check_columns(info: DatasetInfo, x: np.ndarray) -> None:
             raise DataError(f"{info.text}: column {number} has other codes than 0 to {categories - 1}")
 
 
-def _check_parts(
-    info: DatasetInfo, y: np.ndarray, test: np.ndarray | None, groups: np.ndarray | None
-) -> None:
-    for name, array, kind in (("test", test, np.bool_), ("groups", groups, np.int64)):
+def _check_parts(info: DatasetInfo, y: np.ndarray, parts: Mapping[str, np.ndarray | None]) -> None:
+    for name, array in parts.items():
+        kind = np.dtype(np.int64 if name == "groups" else np.bool_)
         if array is not None and (array.dtype != kind or array.shape != y.shape):
             raise DataError(
-                f"{info.text}: {name} is {array.dtype} {list(array.shape)}, "
-                f"expected {np.dtype(kind)} {list(y.shape)}"
+                f"{info.text}: {name} is {array.dtype} {list(array.shape)}, expected {kind} {list(y.shape)}"
             )
-    found = () if test is None else tuple(np.bincount(y[test], minlength=info.num_classes).tolist())
-    if found != info.test_counts:
-        raise DataError(
-            f"{info.text}: the test part has {list(found)} samples of the classes, "
-            f"expected {list(info.test_counts)}"
-        )
+    for name, counts in (("test", info.test_counts), ("val", info.val_counts)):
+        mask = parts[name]
+        found = () if mask is None else tuple(np.bincount(y[mask], minlength=info.num_classes).tolist())
+        if found != counts:
+            raise DataError(
+                f"{info.text}: the {name} part has {list(found)} samples of the classes, "
+                f"expected {list(counts)}"
+            )
