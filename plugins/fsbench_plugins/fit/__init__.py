@@ -1,0 +1,1 @@
+"""Strategies that fit in a way of their own."""
