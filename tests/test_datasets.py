@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fsbench.data import datasets, glyphs
 from fsbench.data.dataset import Dataset, DatasetInfo, digest
 from fsbench.data.datasets import Entry, dataset_info, dataset_names, load_dataset
-from fsbench.data.handwriting import area_average, ink_box
+from fsbench.data.handwriting import ink_box
+from fsbench.data.resizing import recolour, resize
 from fsbench.errors import DataError, SpecError, UnknownName
 
 LIGHT = ["digits", "mnist5k(size=8)", "mnist5k", "wine", "breast_cancer"]
@@ -75,12 +76,12 @@ def test_small_mnist_looks_like_scikit_learns_digits() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_area_average_is_the_mean_of_the_area(side: int, size: int, seed: int) -> None:
+def test_a_smaller_image_has_the_mean_of_the_area(side: int, size: int, seed: int) -> None:
     size = min(side, size)
     image = np.random.default_rng(seed).integers(0, 256, (side, side)).astype(np.uint8)
     fine = np.kron(image.astype(float), np.ones((size, size)))
     expected = fine.reshape(size, side, size, side).mean((1, 3))
-    got = area_average(image[None], size)[0]
+    got = resize(image[None], size)[0]
     assert np.abs(got - expected).max() <= 0.5 + 1e-9
 
 
@@ -138,7 +139,7 @@ def test_data_that_are_not_what_the_info_says_are_refused() -> None:
 
 
 def test_a_dataset_that_cannot_be_read_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+    def load(info: DatasetInfo) -> Dataset:
         raise FileNotFoundError(2, "No such file", "gone.csv")
 
     monkeypatch.setitem(datasets.DATASETS, "gone", Entry(lambda text: replace(INFO, text=text), load))
@@ -199,8 +200,7 @@ def test_no_two_glyphs_look_alike_in_any_face() -> None:
 
 
 def test_glyphs_are_deterministic_distinct_and_by_alphabet(drawn: Dataset) -> None:
-    again, _ = glyphs.load_glyphs(drawn.info)
-    assert np.array_equal(again, drawn.x)
+    assert np.array_equal(glyphs.load_glyphs(drawn.info).x, drawn.x)
     assert len(np.unique(drawn.x.reshape(drawn.info.n, -1), axis=0)) == drawn.info.n
     test = {drawn.info.classes[c] for c in drawn.info.evaluation_classes}
     assert test == set("".join(glyphs.EVALUATION_ALPHABETS.values()))
@@ -222,7 +222,7 @@ def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
 def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
     code = (
         "import sys; from fsbench.data.suites import load_suite; from fsbench.data.datasets import *;"
-        "[dataset_info(n) for n in dataset_names()]; load_suite('starter-v1');"
+        "[about(n) for n in dataset_names()]; load_suite('starter-v1');"
         "heavy = {'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'PIL', 'mlxtend'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or None)"
     )
@@ -231,4 +231,4 @@ def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
 
 
 def test_names_are_sorted() -> None:
-    assert dataset_names() == ["breast_cancer", "digits", "glyphs", "mnist5k", "wine"]
+    assert dataset_names() == sorted(datasets.DATASETS)

@@ -101,7 +101,7 @@ BAD = [
     ("nope(digits)", UnknownName, "unknown protocol 'nope'; known: episodes, kshot, longtail, noisy, shift"),
     ("kshots(digits)", UnknownName, "did you mean 'kshot'"),
     ("kshot(digit)", UnknownName, "unknown dataset 'digit'; did you mean 'digits'"),
-    ("kshot(digits, source=mnist)", UnknownName, "did you mean 'mnist5k'"),
+    ("kshot(digits, source=mnist5)", UnknownName, "did you mean 'mnist5k'"),
     ("kshot(digits)+kshot(wine)", SpecError, "joined by ',', not by"),
     ("kshot", SpecError, r"expected 1 dataset first, as in kshot\(dataset, "),
     ("kshot()", SpecError, "expected 1 dataset first"),

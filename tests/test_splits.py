@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.data import datasets
-from fsbench.data.dataset import DatasetInfo
+from fsbench.data.dataset import Dataset, DatasetInfo
 from fsbench.data.datasets import Entry, load_dataset
 from fsbench.data.drawing import Split, pool_count
 from fsbench.data.splits import SealedSplit, SplitArrays, draw_split, materialise, open_split
@@ -299,7 +299,7 @@ def test_a_constant_column_and_a_source_table_stay_finite(
         info = DatasetInfo(name, "", "tabular", (3,), ("a", "b"), (30, 30), "none", "nobody")
         x = np.random.default_rng(0).normal(5, scale, (60, 3)).astype(np.float32)
         x[:, 1] = 7
-        return Entry(lambda text: info, lambda info: (x.copy(), np.arange(60) % 2))
+        return Entry(lambda text: info, lambda info: Dataset(info, x.copy(), np.arange(60) % 2))
 
     monkeypatch.setitem(datasets.DATASETS, "one", entry("one", 1))
     monkeypatch.setitem(datasets.DATASETS, "two", entry("two", 100))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fsbench.data.dataset import DatasetInfo
+from fsbench.data.dataset import Dataset, DatasetInfo
 from fsbench.errors import DataError, SpecError
 from fsbench.rng import generator
 
@@ -71,7 +71,7 @@ def glyphs_info(text: str, size: int = 28) -> DatasetInfo:
     )
 
 
-def load_glyphs(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def load_glyphs(info: DatasetInfo) -> Dataset:
     """Draw all samples: bright ink on black, by Pillow and its FreeType (10.4 and 13.0 draw the same).
 
     Raises DataError if the fonts are not there or lack a character.
@@ -84,7 +84,7 @@ def load_glyphs(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
             for number in range(PER_CLASS)
         ]
     )
-    return images[:, None], np.repeat(np.arange(len(info.classes), dtype=np.int64), PER_CLASS)
+    return Dataset(info, images[:, None], np.repeat(np.arange(len(info.classes), dtype=np.int64), PER_CLASS))
 
 
 class Faces:

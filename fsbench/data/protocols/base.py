@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar
 
 from fsbench.data.dataset import DatasetInfo
-from fsbench.data.datasets import DATASETS, dataset_arguments, dataset_info
+from fsbench.data.datasets import dataset_arguments, dataset_info, dataset_names, is_available
 from fsbench.data.drawing import Split
 from fsbench.errors import SpecError, TaskError
 from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
@@ -88,8 +88,11 @@ class Protocol(ABC):
         shapes = " and ".join("x".join(map(str, info.shape)) for info in (first, second))
         hint = "choose datasets of one shape"
         for info, other in ((first, second), (second, first)):
-            if "size" in dataset_arguments(info.name) and info.shape != other.shape and len(other.shape) == 3:
-                hint = f"write {info.name}(size={other.shape[-1]})"
+            known = dataset_arguments(info.name)
+            wanted = dict(zip(("channels", "size"), other.shape[::2], strict=False))
+            if len(other.shape) == 3 and info.shape != other.shape and "size" in known:
+                given = {k: v for k, v in wanted.items() if k in known and v != known[k]}
+                hint = f"write {Call(info.name, (), tuple(given.items()))}"
                 break
         self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")
 
@@ -114,8 +117,9 @@ def build(cls: type[Protocol], call: Call) -> Protocol:
 
 
 def datasets_with_evaluation_classes() -> list[str]:
-    """The datasets that episodes can be drawn from."""
-    return [name for name in DATASETS if dataset_info(name).evaluation_classes]
+    """The datasets on this machine that episodes can be drawn from."""
+    here = filter(is_available, dataset_names())
+    return [name for name in here if dataset_info(name).evaluation_classes]
 
 
 def _dataset_call(call: Call, value: Value) -> Call:

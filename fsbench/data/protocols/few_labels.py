@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.datasets import dataset_info, family, load_dataset
 from fsbench.data.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
 from fsbench.data.protocols.base import Protocol
 from fsbench.errors import TaskError
@@ -75,7 +75,10 @@ class FewLabels(Protocol):
         if self.source is None:
             return
         target, source = self.data, dataset_info(self.source)
-        self.require(source.name != target.name, "the source is the task's own dataset; choose another one")
+        self.require(
+            family(source.name) != family(target.name),
+            "the source is the task's own dataset or made of the same data; choose another one",
+        )
         self.require(
             source.modality == target.modality,
             f"the source {source.text} is {source.modality} data and {target.text} is {target.modality} data",

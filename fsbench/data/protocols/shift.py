@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.datasets import dataset_info, family, load_dataset
 from fsbench.data.drawing import Split, divide, join, pool_count, stack, true_rows
 from fsbench.data.protocols.base import Protocol
 from fsbench.rng import generator
@@ -39,7 +39,10 @@ class Shift(Protocol):
     def check(self) -> None:
         """Raise TaskError if the two are one dataset, or differ in shape or classes, or k does not fit."""
         source, target = dataset_info(self.source), dataset_info(self.target)
-        self.require(source.name != target.name, "source and target are one dataset; choose two")
+        self.require(
+            family(source.name) != family(target.name),
+            "source and target are one dataset, or made of the same data; choose two",
+        )
         self.require_same_shape(source, target)
         self.require(source.classes == target.classes, f"{source.text} and {target.text} differ in classes")
         self.require_at_least(0, "k")
