@@ -28,6 +28,7 @@ _HOMES = {
     "match_inputs": "fsbench.engine.inputs",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
+    "weights_hash": "fsbench.engine.backbones.catalogue",
 }
 
 __all__ = [
@@ -48,9 +49,11 @@ __all__ = [
     "match_inputs",
     "param",
     "run",
+    "weights_hash",
 ]
 
 if TYPE_CHECKING:
+    from fsbench.engine.backbones.catalogue import weights_hash
     from fsbench.engine.context import Context
     from fsbench.engine.inputs import match_inputs
     from fsbench.errors import FsbenchError, InertComponent

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from fsbench.engine.backbones import InputSpec
 from fsbench.engine.objective import Objective
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
 from fsbench.types import Batch, LabeledSet, Predictor, Recipe
 
-PREDICT_BATCH = 1024
+_LARGEST_BATCH, _BATCH_VALUES = 1024, 2**23
 
 
 def train(
@@ -117,11 +118,19 @@ def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -
 
 
 def as_predictor(model: nn.Module) -> Predictor:
-    """A predictor `x [N, ...] -> logits [N, C]` of a model, without gradients, in chunks."""
+    """A predictor `x [N, ...] -> logits [N, C]` of a model, without gradients, in batches of bounded size."""
 
     def predict(x: torch.Tensor) -> torch.Tensor:
         model.eval()
         with torch.inference_mode():
-            return torch.cat([model(part).float() for part in torch.split(x, PREDICT_BATCH)])
+            return torch.cat([model(part).float() for part in torch.split(x, batch_of(model, x))])
 
     return predict
+
+
+def batch_of(model: nn.Module, x: torch.Tensor, most: int = _LARGEST_BATCH) -> int:
+    """How many inputs `[N, ...]` a model may be given at once, by the size that it brings them to."""
+    shape = tuple(x.shape[1:])
+    wants = getattr(model, "wants", None)
+    values = math.prod(wants.shape(shape) if isinstance(wants, InputSpec) else shape)
+    return max(1, min(most, _BATCH_VALUES // max(1, values)))

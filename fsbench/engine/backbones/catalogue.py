@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
-from fsbench.errors import SpecError, UnknownName
+from fsbench.errors import DataError, SpecError, UnknownName
 from fsbench.spec import Call
 
 
@@ -56,6 +60,9 @@ class Backbone:
     head: str = ""
     tables: bool = False
 
+
+DEFAULT_WEIGHTS = "imagenet"
+_WEIGHTS_NAME = re.compile(rf"{DEFAULT_WEIGHTS}|\w+_Weights\.\w+", re.ASCII)
 
 _OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
 _SMALL = InputSpec(size=4)
@@ -124,3 +131,33 @@ def known_backbone(call: Call) -> Backbone:
     if call.args:
         raise SpecError(f"{call}: the arguments of a backbone have names, as in conv4(width=32)")
     return BACKBONES[call.name]
+
+
+def weights_path(weights: str) -> Path | None:
+    """The file of weights, or None for a name: "imagenet" or torchvision's. Raises DataError without a file."""
+    if _WEIGHTS_NAME.fullmatch(weights):
+        return None
+    if not Path(weights).is_file():
+        raise DataError(
+            f"no weights at {weights!r}; give the path of a state dictionary saved by torch.save, "
+            f"or a name such as {DEFAULT_WEIGHTS}"
+        )
+    return Path(weights)
+
+
+def weights_hash(weights: str) -> str:
+    """What identifies pretrained weights: their name, or `sha256:` and 12 digits of the file's hash.
+
+    For `Strategy.content_hash`. Raises DataError if there is no such file.
+    """
+    path = weights_path(weights)
+    if path is None:
+        return weights
+    about = path.stat()
+    return f"sha256:{_file_hash(path, about.st_mtime_ns, about.st_size)[:12]}"
+
+
+@functools.lru_cache
+def _file_hash(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fsbench.engine.backbones.catalogue import BACKBONES, Backbone, known_backbone
+from fsbench.engine.backbones.catalogue import (
+    BACKBONES,
+    DEFAULT_WEIGHTS,
+    Backbone,
+    known_backbone,
+    weights_path,
+)
 from fsbench.errors import DataError, UsageError
 from fsbench.spec import Call, parse_call
-
-DEFAULT = "imagenet"
-_TORCHVISION = re.compile(r"\w+_Weights\.\w+", re.ASCII)
 
 
 def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str, Any]:
@@ -28,11 +30,12 @@ def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str,
     """
     call = parse_call(backbone)
     known = known_backbone(call)
-    if weights == DEFAULT or _TORCHVISION.fullmatch(weights):
+    path = weights_path(weights)
+    if path is None:
         name = _choose(call, known, weights)
-        found = _packaged(device) if name == DEFAULT else _downloaded(name, device)
+        found = _packaged(device) if name == DEFAULT_WEIGHTS else _downloaded(name, device)
     else:
-        found = _read(weights, device)
+        found = _read(path, device)
     return _without_head(found, known.head)
 
 
@@ -45,7 +48,7 @@ def _choose(call: Call, known: Backbone, weights: str) -> str:
             f"{call} has no pretrained weights of the name {weights!r}; "
             f"give the path of a file, or one of the backbones {others}"
         )
-    if weights == DEFAULT:
+    if weights == DEFAULT_WEIGHTS:
         return names[0]
     if weights not in names:
         raise UsageError(f"{weights} are not weights of {call}; it has {', '.join(names)}")
@@ -55,7 +58,7 @@ def _choose(call: Call, known: Backbone, weights: str) -> str:
 def _packaged(device: torch.device) -> dict[str, Any]:
     from fsbench.engine.backbones.lite import weights_file
 
-    return _read(str(weights_file()), device)
+    return _read(weights_file(), device)
 
 
 def _downloaded(name: str, device: torch.device) -> dict[str, Any]:
@@ -75,18 +78,15 @@ def _downloaded(name: str, device: torch.device) -> dict[str, Any]:
     return found
 
 
-def _read(path: str, device: torch.device) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise DataError(
-            f"no weights at {path!r}; give the path of a state dictionary saved by torch.save, "
-            f"or a name such as {DEFAULT}"
-        )
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         found = torch.load(path, map_location=device, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"cannot read {path!r} as a state dictionary of tensors: {_line(error)}") from None
+        raise DataError(
+            f"cannot read {str(path)!r} as a state dictionary of tensors: {_line(error)}"
+        ) from None
     if not isinstance(found, dict):
-        raise DataError(f"{path!r} holds {type(found).__name__}; expected a state dictionary")
+        raise DataError(f"{str(path)!r} holds {type(found).__name__}; expected a state dictionary")
     return found
 
 

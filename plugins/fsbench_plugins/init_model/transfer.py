@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fsbench import (
@@ -18,6 +16,7 @@ from fsbench import (
     TaskInfo,
     match_inputs,
     param,
+    weights_hash,
 )
 
 if TYPE_CHECKING:
@@ -31,8 +30,9 @@ class Transfer(Strategy):
 
     The body is trained by plain cross-entropy under a head for the source classes, for
     `source_steps` steps of the recipe on source inputs brought to the task's shape; the task gets a
-    new head, the same that plain training starts from. With `weights`, a file that `torch.save` wrote of the
-    body's `state_dict()`, nothing is trained on the source.
+    new head, the same that plain training starts from. With `weights`, nothing is trained on the source:
+    `imagenet` is the recipe's backbone's pretrained weights, `"ResNet18_Weights.IMAGENET1K_V1"` is
+    torchvision's of that name, and anything else the path of a `state_dict()` that `torch.save` wrote.
 
     `mode` says what is then trained in the recipe's steps: `finetune` everything; `linear_probe` the
     head only, the body stays as it is, with the statistics of its normalisation layers;
@@ -68,6 +68,11 @@ class Transfer(Strategy):
         """The source data, or the weights given."""
         return frozenset({"source" if self.weights is None else "pretrained"})
 
+    @property
+    def content_hash(self) -> str:
+        """The hash of the weights file, or the weights' name."""
+        return "" if self.weights is None else weights_hash(self.weights)
+
     def skip(self, task: TaskInfo) -> str | None:
         """It needs something to transfer, and something to transfer it to."""
         if self.weights is not None:
@@ -80,6 +85,11 @@ class Transfer(Strategy):
             return "no labelled target samples to adapt to"
         return None
 
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """On target samples alone, the source ones are gone."""
+        alone = self.weights is None and self.target_only
+        return replace(task, labels_on_source=False) if alone else task
+
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """A learning rate of its own for the body."""
         return replace(recipe, backbone_lr_scale=recipe.backbone_lr_scale * self.backbone_lr_scale)
@@ -91,7 +101,7 @@ class Transfer(Strategy):
         return train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The body's weights from the source or the file."""
+        """The body's weights from the source, or those given."""
         body = model.get_submodule("body")
         if self.weights is None:
             body.load_state_dict(self._train_on_source(ctx))
@@ -108,8 +118,8 @@ class Transfer(Strategy):
         ctx.note(f"{self.source_steps} steps of {recipe.batch_size} on {len(data)} source samples")
         return trained.get_submodule("body").state_dict()
 
-    def _load(self, body: nn.Module, path: str, ctx: Context) -> None:
-        found = ctx.load_weights(path)
+    def _load(self, body: nn.Module, weights: str, ctx: Context) -> None:
+        found = ctx.load_weights(weights)
         wanted = body.state_dict()
         missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
         shapes = [
@@ -120,12 +130,12 @@ class Transfer(Strategy):
         wrong = [f"lacks {k}" for k in missing] + [f"has {k}" for k in unknown] + [f"has {s}" for s in shapes]
         if wrong:
             raise FsbenchError(
-                f"{path!r} does not fit the body of {ctx.recipe.backbone} for inputs "
+                f"{weights!r} does not fit the body of {ctx.recipe.backbone} for inputs "
                 f"{list(ctx.task.input_shape)}: it {wrong[0]}"
                 + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
             )
         body.load_state_dict(found)
-        ctx.note(f"weights sha256 {hashlib.sha256(Path(path).read_bytes()).hexdigest()}")
+        ctx.note(f"weights {weights_hash(weights)}")
 
     def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
         """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""

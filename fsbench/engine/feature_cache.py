@@ -1,0 +1,174 @@
+"""Features of samples on disk: one SQLite file for each frozen body, shared by workers, trials and runs.
+
+A key is a hash of a sample's own input, so a cache says nothing of labels, splits or places in a
+data set, and serves every split of it. It may be deleted at any time; what is damaged is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+Compute = Callable[[Sequence[bytes]], np.ndarray]
+"""What makes features: `compute(keys)` gives float32 `[len(keys), D]`."""
+
+Rows = dict[bytes, np.ndarray]
+
+LIMIT = 4 * 2**30
+_WINDOW = 500
+_LEASE_SECONDS = 120.0
+_POLL_SECONDS = 0.02
+_BUSY_SECONDS = 30.0
+_CRC = 4
+_TABLES = """
+    CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS leases (key BLOB PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+"""
+
+
+class FeatureCache:
+    """The features `[D]` float32 of samples in one file, by their keys.
+
+    `limit` is how many bytes the files of the folder may have together; a full cache is read and no longer
+    written. A file that cannot be used costs time and nothing else.
+    """
+
+    def __init__(self, path: Path, width: int, limit: int = LIMIT) -> None:
+        self.path, self.width, self.limit = path, width, limit
+
+    def get(self, keys: Sequence[bytes], compute: Compute, size: int) -> Rows:
+        """The features of every key. What is not there is computed, `size` samples at a time, and kept.
+
+        A worker leases the samples that it computes, so that another computes others or waits. The
+        lease of one that died runs out.
+        """
+        found: Rows = {}
+        for _ in range(2):
+            try:
+                self._fill(keys, compute, size, found)
+                return found
+            except (sqlite3.OperationalError, OSError):
+                break
+            except sqlite3.DatabaseError:
+                self._discard()
+        missing = [key for key in keys if key not in found]
+        for start in range(0, len(missing), size):
+            part = missing[start : start + size]
+            found.update(zip(part, compute(part), strict=True))
+        return found
+
+    def _fill(self, keys: Sequence[bytes], compute: Compute, size: int, found: Rows) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(self._connect()) as db:
+            for window in _windows([key for key in keys if key not in found], _WINDOW):
+                self._read(db, window, found)
+            while missing := [key for key in keys if key not in found]:
+                leased = self._lease(db, missing, size, found)
+                if leased:
+                    values = compute(leased)
+                    self._write(db, leased, values)
+                    found.update(zip(leased, values, strict=True))
+                elif len(found) < len(keys):
+                    time.sleep(_POLL_SECONDS)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            # Losing power may damage the file, which then is made again.
+            db.execute("PRAGMA synchronous = OFF")
+            db.executescript(_TABLES)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _read(self, db: sqlite3.Connection, keys: Sequence[bytes], found: Rows) -> None:
+        marks = ", ".join("?" * len(keys))
+        for key, value in db.execute(f"SELECT key, value FROM features WHERE key IN ({marks})", keys):
+            row = _unpack(value, self.width)
+            if row is not None:
+                found[key] = row
+
+    def _lease(self, db: sqlite3.Connection, missing: Sequence[bytes], size: int, found: Rows) -> list[bytes]:
+        """Up to `size` keys to compute; what others have finished meanwhile is read instead."""
+        for window in _windows(missing, _WINDOW):
+            with _transaction(db):
+                self._read(db, window, found)
+                marks, now = ", ".join("?" * len(window)), time.time()
+                held = db.execute(
+                    f"SELECT key FROM leases WHERE until > ? AND key IN ({marks})", (now, *window)
+                )
+                taken = {key for (key,) in held}
+                free = [key for key in window if key not in found and key not in taken][:size]
+                until = now + _LEASE_SECONDS
+                db.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?)", [(key, until) for key in free])
+            if free:
+                return free
+        return []
+
+    def _write(self, db: sqlite3.Connection, keys: Sequence[bytes], values: np.ndarray) -> None:
+        room = sum(file.stat().st_size for file in self.path.parent.glob("*.sqlite")) < self.limit
+        with _transaction(db):
+            db.executemany("DELETE FROM leases WHERE key = ?", [(key,) for key in keys])
+            if room:
+                rows = [(key, _pack(value)) for key, value in zip(keys, values, strict=True)]
+                db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
+
+    def _discard(self) -> None:
+        for suffix in ("", "-journal"):
+            with contextlib.suppress(OSError):
+                Path(f"{self.path}{suffix}").unlink()
+
+
+class MemoryCache:
+    """The features of samples in memory, as long as they fit: for a body that no other trial has."""
+
+    def __init__(self, limit: int = 2**26) -> None:
+        self.rows: Rows = {}
+        self.room = limit
+
+    def get(self, keys: Sequence[bytes], compute: Compute, size: int) -> Rows:
+        """The features of every key; what is not there is computed, `size` samples at a time."""
+        found = {key: self.rows[key] for key in keys if key in self.rows}
+        for part in _windows([key for key in keys if key not in found], size):
+            values = compute(part)
+            found.update(zip(part, values, strict=True))
+            if values.nbytes <= self.room:
+                self.room -= values.nbytes
+                self.rows.update(zip(part, values, strict=True))
+        return found
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.rollback()
+        raise
+    db.execute("COMMIT")
+
+
+def _windows(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _pack(row: np.ndarray) -> bytes:
+    data = np.ascontiguousarray(row, dtype=np.float32).tobytes()
+    return zlib.crc32(data).to_bytes(_CRC, "big") + data
+
+
+def _unpack(value: bytes, width: int) -> np.ndarray | None:
+    """The row of a stored value, or None if it is damaged."""
+    data = value[_CRC:]
+    if len(data) != 4 * width or zlib.crc32(data).to_bytes(_CRC, "big") != value[:_CRC]:
+        return None
+    return np.frombuffer(data, dtype=np.float32)

@@ -1,0 +1,177 @@
+"""Training the head of a frozen body on features, each computed once.
+
+A body none of whose parameters is trained gives the same features in every step, so they are computed
+before the first. Those of pretrained weights are the same in every trial, so they are kept on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fsbench.composition import Composition
+from fsbench.engine import device as devices
+from fsbench.engine.backbones import Network
+from fsbench.engine.feature_cache import FeatureCache, MemoryCache
+from fsbench.engine.training import as_predictor, batch_of, train
+from fsbench.strategy import overrides
+from fsbench.types import LabeledSet, Predictor
+
+if TYPE_CHECKING:
+    from fsbench.engine.context import Context
+
+_LARGEST_BATCH = 64
+_FORMAT = 1
+_ON_INPUTS = ("augment", "auxiliary_loss", "auxiliary_modules")
+
+
+def frozen_network(model: nn.Module, composition: Composition) -> Network | None:
+    """The model, if training it needs its features only: its body is frozen, no component sees inputs."""
+    if type(model) is not Network or any(overrides(c, s) for c in composition.components for s in _ON_INPUTS):
+        return None
+    body = list(model.body.parameters())
+    frozen = bool(body) and not any(parameter.requires_grad for parameter in body)
+    return model if frozen else None
+
+
+def fit_head(
+    ctx: Context,
+    network: Network,
+    data: LabeledSet,
+    folder: Path | None = None,
+    pretrained: Set[str] = frozenset(),
+) -> Predictor:
+    """Train the head of a network on its body's features of `data`; a predictor of inputs `[N, ...]`.
+
+    The result is that of training the whole network with its body frozen, up to rounding. If the digest
+    of the body's weights is in `pretrained`, features are looked up and kept in `folder`. Raises NonFinite.
+    """
+    network.eval()
+    shape, precision = tuple(data.x.shape[1:]), ctx.recipe.precision
+    digest = weights_digest(network.body.state_dict()) if folder and pretrained else ""
+    caches: dict[str, FeatureCache | MemoryCache] = {}
+    for kind in {precision, "float32"}:
+        caches[kind] = MemoryCache()
+        if folder is not None and digest in pretrained:
+            what = (digest, ctx.recipe.backbone, network.wants, shape, kind, _hardware(ctx.device))
+            caches[kind] = FeatureCache(folder / f"{_name(what)}.sqlite", network.num_features)
+    if digest in pretrained:
+        ctx.note(
+            "features of the frozen body are shared by trials; times leave out what another trial computed"
+        )
+    features = BodyFeatures(network, caches[precision], precision)(data.x)
+    train(ctx.objective(HeadOnly(network)), replace(data, x=features), ctx.recipe)
+    known, whole, state = (
+        BodyFeatures(network, caches["float32"]),
+        as_predictor(network),
+        _state(network.body),
+    )
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        if _state(network.body) != state:
+            return whole(x)
+        network.eval()
+        with torch.inference_mode():
+            return network.forward_head(known(x)).float()
+
+    return predict
+
+
+class HeadOnly(nn.Module):
+    """What is left to train of a network whose features `[N, D]` are known: its dropout and its head."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.num_features = network.num_features
+        self.dropout, self.head = network.dropout, network.head
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        """The features `[N, D]` that are given."""
+        return x
+
+    def forward_head(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of features `[N, D]`."""
+        logits: torch.Tensor = self.head(self.dropout(features))
+        return logits
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of features `[N, D]`."""
+        return self.forward_head(x)
+
+
+class BodyFeatures:
+    """Features `[N, D]` float32 of inputs `[N, ...]`, by a network's body in evaluation mode.
+
+    The body sees batches of one size, the last one filled up, so that the company a sample is in does
+    not change its features.
+    """
+
+    def __init__(
+        self, network: Network, cache: FeatureCache | MemoryCache, precision: str = "float32"
+    ) -> None:
+        self.network, self.cache, self.precision = network, cache, precision
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The features, on the device of the inputs."""
+        keys = sample_keys(x)
+        rows = {key: row for row, key in enumerate(keys)}
+        size = 2 ** int(math.log2(batch_of(self.network, x, most=_LARGEST_BATCH)))
+
+        def compute(wanted: Sequence[bytes]) -> np.ndarray:
+            index = torch.tensor([rows[key] for key in wanted], device=x.device)
+            found: np.ndarray = self.forward(x[index], size).cpu().numpy()
+            return found
+
+        found = self.cache.get(list(rows), compute, size)
+        table = np.empty((len(keys), self.network.num_features), dtype=np.float32)
+        for row, key in enumerate(keys):
+            table[row] = found[key]
+        return torch.from_numpy(table).to(x.device)
+
+    def forward(self, x: torch.Tensor, size: int) -> torch.Tensor:
+        """The features of up to `size` inputs, as a batch of `size`."""
+        number, device = len(x), x.device.type
+        x = torch.cat([x, x[-1:].expand(size - number, *x.shape[1:])])
+        bfloat16 = self.precision == "bfloat16"
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            return self.network.forward_features(x)[:number].float()
+
+
+def sample_keys(x: torch.Tensor) -> list[bytes]:
+    """A hash of each sample's own values and shape, 16 bytes each, of inputs `[N, ...]`."""
+    rows = x.detach().cpu().contiguous().numpy()
+    shape = str(rows.shape[1:]).encode()
+    return [hashlib.blake2b(row.data, digest_size=16, key=shape).digest() for row in rows]
+
+
+def weights_digest(weights: Mapping[str, Any]) -> str:
+    """A hash of a state dictionary's names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        if isinstance(value, torch.Tensor):
+            found.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+            found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _name(what: tuple[object, ...]) -> str:
+    """A file's name for what a sample's features depend on beside the sample."""
+    return hashlib.sha256("\n".join(map(str, (_FORMAT, *what))).encode()).hexdigest()[:32]
+
+
+def _hardware(device: torch.device) -> str:
+    return f"{device.type} {devices.describe(device)}, torch {torch.__version__}"
+
+
+def _state(body: nn.Module) -> list[tuple[int, int]]:
+    """Changes when any weight of a body does."""
+    tensors = [*body.parameters(), *body.buffers()]
+    return [(t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors]
