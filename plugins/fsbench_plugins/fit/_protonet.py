@@ -84,7 +84,8 @@ def meta_train(
             ctx.at_step(step, steps)
             support, query = episodes.draw(1)
             learner.support = ctx.augment(Batch(support[0], episodes.support_targets))
-            loss = objective(Batch(query[0], episodes.query_targets))
+            with ctx.autocast():
+                loss = objective(Batch(query[0], episodes.query_targets))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

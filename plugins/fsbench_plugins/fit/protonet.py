@@ -63,6 +63,10 @@ class Protonet(Strategy):
             return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
         return None if task.labels_on_target else "no labelled target samples to take the means of"
 
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """It takes the means of target samples alone."""
+        return replace(task, labels_on_source=False)
+
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         """The target samples, where both domains are labelled."""
         return train if train.domain is None else train.select(train.domain == 1)
