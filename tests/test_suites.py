@@ -1,12 +1,42 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
+import subprocess
+import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
+import fsbench
+from fsbench.cli import estimate, main
+from fsbench.data import suites
+from fsbench.data.datasets import dataset_arguments, is_available
+from fsbench.data.protocols import PROTOCOLS
 from fsbench.data.splits import draw_split
-from fsbench.data.suites import Suite, ad_hoc, load_suite, suite_names
-from fsbench.errors import DataError, UnknownName
+from fsbench.data.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
+from fsbench.data.tasks import parse_tasks
+from fsbench.engine.recipe import parse_overrides, parse_recipe
+from fsbench.errors import AbsentData, DataError, SpecError, UnknownName
+from fsbench.report.published import write_jsonl
+from fsbench.spec import as_call, parse_call
+from fsbench.store import Store
+from fsbench.types import Record
+
+ROOT = Path(__file__).parents[1]
+WINE, ABSENT = "kshot(wine, k=1)", "kshot(svhn, k=1)"
+SUITE = f"""
+version = 1
+description = "a table and an absent set"
+split_seeds = 1
+recipe = "steps=2, lr=0.5"
+tasks = ["{WINE}", "{ABSENT}"]
+[fingerprints]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -14,27 +44,86 @@ def starter() -> Suite:
     return load_suite("starter-v1")
 
 
-def test_the_starter_suite_has_every_protocol_images_and_tables(starter: Suite) -> None:
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder of suites with one, `mixed`, of which one task's data is here; the working folder."""
+    made = tmp_path / "suites"
+    made.mkdir()
+    (made / "mixed.toml").write_text(SUITE, encoding="utf-8")
+    monkeypatch.setattr(suites, "_folder", lambda: made)
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "no data"))
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def test_the_starter_suite_has_images_and_tables_and_needs_no_download(starter, tmp_path, monkeypatch):
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
     infos = [task.info for task in starter.parse()]
     assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes"}
     assert {info.modality for info in infos} == {"image", "tabular"}
     assert "shift(mnist5k(size=8), digits)" in starter.tasks
     assert (starter.name, starter.version, starter.split_seeds) == ("starter-v1", 1, 3)
-    assert starter.description
-
-
-def test_fingerprints_are_of_tasks_of_the_suite_and_no_glyphs(starter: Suite) -> None:
     assert set(starter.fingerprints) == {text for text in starter.tasks if "glyphs" not in text}
-    assert all(len(known) == starter.split_seeds for known in starter.fingerprints.values())
 
 
-def test_the_splits_of_the_starter_suite_are_the_published_ones(starter: Suite) -> None:
-    for task in starter.parse():
-        for seed in range(len(starter.fingerprints.get(task.text, ()))):
-            starter.check(task.text, seed, draw_split(task, seed).fingerprint)
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suite_names_each_task_once_in_its_canonical_text(name):
+    suite = load_suite(name)
+    written = tomllib.loads((ROOT / "fsbench" / "suites" / f"{name}.toml").read_text(encoding="utf-8"))[
+        "tasks"
+    ]
+    assert sum(len(ad_hoc(text).tasks) for text in written) == len(suite.tasks) == len(set(suite.tasks))
+    assert name.endswith(f"-v{suite.version}")
+    assert suite.description.endswith(".")
+    for text in suite.tasks:
+        assert_canonical(text)
+        if not missing_datasets(text):
+            assert [task.text for task in parse_tasks(text)] == [text]
 
 
-def test_another_split_than_the_published_one_is_an_error(starter: Suite) -> None:
+def assert_canonical(text: str) -> None:
+    """What a canonical text is, told without the data: no argument that is the default, but those shown."""
+    call = parse_call(text)
+    assert str(call) == text
+    cls = PROTOCOLS[call.name]
+    defaults = {f.name: f.default for f in dataclasses.fields(cls) if f.default is not dataclasses.MISSING}
+    assert set(cls.shown) <= {name for name, _ in call.kwargs} <= set(defaults)
+    for name, value in call.kwargs:
+        assert name in cls.shown or value != defaults[name]
+    for value in [*call.args, call.keywords.get("source")]:
+        if value is not None:
+            dataset = as_call(value)
+            known = dataset_arguments(dataset.name)
+            assert all(name in known and known[name] != given for name, given in dataset.kwargs)
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suites_recipe_can_be_read_and_its_fingerprints_are_of_its_tasks(name):
+    suite = load_suite(name)
+    assert set(parse_overrides(suite.recipe)) <= {f.name for f in dataclasses.fields(fsbench.Recipe)}
+    assert set(suite.fingerprints) <= set(suite.tasks)
+    for known in suite.fingerprints.values():
+        assert len(known) == suite.split_seeds
+        assert all(len(each) == 16 and int(each, 16) >= 0 for each in known)
+    assert suite.cost is not None
+    assert suite.cost > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", suite_names())
+def test_the_splits_of_a_suite_are_the_published_ones(name):
+    """Those whose data is here: in an ordinary installation, only what packages bring."""
+    suite = load_suite(name)
+    checked = [text for text in suite.tasks if suite.fingerprints.get(text) and not missing_datasets(text)]
+    if not checked:
+        pytest.skip("no data of this suite with a published fingerprint is here")
+    for text in checked:
+        (task,) = parse_tasks(text)
+        for seed in range(suite.split_seeds):
+            suite.check(text, seed, draw_split(task, seed).fingerprint)
+
+
+def test_another_split_than_the_published_one_is_an_error(starter):
     wrong = replace(starter, fingerprints={"kshot(wine, k=5)": ("0123456789abcdef",)})
     with pytest.raises(
         DataError, match=r"starter-v1: split 0 of kshot\(wine, k=5\) is .* not 0123456789abcdef"
@@ -44,13 +133,188 @@ def test_another_split_than_the_published_one_is_an_error(starter: Suite) -> Non
     wrong.check("kshot(digits, k=5)", 0, "a task that the suite does not name")
 
 
-def test_tasks_without_a_suite_have_no_known_splits() -> None:
-    suite = ad_hoc("kshot(wine, k=[1, 5])")
+def test_tasks_without_a_suite_have_no_known_splits():
+    suite = ad_hoc("kshot(wine, k=[1, 5]), kshot(wine)")
     assert [task.text for task in suite.parse()] == ["kshot(wine, k=1)", "kshot(wine, k=5)"]
     suite.check("kshot(wine, k=5)", 0, "anything")
+    with pytest.raises(UnknownName, match="unknown dataset 'wien'; did you mean 'wine'"):
+        ad_hoc("kshot(wien)").parse(available=True)
+    with pytest.raises(SpecError, match="joined by ','"):
+        ad_hoc("kshot(wine)+kshot(digits)")
 
 
-def test_an_unknown_suite_suggests_the_nearest() -> None:
-    assert suite_names() == ["starter-v1"]
+def test_an_unknown_suite_suggests_the_nearest():
+    assert "starter-v1" in suite_names()
     with pytest.raises(UnknownName, match="unknown suite 'starter-v2'; did you mean 'starter-v1'"):
         load_suite("starter-v2")
+
+
+def test_the_profile_of_the_long_tail_is_that_of_ldam(tmp_path, monkeypatch):
+    """The counts of CIFAR-10-LT at a ratio of 100, 12,406 in all, as Cao et al.'s code makes them."""
+    train, test = np.arange(50000) % 10, np.arange(10000) % 10
+    blank = {n: np.zeros((n, 32, 32, 3), np.uint8) for n in (50000, 10000)}
+    arrays = {"x_train": blank[50000], "y_train": train, "x_test": blank[10000], "y_test": test}
+    np.savez_compressed(tmp_path / "cifar10.npz", **arrays)
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
+    (text,) = (text for text in load_suite("longtail-v1").tasks if "cifar10," in text and "ir=100" in text)
+    (task,) = parse_tasks(text)
+    counts = task.protocol.train_counts()
+    assert counts == [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]
+    assert task.protocol.val_counts() == [0] * 10
+
+
+def test_absent_data_is_told_before_anything_runs(folder, capsys):
+    with pytest.raises(AbsentData, match="the data of 1 of 2 tasks") as caught:
+        fsbench.run("erm", suite="mixed")
+    assert "svhn" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert main(["run", "--suite", "mixed"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"fsbench: error: {caught.value}\n")
+    assert "`fsbench data fetch svhn`" in err
+    assert "--available runs the other 1" in err
+    assert not Path("fsbench-results").exists()
+
+
+def test_a_suite_without_any_data_cannot_run(folder, capsys):
+    (folder / "far.toml").write_text(SUITE.replace(WINE, "shift(mnist, usps(size=28))"), encoding="utf-8")
+    assert main(["run", "--suite", "far", "--available"]) == 1
+    err = capsys.readouterr().err
+    assert "the data of 2 of 2 tasks is not here (mnist, usps, svhn)" in err
+    assert "`fsbench data fetch mnist usps svhn` gets these 3" in err
+    assert "--available" not in err
+    assert main(["run", "--tasks", ABSENT, "--available"]) == 1
+    assert "svhn" in capsys.readouterr().err
+
+
+def test_the_part_that_is_here_runs_with_the_suites_recipe(folder, capsys):
+    options = ["run", "--suite", "mixed", "--plugins", "erm", "--jobs", "1", "--available"]
+    assert main(options) == 0
+    out, err = capsys.readouterr()
+    assert WINE in out
+    assert "svhn" not in out
+    assert err.startswith("left out: 1 task whose data is not here (svhn)\n")
+    results = fsbench.run("erm", suite="mixed", available=True)
+    assert results.left_out == (ABSENT,)
+    (record,) = results.records
+    recipe = parse_recipe(record.recipe)
+    assert (record.status, recipe.steps, recipe.lr) == ("ok", 2, 0.5)
+    changed = fsbench.run("erm", suite="mixed", available=True, recipe={"steps": 1}).records[0]
+    assert (parse_recipe(changed.recipe).steps, parse_recipe(changed.recipe).lr) == (1, 0.5)
+
+
+def test_a_suites_time_limit_holds_unless_another_is_given(folder):
+    (folder / "mixed.toml").write_text("timeout = 1\n" + SUITE, encoding="utf-8")
+    endless = {"steps": 1_000_000}
+    for given, said in ((None, "1 s"), (2, "2 s")):
+        results = fsbench.run(
+            "erm", suite="mixed", available=True, jobs=1, timeout=given, recipe=endless, retry_failed=True
+        )
+        (failure,) = results.failures
+        assert failure.reason["kind"] == "TimeOut"
+        assert said in failure.reason["message"]
+
+
+def test_a_split_that_is_not_the_suites_is_refused_at_run_and_at_load(folder, capsys):
+    right = draw_split(*parse_tasks(WINE), 0).fingerprint
+    text = SUITE + f'"{WINE}" = ["{right[:16]}"]\n'
+    (folder / "mixed.toml").write_text(text, encoding="utf-8")
+    records = fsbench.run("erm", suite="mixed", available=True, jobs=1).records
+    assert main(["leaderboard", "--suite", "mixed"]) == 0
+    (folder / "mixed.toml").write_text(text.replace(right[:16], "0" * 16), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["leaderboard", "--suite", "mixed"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"mixed: split 0 of {WINE} is {right[:16]}, not {'0' * 16}" in err
+    write_jsonl(records, folder / "published.jsonl")
+    assert main(["leaderboard", "--suite", "mixed", "--results", str(folder / "published.jsonl")]) == 1
+    with pytest.raises(DataError, match="mixed: split 0"):
+        fsbench.run("focal", suite="mixed", available=True, jobs=1)
+    with Store("fsbench-results", create=False) as store:
+        assert [record.spec for record in store.records()] == ["erm"]
+
+
+def test_records_of_absent_data_still_make_a_table(folder, capsys):
+    record = Record("k", "ok", ABSENT, 0, 0, "erm", "recipe", metrics={"balanced_accuracy": 0.5})
+    write_jsonl([record], folder / "published.jsonl")
+    assert main(["leaderboard", "--suite", "mixed", "--results", str(folder / "published.jsonl")]) == 0
+    assert ABSENT in capsys.readouterr().out
+
+
+def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(estimate, "reference_seconds", lambda: 0.01)
+    monkeypatch.setattr(estimate, "default_workers", lambda device: 4)
+    (folder / "mixed.toml").write_text("cost = 80000\n" + SUITE, encoding="utf-8")
+    assert main(["list", "suites"]) == 0
+    out = capsys.readouterr().out
+    for words in (
+        "mixed",
+        "2 x 1",
+        "3 minutes",
+        "not here: svhn (246 MB): 1 of 2 tasks can run",
+        "2 of 2 tasks",
+    ):
+        assert words in out
+    assert main(["list", "tasks"]) == 0
+    out = capsys.readouterr().out
+    assert "mixed: svhn not here" in out
+    assert "mixed: tabular, 3 classes" in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 second"),
+        (33, "30 seconds"),
+        (100, "2 minutes"),
+        (5000, "80 minutes"),
+        (9e4, "20 hours"),
+        (2e5, "2 days"),
+    ],
+)
+def test_times_are_told_roughly(seconds, text):
+    assert estimate.roughly(seconds) == text
+
+
+def test_listing_suites_times_a_loop_but_imports_no_torch():
+    code = (
+        "import sys; from fsbench.cli import main, estimate; main(['list', 'suites']);"
+        "assert 0 < estimate.reference_seconds() < 1; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+@pytest.fixture
+def tool(folder, monkeypatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("freeze_suite", ROOT / "tools" / "freeze_suite.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "FOLDER", folder)
+    return module
+
+
+def test_freezing_writes_what_is_here_and_changes_nothing_published(tool, folder, capsys, monkeypatch):
+    kept = f'"{ABSENT}" = ["{"1" * 16}"]\n'
+    (folder / "mixed.toml").write_text(SUITE.replace("[fing", "# a remark\n[fing") + kept, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["freeze_suite.py", "mixed"])
+    assert tool.main() == 0
+    assert capsys.readouterr().out == "mixed: 2 of 2 tasks have fingerprints\n"
+    frozen = load_suite("mixed").fingerprints
+    right = draw_split(*parse_tasks(WINE), 0).fingerprint
+    assert frozen == {WINE: (right[:16],), ABSENT: ("1" * 16,)}
+    text = (folder / "mixed.toml").read_text(encoding="utf-8")
+    assert "# a remark" in text
+    assert tool.main() == 0
+    assert (folder / "mixed.toml").read_text(encoding="utf-8") == text
+    (folder / "mixed.toml").write_text(text.replace(right[:16], "2" * 16), encoding="utf-8")
+    assert tool.main() == 1
+    assert "2" * 16 in (folder / "mixed.toml").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["freeze_suite.py", "mixed", "--replace"])
+    assert tool.main() == 0
+    assert (folder / "mixed.toml").read_text(encoding="utf-8") == text
+    assert is_available("wine")
+    assert not is_available("svhn")

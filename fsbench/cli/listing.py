@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +15,8 @@ from fsbench.spec import format_value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from fsbench.data.suites import Suite
 
 
 @click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, plugins.")
@@ -78,12 +80,42 @@ def datasets() -> RenderableType:
 
 
 def suites() -> RenderableType:
-    """Every suite with the number of its tasks and split seeds."""
-    from fsbench.data.suites import load_suite, suite_names
+    """Every suite with its size, an estimate of its time here, and what it lacks."""
+    from rich.console import Group
+    from rich.text import Text
 
-    found = [load_suite(name) for name in suite_names()]
-    rows = [(s.name, str(len(s.tasks)), str(s.split_seeds), s.description) for s in found]
-    return _table(("suite", "tasks", "split seeds", "what it is for"), rows)
+    from fsbench.cli.estimate import roughly, suite_seconds
+    from fsbench.data.suites import load_suite, suite_names
+    from fsbench.executors.pool import default_workers
+
+    rows = []
+    for suite in map(load_suite, suite_names()):
+        seconds = suite_seconds(suite)
+        time = "-" if seconds is None else roughly(seconds)
+        size = f"{len(suite.tasks)} x {suite.split_seeds}"
+        rows.append((suite.name, size, time, suite.description, "\n".join(_lacks(suite))))
+    notes = (
+        f"time: an estimate for erm alone on the {default_workers('cpu')} cores of this machine; "
+        "every other strategy adds its own, a GPU takes less",
+        "unchecked: no fingerprint of these splits is published yet, so results are not checked against one",
+    )
+    table = _table(("suite", "tasks x seeds", "time", "what it is for"), rows)
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def _lacks(suite: Suite) -> Iterator[str]:
+    """What is not here of a suite's data, and how many of its tasks have no published fingerprints."""
+    from fsbench.data.datasets import download_size
+
+    total = len(suite.tasks)
+    if missing := suite.missing():
+        sizes = [download_size(name) or 0 for name in missing]
+        shown = [f"{name} ({size} MB)" if size else name for name, size in zip(missing, sizes, strict=True)]
+        if len(missing) > 4:
+            shown = [*shown[:2], f"{len(missing) - 2} more ({sum(sizes[2:])} MB)"]
+        yield f"not here: {', '.join(shown)}: {total - len(suite.left_out())} of {total} tasks can run"
+    if unpublished := len(suite.unpublished()):
+        yield f"unchecked: {unpublished} of {total} tasks"
 
 
 def tasks() -> RenderableType:

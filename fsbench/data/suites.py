@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from fsbench.data import datasets as _datasets
+from fsbench.data.datasets import dataset_info, download_size, is_available
 from fsbench.data.tasks import Task, parse_tasks, task_calls
 from fsbench.errors import AbsentData, DataError, UnknownName
 from fsbench.spec import Call, as_call
 
 _AD_HOC_SEEDS = 3
-is_available = getattr(_datasets, "is_available", lambda name: True)  # until datasets has it
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,16 @@ class Suite:
             )
 
     def _advice(self, absent: int) -> str:
-        missing, here = self.missing(), len(self.tasks) - absent
-        some = f"; --available runs the other {here}" if here else ""
+        missing = self.missing()
+        fetched = [name for name in missing if download_size(name)]
+        hints = [f"`fsbench data fetch {' '.join(fetched)}` gets {_these(len(fetched))}"] if fetched else []
+        hints += [_own_advice(name) for name in missing if name not in fetched][:1]
+        if absent < len(self.tasks):
+            hints.append(f"--available runs the other {len(self.tasks) - absent}")
+        what = f"{self.name}: " if self.name else ""
         return (
-            f"{self.name + ': ' if self.name else ''}the data of {absent} of {len(self.tasks)} tasks is not "
-            f"here: {', '.join(missing)}; `fsbench data fetch {' '.join(missing)}` gets it{some}"
+            f"{what}the data of {absent} of {len(self.tasks)} tasks is not here ({', '.join(missing)}); "
+            + "; ".join(hints)
         )
 
 
@@ -107,6 +111,18 @@ def load_suite(name: str) -> Suite:
 def ad_hoc(tasks: str) -> Suite:
     """A suite of the tasks that a text names, without a name or known splits. Raises as `task_calls`."""
     return Suite("", 0, "", _texts(task_calls(tasks)), _AD_HOC_SEEDS)
+
+
+def _these(number: int) -> str:
+    return "it" if number == 1 else f"these {number}"
+
+
+def _own_advice(name: str) -> str:
+    try:
+        dataset_info(name)
+    except AbsentData as error:
+        return str(error)
+    return f"{name} is not here"
 
 
 def _texts(calls: list[Call]) -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""How long a suite will take on this machine: its measured cost, times how fast this machine is.
+
+The cost of a suite stands in its file, measured by `benchmarks/suite_costs.py` on some machine in
+reference loops, so that it does not depend on how fast that machine was. The loop is timed again
+here. It is a small perceptron that numpy trains on one core, because to import torch for an estimate
+would cost more than it is worth; what a GPU gains, and what a strategy costs beyond ERM, it cannot say.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING
+
+from fsbench.executors.pool import default_workers
+
+if TYPE_CHECKING:
+    from fsbench.data.suites import Suite
+
+_REPEATS = 5
+_STEPS = 8
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+@functools.cache
+def reference_seconds() -> float:
+    """The seconds of one reference loop on one core, the best of five; measured once in a process."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return min(_reference_loop() for _ in range(_REPEATS))
+
+
+def suite_seconds(suite: Suite) -> float | None:
+    """The seconds that ERM takes on all tasks and split seeds of a suite on all cores; None if unmeasured."""
+    if suite.cost is None:
+        return None
+    return suite.cost * suite.split_seeds * reference_seconds() / default_workers("cpu")
+
+
+def roughly(seconds: float) -> str:
+    """A time in one unit, with one or two digits: `40 seconds`, `3 hours`."""
+    size, unit = next((each for each in _UNITS if seconds >= 1.5 * each[0]), _UNITS[-1])
+    number = max(1, round(seconds / size))
+    number = round(number, -1) if number >= 20 else number
+    return f"{number} {unit}{'s' * (number > 1)}"
+
+
+def _reference_loop() -> float:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((256, 512), dtype=np.float32)
+    y = np.eye(10, dtype=np.float32)[rng.integers(0, 10, 256)]
+    first = rng.standard_normal((512, 256), dtype=np.float32) / 32
+    last = rng.standard_normal((256, 10), dtype=np.float32) / 16
+    begin = time.perf_counter()
+    for _ in range(_STEPS):
+        hidden = np.maximum(x @ first, 0)
+        scores = np.exp(hidden @ last)
+        error = scores / scores.sum(1, keepdims=True) - y
+        back = (error @ last.T) * (hidden > 0)
+        last -= 1e-4 * (hidden.T @ error)
+        first -= 1e-4 * (x.T @ back)
+    return time.perf_counter() - begin

@@ -1,0 +1,94 @@
+"""Write the fingerprints of a suite's splits into its file, for the tasks whose data is on this machine.
+
+    python tools/freeze_suite.py kshot-v1 [NAME ...] [--replace]
+
+What is published stays: a split that has another fingerprint than the file says is an error, unless
+`--replace` is given (for a suite that nobody has used yet). Tasks whose data is absent keep what the
+file says of them. Tasks on glyphs are left out, because installed libraries draw these, and so are
+those whose data comes from a file that only stands in for the dataset.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fsbench.data.catalogue import image_sets
+from fsbench.data.images import find_file
+from fsbench.data.splits import draw_split
+from fsbench.data.suites import Suite, load_suite, missing_datasets
+from fsbench.data.tasks import Task, parse_tasks
+from fsbench.errors import DataError, FsbenchError
+from fsbench.spec import parse_call
+
+FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
+DIGITS = 16
+HEADING = "[fingerprints]\n"
+
+
+def freeze(suite: Suite, replace: bool) -> dict[str, tuple[str, ...]]:
+    """The fingerprints by task, in the order of the tasks: those of the file, and new ones."""
+    found = {}
+    for text in suite.tasks:
+        known = suite.fingerprints.get(text, ())
+        if not missing_datasets(text) and not drawn_or_substituted(*parse_tasks(text)):
+            found[text] = fingerprints(suite, *parse_tasks(text), check=not replace)
+        elif known:
+            found[text] = known
+    return found
+
+
+def drawn_or_substituted(task: Task) -> bool:
+    """Whether a library draws the data of a task, or a file of another name stands in for it."""
+    for text in task.protocol.datasets:
+        name = parse_call(text).name
+        file = find_file(name) if name in image_sets() else None
+        if name == "glyphs" or (file is not None and file.stem != name):
+            return True
+    return False
+
+
+def fingerprints(suite: Suite, task: Task, check: bool) -> tuple[str, ...]:
+    """Those of the splits of seeds 0, 1, ... of a task. Raises DataError where the file says others."""
+    drawn = [draw_split(task, seed).fingerprint for seed in range(suite.split_seeds)]
+    for seed, fingerprint in enumerate(drawn if check else ()):
+        suite.check(task.text, seed, fingerprint)
+    return tuple(fingerprint[:DIGITS] for fingerprint in drawn)
+
+
+def write(name: str, found: dict[str, tuple[str, ...]]) -> None:
+    """Replace what follows the heading of the fingerprints in the file of a suite."""
+    path = FOLDER / f"{name}.toml"
+    head, heading, _ = path.read_text(encoding="utf-8").partition(HEADING)
+    if not heading:
+        raise DataError(f"{path} has no line {HEADING.strip()}; put one at its end")
+    lines = [
+        f'"{task}" = [{", ".join(f"{chr(34)}{f}{chr(34)}" for f in known)}]\n'
+        for task, known in found.items()
+    ]
+    path.write_text(head + heading + "".join(lines), encoding="utf-8")
+
+
+def main() -> int:
+    """Freeze every suite named; one line each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="+", metavar="NAME", help="a suite")
+    parser.add_argument("--replace", action="store_true", help="replace fingerprints that differ")
+    given = parser.parse_args()
+    try:
+        for name in given.names:
+            suite = load_suite(name)
+            found = freeze(suite, given.replace)
+            write(name, found)
+            print(f"{name}: {len(found)} of {len(suite.tasks)} tasks have fingerprints")
+    except FsbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
