@@ -11,7 +11,7 @@ FsbenchError                 one clear line; exit status 1
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
 └── TrialError               a trial failed; its `kind` is what the record says
-    ├── InertComponent       a component none of whose stages ran
+    ├── InertComponent       a component that nothing came of
     ├── UndeclaredUse        a component used what it did not declare in `uses`
     ├── NonFinite            a loss or a prediction is NaN or infinite
     └── BadPrediction        a predictor returned something that is not logits [N, C]
@@ -81,7 +81,7 @@ class TrialError(FsbenchError):
 
 
 class InertComponent(TrialError):
-    """A component of the spec had none of its stages run: the result would be another method's."""
+    """A component of the spec changed nothing that was used: the result would be another method's."""
 
 
 class UndeclaredUse(TrialError):

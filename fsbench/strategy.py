@@ -27,6 +27,8 @@ STAGES = (
     "fit",
     "postprocess",
 )
+USES = frozenset({"source", "unlabeled", "pretrained", "test_inputs"})
+"""What a strategy may use beyond the few labels, if it says so."""
 
 
 def param(
@@ -49,8 +51,8 @@ class Strategy:
     """A method for learning from little data; on its own it is the identity, plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
-    and, where it applies, `uses` (of `"source"`, `"unlabeled"`, `"pretrained"`), `modalities` and
-    `replaces` (stages that it owns instead of wrapping). All randomness comes from `ctx.rng`.
+    and, where it applies, `uses` (of USES), `modalities` and `replaces` (stages that it owns instead
+    of wrapping). All randomness comes from `ctx.rng`.
     """
 
     name: ClassVar[str] = ""
@@ -71,7 +73,10 @@ class Strategy:
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the strategy uses beyond the few labels; anything else raises when touched."""
+        """What the strategy uses beyond the few labels: words of USES. Touching what is not named raises.
+
+        With `"test_inputs"`, predictors are called with all test inputs of a cell at once, to adapt to them.
+        """
         return frozenset()
 
     @property
@@ -85,6 +90,10 @@ class Strategy:
     def skip(self, task: TaskInfo) -> str | None:
         """Why this strategy cannot run on a task ("needs source data"), or None."""
         return None
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """The task as it is for the components beside this one: without what this one takes away."""
+        return task
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """Change the recipe."""

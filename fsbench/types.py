@@ -25,6 +25,7 @@ class TaskInfo:
     `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
     (small angles), `"translation"`, `"scale"`, `"colour"`. `labels_per_class` counts labels on the
     target, those of the largest class; `balanced` says that all classes are known to have as many.
+    `labels_on_target` and, on a `shift` task, `labels_on_source` say where the training labels are.
     """
 
     text: str
@@ -38,6 +39,7 @@ class TaskInfo:
     num_unlabeled: int = 0
     labels_per_class: int = 0
     labels_on_target: bool = True
+    labels_on_source: bool = True
     balanced: bool = False
 
     @property
@@ -166,6 +168,7 @@ class Record:
     `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`.
     `metrics` maps a metric's name to its value on the test part; `train_accuracy` is on the
     training labels as given. `full_spec` is the trial's; records of older stores have none.
+    `resolution` is how far each metric moves with one decision on this test part.
     """
 
     key: str
@@ -190,6 +193,7 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     full_spec: str = ""
+    resolution: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

@@ -98,6 +98,9 @@ class Prints(Fault):
             print("noise " * 20)
         os.system("echo noise; echo noise >&2")
 
+    def postprocess(self, predict, val, ctx):
+        return lambda x: 2 * predict(x)
+
 
 @dataclass(frozen=True)
 class Inert(Strategy):

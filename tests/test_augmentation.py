@@ -16,13 +16,14 @@ from fsbench_plugins.resample.resampling import Resampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from toy import context, task_info, toy_split
+from toy import context, task_info
 
 from fsbench.composition import Composition
 from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.rng import Stream
+from fsbench.testing import toy_split
 from fsbench.types import Batch
 
 ALL = frozenset({"hflip", "vflip", "rotation", "translation", "scale", "colour"})
@@ -265,7 +266,7 @@ def test_mixup_draws_its_shares_from_a_beta_distribution():
 
 @pytest.mark.parametrize("modality", ["image", "tabular"])
 def test_it_composes_with_a_loss_and_resampling(modality):
-    split = toy_split(modality, [16, 8, 3], protocol="longtail", symmetries=ALL - {"hflip", "vflip"})
+    split = toy_split(modality, per_class=16, imbalance=5.0)
     recipe = dataclasses.replace(default_recipe(split.info), steps=60)
     composition = Composition((Augmentation(), Focal(), Resampling(k_neighbors=2)))
     assert composition.skip(split.info) is None

@@ -106,7 +106,7 @@ TRAIN = LabeledSet(X, TARGETS)
 
 def context(composition: Composition) -> Context:
     recipe = Recipe("mlp", steps=1, batch_size=2, lr=0.1)
-    return Context(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu"), train=TRAIN))
+    return Context(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu")))
 
 
 def chain(components: tuple[Affine, ...], value: torch.Tensor | float) -> torch.Tensor | float:
@@ -199,10 +199,10 @@ def test_a_component_that_did_nothing_is_an_error() -> None:
     for component in (Idle(), Auxiliary()):
         composed = Composition((First(), component))
         ctx = context(composed)
-        composed.configure(ctx.recipe, ctx)
-        with pytest.raises(InertComponent, match=component.name):
-            composed.check_ran(ctx)
-    Composition((Erm(),)).check_ran(context(Composition((Erm(),))))
+        composed.resample(TRAIN, ctx)
+        with pytest.raises(InertComponent, match=f"{component.name} had no effect"):
+            composed.check_effects(ctx)
+    Composition((Erm(),)).check_effects(context(Composition((Erm(),))))
 
 
 @dataclass(frozen=True)
@@ -304,6 +304,40 @@ def test_a_modality_that_is_not_claimed_is_skipped_with_the_reason() -> None:
         Composition((First(), ImagesOnly())).skip(INFO) == "images_only: works on image data, not on tabular"
     )
     assert Composition((First(),)).skip(INFO) is None
+
+
+@dataclass(frozen=True)
+class TakesSource(Strategy):
+    name = "takes_source"
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        return replace(task, labels_on_source=False)
+
+
+@dataclass(frozen=True)
+class NeedsSource(Strategy):
+    name = "needs_source"
+
+    def skip(self, task: TaskInfo) -> str | None:
+        return None if task.labels_on_source else "needs labelled source samples"
+
+
+def test_a_component_is_asked_about_what_the_others_leave_of_a_task() -> None:
+    for pair in ((TakesSource(), NeedsSource()), (NeedsSource(), TakesSource())):
+        reason = Composition((*pair, First())).skip(INFO)
+        assert reason == "needs_source: needs labelled source samples beside takes_source"
+    assert Composition((NeedsSource(), First())).skip(INFO) is None
+    assert Composition((TakesSource(),)).skip(INFO) is None
+
+
+def test_an_unknown_word_in_uses_is_the_plugins_error() -> None:
+    @dataclass(frozen=True)
+    class Magic(Strategy):
+        name = "magic"
+        uses = frozenset({"source", "wand"})  # type: ignore[assignment]
+
+    with pytest.raises(PluginError, match=r"magic: uses names wand; known: pretrained, source, test_inputs"):
+        Composition((First(), Magic()))
 
 
 def test_hookimpl_is_pluggys_marker() -> None:

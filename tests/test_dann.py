@@ -210,6 +210,13 @@ def test_it_goes_with_the_others(partner: str, labels: int) -> None:
 
 
 @pytest.mark.parametrize("partner", ["transfer", "maml(meta_steps=2)"])
-def test_without_a_source_half_it_says_so(partner: str) -> None:
-    with pytest.raises(InertComponent, match="there is no source half"):
+def test_without_a_source_half_it_skips_and_would_fail(partner: str) -> None:
+    info = toy_split(shift=True, target_per_class=2).info
+    for spec in (f"dann+{partner}", f"{partner}+dann"):
+        (pair,) = load_registry().parse(spec)
+        name = partner.partition("(")[0]
+        assert pair.skip(info) == f"dann: no labelled source sample to train on beside {name}"
+    with pytest.raises(InertComponent, match="no source half"):
         trial(f"dann+{partner}", target_per_class=2)
+    (kept,) = load_registry().parse("dann+transfer(target_only=false)")
+    assert kept.skip(info) is None

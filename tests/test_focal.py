@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 from torchvision.ops import sigmoid_focal_loss
-from toy import context, task_info, toy_split
+from toy import context, task_info
 
 from fsbench.composition import Composition, cross_entropy
 from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
+from fsbench.testing import toy_split
 
 
 def focal(logits, targets, train=None, **arguments):
@@ -131,15 +132,15 @@ def trial(*components, **split):
 
 @pytest.mark.parametrize("modality", ["image", "tabular"])
 def test_gamma_zero_gives_the_baselines_predictions_bit_for_bit(modality):
-    ours, _ = trial(Focal(gamma=0.0), modality=modality, spread=3.0)
-    baseline, _ = trial(Erm(), modality=modality, spread=3.0)
-    other, _ = trial(Focal(), modality=modality, spread=3.0)
+    ours, _ = trial(Focal(gamma=0.0), modality=modality)
+    baseline, _ = trial(Erm(), modality=modality)
+    other, _ = trial(Focal(), modality=modality)
     assert np.array_equal(ours.predictions, baseline.predictions)
     assert not np.array_equal(other.predictions, baseline.predictions)
 
 
 def test_balanced_alpha_trains_through_a_trial():
-    result, split = trial(Focal(alpha="balanced"), counts=[20, 5, 3])
+    result, split = trial(Focal(alpha="balanced"), per_class=20, imbalance=7.0)
     assert (result.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.8
 
 

@@ -308,6 +308,50 @@ def test_components_act_in_the_episodes_too(partner: str, modality: Any) -> None
     assert not np.array_equal(alone.predictions, pair.predictions)
 
 
+def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
+    """The dtype that the model computes in, and that second derivatives survive it."""
+    dtypes: list[torch.dtype] = []
+
+    @dataclass(frozen=True)
+    class Watch(Strategy):
+        name = "watch"
+
+        def loss(self, logits: torch.Tensor, targets: torch.Tensor, inner: Any, ctx: Context) -> torch.Tensor:
+            dtypes.append(logits.dtype)
+            found: torch.Tensor = inner(logits, targets) * 1
+            return found
+
+    (maml,) = load_registry().parse("maml(meta_steps=3, adapt_steps=1)")
+    for precision in ("float32", "bfloat16"):
+        recipe = Recipe("conv4(norm=group, width=8)", 3, 16, precision=precision)  # type: ignore[arg-type]
+        dtypes.clear()
+        split = toy_split("image", source=True)
+        run_trial(("toy", 0, 0), Composition((*maml.components, Watch())), recipe, split, CPU)
+        assert set(dtypes) == {getattr(torch, precision)}
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: bool) -> None:
+    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2)
+    x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.eye(2).repeat(20, 1)
+    inner = _maml.Inner(0.3, 2, first_order=first_order)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = Recipe("mlp", 5, 8, precision=precision)  # type: ignore[arg-type]
+        ctx = Context(TrialState(("toy", 0, 0), INFO, Composition(()), recipe, CPU))
+        objective = ctx.objective(network)
+
+        def episode(support: torch.Tensor, objective: nn.Module = objective) -> torch.Tensor:
+            return inner.query_loss(objective, Batch(support, y[:10]), Batch(x[20:], y[20:]))
+
+        with ctx.autocast():
+            loss = torch.func.vmap(episode)(torch.stack([x[:10], x[10:20]])).mean()
+        gradients = torch.autograd.grad(loss, list(objective.parameters()))
+        found[precision] = torch.cat([g.flatten() for g in gradients])
+    difference = (found["bfloat16"] - found["float32"]).norm() / found["float32"].norm()
+    assert 0 < difference < 0.05
+
+
 def test_every_cell_starts_from_the_same_start() -> None:
     result, split = trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), cells=2, per_class=3)
     assert result.predictions.shape[0] == 2

@@ -15,13 +15,13 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
-from toy import blobs, context, task_info, toy_split
+from toy import SHAPES, context, task_info
 
 from fsbench.composition import Composition
 from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
-from fsbench.testing import toy_split as kit_split
+from fsbench.testing import toy_split
 from fsbench.types import LabeledSet
 
 SYNTHETIC = ("smote", "borderline_smote", "adasyn", "smote_tomek")
@@ -29,7 +29,12 @@ METHODS = (*SYNTHETIC, "random_over", "random_under", "class_balanced")
 
 
 def training_set(counts, modality="tabular", spread=4.0, seed=0, domain=None):
-    x, y = blobs(counts, modality, spread, seed)
+    """Gaussian blobs, `counts[c]` samples of class c."""
+    rng, shape = np.random.default_rng(seed), SHAPES[modality]
+    centres = 3 * np.random.default_rng(12345).normal(size=(len(counts), *shape))
+    y = np.repeat(np.arange(len(counts)), counts)
+    x = centres[y] + spread * rng.normal(size=(len(y), *shape))
+    x = np.clip(127 + 20 * x, 0, 255).astype(np.uint8) if modality == "image" else (x / 3).astype(np.float32)
     return labeled_set(x, y, len(counts), torch.device("cpu"), domain)
 
 
@@ -228,7 +233,7 @@ def test_a_linear_model_gains_balanced_accuracy_and_keeps_its_ranking(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_it_trains_through_a_trial(method):
-    split = toy_split("tabular", [20, 8, 4], protocol="longtail")
+    split = toy_split("tabular", per_class=20, imbalance=5.0)
     composition = Composition((Resampling(method=method, k_neighbors=3), Focal()))
     identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=50)
     first = run_trial(identity, composition, recipe, split, torch.device("cpu"))
@@ -238,7 +243,7 @@ def test_it_trains_through_a_trial(method):
 
 
 def test_it_trains_on_two_domains():
-    split = kit_split("tabular", shift=True, target_per_class=2, imbalance=4.0)
+    split = toy_split("tabular", shift=True, target_per_class=2, imbalance=4.0)
     composition = Composition((Resampling(k_neighbors=2),))
     result = run_trial(("toy", 0), composition, default_recipe(split.info), split, torch.device("cpu"))
     baseline = run_trial(

@@ -5,7 +5,6 @@ Every plugin imports this module for its annotations, so torch is imported where
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
+from fsbench.engine.effects import Effects, Ground
 from fsbench.errors import DataError, UndeclaredUse
 from fsbench.rng import Stream, derive_key
 from fsbench.strategy import Strategy
@@ -31,7 +31,9 @@ class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through Context.
 
     `phase` tells training runs apart, so that each draws batches of its own; `cell` is the number
-    of the split's cell; `step` and `progress` follow the training that is going on.
+    of the split's cell; `step` and `progress` follow the training that is going on. `start` is the
+    cell's model as `init_model` left it, `class_counts` `[C]` those of its training part. `features` is
+    the folder where features of frozen bodies are kept, `pretrained` has digests of the weights loaded.
     """
 
     identity: tuple[object, ...]
@@ -41,15 +43,18 @@ class TrialState:
     device: torch.device
     source: LabeledSet | None = None
     unlabeled: torch.Tensor | None = None
-    train: LabeledSet | None = None
+    class_counts: torch.Tensor | None = None
+    start: nn.Module | None = None
     model: nn.Module | None = None
     cell: int = -1
     phase: tuple[object, ...] = ()
     runs: int = 0
     step: int = 0
     progress: float = 0.0
-    ran: set[tuple[str, str]] = field(default_factory=set)
+    effects: Effects = field(default_factory=Effects)
     notes: list[str] = field(default_factory=list)
+    features: Path | None = None
+    pretrained: set[str] = field(default_factory=set)
 
 
 class Context:
@@ -68,6 +73,7 @@ class Context:
     @property
     def recipe(self) -> Recipe:
         """The recipe in force (after `configure`)."""
+        self._use("recipe")
         return self._state.recipe
 
     @property
@@ -77,14 +83,15 @@ class Context:
 
     @property
     def num_classes(self) -> int:
-        """The number of classes C of the task."""
-        return self._state.task.num_classes
+        """The number of classes C: the task's, and inside an episode of other classes the episode's."""
+        counts = self._state.class_counts
+        return self._state.task.num_classes if counts is None else len(counts)
 
     @property
     def class_counts(self) -> torch.Tensor:
         """Labels per class `[C]` float32 of the training part, before any resampling."""
-        assert self._state.train is not None, "class_counts is known once a training part is"
-        return self._state.train.class_counts()
+        assert self._state.class_counts is not None, "class_counts is known once a training part is"
+        return self._state.class_counts
 
     @property
     def step(self) -> int:
@@ -100,6 +107,7 @@ class Context:
     def model(self) -> nn.Module:
         """The model that `fit` trains."""
         assert self._state.model is not None, "there is no model before init_model"
+        self._use("model")
         return self._state.model
 
     @property
@@ -138,18 +146,18 @@ class Context:
             raise DataError(f"{self.task.text} has no unlabeled data")
         return self._state.unlabeled
 
-    def load_weights(self, path: str) -> dict[str, Any]:
-        """A state dictionary from a local file. Raises UndeclaredUse unless `uses` names "pretrained"."""
-        import torch
+    def load_weights(self, weights: str) -> dict[str, Any]:
+        """A state dictionary for the body of the recipe's backbone, from a local file or by name.
+
+        "imagenet" names the backbone's default. Raises UndeclaredUse unless `uses` names "pretrained",
+        UsageError or DataError where the weights are not those of the backbone or cannot be had.
+        """
+        from fsbench.engine.backbones.weights import load_weights
+        from fsbench.engine.features import weights_digest
 
         self._require("pretrained")
-        if not Path(path).is_file():
-            raise DataError(
-                f"no weights at {path!r}; give the path of a state dictionary saved by torch.save"
-            )
-        found = torch.load(path, map_location=self.device, weights_only=True)
-        if not isinstance(found, dict):
-            raise DataError(f"{path!r} holds {type(found).__name__}; expected a state dictionary")
+        found = load_weights(self._state.recipe.backbone, weights, self.device)
+        self._state.pretrained.add(weights_digest(found))
         return found
 
     def _require(self, what: str) -> None:
@@ -205,14 +213,14 @@ class Context:
         `train`, if given, stands for the task's training part inside (an episode's support, say).
         """
         state = self._state
-        before = state.phase, state.step, state.progress, state.train
+        before = state.phase, state.step, state.progress, state.class_counts
         owner = self._component.name if self._component else "engine"
         state.phase = (*state.phase, owner, self._stage, phase)
-        state.train = state.train if train is None else train
+        state.class_counts = state.class_counts if train is None else train.class_counts()
         try:
             yield
         finally:
-            state.phase, state.step, state.progress, state.train = before
+            state.phase, state.step, state.progress, state.class_counts = before
 
     @contextmanager
     def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> Iterator[None]:
@@ -231,21 +239,47 @@ class Context:
         self._state.step = step
         self._state.progress = step / max(1, steps - 1)
 
-    def copy_of(self, model: nn.Module) -> nn.Module:
-        """An independent copy of a model."""
-        return copy.deepcopy(model)
+    def autocast(self) -> AbstractContextManager[None]:
+        """Inside, models compute in the recipe's precision; parameters and losses stay float32."""
+        import torch
+
+        bfloat16 = self._state.recipe.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16, cache_enabled=False)
 
     def scoped(self, component: Strategy, stage: str) -> Context:
         """The view of one component inside one stage. Called by the engine."""
         return Context(self._state, component, stage)
 
-    def mark_ran(self, component: Strategy, stage: str) -> None:
-        """Remember that a stage of a component ran. Called by the engine."""
-        self._state.ran.add((component.name, stage))
+    @property
+    def effects(self) -> Effects:
+        """What the components did so far. For the engine."""
+        return self._state.effects
 
-    def has_run(self, component: Strategy) -> bool:
-        """Whether any stage of a component ran. Called by the engine."""
-        return any(name == component.name for name, _ in self._state.ran)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks so far."""
+        return tuple(self._state.notes)
+
+    def reached_training(self, model: nn.Module | None) -> None:
+        """Say that the engine trains, another model if one is given. Called by the engine."""
+        state = self._state
+        state.effects.used.add("recipe")
+        if (state.model if model is None else model) is state.start:
+            state.effects.used.add("model")
+
+    def _use(self, ground: Ground) -> None:
+        """Remember that a fit, or what comes after it, reads the recipe or the model.
+
+        Around an owner of `fit`, a reader is not who fits: what it does depends on the owner.
+        """
+        component, effects = self._component, self._state.effects
+        if component is None or self._stage not in ("fit", "postprocess"):
+            return
+        if ground == "model":
+            effects.did(component.name, ground)
+        owner = self._state.composition.owner("fit")
+        if owner in (None, component) or self._stage == "postprocess":
+            effects.used |= {ground, "recipe"}
 
 
 @contextmanager

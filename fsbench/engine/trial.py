@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch import nn
 from fsbench.composition import Composition
 from fsbench.engine.context import Context, TrialState, seeded
 from fsbench.engine.device import synchronize
+from fsbench.engine.features import fit_head, frozen_network
 from fsbench.engine.training import as_predictor, train
 from fsbench.errors import BadPrediction, NonFinite
 from fsbench.rng import derive_key
@@ -23,6 +26,9 @@ from fsbench.types import LabeledSet, Predictor, Recipe
 
 if TYPE_CHECKING:
     from fsbench.data.splits import SplitArrays
+
+CHUNK = 256
+"""How many samples a predictor is given at once, and how many stored images become float32 at once."""
 
 
 @dataclass
@@ -42,12 +48,14 @@ def run_trial(
     recipe: Recipe,
     split: SplitArrays,
     device: torch.device,
+    features: Path | None = None,
 ) -> TrialResult:
     """Run a composed strategy on a split. Everything random follows from `identity`.
 
+    `features` is the folder where features of frozen pretrained bodies are kept, if they are to be.
     Raises whatever a strategy raises, InertComponent, NonFinite or BadPrediction.
     """
-    state = TrialState(identity, split.info, composition, recipe, device)
+    state = TrialState(identity, split.info, composition, recipe, device, features=features)
     ctx = Context(state)
     _place_extras(state, split)
     clock = _Clock(device)
@@ -56,7 +64,7 @@ def run_trial(
             state.recipe = composition.configure(recipe, ctx)
             start = composition.init_model(ctx.new_model(), ctx)
         cells = [_run_cell(cell, start, split, ctx, state, clock) for cell in range(len(split.train_y))]
-    composition.check_ran(ctx)
+    composition.check_effects(ctx)
     return TrialResult(
         predictions=np.stack([logits for logits, _ in cells]),
         train_accuracy=float(np.mean([accuracy for _, accuracy in cells])),
@@ -70,24 +78,47 @@ def _run_cell(
     cell: int, start: nn.Module, split: SplitArrays, ctx: Context, state: TrialState, clock: _Clock
 ) -> tuple[np.ndarray, float]:
     composition, classes = state.composition, state.task.num_classes
-    domain = None if split.train_domain is None else split.train_domain[cell]
-    given = labeled_set(split.train_x[cell], split.train_y[cell], classes, state.device, domain)
-    val = labeled_set(split.val_x[cell], split.val_y[cell], classes, state.device)
-    test_x = inputs(split.test_x[cell], state.device)
-    state.cell, state.runs, state.train = cell, 0, given
+    state.cell, state.runs = cell, 0
     with clock.timing("fit"):
-        state.model = start if len(split.train_y) == 1 else ctx.copy_of(start)
-        resampled = composition.resample(given, ctx)
-        predict = composition.fit(resampled, _engine_fit(state), ctx)
+        state.model = state.start = start if len(split.train_y) == 1 else copy.deepcopy(start)
+        predict = composition.fit(_training_set(split, cell, state, ctx), _engine_fit(state), ctx)
+        val = labeled_set(split.val_x[cell], split.val_y[cell], classes, state.device)
         predict = composition.postprocess(predict, val, ctx)
+        del val
     with clock.timing("predict"):
-        logits = check_logits(predict(test_x), len(test_x), classes)
-    fitted = check_logits(predict(given.x), len(given), classes)
-    return logits.cpu().numpy(), (fitted.argmax(-1) == given.y).float().mean().item()
+        logits = _predict(predict, split.test_x[cell], state)
+    fitted = _predict(predict, split.train_x[cell], state)
+    return logits, float((fitted.argmax(-1) == split.train_y[cell]).mean())
+
+
+def _training_set(split: SplitArrays, cell: int, state: TrialState, ctx: Context) -> LabeledSet:
+    """A cell's training part after `resample`; nothing else holds on to it."""
+    domain = None if split.train_domain is None else split.train_domain[cell]
+    classes = state.task.num_classes
+    given = labeled_set(split.train_x[cell], split.train_y[cell], classes, state.device, domain)
+    state.class_counts = given.class_counts()
+    return state.composition.resample(given, ctx)
+
+
+def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray:
+    """Logits `[N, C]` of stored inputs `[N, ...]`, a chunk at a time.
+
+    So no predictor meets a whole test part that did not declare it, and no more than a chunk is float32.
+    """
+    whole = "test_inputs" in state.composition.uses
+    size = max(1, len(x)) if whole else CHUNK
+    parts = []
+    for first in range(0, len(x), size):
+        part = inputs(x[first : first + size], state.device)
+        parts.append(check_logits(predict(part), len(part), state.task.num_classes).cpu().numpy())
+    return np.concatenate(parts)
 
 
 def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
-    """The innermost `fit`: training by the recipe. Each call draws batches of its own."""
+    """The innermost `fit`: training by the recipe. Each call draws batches of its own.
+
+    A body that is frozen is run once for each sample, and its head trained on that.
+    """
     wants_unlabeled = any(
         "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components
     )
@@ -96,6 +127,9 @@ def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
         ctx = Context(state)
         with ctx.in_force(recipe, model), ctx.entering(f"fit {state.runs}"):
             state.runs += 1
+            network = frozen_network(ctx.model, state.composition)
+            if network is not None:
+                return fit_head(ctx, network, data, state.features, state.pretrained)
             unlabeled = state.unlabeled if wants_unlabeled else None
             return as_predictor(train(ctx.objective(ctx.model), data, state.recipe, unlabeled))
 
@@ -113,8 +147,13 @@ def _place_extras(state: TrialState, split: SplitArrays) -> None:
 
 def inputs(x: np.ndarray, device: torch.device) -> torch.Tensor:
     """Stored inputs as float32 on the device; images (uint8) come out in [0, 1]."""
-    tensor = torch.from_numpy(np.array(x)).to(device)
-    return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
+    if x.dtype != np.uint8:
+        return torch.from_numpy(np.array(x)).to(device)
+    found = torch.empty(x.shape, device=device)
+    for first in range(0, len(x), CHUNK):
+        rows = slice(first, first + CHUNK)
+        found[rows] = torch.from_numpy(np.array(x[rows])).to(device)
+    return found.div_(255)
 
 
 def labeled_set(
@@ -122,7 +161,9 @@ def labeled_set(
 ) -> LabeledSet:
     """Stored inputs and labels `[N]` as a labelled set with one-hot targets."""
     labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
-    targets = torch.nn.functional.one_hot(labels, num_classes).float()
+    # one_hot would make int64 first, gigabytes for a source of thousands of classes.
+    targets = torch.zeros(len(labels), num_classes, device=device)
+    targets[torch.arange(len(labels), device=device), labels] = 1.0
     where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
     return LabeledSet(inputs(x, device), targets, domain=where)
 

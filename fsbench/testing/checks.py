@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import inspect
 import pickle
 import random
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from fsbench.composition import BASELINE, Composition
 from fsbench.engine.context import Context
 from fsbench.errors import FsbenchError, InertComponent, SpecError
 from fsbench.registry import get_registry
-from fsbench.spec import NAME, parse, parse_call
-from fsbench.strategy import STAGES, Strategy, from_call, has_defaults, overrides, to_call
+from fsbench.strategy import Strategy, overrides
+from fsbench.testing.declarations import bounded, constructs, declared, documented, require, round_trips
 from fsbench.testing.running import (
     ProbeAugment,
     ProbeLoss,
@@ -32,9 +32,8 @@ from fsbench.testing.running import (
 from fsbench.testing.toy import ToySplit
 from fsbench.types import Batch, LabeledSet
 
-USES = frozenset({"source", "unlabeled", "pretrained"})
-MODALITIES = frozenset({"image", "tabular"})
 LEARNING_STEPS = 40
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,6 @@ def _registered(text: str) -> Strategy:
     return found[0].components[0]
 
 
-def _require(condition: object, message: str) -> None:
-    if not condition:
-        raise AssertionError(message)
-
-
 def _alone(strategy: Strategy) -> Composition:
     return Composition((quick(strategy),))
 
@@ -114,75 +108,13 @@ def _a_toy(strategy: Strategy) -> ToySplit:
     raise AssertionError(f"it skips every toy task: {split}")
 
 
-def constructs(strategy: Strategy) -> None:
-    """It is a frozen dataclass with a name, and every hyperparameter has a default."""
-    cls = type(strategy)
-    params = vars(cls).get("__dataclass_params__")
-    _require(params and params.frozen, f"{cls.__name__} lacks @dataclass(frozen=True)")
-    _require(NAME.fullmatch(cls.name), f"name = {cls.name!r}; expected a name such as 'focal'")
-    _require(has_defaults(cls), "a hyperparameter has no default")
-    cls()
-
-
-def documented(strategy: Strategy) -> None:
-    """It has a docstring of its own and cites its source."""
-    doc = inspect.getdoc(type(strategy)) if "__doc__" in vars(type(strategy)) else ""
-    generated = f"{type(strategy).__name__}("
-    _require(doc and not doc.startswith(generated), "the class has no docstring")
-    _require(strategy.cite.strip(), "cite is empty; name the paper or the library that it comes from")
-
-
-def declared(strategy: Strategy) -> None:
-    """`uses`, `modalities` and `replaces` name things that exist; some stage is overridden."""
-    for attribute, known in (("uses", USES), ("modalities", MODALITIES), ("replaces", frozenset(STAGES))):
-        wrong = sorted(getattr(strategy, attribute) - known)
-        _require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
-    _require(strategy.modalities, "modalities is empty")
-    idle = sorted(stage for stage in strategy.replaces if not overrides(strategy, stage))
-    _require(not idle, f"replaces names {idle}, which it does not override")
-    changed = [stage for stage in STAGES if overrides(strategy, stage)]
-    _require(changed or strategy.name == BASELINE, "it overrides no stage")
-
-
-def round_trips(strategy: Strategy) -> None:
-    """Its short and its full text read back as itself."""
-    for full in (False, True):
-        text = str(to_call(strategy, full))
-        again = from_call(type(strategy), parse_call(text))
-        _require(again == strategy, f"{text} reads back as {to_call(again, full=True)}")
-        _require(str(parse(text)) == text, f"{text} is not canonical")
-
-
-def bounded(strategy: Strategy) -> str | None:
-    """Every hyperparameter takes its bounds and choices, and refuses what lies beyond."""
-    tried = 0
-    for f in dataclasses.fields(strategy):
-        low, high = f.metadata.get("low"), f.metadata.get("high")
-        inside = [*(f.metadata.get("choices") or ()), *(v for v in (low, high) if v is not None)]
-        for value in inside:
-            dataclasses.replace(strategy, **{f.name: value})
-        outside = ([low - 1] if low is not None else []) + ([high + 1] if high is not None else [])
-        for value in outside:
-            _require(_refused(strategy, f.name, value), f"{f.name}={value} is accepted, beyond its bound")
-        tried += len(inside)
-    return None if tried else "no hyperparameter has bounds"
-
-
-def _refused(strategy: Strategy, name: str, value: Any) -> bool:
-    try:
-        dataclasses.replace(strategy, **{name: value})
-    except SpecError:
-        return True
-    return False
-
-
 def explains_skips(strategy: Strategy) -> None:
     """`skip` returns None or one line of why, for every situation."""
     for modality in sorted(strategy.modalities):
         for split in toys(modality):
             reason = strategy.skip(split.info)
             good = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
-            _require(good, f"skip returned {reason!r}; expected None or one line")
+            require(good, f"skip returned {reason!r}; expected None or one line")
 
 
 def runs(strategy: Strategy) -> None:
@@ -190,7 +122,7 @@ def runs(strategy: Strategy) -> None:
     alone = _alone(strategy)
     for modality in sorted(strategy.modalities):
         reason = first_toy(alone, modality)
-        _require(not isinstance(reason, str), f"it skips every {modality} task: {reason}")
+        require(not isinstance(reason, str), f"it skips every {modality} task: {reason}")
         for split in toys(modality):
             if alone.skip(split.info) is None:
                 _run_named(alone, split)
@@ -210,7 +142,7 @@ def reproducible(strategy: Strategy) -> None:
         split = first_toy(_alone(strategy), modality)
         if not isinstance(split, str):
             same = np.array_equal(run_toy(_alone(strategy), split), run_toy(_alone(strategy), split))
-            _require(same, f"two runs on {modality} data differ; draw all randomness from ctx.rng")
+            require(same, f"two runs on {modality} data differ; draw all randomness from ctx.rng")
 
 
 def leaves_globals(strategy: Strategy) -> None:
@@ -219,7 +151,7 @@ def leaves_globals(strategy: Strategy) -> None:
     before = _random_states()
     run_toy(_alone(strategy), split)
     changed = [name for name, state in _random_states().items() if state != before[name]]
-    _require(not changed, f"it used the global random state of {', '.join(changed)}; use ctx.rng")
+    require(not changed, f"it used the global random state of {', '.join(changed)}; use ctx.rng")
 
 
 def _random_states() -> dict[str, Any]:
@@ -239,7 +171,7 @@ def learns(strategy: Strategy) -> None:
         logits = run_toy(Composition((strategy,)), split, LEARNING_STEPS)
         accuracy = float((logits.argmax(-1) == split.test_y).mean())
         wanted = (1 + 1 / split.info.num_classes) / 2
-        _require(
+        require(
             accuracy >= wanted,
             f"accuracy {accuracy:.2f} on separable {modality} classes after {LEARNING_STEPS} steps; "
             f"expected at least {wanted:.2f}",
@@ -253,11 +185,31 @@ def has_effect(strategy: Strategy) -> str | None:
     alone, baseline = _alone(strategy), Composition((get_registry().strategies[BASELINE](),))
     for modality in sorted(strategy.modalities):
         for split in toys(modality):
-            if alone.skip(split.info) is None and not np.array_equal(
-                run_toy(alone, split), run_toy(baseline, split)
-            ):
-                return None
+            with contextlib.suppress(InertComponent):
+                if alone.skip(split.info) is None and not np.array_equal(
+                    run_toy(alone, split), run_toy(baseline, split)
+                ):
+                    return None
     raise AssertionError("its logits equal those of the baseline everywhere")
+
+
+def predicts_alone(strategy: Strategy) -> str | None:
+    """The logits of a sample are the same whatever other samples are predicted beside it."""
+    if "test_inputs" in strategy.uses:
+        return "it says that it uses the test inputs"
+    alone = _alone(strategy)
+    for modality in sorted(strategy.modalities):
+        split = first_toy(alone, modality)
+        if isinstance(split, str):
+            continue
+        few = dataclasses.replace(split, test_x=split.test_x[:, :FEW])
+        beside, apart = run_toy(alone, split)[:, :FEW], run_toy(alone, few)
+        require(
+            np.allclose(beside, apart, rtol=1e-3, atol=1e-3 * max(1.0, float(np.abs(beside).max()))),
+            f"the logits of {modality} samples change with the samples beside them; predict each on its "
+            "own, or let uses name 'test_inputs'",
+        )
+    return None
 
 
 def keeps_loss(strategy: Strategy) -> str | None:
@@ -275,11 +227,11 @@ def _check_loss(loss: Callable[..., torch.Tensor], classes: int) -> None:
             spread = torch.linspace(-scale, scale, targets.numel()).reshape(targets.shape)
             logits = spread.clone().requires_grad_()
             losses = loss(logits, targets)
-            _require(losses.shape == targets.shape[:1], f"the loss has shape {list(losses.shape)}, not [B]")
-            _require(losses.isfinite().all(), f"the loss is not finite at logits of ±{scale:g}")
-            _require(losses.requires_grad, "the loss is not differentiable")
+            require(losses.shape == targets.shape[:1], f"the loss has shape {list(losses.shape)}, not [B]")
+            require(losses.isfinite().all(), f"the loss is not finite at logits of ±{scale:g}")
+            require(losses.requires_grad, "the loss is not differentiable")
             (gradient,) = torch.autograd.grad(losses.sum(), logits)
-            _require(gradient.isfinite().all(), f"the gradient is not finite at logits of ±{scale:g}")
+            require(gradient.isfinite().all(), f"the gradient is not finite at logits of ±{scale:g}")
 
 
 def keeps_targets(strategy: Strategy) -> str | None:
@@ -292,12 +244,12 @@ def keeps_targets(strategy: Strategy) -> str | None:
 
 def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
     x, targets = samples.x, samples.targets
-    _require(tuple(x.shape[1:]) == ctx.task.input_shape, f"inputs became {list(x.shape)}")
-    _require(x.dtype == torch.float32 and x.isfinite().all(), "inputs are not finite float32 numbers")
-    _require(targets.shape == (len(x), ctx.num_classes), f"targets became {list(targets.shape)}")
+    require(tuple(x.shape[1:]) == ctx.task.input_shape, f"inputs became {list(x.shape)}")
+    require(x.dtype == torch.float32 and x.isfinite().all(), "inputs are not finite float32 numbers")
+    require(targets.shape == (len(x), ctx.num_classes), f"targets became {list(targets.shape)}")
     sums = targets.sum(1)
     good = (targets >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
-    _require(good, "a row of the targets is not a distribution")
+    require(good, "a row of the targets is not a distribution")
 
 
 def _run_watched(strategy: Strategy, watcher: Strategy) -> None:
@@ -315,13 +267,13 @@ def composes(strategy: Strategy) -> None:
     expected = run_toy(_alone(strategy), split)
     for pair in ((baseline, few), (few, baseline)):
         same = np.array_equal(run_toy(Composition(pair), split), expected)
-        _require(same, f"{Composition(pair).text} differs when {BASELINE} is in the spec")
+        require(same, f"{Composition(pair).text} differs when {BASELINE} is in the spec")
     for probe in (ProbeLoss(), ProbeAugment()):
         for pair in ((probe, few), (few, probe)):
             try:
                 run_toy(Composition(pair), split)
             except InertComponent:
-                _require(
+                require(
                     "fit" in strategy.replaces,
                     f"{Composition(pair).text}: {probe.name} never ran; let fit call inner, or declare "
                     "replaces = frozenset({'fit'})",
@@ -352,6 +304,7 @@ CHECKS: dict[str, Callable[[Any], str | None]] = {
     "leaves global randomness alone": leaves_globals,
     "learns separable classes": learns,
     "has an effect": has_effect,
+    "predicts each sample on its own": predicts_alone,
     "keeps the loss per sample": keeps_loss,
     "keeps targets distributions": keeps_targets,
     "composes with probes": composes,

@@ -16,7 +16,7 @@ from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, InertComponent
 from fsbench.strategy import Strategy
 from fsbench.testing.toy import ToySplit, toy_split
-from fsbench.types import Batch, LabeledSet, Modality
+from fsbench.types import Batch, LabeledSet, Modality, Predictor
 
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
@@ -96,7 +96,7 @@ def witness(
     on_batch: Callable[[Batch, Context], None] | None = None,
     on_data: Callable[[LabeledSet, Context], None] | None = None,
 ) -> Strategy:
-    """A strategy that changes nothing and shows what the components before it made of a stage.
+    """A strategy that changes no logits and shows what the components before it made of a stage.
 
     `on_loss` is given their loss and the number of classes; `on_batch` and `on_data` what their
     `augment` and `resample` return.
@@ -128,6 +128,9 @@ def witness(
             if on_loss:
                 on_loss(inner, ctx.num_classes)
             return inner(logits, targets)
+
+        def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+            return lambda x: predict(x)  # its one effect, so that it is not inert
 
     return Witness()
 

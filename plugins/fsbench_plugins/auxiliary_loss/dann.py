@@ -47,6 +47,8 @@ class Dann(Strategy):
         """It needs two domains, and inputs of both."""
         if task.protocol != "shift":
             return "train and test come from one domain"
+        if not task.labels_on_source:
+            return "no labelled source sample to train on"
         return None if task.num_unlabeled else "needs unlabelled target data"
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
@@ -70,8 +72,5 @@ class Dann(Strategy):
     def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
         """Fit as it would be. Raises InertComponent when there is no labelled source sample."""
         if train.domain is not None and bool((train.domain == 1).all()):
-            raise InertComponent(
-                "dann: every labelled sample is of the target domain, there is no source half; a "
-                "component trains on target samples only (transfer does unless target_only=false)"
-            )
+            raise InertComponent("dann: every labelled sample is of the target domain: no source half")
         return inner(train)

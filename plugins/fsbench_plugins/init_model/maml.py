@@ -39,7 +39,7 @@ class Maml(Strategy):
 
     Batch normalisation takes the statistics of each batch in the episodes. Predictions use those of the
     task's training samples, so that no prediction depends on other test samples; `transductive` takes
-    those of the batch that is predicted, as Finn et al. did, which is another, easier problem.
+    those of the inputs that are predicted, as Finn et al. did, which is another, easier problem.
     """
 
     name = "maml"
@@ -64,8 +64,8 @@ class Maml(Strategy):
 
     @property
     def uses(self) -> frozenset[str]:
-        """The source data, for its episodes."""
-        return frozenset({"source"})
+        """The source data, for its episodes; the test inputs, if their statistics are taken."""
+        return frozenset({"source", "test_inputs"} if self.transductive else {"source"})
 
     def skip(self, task: TaskInfo) -> str | None:
         """It needs a source with enough classes of inputs like the task's, and labels to adapt to."""
@@ -76,6 +76,10 @@ class Maml(Strategy):
         if task.source_classes < task.num_classes:
             return f"source has {task.source_classes} classes, too few for episodes of {task.num_classes}"
         return None if task.labels_on_target else "no labelled target samples to adapt to"
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """It adapts to the target samples alone."""
+        return replace(task, labels_on_source=False)
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The inner steps in place of the recipe's training."""

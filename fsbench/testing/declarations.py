@@ -1,0 +1,82 @@
+"""Checks of what a strategy says of itself; nothing is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from fsbench.composition import BASELINE
+from fsbench.errors import SpecError
+from fsbench.spec import NAME, parse, parse_call
+from fsbench.strategy import STAGES, USES, Strategy, from_call, has_defaults, overrides, to_call
+
+MODALITIES = frozenset({"image", "tabular"})
+
+
+def require(condition: object, message: str) -> None:
+    """Raise AssertionError with the message unless the condition holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def constructs(strategy: Strategy) -> None:
+    """It is a frozen dataclass with a name, and every hyperparameter has a default."""
+    cls = type(strategy)
+    params = vars(cls).get("__dataclass_params__")
+    require(params and params.frozen, f"{cls.__name__} lacks @dataclass(frozen=True)")
+    require(NAME.fullmatch(cls.name), f"name = {cls.name!r}; expected a name such as 'focal'")
+    require(has_defaults(cls), "a hyperparameter has no default")
+    cls()
+
+
+def documented(strategy: Strategy) -> None:
+    """It has a docstring of its own and cites its source."""
+    doc = inspect.getdoc(type(strategy)) if "__doc__" in vars(type(strategy)) else ""
+    generated = f"{type(strategy).__name__}("
+    require(doc and not doc.startswith(generated), "the class has no docstring")
+    require(strategy.cite.strip(), "cite is empty; name the paper or the library that it comes from")
+
+
+def declared(strategy: Strategy) -> None:
+    """`uses`, `modalities` and `replaces` name things that exist; some stage is overridden."""
+    for attribute, known in (("uses", USES), ("modalities", MODALITIES), ("replaces", frozenset(STAGES))):
+        wrong = sorted(getattr(strategy, attribute) - known)
+        require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
+    require(strategy.modalities, "modalities is empty")
+    idle = sorted(stage for stage in strategy.replaces if not overrides(strategy, stage))
+    require(not idle, f"replaces names {idle}, which it does not override")
+    changed = [stage for stage in STAGES if overrides(strategy, stage)]
+    require(changed or strategy.name == BASELINE, "it overrides no stage")
+
+
+def round_trips(strategy: Strategy) -> None:
+    """Its short and its full text read back as itself."""
+    for full in (False, True):
+        text = str(to_call(strategy, full))
+        again = from_call(type(strategy), parse_call(text))
+        require(again == strategy, f"{text} reads back as {to_call(again, full=True)}")
+        require(str(parse(text)) == text, f"{text} is not canonical")
+
+
+def bounded(strategy: Strategy) -> str | None:
+    """Every hyperparameter takes its bounds and choices, and refuses what lies beyond."""
+    tried = 0
+    for f in dataclasses.fields(strategy):
+        low, high = f.metadata.get("low"), f.metadata.get("high")
+        inside = [*(f.metadata.get("choices") or ()), *(v for v in (low, high) if v is not None)]
+        for value in inside:
+            dataclasses.replace(strategy, **{f.name: value})
+        outside = ([low - 1] if low is not None else []) + ([high + 1] if high is not None else [])
+        for value in outside:
+            require(_refused(strategy, f.name, value), f"{f.name}={value} is accepted, beyond its bound")
+        tried += len(inside)
+    return None if tried else "no hyperparameter has bounds"
+
+
+def _refused(strategy: Strategy, name: str, value: Any) -> bool:
+    try:
+        dataclasses.replace(strategy, **{name: value})
+    except SpecError:
+        return True
+    return False
