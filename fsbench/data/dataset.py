@@ -24,7 +24,7 @@ class DatasetInfo:
     samples of each class are in the dataset's own test and validation part, `()` if it has none.
     `columns`, for a table, says of each stored column whether it is numeric (0) or has so many
     categories, stored as codes from 0; `()` if all are numeric. `shape` is that of a sample as a
-    strategy sees it, categories one-hot.
+    strategy sees it, categories one-hot. `grouped` says that some samples belong together.
     """
 
     text: str
@@ -40,6 +40,7 @@ class DatasetInfo:
     test_counts: tuple[int, ...] = ()
     val_counts: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
+    grouped: bool = False
 
     @property
     def name(self) -> str:
@@ -148,6 +149,8 @@ def _check_parts(info: DatasetInfo, y: np.ndarray, parts: Mapping[str, np.ndarra
             raise DataError(
                 f"{info.text}: {name} is {array.dtype} {list(array.shape)}, expected {kind} {list(y.shape)}"
             )
+    if (parts["groups"] is not None) != info.grouped:
+        raise DataError(f"{info.text}: grouped is {info.grouped}, which its groups contradict")
     for name, counts in (("test", info.test_counts), ("val", info.val_counts)):
         mask = parts[name]
         found = () if mask is None else tuple(np.bincount(y[mask], minlength=info.num_classes).tolist())

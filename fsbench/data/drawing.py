@@ -1,10 +1,11 @@
 """What a split is made of, and the drawing that all protocols share.
 
 A dataset with a test part of its own is tested on exactly that. Of another, a class of n samples gives
-2/5 of them to the test, or fewer where the test part of all classes would have more than 1000. The rest
-is the class's pool. Which samples these are follows from the data and the
-split seed alone, so that all protocols on a dataset are tested on the same samples and a larger
-training part contains a smaller one: training takes from the front of a pool, validation from its end.
+2/5 of them to the test, or fewer where the test part of all classes would have more than 1000; where
+samples are grouped, as many whole groups as fit in there. The rest is the class's pool. Which samples
+these are follows from the data and the split seed alone, so that all protocols on a dataset are tested
+on the same samples and a larger training part contains a smaller one: training takes from the front of
+a pool, validation from its end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.grouping import draw_test
 from fsbench.rng import generator
 
 MAX_TEST = 1000
@@ -73,6 +75,9 @@ def divide(dataset: Dataset, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
         cuts = [test_count(dataset.info, label) for label in range(len(orders))]
         test = np.concatenate([order[:cut] for order, cut in zip(orders, cuts, strict=True)])
         pools = [order[cut:] for order, cut in zip(orders, cuts, strict=True)]
+        if dataset.groups is not None:
+            chosen = draw_test(dataset, cuts, seed)
+            test, pools = np.flatnonzero(chosen), [order[~chosen[order]] for order in orders]
     else:
         test, pools = np.flatnonzero(dataset.test), orders
     return generator("test order", dataset.fingerprint, seed).permutation(test), pools

@@ -23,6 +23,7 @@ import numpy as np
 from fsbench.data.dataset import Dataset, digest
 from fsbench.data.datasets import load_dataset
 from fsbench.data.drawing import Rows, Split
+from fsbench.data.features import fit_features
 from fsbench.data.tasks import Task
 from fsbench.errors import DataError, StoreError
 from fsbench.types import TaskInfo
@@ -36,7 +37,7 @@ class SplitArrays:
 
     `train_x [E, N, ...]`, `val_x [E, V, ...]` and `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and
     `source_x [S, ...]` are uint8 images `[..., C, H, W]` or float32 tables `[..., F]`, standardised
-    by the mean and deviation of that cell's training part (the source by its own). Labels as given and
+    and one-hot by that cell's training part (the source by its own, see `features`). Labels as given and
     `train_domain` (0 source, 1 target) are int64 of the shapes `[E, N]`, `[E, V]` and `[S]`.
     """
 
@@ -114,26 +115,26 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
     """What workers may see, by the names of SplitArrays."""
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     train_x = _gather(datasets, split.train)
-    own = _statistics(train_x, task.info)
-    yield "train_x", _standardise(train_x, own)
+    transform = fit_features(train_x, _dataset_of(datasets, split.train).info)
+    yield "train_x", transform(train_x)
     yield "train_y", split.train.y
-    yield "val_x", _standardise(_gather(datasets, split.val), own)
+    yield "val_x", transform(_gather(datasets, split.val))
     yield "val_y", split.val.y
-    yield "test_x", _standardise(_gather(datasets, split.test), own)
+    yield "test_x", transform(_gather(datasets, split.test))
     if task.info.protocol == "shift":
         yield "train_domain", split.train.origin
     if split.unlabeled is not None:
-        yield "unlabeled_x", _standardise(_gather(datasets, split.unlabeled)[None], own)[0]
+        yield "unlabeled_x", transform(_gather(datasets, split.unlabeled)[None])[0]
     if split.source is not None:
         source_x = _gather(datasets, split.source)[None]
-        yield "source_x", _standardise(source_x, _statistics(source_x, task.info))[0]
+        yield "source_x", fit_features(source_x, _dataset_of(datasets, split.source).info)(source_x)[0]
         yield "source_y", split.source.y
 
 
 def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
-    """The inputs of rows, `[..., C, H, W]` or `[..., F]`."""
-    first = datasets[int(rows.origin.flat[0]) if rows.origin.size else 0]
-    x = np.empty((*rows.index.shape, *first.info.shape), dtype=first.x.dtype)
+    """The inputs of rows as they are stored, `[..., C, H, W]` or `[..., F]`."""
+    first = _dataset_of(datasets, rows)
+    x = np.empty((*rows.index.shape, *first.info.stored_shape), dtype=first.x.dtype)
     for origin, dataset in enumerate(datasets):
         chosen = rows.origin == origin
         if chosen.any():
@@ -141,20 +142,8 @@ def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
     return x
 
 
-def _statistics(x: np.ndarray, info: TaskInfo) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and deviation `[E, 1, F]` of tables `[E, N, F]`; a deviation of 0 counts as 1. None for images."""
-    if info.modality == "image":
-        return None
-    mean, deviation = x.mean(1, keepdims=True, dtype=np.float64), x.std(1, keepdims=True, dtype=np.float64)
-    return mean, np.where(deviation > 0, deviation, 1.0)
-
-
-def _standardise(x: np.ndarray, statistics: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    if statistics is None:
-        return x
-    mean, deviation = statistics
-    standardised: np.ndarray = ((x - mean) / deviation).astype(np.float32)
-    return standardised
+def _dataset_of(datasets: list[Dataset], rows: Rows) -> Dataset:
+    return datasets[int(rows.origin.flat[0]) if rows.origin.size else 0]
 
 
 def _write_whole(folder: Path, arrays: dict[str, np.ndarray], task: str) -> None:

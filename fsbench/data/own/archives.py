@@ -1,0 +1,163 @@
+"""An npz: arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, with optional groups."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.data.own.folders import DEFAULT_LARGEST
+from fsbench.data.own.options import SMALLEST, OwnData
+from fsbench.data.own.pictures import Picture, plain, square, stack
+from fsbench.data.own.samples import PARTS, Progress, Samples, plural, printable
+from fsbench.errors import DataError
+
+MAX_BYTES = 4 * 2**30
+_EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
+
+
+def read_archive(data: OwnData, progress: Progress) -> Samples:
+    """The samples of an npz: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, or tables `[N, F]`.
+
+    `groups` (or `groups_train`, ...) says what belongs together, `classes` names the classes.
+    Raises DataError for arrays that are not so, are too large, or hold pickled objects.
+    """
+    data.refuse("an npz", "target", "group")
+    arrays = _load(Path(data.path))
+    divided = "x_train" in arrays
+    keys = [f"_{part}" for part in PARTS if f"x_{part}" in arrays] if divided else [""]
+    if divided and "x_test" not in arrays:
+        raise DataError(f"{data.path} has x_train but no x_test; {_EXPECTED}")
+    for key in keys:
+        for name in ("x", "y"):
+            if name + key not in arrays:
+                raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
+        if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
+            raise DataError(
+                f"{data.path}: x{key} has {len(arrays['x' + key])} samples and y{key} {arrays['y' + key].size} labels"
+            )
+    try:
+        x, given = (np.concatenate([arrays[name + key] for key in keys]) for name in ("x", "y"))
+    except ValueError:
+        raise DataError(
+            f"{data.path}: the samples of {' and '.join('x' + k for k in keys)} differ in shape"
+        ) from None
+    classes, y = _labels(given, arrays.get("classes"), str(data.path))
+    part = [np.full(len(arrays["x" + key]), PARTS.index(key[1:]), dtype=np.int8) for key in keys if key]
+    samples = Samples(
+        x=x,
+        y=y,
+        classes=classes,
+        names=[f"sample {number} of x{key}" for key in keys for number in range(len(arrays["x" + key]))],
+        part=np.concatenate(part) if part else None,
+        groups=_groups(arrays, keys, str(data.path)),
+    )
+    return _as_table(samples, data) if x.ndim == 2 else _as_images(samples, data, progress)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{path} unpacks to {size / 2**30:.1f} GB; fsbench reads up to {MAX_BYTES >> 30} GB"
+            )
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise DataError(
+                f"{path} holds pickled objects, which could run code and are not loaded; save plain arrays"
+            ) from None
+        raise DataError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path} is not an npz: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _labels(given: np.ndarray, names: np.ndarray | None, path: str) -> tuple[list[str], np.ndarray]:
+    """The names of the classes that occur and the class of each sample."""
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if given.ndim != 1 or given.dtype.kind not in "biufUS":
+        raise DataError(
+            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text each"
+        )
+    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
+        raise DataError(
+            f"{path}: labels are not whole numbers; fsbench classifies: make classes of them first"
+        )
+    given = given.astype(np.int64) if given.dtype.kind in "bf" else given
+    values, y = np.unique(given, return_inverse=True)
+    if 2 * len(values) > max(2, len(y)):
+        raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
+    if names is not None and given.dtype.kind in "iu" and 0 <= values.min() and values.max() < len(names):
+        return [printable(str(names[value])) for value in values], y.astype(np.int64)
+    return [printable(str(value)) for value in values], y.astype(np.int64)
+
+
+def _groups(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
+    if not any("groups" + key in arrays for key in keys):
+        return None
+    for key in keys:
+        if arrays.get("groups" + key, np.empty(0)).shape != (len(arrays["x" + key]),):
+            raise DataError(f"{path}: groups{key} does not have one value for each sample of x{key}")
+    _, numbers = np.unique(np.concatenate([arrays["groups" + key] for key in keys]), return_inverse=True)
+    return numbers.astype(np.int64)
+
+
+def _as_table(samples: Samples, data: OwnData) -> Samples:
+    data.refuse("a table", "image_size", "symmetries")
+    if samples.x.dtype.kind not in "biuf":
+        raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
+    with np.errstate(over="ignore"):
+        samples.x = samples.x.astype(np.float32)
+    infinite = np.isinf(samples.x)
+    if infinite.any():
+        samples.warnings.append(
+            f"{plural(int(infinite.sum()), 'infinite or huge number')} counted as missing"
+        )
+        samples.x[infinite] = np.nan
+    if np.isnan(samples.x).any():
+        samples.columns = (0,) * samples.x.shape[1]
+    samples.about = "rows"
+    return samples
+
+
+def _as_images(samples: Samples, data: OwnData, progress: Progress) -> Samples:
+    from PIL import Image
+
+    pixels = _pixels(samples.x, str(data.path))
+    size = data.image_size or min(DEFAULT_LARGEST, max(SMALLEST, min(pixels.shape[1:3])))
+    found: list[Picture] = []
+    for number, each in enumerate(pixels, 1):
+        deep = each.dtype == np.uint16
+        image = Image.fromarray(each.astype(np.float32)) if deep else plain(Image.fromarray(each))
+        found.append(square(image, size))
+        progress(number, len(pixels))
+    samples.x = stack([picture.pixels for picture in found])
+    samples.looks = np.stack([picture.look for picture in found])
+    samples.about = "images"
+    return samples
+
+
+def _pixels(x: np.ndarray, path: str) -> np.ndarray:
+    """Images as Pillow takes them: uint8 or uint16 `[N, H, W]`, or uint8 `[N, H, W, 3 or 4]`."""
+    if x.ndim == 4 and x.shape[-1] not in (1, 3, 4) and x.shape[1] in (1, 3, 4):
+        x = x.transpose(0, 2, 3, 1)
+    if x.ndim not in (3, 4) or not x.size or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
+        raise DataError(
+            f"{path}: x is {x.dtype} {list(x.shape)}; expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
+        )
+    x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
+    if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
+        raise DataError(f"{path}: pixels are {x.dtype} from {x.min()}; expected 0 to 255, or 0 to 1")
+    if x.dtype.kind == "b" or (x.dtype.kind == "f" and x.max() <= 1):
+        x = (x.astype(np.float64) * 255).round()
+    if x.max() > (65535 if x.ndim == 3 else 255):
+        raise DataError(f"{path}: pixels go up to {x.max()}; expected 0 to 255, or 0 to 1")
+    return np.ascontiguousarray(x.astype(np.uint8 if x.max() <= 255 else np.uint16))

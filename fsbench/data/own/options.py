@@ -1,0 +1,76 @@
+"""Where data of the user's own are, and how they are to be read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsbench.errors import UnknownName, UsageError
+from fsbench.spec import NAME
+
+SYMMETRIES = ("hflip", "vflip", "rotation", "translation", "scale", "colour")
+DEFAULT_SYMMETRIES = ("translation", "scale")
+"""Nothing is known of somebody's images, so only small shifts and zooms are taken to keep a label."""
+SMALLEST, LARGEST = 8, 256
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Data of the user's own: a folder of images by class, a `.csv` or an `.npz`.
+
+    `target` names a table's column with the labels, `group` one whose equal values belong together (a
+    patient's samples). Images come to `image_size` pixels a side; by default their own median
+    size, 64 at most. `symmetries` are those of `TaskInfo` that keep a label here: by default
+    translation and scale for images. Raises UsageError or UnknownName for values that cannot be.
+    """
+
+    path: str | Path
+    target: str | None = None
+    group: str | None = None
+    image_size: int | None = None
+    symmetries: Iterable[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
+            raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
+        if self.target is not None and self.target == self.group:
+            raise UsageError(f"column {self.target!r} is both target and group; give two columns")
+        if self.symmetries is not None:
+            object.__setattr__(self, "symmetries", tuple(_symmetries(self.symmetries)))
+
+    def refuse(self, kind: str, *names: str) -> None:
+        """Raise UsageError if an option is given that data of this kind have not."""
+        for name in names:
+            if getattr(self, name) is not None:
+                raise UsageError(
+                    f"{self.path} is {kind}, which takes no {name.replace('_', ' ')}; leave it out"
+                )
+
+
+def valid_name(path: Path, taken: Collection[str]) -> str:
+    """The name under which data at a path are known: the last part of the path, as the grammar wants it.
+
+    Accents go, other characters become `_`; `my_` is put before what is no name, or is taken.
+    """
+    stem = path.stem if path.suffix.lower() in (".csv", ".tsv", ".npz") else path.name
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", plain)
+    name = re.sub(r"-+", "-", name).strip("_-") or "data"
+    if name in taken or not NAME.fullmatch(name) or name.lower() in ("true", "false", "none", "data"):
+        name = f"my_{name}"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _symmetries(names: Iterable[str]) -> list[str]:
+    given = names.replace(" ", "").split(",") if isinstance(names, str) else list(names)
+    if given == ["none"]:
+        return []
+    for name in given:
+        if name not in SYMMETRIES:
+            raise UnknownName("symmetry", name, (*SYMMETRIES, "none"))
+    return sorted(set(given))

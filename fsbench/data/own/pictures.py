@@ -1,0 +1,144 @@
+"""One image file of any size and mode, read by Pillow into a small square of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = frozenset(
+    ".png .apng .jpg .jpeg .jfif .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .avif".split()
+)
+THUMBNAIL = 16
+MAX_PIXELS = 89_478_485
+"""More is refused before decoding: what Pillow itself warns of, a quarter of a gigabyte in colour."""
+
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+_WHITE = (255, 255, 255, 255)
+
+
+class Unusable(Exception):
+    """A file that is no image that can be read; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels `[S, S]` (grey; uint8, or uint16 of a deep image) or `[S, S, 3]` uint8, and how it looks.
+
+    `look` is a thumbnail, float32 `[THUMBNAIL ** 2]`, of the whole image in grey.
+    """
+
+    pixels: np.ndarray
+    look: np.ndarray
+
+
+def shorter_side(path: Path) -> int:
+    """The shorter side of an image in pixels, from its header alone. Raises Unusable."""
+    try:
+        with _open(path) as image:
+            return min(image.size)
+    except Unusable:
+        raise
+    except Exception as error:
+        raise Unusable(_reason(error)) from error
+
+
+def read_picture(path: Path, size: int) -> Picture:
+    """The first frame, upright, its shorter side resized to `size` and the middle cut out. Raises Unusable.
+
+    Transparency is laid on white. Other colours than grey and RGB are converted to RGB. A deep image
+    (16 bits) keeps its range; `stack` scales all of them alike.
+    """
+    from PIL import ImageOps
+
+    try:
+        with _open(path) as image:
+            image.draft(image.mode, (2 * size, 2 * size))
+            return square(plain(ImageOps.exif_transpose(image)), size)
+    except Unusable:
+        raise
+    except Exception as error:
+        raise Unusable(_reason(error)) from error
+
+
+def square(image: Image.Image, size: int) -> Picture:
+    """An image of mode L, RGB or F (deep grey, 0 to 65535) as a picture."""
+    from PIL import Image, ImageOps
+
+    grey = image if image.mode == "F" else image.convert("L").convert("F")
+    look = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR), dtype=np.float32)
+    small = np.asarray(ImageOps.fit(image, (size, size), method=Image.Resampling.BICUBIC))
+    if small.dtype == np.float32:
+        small = small.round().clip(0, 65535).astype(np.uint16)
+    return Picture(small, look.ravel())
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """An image of mode L, RGB, or F for a deep one, without transparency. Raises Unusable."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise Unusable("its values are outside 0 to 65535; save it with 8 or 16 bits")
+        return Image.fromarray(values.astype(np.float32))
+    if image.mode == "F":
+        raise Unusable("its pixels are floating-point numbers of unknown range; save it with 8 or 16 bits")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        clear = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", clear.size, _WHITE), clear).convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def stack(pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one size as uint8 `[N, C, S, S]`: one channel if all of them are grey, else three.
+
+    Deep images are scaled by the smallest range of 8, 10, 12, 14 or 16 bits that holds all of them.
+    """
+    highest = max((int(each.max()) for each in pixels if each.dtype == np.uint16), default=0)
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)
+    flat = [
+        (each.astype(np.float64) * 255 / (2**bits - 1)).round().astype(np.uint8)
+        if each.dtype == np.uint16
+        else each
+        for each in pixels
+    ]
+    if all(_is_grey(each) for each in flat):
+        return np.stack([each if each.ndim == 2 else each[..., 0] for each in flat])[:, None]
+    colour = np.stack([np.stack([each] * 3) if each.ndim == 2 else each.transpose(2, 0, 1) for each in flat])
+    return np.ascontiguousarray(colour)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
+
+
+def _open(path: Path) -> Image.Image:
+    from PIL import Image
+
+    Image.init()
+    try:
+        image = Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
+    except Image.DecompressionBombError:
+        raise Unusable(f"more than {MAX_PIXELS} pixels, which may be a decompression bomb") from None
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise Unusable(f"{width}x{height} pixels, more than {MAX_PIXELS}, which may be a decompression bomb")
+    return image
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image that Pillow can read"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    return f"damaged: {' '.join(str(error).split()) or type(error).__name__}"

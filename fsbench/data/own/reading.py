@@ -1,0 +1,219 @@
+"""From a path to a dataset: read, looked over, grouped, and told to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.datasets import DATASETS, add_dataset, dataset_names
+from fsbench.data.own.likeness import MOST, alike, same, together
+from fsbench.data.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
+from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, some
+from fsbench.errors import DataError
+
+_UNEVEN = 10
+_own_names: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A dataset that was read, `facts` about it, and `warnings` of what should be looked at: lines of text."""
+
+    dataset: Dataset
+    facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def register(self) -> str:
+        """Give the dataset its name in this process, in place of an earlier reading; returns the name."""
+        name = self.dataset.info.text
+        if name in _own_names:
+            del DATASETS[name]
+        _own_names.add(name)
+        return add_dataset(self.dataset)
+
+
+def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Reading:
+    """Read data of the user's own into a dataset, whose name is the last part of the path.
+
+    Near-duplicates (images) and equal rows (tables) share a group, as do the samples of a given group:
+    no split divides it. A class with a single group is left out, as it cannot be learned and tested.
+    Raises UsageError for options that do not fit, DataError for data that cannot be used.
+    """
+    samples = _read(data, progress)
+    near = _find_near(samples)
+    groups = together(len(samples.y), near, samples.groups)
+    samples.groups = groups if len(np.unique(groups)) < len(groups) else None
+    samples = _without_lone_classes(samples, str(data.path))
+    _warn_of_sizes(samples)
+    name = valid_name(Path(data.path).resolve(), set(dataset_names()) - _own_names)
+    dataset = _dataset(samples, name, data)
+    return Reading(dataset, tuple(_facts(dataset, samples, data)), tuple(samples.warnings))
+
+
+def _read(data: OwnData, progress: Progress) -> Samples:
+    from fsbench.data.own.archives import read_archive
+    from fsbench.data.own.folders import read_folder
+    from fsbench.data.own.tables import read_table
+
+    path = Path(data.path)
+    if path.is_dir():
+        return read_folder(data, progress)
+    if not path.exists():
+        raise DataError(f"there is nothing at {data.path}; give a folder of images, a .csv or an .npz")
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return read_archive(data, progress)
+    if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return read_table(data)
+    raise DataError(f"{data.path} is no data that fsbench reads; give a folder of images, a .csv or an .npz")
+
+
+def _find_near(samples: Samples) -> np.ndarray:
+    """The pairs of samples that must stay together; warns of those that should not be there at all."""
+    looks = samples.looks
+    near = same(samples.x) if looks is None else alike(looks)
+    if looks is not None and len(looks) > MOST:
+        samples.warnings.append(f"more than {MOST} images: near-duplicates are not searched, equal ones are")
+    if not len(near):
+        return near
+    what = "near-duplicate images" if looks is not None else "equal rows"
+    involved = len(np.unique(near))
+    if looks is None and 2 * involved > len(samples.y):
+        samples.warnings.append(
+            f"{involved} of {len(samples.y)} rows equal another: the table is coarse, so equal rows are not "
+            "kept on one side of a split"
+        )
+        return near[:0]
+    _name_pairs(samples, near, samples.y, f"{what} have different classes")
+    if samples.part is not None:
+        _name_pairs(samples, near, samples.part, f"{what} are in different parts, so the test is too easy")
+    elif involved:
+        samples.warnings.append(
+            f"{involved} of {len(samples.y)} {samples.about} are {what.replace('equal rows', 'equal')}; "
+            "each set of them is kept on one side of a split"
+        )
+    return near
+
+
+def _name_pairs(samples: Samples, near: np.ndarray, values: np.ndarray, problem: str) -> None:
+    apart = near[values[near[:, 0]] != values[near[:, 1]]]
+    if len(apart):
+        named = [f"{samples.names[i]} and {samples.names[j]}" for i, j in apart]
+        samples.warnings.append(f"{plural(len(apart), 'pair')} of {problem}: {some(named, 2)}")
+
+
+def _without_lone_classes(samples: Samples, path: str) -> Samples:
+    """Leave out what cannot be both learned and tested. Raises DataError if no two classes are left."""
+    kept = np.ones(len(samples.y), dtype=bool)
+    for label, name in enumerate(samples.classes):
+        members = samples.y == label
+        if samples.part is None:
+            units = members.sum() if samples.groups is None else len(np.unique(samples.groups[members]))
+            problem = _lone(int(members.sum()), samples.about) if units < 2 else ""
+        else:
+            problem = "no training samples" if not (members & (samples.part == TRAIN)).any() else ""
+        if problem:
+            samples.warnings.append(f"class {name!r} left out: it has {problem}")
+            kept &= ~members
+    samples = samples if kept.all() else samples.keep(kept)
+    if len(samples.classes) < 2:
+        left = f"one class only, {samples.classes[0]!r}" if samples.classes else "no class"
+        why = f" ({'; '.join(samples.warnings[-2:])})" if samples.warnings else ""
+        raise DataError(f"{path} has {left}; fsbench needs two with a few samples each{why}")
+    if samples.part is not None and not (samples.part == TEST).any():
+        raise DataError(f"{path}: the test part is empty; fill it, or leave it out and fsbench draws one")
+    return samples
+
+
+def _lone(count: int, about: str) -> str:
+    if count == 1:
+        return f"one {about.removesuffix('s')} only, which cannot be both in training and in the test"
+    return f"{count} {about} that belong together, which cannot be both in training and in the test"
+
+
+def _warn_of_sizes(samples: Samples) -> None:
+    counts = np.bincount(samples.y)
+    large, small = int(counts.argmax()), int(counts.argmin())
+    if counts[large] >= _UNEVEN * counts[small]:
+        samples.warnings.append(
+            f"classes differ much in size ({samples.classes[large]} {counts[large]}, "
+            f"{samples.classes[small]} {counts[small]}): balanced accuracy counts them alike"
+        )
+    if samples.part is None:
+        return
+    tested = np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
+    missing = [repr(name) for name, count in zip(samples.classes, tested, strict=True) if not count]
+    if missing:
+        samples.warnings.append(f"the test part has no sample of {some(missing)}")
+    if (samples.part == VAL).any():
+        samples.warnings.append(
+            "train, val and test are given and stay as they are: seeds differ in their initial weights and "
+            "batches only, and intervals say nothing about drawing other data"
+        )
+
+
+def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
+    image = samples.looks is not None
+    symmetries = DEFAULT_SYMMETRIES if data.symmetries is None else data.symmetries
+    masks = {
+        part: None if samples.part is None or not (samples.part == n).any() else samples.part == n
+        for n, part in enumerate(PARTS)
+    }
+    counts = {
+        part: ()
+        if mask is None
+        else tuple(np.bincount(samples.y[mask], minlength=len(samples.classes)).tolist())
+        for part, mask in masks.items()
+    }
+    info = DatasetInfo(
+        text=name,
+        description=f"own data: {plural(len(samples.y), samples.about.removesuffix('s'))}",
+        modality="image" if image else "tabular",
+        shape=samples.x.shape[1:] if not samples.columns else (sum(max(1, n) for n in samples.columns),),
+        classes=tuple(samples.classes),
+        class_counts=tuple(np.bincount(samples.y).tolist()),
+        licence="own data",
+        citation=f"own data {name}",
+        symmetries=frozenset(symmetries) if image else frozenset(),
+        test_counts=counts["test"],
+        val_counts=counts["val"],
+        columns=samples.columns,
+        grouped=samples.groups is not None,
+    )
+    return Dataset(info, samples.x, samples.y, masks["test"], samples.groups, masks["val"])
+
+
+def _facts(dataset: Dataset, samples: Samples, data: OwnData) -> Sequence[str]:
+    info = dataset.info
+    if info.modality == "image":
+        channels, height, width = info.shape
+        kind = f"{height}x{width} {'grey' if channels == 1 else 'colour'}"
+    else:
+        categorical = sum(count > 0 for count in info.columns)
+        numeric = (len(info.columns) or info.shape[0]) - categorical
+        missing = int(np.isnan(dataset.x).sum())
+        kind = plural(numeric, "number") + (
+            f" and {plural(categorical, 'categorical column')}" if categorical else ""
+        )
+        kind += f", {plural(missing, 'missing value')}" if missing else ""
+    per_class = [f"{name} {count}" for name, count in zip(info.classes, info.class_counts, strict=True)]
+    facts = [
+        f"{data.path}: {plural(info.n, samples.about.removesuffix('s'))} of {kind}, named {info.text}",
+        f"{info.num_classes} classes: {some(per_class, 20)}",
+    ]
+    if samples.part is not None:
+        sizes = [
+            f"{part} {int((samples.part == n).sum())}"
+            for n, part in enumerate(PARTS)
+            if (samples.part == n).any()
+        ]
+        facts.append(f"parts as given: {', '.join(sizes)}")
+    if samples.groups is not None and data.group is not None:
+        facts.append(f"{len(np.unique(samples.groups))} groups by {data.group}; a group is never divided")
+    if info.modality == "image":
+        kept = ", ".join(sorted(info.symmetries)) or "nothing"
+        facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")
+    return facts

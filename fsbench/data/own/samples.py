@@ -1,0 +1,70 @@
+"""What the readers hand on: samples as they were found, before anything is left out or grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+TRAIN, VAL, TEST = 0, 1, 2
+PARTS = ("train", "val", "test")
+Progress = Callable[[int, int], None]
+"""Is told how many of how many files are read."""
+
+_SHOWN = 3
+
+
+@dataclass
+class Samples:
+    """Samples `x` (uint8 `[N, C, H, W]` or float32 `[N, F]`) with class numbers `y` int64 `[N]`.
+
+    `names` is what a warning calls each sample. `part` int8 `[N]` holds TRAIN, VAL or TEST where the data
+    come divided. `groups` int64 `[N]` numbers what belongs together. `looks` float32 `[N, T]` are
+    thumbnails of images. `about` and `warnings` are lines for the user.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    classes: list[str]
+    names: Sequence[str]
+    part: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    columns: tuple[int, ...] = ()
+    looks: np.ndarray | None = None
+    about: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    def keep(self, kept: np.ndarray) -> Samples:
+        """The samples of a boolean mask `[N]`; classes that have none left go."""
+        left, y = np.unique(self.y[kept], return_inverse=True)
+        return Samples(
+            self.x[kept],
+            y.astype(np.int64),
+            [self.classes[label] for label in left],
+            [name for name, keep in zip(self.names, kept, strict=True) if keep],
+            None if self.part is None else self.part[kept],
+            None if self.groups is None else self.groups[kept],
+            self.columns,
+            None if self.looks is None else self.looks[kept],
+            self.about,
+            self.warnings,
+        )
+
+
+def printable(text: str) -> str:
+    """A name from a file system or a file, without what could disturb a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def some(names: Sequence[str], shown: int = _SHOWN) -> str:
+    """The first few of some names, and how many more there are: `a, b, c and 4 more`."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 image`, `2 images`, `2 classes`."""
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"

@@ -1,0 +1,207 @@
+"""A CSV file: columns that are numbers or categories, with missing values, and one that is the label."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fsbench.data.own.options import OwnData
+from fsbench.data.own.samples import Samples, plural, printable, some
+from fsbench.errors import DataError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_BYTES = 256 * 2**20
+MAX_CATEGORIES = 200
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_MISSING = ["", "?"]
+_MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
+
+
+def read_table(data: OwnData) -> Samples:
+    """The rows of a CSV. Rows without a label are left out, as are columns that say nothing.
+
+    A column of numbers (a decimal comma too) is numeric, any other has a category for each text.
+    Raises DataError for a file that is too large or no such table, UsageError or UnknownName for
+    columns that are not there.
+    """
+    data.refuse("a table", "image_size", "symmetries")
+    table = _read(Path(data.path))
+    if data.target is None:
+        raise UsageError(
+            f"{data.path}: which column is to be predicted? give --target COLUMN; it has {some(list(table), 12)}"
+        )
+    for column in (data.target, data.group):
+        if column is not None and column not in table:
+            raise UnknownName("column", column, [str(name) for name in table])
+    remarks: list[str] = []
+    labelled = table[data.target].notna().to_numpy()
+    if not labelled.all():
+        remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out")
+    if not labelled.any():
+        raise DataError(f"{data.path}: the column {data.target!r} is empty; choose another target")
+    row_numbers, table = np.flatnonzero(labelled), table[labelled]
+    classes, y = _labels(table[data.target], f"{data.path}: the column {data.target!r}")
+    groups = None if data.group is None else _groups(table[data.group], remarks)
+    features = table.drop(columns=[name for name in (data.target, data.group) if name is not None])
+    x, columns = _features(features, str(data.path), remarks)
+    return Samples(
+        x=x,
+        y=y,
+        classes=classes,
+        names=[f"row {number + 1}" for number in row_numbers],
+        groups=groups,
+        columns=columns,
+        about="rows",
+        warnings=remarks,
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
+            "the rows first, as learning from few labels needs no more"
+        )
+    delimiter = _delimiter(path)
+    try:
+        table = pd.read_csv(
+            path,
+            sep=delimiter,
+            encoding="utf-8-sig",
+            na_values=_MISSING,
+            skipinitialspace=True,
+            low_memory=False,
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    table.columns = table.columns.map(lambda name: str(name).strip())
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DataError(f"{path}: rows have more values than the first line has names; name every column")
+    if table.shape[1] < 2 or not len(table):
+        raise DataError(
+            f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
+            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
+        )
+    for name in table:
+        if table[name].dtype.kind == "O":
+            table[name] = _texts(table[name], decimal_comma=delimiter != ",")
+    return table
+
+
+def _texts(column: pd.Series, decimal_comma: bool) -> pd.Series:
+    """A column of texts without blanks around them; of numbers, if all are numbers with a decimal comma."""
+    texts = column.astype(str).str.strip().where(column.notna())
+    if decimal_comma and texts.dropna().str.fullmatch(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?").all():
+        return texts.str.replace(",", ".").astype(float)
+    return texts
+
+
+def _delimiter(path: Path) -> str:
+    """The delimiter that the first line has most of, outside quotes. Raises DataError for what is no text."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2**16)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    if b"\0" in head:
+        raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
+    first = head.decode("utf-8", "replace").lstrip("\ufeff").partition("\n")[0]
+    counts = {each: len(next(csv.reader([first], delimiter=each), [])) for each in _DELIMITERS}
+    return max(counts, key=lambda each: counts[each])
+
+
+def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
+    """The classes in order and the class of each row. Raises DataError for what is no label."""
+    numeric = column.dtype.kind in "iuf"
+    given = column.to_numpy() if numeric else column.astype(str).to_numpy(dtype=object)
+    values, y = np.unique(given, return_inverse=True)
+    if len(values) == 1:
+        raise DataError(f"{what} has one value only, {values[0]!s}; there is nothing to tell apart")
+    whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
+    most = _MOST_NUMBERS["i" if whole else values.dtype.kind] if values.dtype.kind in "iuf" else len(y)
+    if len(values) > most or 2 * len(values) > len(y):
+        raise DataError(
+            f"{what} has {len(values)} different values in {len(y)} rows, which looks like a quantity or a "
+            "name; fsbench classifies: make a few classes of it first (low, medium, high)"
+        )
+    return [printable(str(int(value)) if whole else str(value)) for value in values], y.astype(np.int64)
+
+
+def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
+    """A number for each row; equal values share one, a missing value is a group of its own."""
+    codes, values = column.factorize()
+    missing = codes < 0
+    if missing.any():
+        remarks.append(
+            f"{plural(int(missing.sum()), 'row')} without {column.name!r}: each is a group of its own"
+        )
+    numbers: np.ndarray = np.where(missing, len(values) + np.cumsum(missing), codes).astype(np.int64)
+    return numbers
+
+
+def _features(table: pd.DataFrame, path: str, remarks: list[str]) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The stored columns float32 `[N, F]`, and of each how many categories it has (0: numeric)."""
+    stored: list[np.ndarray] = []
+    columns: list[int] = []
+    dropped: dict[str, list[str]] = {}
+    for name in table:
+        values, categories = _column(table[name])
+        if reason := _says_nothing(values, categories):
+            dropped.setdefault(reason, []).append(repr(printable(str(name))))
+        else:
+            stored.append(values)
+            columns.append(categories)
+    remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
+    if not stored:
+        raise DataError(f"{path}: no column is left to learn from")
+    with np.errstate(over="ignore"):
+        x = np.stack(stored, axis=1).astype(np.float32)
+    if np.isinf(x).any():
+        remarks.append(f"{plural(int(np.isinf(x).sum()), 'infinite or huge number')} counted as missing")
+        x[np.isinf(x)] = np.nan
+    plain = not any(columns) and not np.isnan(x).any()
+    return x, () if plain else tuple(columns)
+
+
+def _column(column: pd.Series) -> tuple[np.ndarray, int]:
+    """The values float64 `[N]`, NaN where missing: numbers and 0, or codes and how many categories."""
+    if column.dtype.kind in "iufb":
+        return column.to_numpy(dtype=np.float64), 0
+    codes, texts = column.factorize(sort=True)
+    return np.where(codes < 0, np.nan, codes.astype(np.float64)), len(texts)
+
+
+def _says_nothing(values: np.ndarray, categories: int) -> str | None:
+    """Why a column has nothing to learn from, or None."""
+    known = np.sort(values[~np.isnan(values)])
+    if not len(known) or known[0] == known[-1]:
+        return "it has no two values"
+    if categories == len(known):
+        return "every row has a text of its own"
+    if categories > MAX_CATEGORIES:
+        return f"it has more than {MAX_CATEGORIES} different texts"
+    if not categories and len(known) == len(values) and known[0] in (0, 1) and (np.diff(known) == 1).all():
+        return "it only numbers the rows"
+    return None
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
