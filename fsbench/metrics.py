@@ -14,6 +14,8 @@ import numpy as np
 from fsbench.errors import BadPrediction, UnknownName
 
 ECE_BINS = 15
+# Logits are float32: log-likelihoods that differ by less are equal.
+_ROUNDING = 1e-6
 DEFAULT_METRIC = "balanced_accuracy"
 
 
@@ -68,6 +70,38 @@ def score(logits: np.ndarray, y: np.ndarray) -> dict[str, float]:
             np.mean([_auroc(cell, labels) for cell, labels in zip(log_p, y, strict=True)])
         )
     return values
+
+
+def resolution(y: np.ndarray) -> dict[str, float]:
+    """How far one decision on labels `[E, M]` moves each metric, by the metric's name.
+
+    Where classes weigh alike it is a decision on the smallest class. AUROC moves by pairs of samples;
+    the log-likelihood by anything, so what float32 can tell apart is given for it.
+    """
+    y = np.asarray(y)
+    counts = [np.unique(labels, return_counts=True)[1] for labels in y]
+    by_class = max(1 / (len(found) * found.min()) for found in counts) / len(y)
+    pairs = min(found.min() * max(1, y.shape[1] - found.min()) for found in counts) * len(y)
+    return {
+        "accuracy": 1 / y.size,
+        "balanced_accuracy": float(by_class),
+        "macro_f1": float(by_class),
+        "worst_class_recall": float(max(1 / found.min() for found in counts) / len(y)),
+        "nll": _ROUNDING,
+        "ece": 1 / y.size,
+        "auroc": float(1 / pairs),
+    }
+
+
+def assumed_resolution(name: str, n_test: int) -> float:
+    """The resolution of a metric where only the number of test samples is known; 0 for none.
+
+    Twice an even share: enough for averages over classes unless the smallest class has less than half
+    of what it would have if all were alike.
+    """
+    if not get_metric(name).percent:
+        return _ROUNDING
+    return (1 if name == "accuracy" else 2) / n_test if n_test else 0.0
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = ECE_BINS) -> float:

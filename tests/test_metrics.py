@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import BadPrediction, UnknownName
-from fsbench.metrics import METRICS, expected_calibration_error, get_metric, score
+from fsbench.metrics import (
+    METRICS,
+    assumed_resolution,
+    expected_calibration_error,
+    get_metric,
+    resolution,
+    score,
+)
 
 
 @st.composite
@@ -185,3 +192,41 @@ def test_importing_is_light():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+@given(predictions(max_cells=3))
+@settings(deadline=None, max_examples=30)
+def test_no_decision_moves_a_metric_by_more_than_its_resolution_and_some_by_as_much(given_):
+    logits, y = given_
+    logits = np.eye(logits.shape[-1])[logits.argmax(-1)]
+    before, largest = score(logits, y), dict.fromkeys(("accuracy", "balanced_accuracy"), 0.0)
+    for cell, sample in np.ndindex(y.shape):
+        changed = logits.copy()
+        changed[cell, sample] = np.roll(changed[cell, sample], 1)
+        after = score(changed, y)
+        for name in ("accuracy", "balanced_accuracy", "worst_class_recall"):
+            assert abs(after[name] - before[name]) <= resolution(y)[name] + 1e-12
+        changed[cell, sample] = np.eye(logits.shape[-1])[y[cell, sample]]
+        right, wrong = score(changed, y), changed.copy()
+        wrong[cell, sample] = np.roll(wrong[cell, sample], 1)
+        for name, moved in largest.items():
+            largest[name] = max(moved, right[name] - score(wrong, y)[name])
+    assert largest == pytest.approx({name: resolution(y)[name] for name in largest})
+
+
+def test_resolutions_by_hand():
+    y = np.array([[0] * 8 + [1] * 2, [0] * 5 + [1] * 5])
+    found = resolution(y)
+    assert set(found) == set(METRICS)
+    assert found["accuracy"] == found["ece"] == pytest.approx(1 / 20)
+    assert found["balanced_accuracy"] == pytest.approx(1 / (2 * 2) / 2)
+    assert found["worst_class_recall"] == pytest.approx(1 / 2 / 2)
+    assert found["auroc"] == pytest.approx(1 / (2 * 8) / 2)
+    assert 0 < found["nll"] < 1e-5
+
+
+def test_an_assumed_resolution_is_enough_for_classes_that_are_not_too_uneven():
+    y = np.repeat([0, 1], [150, 50])[None]
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece", "nll"):
+        assert assumed_resolution(name, y.size) >= resolution(y)[name]
+    assert assumed_resolution("accuracy", 0) == 0

@@ -21,6 +21,7 @@ from fsbench.report.published import publish, read_jsonl, write_jsonl
 
 ROOT = Path(__file__).parent.parent
 BOARD = leaderboard(realistic())
+A = "kshot(digits, k=5)"
 
 
 def markdown_rows(page: str) -> list[list[str]]:
@@ -106,14 +107,14 @@ def test_a_stranger_is_told_what_matters():
         "correction (Holm) for all 44 comparisons",
         "Helps: augmentation on 4 of 9 tasks",
         'Hurts: resampling(method="random-over") is worse than erm on',
-        "more split seeds (--seeds 10) settle more",
+        "choose how many before you look (--seeds 10): every further look may err anew",
     ):
         assert part in page
 
 
 def test_markdown_explains_each_column_in_bold():
     page = render(BOARD, "markdown")
-    for column in ("#", "uses", "score", "vs erm", "verdict", "done", "sec"):
+    for column in {*text.OVERALL_COLUMNS, *text.TASK_COLUMNS} - {"strategy"}:
         assert f"\n- **{column}**: " in page
     assert "\\* marks a strategy" in page
 
@@ -122,9 +123,40 @@ def test_negative_transfer_is_said_aloud():
     task = "shift(mnist5k(size=8), digits)"
     records = cell(task, "erm", [0.8, 0.821, 0.779])
     records += cell(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
-    line = f"Negative transfer: dann uses source and unlabeled data and is worse than erm on {task}."
+    line = f"Negative transfer: dann uses source data and unlabeled data and is worse than erm on {task}."
     for format in ("terminal", "markdown", "json"):
         assert line in render(leaderboard(records), format, 1000)
+
+
+def test_what_is_read_from_the_test_inputs_is_said_and_no_transfer():
+    records = cell(A, "erm", [0.8, 0.821, 0.779])
+    records += cell(A, "maml", [0.7, 0.72, 0.68], uses=("source", "test_inputs"))
+    records += cell(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
+    for format in ("terminal", "markdown"):
+        page = render(leaderboard(records), format, 1000)
+        assert f"Hurts: tent is worse than erm on {A}." in page
+        assert "maml uses source data and test inputs and is worse" in page
+        assert "test_inputs" not in page
+    assert "| source, test inputs |" in page
+    narrow = render(leaderboard(records), "terminal", 80)
+    assert re.search(r"maml +source, .*\n +test inputs", narrow)
+
+
+def test_cost_fit_and_memory_are_shown():
+    records = cell(A, "erm", [0.7, 0.72, 0.68], train_accuracy=0.999, peak_memory=648_151_040)
+    records += cell(A, "maml", [0.8, 0.82, 0.79], seconds_fit=13.5, train_accuracy=None, peak_memory=0)
+    wide, narrow = (render(leaderboard(records), "terminal", width) for width in (100, 80))
+    assert re.search(r"erm .* baseline +99\.9 +3/3 +1\.2 +648\n", wide)
+    assert re.search(r"maml .* - +3/3 +14 +-\n", wide)
+    assert re.search(r"maml .* 1/1 +11x\n", wide)
+    assert re.search(r"#.* verdict +done +sec\n", narrow)
+    assert "| 2 | `erm` | - | 70.0 ± 5.0 | - | baseline | 99.9 | 3/3 | 1.2 | 648 |" in render(
+        leaderboard(records), "markdown"
+    )
+    (line,) = (row for row in csv.DictReader(io.StringIO(render(leaderboard(records), "csv")))
+               if row["task"] == A and row["strategy"] == "erm")  # fmt: skip
+    assert (line["seconds"], line["cost"]) == ("1.25", "1.0")
+    assert (line["train_accuracy"], line["peak_memory"]) == ("0.999", "648151040")
 
 
 def test_one_seed_is_told_to_run_more():

@@ -10,10 +10,11 @@ import click
 
 from fsbench.cli.options import metric_option
 from fsbench.cli.output import console, say
-from fsbench.errors import UsageError
+from fsbench.errors import DataError, StoreError, UsageError
 from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
+    from fsbench.data.suites import Suite
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.types import Record
 
@@ -106,7 +107,7 @@ def as_text(board: Leaderboard, style: str, width: int) -> str:
 def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
     """The records of a suite's tasks, or of the tasks given.
 
-    Raises UsageError if there are none, DataError if one is of another split than the suite's.
+    Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
     from fsbench.data.suites import load_suite
     from fsbench.data.tasks import parse_tasks
@@ -119,12 +120,19 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     wanted = {task.text for task in parse_tasks(str(tasks))} if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
     for record in found:
-        if chosen is not None and record.split_fingerprint:
-            chosen.check(record.task, record.split_seed, record.split_fingerprint)
+        if chosen is not None and (record.split_fingerprint or record.status == "ok"):
+            _check_split(chosen, record, path)
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
     return found
+
+
+def _check_split(suite: Suite, record: Record, path: Path) -> None:
+    try:
+        suite.check(record.task, record.split_seed, record.split_fingerprint)
+    except DataError as error:
+        raise StoreError(f"{path} holds a record of {record.spec} on other data than {error}") from None
 
 
 def _publish(records: Sequence[Record], path: Path) -> None:

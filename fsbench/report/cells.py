@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
+from fsbench.metrics import assumed_resolution
+from fsbench.report.names import identity, strategy_names
 from fsbench.spec import Call, Value, format_value, parse_call
 from fsbench.types import Record
 
@@ -20,10 +22,16 @@ Pair = tuple[int, int]
 
 @dataclass
 class Cell:
-    """The records of one strategy on one setting, by seeds."""
+    """The records of one strategy on one setting, by seeds. `strategy` is its name in the table."""
 
     strategy: str
+    full_spec: str = ""
     records: dict[Pair, Record] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> list[Record]:
+        """The records of the trials that went well."""
+        return [r for r in self.records.values() if r.status == "ok"]
 
     def values(self, metric: str) -> dict[Pair, float]:
         """The finite values of a metric in the trials that went well."""
@@ -40,9 +48,9 @@ class Cell:
         return {use for r in self.records.values() for use in r.uses}
 
     @property
-    def seconds(self) -> list[float]:
+    def seconds(self) -> dict[Pair, float]:
         """Seconds of fit and predict of each trial that went well."""
-        return [r.seconds_fit + r.seconds_predict for r in self.records.values() if r.status == "ok"]
+        return {p: r.seconds_fit + r.seconds_predict for p, r in self.records.items() if r.status == "ok"}
 
 
 @dataclass
@@ -60,9 +68,17 @@ class Setting:
         """The seeds of a complete cell: all that any strategy has been tried with here."""
         return {pair for cell in self.cells.values() for pair in cell.records}
 
-    def baseline(self, metric: str) -> dict[Pair, float]:
-        """The values of the baseline under the same recipe."""
-        return self.cells[BASELINE].values(metric) if BASELINE in self.cells else {}
+    @property
+    def baseline(self) -> Cell:
+        """The baseline under the same recipe; without records where it was not run."""
+        return self.cells.get(BASELINE, Cell(BASELINE))
+
+    def resolution(self, metric: str) -> float:
+        """How far one decision on the test part moves a metric, on the split where it is farthest."""
+        records = [r for cell in self.cells.values() for r in cell.ok]
+        return max(
+            (r.resolution.get(metric) or assumed_resolution(metric, r.n_test) for r in records), default=0.0
+        )
 
 
 def settings(records: Iterable[Record]) -> list[Setting]:
@@ -71,16 +87,19 @@ def settings(records: Iterable[Record]) -> list[Setting]:
     Raises StoreError where records must not be mixed: two of one trial, or two different splits
     under one task and split seed.
     """
+    records = list(records)
+    names = strategy_names(records)
     found: dict[tuple[str, str], Setting] = {}
     prints: dict[tuple[str, int], str] = {}
     for record in records:
         _check_split(record, prints)
         setting = found.setdefault((record.task, record.recipe), Setting(record.task, record.recipe))
-        cell = setting.cells.setdefault(record.spec, Cell(record.spec))
+        name = names[identity(record)]
+        cell = setting.cells.setdefault(name, Cell(name, identity(record)))
         pair = record.split_seed, record.init_seed
         if pair in cell.records:
             raise StoreError(
-                f"two records of {record.spec} on {record.task}, split seed {pair[0]}, init seed {pair[1]}; "
+                f"two records of {name} on {record.task}, split seed {pair[0]}, init seed {pair[1]}; "
                 "make one table per results folder and version of a strategy"
             )
         cell.records[pair] = record
@@ -130,8 +149,10 @@ def _label(found: Iterable[Setting]) -> None:
 
 
 def _groups(tasks: Sequence[str]) -> list[int]:
-    """A number for each task; tasks that name anything in common, directly or by others, share one."""
-    names = [set(_names(parse_call(task))) for task in tasks]
+    """A number for each task; tasks with data of one family, directly or by others, share one."""
+    from fsbench.data.datasets import family
+
+    names = [{family(name) for name in _names(parse_call(task))} for task in tasks]
     groups = list(range(len(tasks)))
     for i in range(len(tasks)):
         for j in range(i):

@@ -31,7 +31,9 @@ class Row:
     follows: helps, hurts, not settled, baseline, or none where nothing can be
     compared. `done` of `planned` trials (tasks, in an overall row) have a score. A row is `complete`
     if every planned trial went well; only complete rows have a `rank`, and overall only they have a
-    score, while the difference is over the tasks that were done. `seconds` is the median per trial.
+    score, while the difference is over the tasks that were done. `seconds` is the median per trial,
+    `cost` the median of the ratios to the baseline's seconds in the same trials. `train_accuracy` (the
+    mean) and `peak_memory` (the median, in bytes) are those of one task, None overall.
     """
 
     task: str
@@ -46,6 +48,10 @@ class Row:
     skipped: int
     seconds: float | None
     complete: bool
+    cost: float | None = None
+    train_accuracy: float | None = None
+    peak_memory: float | None = None
+    full_spec: str = ""
     rank: int | None = None
     p: float | None = None
     verdict: str = "none"
@@ -71,6 +77,10 @@ class Row:
             "failed": self.failed,
             "skipped": self.skipped,
             "seconds": _rounded(self.seconds),
+            "cost": _rounded(self.cost),
+            "train_accuracy": _rounded(self.train_accuracy),
+            "peak_memory": self.peak_memory,
+            "full_spec": self.full_spec,
         }
 
 
@@ -127,7 +137,7 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=(*mixtures(records), *remarks(records)),
+        warnings=(*mixtures(records), *remarks(found, strategies)),
         comparisons=sum(row.p is not None for row in [*overall, *rows]),
         trials=sum(r.status == "ok" for r in records),
         split_seeds=(min(seeds), max(seeds)),
@@ -136,20 +146,26 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
 
 def _task_row(setting: Setting, cell: Cell, metric: Metric) -> Row:
     """A strategy on one task; its verdict waits for those of the other rows."""
-    values, differences = cell.values(metric.name), _differences(setting, cell.strategy, metric)
+    values, differences = cell.values(metric.name), _differences(setting, cell, metric)
+    step = setting.resolution(metric.name)
+    fitted = [r.train_accuracy for r in cell.ok if r.train_accuracy is not None]
     return Row(
         task=setting.task,
         recipe=setting.recipe,
         strategy=cell.strategy,
         uses=tuple(sorted(cell.uses)),
-        score=stats.estimate(list(by_split(values).values())) if values else None,
-        difference=stats.estimate(list(differences.values())) if differences else None,
+        score=stats.estimate(list(by_split(values).values()), step) if values else None,
+        difference=stats.estimate(list(differences.values()), step) if differences else None,
         done=len(values),
         planned=len(setting.pairs),
         failed=cell.count("failed"),
         skipped=cell.count("skipped"),
-        seconds=statistics.median(cell.seconds) if cell.seconds else None,
+        seconds=_median(cell.seconds.values()),
         complete=values.keys() == setting.pairs,
+        cost=_median(_cost_ratios(setting, cell)),
+        train_accuracy=statistics.fmean(fitted) if fitted else None,
+        peak_memory=_median(r.peak_memory for r in cell.ok if r.peak_memory),
+        full_spec=cell.full_spec,
     )
 
 
@@ -157,36 +173,51 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
     """A strategy over the tasks that it did; compared with the baseline on just these tasks."""
     cells = [(s, s.cells[strategy]) for s in found if strategy in s.cells]
     scores = [(s, by_split(cell.values(metric.name))) for s, cell in cells]
-    differences = [(s, _differences(s, strategy, metric)) for s, _ in cells]
-    seconds = [value for _, cell in cells for value in cell.seconds]
+    differences = [(s, _differences(s, cell, metric)) for s, cell in cells]
     complete = len(cells) == len(found) and all(c.values(metric.name).keys() == s.pairs for s, c in cells)
     return Row(
         task="overall",
         recipe="",
         strategy=strategy,
         uses=tuple(sorted({use for _, cell in cells for use in cell.uses})),
-        score=_over_tasks(scores) if complete else None,
-        difference=_over_tasks(differences),
+        score=_over_tasks(scores, metric) if complete else None,
+        difference=_over_tasks(differences, metric),
         done=sum(bool(values) for _, values in scores),
         planned=len(found),
         failed=sum(cell.count("failed") for _, cell in cells),
         skipped=sum(cell.count("skipped") for _, cell in cells),
-        seconds=statistics.median(seconds) if seconds else None,
+        seconds=_median(value for _, cell in cells for value in cell.seconds.values()),
         complete=complete,
+        cost=_median(ratio for s, cell in cells for ratio in _cost_ratios(s, cell)),
+        full_spec=cells[0][1].full_spec,
     )
 
 
-def _differences(setting: Setting, strategy: str, metric: Metric) -> dict[int, float]:
+def _differences(setting: Setting, cell: Cell, metric: Metric) -> dict[int, float]:
     """Strategy minus baseline by split seed, over the seeds that both did; none for the baseline."""
-    if strategy == BASELINE:
+    if cell.strategy == BASELINE:
         return {}
-    ours, theirs = setting.cells[strategy].values(metric.name), setting.baseline(metric.name)
+    ours, theirs = cell.values(metric.name), setting.baseline.values(metric.name)
     return by_split({pair: ours[pair] - theirs[pair] for pair in ours.keys() & theirs.keys()})
 
 
-def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]]) -> Estimate | None:
+def _cost_ratios(setting: Setting, cell: Cell) -> list[float]:
+    """Seconds over the baseline's seconds, in each trial that both did."""
+    ours, theirs = cell.seconds, setting.baseline.seconds
+    return [ours[pair] / theirs[pair] for pair in ours.keys() & theirs.keys() if theirs[pair] > 0]
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return statistics.median(found) if found else None
+
+
+def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metric) -> Estimate | None:
     kept = [(setting, by_seed) for setting, by_seed in values if by_seed]
-    return stats.overall([v for _, v in kept], [s.group for s, _ in kept]) if kept else None
+    if not kept:
+        return None
+    steps = [setting.resolution(metric.name) for setting, _ in kept]
+    return stats.overall([by_seed for _, by_seed in kept], [s.group for s, _ in kept], steps)
 
 
 def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:

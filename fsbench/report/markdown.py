@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
-_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "sec")
-
 
 def to_markdown(board: Leaderboard) -> str:
     """Summary, overall table, a table per task, trials without a result, and how to read it."""
@@ -21,10 +19,10 @@ def _lines(board: Leaderboard) -> Iterator[str]:
     if not board.rows:
         return
     yield from ("", "## Overall", "")
-    yield from _table(board, board.overall)
+    yield from _table(board, board.overall, text.OVERALL_COLUMNS)
     for label, rows in board.tasks:
         yield from ("", f"## {_code(label)}", "")
-        yield from _table(board, [row for row in rows if row.done])
+        yield from _table(board, [row for row in rows if row.done], text.TASK_COLUMNS)
         if any(not row.done for row in rows):
             yield from ("", f"{_escape(_capital(text.without_result(rows)))}.")
     if board.problems or board.warnings:
@@ -35,12 +33,12 @@ def _lines(board: Leaderboard) -> Iterator[str]:
         yield f"- **{term}**: {_escape(meaning)}"
 
 
-def _table(board: Leaderboard, rows: Sequence[Row]) -> Iterator[str]:
-    yield f"| {' | '.join(_COLUMNS)} |"
-    yield "|--:|---|---|---|---|---|--:|--:|"
+def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'|'.join('--:' if name in text.RIGHT else '---' for name in columns)}|"
     for row in rows:
         cells = text.cells(row, board.metric) | {"strategy": _code(row.strategy)}
-        yield f"| {' | '.join(_escape(cells[name]) for name in _COLUMNS)} |"
+        yield f"| {' | '.join(_escape(cells[name]) for name in columns)} |"
 
 
 def _list(lines: Iterable[str]) -> Iterator[str]:

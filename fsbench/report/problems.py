@@ -59,18 +59,16 @@ def mixtures(records: Iterable[Record]) -> Iterator[str]:
         yield f"seconds come from several devices: {', '.join(sorted(devices))}"
 
 
-def remarks(records: Iterable[Record]) -> Iterator[str]:
+def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
     """A line for each strategy whose trials noted something: in how many, and the commonest note."""
-    noted: dict[str, Counter[str]] = defaultdict(Counter)
-    trials: Counter[str] = Counter()
-    for record in records:
-        if record.status == "ok" and record.notes:
-            trials[record.spec] += 1
-            noted[record.spec].update(record.notes)
-    for spec, notes in sorted(noted.items()):
+    for strategy in strategies:
+        noted = [record.notes for _, record in _records(found, strategy, "ok") if record.notes]
+        if not noted:
+            continue
+        notes = Counter(note for several in noted for note in several)
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
         others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
-        yield f"noted: {spec}, in {trials[spec]} trials; {note}{others}"
+        yield f"noted: {strategy}, in {len(noted)} trials; {note}{others}"
 
 
 def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:

@@ -15,9 +15,10 @@ from rich.text import Text
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
-_TASK_COLUMNS = ("#", "strategy", "score", "vs erm", "verdict", "done", "sec")
-_OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "sec")
-_RIGHT = {"#", "done", "sec"}
+# What each strategy uses stands in the overall table; narrow terminals do without more.
+_LEFT_OUT = {"uses"}
+_WIDE = 100
+_ONLY_WIDE = {"train", "MB"}
 _STYLES = {
     "helps": "green",
     "hurts": "red",
@@ -38,14 +39,16 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     if not board.rows:
         console.print(text.EMPTY)
         return
+    left_out = _LEFT_OUT if console.width >= _WIDE else _LEFT_OUT | _ONLY_WIDE
+    columns = [name for name in text.TASK_COLUMNS if name not in left_out]
     for label, rows in board.tasks:
         console.print(Text(label, style="bold"))
-        _print_table(console, board, [row for row in rows if row.done], _TASK_COLUMNS)
+        _print_table(console, board, [row for row in rows if row.done], columns)
         _print_lines(console, filter(None, [text.without_result(rows)]), "dim")
         console.print()
     console.print(Text("Overall: mean over tasks", style="bold"))
     console.print(Text(text.title(board)))
-    _print_table(console, board, board.overall, _OVERALL_COLUMNS)
+    _print_table(console, board, board.overall, text.OVERALL_COLUMNS)
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
@@ -69,7 +72,7 @@ def _print_table(console: Console, board: Leaderboard, rows: Sequence[Row], colu
     room = widths["strategy"] = max(_NARROWEST, min(widths["strategy"], console.width - others))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for name, width in widths.items():
-        justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
+        justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
         table.add_column(name, justify=justify, width=width, overflow="fold")
     for row in rows:
         cells = text.cells(row, board.metric)

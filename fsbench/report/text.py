@@ -10,9 +10,18 @@ from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.report.problems import Problem
 from fsbench.stats import Estimate
 
+OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "cost")
+TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "train", "done", "sec", "MB")
+RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 EMPTY = "No results yet; `fsbench run` makes some."
 _MANY = 3
+_GIVEN = {
+    "source": "source data",
+    "unlabeled": "unlabeled data",
+    "pretrained": "pretrained weights",
+    "test_inputs": "test inputs",
+}
 
 
 def number(value: float, metric: Metric, sign: bool = False) -> str:
@@ -48,7 +57,7 @@ def verdict(row: Row) -> str:
 
 def uses(row: Row) -> str:
     """What a strategy is given beyond the few labels."""
-    return ", ".join(row.uses) if row.uses else NOTHING
+    return ", ".join(use.replace("_", " ") for use in row.uses) if row.uses else NOTHING
 
 
 def cells(row: Row, metric: Metric) -> dict[str, str]:
@@ -60,8 +69,11 @@ def cells(row: Row, metric: Metric) -> dict[str, str]:
         "score": interval(row.score, metric),
         "vs erm": difference(row, metric),
         "verdict": verdict(row),
+        "train": NOTHING if row.train_accuracy is None else f"{100 * row.train_accuracy:.1f}",
         "done": f"{row.done}/{row.planned}",
+        "cost": NOTHING if row.cost is None else f"{row.cost:.{1 if row.cost < 10 else 0}f}x",
         "sec": NOTHING if row.seconds is None else seconds(row.seconds),
+        "MB": NOTHING if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}",
     }
 
 
@@ -90,9 +102,12 @@ def summary(board: Leaderboard) -> list[str]:
     if still:
         seeds = min(row.difference.n for row in judged if row.difference)
         if seeds < 2:
-            more = "a single split seed settles nothing: run with --seeds 3 or more"
+            more = "a single split seed settles nothing: run with --seeds 10 or so"
         else:
-            more = f"more split seeds (--seeds {max(10, 2 * seeds)}) settle more"
+            more = (
+                "more split seeds say more, but choose how many before you look "
+                f"(--seeds {max(10, 2 * seeds)}): every further look may err anew"
+            )
         lines.append(f"Not settled: {still} of {count(len(judged), 'comparison')} on single tasks; {more}.")
     return lines
 
@@ -104,14 +119,17 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "neighbours whose intervals overlap may well change places",
         "uses": "what a strategy is given beyond the few labels; where this differs, so does the information",
         "score": f"{board.metric.meaning}; mean over split seeds ± half of its 95 % interval (no ± where one "
-        "seed, or equal values, say nothing about the spread)",
+        "seed says nothing about the spread)",
         f"vs {BASELINE}": f"the score minus that of {BASELINE}, plain training, on the same splits, ± half "
         "of its 95 % interval; * marks a strategy that lacks a result on some tasks or trials and is "
         "compared on the others",
         "verdict": "helps or hurts only where that holds at the 5 % level after correction (Holm) for all "
         f"{count(board.comparisons, 'comparison')} made here",
+        "train": "accuracy in % on the training labels as given: far above the score it tells of overfitting",
         "done": "trials with a result; in the overall table, tasks",
+        "cost": f"seconds to fit and to predict over those of {BASELINE} in the same trial; the median",
         "sec": "median seconds of a trial, to fit and to predict",
+        "MB": "median peak memory of a trial: of its process on a CPU, of what it allocates on a GPU",
     }
 
 
@@ -173,10 +191,10 @@ def _harm(board: Leaderboard) -> Iterable[str]:
     """Who is worse than the baseline; with data or weights from elsewhere that is negative transfer."""
     given = {row.strategy: row.uses for row in board.overall}
     for strategy, labels in _judged(board, "hurts").items():
-        if given[strategy]:
+        if set(given[strategy]) - {"test_inputs"}:
+            used = " and ".join(_GIVEN.get(use, use) for use in given[strategy])
             yield (
-                f"Negative transfer: {strategy} uses {' and '.join(given[strategy])} data and is worse than "
-                f"{BASELINE} on {some(labels)}."
+                f"Negative transfer: {strategy} uses {used} and is worse than {BASELINE} on {some(labels)}."
             )
         else:
             yield f"Hurts: {strategy} is worse than {BASELINE} on {some(labels)}."

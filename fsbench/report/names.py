@@ -1,0 +1,48 @@
+"""The names of strategies in a table: short, and different where what ran was different."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from fsbench.types import Record
+
+_WORD = re.compile(r"[^\s(),+#]+")
+_LONGEST = 24
+
+
+def identity(record: Record) -> str:
+    """What a record's results belong to: its full spec, or its spec in records of older stores."""
+    return record.full_spec or record.spec
+
+
+def strategy_names(records: Iterable[Record]) -> dict[str, str]:
+    """A name for each identity: the spec, and where several share one, what is special in each.
+
+    Two versions of a plugin with other defaults become `focal [gamma=1.0]` and `focal [gamma=2.0]`.
+    """
+    specs: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        specs[identity(record)].add(record.spec)
+    by_spec: dict[str, list[str]] = defaultdict(list)
+    for full in sorted(specs):
+        by_spec[min(specs[full])].append(full)
+    return {
+        full: name
+        for spec, several in by_spec.items()
+        for full, name in zip(several, _names(spec, several), strict=True)
+    }
+
+
+def _names(spec: str, several: Sequence[str]) -> list[str]:
+    if len(several) == 1:
+        return [spec]
+    words = [_WORD.findall(full) for full in several]
+    common = set(words[0]).intersection(*words)
+    special = [", ".join(word for word in each if word not in common) for each in words]
+    marks = [mark if len(mark) <= _LONGEST else f"{mark[:_LONGEST]}..." for mark in special]
+    if len(set(marks)) < len(marks):
+        marks = [hashlib.sha256(full.encode()).hexdigest()[:8] for full in several]
+    return [f"{spec} [{mark}]" if mark else spec for mark in marks]
