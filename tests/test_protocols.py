@@ -29,6 +29,7 @@ def texts(text: str) -> list[str]:
         ("kshot(wine, val=0, k=2)", "kshot(wine, k=2, val=0)"),
         ("longtail(digits, ir=20, head=40)", "longtail(digits, ir=20)"),
         ("longtail(digits, ir=2.50)", "longtail(digits, ir=2.5)"),
+        ("folds(wine)", "folds(wine, n=5)"),
         ("noisy(digits, rate=0, kind=asymmetric)", "noisy(digits, k=20, kind=asymmetric, rate=0)"),
         ("shift(mnist5k(size=8), digits, k=0)", "shift(mnist5k(size=8), digits)"),
         ("episodes(glyphs(size=14), n=20, way=5)", "episodes(glyphs(size=14), shot=1, way=5)"),
@@ -88,6 +89,9 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
         "shift(mnist5k(size=8), digits)",
         "shift(digits, mnist5k(size=8))",
         "episodes(glyphs(size=8), n=2)",
+        "noisy(digits, k=1, rate=0.3)",
+        "folds(wine, n=3)",
+        "folds(digits, n=174)",
     ],
 )
 def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) -> None:
@@ -98,7 +102,11 @@ def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) ->
 
 
 BAD = [
-    ("nope(digits)", UnknownName, "unknown protocol 'nope'; known: episodes, kshot, longtail, noisy, shift"),
+    (
+        "nope(digits)",
+        UnknownName,
+        "unknown protocol 'nope'; known: blocks, episodes, folds, holdout, kshot, longtail, noisy, shift",
+    ),
     ("kshots(digits)", UnknownName, "did you mean 'kshot'"),
     ("kshot(digit)", UnknownName, "unknown dataset 'digit'; did you mean 'digits'"),
     ("kshot(digits, source=mnist5)", UnknownName, "did you mean 'mnist5k'"),
@@ -112,7 +120,7 @@ BAD = [
     ("kshot(none)", SpecError, "expected a name"),
     ("kshot([digits, wine])", SpecError, "expected a name"),
     ("kshot(digits, source=3)", SpecError, "a dataset is wanted"),
-    ("kshot(digits, shots=5)", SpecError, "kshot has no argument 'shots'; it takes source, k, val"),
+    ("kshot(digits, shots=5)", SpecError, "kshot has no argument 'shots'; it takes source, val, k"),
     ("kshot(digits, k=oops)", SpecError, r"kshot\(k=oops\): expected a whole number, got oops"),
     ("kshot(digits, k=1.5)", SpecError, "expected a whole number"),
     ("kshot(digits, k=true)", SpecError, "expected a whole number"),
@@ -140,7 +148,13 @@ BAD = [
     ("shift(mnist5k, mnist5k(size=8))", TaskError, "source and target are one dataset"),
     ("shift(mnist5k(size=8), digits, k=-1)", TaskError, "k is -1"),
     ("shift(mnist5k(size=8), digits, k=105)", TaskError, "class '8' of digits has 174 samples.*k is 104"),
+    ("shift(mnist5k(size=8), mnist5k)", TaskError, "source and target are one dataset, or made of the same"),
     ("kshot(digits, source=digits)", TaskError, "the source is the task's own dataset"),
+    ("longtail(digits, val=-1)", TaskError, "val is -1; expected at least 0"),
+    ("noisy(digits, k=20, val=200)", TaskError, "validation needs 200; the largest k that it allows is 0"),
+    ("folds(wine, n=1)", TaskError, "n is 1; expected at least 2"),
+    ("folds(wine, n=49)", TaskError, "class 'class_2' has 48 samples; that is the largest n"),
+    ("blocks(wine)", TaskError, "wine has no test part of its own; choose another protocol"),
     ("noisy(mnist5k, source=mnist5k(size=8))", TaskError, "the source is the task's own dataset"),
     ("longtail(digits, source=wine)", TaskError, "wine is tabular data and digits is image data"),
     ("kshot(wine, source=breast_cancer)", TaskError, "are 30 and 13; choose datasets of one shape"),
@@ -173,7 +187,16 @@ def test_the_largest_k_of_the_message_is_the_largest(dataset: str, k: int) -> No
 
 
 def test_every_protocol_says_what_it_is() -> None:
-    assert protocol_names() == ["episodes", "kshot", "longtail", "noisy", "shift"]
+    assert protocol_names() == [
+        "blocks",
+        "episodes",
+        "folds",
+        "holdout",
+        "kshot",
+        "longtail",
+        "noisy",
+        "shift",
+    ]
     for name, cls in PROTOCOLS.items():
         assert cls.name == name
         assert cls.summary

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,9 @@ def test_protocols_on_one_dataset_share_the_test_part_and_the_first_labels() -> 
 
 
 def test_validation_can_be_asked_for_or_left_out() -> None:
+    assert counts(draw("longtail(digits, ir=10, val=3)").val.y, 10) == [3] * 10
+    assert draw("longtail(digits, ir=10, val=0)").val.y.shape == (1, 0)
+    assert counts(labels("digits", draw("noisy(digits, val=7)").val.index), 10) == [7] * 10
     assert draw("kshot(wine, k=3, val=4)").val.y.shape == (1, 12)
     assert draw("kshot(wine, k=3, val=0)").val.y.shape == (1, 0)
 
@@ -126,8 +130,8 @@ def test_longtail_falls_exponentially_in_class_order(dataset: str, ir: int, seed
     split, classes = draw(f"longtail({dataset}, ir={ir})", seed), load_dataset(dataset).info.num_classes
     found = np.array(counts(split.train.y, classes))
     exact = 40 * np.exp(-np.log(ir) * np.arange(classes) / (classes - 1))
-    assert np.abs(found - exact).max() <= 0.5
-    assert found[0] == 40
+    assert ((exact - 1 < found) & (found <= exact + 1e-6)).all()
+    assert (found[0], found[-1]) == (40, 40 // ir)
     assert counts(split.val.y, classes) == [max(1, n // 2) for n in found]
     assert set(draw(f"longtail({dataset}, ir=40)", seed).train.index[0]) <= set(split.train.index[0])
 
@@ -151,6 +155,33 @@ def test_noise_is_exact_in_each_class_and_the_test_is_clean(
         if kind == "asymmetric":
             assert set((given - true) % classes) <= {0, 1}
     assert np.array_equal(labels(dataset, split.test.index), split.test.y)
+
+
+@laws
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.floats(0, 0.99), st.floats(0, 0.99)),
+    st.sampled_from(["symmetric", "asymmetric"]),
+    seeds,
+)
+def test_noise_is_nested_in_k_and_rate(
+    ks: tuple[int, int], rates: tuple[float, float], kind: str, seed: int
+) -> None:
+    (few, many), (low, high) = sorted(ks), sorted(rates)
+    for part in ("train", "val"):
+
+        def given_labels(k: int, rate: float, part: str = part) -> dict[int, int]:
+            split = draw(f"noisy(digits, k={k}, val={k}, rate={rate!r}, kind={kind})", seed)
+            rows = getattr(split, part)
+            return dict(zip(rows.index[0].tolist(), rows.y[0].tolist(), strict=True))
+
+        small, large, noisier = given_labels(few, low), given_labels(many, low), given_labels(many, high)
+        true = dict(zip(large, labels("digits", np.array(list(large))).tolist(), strict=True))
+        assert set(small) <= set(large) == set(noisier)
+        assert all(noisier[i] == large[i] for i in large if large[i] != true[i])
+        differ = Counter(true[i] for i in small if small[i] != large[i])
+        assert max(differ.values(), default=0) <= 2
+        assert all(true[i] in (small[i], large[i]) for i in small if small[i] != large[i])
 
 
 def test_symmetric_noise_is_uniform_over_the_other_classes() -> None:

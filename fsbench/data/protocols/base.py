@@ -83,6 +83,12 @@ class Protocol(ABC):
             value = getattr(self, name)
             self.require(value is None or value >= low, f"{name} is {value}; expected at least {low}")
 
+    def require_ungrouped(self, info: DatasetInfo) -> None:
+        """Raise TaskError if some samples of a dataset belong together, as this protocol divides them."""
+        self.require(
+            not info.grouped, f"samples of {info.text} belong together, which this divides; use holdout"
+        )
+
     def require_same_shape(self, first: DatasetInfo, second: DatasetInfo) -> None:
         """Raise TaskError, with what to write instead, if samples differ in shape."""
         shapes = " and ".join("x".join(map(str, info.shape)) for info in (first, second))

@@ -20,11 +20,13 @@ from fsbench.types import TaskInfo
 class FewLabels(Protocol):
     """A task on one dataset; all labelled samples of a `source` dataset may come with it.
 
-    A subclass says how many training and validation labels each class gets, and may change labels.
+    A subclass says how many training labels each class gets, and may give wrong ones. `val` is the
+    number of validation labels of each class, by default half of its training labels, one at least.
     """
 
     dataset: str
     source: str | None = None
+    val: int | None = None
 
     @property
     def data(self) -> DatasetInfo:
@@ -45,19 +47,20 @@ class FewLabels(Protocol):
         return len(set(self.train_counts())) == 1
 
     def val_for(self, labels: int) -> int:
-        """How many validation labels come with so many training labels: half as many, one at least."""
-        return max(1, labels // 2)
+        """How many validation labels come with so many training labels: `val`, or half, one at least."""
+        return max(1, labels // 2) if self.val is None else self.val
 
     def val_counts(self) -> list[int]:
         """The number of validation labels of each class."""
         return [self.val_for(n) for n in self.train_counts()]
 
-    def relabel(self, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The labels as given of samples of one class; by default they are right."""
-        return y
+    def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
+        """The labels that the first n samples of a class are given, `[n]`; by default they are right."""
+        return np.full(n, label)
 
     def check_counts(self, argument: str) -> None:
         """Raise TaskError, with the largest possible `argument`, if a class is too small."""
+        self.require_at_least(0, "val")
         counts = enumerate(zip(self.train_counts(), self.val_counts(), strict=True))
         small = [label for label, (n, v) in counts if n + v > pool_count(self.data, label)]
         if small:
@@ -119,7 +122,12 @@ class FewLabels(Protocol):
     def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
         without_source = replace(self, source=None).text
         rng = generator(without_source, dataset.fingerprint, seed, part)
-        return join([rows(index, self.relabel(dataset.y[index], rng)) for index in classes]).reordered(rng)
+        labelled = []
+        for label, index in enumerate(classes):
+            given = self.given_labels(label, len(index), dataset.fingerprint, seed, part)
+            # The first sample of validation is the last of the pool: what is nested grows from there.
+            labelled.append(rows(index, given[::-1] if part == "val" else given))
+        return join(labelled).reordered(rng)
 
     def _source_rows(self) -> Rows | None:
         if self.source is None:

@@ -10,26 +10,20 @@ from fsbench.data.protocols.few_labels import FewLabels
 
 @dataclass(frozen=True)
 class KShot(FewLabels):
-    """`k` training labels of each class and `val` validation labels, by default half of k, one at least."""
+    """`k` training labels of each class."""
 
     name: ClassVar[str] = "kshot"
     summary: ClassVar[str] = "k labels of each class"
     shown: ClassVar[tuple[str, ...]] = ("k",)
 
     k: int = 5
-    val: int | None = None
 
     def check(self) -> None:
         """Raise TaskError if k or val is too small, or larger than a class allows."""
         self.require_at_least(1, "k")
-        self.require_at_least(0, "val")
         self.check_counts("k")
         self.check_source()
 
     def train_counts(self) -> list[int]:
         """k of each class."""
         return [self.k] * self.data.num_classes
-
-    def val_for(self, labels: int) -> int:
-        """`val`, or half of the training labels."""
-        return super().val_for(labels) if self.val is None else self.val

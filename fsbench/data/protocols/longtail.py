@@ -7,15 +7,20 @@ from typing import ClassVar
 
 from fsbench.data.protocols.few_labels import FewLabels
 
+_ROUNDING = 1e-9
+"""Above the rounding errors of a power: head / ir is not cut to one less where it is whole."""
+
 
 @dataclass(frozen=True)
 class LongTail(FewLabels):
     """Labels that fall exponentially from the first class to the last (the profile of Cui et al. 2019).
 
-    Class c of C has `head * ir ** (-c / (C - 1))` training labels, rounded: `head` in the first class
-    of the dataset's own order, `head / ir` in the last. Validation has the same profile (half as
-    many, one at least), as somebody with such data would have; the test part is as balanced as the
-    dataset. Cui, Jia, Lin, Song & Belongie, "Class-balanced loss based on effective number of samples".
+    Class c of C has `head * ir ** (-c / (C - 1))` training labels, cut to a whole number, one at least:
+    `head` in the first class of the dataset's own order, `head / ir` in the last. Validation has the same
+    profile (half as many, one at least), as somebody with such data would have, unless `val` says
+    otherwise; the test part is as balanced as the dataset. `longtail(cifar10, ir=100, head=5000, val=0)`
+    is CIFAR-10-LT (Cao et al. 2019, LDAM). Cui, Jia, Lin, Song & Belongie, "Class-balanced loss based on
+    effective number of samples".
     """
 
     name: ClassVar[str] = "longtail"
@@ -39,4 +44,5 @@ class LongTail(FewLabels):
     def train_counts(self) -> list[int]:
         """The exponential profile."""
         last = self.data.num_classes - 1
-        return [round(self.head * self.ir ** (-label / last)) for label in range(last + 1)]
+        exact = [self.head * self.ir ** (-label / last) for label in range(last + 1)]
+        return [max(1, int(count + _ROUNDING)) for count in exact]

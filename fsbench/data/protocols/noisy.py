@@ -7,7 +7,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from fsbench.data.drawing import pool_count
 from fsbench.data.protocols.few_labels import FewLabels
+from fsbench.rng import generator
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,11 @@ class Noisy(FewLabels):
     `symmetric` noise gives another class, each with the same probability; `asymmetric` noise gives
     the next class, and the first one for the last. The validation labels have the same noise, because
     somebody with noisy labels has no others; the labels of the test part are right.
+
+    A sample that is wrong is given one and the same class at every k and rate. The wrong samples at a
+    lower rate are among those at a higher one. At another k they are the same but for as few as the
+    exact numbers allow: the order in which samples become wrong is that of van der Corput's sequence, of
+    which every start is spread evenly (the samples themselves are in random order).
     """
 
     name: ClassVar[str] = "noisy"
@@ -40,13 +47,21 @@ class Noisy(FewLabels):
 
     def is_balanced(self) -> bool:
         """Symmetric noise gives some classes more labels than others."""
-        return self.kind == "asymmetric" or self.rate == 0
+        return self.kind == "asymmetric" or round(self.rate * self.k) == 0
 
-    def relabel(self, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The labels with the exact number of wrong ones, which samples these are is random."""
+    def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
+        """The labels with the exact number of wrong ones; which class a wrong one names is random."""
         classes = self.data.num_classes
-        wrong = rng.permutation(len(y))[: round(self.rate * len(y))]
-        step = 1 if self.kind == "asymmetric" else rng.integers(1, classes, len(wrong))
-        given = y.copy()
-        given[wrong] = (y[wrong] + step) % classes
-        return given
+        rng = generator("noise", label, *key)
+        step = 1 if self.kind == "asymmetric" else rng.integers(1, classes, pool_count(self.data, label))[:n]
+        wrong = np.zeros(n, dtype=np.int64)
+        wrong[np.argsort(_van_der_corput(n))[: round(self.rate * n)]] = 1
+        return (label + wrong * step) % classes
+
+
+def _van_der_corput(n: int) -> np.ndarray:
+    """The first n numbers of van der Corput's sequence in base 2: the digits of 0, 1, 2, ... mirrored."""
+    numbers = np.arange(n)
+    places = np.arange(max(1, n).bit_length())
+    mirrored: np.ndarray = ((numbers[:, None] >> places & 1) * 0.5 ** (places + 1)).sum(1)
+    return mirrored

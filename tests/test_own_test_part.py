@@ -1,0 +1,144 @@
+"""Protocols on datasets that have a test part of their own, and `folds`, on those that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsbench.data import datasets
+from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.datasets import add_dataset, dataset_names, load_dataset
+from fsbench.data.drawing import Split, divide
+from fsbench.data.splits import draw_split
+from fsbench.data.tasks import parse_tasks
+from fsbench.errors import DataError, TaskError
+
+laws = settings(deadline=None, max_examples=25)
+seeds = st.integers(0, 10**6)
+
+
+def made(name: str, counts: tuple[int, ...], tested: tuple[int, ...], grouped: bool = False) -> Dataset:
+    """A table whose rows are all different, in an order that mixes classes and parts."""
+    rng = np.random.default_rng(len(name))
+    y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    x = np.arange(len(y), dtype=np.float32)[:, None] * np.ones(3, dtype=np.float32)
+    test = np.zeros(len(y), dtype=np.bool_)
+    for label, n in enumerate(tested):
+        test[rng.permutation(np.flatnonzero(y == label))[:n]] = True
+    names = tuple("abcdefgh"[: len(counts)])
+    info = DatasetInfo(
+        name, "", "tabular", (3,), names, counts, "none", "nobody", test_counts=tested, grouped=grouped
+    )
+    groups = np.arange(len(y)) // 2 if grouped else None
+    return Dataset(info, x, y, test=test if tested else None, groups=groups)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parted() -> Iterator[Dataset]:
+    dataset = made("parted", (40, 31, 60), (10, 11, 20))
+    add_dataset(dataset)
+    add_dataset(made("together", (40, 31, 60), (), grouped=True))
+    yield dataset
+    del datasets.DATASETS["parted"], datasets.DATASETS["together"]
+
+
+def draw(text: str, seed: int = 0) -> Split:
+    (task,) = parse_tasks(text)
+    return draw_split(task, seed)
+
+
+@laws
+@given(
+    st.sampled_from(["kshot(parted, k=3)", "longtail(parted, ir=2, head=12)", "noisy(parted, k=8)"]), seeds
+)
+def test_the_dataset_is_tested_on_all_of_its_own_test_part(text: str, seed: int) -> None:
+    split, dataset = draw(text, seed), load_dataset("parted")
+    assert dataset.test is not None
+    assert set(split.test.index[0]) == set(np.flatnonzero(dataset.test))
+    assert split.test.index.size == 41
+    for part in (split.train, split.val):
+        assert not dataset.test[part.index].any()
+
+
+def test_the_pools_are_all_the_rest(parted: Dataset) -> None:
+    test, pools = divide(parted, 3)
+    assert sorted([*test, *np.concatenate(pools)]) == list(range(131))
+    assert [len(pool) for pool in pools] == [30, 20, 40]
+    assert all((parted.y[pool] == label).all() for label, pool in enumerate(pools))
+    with pytest.raises(TaskError, match="class 'b' has 31 samples, of which 11 are for the test"):
+        parse_tasks("kshot(parted, k=21, val=0)")
+
+
+@laws
+@given(st.integers(1, 9), st.integers(0, 5), st.data())
+def test_blocks_are_consecutive_disjoint_and_in_the_datasets_order(
+    k: int, val: int, data: st.DataObject
+) -> None:
+    num = 20 // (k + val)
+    seed = data.draw(st.integers(0, num - 1))
+    split, dataset = draw(f"blocks(parted, k={k}, val={val})", seed), load_dataset("parted")
+    assert dataset.test is not None
+    assert set(split.test.index[0]) == set(np.flatnonzero(dataset.test))
+    for label in range(3):
+        mine = np.array([i for i in range(131) if dataset.y[i] == label and not dataset.test[i]])
+        start = seed * (k + val)
+        train, held = (part.index[0][part.y[0] == label] for part in (split.train, split.val))
+        assert sorted(train) == mine[start : start + k].tolist()
+        assert sorted(held) == mine[start + k : start + k + val].tolist()
+
+
+def test_there_are_as_many_blocks_as_the_smallest_class_has() -> None:
+    draw("blocks(parted, k=4, val=1)", 3)
+    with pytest.raises(TaskError, match=r"parted has 4 blocks of 5 samples a class; .* seeds from 0 to 3"):
+        draw("blocks(parted, k=4, val=1)", 4)
+    with pytest.raises(
+        TaskError, match=r"class 'b' has 20 samples that are not for the test; k \+ val is 21"
+    ):
+        parse_tasks("blocks(parted, k=20, val=1)")
+
+
+@laws
+@given(st.integers(2, 13), seeds)
+def test_folds_test_each_sample_once_and_have_one_size(n: int, seed: int) -> None:
+    split, dataset = draw(f"folds(wine, n={n})", seed), load_dataset("wine")
+    per_class = [count // n for count in dataset.info.class_counts]
+    assert split.test.index.shape == (n, sum(per_class))
+    assert split.train.index.shape == (n, 178 - sum(per_class))
+    assert len(np.unique(split.test.index)) == n * sum(per_class)
+    for cell in range(n):
+        assert sorted([*split.train.index[cell], *split.test.index[cell]]) == list(range(178))
+        assert np.bincount(split.test.y[cell]).tolist() == per_class
+        assert np.array_equal(split.train.y[cell], dataset.y[split.train.index[cell]])
+    assert split.val.index.shape == (n, 0)
+
+
+def test_folds_are_repetitions_and_leave_test_parts_and_groups_alone() -> None:
+    assert not np.array_equal(draw("folds(wine, n=2)", 0).test.index, draw("folds(wine, n=2)", 1).test.index)
+    with pytest.raises(TaskError, match="parted has a test part of its own"):
+        parse_tasks("folds(parted)")
+    with pytest.raises(TaskError, match="samples of together belong together"):
+        parse_tasks("folds(together)")
+
+
+def test_a_dataset_of_ones_own_has_a_name_of_its_own(parted: Dataset) -> None:
+    assert add_dataset(parted) == "parted"
+    assert "parted" in dataset_names()
+    with pytest.raises(DataError, match="'parted' exists already, with other data"):
+        add_dataset(made("parted", (40, 31, 60), (10, 11, 19)))
+    with pytest.raises(DataError, match="'a b' cannot name a dataset"):
+        add_dataset(made("a b", (4, 4), ()))
+    with pytest.raises(DataError, match="'digits' exists already"):
+        add_dataset(made("digits", (4, 4), ()))
+
+
+def test_a_test_part_enters_the_fingerprint_and_must_be_what_the_info_says(parted: Dataset) -> None:
+    other = made("parted", (40, 31, 60), ())
+    assert np.array_equal(other.x, parted.x)
+    assert np.array_equal(other.y, parted.y)
+    assert other.fingerprint != parted.fingerprint
+    with pytest.raises(DataError, match=r"the test part has \[10, 11, 20\] samples of the classes"):
+        Dataset(other.info, parted.x, parted.y, test=parted.test)
