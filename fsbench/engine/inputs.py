@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _LUMINANCE = (0.299, 0.587, 0.114)
 
 
+def luminance(x: torch.Tensor) -> torch.Tensor:
+    """The luminance `[N, 1, H, W]` of images of red, green and blue `[N, 3, H, W]` (ITU-R BT.601)."""
+    return (x * x.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
 def match_inputs(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     """Inputs `[N, ...]` in the shape that a model of another dataset takes.
 
@@ -24,7 +29,7 @@ def match_inputs(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     if x.ndim != 4 or len(shape) != 3:
         raise DataError(f"inputs of shape {list(x.shape[1:])} cannot be made {list(shape)}")
     if x.shape[1] == 3 and shape[0] == 1:
-        x = (x * x.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        x = luminance(x)
     elif x.shape[1] == 1:
         x = x.expand(-1, shape[0], -1, -1)
     elif x.shape[1] != shape[0]:

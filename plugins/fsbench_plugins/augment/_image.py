@@ -9,11 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from fsbench import luminance
+
 if TYPE_CHECKING:
     from fsbench import Stream
-
-LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the grey value (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,4 @@ def recolour(
 
 def grey(x: torch.Tensor) -> torch.Tensor:
     """The luminance `[B, 1, H, W]` of colour images; other images' mean channel."""
-    if x.shape[1] != 3:
-        return x.mean(1, keepdim=True)
-    return (x * x.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return luminance(x) if x.shape[1] == 3 else x.mean(1, keepdim=True)
