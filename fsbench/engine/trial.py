@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from fsbench.composition import Composition
+from fsbench.engine.backbones.network import import_backbone
 from fsbench.engine.context import Context, TrialState, seeded
 from fsbench.engine.device import synchronize
 from fsbench.engine.features import fit_head, frozen_network
@@ -58,6 +59,7 @@ def run_trial(
     state = TrialState(identity, split.info, composition, recipe, device, features=features)
     ctx = Context(state)
     _place_extras(state, split)
+    import_backbone(recipe.backbone)
     clock = _Clock(device)
     with seeded(derive_key(*identity, "torch")):
         with clock.timing("fit"):

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +30,15 @@ _registry: Registry | None = None
 
 @dataclass(frozen=True)
 class Job:
-    """A trial, the folder of its materialised split, and a device: all that a worker is handed."""
+    """A trial, the folder of its materialised split, and a device: all that a worker is handed.
+
+    `features` is the folder where features of frozen pretrained bodies are kept; "" for nowhere.
+    """
 
     trial: Trial
     split_path: str
     device: str
+    features: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
     fields["n_train"] = int(np.prod(split.train_y.shape))
     fields["n_test"] = int(np.prod(split.test_x.shape[:2]))
     identity = (trial.task, trial.split_seed, trial.init_seed)
-    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device)
+    features = Path(job.features) if job.features else None
+    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)
     fields |= {
         name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
     }

@@ -134,7 +134,7 @@ def known_backbone(call: Call) -> Backbone:
 
 
 def weights_path(weights: str) -> Path | None:
-    """The file of weights, or None for a name: "imagenet" or torchvision's. Raises DataError without a file."""
+    """The file of weights, or None for a name. Raises DataError if the file is not there."""
     if _WEIGHTS_NAME.fullmatch(weights):
         return None
     if not Path(weights).is_file():

@@ -11,6 +11,7 @@ from typing import Literal
 import torchvision
 from torch import nn
 
+from fsbench.engine.backbones.network import without_head
 from fsbench.errors import SpecError
 
 _VGG_SIZE = 224
@@ -74,11 +75,3 @@ def vit_b_16(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Mod
         raise SpecError(f"vit_b_16: size is {input_shape[1]}; expected a multiple of {_PATCH}")
     network = torchvision.models.vit_b_16(image_size=input_shape[1], dropout=dropout)
     return without_head(network, "heads.head")
-
-
-def without_head(network: nn.Module, head: str) -> tuple[nn.Module, int]:
-    """A network with its last linear layer taken out, and the number of features that the layer took."""
-    features = network.get_submodule(head).in_features
-    network.set_submodule(head, nn.Identity())
-    assert isinstance(features, int)
-    return network, features

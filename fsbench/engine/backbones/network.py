@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -87,9 +88,7 @@ def build_network(
     """
     call = parse_call(backbone)
     known = known_backbone(call)
-    make = getattr(
-        importlib.import_module(f"fsbench.engine.backbones.{known.home}"), call.name.replace("-", "_")
-    )
+    make = getattr(_family(known), call.name.replace("-", "_"))
     hints = inspect.get_annotations(make, eval_str=True)
     arguments = _arguments(call, {**hints, "size": int} if known.wants.exact else hints)
     size = arguments.pop("size", known.wants.size)
@@ -100,6 +99,15 @@ def build_network(
         arguments["dropout"] = dropout
     body, features = make(shape, **arguments)
     return Network(body, features, num_classes, dropout, wants)
+
+
+def import_backbone(backbone: str) -> None:
+    """Import what a backbone is built from, which takes seconds for some, before a clock runs."""
+    _family(known_backbone(parse_call(backbone)))
+
+
+def _family(known: Backbone) -> ModuleType:
+    return importlib.import_module(f"fsbench.engine.backbones.{known.home}")
 
 
 def _check(
@@ -131,3 +139,11 @@ def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
         if wrong:
             raise SpecError(f"{call}: {name} is {wrong[0]}; expected at least 1")
     return values
+
+
+def without_head(network: nn.Module, head: str) -> tuple[nn.Module, int]:
+    """A network with its last linear layer taken out, and the number of features that the layer took."""
+    features = network.get_submodule(head).in_features
+    network.set_submodule(head, nn.Identity())
+    assert isinstance(features, int)
+    return network, features
