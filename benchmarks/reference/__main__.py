@@ -1,0 +1,54 @@
+"""The command line: run one row and print it as docs/reference-results.md keeps it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.reference import adaptation, deic, episodes, identities, tables
+from benchmarks.reference.rows import Options, Row, render
+
+ROWS: dict[str, Row] = {
+    row.name: row for row in (episodes.R1, episodes.R2, adaptation.R3, deic.R4, tables.R5, identities.R6)
+}
+# Without these glibc gives large arrays back to the system at every step of a convolutional network and
+# faults their pages in again, which is half of the time. They reach the workers, not this process.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the row that is asked for; 1 if one of its numbers is outside of its band."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
+    parser.add_argument("row", choices=ROWS)
+    parser.add_argument("--short", action="store_true", help="the short version, where there is one")
+    parser.add_argument(
+        "--only", default="", help="a part of the row (R1: 5w1s, ...; R2: conv4; R3: a direction)"
+    )
+    parser.add_argument("--jobs", type=int, default=None, help="worker processes")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--results", type=Path, default=Path("reference-results"), help="results folder")
+    given = parser.parse_args(arguments)
+    row = ROWS[given.row]
+    if given.short and not row.short:
+        parser.error(f"{row.name} has no short version")
+    if given.only and given.only not in row.parts:
+        parser.error(f"--only {given.only}: expected one of {', '.join(row.parts) or 'nothing'}")
+    for name, value in _MALLOC.items():
+        os.environ.setdefault(name, value)
+    begin = time.perf_counter()
+    folder = given.results / f"{row.name}{'-short' * given.short}"
+    outcome = row.measure(Options(folder, given.short, given.jobs, given.device, given.only))
+    shown = [a for a in arguments if a in (given.row, "--short", "--only", given.only) and a]
+    command = shlex.join(["python", "-m", "benchmarks.reference", *shown])
+    seconds = time.perf_counter() - begin
+    print(render(row, outcome, command, seconds, f"{datetime.now(UTC):%Y-%m-%d}"))
+    return int(any(line.verdict == "OUTSIDE" for line in outcome.lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
