@@ -16,15 +16,17 @@ _HOMES = {
     "FsbenchError": "fsbench.errors",
     "InertComponent": "fsbench.errors",
     "LabeledSet": "fsbench.types",
+    "OwnData": "fsbench.data.own",
     "Predictor": "fsbench.types",
     "Recipe": "fsbench.types",
     "Record": "fsbench.types",
-    "Results": "fsbench.runner",
+    "Results": "fsbench.results",
     "StepOutput": "fsbench.types",
     "Strategy": "fsbench.strategy",
     "Stream": "fsbench.rng",
     "TaskInfo": "fsbench.types",
     "hookimpl": "fsbench.hookspecs",
+    "luminance": "fsbench.engine.inputs",
     "match_inputs": "fsbench.engine.inputs",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
@@ -37,6 +39,7 @@ __all__ = [
     "FsbenchError",
     "InertComponent",
     "LabeledSet",
+    "OwnData",
     "Predictor",
     "Recipe",
     "Record",
@@ -46,6 +49,7 @@ __all__ = [
     "Stream",
     "TaskInfo",
     "hookimpl",
+    "luminance",
     "match_inputs",
     "param",
     "run",
@@ -53,13 +57,15 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from fsbench.data.own import OwnData
     from fsbench.engine.backbones.catalogue import weights_hash
     from fsbench.engine.context import Context
-    from fsbench.engine.inputs import match_inputs
+    from fsbench.engine.inputs import luminance, match_inputs
     from fsbench.errors import FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
+    from fsbench.results import Results
     from fsbench.rng import Stream
-    from fsbench.runner import Results, run
+    from fsbench.runner import run
     from fsbench.strategy import Strategy, param
     from fsbench.types import Batch, LabeledSet, Predictor, Recipe, Record, StepOutput, TaskInfo
 

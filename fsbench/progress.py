@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,12 +14,28 @@ if TYPE_CHECKING:
 
     from fsbench.plan import Plan
 
+_SECONDS_BETWEEN = 3.0
+
 
 class Observer:
-    """Is told of a run's events, in the parent process, in this order; on its own it says nothing."""
+    """Is told of a run's events, in the parent process, in this order.
+
+    On its own it says nothing, but for warnings about data of the user's own.
+    """
+
+    def reading(self, done: int, total: int) -> None:
+        """So many of the files of the user's own data have been read."""
+
+    def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
+        """The user's own data have been read: what they are, and what should be looked at."""
+        for line in remarks:
+            warnings.warn(line, UserWarning, stacklevel=4)
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
         """Tasks are left out, because datasets that they need are not here."""
+
+    def complete(self, plan: Plan) -> None:
+        """There is nothing to run: the results folder has every trial of the plan."""
 
     def planned(self, plan: Plan) -> None:
         """The plan is made and about to be run."""
@@ -38,16 +55,43 @@ def make_observer(stream: TextIO) -> Observer:
     return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
 
 
-class PlainProgress(Observer):
-    """One line at the start, one at about every tenth of the way, one at the end."""
+class _Lines(Observer):
+    """What both displays tell line by line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._planned = self._finished = self._failed = self._shown = 0
+        self._told = time.monotonic()
+
+    def reading(self, done: int, total: int) -> None:
+        """Say how far it has come, every few seconds."""
+        if time.monotonic() - self._told > _SECONDS_BETWEEN:
+            self._told = time.monotonic()
+            self._say(f"reading: {done} of {total} images")
+
+    def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
+        """Say what was read, then the warnings."""
+        for line in (*facts, *(f"warning: {line}" for line in remarks)):
+            self._say(line)
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
         """Say how many tasks, and what is not here."""
-        self._say(_left_out(tasks, missing))
+        number = f"{len(tasks)} task{'s' * (len(tasks) > 1)}"
+        self._say(f"left out: {number} whose data is not here ({', '.join(missing)})")
+
+    def complete(self, plan: Plan) -> None:
+        """Say so."""
+        self._say(f"nothing to run: {plan.done} of {plan.total} trials are done already")
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class PlainProgress(_Lines):
+    """One line at the start, one at about every tenth of the way, one at the end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._planned = self._finished = self._failed = self._shown = 0
 
     def planned(self, plan: Plan) -> None:
         """Say how much there is to do."""
@@ -75,27 +119,18 @@ class PlainProgress(Observer):
     def _failures(self) -> str:
         return f", {self._failed} failed" if self._failed else ""
 
-    def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
 
-
-class LiveProgress(Observer):
+class LiveProgress(_Lines):
     """A bar with the time to go, the failures and the trials that run now."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._running: dict[str, Trial] = {}
         self._failed = 0
         self._bar: Progress | None = None
 
-    def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
-        """Say how many tasks, and what is not here."""
-        print(_left_out(tasks, missing), file=self._stream, flush=True)
-
     def planned(self, plan: Plan) -> None:
-        """Show the bar, if there is anything to do."""
-        if not plan.trials:
-            return
+        """Show the bar."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
@@ -136,8 +171,3 @@ class LiveProgress(Observer):
         current = "; ".join(f"{t.spec} on {t.task}#{t.split_seed}" for t in self._running.values())
         failed = f"{self._failed} failed | " if self._failed else ""
         self._bar.update(self._line, advance=advance, description=failed + current)
-
-
-def _left_out(tasks: Sequence[str], missing: Sequence[str]) -> str:
-    number = f"{len(tasks)} task{'s' * (len(tasks) > 1)}"
-    return f"left out: {number} whose data is not here ({', '.join(missing)})"

@@ -69,6 +69,11 @@ class Registry:
         for name in names:
             self.load(name, functools.partial(importlib.import_module, name), (name, UNPACKAGED))
 
+    def check_loaded(self) -> None:
+        """Raise PluginError if a plugin could not be loaded."""
+        if self.failures:
+            raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in self.failures))
+
     def load(self, plugin: str, importer: Callable[[], object], origin: tuple[str, str]) -> None:
         """Import one plugin and take its strategies, all or none."""
         try:

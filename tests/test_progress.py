@@ -44,6 +44,13 @@ def test_a_run_that_never_began_says_nothing(make):
     assert stream.getvalue() == ""
 
 
+@pytest.mark.parametrize("make", [PlainProgress, LiveProgress])
+def test_a_complete_plan_is_one_line(make):
+    stream = Terminal()
+    make(stream).complete(Plan((), (), ("a", "b", "c"), 2, 2))
+    assert stream.getvalue() == "nothing to run: 2 of 2 trials are done already\n"
+
+
 def test_a_terminal_shows_bar_failures_and_current_trials(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("FORCE_COLOR", raising=False)

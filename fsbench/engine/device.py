@@ -1,4 +1,7 @@
-"""Devices: which there are, what they are called, and how much memory a trial took."""
+"""Devices: which there are, what they are called, and how much memory a trial took.
+
+The parent checks a device's name here, so torch is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,29 @@ import platform
 import re
 import resource
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from fsbench.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
+def check_name(device: str) -> None:
+    """Raise UsageError for what is not the name of any device."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise UsageError(f"device {device!r}: expected auto, cpu, cuda or cuda:NUMBER")
+
+
 def resolve(device: str) -> torch.device:
     """The device of `auto`, `cpu`, `cuda` or `cuda:i`. Raises UsageError if it is not there."""
+    import torch
+
+    check_name(device)
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise UsageError(f"device {device!r}: expected auto, cpu, cuda or cuda:NUMBER")
     found = torch.device("cuda:0" if device == "cuda" else device)
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise UsageError(
@@ -31,6 +43,8 @@ def resolve(device: str) -> torch.device:
 
 def describe(device: torch.device) -> str:
     """The hardware's name."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return _processor() or platform.machine()
@@ -44,6 +58,8 @@ def _processor() -> str:
 
 def prepare(device: torch.device) -> None:
     """Make a worker's arithmetic reproducible and warm the device up."""
+    import torch
+
     torch.set_num_threads(1)
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -54,12 +70,16 @@ def prepare(device: torch.device) -> None:
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has finished."""
+    import torch
+
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def reset_peak_memory(device: torch.device) -> None:
     """Start measuring peak memory afresh, where the system can."""
+    import torch
+
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif os.access(_CLEAR, os.W_OK):
@@ -68,6 +88,8 @@ def reset_peak_memory(device: torch.device) -> None:
 
 def peak_memory(device: torch.device) -> int:
     """Peak memory in bytes: allocated on a GPU; resident in the process on a CPU."""
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if _STATUS.exists():

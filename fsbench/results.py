@@ -1,0 +1,43 @@
+"""What a run found, for notebooks and for the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsbench.types import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run found: the records of its plan, in the plan's order, new ones and stored ones.
+
+    `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
+    `left_out` are the tasks that were not planned because their data is not here.
+    """
+
+    records: tuple[Record, ...]
+    store_path: Path
+    total: int = 0
+    interrupted: bool = False
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Record, ...]:
+        """The records of trials that failed, each with its reason."""
+        return tuple(r for r in self.records if r.status == "failed")
+
+    @property
+    def done(self) -> int:
+        """How many trials have ended, well or not."""
+        return sum(r.status != "skipped" for r in self.records)
+
+    def leaderboard(self, metric: str = "balanced_accuracy") -> pd.DataFrame:
+        """The leaderboard of these records as a data frame."""
+        from fsbench.report.leaderboard import leaderboard
+
+        return leaderboard(self.records, metric=metric).to_frame()
