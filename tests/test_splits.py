@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import errno
 import json
-import os
 import pickle
 from collections import Counter
 from dataclasses import replace
@@ -385,14 +383,34 @@ def test_files_are_read_only_and_a_second_call_finds_them(tmp_path: Path) -> Non
         materialise(task("kshot(digits)"), 0, tmp_path / "a" / "split")
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(StoreError, match=r"cannot write the split of kshot\(wine, k=5\).*No space left"):
-        materialise(task("kshot(wine)"), 0, tmp_path / "split")
+@pytest.mark.parametrize("room", [100, 700, 2000])
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, room: int) -> None:
+    """Where a file may not grow, writing fails as on a full disk: in a header, a small or a large array."""
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(StoreError, match=r"cannot write the split of kshot\(wine, k=5\).*too large"):
+            materialise(task("kshot(wine)"), 0, tmp_path / "split")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
+
+
+def test_many_splits_of_a_dataset_load_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = []
+
+    def load(info: DatasetInfo) -> Dataset:
+        loads.append(info.text)
+        return Dataset(info, np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 3)
+
+    info = DatasetInfo("counted", "", "tabular", (2,), ("a", "b", "c"), (20,) * 3, "none", "nobody")
+    monkeypatch.setitem(datasets.DATASETS, "counted", Entry(lambda text: info, load))
+    for seed in range(10):
+        for text in ("kshot(counted, k=2)", "longtail(counted, ir=2, head=4)", "folds(counted, n=2)"):
+            draw(text, seed)
+            sealed(text, tmp_path / f"{text[:4]}-{seed}", seed)
+    assert loads == ["counted"]
 
 
 def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

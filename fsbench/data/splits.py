@@ -8,12 +8,11 @@ dishonest one from what it is handed; it cannot keep code from loading a public 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def materialise(task: Task, seed: int, folder: Path) -> SealedSplit:
     split = draw_split(task, seed)
     try:
         if not folder.exists():
-            _write_whole(folder, dict(_visible_arrays(task, split)), _to_json(task.info))
+            _write_whole(folder, _visible_arrays(task, split), _to_json(task.info))
         elif (folder / _TASK_FILE).read_text(encoding="utf-8") != _to_json(task.info):
             raise StoreError(f"{folder} holds another task's split; name another folder")
     except OSError as error:
@@ -134,6 +133,9 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
 def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
     """The inputs of rows as they are stored, `[..., C, H, W]` or `[..., F]`."""
     first = _dataset_of(datasets, rows)
+    if len(np.unique(rows.origin)) < 2:
+        gathered: np.ndarray = first.x[rows.index]
+        return gathered
     x = np.empty((*rows.index.shape, *first.info.stored_shape), dtype=first.x.dtype)
     for origin, dataset in enumerate(datasets):
         chosen = rows.origin == origin
@@ -146,11 +148,12 @@ def _dataset_of(datasets: list[Dataset], rows: Rows) -> Dataset:
     return datasets[int(rows.origin.flat[0]) if rows.origin.size else 0]
 
 
-def _write_whole(folder: Path, arrays: dict[str, np.ndarray], task: str) -> None:
+def _write_whole(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) -> None:
+    """Write arrays as they come, so that one at a time is in memory, and then name the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
     try:
-        for name, array in arrays.items():
+        for name, array in arrays:
             _save(partial / f"{name}.npy", array)
         (partial / _TASK_FILE).write_text(task, encoding="utf-8")
         for file in partial.iterdir():
@@ -162,10 +165,11 @@ def _write_whole(folder: Path, arrays: dict[str, np.ndarray], task: str) -> None
 
 
 def _save(file: Path, array: np.ndarray) -> None:
-    # Through memory, because numpy's own writing does not say that a disk is full.
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    file.write_bytes(buffer.getbuffer())
+    # Not by numpy's own writing of arrays to files, which does not say that a disk is full.
+    array = np.ascontiguousarray(array)
+    with file.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))
+        out.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _to_json(info: TaskInfo) -> str:
