@@ -150,6 +150,8 @@ def test_cost_fit_and_memory_are_shown():
     assert re.search(r"maml .* - +3/3 +14 +-\n", wide)
     assert re.search(r"maml .* 1/1 +11x\n", wide)
     assert re.search(r"#.* verdict +done +sec\n", narrow)
+    assert "overfitting" in wide
+    assert "overfitting" not in narrow
     assert "| 2 | `erm` | - | 70.0 ± 5.0 | - | baseline | 99.9 | 3/3 | 1.2 | 648 |" in render(
         leaderboard(records), "markdown"
     )

@@ -52,7 +52,7 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
-    _print_legend(console, board)
+    _print_legend(console, board, {*columns, *text.OVERALL_COLUMNS})
     console.print()
     _print_lines(console, text.summary(board), "")
 
@@ -93,10 +93,11 @@ def _cell(name: str, value: str, style: str, room: int) -> Text:
     return Text(value, style=style if name in {"vs erm", "verdict"} else "")
 
 
-def _print_legend(console: Console, board: Leaderboard) -> None:
+def _print_legend(console: Console, board: Leaderboard, shown: set[str]) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     for term, meaning in text.legend(board).items():
-        grid.add_row(Text(term), Text(meaning, style="dim"))
+        if term in shown:
+            grid.add_row(Text(term), Text(meaning, style="dim"))
     console.print(grid)
 
 
