@@ -110,14 +110,13 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
     from fsbench.data.suites import load_suite
-    from fsbench.data.tasks import parse_tasks
 
     if suite is None and tasks is None:
         return records
     if suite is not None and tasks is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
     chosen = load_suite(suite) if suite is not None else None
-    wanted = {task.text for task in parse_tasks(str(tasks))} if chosen is None else set(chosen.tasks)
+    wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
     for record in found:
         if chosen is not None and (record.split_fingerprint or record.status == "ok"):
@@ -126,6 +125,18 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
     return found
+
+
+def _texts(tasks: str) -> set[str]:
+    """The canonical texts of tasks; as they are written where a dataset is not known (the user's own)."""
+    from fsbench.data.datasets import DATASETS
+    from fsbench.data.tasks import parse_tasks, task_calls
+
+    texts: set[str] = set()
+    for call in task_calls(tasks):
+        known = all(str(value).partition("(")[0] in DATASETS for value in call.args)
+        texts |= {task.text for task in parse_tasks(str(call))} if known else {str(call)}
+    return texts
 
 
 def _check_split(suite: Suite, record: Record, path: Path) -> None:

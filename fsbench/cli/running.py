@@ -11,11 +11,13 @@ import click
 from fsbench.cli.boards import show_board
 from fsbench.cli.options import load_config, metric_option, read_seeds
 from fsbench.cli.output import say
-from fsbench.runner import DEFAULT_RESULTS, DEFAULT_SUITE, DEFAULT_TIMEOUT
+from fsbench.cli.own_data import own_data_options, take_own_data
+from fsbench.request import DEFAULT_SUITE
+from fsbench.runner import DEFAULT_RESULTS, DEFAULT_TIMEOUT
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry
-    from fsbench.runner import Results
+    from fsbench.results import Results
 
 INTERRUPTED = 130
 
@@ -43,7 +45,12 @@ INTERRUPTED = 130
     show_default=True,
     help="Initialisation seeds.",
 )
-@click.option("--recipe", default="", metavar="CHANGES", help="Changes to every recipe: steps=100, lr=0.01.")
+@click.option(
+    "--recipe",
+    default="",
+    metavar="CHANGES",
+    help="Changes to every recipe: steps=100, lr=0.01, precision=bfloat16.",
+)
 @metric_option
 @click.option(
     "--jobs",
@@ -68,11 +75,10 @@ INTERRUPTED = 130
     metavar="FOLDER",
     help="Where results are kept; a second run does only what is missing.",
 )
-@click.option(
-    "--available/--no-available", default=False, help="Leave out the tasks whose data is not here."
-)
+@click.option("--available/--no-available", default=False, help="Leave out the tasks whose data is not here.")
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
+@own_data_options
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -95,6 +101,8 @@ def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) ->
     changes = parse_overrides(recipe)
     if not strict:
         warn_of_failures(get_registry())
+    if (data := take_own_data(options)) is not None:
+        options["data"] = data
     results = run_trials(
         plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr), **options
     )

@@ -69,7 +69,7 @@ class Dataset:
 
     `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64
     `[N]`) numbers what belongs together, such as the samples of one patient. Missing values are NaN
-    in tables with `columns`.
+    in tables with `columns`. `variant` tells apart what the arrays do not (symmetries that the user says).
     `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine
     if and only if the data are. Raises DataError when the arrays are not what `info` says.
     """
@@ -80,6 +80,7 @@ class Dataset:
     test: np.ndarray | None = None
     groups: np.ndarray | None = None
     val: np.ndarray | None = None
+    variant: str = ""
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +89,8 @@ class Dataset:
         _check_parts(self.info, self.y, more)
         given = {name: array for name, array in more.items() if array is not None}
         columns = (str(self.info.columns),) if self.info.columns else ()
-        found = digest([self.x, self.y, *given.values()], *given, *columns)
+        variant = (self.variant,) if self.variant else ()
+        found = digest([self.x, self.y, *given.values()], *given, *columns, *variant)
         object.__setattr__(self, "fingerprint", found)
         for array in (self.x, self.y, *given.values()):
             array.flags.writeable = False

@@ -77,7 +77,9 @@ def divide(dataset: Dataset, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
         pools = [order[cut:] for order, cut in zip(orders, cuts, strict=True)]
         if dataset.groups is not None:
             chosen = draw_test(dataset, cuts, seed)
-            test, pools = np.flatnonzero(chosen), [order[~chosen[order]] for order in orders]
+            rest = [order[~chosen[order]] for order in orders]
+            sizes = [pool_count(dataset.info, label) for label in range(len(orders))]
+            test, pools = np.flatnonzero(chosen), [r[:size] for r, size in zip(rest, sizes, strict=True)]
     else:
         test, pools = np.flatnonzero(dataset.test), orders
     return generator("test order", dataset.fingerprint, seed).permutation(test), pools

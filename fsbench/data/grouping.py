@@ -45,7 +45,7 @@ def draw_test(dataset: Dataset, room: Sequence[int], seed: int) -> np.ndarray:
     Raises TaskError if the groups of a class are all larger.
     """
     assert dataset.groups is not None, "samples without groups are drawn by class"
-    left, test = np.array(room), np.zeros(len(dataset.y), dtype=bool)
+    left = np.array(room)
     order = generator("test groups", dataset.fingerprint, seed).permutation(dataset.groups.max() + 1)
     table = _class_table(dataset, np.arange(len(dataset.y)))
     taken = np.zeros(len(table), dtype=bool)

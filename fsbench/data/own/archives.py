@@ -35,9 +35,8 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
             if name + key not in arrays:
                 raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
         if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
-            raise DataError(
-                f"{data.path}: x{key} has {len(arrays['x' + key])} samples and y{key} {arrays['y' + key].size} labels"
-            )
+            sizes = len(arrays["x" + key]), arrays["y" + key].size
+            raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
     try:
         x, given = (np.concatenate([arrays[name + key] for key in keys]) for name in ("x", "y"))
     except ValueError:
@@ -95,7 +94,7 @@ def _labels(given: np.ndarray, names: np.ndarray | None, path: str) -> tuple[lis
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
         raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
-    if names is not None and given.dtype.kind in "iu" and 0 <= values.min() and values.max() < len(names):
+    if names is not None and given.dtype.kind in "iu" and values.min() >= 0 and values.max() < len(names):
         return [printable(str(names[value])) for value in values], y.astype(np.int64)
     return [printable(str(value)) for value in values], y.astype(np.int64)
 
@@ -151,7 +150,8 @@ def _pixels(x: np.ndarray, path: str) -> np.ndarray:
         x = x.transpose(0, 2, 3, 1)
     if x.ndim not in (3, 4) or not x.size or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
         raise DataError(
-            f"{path}: x is {x.dtype} {list(x.shape)}; expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
+            f"{path}: x is {x.dtype} {list(x.shape)}; expected images [N, H, W] or [N, H, W, C], "
+            "or tables [N, F]"
         )
     x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
     if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:

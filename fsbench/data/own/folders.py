@@ -149,8 +149,8 @@ def _parts(root: Path) -> list[tuple[int | None, Path]]:
         return [(None, root)]
     if 2 not in found:
         raise DataError(
-            f"{printable(root.name)} has {' and '.join(sorted(folders))} but no test folder; add test/, or give "
-            "the folder train itself, and fsbench draws the parts"
+            f"{printable(root.name)} has {' and '.join(sorted(folders))} but no test folder; add test/, or "
+            "give the folder train itself, and fsbench draws the parts"
         )
     return sorted(found.items(), key=lambda item: item[0] or 0)
 
@@ -179,8 +179,8 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     for entry in kept:
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
             raise DataError(
-                f"{_relative(Path(entry.path), root)} is a symbolic link that leads out of the folder and is not followed; "
-                "put a copy there or remove it"
+                f"{_relative(Path(entry.path), root)} is a symbolic link that leads out of the folder and is "
+                "not followed; put a copy there or remove it"
             )
     return kept
 

@@ -12,8 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jfif .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .avif".split()
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
 )
 THUMBNAIL = 16
 MAX_PIXELS = 89_478_485

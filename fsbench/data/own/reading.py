@@ -21,7 +21,7 @@ _own_names: set[str] = set()
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset that was read, `facts` about it, and `warnings` of what should be looked at: lines of text."""
+    """A dataset that was read; lines of text: `facts` about it, `warnings` of what should be looked at."""
 
     dataset: Dataset
     facts: tuple[str, ...]
@@ -158,16 +158,8 @@ def _warn_of_sizes(samples: Samples) -> None:
 def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
     image = samples.looks is not None
     symmetries = DEFAULT_SYMMETRIES if data.symmetries is None else data.symmetries
-    masks = {
-        part: None if samples.part is None or not (samples.part == n).any() else samples.part == n
-        for n, part in enumerate(PARTS)
-    }
-    counts = {
-        part: ()
-        if mask is None
-        else tuple(np.bincount(samples.y[mask], minlength=len(samples.classes)).tolist())
-        for part, mask in masks.items()
-    }
+    test, test_counts = _given(samples, TEST)
+    val, val_counts = _given(samples, VAL)
     info = DatasetInfo(
         text=name,
         description=f"own data: {plural(len(samples.y), samples.about.removesuffix('s'))}",
@@ -178,42 +170,52 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
         licence="own data",
         citation=f"own data {name}",
         symmetries=frozenset(symmetries) if image else frozenset(),
-        test_counts=counts["test"],
-        val_counts=counts["val"],
+        test_counts=test_counts,
+        val_counts=val_counts,
         columns=samples.columns,
         grouped=samples.groups is not None,
     )
-    return Dataset(info, samples.x, samples.y, masks["test"], samples.groups, masks["val"])
+    variant = "" if data.symmetries is None else f"symmetries {' '.join(sorted(symmetries))}"
+    return Dataset(info, samples.x, samples.y, test, samples.groups, val, variant)
+
+
+def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int, ...]]:
+    """A given part as a mask bool `[N]` and its samples of each class; None and () if there is none."""
+    if samples.part is None or not (samples.part == number).any():
+        return None, ()
+    mask = samples.part == number
+    return mask, tuple(np.bincount(samples.y[mask], minlength=len(samples.classes)).tolist())
 
 
 def _facts(dataset: Dataset, samples: Samples, data: OwnData) -> Sequence[str]:
     info = dataset.info
-    if info.modality == "image":
-        channels, height, width = info.shape
-        kind = f"{height}x{width} {'grey' if channels == 1 else 'colour'}"
-    else:
-        categorical = sum(count > 0 for count in info.columns)
-        numeric = (len(info.columns) or info.shape[0]) - categorical
-        missing = int(np.isnan(dataset.x).sum())
-        kind = plural(numeric, "number") + (
-            f" and {plural(categorical, 'categorical column')}" if categorical else ""
-        )
-        kind += f", {plural(missing, 'missing value')}" if missing else ""
     per_class = [f"{name} {count}" for name, count in zip(info.classes, info.class_counts, strict=True)]
     facts = [
-        f"{data.path}: {plural(info.n, samples.about.removesuffix('s'))} of {kind}, named {info.text}",
-        f"{info.num_classes} classes: {some(per_class, 20)}",
+        f"{data.path}: {plural(info.n, samples.about.removesuffix('s'))} of {_kind(dataset)}",
+        f"labels of {info.num_classes} classes: {some(per_class, 20)}",
     ]
     if samples.part is not None:
-        sizes = [
-            f"{part} {int((samples.part == n).sum())}"
-            for n, part in enumerate(PARTS)
-            if (samples.part == n).any()
-        ]
-        facts.append(f"parts as given: {', '.join(sizes)}")
+        sizes = [(part, int((samples.part == n).sum())) for n, part in enumerate(PARTS)]
+        facts.append(f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}")
     if samples.groups is not None and data.group is not None:
-        facts.append(f"{len(np.unique(samples.groups))} groups by {data.group}; a group is never divided")
+        groups = len(np.unique(samples.groups))
+        facts.append(f"{plural(groups, 'group')} by {data.group}, none of which a split divides")
     if info.modality == "image":
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
         facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")
+    facts.append(f"its name in tasks and tables is {info.text}")
     return facts
+
+
+def _kind(dataset: Dataset) -> str:
+    """What a sample is: `16x16 pixels, grey` or `5 numbers and 2 categories, 3 missing values`."""
+    info = dataset.info
+    if info.modality == "image":
+        channels, height, width = info.shape
+        return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
+    categories = sum(count > 0 for count in info.columns)
+    numbers = (len(info.columns) or info.shape[0]) - categories
+    missing = int(np.isnan(dataset.x).sum())
+    kinds = [plural(numbers, "number")] if numbers else []
+    kinds += [f"{categories} categor{'ies' if categories > 1 else 'y'}"] if categories else []
+    return " and ".join(kinds) + (f", {plural(missing, 'missing value')}" if missing else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ MAX_BYTES = 256 * 2**20
 MAX_CATEGORIES = 200
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MISSING = ["", "?"]
+_SOMEBODY = re.compile(
+    r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
+)
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
@@ -33,9 +36,8 @@ def read_table(data: OwnData) -> Samples:
     data.refuse("a table", "image_size", "symmetries")
     table = _read(Path(data.path))
     if data.target is None:
-        raise UsageError(
-            f"{data.path}: which column is to be predicted? give --target COLUMN; it has {some(list(table), 12)}"
-        )
+        names = some([printable(str(name)) for name in table], 12)
+        raise UsageError(f"{data.path}: which column is to be predicted? give --target; it has {names}")
     for column in (data.target, data.group):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
@@ -169,6 +171,10 @@ def _features(table: pd.DataFrame, path: str, remarks: list[str]) -> tuple[np.nd
         else:
             stored.append(values)
             columns.append(categories)
+        if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
+            remarks.append(
+                f"column {name!r} is a feature; if it says which rows belong together, give --group"
+            )
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
         raise DataError(f"{path}: no column is left to learn from")
