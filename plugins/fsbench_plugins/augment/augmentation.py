@@ -16,7 +16,8 @@ class Augmentation(Strategy):
     """Random transformations, drawn for each sample of each batch (Shorten & Khoshgoftaar 2019).
 
     Only what the dataset says to keep its labels is applied (`TaskInfo.symmetries`): mirror images are
-    for photographs, never for digits. `strength` multiplies everything below; 0 is the identity.
+    for photographs, never for digits. `strength` multiplies everything below; 0 is the identity, and a
+    trial of that fails, as of anything without effect.
 
     Images: `crop` is the largest share of a side that is cut away before the rest is resized back,
     `flip` the probability of each mirror image, `rotation` in degrees to either side, `scale` the largest
