@@ -62,7 +62,7 @@ def measure(text: str, folder: Path, repeats: int) -> str:
     copying, copied = seconds(lambda seed: (folder / f"copy-{seed}").write_bytes(content), repeats)
     return (
         f"{text}: materialise {wall:.2f} s (processor {processor:.2f} s), of which drawing {drawing:.2f} s; "
-        f"copying its {len(content) / 1e6:.0f} MB {copying:.2f} s ({copied:.2f} s), ratio {wall / copying:.1f}"
+        f"copying {len(content) / 1e6:.0f} MB {copying:.2f} s ({copied:.2f} s), ratio {wall / copying:.1f}"
     )
 
 
