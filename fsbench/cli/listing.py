@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from fsbench.data.suites import Suite
 
 
-@click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, plugins.")
+@click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, backbones, plugins.")
 @click.argument("section", required=False, metavar="[SECTION]")
 def list_(section: str | None) -> None:
-    """List what there is: strategies, protocols, datasets, suites, tasks or plugins.
+    """List what there is: strategies, protocols, datasets, suites, tasks, backbones or plugins.
 
     Without a SECTION, all of them. plugins also shows what could not be loaded.
     """
@@ -142,6 +142,18 @@ def _offer(text: str) -> str:
     return ", ".join(given)
 
 
+def backbones() -> RenderableType:
+    """Every backbone with its parameters, the input it wants, and its pretrained weights."""
+    from fsbench.engine.backbones import BACKBONES
+
+    rows = []
+    for name, known in BACKBONES.items():
+        about = f"{'tables; ' if known.tables else ''}images: {known.wants}"
+        about += f"; weights: {', '.join(known.weights)}" if known.weights else ""
+        rows.append((name, f"{known.parameters:,}", known.summary, about))
+    return _table(("backbone", "parameters", "what it is"), rows)
+
+
 def plugins() -> RenderableType:
     """The distributions that bring strategies, and the plugins that could not be loaded."""
     from rich.text import Text
@@ -167,6 +179,7 @@ SECTIONS = {
     "datasets": datasets,
     "suites": suites,
     "tasks": tasks,
+    "backbones": backbones,
     "plugins": plugins,
 }
 

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from fsbench.engine.backbones.catalogue import known_backbone
 from fsbench.errors import SpecError
 from fsbench.spec import Call, Value, as_call, coerce, parse_call
 from fsbench.types import Recipe, TaskInfo
@@ -34,6 +35,7 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
             raise SpecError(f"recipe has no field {name!r}; it has {', '.join(hints)}")
         if name == "backbone":
             value = str(as_call(value))
+            known_backbone(parse_call(value))
         values[name] = coerce(f"recipe {name}={value}", value, hints[name])
         if values[name] < 0 if isinstance(values[name], float) else False:
             raise SpecError(f"recipe {name}={value}: expected at least 0")
