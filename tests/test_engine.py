@@ -15,7 +15,6 @@ from torch import nn
 
 from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.backbones import BACKBONES, build_network
 from fsbench.engine.context import TrialState
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.inputs import match_inputs
@@ -29,7 +28,6 @@ from fsbench.errors import (
     NonFinite,
     PluginError,
     SpecError,
-    UnknownName,
     UsageError,
 )
 from fsbench.registry import load_registry
@@ -74,6 +72,7 @@ def test_a_recipe_reads_back_from_its_text(recipe: Recipe) -> None:
         ("lr=-1", "expected at least 0"),
         ("optimizer=adam", "expected one of adamw, sgd"),
         ("3", "expected NAME=value pairs"),
+        ("backbone=conv4(3)", "the arguments of a backbone have names"),
     ],
 )
 def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:
@@ -84,43 +83,6 @@ def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:
 def test_episodes_get_fewer_steps() -> None:
     info = toy_split(modality="image").info
     assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps
-
-
-# Backbones
-
-
-@pytest.mark.parametrize("name", sorted(BACKBONES))
-def test_backbones_give_the_features_that_they_promise(name: str) -> None:
-    network = build_network(name, (1, 12, 12), 5)
-    features = network.forward_features(torch.rand(3, 1, 12, 12))
-    assert features.shape == (3, network.num_features)
-    assert network.forward_head(features).shape == (3, 5)
-    assert network.with_head(7)(torch.rand(3, 1, 12, 12)).shape == (3, 7)
-
-
-def test_conv4_is_the_literatures_on_omniglot() -> None:
-    network = build_network("conv4", (1, 28, 28), 5)
-    assert network.num_features == 64
-    assert sum(p.numel() for p in network.body.parameters()) == 111_936
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "says"),
-    [
-        ("conv5", UnknownName, "did you mean 'conv4'"),
-        ("conv4(wide=3)", SpecError, "conv4 takes width, norm"),
-        ("conv4(width=0)", SpecError, "expected at least 1"),
-        ("conv4(norm=layer)", SpecError, "expected one of batch, group"),
-    ],
-)
-def test_wrong_backbones_say_what_was_expected(text: str, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
-        build_network(text, (1, 8, 8), 3)
-
-
-def test_image_backbones_refuse_tables() -> None:
-    with pytest.raises(SpecError, match="needs images"):
-        build_network("conv4", (8,), 3)
 
 
 # Inputs

@@ -1,0 +1,226 @@
+"""Backbones: their sizes, the input that each wants and gets, their arguments, and dropout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torchvision.transforms import functional as reference
+
+from fsbench.engine.backbones import BACKBONES, InputSpec, Network, build_network
+from fsbench.engine.backbones.resnet import Block
+from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
+from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.testing import toy_split
+
+SMALL = [name for name, known in BACKBONES.items() if not known.wants.exact]
+LARGE = [name for name, known in BACKBONES.items() if known.wants.exact]
+MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "wrn-16-8": 11.0, "wrn-28-2": 1.5, "efficientnet_lite0": 4.65}
+
+
+def needs_package(name: str) -> None:
+    if name == "efficientnet_lite0":
+        pytest.importorskip("efficientnet_lite_pytorch")
+
+
+def on_meta(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5) -> Network:
+    needs_package(name)
+    with torch.device("meta"):
+        return build_network(name, shape, classes)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_parameters_are_as_many_as_published(name: str) -> None:
+    known = BACKBONES[name]
+    found = count(on_meta(name, *known.counted))
+    assert found == known.parameters
+    if name in MILLIONS:
+        assert round(found / 1e6, 2 if MILLIONS[name] < 1 else 1) == round(
+            MILLIONS[name], 2 if found < 1e6 else 1
+        )
+    for weights in known.weights:
+        if "_Weights." in weights and "Small" not in weights:
+            assert found == torchvision.models.get_weight(weights).meta["num_params"]
+
+
+def test_the_small_mobilenet_is_torchvisions() -> None:
+    network = on_meta("mobilenet_v3(variant=small)", (3, 224, 224), 1000)
+    weights = torchvision.models.get_weight("MobileNet_V3_Small_Weights.IMAGENET1K_V1")
+    assert count(network) == weights.meta["num_params"]
+
+
+def test_conv4_is_the_literatures_on_omniglot() -> None:
+    network = build_network("conv4", (1, 28, 28), 5)
+    assert network.num_features == 64
+    assert count(network.body) == 111_936
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 12), (3, 5, 7)])
+@pytest.mark.parametrize("name", SMALL)
+def test_backbones_give_the_features_that_they_promise(name: str, shape: tuple[int, ...]) -> None:
+    network = build_network(name, shape, 5)
+    features = network.forward_features(torch.rand(3, *shape))
+    assert features.shape == (3, network.num_features)
+    assert network.forward_head(features).shape == (3, 5)
+    assert network.with_head(7)(torch.rand(3, *shape)).shape == (3, 7)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_backbones_take_images_of_any_size_and_give_what_they_promise(name: str) -> None:
+    network = on_meta(name)
+    features = network.forward_features(torch.rand(2, 1, 8, 8, device="meta"))
+    assert features.shape == (2, network.num_features)
+    assert network.forward_head(features).shape == (2, 5)
+
+
+# What a network does to its input
+
+
+@pytest.mark.parametrize("name", ["resnet18(size=32)", "resnet18(size=64)"])
+def test_images_are_made_what_the_body_wants_as_torchvision_makes_them(name: str) -> None:
+    network = build_network(name, (1, 20, 30), 3)
+    x, side = torch.rand(2, 1, 20, 30), network.wants.size
+    wanted = reference.resize(x.expand(-1, 3, -1, -1), [side, side], antialias=True)
+    wanted = reference.normalize(wanted, list(network.wants.mean), list(network.wants.std))
+    torch.testing.assert_close(network.prepare(x), wanted)
+
+
+def test_images_that_are_large_enough_keep_their_size_and_go_to_minus_one_and_one() -> None:
+    network = build_network("conv4", (2, 9, 6), 3)
+    x = torch.rand(2, 2, 9, 6)
+    assert torch.equal(network.prepare(x), x * 2 - 1)
+    assert network.prepare(torch.rand(2, 2, 3, 9)).shape == (2, 2, 4, 9)
+
+
+def test_tables_are_taken_as_they_come() -> None:
+    x = torch.randn(4, 7)
+    assert build_network("mlp", (7,), 3).prepare(x) is x
+    assert InputSpec(3, 224).shape((7,)) == (7,)
+
+
+def test_a_network_is_torchvisions_with_the_same_weights() -> None:
+    theirs = torchvision.models.resnet18(num_classes=4).eval()
+    ours = build_network("resnet18(size=32)", (3, 32, 32), 4).eval()
+    state = theirs.state_dict()
+    ours.head.load_state_dict({"weight": state.pop("fc.weight"), "bias": state.pop("fc.bias")})
+    ours.body.load_state_dict(state)
+    x = torch.rand(2, 3, 32, 32)
+    mean, std = ours.wants.mean, ours.wants.std
+    torch.testing.assert_close(ours(x), theirs(reference.normalize(x, list(mean), list(std))))
+
+
+# Residual networks
+
+
+def test_a_shortcut_takes_every_second_pixel_and_fills_new_channels_with_zeros() -> None:
+    block = Block(2, 6, stride=2).eval()
+    nn.init.zeros_(block.bn2.weight)
+    x = torch.rand(3, 2, 8, 8)
+    found = block(x)
+    assert torch.equal(found[:, 2:4], x[:, :, ::2, ::2])
+    assert not found[:, :2].any()
+    assert not found[:, 4:].any()
+
+
+def weighted_layers(network: Network) -> int:
+    """The layers that the papers count: 3x3 convolutions and the head, not the 1x1 ones of shortcuts."""
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+    return len(convolutions) + 1
+
+
+@pytest.mark.parametrize(("name", "depth"), [("resnet20", 20), ("resnet32", 32)])
+def test_a_residual_network_has_as_many_layers_as_its_name_says(name: str, depth: int) -> None:
+    assert weighted_layers(on_meta(name)) == depth
+
+
+@pytest.mark.parametrize(("name", "depth"), [("wrn-16-8", 16), ("wrn-28-2", 28)])
+def test_a_wide_network_has_as_many_layers_as_its_name_says(name: str, depth: int) -> None:
+    # Zagoruyko and Komodakis count the three convolutions in shortcuts as well.
+    assert weighted_layers(on_meta(name)) + 3 - 1 == depth
+
+
+# Dropout, arguments, errors
+
+
+def dropouts(network: nn.Module) -> Iterator[float]:
+    return (module.p for module in network.modules() if isinstance(module, nn.Dropout))
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_recipes_dropout_is_all_the_dropout_there_is(name: str) -> None:
+    needs_package(name)
+    with torch.device("meta"):
+        with_dropout = build_network(name, (1, 8, 8), 5, dropout=0.3)
+        without = build_network(name, (1, 8, 8), 5)
+    assert set(dropouts(with_dropout)) - {0.0} == {0.3}
+    assert set(dropouts(without)) == {0.0}
+    assert len(list(dropouts(with_dropout.body))) >= {"wrn-16-8": 6, "wrn-28-2": 12, "vgg16": 1}.get(name, 0)
+
+
+def test_the_perceptron_of_finn_et_al() -> None:
+    recipe = override(
+        default_recipe(toy_split().info),
+        parse_overrides("backbone=mlp(widths=[256, 128, 64, 64], norm=batch)"),
+    )
+    assert parse_recipe(recipe_text(recipe)) == recipe
+    network = build_network(recipe.backbone, (1, 28, 28), 5)
+    layers = [layer for layer in network.body if not isinstance(layer, nn.Flatten)]
+    assert [type(layer) for layer in layers] == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 4
+    assert [layer.out_features for layer in layers if isinstance(layer, nn.Linear)] == [256, 128, 64, 64]
+    assert network.num_features == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        ("conv5", UnknownName, "did you mean 'conv4'"),
+        ("conv4(wide=3)", SpecError, "conv4 takes width, norm"),
+        ("conv4(3)", SpecError, "the arguments of a backbone have names"),
+        ("conv4(width=0)", SpecError, "expected at least 1"),
+        ("conv4(norm=layer)", SpecError, "expected one of batch, group"),
+        ("conv4(width=[1, 2])", SpecError, r"width=\[1, 2\]\): expected a whole number"),
+        ("mlp(widths=[8, 0])", SpecError, "widths is 0; expected at least 1"),
+        ("mlp(widths=[8, a])", SpecError, "expected a whole number, got a"),
+        ("resnet20(size=32)", SpecError, "resnet20 takes no arguments"),
+        ("resnet18(dropout=0.1)", SpecError, "resnet18 takes size"),
+        ("resnet18(size=16)", SpecError, "size is 16; expected at least 32"),
+        ("vgg16(size=64)", SpecError, "vgg16: size is 64; its hidden layers want 224"),
+        ("vit_b_16(size=40)", SpecError, "vit_b_16: size is 40; expected a multiple of 16"),
+        ("mobilenet_v3(variant=tiny)", SpecError, "expected one of large, small"),
+    ],
+)
+def test_wrong_backbones_say_what_was_expected(text: str, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        build_network(text, (1, 8, 8), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "says"),
+    [
+        ("conv4", (8,), r"conv4: needs images, got inputs of shape \[8\]; mlp takes tables"),
+        ("resnet18", (2, 8, 8), "needs images of 1 or 3 channels, got 2"),
+    ],
+)
+def test_inputs_that_a_backbone_cannot_take_are_refused(text: str, shape: tuple[int, ...], says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        build_network(text, shape, 3)
+
+
+def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(UsageError, match=r"needs an extra: pip install 'fsbench\[efficientnet-lite\]'"):
+        build_network("efficientnet_lite0", (3, 8, 8), 3)
+
+
+def test_listing_backbones_needs_no_torch() -> None:
+    code = "import sys; from fsbench.engine.backbones import BACKBONES; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
