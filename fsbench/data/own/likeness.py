@@ -43,8 +43,9 @@ def same(rows: np.ndarray) -> np.ndarray:
     plain = np.ascontiguousarray(np.where(np.isnan(rows), np.inf, rows) + rows.dtype.type(0))
     whole = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
     _, first, number = np.unique(whole, return_index=True, return_inverse=True)
-    found: np.ndarray = np.stack([first[number.ravel()], np.arange(len(rows))], axis=1)
-    return found[found[:, 0] != found[:, 1]]
+    found = np.stack([first[number.ravel()], np.arange(len(rows))], axis=1)
+    later: np.ndarray = found[found[:, 0] != found[:, 1]]
+    return later
 
 
 def together(n: int, pairs: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
