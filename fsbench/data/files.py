@@ -120,7 +120,7 @@ def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, abo
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                    np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -224,7 +224,7 @@ def _kept(file: Any, test: np.ndarray) -> np.ndarray:
 def _about(path: Path, file: Any) -> dict[str, Any]:
     if "about" not in file:
         return {}
-    about = json.loads(str(file["about"]))
+    about = json.loads(file["about"].item())
     if not isinstance(about, dict):
         raise DataError(f"{path}: about is {type(about).__name__}, expected a JSON object")
     return about
