@@ -21,6 +21,7 @@ MAX_PIXELS = 89_478_485
 """More is refused before decoding: what Pillow itself warns of, a quarter of a gigabyte in colour."""
 
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+_BOMB = f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"
 _WHITE = (255, 255, 255, 255)
 
 
@@ -126,12 +127,11 @@ def _open(path: Path) -> Image.Image:
     Image.init()
     try:
         image = Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
-    except Image.DecompressionBombError:
-        raise Unusable(f"more than {MAX_PIXELS} pixels, which may be a decompression bomb") from None
-    width, height = image.size
-    if width * height > MAX_PIXELS:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Unusable(_BOMB) from None
+    if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise Unusable(f"{width}x{height} pixels, more than {MAX_PIXELS}, which may be a decompression bomb")
+        raise Unusable(_BOMB)
     return image
 
 

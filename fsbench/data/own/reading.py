@@ -31,7 +31,7 @@ class Reading:
         """Give the dataset its name in this process, in place of an earlier reading; returns the name."""
         name = self.dataset.info.text
         if name in _own_names:
-            del DATASETS[name]
+            DATASETS.pop(name, None)
         _own_names.add(name)
         return add_dataset(self.dataset)
 
