@@ -198,7 +198,7 @@ def test_a_source_of_few_classes_lowers_the_way_and_the_record_says_so() -> None
     result, _ = trial(Protonet(meta_steps=3), per_class=4)
     assert result.notes == (
         "protonet: 3 episodes, 6-way 4-shot with 5 queries; "
-        "train_way=60 was asked for, the source has 6 classes",
+        "train_way=20 was asked for, the source has 6 classes",
     )
     result, _ = trial(Protonet(meta_steps=3, train_way=5, shot=1), per_class=4)
     assert result.notes == ("protonet: 3 episodes, 5-way 1-shot with 5 queries",)

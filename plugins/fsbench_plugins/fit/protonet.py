@@ -26,9 +26,9 @@ class Protonet(Strategy):
     means of the support's. Adam starts at `meta_lr`, halved every `halve_every` episodes. Then nothing
     is trained on the task: its classes are the means of its labels' features, and the head is not used.
 
-    More classes than in the task make better embeddings; the paper has 60 on Omniglot and this budget
-    is small (the paper's is tens of thousands of episodes). A source of fewer classes lowers
-    `train_way`, one of fewer samples `shot` and `queries`, which the record notes.
+    More classes than in the task make better embeddings: the paper has 60 on Omniglot, 20 or 30 on
+    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget. A source of fewer
+    classes lowers `train_way`, one of fewer samples `shot` and `queries`, which the record notes.
 
     Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation
     changes the support, never the queries. A start from other components (`transfer`) is trained on.
@@ -43,7 +43,7 @@ class Protonet(Strategy):
     )
     replaces = frozenset({"fit"})
 
-    train_way: int = param(60, low=2, tune=(5, 60))
+    train_way: int = param(20, low=2, tune=(5, 60))
     shot: int | None = param(None, low=1)
     queries: int = param(5, low=1)
     meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
