@@ -12,6 +12,7 @@ import click
 from fsbench import __version__
 from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
+from fsbench.cli.data import data
 from fsbench.cli.listing import list_
 from fsbench.cli.output import say
 from fsbench.cli.plugins import plugin
@@ -38,7 +39,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (run, leaderboard, list_, plugin, cite):
+for command in (run, leaderboard, list_, data, plugin, cite):
     cli.add_command(command)
 
 

@@ -28,11 +28,11 @@ def cite(names: str) -> None:
 
 def _citations() -> dict[str, str]:
     """The citation of every strategy, then of every dataset, by name."""
-    from fsbench.data.datasets import dataset_info, dataset_names
+    from fsbench.data.datasets import about, dataset_names
     from fsbench.registry import get_registry
 
     strategies = {name: cls.cite for name, cls in sorted(get_registry().strategies.items())}
-    return strategies | {name: dataset_info(name).citation for name in dataset_names()}
+    return strategies | {name: about(name).citation for name in dataset_names()}
 
 
 def _named(text: str, known: dict[str, str]) -> list[str]:

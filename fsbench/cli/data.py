@@ -1,0 +1,83 @@
+"""`fsbench data`: which datasets are here, and getting those that are not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsbench.cli.options import data_dir_option
+from fsbench.cli.output import say, show
+from fsbench.cli.suggest import SuggestingGroup
+
+if TYPE_CHECKING:
+    from fsbench.data.originals import Tell
+
+
+@click.group(cls=SuggestingGroup, short_help="Get datasets, and see which are here.")
+def data() -> None:
+    """Get datasets, and see which are here."""
+
+
+@data.command("list", short_help="List the datasets that are kept as files.")
+@data_dir_option
+def list_() -> None:
+    """List the datasets that are kept as files in the data folder, with their sizes there and to download."""
+    from rich import box
+    from rich.table import Table
+
+    from fsbench.data.catalogue import image_sets
+    from fsbench.data.files import data_dir
+    from fsbench.data.images import find_file
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    for heading in ("dataset", "file", "MB here", "MB to download", "licence"):
+        table.add_column(heading, justify="right" if heading.startswith("MB") else "left", overflow="fold")
+    for name, about in sorted(image_sets().items()):
+        file = find_file(name)
+        here = ("-", "-") if file is None else (file.name, f"{file.stat().st_size / 1e6:.0f}")
+        table.add_row(name, *here, str(about.download), about.licence)
+    click.echo(f"data folder: {data_dir()}\n")
+    show(table)
+
+
+@data.command(short_help="Download datasets into the data folder.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--from",
+    "originals",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Use the original files in this folder instead of a download (for one NAME).",
+)
+@data_dir_option
+def fetch(names: tuple[str, ...], originals: Path | None) -> None:
+    """Download datasets, convert each to one checked file NAME.npz in the data folder.
+
+    What is there already is left as it is; an interrupted fetch leaves nothing behind.
+    """
+    from fsbench.data.datasets import about
+    from fsbench.data.fetching import fetch as fetch_one
+    from fsbench.errors import UsageError
+
+    if originals is not None and len(names) > 1:
+        raise UsageError(f"--from is for one dataset, got {len(names)}; fetch them one by one")
+    for name in names:
+        known = about(name)
+        if known.download is not None and originals is None:
+            say(f"fetching {name} (about {known.download} MB to download; licence: {known.licence})")
+        click.echo(fetch_one(name, originals, _progress(name)))
+
+
+def _progress(name: str) -> Tell:
+    """Says on a terminal, on one line of stderr, how many images are converted."""
+    terminal = sys.stderr.isatty()
+
+    def tell(done: int, total: int) -> None:
+        if terminal and (done % 100 == 0 or done == total):
+            end = "\n" if done == total else ""
+            print(f"\rfsbench: {name}: {done} of {total} images converted", end=end, file=sys.stderr)
+
+    return tell
