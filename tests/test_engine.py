@@ -80,6 +80,12 @@ def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:
         override(QUICK, parse_overrides(text))
 
 
+def test_a_backbone_may_be_given_as_text_with_arguments() -> None:
+    text = "conv4(norm=batch, width=8)"
+    assert override(QUICK, {"backbone": text}).backbone == text
+    assert override(QUICK, parse_overrides(f"backbone={text}")).backbone == text
+
+
 def test_episodes_get_fewer_steps() -> None:
     info = toy_split(modality="image").info
     assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps

@@ -34,8 +34,9 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
         if name not in hints:
             raise SpecError(f"recipe has no field {name!r}; it has {', '.join(hints)}")
         if name == "backbone":
-            value = str(as_call(value))
-            known_backbone(parse_call(value))
+            call = parse_call(value) if isinstance(value, str) else as_call(value)
+            known_backbone(call)
+            value = str(call)
         values[name] = coerce(f"recipe {name}={value}", value, hints[name])
         if values[name] < 0 if isinstance(values[name], float) else False:
             raise SpecError(f"recipe {name}={value}: expected at least 0")

@@ -1,0 +1,358 @@
+"""Features of frozen bodies: the same results as without, each sample once, whatever happens to the file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from feature_jobs import KEYS, fill, rows_of
+from fsbench_plugins.init_model.transfer import Transfer
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import fsbench
+from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, Strategy
+from fsbench.composition import Composition
+from fsbench.data.datasets import load_dataset
+from fsbench.data.splits import draw_split
+from fsbench.data.tasks import parse_tasks
+from fsbench.engine import feature_cache, features, trial
+from fsbench.engine.backbones import build_network
+from fsbench.engine.feature_cache import FeatureCache, MemoryCache
+from fsbench.engine.features import BodyFeatures, sample_keys
+from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.registry import load_registry
+from fsbench.store import Store
+from fsbench.testing import ToySplit, toy_split
+
+CPU = torch.device("cpu")
+CONV = "conv4(norm=batch, width=8)"
+QUICK = Recipe(CONV, 30, 16, lr=0.01)
+SPLIT = toy_split("image")
+DISTINCT = len({x.tobytes() for part in (SPLIT.train_x, SPLIT.test_x) for x in part[0]})
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    return save_weights(tmp_path / "w.pt", seed=0)
+
+
+def save_weights(path: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    network = build_network(CONV, (1, 8, 8), 3)
+    for _ in range(30):
+        network(torch.rand(64, 1, 8, 8))
+    torch.save(network.body.state_dict(), path)
+    return str(path)
+
+
+def probe(
+    weights: str,
+    folder: Path | None = None,
+    partner: str = "erm",
+    recipe: Recipe = QUICK,
+    split: ToySplit = SPLIT,
+) -> TrialResult:
+    (composition,) = load_registry().parse(f'transfer(weights="{weights}", mode=linear_probe)+{partner}')
+    return run_trial(("toy", 0, 0), composition, recipe, split, CPU, folder)
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many samples the body was given in each call, without those that fill a batch up."""
+    calls: list[int] = []
+    whole = BodyFeatures.forward
+
+    def counting(self: BodyFeatures, x: torch.Tensor, size: int) -> torch.Tensor:
+        calls.append(len(x))
+        return whole(self, x, size)
+
+    monkeypatch.setattr(BodyFeatures, "forward", counting)
+    return calls
+
+
+def in_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "frozen_network", lambda model, composition: None)
+
+
+# The same result
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("partner", ["erm", "focal"])
+def test_training_on_features_is_training_with_a_frozen_body(
+    weights: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    partner: str,
+    dropout: float,
+    precision: str,
+) -> None:
+    recipe = replace(QUICK, dropout=dropout, precision=precision)  # type: ignore[arg-type]
+    alone = probe(weights, None, partner, recipe)
+    first = probe(weights, tmp_path / "features", partner, recipe)
+    again = probe(weights, tmp_path / "features", partner, recipe)
+    in_the_plain_way(monkeypatch)
+    plain = probe(weights, None, partner, recipe)
+    assert np.array_equal(alone.predictions, first.predictions)
+    assert np.array_equal(first.predictions, again.predictions)
+    # In bfloat16, 8 bits of a feature, batches of another size may round another way.
+    tolerance = 1e-4 if precision == "float32" else 3e-2
+    np.testing.assert_allclose(plain.predictions, first.predictions, atol=tolerance, rtol=tolerance)
+    assert plain.train_accuracy == first.train_accuracy > 0.9
+
+
+def test_a_samples_features_do_not_depend_on_its_company() -> None:
+    network = build_network("lenet", (1, 8, 8), 3).eval()
+    x = torch.rand(150, 1, 8, 8)
+    whole = BodyFeatures(network, MemoryCache(0))(x)
+    for rows in (torch.randperm(150), torch.arange(5), torch.tensor([7, 7, 3])):
+        assert torch.equal(BodyFeatures(network, MemoryCache(0))(x[rows]), whole[rows])
+    assert BodyFeatures(network, MemoryCache(0))(x[:0]).shape == (0, 500)
+    torch.testing.assert_close(whole, network.forward_features(x))
+
+
+@dataclass(frozen=True)
+class Watch(Strategy):
+    """Keeps what the first of two fits predicted of its training samples, then and at the end."""
+
+    name = "watch"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seen", [])
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        body = ctx.model.get_submodule("body")
+        body.requires_grad_(False)
+        first = inner(train)
+        self.seen.append(first(train.x))  # type: ignore[attr-defined]
+        body.requires_grad_(True)
+        second = inner(train)
+        self.seen.append((first(train.x), second(train.x)))  # type: ignore[attr-defined]
+        return second
+
+
+def test_a_predictor_follows_its_body_when_that_is_trained_later(weights: str, tmp_path: Path) -> None:
+    watch = Watch()
+    composition = Composition((watch, Transfer(weights=weights)))
+    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, tmp_path / "features")
+    before, (after, other) = watch.seen  # type: ignore[attr-defined]
+    assert not torch.equal(before, after)
+    torch.testing.assert_close(after, other)
+
+
+@dataclass(frozen=True)
+class Bright(Strategy):
+    """Sees inputs, so that features alone will not do."""
+
+    name = "bright"
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        return replace(batch, x=batch.x * 0.5)
+
+
+def test_a_component_that_sees_inputs_gets_them(weights: str, tmp_path: Path) -> None:
+    composition = Composition((Transfer(weights=weights, mode="linear_probe"), Bright()))
+    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, tmp_path / "features")
+    assert not (tmp_path / "features").exists()
+
+
+# Each sample once
+
+
+def test_each_sample_is_computed_once_for_all_trials(
+    weights: str, tmp_path: Path, computed: list[int]
+) -> None:
+    assert probe(weights, tmp_path / "features").predictions.shape == (1, 60, 3)
+    assert sum(computed) == DISTINCT
+    probe(weights, tmp_path / "features", "focal")
+    probe(weights, tmp_path / "features", recipe=replace(QUICK, steps=5))
+    assert sum(computed) == DISTINCT
+
+
+def test_without_a_folder_the_training_set_is_computed_once(weights: str, computed: list[int]) -> None:
+    probe(weights)
+    assert sum(computed) == DISTINCT
+
+
+def test_other_weights_and_precisions_share_nothing(
+    weights: str, tmp_path: Path, computed: list[int]
+) -> None:
+    other = save_weights(tmp_path / "other.pt", seed=1)
+    first = probe(weights, tmp_path / "features")
+    assert not np.array_equal(probe(other, tmp_path / "features").predictions, first.predictions)
+    assert sum(computed) == 2 * DISTINCT
+    assert len(list((tmp_path / "features").glob("*.sqlite"))) == 2
+    probe(weights, tmp_path / "features", recipe=replace(QUICK, precision="bfloat16"))
+    # In bfloat16 for training; predictions are made in float32, which is there.
+    assert sum(computed) == 2 * DISTINCT + SPLIT.train_x.shape[1]
+    assert len(list((tmp_path / "features").glob("*.sqlite"))) == 3
+
+
+def test_a_body_of_this_trial_alone_is_not_kept(tmp_path: Path) -> None:
+    (composition,) = load_registry().parse("transfer(mode=linear_probe, source_steps=2)")
+    split = toy_split("image", source=True)
+    run_trial(("toy", 0, 0), composition, QUICK, split, CPU, tmp_path / "features")
+    assert not (tmp_path / "features").exists()
+
+
+def distinct_samples(task: str, seeds: int) -> int:
+    """The different inputs in the training and the test parts of a task's first splits."""
+    (found,) = parse_tasks(task)
+    splits = [draw_split(found, seed) for seed in range(seeds)]
+    rows = np.concatenate([part.index.ravel() for s in splits for part in (s.train, s.test)])
+    return len({x.tobytes() for x in load_dataset("digits").x[rows]})
+
+
+@pytest.mark.slow
+def test_a_run_of_two_workers_keeps_each_distinct_sample_once(weights: str, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    spec = f'transfer(weights="{weights}", mode=linear_probe)'
+    asked = {"tasks": "kshot(digits, k=2)", "seeds": 2, "recipe": {"backbone": CONV, "steps": 3}, "jobs": 2}
+    found = fsbench.run(spec, results=results, **asked)  # type: ignore[arg-type]
+    assert not found.failures
+    (file,) = (results / ".features").glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as db:
+        ((rows,),) = db.execute("SELECT count(*) FROM features")
+        assert db.execute("SELECT count(*) FROM leases").fetchall() == [(0,)]
+    assert rows == distinct_samples("kshot(digits, k=2)", seeds=2)
+    before = file.stat().st_mtime_ns
+    fsbench.run(f"{spec}+focal", results=results, **asked)  # type: ignore[arg-type]
+    assert file.stat().st_mtime_ns == before
+    with Store(results, create=False) as store:
+        assert sum("shared by trials" in " ".join(record.notes) for record in store.records()) == 4
+
+
+# The file
+
+
+def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, queue = context.Barrier(2), context.Queue()
+    workers = [context.Process(target=fill, args=(tmp_path / "f.sqlite", barrier, queue)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    (first, right), (second, also) = queue.get(), queue.get()
+    for worker in workers:
+        worker.join()
+    assert right
+    assert also
+    assert first
+    assert second
+    assert sorted(first + second) == KEYS
+
+
+def get(path: Path, limit: int = feature_cache.LIMIT) -> int:
+    """Ask for everything, check it, and return how many samples were computed."""
+    calls: list[bytes] = []
+
+    def compute(keys: Sequence[bytes]) -> np.ndarray:
+        calls.extend(keys)
+        return rows_of(keys)
+
+    found = FeatureCache(path, 3, limit).get(KEYS, compute, 16)
+    assert all((found[key] == rows_of([key])[0]).all() for key in KEYS)
+    return len(calls)
+
+
+def test_what_was_computed_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "f.sqlite"
+    assert [get(path), get(path)] == [300, 0]
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut", "holes", "empty"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    whole = path.read_bytes()
+    spoiled = bytearray(whole)
+    spoiled[4096:] = b"\xa5" * (len(whole) - 4096)
+    path.write_bytes(
+        {"garbage": b"x" * 5000, "cut": whole[: len(whole) // 2], "holes": bytes(spoiled), "empty": b""}[
+            damage
+        ]
+    )
+    assert get(path) == 300
+    assert get(path) == 0
+
+
+def test_a_flipped_bit_in_a_row_is_noticed_and_mended(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        ((value,),) = db.execute("SELECT value FROM features WHERE key = ?", (KEYS[7],))
+        flipped = value[:-1] + bytes([value[-1] ^ 1])
+        db.execute("UPDATE features SET value = ? WHERE key = ?", (flipped, KEYS[7]))
+        db.execute("UPDATE features SET value = x'00' WHERE key = ?", (KEYS[8],))
+    assert [get(path), get(path)] == [2, 0]
+
+
+def test_a_full_cache_is_read_and_no_longer_written(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    assert [get(path, limit=1), get(path, limit=1)] == [300, 300]
+    assert [get(path), get(path, limit=1)] == [300, 0]
+
+
+def test_where_nothing_can_be_written_features_are_computed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert get(tmp_path / "file" / "f.sqlite") == 300
+    (tmp_path / "f.sqlite").mkdir()
+    assert get(tmp_path / "f.sqlite") == 300
+
+
+def test_a_sample_that_another_computes_is_waited_for_until_its_lease_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM features WHERE key = ?", (KEYS[3],))
+        db.execute("INSERT INTO leases VALUES (?, ?)", (KEYS[3], time.time() + 0.5))
+    begin = time.monotonic()
+    assert get(path) == 1
+    assert time.monotonic() - begin > 0.4
+
+
+def test_a_failure_while_computing_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+    def broken(keys: Sequence[bytes]) -> np.ndarray:
+        raise ValueError("the body broke")
+
+    with pytest.raises(ValueError, match="the body broke"):
+        FeatureCache(tmp_path / "f.sqlite", 3).get(KEYS, broken, 16)
+
+
+def test_memory_is_bounded_too() -> None:
+    cache = MemoryCache(limit=100)
+    assert cache.get(KEYS, rows_of, 4).keys() == set(KEYS)
+    assert len(cache.rows) == 8
+
+
+# Keys
+
+
+@given(
+    arrays(np.float32, (2, 1, 2, 2), elements=st.floats(0, 1, width=32)),
+)
+def test_samples_have_the_same_key_if_they_are_the_same(x: np.ndarray) -> None:
+    first, second = sample_keys(torch.from_numpy(x))
+    assert (first == second) == (x[0].tobytes() == x[1].tobytes())
+    assert sample_keys(torch.from_numpy(x).flatten(2)) != [first, second]
+
+
+def test_the_digest_of_weights_sees_every_value() -> None:
+    state = build_network("conv4", (1, 8, 8), 3).body.state_dict()
+    before = features.weights_digest(state)
+    assert features.weights_digest(dict(reversed(state.items()))) == before
+    for name in state:
+        changed = {**state, name: state[name] + 1}
+        assert features.weights_digest(changed) != before
