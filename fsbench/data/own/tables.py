@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,7 @@ def read_table(data: OwnData) -> Samples:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
+    """The table under plain column names. Raises DataError for what is none, or too large."""
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise DataError(
@@ -74,29 +74,11 @@ def _read(path: Path) -> pd.DataFrame:
             "the rows first, as learning from few labels needs no more"
         )
     delimiter = _delimiter(path)
-    try:
-        table = pd.read_csv(
-            path,
-            sep=delimiter,
-            encoding="utf-8-sig",
-            na_values=_MISSING,
-            skipinitialspace=True,
-            low_memory=False,
-        )
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    table = _parse(path, delimiter)
     table.columns = table.columns.map(lambda name: str(name).strip())
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
-    if not isinstance(table.index, pd.RangeIndex):
-        raise DataError(f"{path}: rows have more values than the first line has names; name every column")
     if table.shape[1] < 2 or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
@@ -106,6 +88,35 @@ def _read(path: Path) -> pd.DataFrame:
         if table[name].dtype.kind == "O":
             table[name] = _texts(table[name], decimal_comma=delimiter != ",")
     return table
+
+
+def _parse(path: Path, delimiter: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                path,
+                sep=delimiter,
+                encoding="utf-8-sig",
+                na_values=_MISSING,
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False,
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path}: rows have more values than the first line has names; name every column"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _texts(column: pd.Series, decimal_comma: bool) -> pd.Series:
@@ -172,9 +183,7 @@ def _features(table: pd.DataFrame, path: str, remarks: list[str]) -> tuple[np.nd
             stored.append(values)
             columns.append(categories)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
-            remarks.append(
-                f"column {name!r} is a feature; if it says which rows belong together, give --group"
-            )
+            remarks.append(f"column {name!r} is a feature; if its equal values belong together, give --group")
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
         raise DataError(f"{path}: no column is left to learn from")

@@ -1,0 +1,374 @@
+"""A CSV or an npz of the user's own: columns, groups, labels, and files that are not what they say."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fsbench.data import datasets
+from fsbench.data.own import OwnData, Reading, read_own
+from fsbench.data.own import archives as archives_module
+from fsbench.data.own.tables import MAX_BYTES
+from fsbench.data.splits import draw_split
+from fsbench.data.tasks import parse_tasks
+from fsbench.errors import DataError, FsbenchError, UnknownName, UsageError
+
+
+@pytest.fixture(autouse=True)
+def _no_dataset_stays() -> Iterator[None]:
+    before = dict(datasets.DATASETS)
+    yield
+    datasets.DATASETS.clear()
+    datasets.DATASETS.update(before)
+
+
+def frame(n: int = 30) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "size": rng.normal(size=n).round(3),
+            "count": rng.integers(0, 1000, n),
+            "colour": [("red", "green", "blue")[i % 3] for i in range(n)],
+            "kind": [("yes", "no")[i % 2] for i in range(n)],
+        }
+    )
+
+
+def csv(folder: Path, table: pd.DataFrame | str, name: str = "things.csv", **options: object) -> Path:
+    path = folder / name
+    text = table if isinstance(table, str) else table.to_csv(index=False, **options)  # type: ignore[call-overload]
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(path: Path, target: str | None = "kind", **options: object) -> Reading:
+    return read_own(OwnData(path, target=target, **options))  # type: ignore[arg-type]
+
+
+def test_numbers_and_categories(tmp_path: Path) -> None:
+    reading = read(csv(tmp_path, frame()))
+    info, x = reading.dataset.info, reading.dataset.x
+    assert (info.text, info.modality, info.shape, info.columns) == ("things", "tabular", (5,), (0, 0, 3))
+    assert (info.classes, info.class_counts) == (("no", "yes"), (15, 15))
+    np.testing.assert_array_equal(x[:, 0], frame()["size"].to_numpy(np.float32))
+    assert x[:3, 2].tolist() == [2, 1, 0]
+    assert reading.warnings == ()
+    assert reading.facts[0].endswith("30 rows of 2 numbers and 1 category")
+
+
+def test_numbers_alone_have_no_columns_unless_some_are_missing(tmp_path: Path) -> None:
+    table = frame().drop(columns="colour")
+    assert read(csv(tmp_path, table)).dataset.info.columns == ()
+    table.loc[3, "size"] = None
+    dataset = read(csv(tmp_path, table)).dataset
+    assert dataset.info.columns == (0, 0)
+    assert dataset.info.shape == (2,)
+    assert np.argwhere(np.isnan(dataset.x)).tolist() == [[3, 0]]
+
+
+@pytest.mark.parametrize("mark", ["", "NA", "?", "nan", "  ", "NULL"])
+def test_missing_values_have_many_names(mark: str, tmp_path: Path) -> None:
+    text = frame().to_csv(index=False).splitlines()
+    text[4] = f"{mark},17,{mark},{text[4].rsplit(',', 1)[1]}"
+    dataset = read(csv(tmp_path, "\n".join(text))).dataset
+    assert dataset.info.columns == (0, 0, 3)
+    assert np.argwhere(np.isnan(dataset.x)).tolist() == [[3, 0], [3, 2]]
+
+
+@pytest.mark.parametrize(("sep", "decimal"), [(";", ","), (";", "."), ("\t", "."), ("|", ","), (",", ".")])
+def test_delimiters_and_decimal_commas(sep: str, decimal: str, tmp_path: Path) -> None:
+    dataset = read(csv(tmp_path, frame(), sep=sep, decimal=decimal)).dataset
+    np.testing.assert_array_equal(dataset.x, read(csv(tmp_path, frame())).dataset.x)
+
+
+def test_a_byte_order_mark_and_blanks_are_no_matter(tmp_path: Path) -> None:
+    text = "\ufeff" + frame().to_csv(index=False).replace(",", " , ")
+    assert read(csv(tmp_path, text)).dataset.info.columns == (0, 0, 3)
+
+
+def test_columns_that_say_nothing_are_left_out_and_named(tmp_path: Path) -> None:
+    table = frame()
+    table["name"] = [f"thing {i}" for i in range(30)]
+    table["row"] = np.random.default_rng(1).permutation(30) + 1
+    table["always"], table["never"] = 5, np.nan
+    reading = read(csv(tmp_path, table))
+    assert reading.dataset.info.columns == (0, 0, 3)
+    said = "\n".join(reading.warnings)
+    assert "column 'name' left out: every row has a text of its own" in said
+    assert "column 'row' left out: it only numbers the rows" in said
+    assert "column 'always', 'never' left out: it has no two values" in said
+
+
+def test_a_column_of_too_many_texts_is_left_out(tmp_path: Path) -> None:
+    table = pd.concat([frame(402)] * 1, ignore_index=True)
+    table["street"] = [f"street {i % 201}" for i in range(402)]
+    said = read(csv(tmp_path, table)).warnings
+    assert "column 'street' left out: it has more than 200 different texts" in said
+    with pytest.raises(DataError, match="no column is left to learn from"):
+        read(csv(tmp_path, table[["street", "kind"]]))
+
+
+def test_a_group_is_no_feature_and_is_never_divided(tmp_path: Path) -> None:
+    table = frame(60)
+    table["patient"] = [f"p{i // 4}" for i in range(60)]
+    table.loc[[8, 50], "patient"] = None
+    path = csv(tmp_path, table)
+    reading = read(path, group="patient")
+    groups = reading.dataset.groups
+    assert groups is not None
+    assert reading.dataset.info.columns == (0, 0, 3)
+    assert sorted(np.bincount(groups)) == [1, 1, 3, 3] + [4] * 13
+    assert "2 rows without 'patient': each is a group of its own" in reading.warnings
+    assert "17 groups by patient, none of which a split divides" in reading.facts
+    name = reading.register()
+    for seed in range(10):
+        split = draw_split(parse_tasks(f"holdout({name})")[0], seed)
+        parts = [set(groups[rows.index[0]]) for rows in (split.train, split.val, split.test)]
+        assert not parts[0] & parts[1]
+        assert not parts[0] & parts[2]
+        assert not parts[1] & parts[2]
+    alone = read(path)
+    assert any("column 'patient' is a feature; if its equal values belong" in w for w in alone.warnings)
+
+
+def test_a_class_of_one_patient_is_left_out(tmp_path: Path) -> None:
+    table = frame(60)
+    table["kind"] = [("a", "b", "c")[i // 20] for i in range(60)]
+    table["patient"] = [0] * 20 + list(range(1, 41))
+    reading = read(csv(tmp_path, table), group="patient")
+    assert reading.dataset.info.classes == ("b", "c")
+    assert any(
+        w.startswith("class 'a' left out: it has 20 rows that belong together") for w in reading.warnings
+    )
+
+
+def test_equal_rows_stay_together(tmp_path: Path) -> None:
+    table = frame()
+    table = pd.concat([table, table.iloc[[0, 0, 5]]], ignore_index=True)
+    table.loc[32, "kind"] = "yes"
+    reading = read(csv(tmp_path, table))
+    groups = reading.dataset.groups
+    assert groups is not None
+    assert groups[0] == groups[30] == groups[31]
+    assert groups[5] == groups[32]
+    said = "\n".join(reading.warnings)
+    assert "1 pair of equal rows have different classes: row 6 and row 33" in said
+    assert "5 of 33 rows are equal; each set of them is kept on one side of a split" in said
+
+
+def test_a_coarse_table_is_not_grouped(tmp_path: Path) -> None:
+    table = frame(60)[["colour", "kind"]]
+    reading = read(csv(tmp_path, table))
+    assert reading.dataset.groups is None
+    assert "60 of 60 rows equal another: the table is coarse" in "\n".join(reading.warnings)
+
+
+def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[[0, 7], "kind"] = None
+    reading = read(csv(tmp_path, table))
+    assert reading.dataset.info.n == 28
+    assert "2 rows without 'kind' left out" in reading.warnings
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([1, 0] * 15, ("0", "1")),
+        ([2.0, None, 10.0] * 10, ("2", "10")),
+        ([True, False] * 15, ("False", "True")),
+    ],
+)
+def test_labels_of_every_kind(labels: list[object], classes: tuple[str, ...], tmp_path: Path) -> None:
+    assert read(csv(tmp_path, frame().assign(kind=labels))).dataset.info.classes == classes
+
+
+WRONG = [
+    ({"target": None}, {}, UsageError, "which column is to be predicted. give --target; it has size, count"),
+    ({"target": "knid"}, {}, UnknownName, "unknown column 'knid'; did you mean 'kind'"),
+    ({"group": "colours"}, {}, UnknownName, "unknown column 'colours'; did you mean 'colour'"),
+    ({"image_size": 32}, {}, UsageError, "is a table, which takes no image size"),
+    ({"symmetries": "hflip"}, {}, UsageError, "is a table, which takes no symmetries"),
+    ({"target": "size"}, {}, DataError, "has 30 different values in 30 rows, which looks like a quantity"),
+    ({}, {"kind": "same"}, DataError, "'kind' has one value only, same; there is nothing to tell apart"),
+    ({}, {"kind": np.nan}, DataError, "the column 'kind' is empty"),
+    ({}, {"kind": [f"c{i // 2}" for i in range(30)]}, None, ""),
+    ({}, {"kind": [f"c{2 * i // 3}" for i in range(30)]}, DataError, "20 different values in 30 rows"),
+    ({}, {"kind": [0.5 * (i % 22) for i in range(30)]}, DataError, "looks like a quantity"),
+    (
+        {},
+        {"kind": ["a"] + ["b"] * 29},
+        DataError,
+        "one class only, 'b'.*class 'a' left out: it has one row only",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "columns", "error", "message"), WRONG)
+def test_wrong_columns(
+    options: dict[str, object],
+    columns: dict[str, object],
+    error: type[FsbenchError] | None,
+    message: str,
+    tmp_path: Path,
+) -> None:
+    path = csv(tmp_path, frame().assign(**columns))  # type: ignore[arg-type]
+    if error is None:
+        assert read(path).dataset.info.num_classes == 15
+        return
+    with pytest.raises(error, match=message) as caught:
+        read(path, **{"target": "kind", **options})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_ten_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(10 * 2**30)
+    with pytest.raises(DataError, match=r"has 10\.0 GB; fsbench reads tables of up to 256 MB: draw a sample"):
+        read(path)
+    assert MAX_BYTES == 256 * 2**20
+
+
+BYTES = [
+    (
+        frame().to_csv(index=False).replace("red", "rouge clair é").encode("latin-1"),
+        "is not UTF-8 text .byte 0xe9",
+    ),
+    (frame().to_csv(index=False).encode("utf-16"), "is not a text file in UTF-8"),
+    (b"", "is not a table: No columns to parse"),
+    (b"a,kind\n", "2 columns and 0 rows"),
+    (b"just a line\nand another\n", "1 column and 1 row when read as comma-separated"),
+    (b"a,kind\n1,x\n2,y,3,4\n", "is not a table: Error tokenizing"),
+    (b"a,kind\n1,x,3\n2,y,4\n", "rows have more values than the first line has names"),
+    (b"kind,kind \n1,x\n2,y\n", "two columns named 'kind'"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BYTES)
+def test_files_that_are_no_tables(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_infinite_and_huge_numbers_count_as_missing(tmp_path: Path) -> None:
+    table = frame().astype({"size": float})
+    table.loc[[0, 1], "size"] = [np.inf, 1e300]
+    reading = read(csv(tmp_path, table))
+    assert np.isnan(reading.dataset.x[:, 0]).sum() == 2
+    assert "2 infinite or huge numbers counted as missing" in reading.warnings
+
+
+# npz
+
+
+def npz(folder: Path, **arrays: np.ndarray) -> Path:
+    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    return folder / "arrays.npz"
+
+
+def pixels(n: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(n).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+Y = np.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("x", "shape"),
+    [
+        (pixels(12, 8, 8), (1, 8, 8)),
+        (pixels(12, 8, 8, 1), (1, 8, 8)),
+        (pixels(12, 8, 8, 3), (3, 8, 8)),
+        (pixels(12, 3, 8, 8), (3, 8, 8)),
+        (pixels(12, 10, 14, 4), (3, 10, 10)),
+        (pixels(12, 100, 80, 3), (3, 64, 64)),
+    ],
+)
+def test_images_of_every_layout(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
+    info = read(npz(tmp_path, x=x, y=Y), None).dataset.info
+    assert (info.modality, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
+
+
+def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8)
+    x[0, 0, 0] = 255
+    for given in (x, x.astype(np.int64), x / 255, x.astype(np.float32)):
+        assert np.array_equal(read(npz(tmp_path, x=given, y=Y), None).dataset.x[:, 0], x)
+    deep = read(npz(tmp_path, x=x.astype(np.uint16) * 257, y=Y), None).dataset.x[:, 0]
+    assert np.array_equal(deep, x)
+
+
+def test_tables_groups_parts_and_class_names(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    y = np.arange(24) % 2
+    assert read(npz(tmp_path, x=x, y=y), None).dataset.info.columns == ()
+    groups = np.array([f"p{i // 3}" for i in range(24)])
+    named = read(npz(tmp_path, x=x, y=y, groups=groups, classes=np.array(["ill", "well"])), None).dataset
+    assert named.info.classes == ("ill", "well")
+    assert named.groups is not None
+    assert np.bincount(named.groups).tolist() == [3] * 8
+    x[3, 2] = np.nan
+    parts = {"x_train": x[:16], "y_train": y[:16], "x_test": x[16:], "y_test": y[16:]}
+    divided = read(npz(tmp_path, **parts), None).dataset
+    assert divided.info.test_counts == (4, 4)
+    assert divided.info.columns == (0, 0, 0, 0)
+    assert divided.test is not None
+    assert np.flatnonzero(divided.test).tolist() == list(range(16, 24))
+
+
+BAD_ARRAYS = [
+    ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
+    ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
+    ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "holds pickled objects, which could run code"),
+    ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are not whole numbers"),
+    ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
+    ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
+    ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
+    ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
+    ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
+    ({"x": pixels(12, 8, 8, 7, 2), "y": Y}, "expected images .N, H, W."),
+    ({"x": np.array(["a"] * 12)[:, None], "y": Y}, "x is <U1; expected numbers"),
+    ({"x_train": pixels(12, 8, 8), "y_train": Y}, "has x_train but no x_test"),
+    (
+        {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 9, 8), "y_test": Y},
+        "the samples of x_train and x_test differ in shape",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS)
+def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(npz(tmp_path, **arrays), None)
+    assert "\n" not in str(caught.value)
+
+
+def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="is not an npz"):
+        read(path, None)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY")
+    with pytest.raises(DataError, match="is damaged"):
+        read(path, None)
+    monkeypatch.setattr(archives_module, "MAX_BYTES", 1000)
+    with pytest.raises(DataError, match=r"unpacks to 0\.0 GB; fsbench reads up to 0 GB"):
+        read(npz(tmp_path, x=pixels(12, 20, 20), y=Y), None)
+
+
+def test_what_is_none_of_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is nothing at"):
+        read(tmp_path / "nowhere", None)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="is no data that fsbench reads; give a folder of images"):
+        read(tmp_path / "x.parquet", None)
