@@ -79,7 +79,7 @@ def read_header(path: Path, distinct: bool = False) -> Header:
 
 @functools.lru_cache(maxsize=256)
 def _header(path: Path, stamp: tuple[int, int], distinct: bool) -> Header:
-    with _damage(path), np.load(path, allow_pickle=False) as file:
+    with _opened(path) as file:
         parts = _layout(path, file)
         shapes = {_image_shape(path, x, *_array_header(file, x)) for x, _, _ in parts}
         if len(shapes) != 1:
@@ -100,7 +100,7 @@ def _header(path: Path, stamp: tuple[int, int], distinct: bool) -> Header:
 
 def read_arrays(path: Path, distinct: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The canonical `x`, `y` and `test` of a file. Raises DataError as `read_header`."""
-    with _damage(path), np.load(path, allow_pickle=False) as file:
+    with _opened(path) as file:
         parts = _layout(path, file)
         images = [_channels_first(file[x]) for x, _, _ in parts]
         y, test = _labels(path, file, parts, [len(part) for part in images], False)
@@ -124,6 +124,17 @@ def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, abo
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The arrays of an npz, each read when it is asked for. Raises DataError for a damaged file."""
+    with _damage(path), path.open("rb") as raw:
+        file = np.load(raw, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it is not an npz file")
+        with file:
+            yield file
 
 
 @contextlib.contextmanager
