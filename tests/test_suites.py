@@ -265,7 +265,7 @@ def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, mon
     for words in (
         "mixed",
         "2 x 1",
-        "3 minutes",
+        "3 min",
         "not here: svhn (246 MB): 1 of 2 tasks can run",
         "2 of 2 tasks",
     ):
@@ -279,11 +279,11 @@ def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, mon
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.2, "1 second"),
-        (33, "30 seconds"),
-        (100, "2 minutes"),
-        (5000, "80 minutes"),
-        (9e4, "20 hours"),
+        (0.2, "1 s"),
+        (33, "30 s"),
+        (100, "2 min"),
+        (5000, "80 min"),
+        (9e4, "20 h"),
         (2e5, "2 days"),
     ],
 )
