@@ -18,60 +18,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fsbench.composition import BASELINE, Composition
+from fsbench.engine.device import check_name
 from fsbench.engine.recipe import parse_overrides
-from fsbench.errors import BadPrediction, NonFinite, PluginError, StoreError, TrialError, UsageError
+from fsbench.errors import BadPrediction, NonFinite, StoreError, TrialError, UsageError
 from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, extra_modules, get_registry
+from fsbench.request import (
+    check_positive,
+    check_stored,
+    choose_tasks,
+    own_tasks,
+    read_data,
+    seed_list,
+)
+from fsbench.results import Results
 from fsbench.scratch import Scratch, sweep
 from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import Record, Trial
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from fsbench.data.own import OwnData
     from fsbench.data.splits import SealedSplit
     from fsbench.data.suites import Suite
     from fsbench.data.tasks import Task
     from fsbench.engine.worker import Job, Outcome
 
-DEFAULT_SUITE = "starter-v1"
 DEFAULT_RESULTS = "fsbench-results"
+FEATURES = ".features"
 DEFAULT_TIMEOUT = 300.0
 _DEVICE_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a run found: the records of its plan, in the plan's order, new ones and stored ones.
-
-    `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
-    `left_out` are the tasks that were not planned because their data is not here.
-    """
-
-    records: tuple[Record, ...]
-    store_path: Path
-    total: int = 0
-    interrupted: bool = False
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def failures(self) -> tuple[Record, ...]:
-        """The records of trials that failed, each with its reason."""
-        return tuple(r for r in self.records if r.status == "failed")
-
-    @property
-    def done(self) -> int:
-        """How many trials have ended, well or not."""
-        return sum(r.status != "skipped" for r in self.records)
-
-    def leaderboard(self, metric: str = "balanced_accuracy") -> pd.DataFrame:
-        """The leaderboard of these records as a data frame."""
-        from fsbench.report.leaderboard import leaderboard
-
-        return leaderboard(self.records, metric=metric).to_frame()
 
 
 def run(
@@ -79,6 +57,7 @@ def run(
     *,
     suite: str | None = None,
     tasks: str | None = None,
+    data: str | Path | OwnData | None = None,
     seeds: int | Sequence[int] | None = None,
     init_seeds: int | Sequence[int] = 1,
     jobs: int | None = None,
@@ -94,7 +73,8 @@ def run(
     """Run strategies on tasks, do only what the results folder has not, and return the records.
 
     `plugins` is `all` or comma-separated specs; the baseline always runs. `suite` names the tasks
-    (starter-v1 by default) or `tasks` gives them as text. `seeds` and `init_seeds` are how many
+    (starter-v1 by default) or `tasks` gives them as text. `data` is the user's own (`OwnData` says how to
+    read them): the task is then `holdout(NAME)`, at five split seeds. `seeds` and `init_seeds` are how many
     split and initialisation seeds, or which. `jobs` is the number of worker processes, `timeout`
     the seconds that a trial may take (the suite's by default, or 300), `recipe` what to change in
     every task's recipe. A failed trial is kept as such and tried again only with `retry_failed`; a
@@ -105,70 +85,83 @@ def run(
     what cannot be run, StoreError if the results folder cannot be used or holds results of other
     data, PluginError if no worker can start.
     """
-    registry = get_registry()
-    if strict and registry.failures:
-        raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in registry.failures))
-    _check_positive(jobs=jobs, timeout=timeout)
-    chosen = _choose_tasks(suite, tasks)
-    ready = chosen.parse(available)
-    observer = observer or Observer()
+    registry, observer = get_registry(), observer or Observer()
+    if strict:
+        registry.check_loaded()
+    check_positive(jobs=jobs, timeout=timeout)
+    check_name(device)
+    own = None if data is None else read_data(data, suite, observer)
+    chosen = choose_tasks(suite, tasks) if own is None else own_tasks(own, tasks)
+    ready = {task.text: task for task in chosen.parse(available)}
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    compositions = [*registry.parse(BASELINE), *registry.parse(plugins)]
+    compositions = {c.text: c for c in (*registry.parse(BASELINE), *registry.parse(plugins))}
+    split_seeds = seed_list("seeds", chosen.split_seeds if seeds is None else seeds)
+    changes = parse_overrides(chosen.recipe) | dict(recipe or {})
+    limit = timeout or chosen.timeout or DEFAULT_TIMEOUT
     with Store(results) as store:
-        statuses = store.statuses()
-        plan = make_plan(
-            ready,
-            compositions[1:],
-            baseline=compositions[0],
-            split_seeds=_seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
-            init_seeds=_seed_list("init_seeds", init_seeds),
-            recipe_overrides=parse_overrides(chosen.recipe) | dict(recipe or {}),
-            statuses=statuses,
-            retry_failed=retry_failed,
-        )
-        for record in plan.skipped:
-            if statuses.get(record.key) != "skipped":
-                store.commit(replace(record, created=_now()))
-        going = _Run(
-            store,
-            plan,
-            registry,
-            chosen,
-            {task.text: task for task in ready},
-            {c.text: c for c in compositions},
-            observer,
-            timeout or chosen.timeout or DEFAULT_TIMEOUT,
-        )
-        interrupted = False
-        if plan.trials:
-            interrupted = going.execute(jobs, device)
-        else:
-            sweep(store)
-        found = {record.key: record for record in store.records()}
-        records = tuple(found[key] for key in plan.keys if key in found)
-        return Results(records, store.path, plan.total, interrupted, tuple(left_out))
+        if own is not None:
+            check_stored(store.records(), own, store.path)
+        going = _Run(store, registry, chosen, ready, compositions, observer, limit)
+        going.make_plan(split_seeds, seed_list("init_seeds", init_seeds), changes, retry_failed)
+        interrupted = going.execute(jobs, device)
+        return going.results(interrupted)
 
 
 @dataclass
 class _Run:
-    """One run that has something to do."""
+    """One run: its plan, its workers, its records."""
 
     store: Store
-    plan: Plan
     registry: Registry
     suite: Suite
     tasks: Mapping[str, Task]
     compositions: Mapping[str, Composition]
     observer: Observer
     timeout: float
+    plan: Plan = field(init=False)
     hardware: str = ""
     splits: dict[tuple[str, int], SealedSplit] = field(default_factory=dict)
+
+    def make_plan(
+        self,
+        split_seeds: tuple[int, ...],
+        init_seeds: tuple[int, ...],
+        changes: Mapping[str, Value],
+        retry_failed: bool,
+    ) -> None:
+        """Plan what the store has not, and store what cannot run with its reason."""
+        statuses = self.store.statuses()
+        baseline, *others = self.compositions.values()
+        self.plan = make_plan(
+            self.tasks.values(),
+            others,
+            baseline=baseline,
+            split_seeds=split_seeds,
+            init_seeds=init_seeds,
+            recipe_overrides=changes,
+            statuses=statuses,
+            retry_failed=retry_failed,
+        )
+        for record in self.plan.skipped:
+            if statuses.get(record.key) != "skipped":
+                self.store.commit(replace(record, created=_now()))
+
+    def results(self, interrupted: bool) -> Results:
+        """The records of the plan that the store has, in the plan's order."""
+        found = {record.key: record for record in self.store.records()}
+        records = tuple(found[key] for key in self.plan.keys if key in found)
+        left_out = tuple(self.suite.left_out())
+        return Results(records, self.store.path, self.plan.total, interrupted, left_out)
 
     def execute(self, workers: int | None, device: str) -> bool:
         """Run every trial of the plan and store its record; whether it was interrupted."""
         from fsbench.executors.launch import warm_up
 
+        if not self.plan.trials:
+            sweep(self.store)
+            self.observer.complete(self.plan)
+            return False
         try:
             warm_up()
             self._check_data()
@@ -264,7 +257,8 @@ class _Run:
             if group not in self.splits:
                 path = folder / f"split-{trial.key}"
                 self.splits[group] = materialise(self.tasks[trial.task], trial.split_seed, path)
-            yield Job(trial, str(self.splits[group].path), device)
+            features = str(self.store.folder / FEATURES)
+            yield Job(trial, str(self.splits[group].path), device, features)
 
     def _judge(
         self, trial: Trial, result: Outcome | Failure, split: SealedSplit
@@ -322,27 +316,6 @@ def _remove_split(split: SealedSplit) -> None:
 
     # On some systems a folder that a worker has mapped stays; it goes with the run's scratch folder.
     shutil.rmtree(split.path, ignore_errors=True)
-
-
-def _choose_tasks(suite: str | None, tasks: str | None) -> Suite:
-    from fsbench.data.suites import ad_hoc, load_suite
-
-    if suite is not None and tasks is not None:
-        raise UsageError("a suite and tasks are both given; give one of them")
-    return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)
-
-
-def _seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
-    found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not found or any(seed < 0 for seed in found):
-        raise UsageError(f"{name}={seeds}: expected a number of at least 1, or seeds of at least 0")
-    return found
-
-
-def _check_positive(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value > 0:
-            raise UsageError(f"{name}={value}: expected more than 0")
 
 
 def _now() -> str:

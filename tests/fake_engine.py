@@ -84,6 +84,7 @@ class Job:
     trial: Trial
     split_path: str
     device: str
+    features: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ class Diary(Observer):
     def __init__(self) -> None:
         self.lines: list[tuple[str, object]] = []
 
+    def complete(self, plan) -> None:
+        self.lines.append(("complete", plan.done))
+
     def planned(self, plan) -> None:
         self.lines.append(("planned", len(plan.trials)))
 
@@ -93,7 +96,9 @@ def test_splits_are_made_once_one_after_the_other_and_removed(tmp_path):
 def test_a_second_run_does_nothing_and_a_wider_one_only_what_is_new(tmp_path):
     first = run(tmp_path, seeds=2)
     fake_engine.calls.clear()
-    assert run(tmp_path, seeds=2) == first
+    diary = Diary()
+    assert run(tmp_path, seeds=2, observer=diary) == first
+    assert diary.lines == [("complete", 2)]
     assert fake_engine.calls == []
     wider = run(tmp_path, seeds=3)
     assert wider.records[:2] == first.records
@@ -193,7 +198,7 @@ def test_results_on_other_data_do_not_mix(tmp_path, monkeypatch):
         ({"timeout": float("nan")}, UsageError, "timeout=nan"),
         ({"recipe": {"steps": "x"}}, SpecError, "steps"),
         ({"suite": "starter-v1"}, UsageError, "suite and tasks"),
-        ({"device": "tpu"}, UsageError, "tpu"),
+        ({"device": "tpu"}, UsageError, "device 'tpu': expected auto, cpu, cuda or cuda:NUMBER"),
     ],
 )
 def test_usage_errors_come_before_any_work(tmp_path, options, error, message):
