@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import tomllib
@@ -17,7 +18,8 @@ import fsbench
 from fsbench.cli import main
 from fsbench.data import datasets
 from fsbench.errors import StoreError, UsageError
-from fsbench.runner import Results
+from fsbench.progress import LiveProgress, PlainProgress
+from fsbench.results import Results
 
 DOCS = (Path(__file__).parents[1] / "docs" / "your-data.md").read_text(encoding="utf-8")
 Call = Callable[..., tuple[int, str, str]]
@@ -227,3 +229,19 @@ def test_the_python_and_the_file_of_the_documentation(
     assert call("run", "--config", "run.toml")[0] == 0
     assert taken["data"] == fsbench.OwnData(Path("patients.csv"), "diagnosis", "patient")
     assert taken["seeds"] == 10
+
+
+@pytest.mark.parametrize("display", [PlainProgress, LiveProgress])
+def test_reading_is_told_now_and_then(display: type[PlainProgress], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("fsbench.progress.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    observer = display(stream)
+    for done in range(1, 101):
+        now += 0.1
+        observer.reading(done, 100)
+    observer.read(["read"], ["beware"])
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "reading: 31 of 100 images"
+    assert len(lines) == 5
+    assert lines[3:] == ["read", "warning: beware"]
