@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -224,3 +225,13 @@ def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
 def test_listing_backbones_needs_no_torch() -> None:
     code = "import sys; from fsbench.engine.backbones import BACKBONES; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_documentation_has_every_backbone_as_it_is(name: str) -> None:
+    known = BACKBONES[name]
+    page = (Path(__file__).parents[1] / "docs" / "backbones.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    assert f"| {known.parameters:,} |" in row
+    assert f"| {on_meta(name, *known.counted).num_features:,} |" in row
+    assert all(f"`{weights}`" in row for weights in known.weights)
