@@ -31,6 +31,7 @@ INTERRUPTED = 130
 )
 @click.option("--suite", metavar="NAME", help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]")
 @click.option("--tasks", metavar="TASKS", help="Tasks instead of a suite: kshot(digits, k=[1,5]), ...")
+@own_data_options
 @click.option(
     "--seeds",
     callback=read_seeds,
@@ -78,7 +79,6 @@ INTERRUPTED = 130
 @click.option("--available/--no-available", default=False, help="Leave out the tasks whose data is not here.")
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
-@own_data_options
 @data_dir_option
 @click.option(
     "--config",
