@@ -186,7 +186,7 @@ def _features(table: pd.DataFrame, path: str, remarks: list[str]) -> tuple[np.nd
             remarks.append(f"column {name!r} is a feature; if its equal values belong together, give --group")
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
-        raise DataError(f"{path}: no column is left to learn from")
+        raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
     with np.errstate(over="ignore"):
         x = np.stack(stored, axis=1).astype(np.float32)
     if np.isinf(x).any():
