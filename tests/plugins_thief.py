@@ -70,7 +70,8 @@ class Thief(Strategy):
         for name, source in sources.items():
             found = {run for data in source() for run in label_like(data, ctx.num_classes, len(train) // 2)}
             Path(f"{self.loot}.{name}").write_bytes(b"\xff".join(sorted(found)))
-        return inner(train)
+        predict = inner(train)
+        return lambda x: 2 * predict(x)  # an effect, without which the trial would fail
 
 
 @hookimpl

@@ -25,7 +25,7 @@ from fsbench.types import Record
 TASK = "kshot(wine, k=5)"
 HEAVY = {"torch", "pandas", "sklearn", "scipy", "matplotlib", "torchvision", "imblearn", "mlxtend"}
 STRATEGIES = """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import os, time
 from fsbench import Strategy, hookimpl
 
@@ -41,7 +41,7 @@ class Slow(Strategy):
     def configure(self, recipe, ctx):
         if not os.path.exists("fast"):
             time.sleep(600)
-        return recipe
+        return replace(recipe, lr=2 * recipe.lr)
 
 @hookimpl
 def fsbench_strategies():
@@ -188,10 +188,11 @@ def test_help_and_version(call):
     for arguments in ([], ["--help"], ["-h"]):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
-        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:6]] == [
+        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:7]] == [
             "run",
             "leaderboard",
             "list",
+            "data",
             "plugin",
             "cite",
         ]
@@ -448,7 +449,7 @@ def test_failed_trials_come_last_and_stay_failed(first_run):
     assert last == "fsbench: 2 of 6 trials failed; run again with --retry-failed to try them once more"
     again = fsbench(folder, *command)
     assert (again.returncode, again.stdout) == (1, done.stdout)
-    assert again.stderr.splitlines() == [why, last]
+    assert again.stderr.splitlines() == ["nothing to run: 6 of 6 trials are done already", why, last]
 
 
 def start_slow(folder: Path) -> subprocess.Popen[str]:
