@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fsbench.data.suites import Suite
 
 
-@click.command("list", short_help="List strategies, protocols, datasets, suites, tasks, backbones, plugins.")
+@click.command("list", short_help="List strategies, datasets, suites and all else there is.")
 @click.argument("section", required=False, metavar="[SECTION]")
 @data_dir_option
 def list_(section: str | None) -> None:
@@ -157,12 +158,13 @@ def _lacks(suite: Suite) -> Iterator[str]:
 
 
 def tasks() -> RenderableType:
-    """The tasks of every suite, with what they offer."""
+    """The tasks of every suite, those that offer the same together."""
     from fsbench.data.suites import load_suite, suite_names
 
     rows = []
     for suite in map(load_suite, suite_names()):
-        rows += [(text, f"{suite.name}: {_offer(text)}") for text in suite.tasks]
+        for offer, texts in itertools.groupby(suite.tasks, _offer):
+            rows.append(("\n".join(texts), f"{suite.name}: {offer}"))
     return _table(("task",), rows)
 
 
