@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsbench.errors import FsbenchError, StoreError, UsageError
+from fsbench.errors import DataError, FsbenchError, StoreError, UsageError
 from fsbench.spec import as_call, parse_call
 from fsbench.types import Record
 
@@ -71,6 +71,18 @@ def check_stored(records: Iterable[Record], name: str, folder: Path) -> None:
                 f"{folder} holds results of {text} on other data of that name, or read with other options; "
                 "they do not mix: name another folder with --results"
             )
+
+
+def check_splits(records: Iterable[Record], suite: Suite, place: Path) -> None:
+    """Raise StoreError if a record that `place` holds is of another split than the suite names."""
+    for record in records:
+        if record.split_fingerprint or record.status == "ok":
+            try:
+                suite.check(record.task, record.split_seed, record.split_fingerprint)
+            except DataError as error:
+                raise StoreError(
+                    f"{place} holds a record of {record.spec} on other data than {error}"
+                ) from None
 
 
 def _datasets(task: str) -> set[str]:

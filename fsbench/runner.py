@@ -27,6 +27,7 @@ from fsbench.progress import Observer
 from fsbench.registry import Registry, extra_modules, get_registry
 from fsbench.request import (
     check_positive,
+    check_splits,
     check_stored,
     choose_tasks,
     own_tasks,
@@ -148,9 +149,10 @@ class _Run:
                 self.store.commit(replace(record, created=_now()))
 
     def results(self, interrupted: bool) -> Results:
-        """The records of the plan that the store has, in the plan's order."""
+        """The records of the plan that the store has, in the plan's order, all of the suite's splits."""
         found = {record.key: record for record in self.store.records()}
         records = tuple(found[key] for key in self.plan.keys if key in found)
+        check_splits(records, self.suite, self.store.path)
         left_out = tuple(self.suite.left_out())
         return Results(records, self.store.path, self.plan.total, interrupted, left_out)
 

@@ -13,7 +13,7 @@ from fsbench.data import datasets, glyphs
 from fsbench.data.dataset import Dataset, DatasetInfo, digest
 from fsbench.data.datasets import Entry, dataset_info, dataset_names, load_dataset
 from fsbench.data.handwriting import ink_box
-from fsbench.data.resizing import recolour, resize
+from fsbench.data.resizing import resize
 from fsbench.errors import DataError, SpecError, UnknownName
 
 LIGHT = ["digits", "mnist5k(size=8)", "mnist5k", "wine", "breast_cancer"]

@@ -228,6 +228,14 @@ def test_published_records_are_free_of_noise(tmp_path):
     assert back.notes == ("cached in x.pt",)
 
 
+def test_a_published_spec_names_the_weights_file_without_its_folder(tmp_path):
+    path = tmp_path / "x.jsonl"
+    spec = 'transfer(weights="/home/me/w.pt")'
+    write_jsonl([record(spec=spec, full_spec=f"{spec}#sha256:12ab")], path)
+    (back,) = read_jsonl(path)
+    assert (back.spec, back.full_spec) == ('transfer(weights="w.pt")', 'transfer(weights="w.pt")#sha256:12ab')
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"{}", "line 1 is not a record"), (b"\n[1]", "line 2 is not a record"), (b"{", "not a record"),

@@ -177,6 +177,15 @@ def test_a_split_that_is_not_the_suites_ends_the_run(tmp_path, monkeypatch):
     assert not [call for call in fake_engine.calls if call.startswith("materialise")]
 
 
+def test_stored_records_that_are_not_of_the_suites_splits_are_refused(tmp_path, monkeypatch):
+    run(tmp_path, tasks=None, seeds=1)
+    suites = sys.modules["fsbench.data.suites"]
+    other = replace(suites.load_suite("fake"), fingerprints={"a": ("another",)})
+    monkeypatch.setattr(suites, "load_suite", lambda name: other)
+    with pytest.raises(StoreError, match=r"holds a record of \w+ on other data than fake: split 0 of a is"):
+        run(tmp_path, tasks=None, seeds=1)
+
+
 def test_results_on_other_data_do_not_mix(tmp_path, monkeypatch):
     first = run(tmp_path, seeds=1)
     monkeypatch.setenv("FAKE_DATA", "two")

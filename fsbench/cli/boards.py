@@ -10,11 +10,11 @@ import click
 
 from fsbench.cli.options import metric_option
 from fsbench.cli.output import console, say
-from fsbench.errors import DataError, StoreError, UsageError
+from fsbench.errors import UsageError
+from fsbench.request import check_splits
 from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
-    from fsbench.data.suites import Suite
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.types import Record
 
@@ -118,9 +118,8 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     chosen = load_suite(suite) if suite is not None else None
     wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
-    for record in found:
-        if chosen is not None and (record.split_fingerprint or record.status == "ok"):
-            _check_split(chosen, record, path)
+    if chosen is not None:
+        check_splits(found, chosen, path)
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
@@ -137,13 +136,6 @@ def _texts(tasks: str) -> set[str]:
         known = all(str(value).partition("(")[0] in DATASETS for value in call.args)
         texts |= {task.text for task in parse_tasks(str(call))} if known else {str(call)}
     return texts
-
-
-def _check_split(suite: Suite, record: Record, path: Path) -> None:
-    try:
-        suite.check(record.task, record.split_seed, record.split_fingerprint)
-    except DataError as error:
-        raise StoreError(f"{path} holds a record of {record.spec} on other data than {error}") from None
 
 
 def _publish(records: Sequence[Record], path: Path) -> None:

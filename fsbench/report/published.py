@@ -23,8 +23,9 @@ _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
 def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
     """Write records sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
 
-    Tracebacks, dates and folders are left out, seconds are rounded to milliseconds; metrics, device
-    and versions stay as they are. Raises StoreError if the file cannot be written.
+    Tracebacks, dates and folders (also of a weights file in a spec) are left out, seconds are rounded to
+    milliseconds; metrics, device and versions stay as they are. Raises StoreError if the file cannot
+    be written.
     """
     lines = [json.dumps(_published(r), sort_keys=True, allow_nan=False) for r in sorted(records, key=_order)]
     _replace(Path(path), "".join(f"{line}\n" for line in lines))
@@ -74,6 +75,7 @@ def _read(line: str, place: str) -> Record:
 def _published(record: Record) -> dict[str, Any]:
     values = {k: v for k, v in record.to_dict().items() if k not in _LEFT_OUT}
     values |= {name: round(values[name], 3) for name in ("seconds_fit", "seconds_predict")}
+    values |= {name: _without_folders(values[name]) for name in ("spec", "full_spec")}
     values["notes"] = [_without_folders(note) for note in record.notes]
     if record.reason is not None:
         shown = {k: v for k, v in record.reason.items() if k != "traceback"}
