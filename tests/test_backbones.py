@@ -235,3 +235,14 @@ def test_the_documentation_has_every_backbone_as_it_is(name: str) -> None:
     assert f"| {known.parameters:,} |" in row
     assert f"| {on_meta(name, *known.counted).num_features:,} |" in row
     assert all(f"`{weights}`" in row for weights in known.weights)
+
+
+def test_lenet_normalises_before_each_relu_if_asked() -> None:
+    plain, normed = (build_network(text, (1, 28, 28), 10) for text in ("lenet", "lenet(norm=batch)"))
+    kinds = [type(layer).__name__ for layer in normed.body]
+    assert [kinds[i - 1] for i, kind in enumerate(kinds) if kind == "ReLU"] == [
+        "BatchNorm2d",
+        "BatchNorm2d",
+        "BatchNorm1d",
+    ]
+    assert [kind for kind in kinds if "Norm" not in kind] == [type(layer).__name__ for layer in plain.body]

@@ -97,6 +97,18 @@ def test_the_body_is_opposed_by_the_ramp_and_the_domain_head_is_not() -> None:
         assert early.count_nonzero() > 0
 
 
+def test_a_normalised_domain_head_takes_its_statistics_over_both_halves() -> None:
+    subject = Dann(norm="batch", hidden=7)
+    ctx = Context(TrialState(("t",), SHIFT, Composition((subject,)), Recipe("mlp", 5, 8), CPU))
+    first, norm, _, last = head = subject.auxiliary_modules(ctx.new_model(), ctx)  # type: ignore[misc]
+    x = torch.randn(6, 64, generator=torch.Generator().manual_seed(0))
+    hidden = first(torch.cat([x, x + 1]))
+    hidden = (hidden - hidden.mean(0)) / (hidden.var(0, unbiased=False) + norm.eps).sqrt()
+    logits = last(hidden.relu()).squeeze(-1)
+    expected = domain_loss(logits[:6], logits[6:])
+    torch.testing.assert_close(subject.auxiliary_loss(step_output(0.5, x, head), ctx), expected)
+
+
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
     out = replace(step_output(1.0, torch.ones(2, 3), nn.Linear(3, 1)), unlabeled_features=None)
     ctx = Context(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))

@@ -27,20 +27,24 @@ def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -
     return nn.Sequential(*layers, nn.Flatten()), width * height * side
 
 
-def lenet(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-    """Two convolutions and a hidden layer after LeNet-5 (LeCun et al. 1998), with ReLU and max-pooling."""
+def lenet(input_shape: tuple[int, ...], norm: Literal["batch"] | None = None) -> tuple[nn.Module, int]:
+    """Two convolutions and a hidden layer after LeNet-5 (LeCun et al. 1998), with ReLU and max-pooling.
+
+    `norm=batch` normalises before each ReLU (Ioffe & Szegedy 2015).
+    """
     channels, height, side = input_shape
     flat = 50 * ((height // 2) // 2) * ((side // 2) // 2)
+
+    def normalised(layer: nn.Module, norm_layer: nn.Module) -> list[nn.Module]:
+        return [layer, nn.ReLU()] if norm is None else [layer, norm_layer, nn.ReLU()]
+
     body = nn.Sequential(
-        nn.Conv2d(channels, 20, 5, padding=2),
-        nn.ReLU(),
+        *normalised(nn.Conv2d(channels, 20, 5, padding=2), nn.BatchNorm2d(20)),
         nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5, padding=2),
-        nn.ReLU(),
+        *normalised(nn.Conv2d(20, 50, 5, padding=2), nn.BatchNorm2d(50)),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(flat, 500),
-        nn.ReLU(),
+        *normalised(nn.Linear(flat, 500), nn.BatchNorm1d(500)),
     )
     return body, 500
 
