@@ -9,15 +9,15 @@ _TASKS = {
     "usps-mnist": ("shift(usps(size=28), mnist)", "49 to 75", "90 to 96"),
     "mnist-usps": ("shift(mnist, usps(size=28))", "69 to 82", "84 to 89"),
 }
+# Without normalisation the reversed gradient makes features grow until the loss is NaN: see the notes.
 RECIPE = {
-    "backbone": "lenet",
+    "backbone": "lenet(norm=batch)",
     "steps": 1500,
     "batch_size": 128,
-    "optimizer": "sgd",
-    "lr": 0.01,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
+    "optimizer": "adamw",
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "schedule": "constant",
 }
 
 
@@ -41,8 +41,8 @@ def dann(options: Options) -> Outcome:
 R3 = Row(
     "R3",
     "DANN between USPS and MNIST",
-    "LeNet at 28x28, 1500 steps of 128 source and 128 target samples, reversal ramp "
-    "2 / (1 + exp(-10 p)) - 1, SGD 0.01 with momentum 0.9 and weight decay 5e-4.",
+    "LeNet at 28x28 with batch normalisation, 1500 steps of 128 source and 128 target samples, reversal ramp "
+    "2 / (1 + exp(-10 p)) - 1, domain loss with weight 1, Adam 1e-3; validation is not used.",
     dann,
     short="one seed",
     parts=tuple(_TASKS),

