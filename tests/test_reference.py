@@ -89,7 +89,7 @@ def test_the_command_ends_with_1_for_a_number_outside_its_band(
     arguments = ["R9", "--short", "--jobs", "1", "--results", str(tmp_path)]
     assert command.main(arguments) == status
     assert "`python -m benchmarks.reference R9 --short`" in capsys.readouterr().out
-    assert (seen[0].results, seen[0].short, seen[0].jobs) == (tmp_path / "R9-short", True, 1)
+    assert (seen[0].results, seen[0].short, seen[0].jobs) == (tmp_path / "R9", True, 1)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_sets_of_r5_are_one_of_each_family_by_the_rule() -> None:
 
 def test_the_specs_of_every_row_can_be_read() -> None:
     registry = get_registry()
-    for spec in [deic._CROP_AND_FLIP, *tables._MODELS.values(), *tables._METHODS.values(), "dann"]:
+    for spec in [deic._CROP_AND_FLIP, *tables._MODELS.values(), *tables._METHODS.values(), adaptation._SPEC]:
         assert registry.parse(spec)
     assert episodes.R1.parts == ("5w1s", "5w5s", "20w1s", "20w5s")
     assert parse_tasks("shift(mnist5k(size=8), digits)")

@@ -41,8 +41,9 @@ def main(arguments: list[str]) -> int:
     for name, value in _MALLOC.items():
         os.environ.setdefault(name, value)
     begin = time.perf_counter()
-    folder = given.results / f"{row.name}{'-short' * given.short}"
-    outcome = row.measure(Options(folder, given.short, given.jobs, given.device, given.only))
+    outcome = row.measure(
+        Options(given.results / row.name, given.short, given.jobs, given.device, given.only)
+    )
     shown = [a for a in arguments if a in (given.row, "--short", "--only", given.only) and a]
     command = shlex.join(["python", "-m", "benchmarks.reference", *shown])
     seconds = time.perf_counter() - begin

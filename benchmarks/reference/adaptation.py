@@ -9,16 +9,18 @@ _TASKS = {
     "usps-mnist": ("shift(usps(size=28), mnist)", "49 to 75", "90 to 96"),
     "mnist-usps": ("shift(mnist, usps(size=28))", "69 to 82", "84 to 89"),
 }
-# Without normalisation the reversed gradient makes features grow until the loss is NaN: see the notes.
+# The paper's optimizer. Its annealing by (1 + 10 p)^-0.75 is not among the schedules; a cosine is near it.
 RECIPE = {
     "backbone": "lenet(norm=batch)",
     "steps": 1500,
     "batch_size": 128,
-    "optimizer": "adamw",
-    "lr": 1e-3,
+    "optimizer": "sgd",
+    "lr": 0.01,
+    "momentum": 0.9,
     "weight_decay": 0.0,
-    "schedule": "constant",
+    "schedule": "cosine",
 }
+_SPEC = "dann(norm=batch)"
 
 
 def dann(options: Options) -> Outcome:
@@ -26,13 +28,13 @@ def dann(options: Options) -> Outcome:
     lines, device = [], ""
     for name in [options.only] if options.only else _TASKS:
         task, published, adapted = _TASKS[name]
-        measured = Measured(options, task, "dann", 1 if options.short else 3, RECIPE)
+        measured = Measured(options, task, _SPEC, 1 if options.short else 3, RECIPE)
         device = measured.device
-        source, ours = measured.metric(task, "erm"), measured.metric(task, "dann")
+        source, ours = measured.metric(task, "erm"), measured.metric(task, _SPEC)
         way = name.upper().replace("-", "→")
         lines += [
             Line(f"{way}, source only (`erm`)", published, source, "seeds"),
-            Line(f"{way}, `dann`", adapted, ours, "seeds"),
+            Line(f"{way}, `{_SPEC}`", adapted, ours, "seeds"),
             Line(f"{way}, gain", "-", differences(ours, source), "seeds", Band(10)),
         ]
     return Outcome(lines, device, ["last iterate; no target label is seen in training or chosen by"])
@@ -41,8 +43,9 @@ def dann(options: Options) -> Outcome:
 R3 = Row(
     "R3",
     "DANN between USPS and MNIST",
-    "LeNet at 28x28 with batch normalisation, 1500 steps of 128 source and 128 target samples, reversal ramp "
-    "2 / (1 + exp(-10 p)) - 1, domain loss with weight 1, Adam 1e-3; validation is not used.",
+    "LeNet at 28x28, 1500 steps of 128 source and 128 target samples, reversal ramp "
+    "2 / (1 + exp(-10 p)) - 1, domain loss with weight 1, SGD 0.01 with momentum 0.9 and a cosine to 0; batch "
+    "normalisation in body and domain head.",
     dann,
     short="one seed",
     parts=tuple(_TASKS),
