@@ -44,8 +44,8 @@ R3 = Row(
     "R3",
     "DANN between USPS and MNIST",
     "LeNet at 28x28, 1500 steps of 128 source and 128 target samples, reversal ramp "
-    "2 / (1 + exp(-10 p)) - 1, domain loss with weight 1, SGD 0.01 with momentum 0.9 and a cosine to 0; batch "
-    "normalisation in body and domain head.",
+    "2 / (1 + exp(-10 p)) - 1, domain loss with weight 1, SGD 0.01 with momentum 0.9 and a cosine to 0; "
+    "batch normalisation in body and domain head.",
     dann,
     short="one seed",
     parts=tuple(_TASKS),
