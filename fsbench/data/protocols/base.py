@@ -103,6 +103,36 @@ class Protocol(ABC):
         self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")
 
 
+@dataclass(frozen=True)
+class OneDataset(Protocol):
+    """A task whose labels all come from one dataset."""
+
+    dataset: str
+
+    @property
+    def data(self) -> DatasetInfo:
+        """What is known of the dataset."""
+        return dataset_info(self.dataset)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset."""
+        return (self.dataset,)
+
+    def describe(self, **facts: Any) -> TaskInfo:
+        """The dataset's part of what a strategy may know, with the `facts` of the task."""
+        data = self.data
+        known: dict[str, Any] = {
+            "text": self.text,
+            "protocol": self.name,
+            "modality": data.modality,
+            "input_shape": data.shape,
+            "num_classes": data.num_classes,
+            "symmetries": data.symmetries,
+        }
+        return TaskInfo(**known | facts)
+
+
 def build(cls: type[Protocol], call: Call) -> Protocol:
     """The task of an expression. Raises TaskError, SpecError or UnknownName."""
     positional = [f.name for f in fields(cls) if f.default is MISSING]

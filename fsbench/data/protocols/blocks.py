@@ -7,17 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.dataset import DatasetInfo
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.datasets import load_dataset
 from fsbench.data.drawing import Split, pool_count, stack, true_rows
-from fsbench.data.protocols.base import Protocol
+from fsbench.data.protocols.base import OneDataset
 from fsbench.errors import TaskError
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
 
 
 @dataclass(frozen=True)
-class Blocks(Protocol):
+class Blocks(OneDataset):
     """Split i takes samples `i * (k + val)` and on of each class: `k` to train, then `val` to validate.
 
     "Samples" are those outside the dataset's own test part, in the order of the dataset, and the test
@@ -29,19 +28,8 @@ class Blocks(Protocol):
     summary: ClassVar[str] = "split i takes the i-th k labels of each class in the dataset's own order"
     shown: ClassVar[tuple[str, ...]] = ("k",)
 
-    dataset: str
     k: int = 50
     val: int = 0
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The dataset."""
-        return (self.dataset,)
-
-    @property
-    def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
-        return dataset_info(self.dataset)
 
     @property
     def num_blocks(self) -> int:
@@ -68,14 +56,7 @@ class Blocks(Protocol):
 
     def info(self) -> TaskInfo:
         """What a strategy may know."""
-        info = self.data
-        return TaskInfo(
-            text=self.text,
-            protocol=self.name,
-            modality=info.modality,
-            input_shape=info.shape,
-            num_classes=info.num_classes,
-            symmetries=info.symmetries,
+        return self.describe(
             labels_per_class=self.k,
             balanced=True,
         )

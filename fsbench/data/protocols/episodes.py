@@ -7,16 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.dataset import Dataset
+from fsbench.data.datasets import load_dataset
 from fsbench.data.drawing import Rows, Split, class_order, join, rows, stack
-from fsbench.data.protocols.base import Protocol, datasets_with_evaluation_classes
+from fsbench.data.protocols.base import OneDataset, datasets_with_evaluation_classes
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
 
 
 @dataclass(frozen=True)
-class Episodes(Protocol):
+class Episodes(OneDataset):
     """`n` test episodes (Vinyals et al. 2016), each a cell of the split, of the dataset's test classes.
 
     An episode has `way` classes, numbered anew, with `shot` support samples (its training part) and
@@ -30,21 +30,10 @@ class Episodes(Protocol):
     summary: ClassVar[str] = "test episodes of new classes; the other classes are the source"
     shown: ClassVar[tuple[str, ...]] = ("way", "shot")
 
-    dataset: str
     way: int = 5
     shot: int = 1
     queries: int = 15
     n: int = 20
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The dataset."""
-        return (self.dataset,)
-
-    @property
-    def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
-        return dataset_info(self.dataset)
 
     def check(self) -> None:
         """Raise TaskError if the dataset has no test classes, too few, or too few samples of one."""
@@ -68,13 +57,8 @@ class Episodes(Protocol):
     def info(self) -> TaskInfo:
         """What a strategy may know; the source has the classes that are not for the test."""
         info = self.data
-        return TaskInfo(
-            text=self.text,
-            protocol=self.name,
-            modality=info.modality,
-            input_shape=info.shape,
+        return self.describe(
             num_classes=self.way,
-            symmetries=info.symmetries,
             source_shape=info.shape,
             source_classes=info.num_classes - len(info.evaluation_classes),
             labels_per_class=self.shot,

@@ -7,31 +7,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fsbench.data.dataset import Dataset, DatasetInfo
+from fsbench.data.dataset import Dataset
 from fsbench.data.datasets import dataset_info, family, load_dataset
 from fsbench.data.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
-from fsbench.data.protocols.base import Protocol
+from fsbench.data.protocols.base import OneDataset
 from fsbench.errors import TaskError
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
 
 
 @dataclass(frozen=True)
-class FewLabels(Protocol):
+class FewLabels(OneDataset):
     """A task on one dataset; all labelled samples of a `source` dataset may come with it.
 
     A subclass says how many training labels each class gets, and may give wrong ones. `val` is the
     number of validation labels of each class, by default half of its training labels, one at least.
     """
 
-    dataset: str
     source: str | None = None
     val: int | None = None
-
-    @property
-    def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
-        return dataset_info(self.dataset)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -91,15 +85,8 @@ class FewLabels(Protocol):
 
     def info(self) -> TaskInfo:
         """What a strategy may know; `labels_per_class` is that of the largest class."""
-        target = self.data
         source = None if self.source is None else dataset_info(self.source)
-        return TaskInfo(
-            text=self.text,
-            protocol=self.name,
-            modality=target.modality,
-            input_shape=target.shape,
-            num_classes=target.num_classes,
-            symmetries=target.symmetries,
+        return self.describe(
             source_shape=None if source is None else source.shape,
             source_classes=0 if source is None else source.num_classes,
             labels_per_class=max(self.train_counts()),

@@ -7,16 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.dataset import DatasetInfo
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.datasets import load_dataset
 from fsbench.data.drawing import Split, class_order, rows, stack, true_rows
-from fsbench.data.protocols.base import Protocol
+from fsbench.data.protocols.base import OneDataset
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
 
 
 @dataclass(frozen=True)
-class Folds(Protocol):
+class Folds(OneDataset):
     """`n` stratified folds, each a cell of the split: tested on one, trained on the others.
 
     Each fold tests `count // n` samples of a class with `count`; the remainder always trains, so that
@@ -29,18 +28,7 @@ class Folds(Protocol):
     summary: ClassVar[str] = "cross-validation; a split seed is a repetition"
     shown: ClassVar[tuple[str, ...]] = ("n",)
 
-    dataset: str
     n: int = 5
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The dataset."""
-        return (self.dataset,)
-
-    @property
-    def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
-        return dataset_info(self.dataset)
 
     def check(self) -> None:
         """Raise TaskError if there are fewer than two folds, or more than a class has samples."""
@@ -64,14 +52,8 @@ class Folds(Protocol):
 
     def info(self) -> TaskInfo:
         """What a strategy may know; `labels_per_class` is that of the largest class."""
-        info, counts = self.data, self.train_counts()
-        return TaskInfo(
-            text=self.text,
-            protocol=self.name,
-            modality=info.modality,
-            input_shape=info.shape,
-            num_classes=info.num_classes,
-            symmetries=info.symmetries,
+        counts = self.train_counts()
+        return self.describe(
             labels_per_class=max(counts),
             balanced=len(set(counts)) == 1,
         )

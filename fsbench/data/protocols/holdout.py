@@ -7,17 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import dataset_info, load_dataset
+from fsbench.data.dataset import Dataset
+from fsbench.data.datasets import load_dataset
 from fsbench.data.drawing import Rows, Split, class_order, stack, true_rows
 from fsbench.data.grouping import draw_parts
-from fsbench.data.protocols.base import Protocol
+from fsbench.data.protocols.base import OneDataset
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
 
 
 @dataclass(frozen=True)
-class Holdout(Protocol):
+class Holdout(OneDataset):
     """Every sample is in training, validation or test: `test` and `val` are shares of each class.
 
     The test gets that share of a class, rounded, at least one; validation the share rounded down, so
@@ -29,19 +29,8 @@ class Holdout(Protocol):
     name: ClassVar[str] = "holdout"
     summary: ClassVar[str] = "all labels, a share of each class held out; groups stay whole"
 
-    dataset: str
     test: float = 0.3
     val: float = 0.2
-
-    @property
-    def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
-        return dataset_info(self.dataset)
-
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """The dataset."""
-        return (self.dataset,)
 
     def check(self) -> None:
         """Raise TaskError if the shares cannot be, or a class is too small to be held out from."""
@@ -69,13 +58,7 @@ class Holdout(Protocol):
     def info(self) -> TaskInfo:
         """What a strategy may know; with groups, `labels_per_class` is what is aimed at."""
         train = self.counts()[0]
-        return TaskInfo(
-            text=self.text,
-            protocol=self.name,
-            modality=self.data.modality,
-            input_shape=self.data.shape,
-            num_classes=self.data.num_classes,
-            symmetries=self.data.symmetries,
+        return self.describe(
             labels_per_class=int(train.max()),
             balanced=len(set(train.tolist())) == 1 and not self.data.grouped,
         )
