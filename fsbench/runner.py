@@ -131,7 +131,7 @@ class _Run:
         changes: Mapping[str, Value],
         retry_failed: bool,
     ) -> None:
-        """Plan what the store has not, and store what cannot run with its reason."""
+        """Plan what the store has not."""
         statuses = self.store.statuses()
         baseline, *others = self.compositions.values()
         self.plan = make_plan(
@@ -144,9 +144,6 @@ class _Run:
             statuses=statuses,
             retry_failed=retry_failed,
         )
-        for record in self.plan.skipped:
-            if statuses.get(record.key) != "skipped":
-                self.store.commit(replace(record, created=_now()))
 
     def results(self, interrupted: bool) -> Results:
         """The records of the plan that the store has, in the plan's order, all of the suite's splits."""
@@ -161,6 +158,7 @@ class _Run:
         from fsbench.executors.launch import warm_up
 
         if not self.plan.trials:
+            self._store_skipped()
             sweep(self.store)
             self.observer.complete(self.plan)
             return False
@@ -169,6 +167,7 @@ class _Run:
             self._check_data()
             with Scratch(self.store) as scratch:
                 name = self._find_device(device, scratch.path)
+                self._store_skipped()
                 self.observer.planned(self.plan)
                 self._work(scratch.path, workers, name)
         except KeyboardInterrupt:
@@ -176,6 +175,13 @@ class _Run:
         finally:
             self.observer.ended()
         return False
+
+    def _store_skipped(self) -> None:
+        """Store what cannot run with its reason."""
+        statuses = self.store.statuses()
+        for record in self.plan.skipped:
+            if statuses.get(record.key) != "skipped":
+                self.store.commit(replace(record, created=_now()))
 
     def _check_data(self) -> None:
         """Draw every split, so that a task that cannot be had ends the run before it begins.
@@ -198,13 +204,20 @@ class _Run:
                 )
 
     def _find_device(self, device: str, folder: Path) -> str:
-        """The device that a name means, as a worker sees it: the parent does without torch."""
-        from fsbench.engine.worker import describe_device, init_worker
+        """The device that a name means, as a worker sees it: the parent does without torch.
+
+        The worker builds the networks of the plan too. Raises UsageError for what no trial could have.
+        """
+        from fsbench.engine.worker import Preflight, init_worker, preflight
         from fsbench.executors.pool import run_jobs
 
+        networks: dict[tuple[str, tuple[int, ...], int], str] = {}
+        for trial in self.plan.trials:
+            info = self.tasks[trial.task].info
+            networks.setdefault((trial.recipe, info.input_shape, info.num_classes), trial.task)
         stream = run_jobs(
-            describe_device,
-            [device],
+            preflight,
+            [Preflight(device, tuple((*network, task) for network, task in networks.items()))],
             workers=1,
             timeout=_DEVICE_SECONDS,
             logs=folder,

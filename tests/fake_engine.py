@@ -114,9 +114,15 @@ def materialise(task: Task, seed: int, folder: Path):
     )
 
 
-def describe_device(device: str) -> tuple[str, str]:
-    if device not in ("auto", "cpu"):
-        raise UsageError(f"device {device!r}: expected cpu")
+@dataclass(frozen=True)
+class Preflight:
+    device: str
+    networks: tuple = ()
+
+
+def preflight(wanted: Preflight) -> tuple[str, str]:
+    if wanted.device not in ("auto", "cpu"):
+        raise UsageError(f"device {wanted.device!r}: expected cpu")
     return "cpu", "a fake"
 
 
@@ -172,7 +178,8 @@ def modules() -> dict[str, ModuleType]:
             Outcome=Outcome,
             init_worker=init_worker,
             run_job=run_job,
-            describe_device=describe_device,
+            Preflight=Preflight,
+            preflight=preflight,
         ),
         module("fsbench.metrics", score=score, resolution=lambda y: {}),
     ]

@@ -17,7 +17,7 @@ import numpy as np
 import fsbench
 from fsbench.data.splits import open_split
 from fsbench.engine.recipe import parse_recipe
-from fsbench.errors import TrialError
+from fsbench.errors import FsbenchError, TrialError, UsageError
 from fsbench.failure import describe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import Trial
@@ -50,6 +50,18 @@ class Outcome:
     reason: dict[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Preflight:
+    """What must be there before the first trial: a device, and a network for every task.
+
+    `networks` names each distinct network once: a recipe, an input shape, the number of classes, and the
+    first task that has them.
+    """
+
+    device: str
+    networks: tuple[tuple[str, tuple[int, ...], int, str], ...] = ()
+
+
 def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
     """Prepare a fresh worker process: the parent's import path, its plugins, one torch thread."""
     global _registry
@@ -60,11 +72,24 @@ def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
     _registry = load_registry(plugin_modules)
 
 
-def describe_device(device: str) -> tuple[str, str]:
-    """The device that a name means ("cuda:0", "cpu") and its hardware's name. Raises UsageError."""
-    from fsbench.engine import device as devices
+def preflight(wanted: Preflight) -> tuple[str, str]:
+    """The device that a name means ("cuda:0", "cpu") and its hardware's name.
 
-    found = devices.resolve(device)
+    Every network is built without memory for its weights. Raises UsageError for what no trial could have.
+    """
+    import torch
+
+    from fsbench.engine import device as devices
+    from fsbench.engine.backbones import build_network
+
+    found = devices.resolve(wanted.device)
+    for text, shape, classes, task in wanted.networks:
+        recipe = parse_recipe(text)
+        try:
+            with torch.device("meta"):
+                build_network(recipe.backbone, shape, classes, recipe.dropout)
+        except (FsbenchError, ValueError, RuntimeError) as error:
+            raise UsageError(f"{error} (in the recipe of {task})") from error
     return str(found), devices.describe(found)
 
 
