@@ -244,6 +244,7 @@ class _Run:
             initializer=init_worker,
             initargs=_init_arguments(),
             on_start=lambda job: self.observer.started(job.trial),
+            apart=lambda job: (job.trial.task, job.trial.split_seed),
         )
         with contextlib.closing(stream):
             for job, result in stream:
@@ -297,6 +298,8 @@ class _Run:
         if reason is not None or result.predictions is None:
             return Record(**vars(trial), **known, status="failed", reason=reason), None
         known |= {"metrics": score(result.predictions, split.test_y), "resolution": resolution(split.test_y)}
+        if self.tasks[trial.task].protocol.exhaustive:
+            known["overlap"] = known["n_test"] / known["n_train"]
         return Record(**vars(trial), **known, status="ok"), result.predictions
 
 

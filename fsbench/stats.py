@@ -40,35 +40,50 @@ class _Part:
     df: int
 
 
-def estimate(values: Sequence[float], resolution: float = 0.0) -> Estimate:
+@dataclass(frozen=True)
+class _Member:
+    """A task of a group: its values by split seed, and what `estimate` takes of it."""
+
+    values: Mapping[int, float]
+    resolution: float
+    overlap: float
+
+
+def estimate(values: Sequence[float], resolution: float = 0.0, overlap: float = 0.0) -> Estimate:
     """The mean of one value per split seed, with Student's t interval and test (n - 1 df).
 
     `resolution` is the step in which the values move: what one decision on the test part makes. Their
     standard deviation is taken to be no less: few values in coarse steps can (nearly) coincide by
-    chance, which says nothing about their spread.
+    chance, which says nothing about their spread. `overlap` is the size of the test part over that of
+    the training part where the splits divide the same samples again and again: the variance of the mean
+    then is s2 (1 / n + overlap) instead of s2 / n (Nadeau & Bengio 2003; for folds, Bouckaert & Frank 2004).
     """
-    return _student(math.fsum(values) / len(values), [_spread(values, resolution)], len(values))
+    return _student(math.fsum(values) / len(values), [_spread(values, resolution, overlap)], len(values))
 
 
 def overall(
     tasks: Sequence[Mapping[int, float]],
     groups: Sequence[Hashable],
     resolutions: Sequence[float] | None = None,
+    overlaps: Sequence[float] | None = None,
 ) -> Estimate:
     """The mean over tasks of their means over split seeds; every task weighs the same.
 
-    `tasks` holds one value per split seed for each task, `resolutions` the step of each. Tasks of one
-    of the `groups` may share data, so within a group nothing is assumed: where its tasks have the
-    same seeds, its share of the sum is formed for each seed and the spread of that over seeds is
-    used; else the standard errors are added, which is their largest possible sum. Groups are
-    independent: variances add, with the smallest of their degrees of freedom, which errs on the
+    `tasks` holds one value per split seed for each task, `resolutions` and `overlaps` what `estimate`
+    takes of each. Tasks of one of the `groups` may share data, so within a group nothing is assumed:
+    where its tasks have the same seeds, its share of the sum is formed for each seed and the spread of
+    that over seeds is used; else the standard errors are added, which is their largest possible sum.
+    Groups are independent: variances add, with the smallest of their degrees of freedom, which errs on the
     cautious side whatever the variances are (Mickey & Brown 1966). Satterthwaite's approximation does
     not: at three seeds it understates small p-values several times.
     """
     mean = math.fsum(math.fsum(t.values()) / len(t) for t in tasks) / len(tasks)
-    members: dict[Hashable, list[tuple[Mapping[int, float], float]]] = {}
-    for values, group, step in zip(tasks, groups, resolutions or [0.0] * len(tasks), strict=True):
-        members.setdefault(group, []).append((values, step))
+    none = [0.0] * len(tasks)
+    members: dict[Hashable, list[_Member]] = {}
+    for values, group, step, overlap in zip(
+        tasks, groups, resolutions or none, overlaps or none, strict=True
+    ):
+        members.setdefault(group, []).append(_Member(values, step, overlap))
     parts = [_group(group, len(tasks)) for group in members.values()]
     return _student(mean, parts, min(map(len, tasks)))
 
@@ -90,7 +105,7 @@ def verdict(difference: float, adjusted_p: float, higher_is_better: bool) -> Ver
     return "helps" if (difference > 0) == higher_is_better else "hurts"
 
 
-def _spread(values: Sequence[float], resolution: float) -> _Part:
+def _spread(values: Sequence[float], resolution: float, overlap: float) -> _Part:
     """The variance of the mean of `values`, whose standard deviation is at least their resolution."""
     n = len(values)
     if n < 2:
@@ -98,16 +113,17 @@ def _spread(values: Sequence[float], resolution: float) -> _Part:
     mean = math.fsum(values) / n
     deviation = max(math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)), resolution)
     known = deviation > _ROUNDING * max(map(abs, values))
-    return _Part(deviation**2 / n if known else None, n - 1)
+    return _Part(deviation**2 * (1 / n + overlap) if known else None, n - 1)
 
 
-def _group(members: Sequence[tuple[Mapping[int, float], float]], total: int) -> _Part:
+def _group(members: Sequence[_Member], total: int) -> _Part:
     """The variance of the share that tasks with common data have in a mean over `total` tasks."""
-    seeds = members[0][0].keys()
-    if all(values.keys() == seeds for values, _ in members):
-        shares = [math.fsum(values[seed] for values, _ in members) / total for seed in seeds]
-        return _spread(shares, math.fsum(step for _, step in members) / total)
-    parts = [_spread(list(values.values()), step) for values, step in members]
+    seeds = members[0].values.keys()
+    if all(m.values.keys() == seeds for m in members):
+        shares = [math.fsum(m.values[seed] for m in members) / total for seed in seeds]
+        step = math.fsum(m.resolution for m in members) / total
+        return _spread(shares, step, max(m.overlap for m in members))
+    parts = [_spread(list(m.values.values()), m.resolution, m.overlap) for m in members]
     errors = [math.sqrt(part.variance) for part in parts if part.variance is not None]
     if len(errors) < len(parts):
         return _Part(None, 0)

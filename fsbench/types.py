@@ -168,7 +168,8 @@ class Record:
     `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`.
     `metrics` maps a metric's name to its value on the test part; `train_accuracy` is on the
     training labels as given. `full_spec` is the trial's; records of older stores have none.
-    `resolution` is how far each metric moves with one decision on this test part.
+    `resolution` is how far each metric moves with one decision on this test part. `overlap` is the
+    number of test samples per training sample where every split takes all samples of the dataset, else 0.
     """
 
     key: str
@@ -194,6 +195,7 @@ class Record:
     created: str = ""
     full_spec: str = ""
     resolution: Mapping[str, float] = field(default_factory=dict)
+    overlap: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

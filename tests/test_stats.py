@@ -161,3 +161,25 @@ def test_wrong_verdicts_anywhere_in_a_table_are_rare():
     luck = 2 * math.sqrt(0.05 * 0.95 / tables)
     assert wrong / tables <= 0.05 + luck
     assert uncorrected / tables > 0.7
+
+
+@pytest.mark.parametrize(("seeds", "share"), [(5, 0.3), (10, 0.3), (10, 0.5)])
+def test_overlapping_splits_do_not_pass_for_independent_data(seeds, share):
+    """Two classifiers that are equally good in the population, on one small sample divided many times."""
+    rng, size, trials = np.random.default_rng(0), 150, 1000
+    tested, naive, corrected = round(share * size), 0, 0
+    for _ in range(trials):
+        difference = (rng.random(size) < 0.8).astype(float) - (rng.random(size) < 0.8)
+        values = [difference[rng.permutation(size)[:tested]].mean() for _ in range(seeds)]
+        naive += estimate(values, 1 / tested).p < 0.05
+        corrected += estimate(values, 1 / tested, tested / (size - tested)).p < 0.05
+    assert naive / trials > 0.15
+    assert corrected / trials < 0.05 + 3 * (0.05 * 0.95 / trials) ** 0.5
+
+
+def test_overlap_widens_the_interval_by_the_factor_of_nadeau_and_bengio():
+    values = [0.1, 0.3, 0.2, 0.5]
+    wide, narrow = estimate(values, 0.0, 0.6), estimate(values)
+    assert wide.half_width == pytest.approx(narrow.half_width * ((1 / 4 + 0.6) * 4) ** 0.5)
+    (task,) = [dict(enumerate(values))]
+    assert overall([task], ["a"], [0.0], [0.6]) == wide

@@ -2,7 +2,8 @@
 
 Every worker is a pebble pool of one. So what is submitted is what is running, no worker shares a
 pipe or a lock with another that may die holding it, and a worker that crashed or was stopped is
-thrown away with its pool and replaced by a fresh one.
+thrown away with its pool and replaced by a fresh one. So is a worker that has seen other data: what
+code keeps in memory, by design or by accident, does not get from one split to the next.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -51,11 +52,13 @@ def run_jobs(
     initializer: Callable[..., object] | None = None,
     initargs: tuple[Any, ...] = (),
     on_start: Callable[[J], object] = lambda job: None,
+    apart: Callable[[J], Hashable] = lambda job: None,
 ) -> Generator[tuple[J, R | Failure], None, None]:
     """Yield every job with its result, or with the Failure that it ended in, as they end.
 
     `jobs` is drawn from as workers become free, one job ahead of them. `timeout` is in seconds per
-    job; starting a worker does not count. The workers' stderr goes to files in the folder `logs`.
+    job; starting a worker does not count. Jobs for which `apart` gives different values never share a
+    process. The workers' stderr goes to files in the folder `logs`.
     Closing the generator stops the workers. Raises PluginError when no worker can be started.
     """
     names = count()
@@ -63,7 +66,7 @@ def run_jobs(
     def make() -> _Worker[J, R]:
         return _Worker(function, timeout, logs / f"{next(names)}.log", initializer, initargs)
 
-    crew = _Crew(make, workers)
+    crew = _Crew(make, workers, apart)
     warm_up()
     try:
         yield from crew.run(iter(jobs), on_start)
@@ -74,9 +77,10 @@ def run_jobs(
 class _Crew(Generic[J, R]):
     """The workers of one run, at most `size` of them, made when there is a job for them."""
 
-    def __init__(self, make: Callable[[], _Worker[J, R]], size: int) -> None:
+    def __init__(self, make: Callable[[], _Worker[J, R]], size: int, apart: Callable[[J], Hashable]) -> None:
         self.make = make
         self.size = size
+        self.apart = apart
         self.free: list[_Worker[J, R]] = []
         self.busy: list[_Worker[J, R]] = []
         self.lost = 0
@@ -102,8 +106,13 @@ class _Crew(Generic[J, R]):
                         finished.append((job, result))
 
     def submit(self, job: J) -> None:
-        """Hand a job to a free worker."""
-        worker = self.free.pop() if self.free else self.make()
+        """Hand a job to a free worker that has had jobs of its kind only, or else to a fresh one."""
+        kind = self.apart(job)
+        same = [worker for worker in self.free if self.apart(worker.job) == kind]
+        if not same and self.free:
+            self.free.pop(0).stop()
+        worker = same[0] if same else self.make()
+        self.free = [each for each in self.free if each is not worker]
         self.busy.append(worker)
         worker.submit(job)
 

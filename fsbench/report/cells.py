@@ -80,6 +80,11 @@ class Setting:
             (r.resolution.get(metric) or assumed_resolution(metric, r.n_test) for r in records), default=0.0
         )
 
+    @property
+    def overlap(self) -> float:
+        """Test samples per training sample where the splits overlap as much as can be, the most of any."""
+        return max((r.overlap for cell in self.cells.values() for r in cell.ok), default=0.0)
+
 
 def settings(records: Iterable[Record]) -> list[Setting]:
     """The settings of some records, in the natural order of their labels (k=5 before k=20).

@@ -147,15 +147,15 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
 def _task_row(setting: Setting, cell: Cell, metric: Metric) -> Row:
     """A strategy on one task; its verdict waits for those of the other rows."""
     values, differences = cell.values(metric.name), _differences(setting, cell, metric)
-    step = setting.resolution(metric.name)
+    step, overlap = setting.resolution(metric.name), setting.overlap
     fitted = [r.train_accuracy for r in cell.ok if r.train_accuracy is not None]
     return Row(
         task=setting.task,
         recipe=setting.recipe,
         strategy=cell.strategy,
         uses=tuple(sorted(cell.uses)),
-        score=stats.estimate(list(by_split(values).values()), step) if values else None,
-        difference=stats.estimate(list(differences.values()), step) if differences else None,
+        score=stats.estimate(list(by_split(values).values()), step, overlap) if values else None,
+        difference=stats.estimate(list(differences.values()), step, overlap) if differences else None,
         done=len(values),
         planned=len(setting.pairs),
         failed=cell.count("failed"),
@@ -216,8 +216,12 @@ def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metr
     kept = [(setting, by_seed) for setting, by_seed in values if by_seed]
     if not kept:
         return None
-    steps = [setting.resolution(metric.name) for setting, _ in kept]
-    return stats.overall([by_seed for _, by_seed in kept], [s.group for s, _ in kept], steps)
+    return stats.overall(
+        [by_seed for _, by_seed in kept],
+        [setting.group for setting, _ in kept],
+        [setting.resolution(metric.name) for setting, _ in kept],
+        [setting.overlap for setting, _ in kept],
+    )
 
 
 def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:

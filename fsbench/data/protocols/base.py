@@ -22,11 +22,13 @@ class Protocol(ABC):
     A subclass is a frozen dataclass. The fields without a default are its positional arguments and
     name datasets, as does `source`; they hold canonical texts. `shown` names the arguments that the
     canonical text has even where they are the default. `check` says at once what cannot be drawn.
+    `exhaustive` says that every split takes all samples, so that splits overlap as much as can be.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     shown: ClassVar[tuple[str, ...]] = ()
+    exhaustive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

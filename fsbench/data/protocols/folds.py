@@ -16,17 +16,18 @@ from fsbench.types import TaskInfo
 
 @dataclass(frozen=True)
 class Folds(OneDataset):
-    """`n` stratified folds, each a cell of the split: tested on one, trained on the others.
+    """`n` stratified folds: each is tested once in a repetition, after training on the others.
 
-    Each fold tests `count // n` samples of a class with `count`; the remainder always trains, so that
-    all cells have parts of one size. A split seed is one repetition: `folds(wine, n=2)` at five seeds is
-    the 5x2 cross-validation of Dietterich 1998, "Approximate statistical tests for comparing supervised
-    classification learning algorithms". There is no validation part.
+    Split seed s is fold `s % n` of repetition `s // n`, so `folds(wine, n=2)` at ten seeds has the splits of
+    5x2 cross-validation (Dietterich 1998, "Approximate statistical tests for comparing supervised
+    classification learning algorithms"). Each fold is a split of its own, because what trains in one is
+    tested in another. There is no validation part.
     """
 
     name: ClassVar[str] = "folds"
-    summary: ClassVar[str] = "cross-validation; a split seed is a repetition"
+    summary: ClassVar[str] = "cross-validation; split seed s is fold s % n of repetition s // n"
     shown: ClassVar[tuple[str, ...]] = ("n",)
+    exhaustive: ClassVar[bool] = True
 
     n: int = 5
 
@@ -47,27 +48,23 @@ class Folds(OneDataset):
         )
 
     def train_counts(self) -> list[int]:
-        """The number of training labels of each class, the same in every cell."""
+        """The number of training labels of each class, in the fold that leaves most."""
         return [count - count // self.n for count in self.data.class_counts]
 
     def info(self) -> TaskInfo:
         """What a strategy may know; `labels_per_class` is that of the largest class."""
         counts = self.train_counts()
-        return self.describe(
-            labels_per_class=max(counts),
-            balanced=len(set(counts)) == 1,
-        )
+        return self.describe(labels_per_class=max(counts), balanced=len(set(self.data.class_counts)) == 1)
 
     def draw(self, seed: int) -> Split:
-        """The folds of one random order of each class."""
+        """One fold of a repetition's random order of each class."""
         dataset = load_dataset(self.dataset)
-        orders = [class_order(dataset, label, seed, "folds") for label in range(dataset.info.num_classes)]
-        train, test = [], []
-        for cell in range(self.n):
-            rng = generator(self.text, dataset.fingerprint, seed, cell)
-            tested = np.concatenate([order[cell * (m := len(order) // self.n) :][:m] for order in orders])
-            trained = np.setdiff1d(np.arange(dataset.info.n), tested)
-            train.append(true_rows(dataset, trained).reordered(rng))
-            test.append(true_rows(dataset, tested).reordered(rng))
-        empty = np.zeros((self.n, 0), dtype=np.int64)
-        return Split(train=stack(train), val=rows(empty, empty), test=stack(test))
+        repetition, fold = divmod(seed, self.n)
+        labels = range(dataset.info.num_classes)
+        orders = [class_order(dataset, label, repetition, "folds") for label in labels]
+        tested = np.concatenate([np.array_split(order, self.n)[fold] for order in orders])
+        trained = np.setdiff1d(np.arange(dataset.info.n), tested)
+        rng = generator(self.text, dataset.fingerprint, seed)
+        train, test = (stack([true_rows(dataset, index).reordered(rng)]) for index in (trained, tested))
+        empty = np.zeros((1, 0), dtype=np.int64)
+        return Split(train=train, val=rows(empty, empty), test=test)

@@ -28,6 +28,7 @@ class Holdout(OneDataset):
 
     name: ClassVar[str] = "holdout"
     summary: ClassVar[str] = "all labels, a share of each class held out; groups stay whole"
+    exhaustive: ClassVar[bool] = True
 
     test: float = 0.3
     val: float = 0.2
