@@ -1,24 +1,19 @@
-"""A folder of images of the user's own: every mode and size, every hostile file, what belongs together."""
+"""A folder of images of the user's own: classes, parts, links, names, options."""
 
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from own_files import make, noise, read, save
 
 from fsbench.data import datasets
-from fsbench.data.own import OwnData, Reading, read_own
+from fsbench.data.own import OwnData, read_own
 from fsbench.data.own import folders as folders_module
-from fsbench.data.own import likeness as likeness_module
-from fsbench.data.own.likeness import alike, same, together
 from fsbench.data.own.options import valid_name
-from fsbench.data.own.pictures import MAX_PIXELS, Unusable, read_picture, stack
 from fsbench.data.splits import draw_split
 from fsbench.data.tasks import parse_tasks
 from fsbench.errors import DataError, UsageError
@@ -30,31 +25,6 @@ def _no_dataset_stays() -> Iterator[None]:
     yield
     datasets.DATASETS.clear()
     datasets.DATASETS.update(before)
-
-
-def noise(seed: int, *shape: int) -> np.ndarray:
-    """Blobs: noise that is smooth enough to survive resizing and JPEG."""
-    rng = np.random.default_rng(seed)
-    small = rng.integers(0, 256, (6, 6, *shape[2:]), dtype=np.uint8)
-    return np.asarray(Image.fromarray(small).resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
-
-
-def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
-    return path
-
-
-def make(folder: Path, classes: dict[str, int], side: int = 12, start: int = 0) -> Path:
-    """A folder of grey PNGs, none like another."""
-    for place, (name, count) in enumerate(classes.items()):
-        for number in range(count):
-            save(folder / name / f"{number}.png", noise(start + 1000 * place + number, side, side))
-    return folder
-
-
-def read(folder: Path, **options: object) -> Reading:
-    return read_own(OwnData(folder, **options))  # type: ignore[arg-type]
 
 
 def test_a_folder_of_classes(tmp_path: Path) -> None:
@@ -101,136 +71,50 @@ def test_parts_without_a_test_are_an_error_with_advice(tmp_path: Path) -> None:
         read(tmp_path / "pets")
 
 
+@pytest.mark.parametrize("other", ["annotations", "Zebras"])
+def test_a_folder_beside_the_parts_is_no_class_and_makes_none_of_them(other: str, tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    for number, part in enumerate(("Train", "val", "test")):
+        make(folder / part, {"cat": 4, "dog": 4}, start=100 * number)
+    make(folder, {other: 3}, start=500)
+    reading = read(folder)
+    info = reading.dataset.info
+    assert (info.classes, info.test_counts, info.val_counts) == (("cat", "dog"), (4, 4), (4, 4))
+    assert any(
+        line.startswith("1 folder beside ") and line.endswith(f" not read: {other}")
+        for line in reading.warnings
+    )
+
+
+@pytest.mark.parametrize(("one", "two"), [("val", "valid"), ("train", "Training"), ("test", "TEST")])
+def test_two_folders_for_one_part_are_refused(one: str, two: str, tmp_path: Path) -> None:
+    for part in {"train", "test", one, two}:
+        make(tmp_path / "pets" / part, {"cat": 2, "dog": 2})
+    if len(list((tmp_path / "pets").iterdir())) < 3:
+        pytest.skip("this file system does not tell capitals from small letters")
+    with pytest.raises(DataError, match=rf"two names of the part {one}; put all its images into one of them"):
+        read(tmp_path / "pets")
+
+
+def test_parts_that_hold_no_classes_or_are_not_there_are_no_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "pets"
+    make(folder / "train", {"cat": 4, "dog": 4})
+    make(folder, {"cars": 3})
+    with pytest.raises(DataError, match="pets has train but no test folder; add test/"):
+        read(folder)
+    make(folder, {"test": 3})
+    with pytest.raises(DataError, match="test holds images but no folders"):
+        read(folder)
+    make(tmp_path / "other" / "test", {"cat": 4, "dog": 4})
+    make(tmp_path / "other" / "val", {"cat": 4, "dog": 4})
+    with pytest.raises(DataError, match="other has test and val but no train folder; add train/"):
+        read(tmp_path / "other")
+
+
 def test_a_class_that_is_called_train_is_a_class(tmp_path: Path) -> None:
     info = read(make(tmp_path / "traffic", {"train": 3, "test": 3, "car": 3})).dataset.info
     assert info.classes == ("car", "test", "train")
     assert info.test_counts == ()
-
-
-MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "LAB"]
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("size", [(40, 20), (7, 30), (1, 1)])
-def test_every_mode_and_size_becomes_a_small_square(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
-    image = Image.fromarray(noise(1, size[1], size[0], 3))
-    image = image.convert("L").convert(mode) if mode == "I;16" else image.convert("RGB").convert(mode)
-    path = tmp_path / f"x.{'tif' if mode not in ('P', '1', 'LA') else 'png'}"
-    image.save(path)
-    picture = read_picture(path, 10)
-    assert picture.pixels.shape[:2] == (10, 10)
-    assert picture.pixels.dtype == (np.uint16 if mode == "I;16" else np.uint8)
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "tif", "webp", "ppm"])
-def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
-    pixels = noise(3, 24, 24)
-    found = read_picture(save(tmp_path / f"x.{suffix}", pixels), 24).pixels
-    grey = found if found.ndim == 2 else found.mean(2)
-    assert np.abs(grey.astype(float) - pixels).mean() < 6
-
-
-def test_orientation_first_frame_and_transparency(tmp_path: Path) -> None:
-    corner = np.zeros((8, 8), dtype=np.uint8)
-    corner[0, 0] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    save(tmp_path / "turned.png", corner, exif=exif)
-    assert read_picture(tmp_path / "turned.png", 8).pixels[0, 7] == 255
-    frames = [Image.fromarray(np.full((8, 8), level, dtype=np.uint8)) for level in (10, 200)]
-    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    assert (read_picture(tmp_path / "moving.gif", 8).pixels == 10).all()
-    clear = np.zeros((8, 8, 4), dtype=np.uint8)
-    clear[:4] = (255, 0, 0, 255)
-    found = read_picture(save(tmp_path / "clear.png", clear), 8).pixels
-    assert (found[0] == (255, 0, 0)).all()
-    assert (found[7] == 255).all()
-
-
-def test_the_middle_is_cut_out(tmp_path: Path) -> None:
-    pixels = np.zeros((10, 30), dtype=np.uint8)
-    pixels[:, 10:20] = 200
-    assert (read_picture(save(tmp_path / "wide.png", pixels), 10).pixels == 200).all()
-
-
-def test_grey_stays_one_channel_if_all_are_grey(tmp_path: Path) -> None:
-    folder = make(tmp_path / "mixed", {"a": 3, "b": 3})
-    grey = noise(50, 12, 12)
-    save(folder / "a" / "rgb.png", np.stack([grey] * 3, axis=2))
-    assert read(folder).dataset.info.shape == (1, 12, 12)
-    save(folder / "a" / "colour.png", noise(51, 12, 12, 3))
-    dataset = read(folder).dataset
-    assert dataset.info.shape == (3, 12, 12)
-    assert np.array_equal(dataset.x[0], np.stack([noise(0, 12, 12)] * 3))
-
-
-@pytest.mark.parametrize(("highest", "bits"), [(255, 8), (1000, 10), (4095, 12), (65535, 16)])
-def test_deep_images_share_one_range(highest: int, bits: int, tmp_path: Path) -> None:
-    pixels = [np.full((8, 8), value, dtype=np.uint16) for value in (0, highest // 2, highest)]
-    paths = [save(tmp_path / f"{number}.png", each) for number, each in enumerate(pixels)]
-    found = stack([read_picture(path, 8).pixels for path in paths])
-    expected = [round(int(each[0, 0]) * 255 / (2**bits - 1)) for each in pixels]
-    assert found[:, 0, 0, 0].tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("sides", "size"), [([8, 8, 8], 8), ([4, 5, 5], 8), ([30, 40, 50], 40), ([90, 200, 80], 64)]
-)
-def test_the_default_size_is_the_images_own(sides: list[int], size: int, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        for number, side in enumerate(sides):
-            save(tmp_path / "x" / name / f"{number}.png", noise(ord(name) + number, side, side + 3))
-    assert read(tmp_path / "x").dataset.info.shape == (1, size, size)
-    assert read(tmp_path / "x", image_size=20).dataset.info.shape == (1, 20, 20)
-
-
-def bomb(path: Path, side: int = 20000) -> None:
-    """A PNG of a few kilobytes that says it has 400 million pixels."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        checked = kind + content
-        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    body = zlib.compress(b"\0" * (side + 1) * 50)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    )
-
-
-def test_files_that_are_no_images_are_left_out_and_named(tmp_path: Path) -> None:
-    folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
-    (folder / "cat" / "story.png").write_text("once upon a time", encoding="utf-8")
-    (folder / "cat" / "empty.jpg").touch()
-    whole = save(folder / "dog" / "half.png", noise(9, 60, 60)).read_bytes()
-    (folder / "dog" / "half.png").write_bytes(whole[: len(whole) // 2])
-    bomb(folder / "dog" / "bomb.png")
-    (folder / "cat" / "notes.txt").write_text("cats", encoding="utf-8")
-    (folder / "cat" / ".hidden.png").write_text("cats", encoding="utf-8")
-    os.symlink("nowhere.png", folder / "cat" / "broken.png")
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(folder / "cat" / "pipe.png")
-    reading = read(folder)
-    assert reading.dataset.info.class_counts == (4, 4)
-    said = "\n".join(reading.warnings)
-    assert "5 files left out: " in said
-    assert "2 other files not read: cat/notes.txt, cat/pipe.png" in said
-    with pytest.raises(Unusable, match="may be a decompression bomb"):
-        read_picture(folder / "dog" / "bomb.png", 8)
-    for name, problem in (
-        ("cat/story.png", "not an image"),
-        ("dog/half.png", "damaged"),
-        ("cat/empty.jpg", "not an"),
-    ):
-        with pytest.raises(Unusable, match=problem):
-            read_picture(folder / name, 8)
-
-
-def test_a_bomb_just_above_the_limit_is_not_decoded(tmp_path: Path) -> None:
-    side = int(MAX_PIXELS**0.5) + 1
-    bomb(tmp_path / "bomb.png", side)
-    with pytest.raises(Unusable, match=f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"):
-        read_picture(tmp_path / "bomb.png", 8)
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -293,88 +177,6 @@ def test_images_without_folders_and_only_damaged_ones(tmp_path: Path) -> None:
         (tmp_path / "bad" / name / "x.png").write_text("no", encoding="utf-8")
     with pytest.raises(DataError, match=r"none of 2 image files can be read: a/x\.png \(not an image"):
         read(tmp_path / "bad")
-
-
-def test_near_duplicates_are_named_and_never_divided(tmp_path: Path) -> None:
-    folder = make(tmp_path / "pets", {"cat": 6, "dog": 6}, side=64)
-    cat = noise(0, 64, 64)
-    save(folder / "cat" / "smaller.jpg", np.asarray(Image.fromarray(cat).resize((48, 48))), quality=70)
-    save(folder / "cat" / "brighter.png", (cat * 0.6 + 60).astype(np.uint8))
-    save(folder / "dog" / "stolen.png", cat)
-    reading = read(folder)
-    groups = reading.dataset.groups
-    assert groups is not None
-    assert sorted(np.bincount(groups))[-2:] == [1, 4]
-    said = "\n".join(reading.warnings)
-    assert "3 pairs of near-duplicate images have different classes: cat/0.png and dog/stolen.png" in said
-    assert "4 of 15 images are near-duplicate images" in said
-    name = reading.register()
-    for seed in range(10):
-        split = draw_split(parse_tasks(f"holdout({name})")[0], seed)
-        parts = [set(groups[rows.index[0]]) for rows in (split.train, split.val, split.test)]
-        assert not parts[0] & parts[2]
-        assert not parts[0] & parts[1]
-        assert not parts[1] & parts[2]
-
-
-def test_near_duplicates_across_given_parts_are_said(tmp_path: Path) -> None:
-    for number, part in enumerate(("train", "test")):
-        make(tmp_path / "pets" / part, {"cat": 4, "dog": 4}, start=100 * number)
-    save(tmp_path / "pets" / "test" / "cat" / "again.png", noise(0, 12, 12))
-    said = "\n".join(read(tmp_path / "pets").warnings)
-    assert (
-        "1 pair of near-duplicate images are in different parts, so the test is too easy: "
-        "train/cat/0.png and test/cat/again.png" in said
-    )
-
-
-def test_a_class_of_copies_is_left_out(tmp_path: Path) -> None:
-    folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
-    for number in range(3):
-        save(folder / "copy" / f"{number}.png", noise(7777, 12, 12))
-    reading = read(folder)
-    assert reading.dataset.info.classes == ("cat", "dog")
-    assert "class 'copy' left out: it has 3 images that belong together" in "\n".join(reading.warnings)
-
-
-def test_real_digits_are_not_taken_for_each_other() -> None:
-    from sklearn.datasets import load_digits
-
-    looks = load_digits().images * 255 / 16
-    wide = [np.asarray(Image.fromarray(each.astype(np.float32)).resize((16, 16))).ravel() for each in looks]
-    assert len(np.unique(alike(np.stack(wide)))) < 0.01 * len(looks)
-
-
-def test_alike_and_same_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(likeness_module, "_BLOCK", 7)
-    rng = np.random.default_rng(0)
-    looks = rng.uniform(0, 255, (40, 64)).astype(np.float32)
-    looks[10] = looks[3] * 0.5 + 20
-    looks[30], looks[31], looks[32] = 17.0, 17.2, 90.0
-    found = {tuple(pair) for pair in alike(looks).tolist()}
-    correlation = np.corrcoef(np.delete(looks, [30, 31, 32], axis=0))
-    assert (np.argwhere(np.triu(correlation, 1) > 0.995) == [[3, 10]]).all()
-    assert found == {(3, 10), (30, 31)}
-    rows = np.array([[1, np.nan], [1, 2], [1, np.nan], [-0.0, 2], [0.0, 2], [1, np.nan]], dtype=np.float32)
-    assert same(rows).tolist() == [[0, 2], [3, 4], [0, 5]]
-
-
-def test_together_joins_pairs_and_groups() -> None:
-    groups = together(6, np.array([[0, 1], [4, 5]]), np.array([7, 8, 8, 9, 7, 5]))
-    assert groups.tolist() == [0, 0, 0, 1, 0, 0]
-    assert together(3, np.empty((0, 2), dtype=np.int64)).tolist() == [0, 1, 2]
-
-
-def test_above_the_limit_only_equal_images_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
-    save(folder / "cat" / "brighter.png", (noise(0, 12, 12) * 0.6 + 60).astype(np.uint8))
-    save(folder / "dog" / "copy.png", noise(1000, 12, 12))
-    for module in ("fsbench.data.own.likeness.MOST", "fsbench.data.own.reading.MOST"):
-        monkeypatch.setattr(module, 5)
-    reading = read(folder)
-    said = "\n".join(reading.warnings)
-    assert "more than 5 images: near-duplicates are not searched, equal ones are" in said
-    assert "2 of 10 images" in said
 
 
 def test_too_many_pixels_are_refused_before_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

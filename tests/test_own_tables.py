@@ -1,18 +1,17 @@
-"""A CSV or an npz of the user's own: columns, groups, labels, and files that are not what they say."""
+"""A CSV of the user's own: columns, groups, labels, and files that are not what they say."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from own_files import csv, frame
 
 from fsbench.data import datasets
 from fsbench.data.own import OwnData, Reading, read_own
-from fsbench.data.own import archives as archives_module
 from fsbench.data.own.tables import MAX_BYTES
 from fsbench.data.splits import draw_split
 from fsbench.data.tasks import parse_tasks
@@ -25,25 +24,6 @@ def _no_dataset_stays() -> Iterator[None]:
     yield
     datasets.DATASETS.clear()
     datasets.DATASETS.update(before)
-
-
-def frame(n: int = 30) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "size": rng.normal(size=n).round(3),
-            "count": rng.integers(0, 1000, n),
-            "colour": [("red", "green", "blue")[i % 3] for i in range(n)],
-            "kind": [("yes", "no")[i % 2] for i in range(n)],
-        }
-    )
-
-
-def csv(folder: Path, table: pd.DataFrame | str, name: str = "things.csv", **options: object) -> Path:
-    path = folder / name
-    text = table if isinstance(table, str) else table.to_csv(index=False, **options)  # type: ignore[call-overload]
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def read(path: Path, target: str | None = "kind", **options: object) -> Reading:
@@ -265,105 +245,6 @@ def test_infinite_and_huge_numbers_count_as_missing(tmp_path: Path) -> None:
     reading = read(csv(tmp_path, table))
     assert np.isnan(reading.dataset.x[:, 0]).sum() == 2
     assert "2 infinite or huge numbers counted as missing" in reading.warnings
-
-
-# npz
-
-
-def npz(folder: Path, **arrays: np.ndarray) -> Path:
-    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
-    return folder / "arrays.npz"
-
-
-def pixels(n: int, *shape: int) -> np.ndarray:
-    return np.random.default_rng(n).integers(0, 256, (n, *shape), dtype=np.uint8)
-
-
-Y = np.arange(12) % 3
-
-
-@pytest.mark.parametrize(
-    ("x", "shape"),
-    [
-        (pixels(12, 8, 8), (1, 8, 8)),
-        (pixels(12, 8, 8, 1), (1, 8, 8)),
-        (pixels(12, 8, 8, 3), (3, 8, 8)),
-        (pixels(12, 3, 8, 8), (3, 8, 8)),
-        (pixels(12, 10, 14, 4), (3, 10, 10)),
-        (pixels(12, 100, 80, 3), (3, 64, 64)),
-    ],
-)
-def test_images_of_every_layout(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
-    info = read(npz(tmp_path, x=x, y=Y), None).dataset.info
-    assert (info.modality, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
-
-
-def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:
-    x = pixels(12, 8, 8)
-    x[0, 0, 0] = 255
-    for given in (x, x.astype(np.int64), x / 255, x.astype(np.float32)):
-        assert np.array_equal(read(npz(tmp_path, x=given, y=Y), None).dataset.x[:, 0], x)
-    deep = read(npz(tmp_path, x=x.astype(np.uint16) * 257, y=Y), None).dataset.x[:, 0]
-    assert np.array_equal(deep, x)
-
-
-def test_tables_groups_parts_and_class_names(tmp_path: Path) -> None:
-    x = np.random.default_rng(0).normal(size=(24, 4))
-    y = np.arange(24) % 2
-    assert read(npz(tmp_path, x=x, y=y), None).dataset.info.columns == ()
-    groups = np.array([f"p{i // 3}" for i in range(24)])
-    named = read(npz(tmp_path, x=x, y=y, groups=groups, classes=np.array(["ill", "well"])), None).dataset
-    assert named.info.classes == ("ill", "well")
-    assert named.groups is not None
-    assert np.bincount(named.groups).tolist() == [3] * 8
-    x[3, 2] = np.nan
-    parts = {"x_train": x[:16], "y_train": y[:16], "x_test": x[16:], "y_test": y[16:]}
-    divided = read(npz(tmp_path, **parts), None).dataset
-    assert divided.info.test_counts == (4, 4)
-    assert divided.info.columns == (0, 0, 0, 0)
-    assert divided.test is not None
-    assert np.flatnonzero(divided.test).tolist() == list(range(16, 24))
-
-
-BAD_ARRAYS = [
-    ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
-    ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
-    ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "holds pickled objects, which could run code"),
-    ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are not whole numbers"),
-    ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
-    ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
-    ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
-    ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
-    ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
-    ({"x": pixels(12, 8, 8, 7, 2), "y": Y}, "expected images .N, H, W."),
-    ({"x": np.array(["a"] * 12)[:, None], "y": Y}, "x is <U1; expected numbers"),
-    ({"x_train": pixels(12, 8, 8), "y_train": Y}, "has x_train but no x_test"),
-    (
-        {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 9, 8), "y_test": Y},
-        "the samples of x_train and x_test differ in shape",
-    ),
-]
-
-
-@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS)
-def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=message) as caught:
-        read(npz(tmp_path, **arrays), None)
-    assert "\n" not in str(caught.value)
-
-
-def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.npz"
-    path.write_bytes(b"PK nothing")
-    with pytest.raises(DataError, match="is not an npz"):
-        read(path, None)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x.npy", b"\x93NUMPY")
-    with pytest.raises(DataError, match="is damaged"):
-        read(path, None)
-    monkeypatch.setattr(archives_module, "MAX_BYTES", 1000)
-    with pytest.raises(DataError, match=r"unpacks to 0\.0 GB; fsbench reads up to 0 GB"):
-        read(npz(tmp_path, x=pixels(12, 20, 20), y=Y), None)
 
 
 def test_what_is_none_of_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An npz: arrays `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`, with optional groups."""
+"""An npz: arrays `x` and `y` (and a mask `test`), or `x_train`, `y_train`, `x_test` and `y_test`; groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from fsbench.data.own.folders import DEFAULT_LARGEST
 from fsbench.data.own.options import SMALLEST, OwnData
 from fsbench.data.own.pictures import Picture, plain, square, stack
-from fsbench.data.own.samples import PARTS, Progress, Samples, plural, printable
+from fsbench.data.own.samples import PARTS, TEST, TRAIN, Progress, Samples, plural, printable, some
 from fsbench.errors import DataError
 
 MAX_BYTES = 4 * 2**30
@@ -21,8 +21,9 @@ _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x
 def read_archive(data: OwnData, progress: Progress) -> Samples:
     """The samples of an npz: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, or tables `[N, F]`.
 
-    `groups` (or `groups_train`, ...) says what belongs together, `classes` names the classes.
-    Raises DataError for arrays that are not so, are too large, or hold pickled objects.
+    `groups` (or `groups_train`, ...) says what belongs together, `classes` names the classes, `test` (bool
+    `[N]`) marks the samples of `x` that are for the test. Raises DataError for arrays that are not so, are
+    too large, or hold pickled objects, and for a group in more than one part.
     """
     data.refuse("an npz", "target", "group")
     arrays = _load(Path(data.path))
@@ -43,15 +44,17 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         raise DataError(
             f"{data.path}: the samples of {' and '.join('x' + k for k in keys)} differ in shape"
         ) from None
-    classes, y = _labels(given, arrays.get("classes"), str(data.path))
-    part = [np.full(len(arrays["x" + key]), PARTS.index(key[1:]), dtype=np.int8) for key in keys if key]
+    remarks = _unused(arrays, keys)
+    classes, y = _labels(given, arrays.get("classes"), str(data.path), remarks)
+    part = _part(arrays, keys, str(data.path))
     samples = Samples(
         x=x,
         y=y,
         classes=classes,
         names=[f"sample {number} of x{key}" for key in keys for number in range(len(arrays["x" + key]))],
-        part=np.concatenate(part) if part else None,
-        groups=_groups(arrays, keys, str(data.path)),
+        part=part,
+        groups=_groups(arrays, keys, part, str(data.path)),
+        warnings=remarks,
     )
     return _as_table(samples, data) if x.ndim == 2 else _as_images(samples, data, progress)
 
@@ -78,7 +81,9 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _labels(given: np.ndarray, names: np.ndarray | None, path: str) -> tuple[list[str], np.ndarray]:
+def _labels(
+    given: np.ndarray, names: np.ndarray | None, path: str, remarks: list[str]
+) -> tuple[list[str], np.ndarray]:
     """The names of the classes that occur and the class of each sample."""
     if given.ndim == 2 and given.shape[1] == 1:
         given = given[:, 0]
@@ -94,18 +99,58 @@ def _labels(given: np.ndarray, names: np.ndarray | None, path: str) -> tuple[lis
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
         raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
-    if names is not None and given.dtype.kind in "iu" and values.min() >= 0 and values.max() < len(names):
+    fits = names is not None and names.ndim == 1 and given.dtype.kind in "iu" and values.min() >= 0
+    if names is not None and fits and values.max() < len(names):
         return [printable(str(names[value])) for value in values], y.astype(np.int64)
+    if names is not None:
+        remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
     return [printable(str(value)) for value in values], y.astype(np.int64)
 
 
-def _groups(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
+def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
+    """The part of each sample, by the arrays' names or by a mask `test`; None if there are no parts."""
+    if keys != [""]:
+        numbers = [PARTS.index(key[1:]) for key in keys]
+        return np.repeat(np.array(numbers, dtype=np.int8), [len(arrays["x" + key]) for key in keys])
+    if "test" not in arrays:
+        return None
+    test, n = arrays["test"], len(arrays["x"])
+    if test.dtype != np.bool_ or test.shape != (n,):
+        raise DataError(
+            f"{path}: test is {test.dtype} {list(test.shape)}; expected bool [{n}], true where a sample of x "
+            "is for the test, or images for the test as x_test with y_test"
+        )
+    return np.where(test, TEST, TRAIN).astype(np.int8)
+
+
+def _unused(arrays: Mapping[str, np.ndarray], keys: list[str]) -> list[str]:
+    """A warning of the arrays that are not read, if there are any."""
+    read = {"classes", *(name + key for name in ("x", "y", "groups") for key in keys)}
+    read |= {"test"} if keys == [""] else set()
+    other = [printable(name) for name in arrays if name not in read]
+    return [f"{plural(len(other), 'array')} not read: {some(other)}"] if other else []
+
+
+def _groups(
+    arrays: Mapping[str, np.ndarray], keys: list[str], part: np.ndarray | None, path: str
+) -> np.ndarray | None:
+    """A group's number for each sample. Raises DataError for a group that given parts divide."""
     if not any("groups" + key in arrays for key in keys):
         return None
     for key in keys:
         if arrays.get("groups" + key, np.empty(0)).shape != (len(arrays["x" + key]),):
             raise DataError(f"{path}: groups{key} does not have one value for each sample of x{key}")
-    _, numbers = np.unique(np.concatenate([arrays["groups" + key] for key in keys]), return_inverse=True)
+    given = np.concatenate([arrays["groups" + key] for key in keys])
+    values, numbers = np.unique(given, return_inverse=True)
+    if part is not None:
+        inside = np.stack([np.bincount(numbers[part == n], minlength=len(values)) > 0 for n in range(3)])
+        if len(divided := np.flatnonzero(inside.sum(0) > 1)):
+            where = [name for name, there in zip(PARTS, inside[:, divided[0]], strict=True) if there]
+            more = f", as are {len(divided) - 1} more" if len(divided) > 1 else ""
+            raise DataError(
+                f"{path}: group {printable(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
+                "each group into one part, or give x, y and groups alone, and fsbench draws the parts"
+            )
     return numbers.astype(np.int64)
 
 

@@ -16,12 +16,16 @@ import numpy as np
 
 from fsbench.data.own.options import SMALLEST, OwnData
 from fsbench.data.own.pictures import SUFFIXES, Unusable, read_picture, shorter_side, stack
-from fsbench.data.own.samples import Progress, Samples, plural, printable, some
+from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, printable, some
 from fsbench.errors import DataError
 
 DEFAULT_LARGEST = 64
 MAX_BYTES = 4 * 2**30
-_PART_NAMES = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "test": 2, "testing": 2}
+_PART_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
 _MAX_DEPTH = 20
 _Found = TypeVar("_Found")
 
@@ -111,7 +115,7 @@ def _each(
 
 def _find_files(root: Path, remarks: list[str]) -> Iterator[File]:
     """The image files in a fixed order, each with its class and its part."""
-    parts = _parts(root)
+    parts = _parts(root, remarks)
     other: list[str] = []
     for part, folder in parts:
         entries = _entries(folder, root)
@@ -140,19 +144,33 @@ def _find_files(root: Path, remarks: list[str]) -> Iterator[File]:
         remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
 
 
-def _parts(root: Path) -> list[tuple[int | None, Path]]:
-    """The folders that hold class folders, with their part; the root alone if it is not divided."""
+def _parts(root: Path, remarks: list[str]) -> list[tuple[int | None, Path]]:
+    """The folders that hold class folders, with their part; the root alone if it is not divided.
+
+    The root is divided if a folder with the name of a part holds folders: else it is a class.
+    """
     folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if entry.is_dir()}
-    found = {_PART_NAMES[name.lower()]: path for name, path in folders.items() if name.lower() in _PART_NAMES}
-    divided = 0 in found and any(entry.is_dir() for entry in _entries(found[0], root))
-    if not divided or len(folders) > len(found):
+    named = [name for name in folders if name.lower() in _PART_NAMES]
+    if not any(entry.is_dir() for name in named for entry in _entries(folders[name], root)):
         return [(None, root)]
-    if 2 not in found:
-        raise DataError(
-            f"{printable(root.name)} has {' and '.join(sorted(folders))} but no test folder; add test/, or "
-            "give the folder train itself, and fsbench draws the parts"
-        )
-    return sorted(found.items(), key=lambda item: item[0] or 0)
+    found: dict[int, str] = {}
+    for name in named:
+        part = _PART_NAMES[name.lower()]
+        if part in found:
+            raise DataError(
+                f"{printable(root.name)} has {found[part]} and {name}, two names of the part {PARTS[part]}; "
+                "put all its images into one of them"
+            )
+        found[part] = name
+    for part in (TRAIN, TEST):
+        if part not in found:
+            raise DataError(
+                f"{printable(root.name)} has {' and '.join(sorted(named))} but no {PARTS[part]} folder; add "
+                f"{PARTS[part]}/, or give one that holds classes itself, and fsbench draws the parts"
+            )
+    if other := [printable(name) for name in folders if name not in named]:
+        remarks.append(f"{plural(len(other), 'folder')} beside {' and '.join(named)} not read: {some(other)}")
+    return [(part, folders[found[part]]) for part in sorted(found)]
 
 
 def _walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterator[Path]:

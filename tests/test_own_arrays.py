@@ -1,0 +1,150 @@
+"""An npz of the user's own: images and tables of every layout, groups, parts, and arrays that do not fit."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from own_files import npz, pixels, read
+
+from fsbench.data.files import write
+from fsbench.data.own import archives as archives_module
+from fsbench.errors import DataError
+
+Y = np.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("x", "shape"),
+    [
+        (pixels(12, 8, 8), (1, 8, 8)),
+        (pixels(12, 8, 8, 1), (1, 8, 8)),
+        (pixels(12, 8, 8, 3), (3, 8, 8)),
+        (pixels(12, 3, 8, 8), (3, 8, 8)),
+        (pixels(12, 10, 14, 4), (3, 10, 10)),
+        (pixels(12, 100, 80, 3), (3, 64, 64)),
+    ],
+)
+def test_images_of_every_layout(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
+    info = read(npz(tmp_path, x=x, y=Y)).dataset.info
+    assert (info.modality, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
+
+
+def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8)
+    x[0, 0, 0] = 255
+    for given in (x, x.astype(np.int64), x / 255, x.astype(np.float32)):
+        assert np.array_equal(read(npz(tmp_path, x=given, y=Y)).dataset.x[:, 0], x)
+    deep = read(npz(tmp_path, x=x.astype(np.uint16) * 257, y=Y)).dataset.x[:, 0]
+    assert np.array_equal(deep, x)
+
+
+def test_tables_groups_parts_and_class_names(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(24, 4))
+    y = np.arange(24) % 2
+    assert read(npz(tmp_path, x=x, y=y)).dataset.info.columns == ()
+    groups = np.array([f"p{i // 3}" for i in range(24)])
+    named = read(npz(tmp_path, x=x, y=y, groups=groups, classes=np.array(["ill", "well"]))).dataset
+    assert named.info.classes == ("ill", "well")
+    assert named.groups is not None
+    assert np.bincount(named.groups).tolist() == [3] * 8
+    x[3, 2] = np.nan
+    parts = {"x_train": x[:16], "y_train": y[:16], "x_test": x[16:], "y_test": y[16:]}
+    divided = read(npz(tmp_path, **parts)).dataset
+    assert divided.info.test_counts == (4, 4)
+    assert divided.info.columns == (0, 0, 0, 0)
+    assert divided.test is not None
+    assert np.flatnonzero(divided.test).tolist() == list(range(16, 24))
+
+
+def test_a_given_group_in_two_given_parts_is_refused(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 4))
+    y = np.arange(40) % 2
+    groups = np.array([f"patient {i // 4}" for i in range(40)])
+    arrays = {"x_train": x[:24], "y_train": y[:24], "x_val": x[24:32], "y_val": y[24:32]}
+    arrays |= {"x_test": x[32:], "y_test": y[32:]}
+    apart = {"groups_train": groups[:24], "groups_val": groups[24:32], "groups_test": groups[32:]}
+    assert read(npz(tmp_path, **arrays, **apart)).dataset.info.grouped
+    shared = apart | {"groups_test": groups[:8]}
+    with pytest.raises(DataError, match="group patient 0 is in train and test, as are 1 more; put each"):
+        read(npz(tmp_path, **arrays, **shared))
+    shared = apart | {"groups_val": groups[20:28]}
+    with pytest.raises(DataError, match="group patient 5 is in train and val; put each group into one part"):
+        read(npz(tmp_path, **arrays, **shared))
+    masked = {"x": x, "y": y, "groups": groups, "test": np.arange(40) >= 30}
+    with pytest.raises(DataError, match="group patient 7 is in train and test; put each group into one part"):
+        read(npz(tmp_path, **masked))
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 8, 8)])
+def test_a_mask_of_the_test_part_is_kept(shape: tuple[int, ...], tmp_path: Path) -> None:
+    x, test = pixels(24, *shape), np.arange(24) % 3 == 0
+    reading = read(npz(tmp_path, x=x, y=np.arange(24) % 2, test=test))
+    assert reading.dataset.info.test_counts == (4, 4)
+    assert np.array_equal(reading.dataset.test, test)
+    assert reading.warnings == ()
+    assert "parts as given: train 16, test 8" in reading.facts
+
+
+def test_the_file_of_a_dataset_of_fsbench_keeps_its_test_part(tmp_path: Path) -> None:
+    x, y, test = pixels(24, 1, 8, 8), np.arange(24) % 2, np.arange(24) >= 16
+    write(tmp_path / "letters.npz", x, y, test, {"classes": ["a", "b"]})
+    reading = read(tmp_path / "letters.npz")
+    assert np.array_equal(reading.dataset.test, test)
+    assert reading.warnings == ("1 array not read: about",)
+
+
+def test_every_array_that_is_not_read_is_said(tmp_path: Path) -> None:
+    x, y = pixels(12, 8, 8), np.arange(12) % 2
+    path = npz(tmp_path, x=x, y=y, ages=y, weights=y, classes=np.array(["ill", "well"]))
+    assert read(path).warnings == ("2 arrays not read: ages, weights",)
+    path = npz(tmp_path, x_train=x, y_train=y, x_test=pixels(13, 8, 8), y_test=np.arange(13) % 2, test=y > 0)
+    assert read(path).warnings == ("1 array not read: test",)
+    path = npz(tmp_path, x=x, y=y + 1, classes=np.array(["ill", "well"]))
+    assert read(path).warnings == ("classes not read: the labels are not numbers from 0 to 1",)
+
+
+BAD_ARRAYS = [
+    ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
+    ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
+    ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "holds pickled objects, which could run code"),
+    ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are not whole numbers"),
+    ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
+    ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
+    ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
+    ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
+    ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
+    ({"x": pixels(12, 8, 8, 7, 2), "y": Y}, "expected images .N, H, W."),
+    ({"x": np.array(["a"] * 12)[:, None], "y": Y}, "x is <U1; expected numbers"),
+    ({"x_train": pixels(12, 8, 8), "y_train": Y}, "has x_train but no x_test"),
+    ({"x": pixels(12, 8, 8), "y": Y, "test": Y}, r"test is int64 \[12\]; expected bool \[12\], true where"),
+    ({"x": pixels(12, 8, 8), "y": Y, "test": pixels(5, 8, 8)}, r"test is uint8 \[5, 8, 8\]; expected bool"),
+    ({"x": pixels(12, 8, 8), "y": Y, "test": Y > 5}, "the test part is empty"),
+    (
+        {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 9, 8), "y_test": Y},
+        "the samples of x_train and x_test differ in shape",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS)
+def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(npz(tmp_path, **arrays))
+    assert "\n" not in str(caught.value)
+
+
+def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="is not an npz"):
+        read(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY")
+    with pytest.raises(DataError, match="is damaged"):
+        read(path)
+    monkeypatch.setattr(archives_module, "MAX_BYTES", 1000)
+    with pytest.raises(DataError, match=r"unpacks to 0\.0 GB; fsbench reads up to 0 GB"):
+        read(npz(tmp_path, x=pixels(12, 20, 20), y=Y))
