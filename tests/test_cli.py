@@ -66,7 +66,7 @@ def call(capsys, tmp_path, monkeypatch):
 def first_run(tmp_path_factory):
     """A folder, and a command that was run in it with what came of it: two strategies, one of which fails."""
     folder = tmp_path_factory.mktemp("first-run")
-    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2", "--recipe", "steps=3"]
+    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2"]
     return folder, command, fsbench(folder, *command)
 
 

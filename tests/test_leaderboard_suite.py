@@ -1,15 +1,15 @@
-"""What a leaderboard of a suite refuses: records of other splits than those that the suite names."""
+"""What a leaderboard of a suite keeps out: records of splits or recipes other than the suite names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from records import cell, failed, record, skipped
+from records import IMAGE, TABLE, cell, failed, record, skipped
 
 from fsbench.cli import main
 from fsbench.data.suites import load_suite
-from fsbench.report.published import write_jsonl
+from fsbench.report.published import read_jsonl, write_jsonl
 
 TASK = "kshot(wine, k=5)"
 KNOWN = load_suite("starter-v1").fingerprints[TASK]
@@ -51,3 +51,47 @@ def test_a_record_of_another_split_is_refused_not_averaged_in(tmp_path, capsys, 
     others = cell("kshot(digits, k=7)", "erm", [0.5])
     path = published(tmp_path, [*good(), *others])
     assert main(["leaderboard", "--results", path, "--tasks", "kshot(digits, k=7)"]) == 0
+
+
+NOISY = ("noisy(breast_cancer, k=50, rate=0.2)", "noisy(digits, k=50, rate=0.2)")
+ABSENT = "noisy(fashion_mnist, k=50, rate=0.2)"
+
+
+def noisy(task: str, recipe: str, spec: str = "erm", seed: int = 0):
+    known = load_suite("noise-v1").fingerprints.get(task, ())
+    fingerprint = known[seed] + "0" * 48 if known else "f" * 64
+    return record(task, spec, seed, recipe=recipe, split_fingerprint=fingerprint)
+
+
+def test_records_under_another_recipe_than_the_suites_are_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "empty"))
+    table, image = (text.replace("steps=200", "steps=1000") for text in (TABLE, IMAGE))
+    kept = [noisy(NOISY[0], table), noisy(NOISY[1], image), noisy(ABSENT, image)]
+    others = [
+        noisy(NOISY[0], TABLE, "focal"),
+        noisy(NOISY[1], image.replace("steps=1000", "steps=1"), "focal"),
+        noisy(NOISY[1], image.replace("lr=0.001", "lr=0.1"), "focal"),
+        noisy(NOISY[1], table, "focal"),
+        noisy(ABSENT, IMAGE, "focal"),
+        noisy(ABSENT, image.replace("width=32", "width=64"), "focal"),
+    ]
+    path = published(tmp_path, [*kept, *others])
+    made = tmp_path / "made"
+    command = ["leaderboard", "--results", path, "--suite", "noise-v1", "--publish", str(made)]
+    made.mkdir()
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "left out 6 records of noise-v1's tasks: not under the suite's recipe" in err
+    assert "focal" not in out
+    assert {r.key for r in read_jsonl(made / "noise-v1.jsonl")} == {r.key for r in kept}
+    assert main(command[:-4]) == 0
+    assert "focal" in capsys.readouterr().out
+
+
+def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_path, capsys):
+    path = published(tmp_path, [noisy(task, TABLE) for task in NOISY])
+    assert main(["leaderboard", "--results", path, "--suite", "noise-v1"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "left out 2 records" in err
+    assert "holds no results of these tasks" in err

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from fsbench.cli.options import metric_option
 from fsbench.cli.output import console, say
-from fsbench.errors import UsageError
+from fsbench.errors import AbsentData, UsageError
 from fsbench.request import check_splits
 from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
+    from fsbench.data.suites import Suite
     from fsbench.report.leaderboard import Leaderboard
-    from fsbench.types import Record
+    from fsbench.types import Recipe, Record
 
 FORMATS = ("terminal", "markdown", "csv", "json")
 _FILE_WIDTH = 100
@@ -105,7 +106,7 @@ def as_text(board: Leaderboard, style: str, width: int) -> str:
 
 
 def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
-    """The records of a suite's tasks, or of the tasks given.
+    """The records of a suite's tasks under its recipe, or of the tasks given.
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
@@ -119,11 +120,39 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
     if chosen is not None:
+        found = _under_recipe(found, chosen)
         check_splits(found, chosen, path)
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
     return found
+
+
+def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
+    """The records under the recipe that the suite gives their task; says how many others there are."""
+    from fsbench.engine.recipe import parse_recipe
+    from fsbench.report.text import count
+
+    wanted = {task: tuple(_recipes(task, suite.recipe)) for task in {record.task for record in records}}
+    kept = [record for record in records if parse_recipe(record.recipe) in wanted[record.task]]
+    if left_out := len(records) - len(kept):
+        say(f"left out {count(left_out, 'record')} of {suite.name}'s tasks: not under the suite's recipe")
+    return kept
+
+
+def _recipes(task: str, changes: str) -> Iterator[Recipe]:
+    """The recipe of a suite's task; where its data is not here, those of every kind of data."""
+    from fsbench.data.tasks import parse_tasks, task_calls
+    from fsbench.engine.recipe import default_recipe, override, parse_overrides
+    from fsbench.types import Modality, TaskInfo
+
+    try:
+        infos = [parsed.info for parsed in parse_tasks(task)]
+    except AbsentData:
+        (call,) = task_calls(task)
+        infos = [TaskInfo(task, call.name, modality, (), 0) for modality in get_args(Modality)]
+    for info in infos:
+        yield override(default_recipe(info), parse_overrides(changes))
 
 
 def _texts(tasks: str) -> set[str]:
