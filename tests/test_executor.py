@@ -70,6 +70,18 @@ def test_faults_are_values_and_the_run_goes_on(tmp_path):
 
 
 @linux
+@pytest.mark.parametrize("workers", [1, 2])
+def test_jobs_that_are_kept_apart_never_share_a_process(tmp_path, workers):
+    jobs = ["pids:a", "pids:aa", "pids:b", "pids:bb", "pids:a"]
+    results = run(jobs, tmp_path, workers=workers, apart=lambda job: job[-1])
+    seen = {kind: {pid for job, (pid, _) in results if job[-1] == kind} for kind in "ab"}
+    assert not seen["a"] & seen["b"]
+    if workers == 1:
+        assert (len(seen["a"]), len(seen["b"])) == (2, 1)
+        assert not any(map(alive, seen["a"] | seen["b"]))
+
+
+@linux
 def test_time_limit_says_where_it_hung(tmp_path):
     begin = time.monotonic()
     results = dict(run(["hang", "spin", "pids"], tmp_path, workers=2, timeout=1.0))

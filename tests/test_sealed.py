@@ -1,4 +1,4 @@
-"""Test labels never reach a worker: a strategy that searches everything finds none."""
+"""Test labels never reach a worker: a strategy that searches or remembers everything finds none."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pytest
 from fsbench.data.splits import materialise
 from fsbench.data.tasks import parse_tasks
 from fsbench.registry import get_registry
+from fsbench.results import Results
 from fsbench.runner import run
 
-TASK = "kshot(digits, k=20)"
+TASKS = ("kshot(digits, k=20)", "folds(digits, n=2)", "holdout(digits)")
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,43 +22,55 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def loot(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the thief brought home from its memory and from its files."""
-    base = tmp_path_factory.mktemp("sealed")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("FSBENCH_PLUGINS", "plugins_thief")
+def run_plugin(module: str, spec: str, patch: pytest.MonkeyPatch, **options: object) -> Results:
+    """A real run, with one worker, of a plugin that lies beside this file."""
+    patch.setenv("FSBENCH_PLUGINS", module)
     patch.syspath_prepend(str(Path(__file__).parent))
     get_registry.cache_clear()
     try:
-        results = run(
-            f'thief(loot="{base / "loot"}")',
-            tasks=TASK,
-            seeds=[0],
-            jobs=1,
-            results=base / "results",
-            recipe={"steps": 2},
-        )
+        results = run(spec, jobs=1, recipe={"steps": 2}, **options)
     finally:
         patch.undo()
         get_registry.cache_clear()
-    assert [r.status for r in results.records] == ["ok", "ok"], results.failures
-    return {name: (base / f"loot.{name}").read_bytes() for name in ("memory", "files")}
+    assert {r.status for r in results.records} == {"ok"}, results.failures
+    return results
 
 
-def labels(tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
+@pytest.fixture(scope="module", params=TASKS)
+def stolen(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, bytes]]:
+    """A task, and what the thief brought home from its memory and from its files."""
+    base = tmp_path_factory.mktemp("sealed")
+    spec = f'thief(loot="{base / "loot"}")'
+    options = {"tasks": request.param, "seeds": [0], "results": base / "results"}
+    run_plugin("plugins_thief", spec, pytest.MonkeyPatch(), **options)
+    return request.param, {name: (base / f"loot.{name}").read_bytes() for name in ("memory", "files")}
+
+
+def labels(text: str, tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The labels of training and test samples, in the order in which the worker was handed them."""
-    (task,) = parse_tasks(TASK)
+    (task,) = parse_tasks(text)
     sealed = materialise(task, 0, tmp_path / "split")
     return np.load(tmp_path / "split" / "train_y.npy")[0], sealed.test_y[0]
 
 
 @pytest.mark.parametrize("place", ["memory", "files"])
 def test_the_thief_finds_training_labels_and_no_test_labels(
-    place: str, loot: dict[str, bytes], tmp_path: Path
+    place: str, stolen: tuple[str, dict[str, bytes]], tmp_path: Path
 ) -> None:
-    train, test = (y.astype(np.uint8).tobytes() for y in labels(tmp_path))
+    task, loot = stolen
+    train, test = (y.astype(np.uint8).tobytes() for y in labels(task, tmp_path))
     assert train in loot[place], "the search itself does not work"
     assert test not in loot[place]
     assert test[: len(test) // 2] not in loot[place]
     assert bytes(sorted(test)) not in loot[place]
+
+
+def test_nothing_is_remembered_from_one_split_to_the_next(tmp_path: Path) -> None:
+    tasks = "kshot(wine, k=5), folds(wine, n=2), holdout(wine)"
+    results = run_plugin(
+        "plugins_memory", "memory", pytest.MonkeyPatch(), tasks=tasks, seeds=2, results=tmp_path
+    )
+    notes = [record.notes for record in results.records if record.spec == "memory"]
+    assert notes == 6 * [("memory: remembers 0 samples",)]
