@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ import numpy as np
 from fsbench.composition import BASELINE, Composition
 from fsbench.engine.device import check_name
 from fsbench.engine.recipe import parse_overrides
+from fsbench.engine.versions import installed
 from fsbench.errors import BadPrediction, NonFinite, StoreError, TrialError, UsageError
 from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
@@ -291,7 +290,7 @@ class _Run:
             "created": _now(),
         }
         if isinstance(result, Failure):
-            known["versions"] = _installed() | known["versions"]
+            known["versions"] = installed() | known["versions"]
             return Record(**vars(trial), **known, status="failed", reason=asdict(result)), None
         known |= result.fields
         reason = result.reason or _fault(result.predictions, split)
@@ -321,12 +320,6 @@ def _fault(predictions: object, split: SealedSplit) -> dict[str, str] | None:
 def _init_arguments() -> tuple[list[str], list[str]]:
     """What a worker is started with: the plugin modules and the import path."""
     return extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]
-
-
-def _installed() -> dict[str, str]:
-    """Versions for the record of a worker that could not tell its own."""
-    found = {"python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in ("fsbench", "numpy", "torch")}
 
 
 def _remove_split(split: SealedSplit) -> None:

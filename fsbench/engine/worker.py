@@ -5,7 +5,6 @@ The parent imports this module to name its functions, so torch is imported where
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import fsbench
 from fsbench.data.splits import open_split
 from fsbench.engine.recipe import parse_recipe
+from fsbench.engine.versions import installed
 from fsbench.errors import FsbenchError, TrialError, UsageError
 from fsbench.failure import describe
 from fsbench.registry import Registry, load_registry
@@ -95,6 +94,8 @@ def preflight(wanted: Preflight) -> tuple[str, str]:
 
 def run_job(job: Job) -> Outcome:
     """Run one trial; whatever the strategy raises becomes the outcome's reason."""
+    import torch
+
     from fsbench.engine import device as devices
 
     device = devices.resolve(job.device)
@@ -102,7 +103,7 @@ def run_job(job: Job) -> Outcome:
     devices.reset_peak_memory(device)
     fields: dict[str, Any] = {"device": devices.describe(device)}
     try:
-        fields["versions"] = _versions()
+        fields["versions"] = installed() | {"torch": torch.__version__}
         predictions = _run(job, device, fields)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything; it becomes the record
         return Outcome(None, fields, asdict(describe(error)))
@@ -132,14 +133,3 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
         name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
     }
     return result.predictions
-
-
-def _versions() -> dict[str, str]:
-    import torch
-
-    return {
-        "fsbench": fsbench.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-    }
