@@ -30,6 +30,7 @@ from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.features import BodyFeatures, sample_keys
 from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.versions import version
 from fsbench.registry import load_registry
 from fsbench.store import Store
 from fsbench.testing import ToySplit, toy_split
@@ -78,6 +79,22 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(BodyFeatures, "forward", counting)
     return calls
+
+
+@pytest.mark.parametrize("package", ["torchvision", "efficientnet-lite-pytorch"])
+def test_features_of_another_version_of_what_builds_bodies_are_not_taken(
+    weights: str, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    probe(weights, tmp_path)
+    first = sum(computed)
+    probe(weights, tmp_path)
+    assert sum(computed) == first
+    monkeypatch.setattr(features, "version", lambda each: "9" if each == package else version(each))
+    probe(weights, tmp_path)
+    assert sum(computed) == 2 * first
+    monkeypatch.setattr(fsbench, "__version__", "9")
+    probe(weights, tmp_path)
+    assert sum(computed) == 3 * first
 
 
 def in_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:

