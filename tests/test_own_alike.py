@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from own_files import make, noise, read, save
+from own_files import make, noise, npz, read, save
 from PIL import Image
 
 from fsbench.data import datasets
 from fsbench.data.own import likeness as likeness_module
+from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.likeness import alike, same, together
+from fsbench.data.own.samples import Samples
 from fsbench.data.splits import draw_split
 from fsbench.data.tasks import parse_tasks
 
@@ -72,7 +75,7 @@ def test_real_digits_are_not_taken_for_each_other() -> None:
 
     looks = load_digits().images * 255 / 16
     wide = [np.asarray(Image.fromarray(each.astype(np.float32)).resize((16, 16))).ravel() for each in looks]
-    assert len(np.unique(alike(np.stack(wide)))) < 0.01 * len(looks)
+    assert len(np.unique(np.concatenate(list(alike(np.stack(wide)))))) < 0.01 * len(looks)
 
 
 def test_alike_and_same_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +84,7 @@ def test_alike_and_same_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = rng.uniform(0, 255, (40, 64)).astype(np.float32)
     looks[10] = looks[3] * 0.5 + 20
     looks[30], looks[31], looks[32] = 17.0, 17.2, 90.0
-    found = {tuple(pair) for pair in alike(looks).tolist()}
+    found = {tuple(pair) for pairs in alike(looks) for pair in pairs.tolist()}
     correlation = np.corrcoef(np.delete(looks, [30, 31, 32], axis=0))
     assert (np.argwhere(np.triu(correlation, 1) > 0.995) == [[3, 10]]).all()
     assert found == {(3, 10), (30, 31)}
@@ -99,9 +102,99 @@ def test_above_the_limit_only_equal_images_are_found(tmp_path: Path, monkeypatch
     folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
     save(folder / "cat" / "brighter.png", (noise(0, 12, 12) * 0.6 + 60).astype(np.uint8))
     save(folder / "dog" / "copy.png", noise(1000, 12, 12))
-    for module in ("fsbench.data.own.likeness.MOST", "fsbench.data.own.reading.MOST"):
-        monkeypatch.setattr(module, 5)
+    monkeypatch.setattr("fsbench.data.own.grouping.MOST", 5)
     reading = read(folder)
     said = "\n".join(reading.warnings)
     assert "more than 5 images: near-duplicates are not searched, equal ones are" in said
     assert "2 of 10 images" in said
+
+
+def aligned(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures with one background: half of them with a defect of 3x3 pixels, none like another in bytes."""
+    rng = np.random.default_rng(seed)
+    x = np.repeat(noise(seed, 32, 32)[None], n, axis=0).astype(int) + rng.integers(-2, 3, (n, 32, 32))
+    for each in x[1::2]:
+        row, column = rng.integers(0, 29, 2)
+        each[row : row + 3, column : column + 3] += 90
+    return x.clip(0, 255).astype(np.uint8), np.arange(n) % 2
+
+
+def test_pictures_on_one_background_are_no_near_duplicates(tmp_path: Path) -> None:
+    x, y = aligned(60)
+    x[58], x[59] = x[0], x[1]
+    reading = read(npz(tmp_path, x=x, y=y))
+    assert reading.dataset.info.class_counts == (30, 30)
+    said = "\n".join(reading.warnings)
+    assert "images are too alike to find near-duplicates (one background, perhaps): only equal images" in said
+    assert "4 of 60 images are equal images; each set of them is kept on one side of a split" in said
+    groups = reading.dataset.groups
+    assert groups is not None
+    assert groups[58] == groups[0]
+    assert groups[59] == groups[1]
+    assert len(np.unique(groups)) == 58
+    reading.register()
+
+
+def test_a_class_of_blank_pictures_is_not_lost(tmp_path: Path) -> None:
+    x = np.concatenate([aligned(20)[0][::2], np.stack([noise(i, 32, 32) for i in range(90)])])
+    info = read(npz(tmp_path, x=x, y=np.arange(100) >= 10)).dataset.info
+    assert info.class_counts == (10, 90)
+    assert not info.grouped
+
+
+def test_pictures_that_are_all_equal_but_for_a_few_are_read(tmp_path: Path) -> None:
+    x, y = np.repeat(noise(3, 32, 32)[None], 40, axis=0), np.arange(40) % 2
+    reading = read(npz(tmp_path, x=x, y=y))
+    assert reading.dataset.groups is None
+    assert (
+        "most images equal most of their class: they are not kept on one side of a split" in reading.warnings
+    )
+
+
+def test_bursts_are_kept_together_even_if_every_image_is_of_one(tmp_path: Path) -> None:
+    x = np.concatenate([aligned(10, seed)[0][::2] for seed in range(12)])
+    groups = read(npz(tmp_path, x=x, y=np.arange(60) // 30)).dataset.groups
+    assert groups is not None
+    assert np.array_equal(np.unique(groups, return_inverse=True)[1], np.arange(60) // 5)
+
+
+class Names(Sequence[str]):
+    """Names that count how often one is asked for."""
+
+    asked = 0
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, number: object) -> str:  # type: ignore[override]
+        self.asked += 1
+        return f"sample {number}"
+
+
+@pytest.mark.parametrize("alike_ones", [1800, 4000])
+def test_millions_of_pairs_take_little_memory_and_two_are_named(alike_ones: int) -> None:
+    n = 4000
+    looks = np.random.default_rng(0).uniform(0, 255, (n, 256)).astype(np.float32)
+    looks[:alike_ones] = looks[0] + looks[:alike_ones] / 100
+    y, part, names = np.arange(n) % 3 // 2, (np.arange(n) % 7 == 0).astype(np.int8), Names(n)
+    samples = Samples(looks[:, :4], y, ["a", "b"], names, part, looks=looks, about="images")
+    tracemalloc.start()
+    groups = find_groups(samples)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80 * 2**20
+    assert names.asked <= 8
+    if alike_ones == n:
+        assert groups is None
+        return
+    assert groups is not None
+    assert np.bincount(groups).max() == alike_ones
+    differ = int((y[:alike_ones] == 1).sum()) * int((y[:alike_ones] == 0).sum())
+    assert (
+        f"{differ} pairs of near-duplicate images have different classes: sample 0 and sample 2, "
+        in (samples.warnings[0])
+    )
+    assert samples.warnings[0].endswith(f" and {differ - 2} more")

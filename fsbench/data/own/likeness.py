@@ -13,29 +13,26 @@ Two JPEGs of one photograph reach 0.999. Among 1,797 handwritten digits of 8x8 p
 most alike, two in a thousand have another that near; among 3,000 CIFAR-10 and 5,000 MNIST images, none.
 """
 MOST = 30_000
-"""More images are not compared in pairs; of them, equal ones are found only."""
-_BLOCK = 2048
+"""More images are not compared in pairs."""
+_BLOCK = 512
 _FLAT = 1.0
 
 
-def alike(looks: np.ndarray) -> np.ndarray:
+def alike(looks: np.ndarray) -> Iterator[np.ndarray]:
     """The pairs `[P, 2]`, i < j, of thumbnails float32 `[N, T]` (0 to 255, or 0 to 65535) that look alike.
 
     Two match if their correlation is at least NEAR, which brightness and contrast do not change, or if
-    both are of one even grey. Among more than MOST thumbnails, equal ones match only their first.
+    both are of one even grey. Pairs come in blocks, as there may be N * N / 2 of them.
     """
-    if len(looks) > MOST:
-        return same(looks)
     centred = looks - looks.mean(1, keepdims=True)
     spread = np.sqrt((centred**2).mean(1))
     flat = spread < _FLAT
     unit = np.where(flat[:, None], 0, centred / np.maximum(spread, _FLAT)[:, None] / np.sqrt(looks.shape[1]))
-    pairs = list(_near(unit.astype(np.float32)))
+    yield from _near(unit.astype(np.float32))
     even = np.flatnonzero(flat)
     if len(even):
         levels = looks[even].mean(1).round()
-        pairs.append(even[same(levels[:, None])])
-    return np.concatenate([*pairs, np.empty((0, 2), dtype=np.int64)]).astype(np.int64)
+        yield even[same(levels[:, None])]
 
 
 def same(rows: np.ndarray) -> np.ndarray:
@@ -54,12 +51,17 @@ def together(n: int, pairs: np.ndarray, groups: np.ndarray | None = None) -> np.
     from scipy.sparse.csgraph import connected_components
 
     if groups is not None:
-        _, first, number = np.unique(groups, return_index=True, return_inverse=True)
-        pairs = np.concatenate([pairs, np.stack([first[number], np.arange(n)], axis=1)])
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, found = connected_components(links, directed=False)
+        pairs = np.concatenate([pairs, links(groups)])
+    graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, found = connected_components(graph, directed=False)
     numbers: np.ndarray = found.astype(np.int64)
     return numbers
+
+
+def links(groups: np.ndarray) -> np.ndarray:
+    """Pairs `[N, 2]` that join what has one number in `groups` `[N]`: each sample with its group's first."""
+    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+    return np.stack([first[number], np.arange(len(groups))], axis=1)
 
 
 def _near(unit: np.ndarray) -> Iterator[np.ndarray]:
@@ -67,6 +69,5 @@ def _near(unit: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(unit), _BLOCK):
         left = unit[start : start + _BLOCK]
         for other in range(start, len(unit), _BLOCK):
-            i, j = np.nonzero(left @ unit[other : other + _BLOCK].T >= NEAR)
-            found = np.stack([i + start, j + other], axis=1)
-            yield found[found[:, 0] < found[:, 1]]
+            near = left @ unit[other : other + _BLOCK].T >= NEAR
+            yield np.argwhere(np.triu(near, 1) if other == start else near) + np.array([start, other])

@@ -10,7 +10,7 @@ import numpy as np
 
 from fsbench.data.dataset import Dataset, DatasetInfo
 from fsbench.data.datasets import DATASETS, add_dataset, dataset_names
-from fsbench.data.own.likeness import MOST, alike, same, together
+from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
 from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, some
 from fsbench.errors import DataError
@@ -44,9 +44,7 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     Raises UsageError for options that do not fit, DataError for data that cannot be used.
     """
     samples = _read(data, progress)
-    near = _find_near(samples)
-    groups = together(len(samples.y), near, samples.groups)
-    samples.groups = groups if len(np.unique(groups)) < len(groups) else None
+    samples.groups = find_groups(samples)
     samples = _without_lone_classes(samples, str(data.path))
     _warn_of_sizes(samples)
     name = valid_name(Path(data.path).resolve(), set(dataset_names()) - _own_names)
@@ -69,40 +67,6 @@ def _read(data: OwnData, progress: Progress) -> Samples:
     if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
         return read_table(data)
     raise DataError(f"{data.path} is no data that fsbench reads; give a folder of images, a .csv or an .npz")
-
-
-def _find_near(samples: Samples) -> np.ndarray:
-    """The pairs of samples that must stay together; warns of those that should not be there at all."""
-    looks = samples.looks
-    near = same(samples.x) if looks is None else alike(looks)
-    if looks is not None and len(looks) > MOST:
-        samples.warnings.append(f"more than {MOST} images: near-duplicates are not searched, equal ones are")
-    if not len(near):
-        return near
-    what = "near-duplicate images" if looks is not None else "equal rows"
-    involved = len(np.unique(near))
-    if looks is None and 2 * involved > len(samples.y):
-        samples.warnings.append(
-            f"{involved} of {len(samples.y)} rows equal another: the table is coarse, so equal rows are not "
-            "kept on one side of a split"
-        )
-        return near[:0]
-    _name_pairs(samples, near, samples.y, f"{what} have different classes")
-    if samples.part is not None:
-        _name_pairs(samples, near, samples.part, f"{what} are in different parts, so the test is too easy")
-    elif involved:
-        samples.warnings.append(
-            f"{involved} of {len(samples.y)} {samples.about} are {what.replace('equal rows', 'equal')}; "
-            "each set of them is kept on one side of a split"
-        )
-    return near
-
-
-def _name_pairs(samples: Samples, near: np.ndarray, values: np.ndarray, problem: str) -> None:
-    apart = near[values[near[:, 0]] != values[near[:, 1]]]
-    if len(apart):
-        named = [f"{samples.names[i]} and {samples.names[j]}" for i, j in apart]
-        samples.warnings.append(f"{plural(len(apart), 'pair')} of {problem}: {some(named, 2)}")
 
 
 def _without_lone_classes(samples: Samples, path: str) -> Samples:

@@ -57,9 +57,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def some(names: Sequence[str], shown: int = _SHOWN) -> str:
-    """The first few of some names, and how many more there are: `a, b, c and 4 more`."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+def some(names: Sequence[str], shown: int = _SHOWN, count: int | None = None) -> str:
+    """The first few of some names, and how many more (of `count`) there are: `a, b, c and 4 more`."""
+    count = len(names) if count is None else count
+    more = f" and {count - shown} more" if count > shown else ""
     return ", ".join(names[:shown]) + more
 
 
