@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from fsbench.data.own import folders as folders_module
 from fsbench.data.own.options import valid_name
 from fsbench.data.splits import draw_split
 from fsbench.data.tasks import parse_tasks
-from fsbench.errors import DataError, UsageError
+from fsbench.errors import DataError, SpecError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -231,10 +233,17 @@ def test_a_second_reading_takes_the_place_of_the_first(tmp_path: Path) -> None:
     folder = make(tmp_path / "digits", {"a": 3, "b": 3})
     first = read(folder)
     assert first.register() == "my_digits"
+    draw_split(parse_tasks("holdout(my_digits)")[0], 0)
+    old = weakref.ref(first.dataset)
+    del first
     save(folder / "a" / "new.png", noise(99, 12, 12))
     second = read(folder)
     assert second.register() == "my_digits"
     assert datasets.load_dataset("my_digits").fingerprint == second.dataset.fingerprint
+    with pytest.raises(SpecError, match="my_digits takes no arguments"):
+        datasets.dataset_info("my_digits(size=8)")
+    gc.collect()
+    assert old() is None
     assert datasets.load_dataset("digits").info.n == 1797
 
 

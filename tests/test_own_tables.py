@@ -84,6 +84,48 @@ def test_columns_that_say_nothing_are_left_out_and_named(tmp_path: Path) -> None
     assert "column 'always', 'never' left out: it has no two values" in said
 
 
+NUMBERINGS = {
+    "from 1001": np.arange(30) + 1001,
+    "falling": 900 - 7 * np.arange(30),
+    "with gaps": np.cumsum(np.arange(30) % 4 + 1),
+    "huge": np.arange(30) + 2**62,
+    "signed": np.arange(30) - 15,
+    "shuffled": np.random.default_rng(2).permutation(30) + 1,
+    "decimals": np.arange(30) + 1001.0,
+}
+
+
+@pytest.mark.parametrize("ids", NUMBERINGS.values(), ids=NUMBERINGS)
+@pytest.mark.parametrize("unlabelled", [(), (4, 17)])
+def test_a_number_of_each_row_is_no_feature(
+    ids: np.ndarray, unlabelled: tuple[int, ...], tmp_path: Path
+) -> None:
+    table = frame().sort_values("kind", ignore_index=True)
+    table.insert(0, "Id", ids)
+    table.loc[list(unlabelled), "kind"] = None
+    reading = read(csv(tmp_path, table))
+    assert reading.dataset.info.columns == (0, 0, 3)
+    assert "column 'Id' left out: it only numbers the rows" in reading.warnings
+
+
+def test_a_number_that_only_labelled_rows_have_is_no_feature(tmp_path: Path) -> None:
+    table = frame().sort_values("kind", ignore_index=True)
+    table["Id"] = np.arange(30) + 1001.0
+    table.loc[[4, 17], ["Id", "kind"]] = None
+    assert "column 'Id' left out: it only numbers the rows" in read(csv(tmp_path, table)).warnings
+
+
+def test_numbers_that_rise_but_number_nothing_are_features(tmp_path: Path) -> None:
+    table = frame()
+    table["twice"] = np.arange(30) // 2 * 10 + 5
+    table["measured"] = np.sort(table["size"])
+    table["nearly"] = [*range(100, 129), 7]
+    table["missing"] = [None, *range(100, 129)]
+    reading = read(csv(tmp_path, table))
+    assert reading.dataset.info.columns == (0, 0, 3, 0, 0, 0, 0)
+    assert reading.warnings == ()
+
+
 def test_a_column_of_too_many_texts_is_left_out(tmp_path: Path) -> None:
     table = pd.concat([frame(402)] * 1, ignore_index=True)
     table["street"] = [f"street {i % 201}" for i in range(402)]

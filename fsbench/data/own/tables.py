@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ MAX_BYTES = 256 * 2**20
 MAX_CATEGORIES = 200
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MISSING = ["", "?"]
+_NUMBERS = "it only numbers the rows"
 _SOMEBODY = re.compile(
     r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
 )
@@ -48,11 +50,13 @@ def read_table(data: OwnData) -> Samples:
         remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out")
     if not labelled.any():
         raise DataError(f"{data.path}: the column {data.target!r} is empty; choose another target")
+    # Rows without a label count here: without them the numbers have gaps.
+    numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
     row_numbers, table = np.flatnonzero(labelled), table[labelled]
     classes, y = _labels(table[data.target], f"{data.path}: the column {data.target!r}")
     groups = None if data.group is None else _groups(table[data.group], remarks)
     features = table.drop(columns=[name for name in (data.target, data.group) if name is not None])
-    x, columns = _features(features, str(data.path), remarks)
+    x, columns = _features(features, numbering, str(data.path), remarks)
     return Samples(
         x=x,
         y=y,
@@ -170,14 +174,17 @@ def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
     return numbers
 
 
-def _features(table: pd.DataFrame, path: str, remarks: list[str]) -> tuple[np.ndarray, tuple[int, ...]]:
+def _features(
+    table: pd.DataFrame, numbering: set[Hashable], path: str, remarks: list[str]
+) -> tuple[np.ndarray, tuple[int, ...]]:
     """The stored columns float32 `[N, F]`, and of each how many categories it has (0: numeric)."""
     stored: list[np.ndarray] = []
     columns: list[int] = []
     dropped: dict[str, list[str]] = {}
     for name in table:
         values, categories = _column(table[name])
-        if reason := _says_nothing(values, categories):
+        reason = _NUMBERS if name in numbering else _says_nothing(values, categories)
+        if reason:
             dropped.setdefault(reason, []).append(repr(printable(str(name))))
         else:
             stored.append(values)
@@ -213,9 +220,19 @@ def _says_nothing(values: np.ndarray, categories: int) -> str | None:
         return "every row has a text of its own"
     if categories > MAX_CATEGORIES:
         return f"it has more than {MAX_CATEGORIES} different texts"
-    if not categories and len(known) == len(values) and known[0] in (0, 1) and (np.diff(known) == 1).all():
-        return "it only numbers the rows"
     return None
+
+
+def _numbers_rows(column: pd.Series) -> bool:
+    """Whether whole numbers, no two equal, only rise or only fall, or are 0 or 1 to N in any order."""
+    values = column.to_numpy()
+    if values.dtype.kind not in "iuf" or len(values) < 2 or not np.isfinite(values).all():
+        return False
+    if (values % 1 != 0).any():
+        return False
+    ranks = np.sort(values)
+    counted = ranks[0] in (0, 1) and (ranks == ranks[0] + np.arange(len(ranks))).all()
+    return bool(counted or (values[1:] > values[:-1]).all() or (values[1:] < values[:-1]).all())
 
 
 def _size(count: int) -> str:
