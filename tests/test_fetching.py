@@ -262,6 +262,20 @@ def test_an_interrupt_leaves_nothing_behind_and_a_damaged_file_is_fetched_anew(
     assert load_dataset("kmnist").info.n == 40
 
 
+def test_a_file_with_one_wrong_byte_is_fetched_anew_and_a_whole_one_is_not(folder: Path, offer: Any) -> None:
+    calls = offer(lambda train: Images(random_images(20, 28, 28), np.arange(20) % 10))
+    path = fetch("kmnist")
+    first, whole = len(calls), path.read_bytes()
+    fetch("kmnist")
+    assert (len(calls), path.read_bytes()) == (first, whole)
+    spoiled = bytearray(whole)
+    spoiled[len(whole) // 2] ^= 1
+    path.write_bytes(bytes(spoiled))
+    fetch("kmnist")
+    assert len(calls) == 2 * first
+    assert load_dataset("kmnist").info.n == 40
+
+
 def test_other_content_than_fsbench_knows_is_refused(folder: Path, offer: Any) -> None:
     offer(lambda train: Images(random_images(20, 28, 28), np.arange(20) % 10))
     with pytest.raises(DataError, match="cannot fetch mnist: it has other data than fsbench knows"):

@@ -15,7 +15,7 @@ from fsbench.data import files
 from fsbench.data.catalogue import About, image_sets
 from fsbench.data.dataset import digest
 from fsbench.data.datasets import about as about_dataset
-from fsbench.data.images import find_file, read_header
+from fsbench.data.images import describer, find_file, read_checked
 from fsbench.data.originals import Tell, archive_folder, read_original
 from fsbench.errors import DataError, UsageError
 
@@ -27,7 +27,7 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
     """Download a dataset into the data folder as `NAME.npz`, whole or not at all; returns the file.
 
     With `originals`, a folder of the original files, those are used instead of a download. What is
-    there already and can be read is left as it is. `tell` hears how many images are converted.
+    there already and is whole is left as it is. `tell` hears how many images are converted.
     Raises UsageError for a name that is not downloaded, DataError for all that goes wrong.
     """
     about = _downloadable(name)
@@ -68,8 +68,9 @@ def _downloadable(name: str) -> About:
 
 
 def _is_whole(about: About) -> bool:
+    """Whether the file can be read to its last byte and has the content that it should have."""
     try:
-        read_header(about)
+        read_checked(about, describer(about)(about.name))
     except DataError:
         return False
     return True
