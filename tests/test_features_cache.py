@@ -314,6 +314,46 @@ def test_a_flipped_bit_in_a_row_is_noticed_and_mended(tmp_path: Path) -> None:
     assert [get(path), get(path)] == [2, 0]
 
 
+def test_a_row_under_another_key_is_noticed_and_mended(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        ((value,),) = db.execute("SELECT value FROM features WHERE key = ?", (KEYS[7],))
+        db.execute("UPDATE features SET value = ? WHERE key = ?", (value, KEYS[8]))
+    assert [get(path), get(path)] == [1, 0]
+
+
+def test_a_damaged_file_is_not_taken_from_those_that_have_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM features WHERE key = ?", (KEYS[0],))
+        journal = path.with_name("f.sqlite-journal")
+        assert journal.exists()
+        path.write_bytes(b"x" * 5000)
+        before = journal.read_bytes()
+        assert [get(path), get(path)] == [300, 0]
+        assert path.read_bytes() == b"x" * 5000
+        assert journal.read_bytes() == before
+    path.with_name("f-1.sqlite").write_bytes(b"x" * 5000)
+    assert [get(path), get(path)] == [300, 0]
+    assert path.with_name("f-2.sqlite").exists()
+
+
+def test_what_could_not_be_computed_is_no_longer_leased(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+
+    def fail(keys: Sequence[bytes]) -> np.ndarray:
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError):
+        FeatureCache(path, 3).get(KEYS, fail, 16)
+    begin = time.monotonic()
+    assert get(path) == 300
+    assert time.monotonic() - begin < feature_cache._LEASE_SECONDS / 4
+
+
 def test_a_full_cache_is_read_and_no_longer_written(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
     assert [get(path, limit=1), get(path, limit=1)] == [300, 300]

@@ -1,7 +1,7 @@
 """Features of samples on disk: one SQLite file for each frozen body, shared by workers, trials and runs.
 
 A key is a hash of a sample's own input, so a cache says nothing of labels, splits or places in a
-data set, and serves every split of it. It may be deleted at any time; what is damaged is made again.
+data set, and serves every split of it. It may be deleted between runs; what is damaged is made again.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ class FeatureCache:
     """The features `[D]` float32 of samples in one file, by their keys.
 
     `limit` is how many bytes the files of the folder may have together; a full cache is read and no longer
-    written. A file that cannot be used costs time and nothing else.
+    written. A file that cannot be used costs time and nothing else. A damaged one is left to those that have
+    it open, and `NAME-1.sqlite` takes its place: taking it away from them would spoil the new one, into
+    which the journal of their last change would be read.
     """
 
     def __init__(self, path: Path, width: int, limit: int = LIMIT) -> None:
-        self.path, self.width, self.limit = path, width, limit
+        self.path, self.width, self.limit = _newest(path), width, limit
 
     def get(self, keys: Sequence[bytes], compute: Compute, size: int) -> Rows:
         """The features of every key. What is not there is computed, `size` samples at a time, and kept.
@@ -56,7 +58,7 @@ class FeatureCache:
             except (sqlite3.OperationalError, OSError):
                 break
             except sqlite3.DatabaseError:
-                self._discard()
+                self.path = _successor(self.path)
         missing = [key for key in keys if key not in found]
         for start in range(0, len(missing), size):
             part = missing[start : start + size]
@@ -71,8 +73,12 @@ class FeatureCache:
             while missing := [key for key in keys if key not in found]:
                 leased = self._lease(db, missing, size, found)
                 if leased:
-                    values = compute(leased)
-                    self._write(db, leased, values)
+                    try:
+                        values = compute(leased)
+                        self._write(db, leased, values)
+                    except BaseException:
+                        self._release(db, leased)
+                        raise
                     found.update(zip(leased, values, strict=True))
                 elif len(found) < len(keys):
                     time.sleep(_POLL_SECONDS)
@@ -91,7 +97,7 @@ class FeatureCache:
     def _read(self, db: sqlite3.Connection, keys: Sequence[bytes], found: Rows) -> None:
         marks = ", ".join("?" * len(keys))
         for key, value in db.execute(f"SELECT key, value FROM features WHERE key IN ({marks})", keys):
-            row = _unpack(value, self.width)
+            row = _unpack(key, value, self.width)
             if row is not None:
                 found[key] = row
 
@@ -112,18 +118,18 @@ class FeatureCache:
                 return free
         return []
 
+    def _release(self, db: sqlite3.Connection, keys: Sequence[bytes]) -> None:
+        """Let others compute what this worker could not. A lease that cannot be given up runs out."""
+        with contextlib.suppress(sqlite3.Error), _transaction(db):
+            db.executemany("DELETE FROM leases WHERE key = ?", [(key,) for key in keys])
+
     def _write(self, db: sqlite3.Connection, keys: Sequence[bytes], values: np.ndarray) -> None:
         room = sum(file.stat().st_size for file in self.path.parent.glob("*.sqlite")) < self.limit
         with _transaction(db):
             db.executemany("DELETE FROM leases WHERE key = ?", [(key,) for key in keys])
             if room:
-                rows = [(key, _pack(value)) for key, value in zip(keys, values, strict=True)]
+                rows = [(key, _pack(key, value)) for key, value in zip(keys, values, strict=True)]
                 db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
-
-    def _discard(self) -> None:
-        for suffix in ("", "-journal"):
-            with contextlib.suppress(OSError):
-                Path(f"{self.path}{suffix}").unlink()
 
 
 class MemoryCache:
@@ -161,14 +167,30 @@ def _windows(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
         yield keys[start : start + size]
 
 
-def _pack(row: np.ndarray) -> bytes:
+def _newest(path: Path) -> Path:
+    """The last of the files that took the place of damaged ones; the path itself if none did."""
+    while (successor := _successor(path)).exists():
+        path = successor
+    return path
+
+
+def _successor(path: Path) -> Path:
+    stem, mark, number = path.stem.rpartition("-")
+    return path.with_stem(f"{stem}-{int(number) + 1}" if mark and number.isdigit() else f"{path.stem}-1")
+
+
+def _pack(key: bytes, row: np.ndarray) -> bytes:
     data = np.ascontiguousarray(row, dtype=np.float32).tobytes()
-    return zlib.crc32(data).to_bytes(_CRC, "big") + data
+    return _checksum(key, data) + data
 
 
-def _unpack(value: bytes, width: int) -> np.ndarray | None:
-    """The row of a stored value, or None if it is damaged."""
+def _unpack(key: bytes, value: bytes, width: int) -> np.ndarray | None:
+    """The row of a stored value, or None if it or its key is damaged."""
     data = value[_CRC:]
-    if len(data) != 4 * width or zlib.crc32(data).to_bytes(_CRC, "big") != value[:_CRC]:
+    if len(data) != 4 * width or _checksum(key, data) != value[:_CRC]:
         return None
     return np.frombuffer(data, dtype=np.float32)
+
+
+def _checksum(key: bytes, data: bytes) -> bytes:
+    return zlib.crc32(data, zlib.crc32(key)).to_bytes(_CRC, "big")

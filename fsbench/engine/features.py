@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fsbench.engine.context import Context
 
 _LARGEST_BATCH = 64
-_FORMAT = 1
+_FORMAT = 2
 _ON_INPUTS = ("augment", "auxiliary_loss", "auxiliary_modules")
 
 
