@@ -20,6 +20,11 @@ DEFAULT_SUITE = "starter-v1"
 OWN_SEEDS = 5
 
 
+def joined(texts: str | Sequence[str]) -> str:
+    """Expressions given one by one as the one text that they would be on the command line."""
+    return texts if isinstance(texts, str) else ", ".join(texts)
+
+
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
     """The suite of a name (starter-v1 by default), or the tasks of a text. Raises UsageError for both."""
     from fsbench.data.suites import ad_hoc, load_suite

@@ -26,6 +26,11 @@ class Results:
     interrupted: bool = False
     left_out: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return (
+            f"<Results: {self.done} of {self.total} trials, {len(self.failures)} failed, {self.store_path}>"
+        )
+
     @property
     def failures(self) -> tuple[Record, ...]:
         """The records of trials that failed, each with its reason."""

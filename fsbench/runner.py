@@ -29,6 +29,7 @@ from fsbench.request import (
     check_splits,
     check_stored,
     choose_tasks,
+    joined,
     own_tasks,
     read_data,
     seed_list,
@@ -53,10 +54,10 @@ _DEVICE_SECONDS = 120.0
 
 
 def run(
-    plugins: str = "all",
+    plugins: str | Sequence[str] = "all",
     *,
     suite: str | None = None,
-    tasks: str | None = None,
+    tasks: str | Sequence[str] | None = None,
     data: str | Path | OwnData | None = None,
     seeds: int | Sequence[int] | None = None,
     init_seeds: int | Sequence[int] = 1,
@@ -64,7 +65,7 @@ def run(
     device: str = "auto",
     timeout: float | None = None,
     results: str | Path = DEFAULT_RESULTS,
-    recipe: Mapping[str, Value] | None = None,
+    recipe: str | Mapping[str, Value] | None = None,
     retry_failed: bool = False,
     available: bool = False,
     strict: bool = False,
@@ -72,9 +73,9 @@ def run(
 ) -> Results:
     """Run strategies on tasks, do only what the results folder has not, and return the records.
 
-    `plugins` is `all` or comma-separated specs; the baseline always runs. `suite` names the tasks
-    (starter-v1 by default) or `tasks` gives them as text. `data` is the user's own (`OwnData` says how to
-    read them): the task is then `holdout(NAME)`, at five split seeds. `seeds` and `init_seeds` are how many
+    `plugins` is `all` or specs, in one text or several; the baseline always runs. `suite` names the tasks
+    (starter-v1 by default) or `tasks` gives them in the same way. `data` is the user's own (`OwnData`
+    says how to read them): the task is then `holdout(NAME)`, at five split seeds. `seeds` and `init_seeds` are how many
     split and initialisation seeds, or which. `jobs` is the number of worker processes, `timeout`
     the seconds that a trial may take (the suite's by default, or 300), `recipe` what to change in
     every task's recipe. A failed trial is kept as such and tried again only with `retry_failed`; a
@@ -91,13 +92,14 @@ def run(
     check_positive(jobs=jobs, timeout=timeout)
     check_name(device)
     own = None if data is None else read_data(data, suite, observer)
-    chosen = choose_tasks(suite, tasks) if own is None else own_tasks(own, tasks)
+    named = None if tasks is None else joined(tasks)
+    chosen = choose_tasks(suite, named) if own is None else own_tasks(own, named)
     ready = {task.text: task for task in chosen.parse(available)}
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    compositions = {c.text: c for c in (*registry.parse(BASELINE), *registry.parse(plugins))}
+    compositions = {c.text: c for c in (*registry.parse(BASELINE), *registry.parse(joined(plugins)))}
     split_seeds = seed_list("seeds", chosen.split_seeds if seeds is None else seeds)
-    changes = parse_overrides(chosen.recipe) | dict(recipe or {})
+    changes = parse_overrides(chosen.recipe) | parse_overrides(recipe)
     limit = timeout or chosen.timeout or DEFAULT_TIMEOUT
     with Store(results) as store:
         if own is not None:
@@ -185,20 +187,23 @@ class _Run:
     def _check_data(self) -> None:
         """Draw every split, so that a task that cannot be had ends the run before it begins.
 
+        One stored split of each task is drawn again as well: data that was replaced gives another one.
         Raises DataError where a split is not the suite's, StoreError where the store holds records of
         other data under the same name.
         """
         from fsbench.data.splits import draw_split
 
-        stored = {(r.task, r.split_seed): r for r in self.store.records() if r.split_fingerprint}
-        for task, seed in dict.fromkeys((t.task, t.split_seed) for t in self.plan.trials):
-            drawn = draw_split(self.tasks[task], seed).fingerprint
-            self.suite.check(task, seed, drawn)
-            known = stored.get((task, seed))
-            if known is not None and known.split_fingerprint != drawn:
+        wanted = dict.fromkeys((t.task, t.split_seed) for t in self.plan.trials)
+        for task, seed in wanted:
+            self.suite.check(task, seed, draw_split(self.tasks[task], seed).fingerprint)
+        stored = {r.task: r for r in self.store.records() if r.split_fingerprint}
+        for task in dict.fromkeys(task for task, _ in wanted if task in stored):
+            known = stored[task]
+            drawn = draw_split(self.tasks[task], known.split_seed).fingerprint
+            if known.split_fingerprint != drawn:
                 raise StoreError(
-                    f"{self.store.path} holds results of {task} on other data (split "
-                    f"{known.split_fingerprint[:12]}, now {drawn[:12]}); they do not mix: "
+                    f"{self.store.path} holds results of {task} on other data (split {known.split_seed} was "
+                    f"{known.split_fingerprint[:12]}, is now {drawn[:12]}); they do not mix: "
                     "name another folder with --results"
                 )
 

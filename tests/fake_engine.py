@@ -67,6 +67,10 @@ class Task:
     def info(self) -> TaskInfo:
         return TaskInfo(self.text, "kshot", "tabular", (4,), CLASSES)
 
+    @property
+    def protocol(self) -> SimpleNamespace:
+        return SimpleNamespace(exhaustive=False)
+
 
 class FakeSuite(Suite):
     def missing(self) -> list[str]:

@@ -428,7 +428,7 @@ def test_publishing(call, stored, tmp_path):
     published = read_jsonl(tmp_path / "starter-v1.jsonl")
     assert {record.key for record in published} == {record.key for record in _records(stored)}
     page = (tmp_path / "starter-v1.md").read_text(encoding="utf-8")
-    assert page == to_markdown(leaderboard(published))
+    assert page == to_markdown(leaderboard(published), "starter-v1")
     assert call("leaderboard", "--results", tmp_path / "starter-v1.jsonl", "--format", "markdown")[1] == page
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from fsbench import hookspecs
 from fsbench.data.protocols import PROTOCOLS
+from fsbench.engine.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.strategy import STAGES
+from fsbench.types import TaskInfo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,3 +81,16 @@ def test_every_hook_and_stage_is_documented() -> None:
             assert getattr(hookspecs, name).__doc__
     for stage in STAGES:
         assert f"| `{stage}(" in PLUGINS
+
+
+@pytest.mark.parametrize(
+    ("row", "modality", "protocol"),
+    [("images", "image", "kshot"), ("tables", "tabular", "kshot"), ("episodes", "image", "episodes")],
+)
+def test_the_recipes_in_the_protocol_are_the_defaults(row, modality, protocol):
+    recipe = default_recipe(TaskInfo("t", protocol, modality, (1, 8, 8), 2))
+    line = next(x for x in (ROOT / "docs/protocol.md").read_text().splitlines() if x.startswith(f"| {row} |"))
+    _, _, backbone, *others, _ = (part.strip() for part in line.split("|"))
+    assert backbone in (f"`{recipe.backbone}`", "as above")
+    fields = ("steps", "batch_size", "optimizer", "lr", "weight_decay", "schedule")
+    assert others == [str(getattr(recipe, field)) for field in fields]

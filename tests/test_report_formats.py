@@ -17,6 +17,7 @@ from fsbench.errors import StoreError, UnknownName
 from fsbench.metrics import METRICS
 from fsbench.report import FORMATS, print_leaderboard, render, text
 from fsbench.report.leaderboard import leaderboard
+from fsbench.report.markdown import to_markdown
 from fsbench.report.published import publish, read_jsonl, write_jsonl
 
 ROOT = Path(__file__).parent.parent
@@ -257,7 +258,7 @@ def test_published_records_that_cannot_be_read_or_written(tmp_path):
 
 def agrees(records: Path) -> bool:
     page = records.with_suffix(".md").read_text(encoding="utf-8")
-    return page == render(leaderboard(read_jsonl(records)), "markdown")
+    return page == to_markdown(leaderboard(read_jsonl(records)), records.stem)
 
 
 def test_published_pages_agree_with_their_records(tmp_path):

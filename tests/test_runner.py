@@ -190,9 +190,16 @@ def test_results_on_other_data_do_not_mix(tmp_path, monkeypatch):
     first = run(tmp_path, seeds=1)
     monkeypatch.setenv("FAKE_DATA", "two")
     assert run(tmp_path, seeds=1) == first
-    with pytest.raises(StoreError, match="holds results of a on other data"):
-        run(tmp_path, "reason", seeds=1)
+    for more in ({"plugins": "reason", "seeds": 1}, {"seeds": 2}):
+        with pytest.raises(StoreError, match="holds results of a on other data"):
+            run(tmp_path, **more)
     assert run(tmp_path / "other", "reason", seeds=1).total == 2
+
+
+def test_python_may_give_texts_one_by_one_and_a_recipe_as_text(tmp_path):
+    asked = fsbench.run(["erm"], tasks=["a", "b"], results=tmp_path, jobs=1, seeds=1, recipe="steps=3")
+    assert run(tmp_path, "erm", "a,b", seeds=1, recipe={"steps": 3}) == asked
+    assert repr(asked) == f"<Results: 2 of 2 trials, 0 failed, {tmp_path / 'fsbench.sqlite'}>"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from benchmarks.reference.running import Measured, differences
 from fsbench.data.datasets import dataset_info, dataset_names, family
 
 _LEAST_RATIO, _LEAST_MINORITY, _SETS = 9, 10, 20
+_FOLDS = 5
 _LR, _AUC = "logistic regression", "auroc"
 _MODELS = {
     "logistic regression": "sklearn(estimator=logistic_regression)",
@@ -44,18 +45,18 @@ class _Grid:
     """A metric of every model, with and without resampling, on every set, in [0, 1]."""
 
     def __init__(self, options: Options, names: list[str], models: dict[str, str]) -> None:
-        self.tasks = [f"folds({name}, n=5)" for name in names]
+        self.tasks = [f"folds({name}, n={_FOLDS})" for name in names]
         self.models = models
         specs = [
             s for model in models.values() for s in (model, *(f"{m}+{model}" for m in _METHODS.values()))
         ]
         # The network of the baseline is of no interest here: one step.
-        self.measured = Measured(options, ", ".join(self.tasks), ", ".join(specs), 1, {"steps": 1})
+        self.measured = Measured(options, ", ".join(self.tasks), ", ".join(specs), _FOLDS, {"steps": 1})
 
     def values(self, model: str, method: str | None, metric: str = "balanced_accuracy") -> list[float]:
         """One value a set, the mean of its folds."""
         spec = self.models[model] if method is None else f"{_METHODS[method]}+{self.models[model]}"
-        return [self.measured.metric(task, spec, metric)[0] / 100 for task in self.tasks]
+        return [float(np.mean(self.measured.metric(task, spec, metric))) / 100 for task in self.tasks]
 
     def gain(self, model: str, method: str, metric: str = "balanced_accuracy") -> list[float]:
         """What resampling changes, one value a set."""

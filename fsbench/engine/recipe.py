@@ -45,8 +45,10 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
     return dataclasses.replace(recipe, **values)
 
 
-def parse_overrides(text: str) -> dict[str, Value]:
-    """Read `steps=100, lr=0.01` as changes to a recipe."""
+def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
+    """Read `steps=100, lr=0.01` as changes to a recipe; a mapping of them is one already."""
+    if not isinstance(text, str):
+        return dict(text or {})
     call = parse_call(f"recipe({text})")
     if call.args:
         raise SpecError(f"recipe {text!r}: expected NAME=value pairs, such as steps=100")

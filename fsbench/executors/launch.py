@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-# The first optimizer of a process imports torch._dynamo, which takes longer than many a trial.
+# Imports that take longer than many a trial must not count as its time: the first optimizer of a process
+# imports torch._dynamo, the first classifier or sampler scikit-learn and imbalanced-learn.
 _PRELOAD = [
     "numpy",
     "torch",
@@ -20,6 +21,12 @@ _PRELOAD = [
     "fsbench.engine.trial",
     "fsbench.engine.worker",
     "fsbench.executors.pool",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "imblearn.over_sampling",
+    "imblearn.under_sampling",
 ]
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _BLOCKED = {signal.SIGINT, signal.SIGTERM}

@@ -14,7 +14,7 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report.cells import Cell, Setting, by_split, natural, settings
-from fsbench.report.problems import Problem, find_problems, mixtures, remarks
+from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
 from fsbench.stats import Estimate
 from fsbench.types import Record
 
@@ -91,7 +91,7 @@ class Leaderboard:
     `tasks` pairs each task's label with its rows, the best first; `comparisons` counts what the
     verdicts are corrected for; `trials` the records that went well; `split_seeds` is the
     smallest and the largest number of split seeds of a task. `warnings` tell of records that were
-    computed by different versions or on different devices.
+    computed by different versions or on different devices, `origin` of the versions and devices.
     """
 
     metric: Metric
@@ -102,6 +102,7 @@ class Leaderboard:
     comparisons: int
     trials: int
     split_seeds: tuple[int, int]
+    origin: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -125,8 +126,16 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
     found = settings(records)
     strategies = sorted({s for setting in found for s in setting.cells}, key=natural)
     rows = [_task_row(setting, cell, chosen) for setting in found for cell in setting.cells.values()]
-    rows = _judge([*(_overall_row(found, s, chosen) for s in strategies), *rows], chosen)
-    overall, rows = rows[: len(strategies)], rows[len(strategies) :]
+    overall = [_overall_row(found, s, chosen) for s in strategies]
+    if len(found) == 1:  # the overall comparisons are those of the only task, and count once
+        rows = _judge(rows, chosen)
+        judged = {row.strategy: row for row in rows}
+        overall = [replace(r, p=judged[r.strategy].p, verdict=judged[r.strategy].verdict) for r in overall]
+        comparisons = [row for row in rows if row.p is not None]
+    else:
+        rows = _judge([*overall, *rows], chosen)
+        comparisons = [row for row in rows if row.p is not None]
+        overall, rows = rows[: len(strategies)], rows[len(strategies) :]
     tables = [
         (s.label, _ranked([r for r in rows if (r.task, r.recipe) == (s.task, s.recipe)], chosen))
         for s in found
@@ -138,9 +147,10 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
         warnings=(*mixtures(records), *remarks(found, strategies)),
-        comparisons=sum(row.p is not None for row in [*overall, *rows]),
+        comparisons=len(comparisons),
         trials=sum(r.status == "ok" for r in records),
         split_seeds=(min(seeds), max(seeds)),
+        origin=origin(records),
     )
 
 

@@ -8,13 +8,21 @@ from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
 
-def to_markdown(board: Leaderboard) -> str:
-    """Summary, overall table, a table per task, trials without a result, and how to read it."""
-    return "\n".join(_lines(board)) + "\n"
+def to_markdown(board: Leaderboard, name: str = "") -> str:
+    """Summary, overall table, a table per task, trials without a result, and how to read it.
+
+    `name` is that of the suite, if it is the board of one.
+    """
+    return "\n".join(_lines(board, name)) + "\n"
 
 
-def _lines(board: Leaderboard) -> Iterator[str]:
-    yield from ("# Leaderboard", "", f"{_capital(text.title(board))}.", "")
+def _lines(board: Leaderboard, name: str) -> Iterator[str]:
+    yield from (
+        f"# Leaderboard: {name}" if name else "# Leaderboard",
+        "",
+        f"{_capital(text.title(board))}.",
+        "",
+    )
     yield from _list(text.summary(board))
     if not board.rows:
         return
@@ -31,6 +39,8 @@ def _lines(board: Leaderboard) -> Iterator[str]:
     yield from ("", "## How to read the tables", "")
     for term, meaning in text.legend(board).items():
         yield f"- **{term}**: {_escape(meaning)}"
+    if board.origin:
+        yield from ("", f"{_escape(_capital(board.origin))}.")
 
 
 def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:

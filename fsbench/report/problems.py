@@ -59,6 +59,18 @@ def mixtures(records: Iterable[Record]) -> Iterator[str]:
         yield f"seconds come from several devices: {', '.join(sorted(devices))}"
 
 
+def origin(records: Iterable[Record]) -> str:
+    """What computed the good records: packages with their versions, and devices; empty without any."""
+    versions, devices = defaultdict(set), set()
+    for record in records:
+        if record.status == "ok":
+            devices.add(record.device)
+            for package, version in record.versions.items():
+                versions[package].add(version)
+    packages = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
+    return f"computed with {packages}; on {', '.join(sorted(devices))}" if devices else ""
+
+
 def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
     """A line for each strategy whose trials noted something: in how many, and the commonest note."""
     for strategy in strategies:

@@ -40,7 +40,7 @@ def publish(records: Iterable[Record], path: str | Path) -> Path:
     path = Path(path)
     write_jsonl(records, path)
     page = path.with_suffix(".md")
-    _replace(page, to_markdown(leaderboard(read_jsonl(path))))
+    _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))
     return page
 
 

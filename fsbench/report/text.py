@@ -201,6 +201,8 @@ def _harm(board: Leaderboard) -> Iterable[str]:
 
 
 def _average(board: Leaderboard) -> Iterable[str]:
+    if len(board.tasks) < 2:
+        return
     for word in ("helps", "hurts"):
         names = [
             row.strategy if row.complete else f"{row.strategy} (on its {count(row.done, 'task')})"
