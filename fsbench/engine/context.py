@@ -5,11 +5,12 @@ Every plugin imports this module for its annotations, so torch is imported where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fsbench.composition import Composition
 from fsbench.engine.effects import Effects, Ground
@@ -26,13 +27,33 @@ if TYPE_CHECKING:
     from fsbench.engine.objective import Objective
 
 
+T = TypeVar("T")
+
+
+class Lent(Generic[T]):
+    """A value that is made when it is asked for and lives only as long as somebody holds it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: Callable[[], T | None] = lambda: None
+
+    def __call__(self) -> T:
+        """The value that somebody still holds, or else a new one."""
+        found = self._made()
+        if found is None:
+            found = self._make()
+            self._made = weakref.ref(found)
+        return found
+
+
 @dataclass
 class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through Context.
 
     `phase` tells training runs apart, so that each draws batches of its own; `cell` is the number
     of the split's cell; `step` and `progress` follow the training that is going on. `start` is the
-    cell's model as `init_model` left it, `class_counts` `[C]` those of its training part. `features` is
+    cell's model as `init_model` left it, `source` and `unlabeled` are lent so that memory holds no copy of
+    what nobody trains on, `class_counts` `[C]` those of its training part. `features` is
     the folder where features of frozen bodies are kept, `pretrained` has digests of the weights loaded.
     """
 
@@ -41,8 +62,8 @@ class TrialState:
     composition: Composition
     recipe: Recipe
     device: torch.device
-    source: LabeledSet | None = None
-    unlabeled: torch.Tensor | None = None
+    source: Lent[LabeledSet] | None = None
+    unlabeled: Lent[torch.Tensor] | None = None
     class_counts: torch.Tensor | None = None
     start: nn.Module | None = None
     model: nn.Module | None = None
@@ -132,19 +153,25 @@ class Context:
 
     @property
     def source(self) -> LabeledSet:
-        """The task's labelled source data. Raises UndeclaredUse unless `uses` names it."""
+        """The task's labelled source data. Raises UndeclaredUse unless `uses` names it.
+
+        It comes into memory when asked for and leaves it when nobody holds it: keep it while you use it.
+        """
         self._require("source")
         if self._state.source is None:
             raise DataError(f"{self.task.text} has no source data; give the task source=DATASET")
-        return self._state.source
+        return self._state.source()
 
     @property
     def unlabeled(self) -> torch.Tensor:
-        """The task's unlabelled inputs `[U, ...]`. Raises UndeclaredUse unless `uses` names them."""
+        """The task's unlabelled inputs `[U, ...]`. Raises UndeclaredUse unless `uses` names them.
+
+        Like the source, they are in memory as long as somebody holds them.
+        """
         self._require("unlabeled")
         if self._state.unlabeled is None:
             raise DataError(f"{self.task.text} has no unlabeled data")
-        return self._state.unlabeled
+        return self._state.unlabeled()
 
     def load_weights(self, weights: str) -> dict[str, Any]:
         """A state dictionary for the body of the recipe's backbone, from a local file or by name.

@@ -16,7 +16,7 @@ from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.engine.backbones.network import import_backbone
-from fsbench.engine.context import Context, TrialState, seeded
+from fsbench.engine.context import Context, Lent, TrialState, seeded
 from fsbench.engine.device import synchronize
 from fsbench.engine.features import fit_head, frozen_network
 from fsbench.engine.training import as_predictor, train
@@ -132,19 +132,20 @@ def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
             network = frozen_network(ctx.model, state.composition)
             if network is not None:
                 return fit_head(ctx, network, data, state.features, state.pretrained)
-            unlabeled = state.unlabeled if wants_unlabeled else None
+            unlabeled = state.unlabeled() if wants_unlabeled and state.unlabeled else None
             return as_predictor(train(ctx.objective(ctx.model), data, state.recipe, unlabeled))
 
     return fit
 
 
 def _place_extras(state: TrialState, split: SplitArrays) -> None:
-    """Put source and unlabelled data on the device, for a composition that declares their use."""
-    uses, info = state.composition.uses, state.task
-    if "source" in uses and split.source_x is not None and split.source_y is not None:
-        state.source = labeled_set(split.source_x, split.source_y, info.source_classes, state.device)
-    if "unlabeled" in uses and split.unlabeled_x is not None:
-        state.unlabeled = inputs(split.unlabeled_x, state.device)
+    """Lend source and unlabelled data on the device to a composition that declares their use."""
+    uses, classes, device = state.composition.uses, state.task.source_classes, state.device
+    x, y, unlabeled = split.source_x, split.source_y, split.unlabeled_x
+    if "source" in uses and x is not None and y is not None:
+        state.source = Lent(lambda: labeled_set(x, y, classes, device))
+    if "unlabeled" in uses and unlabeled is not None:
+        state.unlabeled = Lent(lambda: inputs(unlabeled, device))
 
 
 def inputs(x: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -1,0 +1,107 @@
+"""What a worker holds: source and unlabelled data leave memory when no strategy holds them any more."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+from fsbench import Context, LabeledSet, Recipe, Strategy
+from fsbench.composition import Composition
+from fsbench.engine import trial
+from fsbench.engine.context import Lent
+from fsbench.engine.trial import run_trial
+from fsbench.registry import load_registry
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+SPLIT = toy_split("image", shift=True, unlabeled=40, target_per_class=3)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
+    """For source and unlabelled data, whether each copy that was made is there when training data comes."""
+    copies: dict[str, list[Any]] = {"source": [], "unlabeled": []}
+    seen: dict[str, list[bool]] = {}
+    put, bring, take = trial.labeled_set, trial.inputs, trial._training_set
+
+    def labeled_set(x: Any, *rest: Any) -> LabeledSet:
+        found = put(x, *rest)
+        if x is SPLIT.source_x:
+            copies["source"] += [weakref.ref(found.x), weakref.ref(found.targets)]
+        return found
+
+    def inputs(x: Any, device: torch.device) -> torch.Tensor:
+        found = bring(x, device)
+        if x is SPLIT.unlabeled_x:
+            copies["unlabeled"].append(weakref.ref(found))
+        return found
+
+    def training_set(*given: Any) -> LabeledSet:
+        seen.update({name: [copy() is not None for copy in each] for name, each in copies.items()})
+        return take(*given)
+
+    monkeypatch.setattr(trial, "labeled_set", labeled_set)
+    monkeypatch.setattr(trial, "inputs", inputs)
+    monkeypatch.setattr(trial, "_training_set", training_set)
+    return seen
+
+
+def run(composition: Composition) -> None:
+    run_trial(("toy", 0, 0), composition, Recipe("conv4(width=8)", 3, 8), SPLIT, CPU)
+
+
+@pytest.mark.parametrize("spec", ["transfer(source_steps=3)", "maml(meta_steps=2)", "protonet(meta_steps=2)"])
+def test_the_source_is_gone_when_what_starts_from_it_trains(spec: str, held: dict[str, list[bool]]) -> None:
+    (composition,) = load_registry().parse(spec)
+    run(composition)
+    assert held["source"] == [False, False]
+
+
+@dataclass(frozen=True)
+class Keeper(Strategy):
+    """Keeps what it was lent, or asks for it twice."""
+
+    name = "keeper"
+    cite = "nobody"
+    keep: bool = True
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"source", "unlabeled"})
+
+    def init_model(self, model: torch.nn.Module, ctx: Context) -> torch.nn.Module:
+        source, unlabeled = ctx.source, ctx.unlabeled
+        assert ctx.source is source
+        assert ctx.unlabeled is unlabeled
+        again = source.x.clone()
+        if self.keep:
+            vars(model)["kept"] = (source, unlabeled)
+        del source, unlabeled
+        assert torch.equal(ctx.source.x, again)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(0.9)
+        return model
+
+
+def test_what_is_held_stays_and_is_made_once(held: dict[str, list[bool]]) -> None:
+    run(Composition((Keeper(),)))
+    assert held == {"source": [True, True], "unlabeled": [True]}
+
+
+def test_what_is_let_go_of_is_made_again(held: dict[str, list[bool]]) -> None:
+    run(Composition((Keeper(keep=False),)))
+    assert held == {"source": [False] * 4, "unlabeled": [False]}
+
+
+def test_lending_makes_one_at_a_time() -> None:
+    lent = Lent(lambda: LabeledSet(torch.zeros(2, 1), torch.zeros(2, 3)))
+    first = lent()
+    assert lent() is first
+    kept = replace(first, x=torch.ones(2, 1))
+    del first
+    assert lent() is not kept
