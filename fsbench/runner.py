@@ -75,12 +75,12 @@ def run(
 
     `plugins` is `all` or specs, in one text or several; the baseline always runs. `suite` names the tasks
     (starter-v1 by default) or `tasks` gives them in the same way. `data` is the user's own (`OwnData`
-    says how to read them): the task is then `holdout(NAME)`, at five split seeds. `seeds` and `init_seeds` are how many
-    split and initialisation seeds, or which. `jobs` is the number of worker processes, `timeout`
-    the seconds that a trial may take (the suite's by default, or 300), `recipe` what to change in
-    every task's recipe. A failed trial is kept as such and tried again only with `retry_failed`; a
-    plugin that cannot be loaded is fatal only with `strict`. `available` leaves the tasks out whose
-    data is not here; without it, absent data is an AbsentData error before anything runs.
+    says how to read them): the task is then `holdout(NAME)`, at five split seeds. `seeds` and
+    `init_seeds` are how many split and initialisation seeds, or which. `jobs` is the number of worker
+    processes, `timeout` the seconds that a trial may take (the suite's by default, or 300), `recipe`
+    what to change in every task's recipe. A failed trial is kept as such and tried again only with
+    `retry_failed`; a plugin that cannot be loaded is fatal only with `strict`. `available` leaves the
+    tasks out whose data is not here; without it, absent data is an AbsentData error before anything runs.
 
     Ctrl-C stops the workers and returns what there is, marked `interrupted`. Raises UsageError for
     what cannot be run, StoreError if the results folder cannot be used or holds results of other
