@@ -133,6 +133,7 @@ USAGE = [
     (["leaderboard", "--format", "pdf"], "'pdf' is not one of"),
     (["leaderboard", "--publish", "."], "give --suite as well"),
     (["plugin"], "Missing command"),
+    (["data"], "Missing command"),
     (["plugin", "chek"], "did you mean 'check'?"),
     (["plugin", "new"], "Missing argument 'NAME'"),
     (["plugin", "new", "My Method"], "expected lower-case letters"),

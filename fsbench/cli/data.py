@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fsbench.data.originals import Tell
 
 
-@click.group(cls=SuggestingGroup, short_help="Get datasets, and see which are here.")
+@click.group(cls=SuggestingGroup, no_args_is_help=False, short_help="Get datasets, and see which are here.")
 def data() -> None:
     """Get datasets, and see which are here."""
 
