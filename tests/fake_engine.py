@@ -167,7 +167,7 @@ def modules() -> dict[str, ModuleType]:
         return made
 
     def suite(names: str, split_seeds: int) -> FakeSuite:
-        return FakeSuite("fake", 1, "", tuple(names.split(",")), split_seeds)
+        return FakeSuite("fake", 1, "", tuple(each.strip() for each in names.split(",")), split_seeds)
 
     found = [
         module(
