@@ -48,7 +48,7 @@ def test_a_line_shows_the_mean_and_half_of_the_95_percent_interval() -> None:
     line = Line("what", "89.7", [80.0, 82.0, 84.0], "seeds", Band(86, 91))
     # Student's t with two degrees of freedom: 4.303 * 2 / sqrt(3).
     assert line.cells() == ["what", "89.7", "82.0 ± 5.0", "3 seeds", "86 to 91", "OUTSIDE"]
-    assert Line("what", "-", [80.0], "seed").cells()[2] == "80.0"
+    assert Line("what", "-", [80.0], "seeds").cells()[2:4] == ["80.0", "1 seed"]
     assert Line("what", "equal", [3.34e-15], "try", Band(None, 1e-12), None).cells()[2] == "3.3e-15"
 
 
@@ -57,15 +57,15 @@ def row(measure: object) -> Row:
 
 
 def test_what_is_printed_says_all() -> None:
-    outcome = Outcome([Line("gain", "+10", [12.0], "seed", Band(10))], "a device", ["a note"])
-    text = render(row(None), outcome, "python -m benchmarks.reference R9 --short", 61.4, "2026-01-31")
+    outcome = Outcome([Line("gain", "+10", [12.0], "seeds", Band(10))], "a device", 61.4, ["a note"])
+    text = render(row(None), outcome, "python -m benchmarks.reference R9 --short", "2026-01-31")
     assert text == (
         "## R9: a title\n\nA protocol. Short version: one seed.\n\n"
         "| what | published | measured | over | band | verdict |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| gain | +10 | 12.0 | 1 seed | ≥ 10 | inside |\n\n"
         "- a note\n"
-        "- `python -m benchmarks.reference R9 --short`: 61 s on a device, 2026-01-31\n"
+        "- `python -m benchmarks.reference R9 --short`: 61 s of trials on a device, 2026-01-31\n"
     )
 
 
@@ -81,7 +81,7 @@ def test_the_command_ends_with_1_for_a_number_outside_its_band(
 
     def measure(options: Options) -> Outcome:
         seen.append(options)
-        return Outcome([Line("gain", "+10", [value], "seed", Band(10))], "a device")
+        return Outcome([Line("gain", "+10", [value], "seeds", Band(10))], "a device", 1.0)
 
     monkeypatch.setitem(command.ROWS, "R9", row(measure))
     for name in command._MALLOC:
@@ -110,6 +110,7 @@ def test_a_row_runs_on_bundled_data(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert gain.mean == pytest.approx(ours.mean - source.mean)
     assert 0 <= ours.mean <= 100
     assert "torch" in outcome.device
+    assert outcome.seconds > 0
 
 
 def test_every_identity_holds() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
-from benchmarks.reference.running import Measured, differences
+from benchmarks.reference.running import Measured, differences, trial_seconds
 
 _TASKS = {
     "usps-mnist": ("shift(usps(size=28), mnist)", "49 to 75", "90 to 96"),
@@ -25,11 +25,11 @@ _SPEC = "dann(norm=batch)"
 
 def dann(options: Options) -> Outcome:
     """DANN and training on the source alone, both ways."""
-    lines, device = [], ""
+    lines, device, seconds = [], "", 0.0
     for name in [options.only] if options.only else _TASKS:
         task, published, adapted = _TASKS[name]
         measured = Measured(options, task, _SPEC, 1 if options.short else 3, RECIPE)
-        device = measured.device
+        device, seconds = measured.device, seconds + trial_seconds(measured)
         source, ours = measured.metric(task, "erm"), measured.metric(task, _SPEC)
         way = name.upper().replace("-", "→")
         lines += [
@@ -37,7 +37,7 @@ def dann(options: Options) -> Outcome:
             Line(f"{way}, `{_SPEC}`", adapted, ours, "seeds"),
             Line(f"{way}, gain", "-", differences(ours, source), "seeds", Band(10)),
         ]
-    return Outcome(lines, device, ["last iterate; no target label is seen in training or chosen by"])
+    return Outcome(lines, device, seconds, ["last iterate; no target label is seen in training or chosen by"])
 
 
 R3 = Row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
-from benchmarks.reference.running import Measured
+from benchmarks.reference.running import Measured, trial_seconds
 
 _EPOCHS, _BATCH, _SAMPLES = 500, 10, 500
 RECIPE = {
@@ -34,7 +34,12 @@ def cross_entropy(options: Options) -> Outcome:
         Line("three splits", "55.18", found, "splits", Band(53, 58)),
         Line("without crop and flip", "-", plain, "splits"),
     ]
-    return Outcome(lines, measured.device, ["inputs are moved by the backbone's mean and deviation"])
+    return Outcome(
+        lines,
+        measured.device,
+        trial_seconds(measured),
+        ["inputs are moved by the backbone's mean and deviation"],
+    )
 
 
 R4 = Row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
-from benchmarks.reference.running import Measured, differences
+from benchmarks.reference.running import Measured, differences, trial_seconds
 
 OMNIGLOT = "omniglot(size=28, rotations=true)"
 # The baseline that every run has is of no interest here: it takes one step in each test episode.
@@ -22,17 +22,19 @@ def protonet(options: Options) -> Outcome:
     """ProtoNet in the four settings of Snell et al. 2017, table 1."""
     steps = _SHORT if options.short else _FULL
     number = 200 if options.short else 1000
-    lines, device = [], ""
+    lines, device, seconds = [], "", 0.0
     for name in [options.only] if options.only else _PROTONET:
         way, shot, published, band = _PROTONET[name]
         task = f"episodes({OMNIGLOT}, way={way}, shot={shot}, n={number})"
         spec = f"protonet(train_way=60, shot={shot}, queries=5, meta_steps={steps})"
         recipe = {"backbone": "conv4(width=64, norm=batch)", "steps": _ONE_STEP}
         measured = Measured(options, task, spec, 1, recipe)
-        device = measured.device
+        device, seconds = measured.device, seconds + trial_seconds(measured)
         values = measured.cells(task, spec)
         lines.append(Line(f"{way}-way {shot}-shot", published, values, "episodes", band, digits=2))
-    return Outcome(lines, device, ["batch normalisation at test time: running averages of meta-training"])
+    return Outcome(
+        lines, device, seconds, ["batch normalisation at test time: running averages of meta-training"]
+    )
 
 
 R1 = Row(
@@ -90,7 +92,7 @@ def maml(options: Options) -> Outcome:
         "transductive batch normalisation: statistics of the 5 queries of an episode, one of each class, in "
         "training and test, as published; another, easier problem than predicting one by one",
     ]
-    return Outcome(lines, measured.device, notes)
+    return Outcome(lines, measured.device, trial_seconds(measured), notes)
 
 
 R2 = Row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable
 from importlib import metadata
 
@@ -88,7 +89,7 @@ def identities(options: Options) -> Outcome:
         ),
         ("focal of two classes = torchvision's sigmoid_focal_loss", "focal(gamma=2)", _binary_focal, 2),
     ]
-    lines = []
+    begin, lines = time.perf_counter(), []
     for what, spec, theirs, classes in pairs:
         for kind, values in zip(
             ("value", "gradient"), _worst(_loss_of(spec, classes), theirs, classes), strict=True
@@ -99,7 +100,9 @@ def identities(options: Options) -> Outcome:
         f"{name} {metadata.version(name)}" for name in ("torch", "torchvision", "imbalanced-learn")
     )
     notes = ["OHEM and temperature are not among the bundled strategies"]
-    return Outcome(lines, f"{describe(_CPU) or platform.machine()}, {versions}", notes)
+    return Outcome(
+        lines, f"{describe(_CPU) or platform.machine()}, {versions}", time.perf_counter() - begin, notes
+    )
 
 
 def _line(what: str, values: list[float], most: float) -> Line:

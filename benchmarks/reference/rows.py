@@ -62,7 +62,9 @@ class Line:
         width = "" if found.half_width is None else f" ± {self._text(found.half_width)}"
         measured = f"{self._text(found.mean)}{width}"
         band = "-" if self.band is None else str(self.band)
-        return [self.what, self.published, measured, f"{len(self.values)} {self.over}", band, self.verdict]
+        number = len(self.values)
+        over = f"{number} {self.over if number > 1 else self.over.removesuffix('s')}"
+        return [self.what, self.published, measured, over, band, self.verdict]
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row measured. `notes` say what differs from the publication, and what was found."""
+    """What a row measured. `notes` say what differs from the publication, and what was found.
+
+    `seconds` is what its trials took, whether this command ran them or found them in the results folder.
+    """
 
     lines: Sequence[Line]
     device: str
+    seconds: float
     notes: Sequence[str] = field(default=())
 
 
@@ -102,7 +108,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows])
 
 
-def render(row: Row, outcome: Outcome, command: str, seconds: float, when: str) -> str:
+def render(row: Row, outcome: Outcome, command: str, when: str) -> str:
     """The text that is printed and kept."""
     header = ["what", "published", "measured", "over", "band", "verdict"]
     short = f" Short version: {row.short}." if "--short" in command else ""
@@ -112,5 +118,5 @@ def render(row: Row, outcome: Outcome, command: str, seconds: float, when: str) 
         f"{row.protocol}{short}\n\n"
         f"{table(header, [line.cells() for line in outcome.lines])}\n\n"
         f"{notes}"
-        f"- `{command}`: {seconds:.0f} s on {outcome.device}, {when}\n"
+        f"- `{command}`: {outcome.seconds:.0f} s of trials on {outcome.device}, {when}\n"
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 import fsbench
 from benchmarks.reference.rows import Options
 from fsbench.data.splits import draw_split
@@ -41,6 +39,7 @@ class Measured:
         self.results = options.results
         self.seeds = range(seeds)
         self._records = {(r.task, r.spec, r.split_seed): r for r in found.records}
+        self.records = found.records
         versions = found.records[0].versions
         self.device = f"{found.records[0].device}, torch {versions['torch']}"
 
@@ -56,14 +55,16 @@ class Measured:
             logits = store.predictions(self._record(task, spec, seed).key)
         return (100 * (logits.argmax(-1) == y).mean(1)).tolist()
 
-    def seconds(self, task: str, spec: str) -> float:
-        """What a trial took to fit, the mean over split seeds."""
-        return float(np.mean([self._record(task, spec, seed).seconds_fit for seed in self.seeds]))
-
     def _record(self, task: str, spec: str, seed: int) -> fsbench.Record:
         (parsed,) = parse_tasks(task)
         (composition,) = get_registry().parse(spec)
         return self._records[parsed.text, composition.text, seed]
+
+
+def trial_seconds(*runs: Measured) -> float:
+    """What the trials of some runs took, each counted once."""
+    taken = {r.key: r.seconds_fit + r.seconds_predict for run in runs for r in run.records}
+    return sum(taken.values())
 
 
 def differences(first: Sequence[float], second: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
-from benchmarks.reference.running import Measured, differences
+from benchmarks.reference.running import Measured, differences, trial_seconds
 from fsbench.data.datasets import dataset_info, dataset_names, family
 
 _LEAST_RATIO, _LEAST_MINORITY, _SETS = 9, 10, 20
@@ -87,9 +87,11 @@ def oversampling(options: Options) -> Outcome:
     weaker = "logistic regression with C=0.01"
     regularised = _Grid(options, names, {weaker: "sklearn(C=0.01)"})
     lines.append(_line(f"{weaker}, SMOTE: balanced accuracy", "-", regularised.gain(weaker, "SMOTE")))
-    lines += _where_it_helps(_Grid(options, sorted(ratios), {_LR: _MODELS[_LR]}))
+    every = _Grid(options, sorted(ratios), {_LR: _MODELS[_LR]})
+    lines += _where_it_helps(every)
+    seconds = trial_seconds(grid.measured, regularised.measured, every.measured)
     notes = [f"sets: {', '.join(name.removeprefix('keel-') for name in names)}"]
-    return Outcome(lines, grid.measured.device, notes)
+    return Outcome(lines, grid.measured.device, seconds, notes)
 
 
 def _where_it_helps(grid: _Grid) -> list[Line]:
