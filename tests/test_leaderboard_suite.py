@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fsbench_plugins
 import pytest
 from records import IMAGE, TABLE, cell, failed, record, skipped
 
@@ -11,6 +12,7 @@ from fsbench.cli import main
 from fsbench.data.suites import load_suite
 from fsbench.report.published import read_jsonl, write_jsonl
 
+ROOT = Path(__file__).parents[1]
 TASK = "kshot(wine, k=5)"
 KNOWN = load_suite("starter-v1").fingerprints[TASK]
 
@@ -96,3 +98,12 @@ def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_pat
     assert out == ""
     assert "left out 2 records" in err
     assert "holds no results of these tasks" in err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
+def test_published_leaderboards_are_of_their_suites_splits_and_have_every_bundled_strategy(path):
+    records, suite = read_jsonl(path), load_suite(path.stem)
+    check_splits(records, suite, path)
+    assert {r.task for r in records} == set(suite.tasks)
+    bundled = {cls.name for cls in fsbench_plugins.fsbench_strategies()}
+    assert {r.spec for r in records if r.status != "failed"} == bundled
