@@ -11,6 +11,7 @@ from records import IMAGE, TABLE, cell, failed, record, skipped
 from fsbench.cli import main
 from fsbench.data.suites import load_suite
 from fsbench.report.published import read_jsonl, write_jsonl
+from fsbench.request import check_splits
 
 ROOT = Path(__file__).parents[1]
 TASK = "kshot(wine, k=5)"
