@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
@@ -26,13 +27,16 @@ from pebble import ProcessExpired, ProcessPool
 from fsbench.errors import PluginError
 from fsbench.executors.child import NotStarted, fence, start, work
 from fsbench.executors.launch import CONTEXT, warm_up
-from fsbench.failure import TRACEBACK_LENGTH, Failure, describe, shorten
+from fsbench.failure import Failure, describe, shorten
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 _START_SECONDS = 180.0
 _START_TRIES = 3
+_LOG_TAIL = 1 << 18
+# What a crash's report ends with: every compiled module of every library, longer than all the rest.
+_EXTENSIONS = re.compile(r"\n+Extension modules: .*")
 _WAIT_SECONDS = 0.5  # Ctrl-C cannot cut a wait short everywhere
 
 
@@ -232,8 +236,9 @@ class _Worker(Generic[J, R]):
         if not self.log.exists():
             return ""
         with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - TRACEBACK_LENGTH))
-            return shorten(file.read().decode(errors="replace"))
+            file.seek(max(0, self.log.stat().st_size - _LOG_TAIL))
+            said = file.read().decode(errors="replace")
+        return shorten(_EXTENSIONS.sub("", said))
 
     def stop(self) -> None:
         """Stop the process, and what it started, at once."""
