@@ -46,29 +46,30 @@ def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterat
 
 def mixtures(records: Iterable[Record]) -> Iterator[str]:
     """A line for each package with several versions, and for several devices, among good records."""
-    versions, devices = defaultdict(set), set()
-    for record in records:
-        if record.status == "ok":
-            devices.add(record.device)
-            for package, version in record.versions.items():
-                versions[package].add(version)
-    for package, several in sorted(versions.items()):
+    versions, devices = _computed_with(records)
+    for package, several in versions.items():
         if len(several) > 1:
-            yield f"results of several versions of {package} are mixed: {', '.join(sorted(several))}"
+            yield f"results of several versions of {package} are mixed: {', '.join(several)}"
     if len(devices) > 1:
-        yield f"seconds come from several devices: {', '.join(sorted(devices))}"
+        yield f"seconds come from several devices: {', '.join(devices)}"
 
 
 def origin(records: Iterable[Record]) -> str:
     """What computed the good records: packages with their versions, and devices; empty without any."""
-    versions, devices = defaultdict(set), set()
-    for record in records:
-        if record.status == "ok":
-            devices.add(record.device)
-            for package, version in record.versions.items():
-                versions[package].add(version)
-    packages = ", ".join(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(versions.items()))
-    return f"computed with {packages}; on {', '.join(sorted(devices))}" if devices else ""
+    versions, devices = _computed_with(records)
+    packages = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items())
+    return f"computed with {packages}; on {', '.join(devices)}" if devices else ""
+
+
+def _computed_with(records: Iterable[Record]) -> tuple[dict[str, list[str]], list[str]]:
+    """The versions of each package, and the devices, of the good records; all sorted."""
+    good = [record for record in records if record.status == "ok"]
+    versions: dict[str, set[str]] = defaultdict(set)
+    for record in good:
+        for package, version in record.versions.items():
+            versions[package].add(version)
+    devices = sorted({record.device for record in good})
+    return {name: sorted(found) for name, found in sorted(versions.items())}, devices
 
 
 def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
