@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -15,9 +14,6 @@ from benchmarks.reference.rows import Options, Row, render
 ROWS: dict[str, Row] = {
     row.name: row for row in (episodes.R1, episodes.R2, adaptation.R3, deic.R4, tables.R5, identities.R6)
 }
-# Without these glibc gives large arrays back to the system at every step of a convolutional network and
-# faults their pages in again, which is half of the time. They reach the workers, not this process.
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 
 def main(arguments: list[str]) -> int:
@@ -37,8 +33,6 @@ def main(arguments: list[str]) -> int:
         parser.error(f"{row.name} has no short version")
     if given.only and given.only not in row.parts:
         parser.error(f"--only {given.only}: expected one of {', '.join(row.parts) or 'nothing'}")
-    for name, value in _MALLOC.items():
-        os.environ.setdefault(name, value)
     outcome = row.measure(
         Options(given.results / row.name, given.short, given.jobs, given.device, given.only)
     )

@@ -28,7 +28,13 @@ _PRELOAD = [
     "imblearn.over_sampling",
     "imblearn.under_sampling",
 ]
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+# glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
+# again: keeping them halves the step of a convolutional network (`benchmarks/overhead.py`).
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+}
 _BLOCKED = {signal.SIGINT, signal.SIGTERM}
 _base = multiprocessing.get_context(METHOD)
 _lock = threading.RLock()
@@ -69,10 +75,10 @@ def _launching() -> Iterator[None]:
     """
     with _lock:
         script = sys.modules["__main__"]
-        environment = {name: os.environ.get(name) for name in _ONE_THREAD}
+        environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
         mask = _block_signals() if METHOD == "forkserver" else None
         sys.modules["__main__"] = types.ModuleType("__main__")
-        os.environ.update(_ONE_THREAD)
+        os.environ.update(_ENVIRONMENT)
         try:
             yield
         finally:
