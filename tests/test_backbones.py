@@ -191,6 +191,7 @@ def test_the_perceptron_of_finn_et_al() -> None:
         ("conv4(width=[1, 2])", SpecError, r"width=\[1, 2\]\): expected a whole number"),
         ("mlp(widths=[8, 0])", SpecError, "widths is 0; expected at least 1"),
         ("mlp(widths=[8, a])", SpecError, "expected a whole number, got a"),
+        ("lenet(padding=valid)", SpecError, "the image has 8x8 pixels; expected at least 16x16"),
         ("resnet20(size=32)", SpecError, "resnet20 takes no arguments"),
         ("resnet18(dropout=0.1)", SpecError, "resnet18 takes size"),
         ("resnet18(size=16)", SpecError, "size is 16; expected at least 32"),
@@ -235,6 +236,14 @@ def test_the_documentation_has_every_backbone_as_it_is(name: str) -> None:
     assert f"| {known.parameters:,} |" in row
     assert f"| {on_meta(name, *known.counted).num_features:,} |" in row
     assert all(f"`{weights}`" in row for weights in known.weights)
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (28, 28), (17, 30)])
+def test_lenet_without_padding_is_the_narrower_net(sides: tuple[int, int]) -> None:
+    network = build_network("lenet(padding=valid)", (1, *sides), 10)
+    assert network(torch.zeros(2, 1, *sides)).shape == (2, 10)
+    # LeNet-5's two valid convolutions leave 4x4 of 28x28 pixels.
+    assert sides != (28, 28) or network.body[7].in_features == 50 * 4 * 4
 
 
 def test_lenet_normalises_before_each_relu_if_asked() -> None:

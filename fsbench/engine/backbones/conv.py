@@ -7,7 +7,10 @@ from typing import Literal
 
 from torch import nn
 
+from fsbench.errors import SpecError
+
 Norm = Literal["batch", "group"]
+_LEAST_VALID = 16
 
 
 def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -> tuple[nn.Module, int]:
@@ -27,24 +30,35 @@ def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -
     return nn.Sequential(*layers, nn.Flatten()), width * height * side
 
 
-def lenet(input_shape: tuple[int, ...], norm: Literal["batch"] | None = None) -> tuple[nn.Module, int]:
+def lenet(
+    input_shape: tuple[int, ...],
+    norm: Literal["batch"] | None = None,
+    padding: Literal["same", "valid"] = "same",
+) -> tuple[nn.Module, int]:
     """Two convolutions and a hidden layer after LeNet-5 (LeCun et al. 1998), with ReLU and max-pooling.
 
-    `norm=batch` normalises before each ReLU (Ioffe & Szegedy 2015).
+    `norm=batch` normalises before each ReLU (Ioffe & Szegedy 2015). `padding=valid` has no padding, as
+    LeNet-5 has on its 32x32 images; SpecError for images of less than 16 pixels.
     """
     channels, height, side = input_shape
-    flat = 50 * ((height // 2) // 2) * ((side // 2) // 2)
+    if padding == "valid" and min(height, side) < _LEAST_VALID:
+        raise SpecError(
+            f"lenet(padding=valid): the image has {height}x{side} pixels; "
+            f"expected at least {_LEAST_VALID}x{_LEAST_VALID}, or padding=same"
+        )
+    lost = 4 if padding == "valid" else 0
+    height, side = ((((pixels - lost) // 2) - lost) // 2 for pixels in (height, side))
 
     def normalised(layer: nn.Module, norm_layer: nn.Module) -> list[nn.Module]:
         return [layer, nn.ReLU()] if norm is None else [layer, norm_layer, nn.ReLU()]
 
     body = nn.Sequential(
-        *normalised(nn.Conv2d(channels, 20, 5, padding=2), nn.BatchNorm2d(20)),
+        *normalised(nn.Conv2d(channels, 20, 5, padding=padding), nn.BatchNorm2d(20)),
         nn.MaxPool2d(2),
-        *normalised(nn.Conv2d(20, 50, 5, padding=2), nn.BatchNorm2d(50)),
+        *normalised(nn.Conv2d(20, 50, 5, padding=padding), nn.BatchNorm2d(50)),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        *normalised(nn.Linear(flat, 500), nn.BatchNorm1d(500)),
+        *normalised(nn.Linear(50 * height * side, 500), nn.BatchNorm1d(500)),
     )
     return body, 500
 
