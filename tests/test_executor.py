@@ -251,3 +251,21 @@ def test_a_long_message_leaves_room_for_the_place_and_the_cause():
     assert "in throw" in failure.traceback
     assert "direct cause" in failure.traceback
     assert len(failure.traceback) <= 8000
+
+
+@pytest.mark.parametrize(("error", "said"), [("2, 'gone'", False), ("2, 'gone', 'plugin.json'", True)])
+def test_a_worker_whose_pool_was_stopped_meanwhile_ends_quietly(error, said):
+    script = f"""
+    import pickle
+    from fsbench.executors.launch import _wake
+    class Lock:
+        def __reduce__(self):
+            return open_lock, ()
+    def open_lock():
+        raise FileNotFoundError({error})
+    _wake(pickle.dumps(Lock()))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ("plugin.json" in done.stderr) == bool(done.stderr) == said

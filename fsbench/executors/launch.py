@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.reduction import ForkingPickler
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 # Imports that take longer than many a trial must not count as its time: the first optimizer of a process
@@ -47,6 +49,25 @@ class WorkerProcess(_base.Process):  # type: ignore[name-defined, misc]
         """Start the process."""
         with _launching():
             super().start()
+
+    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
+        return _wake, (bytes(ForkingPickler.dumps(vars(self))),)
+
+
+def _wake(pickled: bytes) -> object:
+    """The process object in the new process, which ends if the pool was stopped while it started.
+
+    Then the locks that came with it are gone, which is nobody's fault: an error without a file's name.
+    """
+    try:
+        values = pickle.loads(pickled)
+    except FileNotFoundError as error:
+        if error.filename is not None:
+            raise
+        os._exit(1)
+    process = WorkerProcess.__new__(WorkerProcess)
+    process.__dict__.update(values)
+    return process
 
 
 class _Context(type(_base)):  # type: ignore[misc]
