@@ -25,6 +25,7 @@ from fsbench.strategy import Strategy, from_call, has_defaults
 GROUP = "fsbench"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
 UNPACKAGED = "unpackaged"
+_HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Registry:
             if origin[1] == UNPACKAGED:
                 origin = origin[0], f"{UNPACKAGED}+{_source_hash(module)}"
             self._manager.register(module, name=plugin)
+            self._check_hooks(module)
             hook = self._manager.subset_hook_caller(
                 "fsbench_strategies", [p for p in self._manager.get_plugins() if p is not module]
             )
@@ -91,7 +93,11 @@ class Registry:
                 self._check(cls, origin)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
             self._forget(plugin)
-            message = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            message = (
+                str(error)
+                if isinstance(error, PluginError | UnknownName)
+                else f"{type(error).__name__}: {error}"
+            )
             self.failures.append(LoadFailure(plugin, " ".join(message.split()), traceback.format_exc()))
             return
         for cls in classes:
@@ -101,6 +107,14 @@ class Registry:
     def _forget(self, plugin: str) -> None:
         if self._manager.get_plugin(plugin) is not None:
             self._manager.unregister(name=plugin)
+
+    def _check_hooks(self, module: object) -> None:
+        callers = self._manager.get_hookcallers(module)
+        if not callers:
+            raise PluginError("nothing in it is marked with @fsbench.hookimpl")
+        for caller in callers:
+            if not caller.has_spec():
+                raise UnknownName("hook", caller.name, _HOOKS)
 
     def _check(self, cls: Any, origin: tuple[str, str]) -> None:
         if not (isinstance(cls, type) and issubclass(cls, Strategy)):
