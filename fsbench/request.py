@@ -101,6 +101,8 @@ def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
     found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not found or any(seed < 0 for seed in found):
         raise UsageError(f"{name}={seeds}: expected a number of at least 1, or seeds of at least 0")
+    if len(set(found)) < len(found):
+        raise UsageError(f"{name}={seeds}: a seed is named twice")
     return found
 
 

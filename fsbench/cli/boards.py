@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from fsbench.cli.options import metric_option
-from fsbench.cli.output import console, say
+from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.errors import AbsentData, UsageError
 from fsbench.request import check_splits
 from fsbench.runner import DEFAULT_RESULTS
@@ -69,14 +69,16 @@ def leaderboard(
         raise UsageError("--publish names its files after a suite; give --suite as well")
     records = _select(read_records(results), suite, tasks, results)
     board = compare(records, metric=metric)
-    if publish is not None:
-        _publish(records, publish / f"{suite}.jsonl")
+    if publish is not None and suite is not None:
+        _publish(records, suite, publish / f"{suite}.jsonl")
     if output is not None:
         _write(output, as_text(board, style, _FILE_WIDTH))
     elif style == "terminal":
         show_board(board)
     else:
         click.echo(as_text(board, style, _FILE_WIDTH), nl=False)
+    if debugging():
+        show_tracebacks(records)
 
 
 def read_records(path: Path) -> list[Record]:
@@ -122,6 +124,8 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     if chosen is not None:
         found = _under_recipe(found, chosen)
         check_splits(found, chosen, path)
+        if lacking := len(chosen.tasks) - len({record.task for record in found}):
+            say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
@@ -167,9 +171,19 @@ def _texts(tasks: str) -> set[str]:
     return texts
 
 
-def _publish(records: Sequence[Record], path: Path) -> None:
+def _publish(records: Sequence[Record], name: str, path: Path) -> None:
+    """Write a suite's page. Raises UsageError where splits of the suite have no result."""
+    from fsbench.data.suites import load_suite
     from fsbench.report.published import publish
 
+    suite = load_suite(name)
+    wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
+    if lacking := wanted - {(record.task, record.split_seed) for record in records}:
+        raise UsageError(
+            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and a part is not "
+            f"published under its name; `fsbench run --suite {name}` makes them, --output writes a page of "
+            "what is there"
+        )
     page = publish(records, path)
     say(f"wrote {path} and {page}")
 
