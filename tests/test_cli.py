@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from fsbench.cli import main
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.registry import LoadFailure, get_registry
-from fsbench.report.leaderboard import leaderboard
-from fsbench.report.markdown import to_markdown
-from fsbench.report.published import read_jsonl
 from fsbench.runner import Results
-from fsbench.testing.checks import CHECKS
+from fsbench.store import Store
 from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
@@ -49,31 +44,12 @@ def fsbench_strategies():
 """
 
 
-@pytest.fixture
-def call(capsys, tmp_path, monkeypatch):
-    """Run one command line in this process, in an empty folder; exit status, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main([str(each) for each in arguments])
-        return status, *capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory):
     """A folder, and a command that was run in it with what came of it: two strategies, one of which fails."""
     folder = tmp_path_factory.mktemp("first-run")
     command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2"]
     return folder, command, fsbench(folder, *command)
-
-
-@pytest.fixture
-def stored(first_run):
-    """The results folder of the first run."""
-    return first_run[0] / "fsbench-results"
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -120,6 +96,7 @@ USAGE = [
     (["run", "--suite", "starter"], "did you mean 'starter-v1'?"),
     (["run", "--seeds", "0"], "--seeds '0': expected a number of seeds"),
     (["run", "--seeds", "1,x"], "--seeds '1,x'"),
+    (["run", "--seeds", "4,4", "--tasks", TASK], "a seed is named twice"),
     (["run", "--init-seeds", "-1"], "--init-seeds '-1'"),
     (["run", "--jobs", "0"], "--jobs"),
     (["run", "--timeout", "soon"], "'soon' is not a valid float"),
@@ -269,22 +246,6 @@ def test_a_wrong_file(call, taken, tmp_path, text, message):
     assert taken == {}
 
 
-def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):
-    def fail(*args, **options):
-        raise ZeroDivisionError("in the\nengine room")
-
-    monkeypatch.setattr("fsbench.runner.run", fail)
-    status, out, err = call("run")
-    assert (status, out) == (70, "")
-    fault = "fsbench: error: unexpected ZeroDivisionError: in the engine room"
-    assert err == f"{fault}; run with --debug for the traceback\n"
-    for arguments in (["--debug", "run"], ["run", "--debug"]):
-        status, _, err = call(*arguments)
-        assert status == 70
-        assert "Traceback" in err
-        assert err.endswith(f"{fault}\n")
-
-
 def test_errors_of_fsbench_have_their_own_status(call, monkeypatch):
     class Mild(FsbenchError):
         exit_status = 3
@@ -359,29 +320,6 @@ def test_citations(call):
     assert "glyphs" in call("cite", "glyphs(size=14)")[1].splitlines()
 
 
-def test_checking_a_plugin(call, monkeypatch):
-    names = ("is documented and cites its source", "round-trips as text", "keeps targets distributions")
-    monkeypatch.setattr("fsbench.testing.checks.CHECKS", {name: CHECKS[name] for name in names})
-    status, out, err = call("plugin", "check", "focal(gamma=1)")
-    assert (status, err) == (0, "")
-    assert out.splitlines() == [
-        "focal(gamma=1)",
-        "  ok      is documented and cites its source",
-        "  ok      round-trips as text",
-        "  skipped keeps targets distributions: it changes neither batches nor the training set",
-    ]
-    monkeypatch.setattr(get_registry().strategies["focal"], "cite", "")
-    status, out, _ = call("plugin", "check", "focal")
-    assert status == 1
-    assert "  failed  is documented and cites its source: cite is empty" in out
-
-
-def test_a_distribution_is_checked_whole(call, monkeypatch):
-    monkeypatch.setattr("fsbench.testing.check_strategy", lambda spec: iter(()))
-    names = {name for name, (dist, _) in get_registry().origin.items() if dist == "fsbench"}
-    assert set(call("plugin", "check", "fsbench")[1].split()) == names
-
-
 def test_a_new_plugin(call, tmp_path):
     status, out, err = call("plugin", "new", "my_own")
     assert (status, err) == (0, "")
@@ -392,66 +330,21 @@ def test_a_new_plugin(call, tmp_path):
     assert "is there already" in err
 
 
-def test_leaderboard_formats(call, stored, tmp_path):
-    frame = leaderboard(_records(stored)).to_frame()
-    status, shown, err = call("leaderboard", "--results", stored)
-    assert (status, err) == (0, "")
-    assert TASK in shown
-    assert "\x1b" not in shown
-    csv = call("leaderboard", "--results", stored, "--format", "csv")[1]
-    assert csv.splitlines()[0].split(",")[:2] == ["task", "recipe"]
-    assert len(csv.splitlines()) == 1 + len(frame)
-    table = json.loads(call("leaderboard", "--results", stored, "--format", "json", "--metric", "nll")[1])
-    assert table["metric"]["name"] == "nll"
-    for style in ("terminal", "markdown", "csv", "json"):
-        target = tmp_path / f"board.{style}"
-        assert call("leaderboard", "--results", stored, "--format", style, "--output", target) == (0, "", "")
-        assert "focal" in target.read_text(encoding="utf-8")
-    status, _, err = call("leaderboard", "--results", stored, "--output", tmp_path / "no" / "file")
-    assert status == 2
-    assert "cannot write" in err
-
-
-def test_leaderboard_of_some_tasks(call, stored):
-    assert TASK in call("leaderboard", "--results", stored, "--suite", "starter-v1")[1]
-    assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 5])")[1]
-    status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
-    assert (status, out) == (2, "")
-    assert "holds no results of these tasks; `fsbench run --tasks" in err
-    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v1")
-    assert (status, err.count("\n")) == (2, 1)
-
-
-def test_publishing(call, stored, tmp_path):
-    status, _, err = call("leaderboard", "--results", stored, "--suite", "starter-v1", "--publish", tmp_path)
-    assert status == 0
-    assert "starter-v1.jsonl and" in err
-    published = read_jsonl(tmp_path / "starter-v1.jsonl")
-    assert {record.key for record in published} == {record.key for record in _records(stored)}
-    page = (tmp_path / "starter-v1.md").read_text(encoding="utf-8")
-    assert page == to_markdown(leaderboard(published), "starter-v1")
-    shown = call("leaderboard", "--results", tmp_path / "starter-v1.jsonl", "--format", "markdown")[1]
-    assert shown == page.replace("# Leaderboard: starter-v1", "# Leaderboard", 1)
-
-
-def _records(folder: Path) -> list[Record]:
-    from fsbench.store import Store
-
-    with Store(folder, create=False) as store:
-        return store.records()
-
-
 def test_failed_trials_come_last_and_stay_failed(first_run):
     folder, command, done = first_run
     assert done.returncode == 1
     assert "focal" in done.stdout
-    *_, why, last = done.stderr.splitlines()
+    *_, why, hint, last = done.stderr.splitlines()
     assert why.startswith("fsbench: failed: boom, 2 trials on kshot(wine, k=5)")
     assert why.endswith("ValueError: no powder")
     assert last == "fsbench: 2 of 6 trials failed; run again with --retry-failed to try them once more"
     again = fsbench(folder, *command)
     assert (again.returncode, again.stdout) == (1, done.stdout)
-    assert again.stderr.splitlines() == ["nothing to run: 6 of 6 trials are done already", why, last]
+    assert again.stderr.splitlines() == ["nothing to run: 6 of 6 trials are done already", why, hint, last]
+    assert hint == "fsbench: `fsbench --debug leaderboard` with the same --results shows their tracebacks"
+    debugged = fsbench(folder, "--debug", *command)
+    assert (debugged.returncode, debugged.stdout) == (1, done.stdout)
+    assert 'raise ValueError("no powder")' in debugged.stderr
 
 
 def start_slow(folder: Path) -> subprocess.Popen[str]:
@@ -503,7 +396,8 @@ def test_ctrl_c_while_the_workers_start(tmp_path):
 
 def _kept(folder: Path) -> bool:
     try:
-        return bool(_records(folder / "fsbench-results"))
+        with Store(folder / "fsbench-results", create=False) as store:
+            return bool(store.records())
     except StoreError:
         return False
 

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 import fsbench
-from fsbench.cli import main
 from fsbench.data import datasets
 from fsbench.errors import StoreError, UsageError
 from fsbench.progress import LiveProgress, PlainProgress
@@ -34,19 +33,12 @@ def _no_dataset_stays() -> Iterator[None]:
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(call: Call, tmp_path: Path) -> Call:
     """Run one command line in this process, in a folder with data; exit status, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
     pets(tmp_path / "pets")
     patients().to_csv(tmp_path / "patients.csv", index=False)
     np.savez(tmp_path / "scans.npz", x=np.random.default_rng(0).random((20, 8, 8)), y=np.arange(20) % 2)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main([str(each) for each in arguments])
-        return status, *capsys.readouterr()
-
-    return run
+    return call
 
 
 @pytest.fixture

@@ -31,7 +31,9 @@ BROKEN_PIPE = 141
     "or in a plugin; 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="fsbench", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error (anywhere in the line).")
+@click.option(
+    "--debug", is_flag=True, help="Show tracebacks of errors and failed trials (anywhere in the line)."
+)
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, how surely?
 
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        status = _invoke([each for each in given if each != "--debug"])
+        status = _invoke([each for each in given if each != "--debug"], debug)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _invoke(arguments: list[str]) -> int:
+def _invoke(arguments: list[str], debug: bool) -> int:
     try:
         color = False if os.environ.get("NO_COLOR") else None
-        with cli.make_context("fsbench", arguments or ["--help"], color=color) as context:
+        with cli.make_context("fsbench", arguments or ["--help"], color=color, obj=debug) as context:
             result = cli.invoke(context)
     except click.exceptions.Exit as stop:
         return stop.exit_code

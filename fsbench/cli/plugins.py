@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsbench.cli.output import debugging, say
 from fsbench.cli.suggest import SuggestingGroup
 
 if TYPE_CHECKING:
@@ -44,18 +45,34 @@ def check(name: str) -> int:
     Exit status 1 if a check failed.
     """
     from fsbench.registry import get_registry
+
+    failures = [each for spec in _specs(get_registry(), name) for each in _check(spec)]
+    if not failures:
+        return 0
+    if debugging():
+        for reason, trace in dict(failures).items():
+            click.echo(f"\n{reason}\n{trace.rstrip()}", err=True)
+    else:
+        say(f"`fsbench --debug plugin check {name}` shows the tracebacks")
+    return 1
+
+
+def _check(spec: str) -> list[tuple[str, str]]:
+    """Check a strategy and print the results; the reasons of failures, each with its traceback."""
     from fsbench.testing import check_strategy
 
-    failed = 0
-    for spec in _specs(get_registry(), name):
-        results = check_strategy(spec)
-        click.echo(spec)
-        for result in results:
-            failed += result.status == "failed"
-            colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
-            click.echo("  " + click.style(f"{result.status:<8}", colour), nl=False)
-            click.echo(result.name + (f": {result.reason}" if result.reason else ""))
-    return 1 if failed else 0
+    results = check_strategy(spec)
+    failures: dict[str, tuple[str, str]] = {}
+    click.echo(spec)
+    for result in results:
+        colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
+        reason = result.reason
+        if result.status == "failed":
+            first, _ = failures.setdefault(reason, (result.name, result.traceback))
+            reason = reason if first == result.name else f"for the same reason as {first!r}"
+        click.echo("  " + click.style(f"{result.status:<8}", colour), nl=False)
+        click.echo(result.name + (f": {reason}" if reason else ""))
+    return [(reason, trace) for reason, (_, trace) in failures.items()]
 
 
 def _specs(registry: Registry, name: str) -> list[str]:

@@ -10,7 +10,7 @@ import click
 
 from fsbench.cli.boards import show_board
 from fsbench.cli.options import data_dir_option, load_config, metric_option, read_seeds
-from fsbench.cli.output import say
+from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.request import DEFAULT_SUITE
 from fsbench.runner import DEFAULT_RESULTS, DEFAULT_TIMEOUT
@@ -114,6 +114,8 @@ def warn_of_failures(registry: Registry) -> None:
     """One line on stderr for each plugin that could not be loaded."""
     for failure in registry.failures:
         say(f"warning: plugin {failure.plugin} could not be loaded: {failure.message}")
+        if debugging():
+            click.echo(failure.traceback, err=True)
 
 
 def _report(results: Results, metric: str, folder: Path) -> int:
@@ -132,5 +134,9 @@ def _report(results: Results, metric: str, folder: Path) -> int:
     for line in problem_lines([problem for problem in board.problems if problem.kind == "failed"]):
         say(line)
     failed = f"{len(results.failures)} of {count(results.total, 'trial')}"
+    if debugging():
+        show_tracebacks(results.failures)
+    else:
+        say("`fsbench --debug leaderboard` with the same --results shows their tracebacks")
     say(f"{failed} failed; run again with --retry-failed to try them once more")
     return 1

@@ -8,6 +8,7 @@ import pickle
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Any
 
 import numpy as np
@@ -58,11 +59,15 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of a check: `status` is "ok", "failed" or "skipped", with a one-line reason."""
+    """What became of a check: `status` is "ok", "failed" or "skipped", with a one-line reason.
+
+    `traceback` is where a failed check raised.
+    """
 
     name: str
     status: str
     reason: str = ""
+    traceback: str = ""
 
 
 def conformance(strategy: type[Strategy] | Strategy | str) -> list[Check]:
@@ -84,7 +89,8 @@ def _result(check: Check) -> CheckResult:
         reason = check()
     except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the result
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        return CheckResult(check.name, "failed", " ".join(f"{kind}{error}".split()))
+        reason = " ".join(f"{kind}{error}".split())
+        return CheckResult(check.name, "failed", reason, "".join(format_exception(error)))
     return CheckResult(check.name, "skipped" if reason else "ok", reason or "")
 
 
