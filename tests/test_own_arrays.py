@@ -97,7 +97,7 @@ def test_the_file_of_a_dataset_of_fsbench_keeps_its_test_part(tmp_path: Path) ->
 
 
 def test_every_array_that_is_not_read_is_said(tmp_path: Path) -> None:
-    x, y = pixels(12, 8, 8), np.arange(12) % 2
+    x, y = pixels(20, 8, 8), np.arange(20) % 2
     path = npz(tmp_path, x=x, y=y, ages=y, weights=y, classes=np.array(["ill", "well"]))
     assert read(path).warnings == ("2 arrays not read: ages, weights",)
     path = npz(tmp_path, x_train=x, y_train=y, x_test=pixels(13, 8, 8), y_test=np.arange(13) % 2, test=y > 0)

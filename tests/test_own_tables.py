@@ -269,6 +269,9 @@ BYTES = [
     (b"a,kind\n1,x\n2,y,3,4\n", "is not a table: Error tokenizing"),
     (b"a,kind\n1,x,3\n2,y,4\n", "rows have more values than the first line has names"),
     (b"kind,kind \n1,x\n2,y\n", "two columns named 'kind'"),
+    (b"a,kind,a\n1,x,3\n2,y,4\n", "two columns named 'a'"),
+    (b"5.1,3.5,0\n4.9,3.0,0\n6.2,2.9,1\n", "the first line holds numbers [(]5.1, 3.5, 0[)], not names"),
+    (b"1,1,0\n4,3,0\n6,2,1\n", "the first line holds numbers [(]1, 1, 0[)], not names"),
 ]
 
 

@@ -13,9 +13,11 @@ from fsbench.data.datasets import DATASETS, add_dataset, dataset_names
 from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
 from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, some
+from fsbench.data.protocols.holdout import Holdout
 from fsbench.errors import DataError
 
 _UNEVEN = 10
+_FEW_TESTED = 3
 _own_names: set[str] = set()
 
 
@@ -107,8 +109,12 @@ def _warn_of_sizes(samples: Samples) -> None:
             f"{samples.classes[small]} {counts[small]}): balanced accuracy counts them alike"
         )
     if samples.part is None:
+        tested = np.maximum(1, np.floor(Holdout.test * counts + 0.5)).astype(int)
+    else:
+        tested = np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
+    _warn_of_steps(samples, tested)
+    if samples.part is None:
         return
-    tested = np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
     missing = [repr(name) for name, count in zip(samples.classes, tested, strict=True) if not count]
     if missing:
         samples.warnings.append(f"the test part has no sample of {some(missing)}")
@@ -116,6 +122,19 @@ def _warn_of_sizes(samples: Samples) -> None:
         samples.warnings.append(
             "train, val and test are given and stay as they are: seeds differ in their initial weights and "
             "batches only, and intervals say nothing about drawing other data"
+        )
+
+
+def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
+    """Say by how much one test sample of the smallest class moves the score, where that is a lot."""
+    there = np.flatnonzero(tested)
+    label = there[tested[there].argmin()]
+    if tested[label] < _FEW_TESTED:
+        points = 100 / (tested[label] * len(there))
+        samples.warnings.append(
+            f"a test has {plural(int(tested[label]), samples.about.removesuffix('s'))} of class "
+            f"{samples.classes[label]!r}: one more right or wrong is {points:.0f} points of balanced "
+            "accuracy, so only large differences can show"
         )
 
 

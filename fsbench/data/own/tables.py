@@ -77,12 +77,10 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
             "the rows first, as learning from few labels needs no more"
         )
-    delimiter = _delimiter(path)
+    delimiter, names = _first_line(path)
+    _check_names(path, names)
     table = _parse(path, delimiter)
     table.columns = table.columns.map(lambda name: str(name).strip())
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
     if table.shape[1] < 2 or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
@@ -131,8 +129,11 @@ def _texts(column: pd.Series, decimal_comma: bool) -> pd.Series:
     return texts
 
 
-def _delimiter(path: Path) -> str:
-    """The delimiter that the first line has most of, outside quotes. Raises DataError for what is no text."""
+def _first_line(path: Path) -> tuple[str, list[str]]:
+    """The delimiter that the first line has most of, outside quotes, and what stands between.
+
+    Raises DataError for what is no text.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(2**16)
@@ -141,8 +142,35 @@ def _delimiter(path: Path) -> str:
     if b"\0" in head:
         raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
     first = head.decode("utf-8", "replace").lstrip("\ufeff").partition("\n")[0]
-    counts = {each: len(next(csv.reader([first], delimiter=each), [])) for each in _DELIMITERS}
-    return max(counts, key=lambda each: counts[each])
+    found = {
+        each: next(csv.reader([first], delimiter=each, skipinitialspace=True), []) for each in _DELIMITERS
+    }
+    delimiter = max(found, key=lambda each: len(found[each]))
+    return delimiter, [name.strip() for name in found[delimiter]]
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Raise DataError where two columns share a name, or where the names look like a row of values.
+
+    Columns may be numbered; other numbers throughout are the first row of a table without names.
+    """
+    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
+    values = [_number(name) for name in names]
+    numbered = [value == (values[0] or 0) + place for place, value in enumerate(values)]
+    if names and None not in values and not all(numbered):
+        raise DataError(
+            f"{path}: the first line holds numbers ({some(names, 4)}), not names; "
+            "give each column a name there"
+        )
+    if twice:
+        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
