@@ -1,4 +1,4 @@
-"""The engine: recipes, backbones, batches, the training loop, and a trial from arrays to logits."""
+"""The engine: inputs, devices, and a trial from arrays to logits."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
+from toy import baseline_context
 
 from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.context import TrialState
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.inputs import match_inputs
-from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
-from fsbench.engine.training import draw_batches, make_optimizer, schedule, train
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import (
     BadPrediction,
@@ -27,11 +23,9 @@ from fsbench.errors import (
     InertComponent,
     NonFinite,
     PluginError,
-    SpecError,
     UsageError,
 )
 from fsbench.registry import load_registry
-from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
@@ -43,52 +37,6 @@ def trial(
 ) -> TrialResult:
     composition = load_registry().parse(spec)[0] if isinstance(spec, str) else spec
     return run_trial(("toy", 0, seed), composition, recipe, toy_split(**toy), CPU)  # type: ignore[arg-type]
-
-
-# Recipes
-
-
-@given(
-    st.builds(
-        Recipe,
-        backbone=st.sampled_from(["mlp", "conv4(norm=group, width=32)"]),
-        steps=st.integers(1, 999),
-        batch_size=st.integers(1, 999),
-        optimizer=st.sampled_from(["adamw", "sgd"]),
-        lr=st.floats(1e-6, 10),
-        dropout=st.floats(0, 0.9),
-    )
-)
-def test_a_recipe_reads_back_from_its_text(recipe: Recipe) -> None:
-    assert parse_recipe(recipe_text(recipe)) == recipe
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("stepz=3", "recipe has no field 'stepz'"),
-        ("steps=0", "expected more than 0"),
-        ("steps=many", "expected a whole number"),
-        ("lr=-1", "expected at least 0"),
-        ("optimizer=adam", "expected one of adamw, sgd"),
-        ("3", "expected NAME=value pairs"),
-        ("backbone=conv4(3)", "the arguments of a backbone have names"),
-    ],
-)
-def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:
-    with pytest.raises(SpecError, match=says):
-        override(QUICK, parse_overrides(text))
-
-
-def test_a_backbone_may_be_given_as_text_with_arguments() -> None:
-    text = "conv4(norm=batch, width=8)"
-    assert override(QUICK, {"backbone": text}).backbone == text
-    assert override(QUICK, parse_overrides(f"backbone={text}")).backbone == text
-
-
-def test_episodes_get_fewer_steps() -> None:
-    info = toy_split(modality="image").info
-    assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps
 
 
 # Inputs
@@ -103,78 +51,6 @@ def test_inputs_are_matched_honestly() -> None:
     assert match_inputs(colour, (1, 8, 8)).shape == (2, 1, 8, 8)
     with pytest.raises(DataError, match=r"\[30\] cannot be made \[13\]"):
         match_inputs(torch.rand(2, 30), (13,))
-
-
-# Batches, optimizers, schedules
-
-
-@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 60))
-def test_batches_pass_over_the_data_evenly(n: int, steps: int, batch: int) -> None:
-    recipe = replace(QUICK, steps=steps, batch_size=batch)
-    rows = draw_batches(torch.zeros(n, 2), recipe, Stream("batches"))
-    assert rows.shape == (steps, min(batch, n))
-    counts = np.bincount(rows.flatten().numpy(), minlength=n)
-    assert counts.max() - counts.min() <= 1
-
-
-def test_sampling_weights_are_relative_probabilities() -> None:
-    weights = torch.tensor([1.0, 2.0, 5.0])
-    data = LabeledSet(torch.zeros(3, 2), torch.eye(3), weights=weights)
-    rows = draw_batches(data, replace(QUICK, steps=10_000, batch_size=3), Stream("weighted"))
-    share = torch.bincount(rows.flatten(), minlength=3) / rows.numel()
-    torch.testing.assert_close(share, weights / 8, atol=0.01, rtol=0)
-
-
-def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
-    recipe = replace(QUICK, steps=100)
-    values = [schedule(recipe, step) for step in range(100)]
-    assert values[0] == 1
-    assert values[50] == pytest.approx(0.5)
-    assert values == sorted(values, reverse=True)
-    assert values[-1] < 1e-3
-    assert schedule(replace(recipe, schedule="constant"), 99) == 1
-
-
-def context(recipe: Recipe = QUICK) -> Context:
-    info, erm = toy_split().info, load_registry().parse("erm")[0]
-    return Context(TrialState(("toy", 0, 0), info, erm, recipe, CPU))
-
-
-def test_the_body_has_a_learning_rate_of_its_own_and_what_is_frozen_has_none() -> None:
-    ctx = context()
-    model = ctx.new_model()
-    optimizer = make_optimizer(ctx.objective(model), replace(QUICK, lr=0.1, backbone_lr_scale=0.01))
-    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
-    assert all(rates[id(p)] == pytest.approx(0.001) for p in model.body.parameters())
-    assert all(rates[id(p)] == pytest.approx(0.1) for p in model.head.parameters())
-    model.body.requires_grad_(False)
-    frozen = make_optimizer(ctx.objective(model), QUICK)
-    assert [len(group["params"]) for group in frozen.param_groups] == [2]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "reference"),
-    [
-        (replace(QUICK, optimizer="sgd", lr=0.1, weight_decay=0.01), torch.optim.SGD),
-        (replace(QUICK, lr=0.01, weight_decay=0.1), torch.optim.AdamW),
-    ],
-)
-def test_training_equals_a_plain_torch_loop(recipe: Recipe, reference: type[torch.optim.Optimizer]) -> None:
-    ctx = context(recipe)
-    ours, theirs = ctx.new_model(), ctx.new_model()
-    x, y = torch.randn(40, 8), torch.randint(0, 3, (40,))
-    batches = draw_batches(x, recipe, ctx.stream("batches"))
-    train(ctx.objective(ours), LabeledSet(x, torch.eye(3)[y]), recipe)
-    extra = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
-    optimizer = reference(theirs.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, **extra)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
-    for rows in batches:
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
-        optimizer.step()
-        cosine.step()
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
 # Trials
@@ -330,7 +206,7 @@ def test_a_small_training_set_is_used_whole() -> None:
 
 
 def test_a_model_without_a_head_trains_too() -> None:
-    ctx = context()
+    ctx = baseline_context(QUICK)
     model = nn.Sequential(nn.Linear(8, 3))
     batch = Batch(torch.randn(5, 8), torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])])
     assert ctx.objective(model)(batch).ndim == 0

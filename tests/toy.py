@@ -9,8 +9,10 @@ import torch
 from fsbench.composition import Composition
 from fsbench.engine.context import Context, TrialState
 from fsbench.engine.recipe import default_recipe
+from fsbench.registry import load_registry
 from fsbench.strategy import Strategy
-from fsbench.types import LabeledSet, TaskInfo
+from fsbench.testing import toy_split
+from fsbench.types import LabeledSet, Recipe, TaskInfo
 
 SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (6,)}
 
@@ -29,3 +31,9 @@ def context(
     state = TrialState((info.text, 0, seed), info, composition, default_recipe(info), torch.device("cpu"))
     state.class_counts = None if train is None else train.class_counts()
     return Context(state, component, stage)
+
+
+def baseline_context(recipe: Recipe) -> Context:
+    """The baseline's context outside any stage."""
+    (erm,) = load_registry().parse("erm")
+    return Context(TrialState(("toy", 0, 0), toy_split().info, erm, recipe, torch.device("cpu")))

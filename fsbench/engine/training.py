@@ -15,6 +15,7 @@ from fsbench.rng import Stream
 from fsbench.types import Batch, LabeledSet, Predictor, Recipe
 
 _LARGEST_BATCH = 1024
+_STEPS_BETWEEN_LOOKS = 500
 # A CPU is slower with batches that leave its caches.
 _BATCH_VALUES = {"cpu": 2**21, "cuda": 2**23}
 
@@ -24,8 +25,8 @@ def train(
 ) -> nn.Module:
     """Train an objective's model in place for `recipe.steps` steps; returns it in evaluation mode.
 
-    All batches are drawn before the first step and nothing waits for the device until the last.
-    Raises NonFinite when a loss was NaN or infinite.
+    All batches are drawn before the first step. The losses are looked at now and then, as a look waits
+    for the device: training that went wrong ends early. Raises NonFinite when a loss was NaN or infinite.
     """
     ctx = objective.ctx
     optimizer = make_optimizer(objective, recipe)
@@ -54,13 +55,17 @@ def train(
         loss.backward()
         optimizer.step()
         losses[step] = loss.detach()
-    bad = (~losses.isfinite()).nonzero()
-    if len(bad):
-        raise NonFinite(
-            f"the loss became {losses[bad[0, 0]].item()} at step {int(bad[0, 0])} of {recipe.steps}"
-        )
+        if step + 1 == recipe.steps or (step + 1) % _STEPS_BETWEEN_LOOKS == 0:
+            _require_finite(losses)
     objective.eval()
     return objective.model
+
+
+def _require_finite(losses: torch.Tensor) -> None:
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        step = int(bad[0, 0])
+        raise NonFinite(f"the loss became {losses[step].item()} at step {step} of {len(losses)}")
 
 
 def _train_mode(objective: Objective) -> None:

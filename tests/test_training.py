@@ -1,0 +1,112 @@
+"""The training loop: batches, optimizers, schedules, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from toy import baseline_context
+
+from fsbench import Context, LabeledSet, Recipe, Strategy
+from fsbench.composition import Composition
+from fsbench.engine.training import draw_batches, make_optimizer, schedule, train
+from fsbench.engine.trial import run_trial
+from fsbench.errors import NonFinite
+from fsbench.rng import Stream
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+QUICK = Recipe("mlp", steps=30, batch_size=16)
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(1, 60))
+def test_batches_pass_over_the_data_evenly(n: int, steps: int, batch: int) -> None:
+    recipe = replace(QUICK, steps=steps, batch_size=batch)
+    rows = draw_batches(torch.zeros(n, 2), recipe, Stream("batches"))
+    assert rows.shape == (steps, min(batch, n))
+    counts = np.bincount(rows.flatten().numpy(), minlength=n)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_sampling_weights_are_relative_probabilities() -> None:
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    data = LabeledSet(torch.zeros(3, 2), torch.eye(3), weights=weights)
+    rows = draw_batches(data, replace(QUICK, steps=10_000, batch_size=3), Stream("weighted"))
+    share = torch.bincount(rows.flatten(), minlength=3) / rows.numel()
+    torch.testing.assert_close(share, weights / 8, atol=0.01, rtol=0)
+
+
+def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
+    recipe = replace(QUICK, steps=100)
+    values = [schedule(recipe, step) for step in range(100)]
+    assert values[0] == 1
+    assert values[50] == pytest.approx(0.5)
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 1e-3
+    assert schedule(replace(recipe, schedule="constant"), 99) == 1
+
+
+def test_the_body_has_a_learning_rate_of_its_own_and_what_is_frozen_has_none() -> None:
+    ctx = baseline_context(QUICK)
+    model = ctx.new_model()
+    optimizer = make_optimizer(ctx.objective(model), replace(QUICK, lr=0.1, backbone_lr_scale=0.01))
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert all(rates[id(p)] == pytest.approx(0.001) for p in model.body.parameters())
+    assert all(rates[id(p)] == pytest.approx(0.1) for p in model.head.parameters())
+    model.body.requires_grad_(False)
+    frozen = make_optimizer(ctx.objective(model), QUICK)
+    assert [len(group["params"]) for group in frozen.param_groups] == [2]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reference"),
+    [
+        (replace(QUICK, optimizer="sgd", lr=0.1, weight_decay=0.01), torch.optim.SGD),
+        (replace(QUICK, lr=0.01, weight_decay=0.1), torch.optim.AdamW),
+    ],
+)
+def test_training_equals_a_plain_torch_loop(recipe: Recipe, reference: type[torch.optim.Optimizer]) -> None:
+    ctx = baseline_context(recipe)
+    ours, theirs = ctx.new_model(), ctx.new_model()
+    x, y = torch.randn(40, 8), torch.randint(0, 3, (40,))
+    batches = draw_batches(x, recipe, ctx.stream("batches"))
+    train(ctx.objective(ours), LabeledSet(x, torch.eye(3)[y]), recipe)
+    extra = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
+    optimizer = reference(theirs.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, **extra)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+    for rows in batches:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
+        optimizer.step()
+        cosine.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_training_that_went_wrong_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsbench.engine.training._STEPS_BETWEEN_LOOKS", 5)
+    steps: list[int] = []
+
+    @dataclass(frozen=True)
+    class Counts(Strategy):
+        name = "counts"
+
+        def loss(
+            self,
+            logits: torch.Tensor,
+            targets: torch.Tensor,
+            inner: Callable[..., torch.Tensor],
+            ctx: Context,
+        ) -> torch.Tensor:
+            steps.append(1)
+            return inner(logits, targets) * (float("inf") if len(steps) == 7 else 1)
+
+    with pytest.raises(NonFinite, match="loss became inf at step 6 of 30"):
+        run_trial(("toy", 0, 0), Composition((Counts(),)), QUICK, toy_split(), CPU)
+    assert len(steps) == 10
