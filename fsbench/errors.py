@@ -39,6 +39,9 @@ class SpecError(UsageError):
     """A text is not an expression of the grammar, or an argument in it is not acceptable."""
 
 
+_MANY = 30
+
+
 class UnknownName(UsageError):
     """A name that nothing is registered under.
 
@@ -48,7 +51,12 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        if near:
+            hint = f"did you mean {near[0]!r}?"
+        elif len(known) > _MANY:
+            hint = f"`fsbench list` shows the {len(known)} that there are"
+        else:
+            hint = f"known: {', '.join(known)}"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
 
 

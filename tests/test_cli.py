@@ -231,6 +231,7 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
     ("text", "message"),
     [
         ("sedes = 3", "unknown key in bench.toml: 'sedes'; did you mean 'seeds'?"),
+        ("[run]\nseeds = 3", "bench.toml: the options stand at the top of the file, not in a table [run]"),
         ("config = 'other.toml'", "unknown key in bench.toml: 'config'"),
         ("seeds = ", "bench.toml is not TOML"),
         ("seeds = 'many'", "--seeds 'many'"),
@@ -318,6 +319,11 @@ def test_citations(call):
     assert "Focal" in chosen
     assert set(chosen.splitlines()) <= set(everything.splitlines())
     assert "glyphs" in call("cite", "glyphs(size=14)")[1].splitlines()
+    suite = [line for line in call("cite", "starter-v1")[1].splitlines() if not line.startswith(" ")]
+    assert suite == ["fsbench", "digits", "mnist5k", "glyphs", "breast_cancer", "wine"]
+    status, _, err = call("cite", "zzz")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "unknown strategy, dataset, protocol or suite 'zzz'; `fsbench list` shows the" in err
 
 
 def test_a_new_plugin(call, tmp_path):

@@ -74,12 +74,12 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
 def test_publishing(call, stored, tmp_path, monkeypatch):
     short = dataclasses.replace(load_suite("starter-v1"), tasks=(TASK,), split_seeds=2)
     monkeypatch.setattr("fsbench.data.suites.load_suite", lambda name: short)
-    status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path)
+    status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "new")
     assert status == 0
     assert "starter-v1.jsonl and" in err
-    published = read_jsonl(tmp_path / "starter-v1.jsonl")
+    published = read_jsonl(tmp_path / "new" / "starter-v1.jsonl")
     assert {record.key for record in published} == {record.key for record in _records(stored)}
-    page = (tmp_path / "starter-v1.md").read_text(encoding="utf-8")
+    page = (tmp_path / "new" / "starter-v1.md").read_text(encoding="utf-8")
     assert page == to_markdown(leaderboard(published), "starter-v1")
-    shown = call("leaderboard", "--results", tmp_path / "starter-v1.jsonl", "--format", "markdown")[1]
+    shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v1.jsonl", "--format", "markdown")[1]
     assert shown == page.replace("# Leaderboard: starter-v1", "# Leaderboard", 1)

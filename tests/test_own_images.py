@@ -159,6 +159,14 @@ def test_too_few_classes(classes: dict[str, int], message: str, tmp_path: Path) 
     assert "\n" not in str(caught.value)
 
 
+def test_images_of_a_format_that_is_not_read_are_named(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        (tmp_path / "pets" / name / "1.heic").touch()
+    with pytest.raises(DataError, match=r"2 other files not read: cat/1\.heic, dog/1\.heic; images of"):
+        read(tmp_path / "pets")
+
+
 def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_said(tmp_path: Path) -> None:
     folder = make(tmp_path / "pets", {"cat": 40, "dog": 4, "bird": 1})
     (folder / "fish").mkdir()

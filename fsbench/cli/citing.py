@@ -16,7 +16,7 @@ FSBENCH = f"The fsbench developers. fsbench {__version__}: the referee for learn
 def cite(names: str) -> None:
     """Print the citations of strategies, datasets and fsbench.
 
-    NAMES are specs, tasks or datasets with commas between them: "transfer+focal, kshot(digits, k=5)".
+    NAMES are specs, tasks, datasets or suites with commas between them: "transfer+focal, starter-v1".
     Without them, everything that is installed.
     """
     known = _citations()
@@ -36,19 +36,24 @@ def _citations() -> dict[str, str]:
 
 
 def _named(text: str, known: dict[str, str]) -> list[str]:
-    """The names in a list of specs, tasks and datasets. Raises SpecError or UnknownName."""
+    """The names in a list of specs, tasks, datasets and suites. Raises SpecError or UnknownName."""
+    from fsbench.data.suites import load_suite, suite_names
     from fsbench.data.tasks import protocol_names
 
+    suites = suite_names()
     found: list[str] = []
     for call in (term for expression in parse_list(text) for term in expression.terms):
-        if call.name in known:
+        if call.name in suites:
+            found += _named(", ".join(load_suite(call.name).tasks), known)
+        elif call.name in known:
             found.append(call.name)
         elif call.name in protocol_names():
             found += [
                 name for value in (*call.args, *call.keywords.values()) for name in _datasets(value, known)
             ]
         else:
-            raise UnknownName("strategy, dataset or protocol", call.name, [*known, *protocol_names()])
+            every = [*known, *protocol_names(), *suites]
+            raise UnknownName("strategy, dataset, protocol or suite", call.name, every)
     return found
 
 

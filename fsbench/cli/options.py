@@ -83,6 +83,8 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     defaults = {}
     for key, value in values.items():
         name = key.replace("-", "_")
+        if name not in known and isinstance(value, dict):
+            raise UsageError(f"{path}: the options stand at the top of the file, not in a table [{key}]")
         if name not in known:
             raise UnknownName(f"key in {path}:", key, known)
         defaults[name] = _as_text(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -38,6 +39,8 @@ def publish(records: Iterable[Record], path: str | Path) -> Path:
     two agree. Raises StoreError if one cannot be written or the records must not be mixed.
     """
     path = Path(path)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_jsonl(records, path)
     page = path.with_suffix(".md")
     _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))

@@ -50,9 +50,10 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks: list[str] = []
     files = list(_find_files(Path(data.path).resolve(), remarks))
     if not files:
+        there = f" ({remarks[-1]}; images of other formats: make PNG or JPEG of them)" if remarks else ""
         raise DataError(
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
-            "cats/1.png and dogs/2.jpg"
+            f"cats/1.png and dogs/2.jpg{there}"
         )
     with warnings.catch_warnings():
         # Pillow's remarks about odd files would only repeat what is said here, or of no use.
