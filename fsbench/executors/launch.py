@@ -31,8 +31,8 @@ _PRELOAD = [
     "imblearn.under_sampling",
 ]
 # glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
-# again: keeping them halves the step of a convolutional network (`benchmarks/overhead.py`).
-_ENVIRONMENT = {
+# again: `benchmarks/allocation.py` prints what keeping them saves.
+ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
@@ -96,10 +96,10 @@ def _launching() -> Iterator[None]:
     """
     with _lock:
         script = sys.modules["__main__"]
-        environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
+        environment = {name: os.environ.get(name) for name in ENVIRONMENT}
         mask = _block_signals() if METHOD == "forkserver" else None
         sys.modules["__main__"] = types.ModuleType("__main__")
-        os.environ.update(_ENVIRONMENT)
+        os.environ.update(ENVIRONMENT)
         try:
             yield
         finally:
