@@ -84,8 +84,6 @@ def test_the_command_ends_with_1_for_a_number_outside_its_band(
         return Outcome([Line("gain", "+10", [value], "seeds", Band(10))], "a device", 1.0)
 
     monkeypatch.setitem(command.ROWS, "R9", row(measure))
-    for name in command._MALLOC:
-        monkeypatch.setenv(name, "1000000")
     arguments = ["R9", "--short", "--jobs", "1", "--results", str(tmp_path)]
     assert command.main(arguments) == status
     assert "`python -m benchmarks.reference R9 --short`" in capsys.readouterr().out
@@ -104,7 +102,9 @@ def test_a_wrong_command_is_refused(arguments: list[str]) -> None:
 def test_a_row_runs_on_bundled_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny = {"mnist-digits": ("shift(mnist5k(size=8), digits)", "some", "more")}
     monkeypatch.setattr(adaptation, "_TASKS", tiny)
-    monkeypatch.setattr(adaptation, "RECIPE", adaptation.RECIPE | {"steps": 3, "batch_size": 8})
+    monkeypatch.setattr(
+        adaptation, "RECIPE", adaptation.RECIPE | {"backbone": "lenet", "steps": 3, "batch_size": 8}
+    )
     outcome = adaptation.dann(Options(tmp_path, short=True, jobs=1, device="cpu"))
     source, ours, gain = outcome.lines
     assert gain.mean == pytest.approx(ours.mean - source.mean)
