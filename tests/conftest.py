@@ -1,15 +1,25 @@
-"""What tests share: the marker `gpu`, and a fixture that runs a command line."""
+"""What tests share: the marker `gpu`, and fixtures that run a command line and forget datasets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fsbench.cli import main
+from fsbench.data import datasets
 
 Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def no_dataset_stays() -> Iterator[None]:
+    """Forget the datasets that a test registers."""
+    before = dict(datasets.DATASETS)
+    yield
+    datasets.DATASETS.clear()
+    datasets.DATASETS.update(before)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from fsbench.data.own import OwnData, Reading, read_own
+from fsbench.data.splits import draw_split
+from fsbench.data.tasks import parse_tasks
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
@@ -68,3 +71,13 @@ def npz(folder: Path, **arrays: np.ndarray) -> Path:
 def pixels(n: int, *shape: int) -> np.ndarray:
     """Random images `[n, *shape]`."""
     return np.random.default_rng(n).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+
+def groups_of_parts(reading: Reading, splits: int = 10) -> Iterator[list[set[int]]]:
+    """The groups in training, validation and test, for each of some holdout splits."""
+    groups = reading.dataset.groups
+    assert groups is not None
+    (task,) = parse_tasks(f"holdout({reading.register()})")
+    for seed in range(splits):
+        split = draw_split(task, seed)
+        yield [set(groups[rows.index[0]].tolist()) for rows in (split.train, split.val, split.test)]

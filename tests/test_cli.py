@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from fsbench.errors import FsbenchError, StoreError
+from fsbench.errors import FsbenchError
 from fsbench.registry import LoadFailure, get_registry
 from fsbench.runner import Results
-from fsbench.store import Store
 from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
 HEAVY = {"torch", "pandas", "sklearn", "scipy", "matplotlib", "torchvision", "imblearn", "mlxtend"}
-STRATEGIES = """
-from dataclasses import dataclass, replace
-import os, time
-from fsbench import Strategy, hookimpl
-
-@dataclass(frozen=True)
-class Boom(Strategy):
-    name = "boom"
-    def configure(self, recipe, ctx):
-        raise ValueError("no powder")
-
-@dataclass(frozen=True)
-class Slow(Strategy):
-    name = "slow"
-    def configure(self, recipe, ctx):
-        if not os.path.exists("fast"):
-            time.sleep(600)
-        return replace(recipe, lr=2 * recipe.lr)
-
-@hookimpl
-def fsbench_strategies():
-    return [Boom, Slow]
-"""
-
-
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory):
-    """A folder, and a command that was run in it with what came of it: two strategies, one of which fails."""
-    folder = tmp_path_factory.mktemp("first-run")
-    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2"]
-    return folder, command, fsbench(folder, *command)
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "80", "FSBENCH_PLUGINS": "strategies_of_test_cli", **more}
-
-
-def prepare(folder: Path) -> None:
-    (folder / "strategies_of_test_cli.py").write_text(STRATEGIES, encoding="utf-8")
-
-
-def fsbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one command line in a process of its own, with two strategies that go wrong."""
-    prepare(folder)
-    return subprocess.run(
-        [sys.executable, "-m", "fsbench", *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-
-
 USAGE = [
     (["rum"], "unknown command 'rum'; did you mean 'run'?"),
     (["run", "--plugin", "erm"], "--plugins"),
@@ -334,90 +275,3 @@ def test_a_new_plugin(call, tmp_path):
     status, _, err = call("plugin", "new", "my_own")
     assert status == 2
     assert "is there already" in err
-
-
-def test_failed_trials_come_last_and_stay_failed(first_run):
-    folder, command, done = first_run
-    assert done.returncode == 1
-    assert "focal" in done.stdout
-    *_, why, hint, last = done.stderr.splitlines()
-    assert why.startswith("fsbench: failed: boom, 2 trials on kshot(wine, k=5)")
-    assert why.endswith("ValueError: no powder")
-    assert last == "fsbench: 2 of 6 trials failed; run again with --retry-failed to try them once more"
-    again = fsbench(folder, *command)
-    assert (again.returncode, again.stdout) == (1, done.stdout)
-    assert again.stderr.splitlines() == ["nothing to run: 6 of 6 trials are done already", why, hint, last]
-    assert hint == "fsbench: `fsbench --debug leaderboard` with the same --results shows their tracebacks"
-    debugged = fsbench(folder, "--debug", *command)
-    assert (debugged.returncode, debugged.stdout) == (1, done.stdout)
-    assert 'raise ValueError("no powder")' in debugged.stderr
-
-
-def start_slow(folder: Path) -> subprocess.Popen[str]:
-    """Start a run of the baseline and of a strategy that does not end, as a terminal would."""
-    prepare(folder)
-    return subprocess.Popen(
-        [sys.executable, "-m", "fsbench", *SLOW_RUN],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-SLOW_RUN = ["run", "--plugins", "slow", "--tasks", TASK, "--seeds", "1", "--recipe", "steps=3", "--jobs", "1"]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
-    process = start_slow(tmp_path)
-    deadline = time.monotonic() + 120
-    while not _kept(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1].startswith("fsbench: interrupted; 1 of 2 trials are kept in fsbench-results")
-    assert "Traceback" not in err
-    (tmp_path / "fast").touch()
-    done = fsbench(tmp_path, *SLOW_RUN)
-    assert done.returncode == 0
-    assert "1 trials to run, 1 of 2 already done" in done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_while_the_workers_start(tmp_path):
-    process = start_slow(tmp_path)
-    first = process.stderr.readline()
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, first) == (130, "", "2 trials to run, 0 of 2 already done\n")
-    assert "Traceback" not in err
-    assert err.splitlines()[-1].startswith("fsbench: interrupted; 0 of 2 trials are kept in fsbench-results")
-
-
-def _kept(folder: Path) -> bool:
-    try:
-        with Store(folder / "fsbench-results", create=False) as store:
-            return bool(store.records())
-    except StoreError:
-        return False
-
-
-@pytest.mark.skipif(os.name == "nt", reason="pipes")
-@pytest.mark.parametrize("arguments", [["list", "protocols"], ["--help"], ["cite", "wine"]])
-def test_a_closed_pipe_ends_quietly(arguments):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fsbench", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    process.stdout.close()
-    with process.stderr:
-        assert process.stderr.read() == ""
-    assert process.wait(60) == 141

@@ -83,3 +83,9 @@ def test_publishing(call, stored, tmp_path, monkeypatch):
     assert page == to_markdown(leaderboard(published), "starter-v1")
     shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v1.jsonl", "--format", "markdown")[1]
     assert shown == page.replace("# Leaderboard: starter-v1", "# Leaderboard", 1)
+    (tmp_path / "file").touch()
+    status, _, err = call(
+        "leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "file" / "new"
+    )
+    assert (status, err.count("\n")) == (1, 1)
+    assert "cannot make the folder" in err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +25,7 @@ COLUMNS = (0, 3, 0, 2)
 laws = settings(deadline=None, max_examples=40)
 
 
-@pytest.fixture(autouse=True)
-def _no_dataset_stays() -> Iterator[None]:
-    before = dict(datasets.DATASETS)
-    yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
 def table(n: int, seed: int = 0, missing: float = 0.2) -> np.ndarray:

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from own_files import make, noise, npz, read, save
+from own_files import groups_of_parts, make, noise, npz, read, save
 from PIL import Image
 
-from fsbench.data import datasets
 from fsbench.data.own import likeness as likeness_module
 from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.likeness import alike, same, together
 from fsbench.data.own.samples import Samples
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
 
-
-@pytest.fixture(autouse=True)
-def _no_dataset_stays() -> Iterator[None]:
-    before = dict(datasets.DATASETS)
-    yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
 def test_near_duplicates_are_named_and_never_divided(tmp_path: Path) -> None:
@@ -41,12 +32,9 @@ def test_near_duplicates_are_named_and_never_divided(tmp_path: Path) -> None:
     said = "\n".join(reading.warnings)
     assert "3 pairs of near-duplicate images have different classes: cat/0.png and dog/stolen.png" in said
     assert "4 of 15 images are near-duplicate images" in said
-    name = reading.register()
-    for seed in range(10):
-        split = draw_split(parse_tasks(f"holdout({name})")[0], seed)
-        parts = [set(groups[rows.index[0]]) for rows in (split.train, split.val, split.test)]
-        assert not parts[0] & parts[2]
+    for parts in groups_of_parts(reading):
         assert not parts[0] & parts[1]
+        assert not parts[0] & parts[2]
         assert not parts[1] & parts[2]
 
 

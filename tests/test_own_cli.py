@@ -6,7 +6,7 @@ import io
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,7 @@ DOCS = (Path(__file__).parents[1] / "docs" / "your-data.md").read_text(encoding=
 Call = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(autouse=True)
-def _no_dataset_stays() -> Iterator[None]:
-    before = dict(datasets.DATASETS)
-    yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,7 @@ from fsbench.data.splits import draw_split
 from fsbench.data.tasks import parse_tasks
 from fsbench.errors import DataError, SpecError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def _no_dataset_stays() -> Iterator[None]:
-    before = dict(datasets.DATASETS)
-    yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
 def test_a_folder_of_classes(tmp_path: Path) -> None:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from own_files import csv, frame
+from own_files import csv, frame, groups_of_parts
 
-from fsbench.data import datasets
 from fsbench.data.own import OwnData, Reading, read_own
 from fsbench.data.own.tables import MAX_BYTES
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
 from fsbench.errors import DataError, FsbenchError, UnknownName, UsageError
 
-
-@pytest.fixture(autouse=True)
-def _no_dataset_stays() -> Iterator[None]:
-    before = dict(datasets.DATASETS)
-    yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
 def read(path: Path, target: str | None = "kind", **options: object) -> Reading:
@@ -147,10 +137,7 @@ def test_a_group_is_no_feature_and_is_never_divided(tmp_path: Path) -> None:
     assert sorted(np.bincount(groups)) == [1, 1, 3, 3] + [4] * 13
     assert "2 rows without 'patient': each is a group of its own" in reading.warnings
     assert "17 groups by patient, none of which a split divides" in reading.facts
-    name = reading.register()
-    for seed in range(10):
-        split = draw_split(parse_tasks(f"holdout({name})")[0], seed)
-        parts = [set(groups[rows.index[0]]) for rows in (split.train, split.val, split.test)]
+    for parts in groups_of_parts(reading):
         assert not parts[0] & parts[1]
         assert not parts[0] & parts[2]
         assert not parts[1] & parts[2]

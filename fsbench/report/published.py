@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -33,14 +32,16 @@ def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
 
 
 def publish(records: Iterable[Record], path: str | Path) -> Path:
-    """Write records to `path` and their Markdown page beside it; returns the page's path.
+    """Write records to `path`, whose folder is made, and their Markdown page beside it; returns its path.
 
     The page is made from what was written, by the default metric, so that anybody can check that the
     two agree. Raises StoreError if one cannot be written or the records must not be mixed.
     """
     path = Path(path)
-    with contextlib.suppress(OSError):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
     write_jsonl(records, path)
     page = path.with_suffix(".md")
     _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))
