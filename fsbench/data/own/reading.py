@@ -13,7 +13,7 @@ from fsbench.data.datasets import DATASETS, add_dataset, dataset_names
 from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
 from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, some
-from fsbench.data.protocols.holdout import Holdout
+from fsbench.data.protocols.holdout import held_out
 from fsbench.errors import DataError
 
 _UNEVEN = 10
@@ -109,7 +109,7 @@ def _warn_of_sizes(samples: Samples) -> None:
             f"{samples.classes[small]} {counts[small]}): balanced accuracy counts them alike"
         )
     if samples.part is None:
-        tested = np.maximum(1, np.floor(Holdout.test * counts + 0.5)).astype(int)
+        tested = held_out(counts)
     else:
         tested = np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
     _warn_of_steps(samples, tested)

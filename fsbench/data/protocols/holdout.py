@@ -49,8 +49,7 @@ class Holdout(OneDataset):
     def counts(self) -> np.ndarray:
         """How many samples of each class training, validation and test should have, `[3, C]`."""
         every = np.array(self.data.class_counts)
-        drawn = np.maximum(1, np.floor(every * self.test + 0.5)).astype(np.int64)
-        test = np.array(self.data.test_counts or drawn)
+        test = np.array(self.data.test_counts or held_out(every, self.test))
         rest = every - test
         share = np.floor((rest if self.data.test_counts else every) * self.val + 1e-9).astype(np.int64)
         val = np.array(self.data.val_counts or np.minimum(share, rest - 1).clip(min=0))
@@ -86,6 +85,11 @@ class Holdout(OneDataset):
             found = draw_parts(dataset, free, self.counts()[drawn], complete, seed)
             part[found >= 0] = np.array(drawn)[found[found >= 0]]
         return part
+
+
+def held_out(counts: np.ndarray, share: float = Holdout.test) -> np.ndarray:
+    """How many samples of each class the test gets, int64 `[C]`: a share, rounded, at least one."""
+    return np.maximum(1, np.floor(counts * share + 0.5)).astype(np.int64)
 
 
 def _rows(dataset: Dataset, chosen: np.ndarray, rng: np.random.Generator) -> Rows:
