@@ -25,6 +25,7 @@ class TaskInfo:
     `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
     (small angles), `"translation"`, `"scale"`, `"colour"`. `labels_per_class` counts labels on the
     target, those of the largest class; `balanced` says that all classes are known to have as many.
+    `num_val` counts the validation labels of a cell, those aimed at where groups stay whole.
     `labels_on_target` and, on a `shift` task, `labels_on_source` say where the training labels are.
     """
 
@@ -37,6 +38,7 @@ class TaskInfo:
     source_shape: tuple[int, ...] | None = None
     source_classes: int = 0
     num_unlabeled: int = 0
+    num_val: int = 0
     labels_per_class: int = 0
     labels_on_target: bool = True
     labels_on_source: bool = True

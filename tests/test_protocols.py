@@ -64,6 +64,7 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
         symmetries=frozenset({"rotation", "translation", "scale", "colour"}),
         source_shape=(1, 28, 28),
         source_classes=10,
+        num_val=10,
         labels_per_class=3,
         balanced=True,
     )
@@ -99,6 +100,25 @@ def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) ->
     cells = task.protocol.draw(0).train.y
     drawn = all(len(set(np.bincount(y, minlength=task.info.num_classes))) == 1 for y in cells)
     assert task.info.balanced == drawn
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kshot(digits, k=5)",
+        "kshot(wine, k=4, val=0)",
+        "longtail(digits, ir=7)",
+        "noisy(digits, k=7)",
+        "shift(mnist5k(size=8), digits, k=2)",
+        "holdout(wine)",
+        "holdout(digits, val=0.07)",
+        "folds(wine, n=3)",
+        "episodes(glyphs(size=8), n=2)",
+    ],
+)
+def test_infos_say_truly_how_many_validation_labels_there_are(text: str) -> None:
+    (task,) = parse_tasks(text)
+    assert task.info.num_val == task.protocol.draw(0).val.y.shape[1]
 
 
 BAD = [

@@ -82,6 +82,7 @@ def toy_split(
         source_shape=_SHAPES[modality] if "source_x" in others else None,
         source_classes=int(others["source_y"].max()) + 1 if "source_y" in others else 0,
         num_unlabeled=unlabeled,
+        num_val=_VAL_PER_CLASS * classes,
         labels_per_class=target_per_class if shift else per_class,
         labels_on_target=not shift or target_per_class > 0,
         balanced=imbalance == 1,

@@ -56,10 +56,8 @@ class Blocks(OneDataset):
 
     def info(self) -> TaskInfo:
         """What a strategy may know."""
-        return self.describe(
-            labels_per_class=self.k,
-            balanced=True,
-        )
+        num_val = self.val * self.data.num_classes
+        return self.describe(num_val=num_val, labels_per_class=self.k, balanced=True)
 
     def draw(self, seed: int) -> Split:
         """The block of a seed, in random order. Raises TaskError for a seed beyond the last block."""

@@ -89,6 +89,7 @@ class FewLabels(OneDataset):
         return self.describe(
             source_shape=None if source is None else source.shape,
             source_classes=0 if source is None else source.num_classes,
+            num_val=sum(self.val_counts()),
             labels_per_class=max(self.train_counts()),
             balanced=self.is_balanced(),
         )

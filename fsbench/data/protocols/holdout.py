@@ -56,9 +56,10 @@ class Holdout(OneDataset):
         return np.stack([rest - val, val, test])
 
     def info(self) -> TaskInfo:
-        """What a strategy may know; with groups, `labels_per_class` is what is aimed at."""
-        train = self.counts()[0]
+        """What a strategy may know; with groups, the counts are what is aimed at."""
+        train, val, _ = self.counts()
         return self.describe(
+            num_val=int(val.sum()),
             labels_per_class=int(train.max()),
             balanced=len(set(train.tolist())) == 1 and not self.data.grouped,
         )

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from fsbench.data.datasets import dataset_info, family, load_dataset
-from fsbench.data.drawing import Split, divide, join, pool_count, stack, true_rows
+from fsbench.data.drawing import Split, divide, join, pool_count, stack, test_count, true_rows
 from fsbench.data.protocols.base import Protocol
 from fsbench.rng import generator
 from fsbench.types import TaskInfo
@@ -68,6 +68,7 @@ class Shift(Protocol):
             source_shape=source.shape,
             source_classes=source.num_classes,
             num_unlabeled=pool - self.k * target.num_classes,
+            num_val=sum(test_count(source, label) for label in range(source.num_classes)),
             labels_per_class=self.k,
             labels_on_target=self.k > 0,
             balanced=len({pool_count(source, label) for label in range(source.num_classes)}) == 1,

@@ -1,0 +1,28 @@
+"""Splits of every protocol, drawn for the tests of drawing and of what is written of a split."""
+
+from __future__ import annotations
+
+from fsbench.data.drawing import Split
+from fsbench.data.splits import draw_split
+from fsbench.data.tasks import Task, parse_tasks
+
+SHIFT = "shift(mnist5k(size=8), digits)"
+EVERY = [
+    "kshot(digits, k=3, source=mnist5k(size=8))",
+    "kshot(wine, k=4)",
+    "longtail(digits, ir=10)",
+    "noisy(digits, k=10, rate=0.3)",
+    f"{SHIFT[:-1]}, k=2)",
+    "episodes(glyphs(size=8), way=3, shot=2, n=4)",
+]
+
+
+def task(text: str) -> Task:
+    """The one task of a text."""
+    (only,) = parse_tasks(text)
+    return only
+
+
+def draw(text: str, seed: int = 0) -> Split:
+    """A draw of the task of a text."""
+    return draw_split(task(text), seed)
