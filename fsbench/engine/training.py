@@ -82,16 +82,12 @@ def _train_mode(objective: Objective) -> None:
 
 def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer over what is trainable; the body of the model has a rate of its own."""
-    head: list[nn.Parameter] = []
-    body: list[nn.Parameter] = []
+    rates: dict[float, list[nn.Parameter]] = {}
     for name, parameter in objective.named_parameters():
         if parameter.requires_grad:
-            (body if name.startswith("model.body.") else head).append(parameter)
-    groups = [
-        {"params": head, "lr": recipe.lr},
-        {"params": body, "lr": recipe.lr * recipe.backbone_lr_scale},
-    ]
-    groups = [group for group in groups if group["params"]]
+            scale = recipe.backbone_lr_scale if name.startswith("model.body.") else 1.0
+            rates.setdefault(recipe.lr * scale, []).append(parameter)
+    groups = [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
