@@ -50,10 +50,19 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
 
 
 def own_tasks(name: str, tasks: str | None) -> Suite:
-    """The tasks of a run on own data: those of a text, or `holdout(NAME)`, at five split seeds."""
+    """The tasks of a run on own data: those of a text, or `holdout(NAME)`, at five split seeds.
+
+    Raises UsageError for tasks none of which is about the data.
+    """
     from fsbench.data.suites import ad_hoc
 
-    return replace(ad_hoc(tasks or f"holdout({name})"), split_seeds=OWN_SEEDS)
+    suite = ad_hoc(tasks or f"holdout({name})")
+    if not any(name in _datasets(task) for task in suite.tasks):
+        raise UsageError(
+            f"no task is about the data that are given, whose name here is {name}; write kshot({name}, k=5), "
+            "say, or leave the data out"
+        )
+    return replace(suite, split_seeds=OWN_SEEDS)
 
 
 def check_stored(records: Iterable[Record], name: str, folder: Path) -> None:

@@ -110,7 +110,16 @@ BAD_ARRAYS = [
     ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
     ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
     ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "holds pickled objects, which could run code"),
-    ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are not whole numbers"),
+    ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are missing or not whole numbers"),
+    ({"x": pixels(12, 8, 8), "y": np.where(Y, Y, np.nan)}, "labels are missing or not whole numbers"),
+    ({"x": np.array(3), "y": Y}, r"x is int64 \[\]; expected images"),
+    ({"x": np.zeros((12, 0)), "y": Y}, r"x is float64 \[12, 0\]; expected images"),
+    ({"x": pixels(12, 8, 8), "y": np.array(1)}, "x has 12 samples and y 1 labels"),
+    ({"x": np.full((12, 8, 8), "a"), "y": Y}, "pixels of x are <U1 from text; expected 0 to 255"),
+    (
+        {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 8, 8) / 255, "y_test": Y},
+        "pixels of x_test go up to .*, those of x_train to .*; bring all parts to one range",
+    ),
     ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
     ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
     ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
@@ -148,3 +157,12 @@ def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(archives_module, "MAX_BYTES", 1000)
     with pytest.raises(DataError, match=r"unpacks to 0\.0 GB; fsbench reads up to 0 GB"):
         read(npz(tmp_path, x=pixels(12, 20, 20), y=Y))
+
+
+def test_an_array_that_says_to_be_larger_than_the_memory_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 999), }".ljust(117) + b"\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(DataError, match="is damaged"):
+        read(path)

@@ -115,7 +115,7 @@ def test_python_warns_and_returns_records(tmp_path: Path) -> None:
     (tmp_path / "pets" / "cat" / "bad.png").write_text("no image", encoding="utf-8")
     with (
         pytest.warns(UserWarning, match=r"1 file left out: cat/bad\.png \(not an image"),
-        pytest.warns(UserWarning, match="a test has 1 image of class"),
+        pytest.warns(UserWarning, match="a test of holdout has 1 image of class"),
     ):
         results = fsbench.run(
             "erm", data=tmp_path / "pets", results=tmp_path / "results", seeds=1, recipe={"steps": 2}
@@ -152,6 +152,8 @@ FAULTS = [
     (["--data", "linked"], 1, "cat/out.png is a symbolic link that leads out of the folder"),
     (["--data", "empty"], 1, "empty has no images"),
     (["--data", "pickled.npz"], 1, "holds pickled objects"),
+    (["--data", ""], 2, "data: the path is empty"),
+    (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the data that are given"),
     (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest k that it allows is 2"),
 ]
 
@@ -179,7 +181,7 @@ def test_a_file_of_options(call: Call, taken: dict[str, object], tmp_path: Path)
         'data = "pets"\nimage-size = 16\nsymmetries = ["hflip", "scale"]\ntarget = "x"\n', encoding="utf-8"
     )
     assert call("run", "--config", "run.toml", "--target", "y")[0] == 0
-    assert taken["data"] == fsbench.OwnData(Path("pets"), "y", None, 16, "hflip, scale")
+    assert taken["data"] == fsbench.OwnData("pets", "y", None, 16, "hflip, scale")
     assert call("run")[0] == 0
 
 
@@ -217,7 +219,7 @@ def test_the_python_and_the_file_of_the_documentation(
     (tmp_path / "run.toml").write_text(toml, encoding="utf-8")
     assert tomllib.loads(toml)["seeds"] == 10
     assert call("run", "--config", "run.toml")[0] == 0
-    assert taken["data"] == fsbench.OwnData(Path("patients.csv"), "diagnosis", "patient")
+    assert taken["data"] == fsbench.OwnData("patients.csv", "diagnosis", "patient")
     assert taken["seeds"] == 10
 
 

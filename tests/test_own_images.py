@@ -29,8 +29,8 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert (info.classes, info.class_counts) == (("cat", "dog"), (4, 5))
     assert info.symmetries == {"translation", "scale"}
     assert reading.warnings == (
-        "a test has 1 image of class 'cat': one more right or wrong is 50 points of balanced accuracy, so "
-        "only large differences can show",
+        "a test of holdout has 1 image of class 'cat': one more right or wrong is 50 points of balanced "
+        "accuracy, so only large differences can show",
     )
     assert "labels of 2 classes: cat 4, dog 5" in reading.facts
     assert np.array_equal(reading.dataset.x[0, 0], noise(1000, 12, 12))

@@ -10,7 +10,7 @@ import pytest
 from own_files import csv, frame, groups_of_parts
 
 from fsbench.data.own import OwnData, Reading, read_own
-from fsbench.data.own.tables import MAX_BYTES
+from fsbench.data.own.parsing import MAX_BYTES
 from fsbench.errors import DataError, FsbenchError, UnknownName, UsageError
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
@@ -253,8 +253,9 @@ BYTES = [
     (b"", "is not a table: No columns to parse"),
     (b"a,kind\n", "2 columns and 0 rows"),
     (b"just a line\nand another\n", "1 column and 1 row when read as comma-separated"),
-    (b"a,kind\n1,x\n2,y,3,4\n", "is not a table: Error tokenizing"),
+    (b"a,kind\n1,x\n2,y,3,4\n", "line 3 has 4 values, the lines before it 2; put texts"),
     (b"a,kind\n1,x,3\n2,y,4\n", "rows have more values than the first line has names"),
+    (b"sep=;\na;kind\n1;x\n2;y\n", "its first line is sep=;, a word for Excel alone; take that line out"),
     (b"kind,kind \n1,x\n2,y\n", "two columns named 'kind'"),
     (b"a,kind,a\n1,x,3\n2,y,4\n", "two columns named 'a'"),
     (b"5.1,3.5,0\n4.9,3.0,0\n6.2,2.9,1\n", "the first line holds numbers [(]5.1, 3.5, 0[)], not names"),

@@ -11,10 +11,23 @@ import numpy as np
 from fsbench.data.own.folders import DEFAULT_LARGEST
 from fsbench.data.own.options import SMALLEST, OwnData
 from fsbench.data.own.pictures import Picture, plain, square, stack
-from fsbench.data.own.samples import PARTS, TEST, TRAIN, Progress, Samples, plural, printable, some
+from fsbench.data.own.samples import (
+    PARTS,
+    TEST,
+    TRAIN,
+    Progress,
+    Samples,
+    as_float32,
+    plural,
+    printable,
+    some,
+)
 from fsbench.errors import DataError
 
 MAX_BYTES = 4 * 2**30
+_SHAPES = "expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
+_RANGES = "expected 0 to 255, or 0 to 1"
+_SMALL = 64
 _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
 
 
@@ -35,6 +48,8 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         for name in ("x", "y"):
             if name + key not in arrays:
                 raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
+        if (given := arrays["x" + key]).ndim < 2 or not given.size:
+            raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {_SHAPES}")
         if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
             sizes = len(arrays["x" + key]), arrays["y" + key].size
             raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
@@ -56,7 +71,10 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         groups=_groups(arrays, keys, part, str(data.path)),
         warnings=remarks,
     )
-    return _as_table(samples, data) if x.ndim == 2 else _as_images(samples, data, progress)
+    if x.ndim == 2:
+        return _as_table(samples, data)
+    white = _white({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
+    return _as_images(samples, white, data, progress)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -75,6 +93,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
                 f"{path} holds pickled objects, which could run code and are not loaded; save plain arrays"
             ) from None
         raise DataError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    except MemoryError as error:
+        raise DataError(f"{path} is damaged, or too large: {' '.join(str(error).split())}") from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} is not an npz: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -93,9 +113,10 @@ def _labels(
         )
     if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
         raise DataError(
-            f"{path}: labels are not whole numbers; fsbench classifies: make classes of them first"
+            f"{path}: labels are missing or not whole numbers; fsbench classifies: make classes of them first"
         )
     given = given.astype(np.int64) if given.dtype.kind in "bf" else given
+    given = np.char.decode(given, "utf-8", "backslashreplace") if given.dtype.kind == "S" else given
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
         raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
@@ -141,7 +162,7 @@ def _groups(
         if arrays.get("groups" + key, np.empty(0)).shape != (len(arrays["x" + key]),):
             raise DataError(f"{path}: groups{key} does not have one value for each sample of x{key}")
     given = np.concatenate([arrays["groups" + key] for key in keys])
-    values, numbers = np.unique(given, return_inverse=True)
+    values, numbers = np.unique(given, return_inverse=True, equal_nan=False)
     if part is not None:
         inside = np.stack([np.bincount(numbers[part == n], minlength=len(values)) > 0 for n in range(3)])
         if len(divided := np.flatnonzero(inside.sum(0) > 1)):
@@ -158,24 +179,17 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
     data.refuse("a table", "image_size", "symmetries")
     if samples.x.dtype.kind not in "biuf":
         raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
-    with np.errstate(over="ignore"):
-        samples.x = samples.x.astype(np.float32)
-    infinite = np.isinf(samples.x)
-    if infinite.any():
-        samples.warnings.append(
-            f"{plural(int(infinite.sum()), 'infinite or huge number')} counted as missing"
-        )
-        samples.x[infinite] = np.nan
+    samples.x = as_float32(samples.x, samples.warnings)
     if np.isnan(samples.x).any():
         samples.columns = (0,) * samples.x.shape[1]
     samples.about = "rows"
     return samples
 
 
-def _as_images(samples: Samples, data: OwnData, progress: Progress) -> Samples:
+def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress) -> Samples:
     from PIL import Image
 
-    pixels = _pixels(samples.x, str(data.path))
+    pixels = _pixels(samples.x, white, str(data.path))
     size = data.image_size or min(DEFAULT_LARGEST, max(SMALLEST, min(pixels.shape[1:3])))
     found: list[Picture] = []
     for number, each in enumerate(pixels, 1):
@@ -189,20 +203,39 @@ def _as_images(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     return samples
 
 
-def _pixels(x: np.ndarray, path: str) -> np.ndarray:
+def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:
+    """The value that is white: 1, 255, 65535, or the largest where all are small.
+
+    Raises DataError for what are no pixels, and where one part goes to 1 and another further.
+    """
+    for name, x in parts.items():
+        if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
+            lowest = x.min() if x.dtype.kind in "biuf" else "text"
+            raise DataError(f"{path}: pixels of {name} are {x.dtype} from {lowest}; {_RANGES}")
+    highest = {name: float(x.max()) for name, x in parts.items()}
+    units = [name for name, x in parts.items() if x.dtype.kind in "bf" and 0 < highest[name] <= 1]
+    top = max(highest, key=lambda name: highest[name])
+    if units and highest[top] > 2:
+        raise DataError(
+            f"{path}: pixels of {units[0]} go up to {highest[units[0]]:g}, those of {top} to "
+            f"{highest[top]:g}; bring all parts to one range"
+        )
+    if 1 < highest[top] < _SMALL:
+        remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")
+        return highest[top]
+    return 1.0 if highest[top] <= 1 else 255.0 if highest[top] <= 255 else 65535.0
+
+
+def _pixels(x: np.ndarray, white: float, path: str) -> np.ndarray:
     """Images as Pillow takes them: uint8 or uint16 `[N, H, W]`, or uint8 `[N, H, W, 3 or 4]`."""
     if x.ndim == 4 and x.shape[-1] not in (1, 3, 4) and x.shape[1] in (1, 3, 4):
         x = x.transpose(0, 2, 3, 1)
-    if x.ndim not in (3, 4) or not x.size or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
-        raise DataError(
-            f"{path}: x is {x.dtype} {list(x.shape)}; expected images [N, H, W] or [N, H, W, C], "
-            "or tables [N, F]"
-        )
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
+        raise DataError(f"{path}: x is {x.dtype} {list(x.shape)}; {_SHAPES}")
     x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
-    if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
-        raise DataError(f"{path}: pixels are {x.dtype} from {x.min()}; expected 0 to 255, or 0 to 1")
-    if x.dtype.kind == "b" or (x.dtype.kind == "f" and x.max() <= 1):
-        x = (x.astype(np.float64) * 255).round()
-    if x.max() > (65535 if x.ndim == 3 else 255):
-        raise DataError(f"{path}: pixels go up to {x.max()}; expected 0 to 255, or 0 to 1")
-    return np.ascontiguousarray(x.astype(np.uint8 if x.max() <= 255 else np.uint16))
+    deep = white == 65535
+    if deep and (x.ndim == 4 or x.max() > white):
+        raise DataError(f"{path}: pixels go up to {x.max()}; {_RANGES}")
+    if white not in (255, 65535):
+        x = (x.astype(np.float64) * 255 / white).round()
+    return np.ascontiguousarray(x.astype(np.uint16 if deep else np.uint8))

@@ -77,11 +77,16 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks += _empty_classes(files, list(pictures))
     read = list(pictures)
     classes = sorted({file.label for file in read})
+    if len(classes) == 1 and (folders := _inside(read)):
+        raise DataError(
+            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} in "
+            f"it; if these are the classes, give {Path(data.path, printable(classes[0]))}"
+        )
     parts = [file.part for file in read if file.part is not None]
     return Samples(
         x=stack([picture.pixels for picture in pictures.values()]),
         y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
-        classes=classes,
+        classes=[printable(name) for name in classes],
         names=[file.name for file in read],
         part=np.array(parts, dtype=np.int8) if parts else None,
         looks=np.stack([picture.look for picture in pictures.values()]),
@@ -120,9 +125,9 @@ def _find_files(root: Path, remarks: list[str]) -> Iterator[File]:
     other: list[str] = []
     for part, folder in parts:
         entries = _entries(folder, root)
-        loose = [entry for entry in entries if not entry.is_dir()]
+        loose = [entry for entry in entries if not _is_dir(entry)]
         images = [entry.name for entry in loose if _is_image(entry.path)]
-        folders = [entry for entry in entries if entry.is_dir()]
+        folders = [entry for entry in entries if _is_dir(entry)]
         if images and not folders:
             raise DataError(
                 f"{printable(folder.name)} holds images but no folders; put the images of each class in a "
@@ -150,9 +155,9 @@ def _parts(root: Path, remarks: list[str]) -> list[tuple[int | None, Path]]:
 
     The root is divided if a folder with the name of a part holds folders: else it is a class.
     """
-    folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if entry.is_dir()}
+    folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if _is_dir(entry)}
     named = [name for name in folders if name.lower() in _PART_NAMES]
-    if not any(entry.is_dir() for name in named for entry in _entries(folders[name], root)):
+    if not any(_is_dir(entry) for name in named for entry in _entries(folders[name], root)):
         return [(None, root)]
     found: dict[int, str] = {}
     for name in named:
@@ -182,7 +187,7 @@ def _walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Itera
     for entry in _entries(folder, root):
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path), root, remarks, depth + 1)
-        elif entry.is_dir():
+        elif _is_dir(entry):
             remarks.append(f"{printable(entry.name)} is a link to a folder and is not followed")
         else:
             yield Path(entry.path)
@@ -215,9 +220,23 @@ def _is_image(path: str | Path) -> bool:
 
 def _label(name: str) -> str:
     """The class of a folder's name: one form for an accented letter, whichever system wrote it."""
-    return printable(unicodedata.normalize("NFC", name))
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _inside(files: Sequence[File]) -> list[str]:
+    """The folders within the one class folder of some files, if there are two or more with images."""
+    found = sorted({name.split("/")[1] for file in files if (name := file.name).count("/") > 1})
+    return found if len(found) > 1 and all(file.part is None for file in files) else []
 
 
 def _empty_classes(files: Iterable[File], read: Iterable[File]) -> list[str]:
     gone = sorted({file.label for file in files} - {file.label for file in read})
-    return [f"no image of class {name!r} can be read" for name in gone]
+    return [f"no image of class {printable(name)!r} can be read" for name in gone]

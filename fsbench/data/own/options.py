@@ -34,6 +34,8 @@ class OwnData:
     symmetries: Iterable[str] | None = None
 
     def __post_init__(self) -> None:
+        if not str(self.path):
+            raise UsageError("data: the path is empty; give a folder of images, a .csv or an .npz")
         if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
             raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.target is not None and self.target == self.group:

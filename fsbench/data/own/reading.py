@@ -46,12 +46,14 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     Raises UsageError for options that do not fit, DataError for data that cannot be used.
     """
     samples = _read(data, progress)
+    given = 0 if samples.groups is None else len(np.unique(samples.groups))
     samples.groups = find_groups(samples)
     samples = _without_lone_classes(samples, str(data.path))
+    _check_names(samples.classes, str(data.path))
     _warn_of_sizes(samples)
     name = valid_name(Path(data.path).resolve(), set(dataset_names()) - _own_names)
     dataset = _dataset(samples, name, data)
-    return Reading(dataset, tuple(_facts(dataset, samples, data)), tuple(samples.warnings))
+    return Reading(dataset, tuple(_facts(dataset, samples, data, given)), tuple(samples.warnings))
 
 
 def _read(data: OwnData, progress: Progress) -> Samples:
@@ -60,9 +62,13 @@ def _read(data: OwnData, progress: Progress) -> Samples:
     from fsbench.data.own.tables import read_table
 
     path = Path(data.path)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DataError(f"cannot read {data.path}: {error.strerror or error}") from None
     if path.is_dir():
         return read_folder(data, progress)
-    if not path.exists():
+    if not there:
         raise DataError(f"there is nothing at {data.path}; give a folder of images, a .csv or an .npz")
     if path.is_file() and path.suffix.lower() == ".npz":
         return read_archive(data, progress)
@@ -94,6 +100,15 @@ def _without_lone_classes(samples: Samples, path: str) -> Samples:
     return samples
 
 
+def _check_names(classes: Sequence[str], path: str) -> None:
+    twice = [name for number, name in enumerate(classes) if name in classes[:number]]
+    if twice:
+        raise DataError(
+            f"{path} has two classes that are both shown as {twice[0]!r}, as some of their characters cannot "
+            "be; rename one"
+        )
+
+
 def _lone(count: int, about: str) -> str:
     if count == 1:
         return f"one {about.removesuffix('s')} only, which cannot be both in training and in the test"
@@ -120,8 +135,9 @@ def _warn_of_sizes(samples: Samples) -> None:
         samples.warnings.append(f"the test part has no sample of {some(missing)}")
     if (samples.part == VAL).any():
         samples.warnings.append(
-            "train, val and test are given and stay as they are: seeds differ in their initial weights and "
-            "batches only, and intervals say nothing about drawing other data"
+            "train, val and test are given, and holdout keeps them: seeds differ in their initial weights "
+            "and batches only, and intervals say nothing about drawing other data; other protocols draw "
+            "training and validation from train and val together"
         )
 
 
@@ -130,9 +146,10 @@ def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
     there = np.flatnonzero(tested)
     label = there[tested[there].argmin()]
     if tested[label] < _FEW_TESTED:
+        whose = "a test of holdout" if samples.part is None else "the test part"
         points = 100 / (tested[label] * len(there))
         samples.warnings.append(
-            f"a test has {plural(int(tested[label]), samples.about.removesuffix('s'))} of class "
+            f"{whose} has {plural(int(tested[label]), samples.about.removesuffix('s'))} of class "
             f"{samples.classes[label]!r}: one more right or wrong is {points:.0f} points of balanced "
             "accuracy, so only large differences can show"
         )
@@ -170,7 +187,7 @@ def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int,
     return mask, tuple(np.bincount(samples.y[mask], minlength=len(samples.classes)).tolist())
 
 
-def _facts(dataset: Dataset, samples: Samples, data: OwnData) -> Sequence[str]:
+def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Sequence[str]:
     info = dataset.info
     per_class = [f"{name} {count}" for name, count in zip(info.classes, info.class_counts, strict=True)]
     facts = [
@@ -180,9 +197,8 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData) -> Sequence[str]:
     if samples.part is not None:
         sizes = [(part, int((samples.part == n).sum())) for n, part in enumerate(PARTS)]
         facts.append(f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}")
-    if samples.groups is not None and data.group is not None:
-        groups = len(np.unique(samples.groups))
-        facts.append(f"{plural(groups, 'group')} by {data.group}, none of which a split divides")
+    if groups:
+        facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
     if info.modality == "image":
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
         facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import re
-import warnings
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.data.own.options import OwnData
-from fsbench.data.own.samples import Samples, plural, printable, some
+from fsbench.data.own.parsing import missing_texts, parse_table
+from fsbench.data.own.samples import Samples, as_float32, plural, printable, some
 from fsbench.errors import DataError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_BYTES = 256 * 2**20
 MAX_CATEGORIES = 200
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_MISSING = ["", "?"]
 _NUMBERS = "it only numbers the rows"
 _SOMEBODY = re.compile(
     r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
@@ -37,17 +33,19 @@ def read_table(data: OwnData) -> Samples:
     columns that are not there.
     """
     data.refuse("a table", "image_size", "symmetries")
-    table = _read(Path(data.path))
+    remarks: list[str] = []
+    table = parse_table(Path(data.path), data.target, remarks)
     if data.target is None:
         names = some([printable(str(name)) for name in table], 12)
         raise UsageError(f"{data.path}: which column is to be predicted? give --target; it has {names}")
     for column in (data.target, data.group):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
-    remarks: list[str] = []
     labelled = table[data.target].notna().to_numpy()
     if not labelled.all():
-        remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out")
+        texts = missing_texts(Path(data.path), list(table).index(data.target))
+        read = f" ({some([repr(text) for text in texts])} there is read as missing)" if texts else ""
+        remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}")
     if not labelled.any():
         raise DataError(f"{data.path}: the column {data.target!r} is empty; choose another target")
     # Rows without a label count here: without them the numbers have gaps.
@@ -67,110 +65,6 @@ def read_table(data: OwnData) -> Samples:
         about="rows",
         warnings=remarks,
     )
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """The table under plain column names. Raises DataError for what is none, or too large."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DataError(
-            f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
-            "the rows first, as learning from few labels needs no more"
-        )
-    delimiter, names = _first_line(path)
-    _check_names(path, names)
-    table = _parse(path, delimiter)
-    table.columns = table.columns.map(lambda name: str(name).strip())
-    if table.shape[1] < 2 or not len(table):
-        raise DataError(
-            f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
-            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
-        )
-    for name in table:
-        if table[name].dtype.kind == "O":
-            table[name] = _texts(table[name], decimal_comma=delimiter != ",")
-    return table
-
-
-def _parse(path: Path, delimiter: str) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path,
-                sep=delimiter,
-                encoding="utf-8-sig",
-                na_values=_MISSING,
-                skipinitialspace=True,
-                low_memory=False,
-                index_col=False,
-            )
-    except pd.errors.ParserWarning:
-        raise DataError(
-            f"{path}: rows have more values than the first line has names; name every column"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-
-
-def _texts(column: pd.Series, decimal_comma: bool) -> pd.Series:
-    """A column of texts without blanks around them; of numbers, if all are numbers with a decimal comma."""
-    texts = column.astype(str).str.strip().where(column.notna())
-    if decimal_comma and texts.dropna().str.fullmatch(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?").all():
-        return texts.str.replace(",", ".").astype(float)
-    return texts
-
-
-def _first_line(path: Path) -> tuple[str, list[str]]:
-    """The delimiter that the first line has most of, outside quotes, and what stands between.
-
-    Raises DataError for what is no text.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(2**16)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    if b"\0" in head:
-        raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
-    first = head.decode("utf-8", "replace").lstrip("\ufeff").partition("\n")[0]
-    found = {
-        each: next(csv.reader([first], delimiter=each, skipinitialspace=True), []) for each in _DELIMITERS
-    }
-    delimiter = max(found, key=lambda each: len(found[each]))
-    return delimiter, [name.strip() for name in found[delimiter]]
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    """Raise DataError where two columns share a name, or where the names look like a row of values.
-
-    Columns may be numbered; other numbers throughout are the first row of a table without names.
-    """
-    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
-    values = [_number(name) for name in names]
-    numbered = [value == (values[0] or 0) + place for place, value in enumerate(values)]
-    if names and None not in values and not all(numbered):
-        raise DataError(
-            f"{path}: the first line holds numbers ({some(names, 4)}), not names; "
-            "give each column a name there"
-        )
-    if twice:
-        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
@@ -222,11 +116,7 @@ def _features(
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
         raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
-    with np.errstate(over="ignore"):
-        x = np.stack(stored, axis=1).astype(np.float32)
-    if np.isinf(x).any():
-        remarks.append(f"{plural(int(np.isinf(x).sum()), 'infinite or huge number')} counted as missing")
-        x[np.isinf(x)] = np.nan
+    x = as_float32(np.stack(stored, axis=1), remarks)
     plain = not any(columns) and not np.isnan(x).any()
     return x, () if plain else tuple(columns)
 
@@ -261,7 +151,3 @@ def _numbers_rows(column: pd.Series) -> bool:
     ranks = np.sort(values)
     counted = ranks[0] in (0, 1) and (ranks == ranks[0] + np.arange(len(ranks))).all()
     return bool(counted or (values[1:] > values[:-1]).all() or (values[1:] < values[:-1]).all())
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -1,0 +1,154 @@
+"""What values of own data mean: ranges of pixels, large numbers, texts that are nearly numbers, names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from own_files import csv, frame, make, noise, npz, pixels, read, save
+
+from fsbench.data.datasets import load_dataset
+from fsbench.errors import DataError, UsageError
+
+Y = np.arange(12) % 3
+
+
+def stored(folder: Path, x: np.ndarray) -> np.ndarray:
+    return read(npz(folder, x=x, y=Y)).dataset.x[:, 0]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001, 1.9, 16.0, 40.0])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_fractions_keep_their_shades_whatever_their_range(factor: float, kind: type, tmp_path: Path) -> None:
+    x = pixels(12, 8, 8)
+    x[0, 0, 0] = 255
+    reading = read(npz(tmp_path, x=(x / 255 * factor).astype(kind), y=Y))
+    assert np.array_equal(reading.dataset.x[:, 0], x)
+    said = f"pixels go up to {factor:g}, which is taken as white"
+    assert (said in reading.warnings) is (factor > 1)
+
+
+def test_a_small_range_of_whole_numbers_is_the_whole_range(tmp_path: Path) -> None:
+    digits = load_dataset("digits")
+    raw = np.round(digits.x[:, 0] / 255 * 16).astype(np.uint8)[:200]
+    reading = read(npz(tmp_path, x=raw, y=digits.y[:200]))
+    assert np.abs(reading.dataset.x[:, 0].astype(int) - digits.x[:200, 0]).max() <= 1
+    assert "pixels go up to 16, which is taken as white" in reading.warnings
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int64])
+def test_masks_are_black_and_white(kind: type, tmp_path: Path) -> None:
+    assert set(np.unique(stored(tmp_path, (pixels(12, 8, 8) > 127).astype(kind)))) == {0, 255}
+
+
+def test_a_dark_part_is_no_other_range(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8)
+    dataset = read(npz(tmp_path, x_train=x, y_train=Y, x_test=x // 200, y_test=Y)).dataset
+    assert dataset.x[dataset.test].max() == 1
+
+
+@pytest.mark.parametrize("start", [0.0, 1.7e12, -3e15])
+def test_large_numbers_keep_their_differences(start: float, tmp_path: Path) -> None:
+    table = frame(60).drop(columns="count")
+    time = np.random.default_rng(1).permutation(np.arange(60) * 997)
+    table["time"] = (start + time).astype(np.int64)
+    reading = read(csv(tmp_path, table), target="kind")
+    found = reading.dataset.x[:, 2].astype(np.float64)
+    assert np.array_equal(found - found.min(), time)
+    assert not [line for line in reading.warnings if "equal" in line]
+    arrays = npz(tmp_path, x=np.stack([start + time, np.r_[np.nan, time[1:]]], 1), y=np.arange(60) % 2)
+    again = read(arrays).dataset.x.astype(np.float64)
+    assert np.array_equal(again[:, 0] - again[:, 0].min(), time)
+    assert np.isnan(again[0, 1])
+
+
+def test_none_is_a_class_and_what_else_is_missing_is_named(tmp_path: Path) -> None:
+    table = frame(40)
+    table["kind"] = ["None", "Cyst", "NA", "Tumour"] * 10
+    reading = read(csv(tmp_path, table), target="kind")
+    assert reading.dataset.info.classes == ("Cyst", "None", "Tumour")
+    assert "10 rows without 'kind' left out ('NA' there is read as missing)" in reading.warnings
+    table["kind"] = ["None", "1", "2", "3"] * 10
+    assert read(csv(tmp_path, table), target="kind").dataset.info.classes == ("1", "2", "3", "None")
+
+
+def test_none_among_numbers_is_missing_and_among_texts_a_category(tmp_path: Path) -> None:
+    table = frame(40).astype({"size": object})
+    table.loc[:3, "size"] = "None"
+    table["alley"] = ["None", "gravel"] * 20
+    reading = read(csv(tmp_path, table), target="kind")
+    assert reading.dataset.info.columns == (0, 0, 3, 2)
+    assert np.isnan(reading.dataset.x[:, 0]).tolist() == [True] * 4 + [False] * 36
+
+
+def test_a_column_that_is_nearly_numbers_is_said(tmp_path: Path) -> None:
+    table = frame(40).astype({"size": object})
+    table.loc[7, "size"] = "<5"
+    said = read(csv(tmp_path, table), target="kind").warnings
+    assert (
+        "column 'size' is read as texts: 39 of its 40 values are numbers, '<5' not; mend the file, or leave "
+        "such cells empty"
+    ) in said
+
+
+def test_lines_may_end_as_on_an_old_machine(tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_bytes(frame().to_csv(index=False, lineterminator="\r").encode())
+    assert read(path, target="kind").dataset.info.class_counts == (15, 15)
+
+
+def test_classes_that_would_be_shown_alike_are_refused(tmp_path: Path) -> None:
+    for place, name in enumerate((b"m\xe4use", b"m\xf6use", b"cat")):
+        for number in range(4):
+            save(tmp_path / "pets" / os.fsdecode(name) / f"{number}.png", noise(10 * place + number, 12, 12))
+    with pytest.raises(DataError, match=r"two classes that are both shown as 'm\?use'.* rename one"):
+        read(tmp_path / "pets")
+    with pytest.raises(DataError, match=r"two classes that are both shown as 'a\?b'"):
+        read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array(["a\tb", "a\nb", "c"] * 4)))
+
+
+def test_labels_of_bytes_are_texts(tmp_path: Path) -> None:
+    reading = read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array([b"cat", "k\u00fch".encode(), b"\xff"] * 4)))
+    assert reading.dataset.info.classes == ("\\xff", "cat", "k\u00fch")
+
+
+def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: Path) -> None:
+    table = pd.concat([frame(30), frame(30)[:2]], ignore_index=True)
+    table["p"] = [f"p{i // 4}" for i in range(32)]
+    reading = read(csv(tmp_path, table), target="kind", group="p")
+    assert "8 groups by p, none of which a split divides" in reading.facts
+    groups = np.array([1.0, 1, 2, 2, np.nan, np.nan, 3, 3, 4, 4, 5, 5])
+    arrays = read(npz(tmp_path, x=pixels(12, 8, 8), y=Y, groups=groups))
+    assert "7 groups by groups, none of which a split divides" in arrays.facts
+    assert arrays.dataset.groups is not None
+    assert sorted(np.bincount(arrays.dataset.groups)) == [1, 1, 2, 2, 2, 2, 2]
+
+
+def test_class_folders_one_folder_deeper_are_pointed_at(tmp_path: Path) -> None:
+    make(tmp_path / "all" / "pets", {"cat": 4, "dog": 4})
+    wanted = r"one class only, 'pets', with the folders cat, dog in it; .*give .*all/pets"
+    with pytest.raises(DataError, match=wanted):
+        read(tmp_path / "all")
+
+
+def test_a_link_to_itself_is_a_damaged_file(tmp_path: Path) -> None:
+    folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
+    (folder / "cat" / "z.png").symlink_to("z.png")
+    assert any("cat/z.png" in line for line in read(folder).warnings)
+
+
+def test_a_path_that_is_empty_or_out_of_reach_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="the path is empty"):
+        read("")  # type: ignore[arg-type]
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(DataError, match=r"cannot read .*: Permission denied"):
+        read(tmp_path / "locked" / "x.csv")
