@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from fsbench.types import Record, Trial
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -75,7 +76,7 @@ class _Lines(Observer):
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
         """Say how many tasks, and what is not here."""
-        number = f"{len(tasks)} task{'s' * (len(tasks) > 1)}"
+        number = plural(len(tasks), "task")
         self._say(f"left out: {number} whose data is not here ({', '.join(missing)})")
 
     def complete(self, plan: Plan) -> None:
@@ -97,7 +98,7 @@ class PlainProgress(_Lines):
         """Say how much there is to do."""
         self._planned = len(plan.trials)
         self._begin = time.monotonic()
-        self._say(f"{self._planned} trials to run, {plan.done} of {plan.total} already done")
+        self._say(f"{plural(self._planned, 'trial')} to run, {plan.done} of {plan.total} already done")
 
     def finished(self, record: Record) -> None:
         """Say how far it has come, at every tenth of the way."""

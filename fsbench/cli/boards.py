@@ -135,12 +135,12 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
 def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
     """The records under the recipe that the suite gives their task; says how many others there are."""
     from fsbench.engine.recipe import parse_recipe
-    from fsbench.report.text import count
+    from fsbench.words import plural
 
     wanted = {task: tuple(_recipes(task, suite.recipe)) for task in {record.task for record in records}}
     kept = [record for record in records if parse_recipe(record.recipe) in wanted[record.task]]
     if left_out := len(records) - len(kept):
-        say(f"left out {count(left_out, 'record')} of {suite.name}'s tasks: not under the suite's recipe")
+        say(f"left out {plural(left_out, 'record')} of {suite.name}'s tasks: not under the suite's recipe")
     return kept
 
 

@@ -121,10 +121,11 @@ def warn_of_failures(registry: Registry) -> None:
 def _report(results: Results, metric: str, folder: Path) -> int:
     """Print the leaderboard and, last, what failed and why; returns the exit status."""
     from fsbench.report.leaderboard import leaderboard
-    from fsbench.report.text import count, problem_lines
+    from fsbench.report.text import problem_lines
+    from fsbench.words import plural
 
     if results.interrupted:
-        kept = f"{results.done} of {count(results.total, 'trial')}"
+        kept = f"{results.done} of {plural(results.total, 'trial')}"
         say(f"interrupted; {kept} are kept in {folder}, and the same command goes on from there")
         return INTERRUPTED
     board = leaderboard(results.records, metric)
@@ -133,7 +134,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         return 0
     for line in problem_lines([problem for problem in board.problems if problem.kind == "failed"]):
         say(line)
-    failed = f"{len(results.failures)} of {count(results.total, 'trial')}"
+    failed = f"{len(results.failures)} of {plural(results.total, 'trial')}"
     if debugging():
         show_tracebacks(results.failures)
     else:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from fsbench.report.cells import Setting
 from fsbench.types import Record
+from fsbench.words import plural
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
         notes = Counter(note for several in noted for note in several)
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
         others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
-        yield f"noted: {strategy}, in {len(noted)} trials; {note}{others}"
+        yield f"noted: {strategy}, in {plural(len(noted), 'trial')}; {note}{others}"
 
 
 def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:

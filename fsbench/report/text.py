@@ -9,6 +9,7 @@ from fsbench.metrics import Metric
 from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.report.problems import Problem
 from fsbench.stats import Estimate
+from fsbench.words import plural
 
 OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "cost")
 TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "train", "done", "sec", "MB")
@@ -87,8 +88,8 @@ def title(board: Leaderboard) -> str:
     unit = " in %" if board.metric.percent else ""
     better = "higher" if board.metric.higher_is_better else "lower"
     low, high = board.split_seeds
-    seeds = count(low, "split seed") if low == high else f"{low} to {high} split seeds"
-    tasks, trials = count(len(board.tasks), "task"), count(board.trials, "trial")
+    seeds = plural(low, "split seed") if low == high else f"{low} to {high} split seeds"
+    tasks, trials = plural(len(board.tasks), "task"), plural(board.trials, "trial")
     return f"{board.metric.title}{unit} ({better} is better), {tasks}, {seeds}, {trials}"
 
 
@@ -108,7 +109,7 @@ def summary(board: Leaderboard) -> list[str]:
                 "more split seeds say more, but choose how many before you look "
                 f"(--seeds {max(10, 2 * seeds)}): every further look may err anew"
             )
-        lines.append(f"Not settled: {still} of {count(len(judged), 'comparison')} on single tasks; {more}.")
+        lines.append(f"Not settled: {still} of {plural(len(judged), 'comparison')} on single tasks; {more}.")
     return lines
 
 
@@ -124,7 +125,7 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "of its 95 % interval; * marks a strategy that lacks a result on some tasks or trials and is "
         "compared on the others",
         "verdict": "helps or hurts only where that holds at the 5 % level after correction (Holm) for all "
-        f"{count(board.comparisons, 'comparison')} made here",
+        f"{plural(board.comparisons, 'comparison')} made here",
         "train": "accuracy in % on the training labels as given: far above the score it tells of overfitting",
         "done": "trials with a result; in the overall table, tasks",
         "cost": f"seconds to fit and to predict over those of {BASELINE} in the same trial; the median",
@@ -154,15 +155,10 @@ def problem_lines(problems: Iterable[Problem]) -> list[str]:
 def _problem_line(several: Sequence[Problem]) -> str:
     first, names = several[0], ", ".join(problem.strategy for problem in several)
     if first.kind == "failed":
-        trials = count(first.trials, "trial")
+        trials = plural(first.trials, "trial")
         return f"failed: {names}, {trials} on {some(first.tasks)}; the last: {first.reason}"
     reason = f": {first.reason}" if first.reason else ""
     return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
-
-
-def count(n: int, noun: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def some(names: Sequence[str]) -> str:
@@ -205,7 +201,7 @@ def _average(board: Leaderboard) -> Iterable[str]:
         return
     for word in ("helps", "hurts"):
         names = [
-            row.strategy if row.complete else f"{row.strategy} (on its {count(row.done, 'task')})"
+            row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
             for row in board.overall
             if row.verdict == word
         ]

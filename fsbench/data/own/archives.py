@@ -18,11 +18,11 @@ from fsbench.data.own.samples import (
     Progress,
     Samples,
     as_float32,
-    plural,
     printable,
     some,
 )
 from fsbench.errors import DataError
+from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
 _SHAPES = "expected images [N, H, W] or [N, H, W, C], or tables [N, F]"

@@ -16,8 +16,9 @@ import numpy as np
 
 from fsbench.data.own.options import SMALLEST, OwnData
 from fsbench.data.own.pictures import SUFFIXES, Unusable, read_picture, shorter_side, stack
-from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, printable, some
+from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, printable, some
 from fsbench.errors import DataError
+from fsbench.words import plural
 
 DEFAULT_LARGEST = 64
 MAX_BYTES = 4 * 2**30

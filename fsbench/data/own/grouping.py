@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsbench.data.own.likeness import MOST, alike, links, same, together
-from fsbench.data.own.samples import Samples, plural, some
+from fsbench.data.own.samples import Samples, some
+from fsbench.words import plural
 
 _SHOWN = 2
 

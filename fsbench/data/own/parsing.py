@@ -9,8 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsbench.data.own.samples import plural, printable, some
+from fsbench.data.own.samples import printable, some
 from fsbench.errors import DataError
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,10 @@ from fsbench.data.dataset import Dataset, DatasetInfo
 from fsbench.data.datasets import DATASETS, add_dataset, dataset_names
 from fsbench.data.own.grouping import find_groups
 from fsbench.data.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
-from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, plural, some
+from fsbench.data.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, some
 from fsbench.data.protocols.holdout import held_out
 from fsbench.errors import DataError
+from fsbench.words import plural
 
 _UNEVEN = 10
 _FEW_TESTED = 3

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsbench.words import plural
+
 TRAIN, VAL, TEST = 0, 1, 2
 PARTS = ("train", "val", "test")
 Progress = Callable[[int, int], None]
@@ -82,10 +84,3 @@ def some(names: Sequence[str], shown: int = _SHOWN, count: int | None = None) ->
     count = len(names) if count is None else count
     more = f" and {count - shown} more" if count > shown else ""
     return ", ".join(names[:shown]) + more
-
-
-def plural(n: int, noun: str) -> str:
-    """`1 image`, `2 images`, `2 classes`."""
-    if n == 1:
-        return f"1 {noun}"
-    return f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"

@@ -11,8 +11,9 @@ import numpy as np
 
 from fsbench.data.own.options import OwnData
 from fsbench.data.own.parsing import missing_texts, parse_table
-from fsbench.data.own.samples import Samples, as_float32, plural, printable, some
+from fsbench.data.own.samples import Samples, as_float32, printable, some
 from fsbench.errors import DataError, UnknownName, UsageError
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
