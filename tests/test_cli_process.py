@@ -119,7 +119,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
     (tmp_path / "fast").touch()
     done = fsbench(tmp_path, *SLOW_RUN)
     assert done.returncode == 0
-    assert "1 trials to run, 1 of 2 already done" in done.stderr
+    assert "1 trial to run, 1 of 2 already done" in done.stderr
 
 
 @pytest.mark.slow

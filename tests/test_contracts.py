@@ -41,7 +41,7 @@ def test_conformance(name, check):
     check()
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids="+".join)
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=["+".join(pair) for pair in PAIRS])
 def test_a_pair_runs_or_says_why_not(first, second):
     reason = run_pair(STRATEGIES[first](), STRATEGIES[second]())
     if reason:

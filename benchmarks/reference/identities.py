@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import platform
+import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,21 +22,34 @@ from fsbench.engine.context import Context, TrialState
 from fsbench.engine.device import describe
 from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set
-from fsbench.registry import get_registry
-from fsbench.types import TaskInfo
+from fsbench.registry import Registry, load_registry
+from fsbench.types import LabeledSet, TaskInfo
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+_EXAMPLES = ("ohem", "temperature")
 _CPU = torch.device("cpu")
 _TRIES, _SAMPLES = 20, 64
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+@functools.cache
+def _registry() -> Registry:
+    """The strategies that are installed, and those of the examples."""
+    sys.path.extend(str(EXAMPLES / f"fsbench-{name}" / "src") for name in _EXAMPLES)
+    registry = load_registry(f"fsbench_{name}" for name in _EXAMPLES)
+    registry.check_loaded()
+    return registry
+
+
 def _loss_of(spec: str, classes: int) -> Loss:
-    """The composed loss of a spec on a task of equally many labels a class, as the engine calls it."""
-    (composition,) = get_registry().parse(spec)
+    """The composed loss of a spec's predictions, as the engine makes them, on equally many labels a class."""
+    (composition,) = _registry().parse(spec)
     info = TaskInfo("identities", "kshot", "tabular", (2,), classes)
     state = TrialState(("identities", 0, 0), info, composition, default_recipe(info), _CPU)
     state.class_counts = torch.full((classes,), 8.0)
-    return lambda logits, targets: composition.loss(logits, targets, Context(state))
+    ctx, none = Context(state), LabeledSet(torch.zeros(0, classes), torch.zeros(0, classes))
+    predict = composition.postprocess(lambda logits: logits, none, ctx)
+    return lambda logits, targets: composition.loss(predict(logits), targets, ctx)
 
 
 def _binary_focal(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -62,7 +78,7 @@ def _relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
 def _smote() -> list[float]:
     """How far `resampling` is from calling imbalanced-learn, in each try."""
     worst = []
-    (composition,) = get_registry().parse("resampling(method=smote, k_neighbors=3)")
+    (composition,) = _registry().parse("resampling(method=smote, k_neighbors=3)")
     for seed in range(_TRIES):
         rng = np.random.default_rng(seed)
         y = np.repeat([0, 1], [40, 10])
@@ -87,6 +103,8 @@ def identities(options: Options) -> Outcome:
             cross_entropy,
             5,
         ),
+        ("OHEM that keeps all = cross-entropy", "ohem(keep=1)", cross_entropy, 5),
+        ("temperature 1 = cross-entropy", "temperature(value=1)", cross_entropy, 5),
         ("focal of two classes = torchvision's sigmoid_focal_loss", "focal(gamma=2)", _binary_focal, 2),
     ]
     begin, lines = time.perf_counter(), []
@@ -99,14 +117,15 @@ def identities(options: Options) -> Outcome:
     versions = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("torch", "torchvision", "imbalanced-learn")
     )
-    notes = ["OHEM and temperature are not among the bundled strategies"]
-    return Outcome(
-        lines, f"{describe(_CPU) or platform.machine()}, {versions}", time.perf_counter() - begin, notes
-    )
+    device = f"{describe(_CPU) or platform.machine()}, {versions}"
+    notes = ["OHEM and temperature are the plugins in `examples/`, loaded beside the bundled strategies"]
+    return Outcome(lines, device, time.perf_counter() - begin, notes)
 
 
 def _line(what: str, values: list[float], most: float) -> Line:
-    return Line(what, "equal", [max(values)], f"largest of {len(values)}", Band(None, most), digits=None)
+    return Line(
+        what, "equal", [max(values)], f"draw, the worst of {len(values)}", Band(None, most), digits=None
+    )
 
 
 R6 = Row(

@@ -68,9 +68,11 @@ def _print_table(console: Console, board: Leaderboard, rows: Sequence[Row], colu
     # Widths over all rows of the board: the same in every table, so that the eye can run down.
     shown = [text.cells(row, board.metric) for row in board.rows]
     widths = {name: max(len(name), *(_width(cells[name]) for cells in shown)) for name in columns}
-    others = sum(width + _GAP for name, width in widths.items() if name != "strategy")
-    room = widths["strategy"] = max(_NARROWEST, min(widths["strategy"], console.width - others))
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    total, gaps = sum(widths.values()), len(widths) - 1
+    gap = _GAP if total + _GAP * gaps <= console.width else 1
+    left = console.width - (total - widths["strategy"]) - gap * gaps
+    room = widths["strategy"] = max(_NARROWEST, min(widths["strategy"], left))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
     for name, width in widths.items():
         justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
         table.add_column(name, justify=justify, width=width, overflow="fold")

@@ -1,0 +1,51 @@
+"""Online hard example mining: only the worst samples of a batch count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbench import Context, Strategy, hookimpl, param
+
+if TYPE_CHECKING:
+    import torch
+
+
+# 0.07 * 100 is a little more than 7.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Ohem(Strategy):
+    """Online hard example mining (Shrivastava et al. 2016): only the largest losses of a batch count.
+
+    `keep` is the share of a batch that counts, rounded up; 1 is the loss as it is. What counts
+    is scaled up, so that the mean of the batch is the mean of its hard samples. The losses are those of the
+    components before it. Where labels are wrong, the wrong ones are the hardest.
+    """
+
+    name = "ohem"
+    cite = (
+        "Shrivastava, A., Gupta, A. and Girshick, R. (2016). Training region-based object detectors with "
+        "online hard example mining. CVPR."
+    )
+
+    keep: float = param(0.5, low=0.01, high=1.0, tune=(0.25, 1.0))
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
+    ) -> torch.Tensor:
+        """The inner losses `[B]` of the hard samples, scaled by B over their number; zero for the others."""
+        losses = inner(logits, targets)
+        number = math.ceil(self.keep * len(losses) - _ROUNDING)
+        hard = losses.detach().topk(number).indices
+        weights = losses.new_zeros(losses.shape).scatter(0, hard, len(losses) / number)
+        return losses * weights
+
+
+@hookimpl
+def fsbench_strategies() -> list[type[Strategy]]:
+    """The strategy of this package."""
+    return [Ohem]
