@@ -9,6 +9,7 @@ import pytest
 
 from fsbench import hookspecs
 from fsbench.data.protocols import PROTOCOLS
+from fsbench.data.suites import load_suite, suite_names
 from fsbench.engine.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.strategy import STAGES
@@ -63,6 +64,12 @@ def test_the_readme_names_every_strategy_and_protocol() -> None:
         assert f"| `{name}` |" in README
     for name in PROTOCOLS:
         assert f"| `{name}(" in README
+
+
+def test_the_suites_are_documented_with_their_sizes() -> None:
+    page = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
+    for suite in map(load_suite, suite_names()):
+        assert f"| `{suite.name}` | {len(suite.tasks)} × {suite.split_seeds} |" in page
 
 
 def test_the_readmes_table_is_the_published_one() -> None:

@@ -134,7 +134,12 @@ def test_omniglots_layout_gives_characters_and_their_turns(
 DAMAGES: list[tuple[dict[str, Any], str]] = [
     (parted(x_train=X[:40].astype(np.float32)), r"x_train is float32 \[40, 28, 28\], expected uint8"),
     (parted(y_train=Y[:39]), r"y_train is int64 \[39\], expected whole numbers from 0, \[40\]"),
-    (parted(y_train=Y[:40] - 1), "y_train is int64"),
+    (parted(y_train=Y[:40] - 1), "y_train goes from -1 to 8, expected whole numbers from 0, each of which"),
+    (parted(y_train=Y[:40].astype(np.int64) + 2**60), "y_train goes from 1152921504606846976 to"),
+    (parted(y_train=Y[:40].astype(np.uint64) + np.uint64(2**63)), "y_train goes from 9223372036854775808"),
+    (parted(x_train=np.uint8(3)), r"x_train is uint8 \[\], expected uint8 \[N, H, W\]"),
+    (parted(about=np.array('{"classes": 5}')), "classes in about are 5, expected a list of names"),
+    (parted(about=np.array('{"fingerprint": 5}')), "the fingerprint in about is 5, expected a text"),
     (parted(y_train=Y[:40] + 0.5), "y_train is float64"),
     (parted(y_train=Y[:40] % 9, y_test=Y[40:] % 9), "9 classes of 1x28x28 images, kmnist has 10 classes"),
     (parted(y_train=Y[:40] * 2, y_test=Y[40:] * 2), "class 1 has no samples, expected labels 0 to 18"),

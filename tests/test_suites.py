@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import subprocess
 import sys
 import tomllib
@@ -184,7 +185,8 @@ def test_absent_data_is_told_before_anything_runs(folder, capsys):
     assert main(["run", "--suite", "mixed"]) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"fsbench: error: {caught.value}\n")
-    assert "`fsbench data fetch svhn`" in err
+    place = Path(os.environ["FSBENCH_DATA_DIR"])
+    assert f"`fsbench data fetch svhn --data-dir '{place}'` gets it into {place} (prepared files" in err
     assert "--available runs the other 1" in err
     assert not Path("fsbench-results").exists()
 
@@ -194,10 +196,24 @@ def test_a_suite_without_any_data_cannot_run(folder, capsys):
     assert main(["run", "--suite", "far", "--available"]) == 1
     err = capsys.readouterr().err
     assert "the data of 2 of 2 tasks is not here (mnist, usps, svhn)" in err
-    assert "`fsbench data fetch mnist usps svhn` gets these 3" in err
+    assert "`fsbench data fetch mnist usps svhn --data-dir " in err
+    assert "` gets these 3 into " in err
     assert "--available" not in err
     assert main(["run", "--tasks", ABSENT, "--available"]) == 1
     assert "svhn" in capsys.readouterr().err
+
+
+def test_without_a_data_folder_named_the_advice_says_how_to_name_one(folder, monkeypatch, tmp_path):
+    monkeypatch.delenv("FSBENCH_DATA_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "cache"))
+    with pytest.raises(AbsentData) as caught:
+        fsbench.run("erm", suite="mixed")
+    assert "`fsbench data fetch svhn` gets it into " in str(caught.value)
+    assert "(--data-dir or FSBENCH_DATA_DIR names another folder; prepared files such as svhn.npz" in str(
+        caught.value
+    )
 
 
 def test_the_part_that_is_here_runs_with_the_suites_recipe(folder, capsys):

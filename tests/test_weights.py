@@ -158,9 +158,33 @@ def test_files_that_are_not_weights_are_one_clear_line(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"cannot read '.*w\.pt' as a state dictionary") as caught:
             run(str(path))
         assert "\n" not in str(caught.value)
-    torch.save({"body": NotATensor()}, path)
-    with pytest.raises(DataError, match=r"cannot read '.*w\.pt' as a state dictionary"):
-        run(str(path))
+    others = [
+        (
+            {"body": NotATensor()},
+            "holds more than tensors, which could run code and is not loaded; save model",
+        ),
+        (torch.nn.Linear(2, 2), "holds more than tensors"),
+        ([torch.zeros(2)], "it holds list"),
+        (
+            {"epoch": 3, "state_dict": {}},
+            "'epoch' in it is int; of a checkpoint, save the part with the model's",
+        ),
+    ]
+    for held, message in others:
+        torch.save(held, path)
+        with pytest.raises(DataError, match=message) as caught:
+            run(str(path))
+        assert not set("\n\x1b") & set(str(caught.value))
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", b"hi there", b"", b"PK\x03\x04"])
+def test_a_damaged_download_is_named(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    file = tmp_path / "checkpoints" / "resnet18-f37072fd.pth"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"resnet18-f37072fd\.pth is damaged; remove it, and it is down"):
+        load_weights("resnet18", "imagenet", torch.device("cpu"))
 
 
 RESNET18 = "ResNet18_Weights.IMAGENET1K_V1"

@@ -58,15 +58,14 @@ def fetch(names: tuple[str, ...], originals: Path | None) -> None:
 
     What is there already is left as it is; an interrupted fetch leaves nothing behind.
     """
-    from fsbench.data.datasets import about
+    from fsbench.data.fetching import downloadable
     from fsbench.data.fetching import fetch as fetch_one
     from fsbench.errors import UsageError
 
     if originals is not None and len(names) > 1:
         raise UsageError(f"--from is for one dataset, got {len(names)}; fetch them one by one")
-    for name in names:
-        known = about(name)
-        if known.download is not None and originals is None:
+    for name, known in [(name, downloadable(name)) for name in names]:
+        if originals is None:
             say(f"fetching {name} (about {known.download} MB to download; licence: {known.licence})")
         click.echo(fetch_one(name, originals, _progress(name)))
 

@@ -14,6 +14,7 @@ from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import show
 from fsbench.errors import UnknownName
 from fsbench.spec import format_value
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -146,12 +147,14 @@ def _lacks(suite: Suite) -> Iterator[str]:
     """What is not here of a suite's data, and how many of its tasks have no published fingerprints."""
     from fsbench.data.datasets import download_size
 
-    total = len(suite.tasks)
-    if missing := suite.missing():
-        sizes = [download_size(name) or 0 for name in missing]
-        shown = [f"{name} ({size} MB)" if size else name for name, size in zip(missing, sizes, strict=True)]
-        if len(missing) > 4:
-            shown = [*shown[:2], f"{len(missing) - 2} more ({sum(sizes[2:])} MB)"]
+    total, missing = len(suite.tasks), suite.missing()
+    if missing:
+        sizes = {name: download_size(name) or 0 for name in missing if not name.startswith("keel-")}
+        shown = [f"{name} ({size} MB)" for name, size in sizes.items()]
+        if len(shown) > 4:
+            shown = [*shown[:2], f"{len(shown) - 2} more ({sum(list(sizes.values())[2:])} MB)"]
+        if tables := len(missing) - len(sizes):
+            shown.append(f"{plural(tables, 'table')} of KEEL (pip install 'fsbench[keel]')")
         yield f"not here: {', '.join(shown)}: {total - len(suite.left_out())} of {total} tasks can run"
     if unpublished := len(suite.unpublished()):
         yield f"unchecked: {unpublished} of {total} tasks"

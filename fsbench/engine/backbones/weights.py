@@ -65,28 +65,39 @@ def _downloaded(name: str, device: torch.device) -> dict[str, Any]:
     import torchvision
 
     weights = torchvision.models.get_weight(name)
+    folder, file = Path(torch.hub.get_dir()) / "checkpoints", weights.url.rpartition("/")[2]
     try:
         found: dict[str, Any] = weights.get_state_dict(
             progress=False, check_hash=True, weights_only=True, map_location=device
         )
-    except (OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
+    except Exception as error:  # torch.load raises anything on a damaged file
+        if (folder / file).exists():
+            raise DataError(f"{folder / file} is damaged; remove it, and it is downloaded again") from error
         raise DataError(
-            f"cannot download {name} ({_line(error)}); put {weights.url} into {folder} under the name "
-            f"{weights.url.rpartition('/')[2]}"
-        ) from None
+            f"cannot download {name} ({_line(error)}); put {weights.url} into {folder} under the name {file}"
+        ) from error
     return found
 
 
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    problem = f"cannot read {str(path)!r} as a state dictionary of tensors"
     try:
         found = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
         raise DataError(
-            f"cannot read {str(path)!r} as a state dictionary of tensors: {_line(error)}"
-        ) from None
+            f"{problem}: it is damaged, or holds more than tensors, which could run code and is not loaded; "
+            "save model.state_dict()"
+        ) from error
+    except Exception as error:  # torch.load raises anything on a damaged file
+        raise DataError(f"{problem}: {_line(error)}") from error
     if not isinstance(found, dict):
-        raise DataError(f"{str(path)!r} holds {type(found).__name__}; expected a state dictionary")
+        raise DataError(f"{problem}: it holds {type(found).__name__}")
+    for name, value in found.items():
+        if not isinstance(value, torch.Tensor):
+            raise DataError(
+                f"{problem}: {name!r} in it is {type(value).__name__}; of a checkpoint, save the part with "
+                "the model's tensors"
+            )
     return found
 
 
@@ -99,5 +110,6 @@ def _without_head(found: Mapping[str, Any], head: str) -> dict[str, Any]:
 
 
 def _line(error: Exception) -> str:
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0].strip().rstrip(".")
+    lines = str(error).splitlines() or [""]
+    named = isinstance(error, OSError | RuntimeError) and lines[0].strip()
+    return lines[0].strip().rstrip(".") if named else f"{type(error).__name__} {lines[0]}".strip()
