@@ -46,6 +46,12 @@ def test_a_missing_original_file_is_named_and_not_downloaded(
     assert urllib.request._opener is before  # type: ignore[attr-defined]
 
 
+def test_a_missing_file_is_named_without_what_follows_it_in_the_address(tmp_path: Path) -> None:
+    pytest.importorskip("medmnist")
+    with pytest.raises(DataError, match=r"has no pathmnist\.npz; put all"):
+        fetch("pathmnist", tmp_path)
+
+
 def test_a_data_folder_that_cannot_be_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder.write_text("a file", encoding="utf-8")
     assert main(["data", "fetch", "mnist"]) == 1

@@ -115,10 +115,19 @@ BAD_ARRAYS = [
     ({"x": np.array(3), "y": Y}, r"x is int64 \[\]; expected images"),
     ({"x": np.zeros((12, 0)), "y": Y}, r"x is float64 \[12, 0\]; expected images"),
     ({"x": pixels(12, 8, 8), "y": np.array(1)}, "x has 12 samples and y 1 labels"),
-    ({"x": np.full((12, 8, 8), "a"), "y": Y}, "pixels of x are <U1 from text; expected 0 to 255"),
+    ({"x": np.full((12, 8, 8), "a"), "y": Y}, "pixels of x are <U1; expected 0 to 255"),
     (
         {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 8, 8) / 255, "y_test": Y},
-        "pixels of x_test go up to .*, those of x_train to .*; bring all parts to one range",
+        "pixels of x_test are float64 up to .*, those of x_train go to .*; bring all parts to one range",
+    ),
+    (
+        {
+            "x_train": pixels(12, 8, 8),
+            "y_train": Y,
+            "x_test": pixels(12, 8, 8).astype(np.uint16) * 16,
+            "y_test": Y,
+        },
+        "pixels of x_train are uint8 up to .*, those of x_test go to .*; bring all parts to one range",
     ),
     ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
     ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),

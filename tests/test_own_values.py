@@ -50,6 +50,22 @@ def test_a_dark_part_is_no_other_range(tmp_path: Path) -> None:
     assert dataset.x[dataset.test].max() == 1
 
 
+def test_an_empty_part_is_no_part(tmp_path: Path) -> None:
+    x, none = pixels(12, 8, 8), np.zeros((0, 8, 8), np.uint8)
+    parts = {
+        "x_train": x,
+        "y_train": Y,
+        "x_val": none,
+        "y_val": Y[:0],
+        "x_test": pixels(6, 8, 8),
+        "y_test": Y[:6],
+    }
+    info = read(npz(tmp_path, **parts)).dataset.info
+    assert (sum(info.class_counts), info.test_counts, info.val_counts) == (18, (2, 2, 2), ())
+    with pytest.raises(DataError, match="has no sample"):
+        read(npz(tmp_path, x=none, y=Y[:0]))
+
+
 @pytest.mark.parametrize("start", [0.0, 1.7e12, -3e15])
 def test_large_numbers_keep_their_differences(start: float, tmp_path: Path) -> None:
     table = frame(60).drop(columns="count")
@@ -84,6 +100,28 @@ def test_none_among_numbers_is_missing_and_among_texts_a_category(tmp_path: Path
     assert np.isnan(reading.dataset.x[:, 0]).tolist() == [True] * 4 + [False] * 36
 
 
+def test_a_quantity_is_no_target_however_it_is_written(tmp_path: Path) -> None:
+    table = frame(120)
+    table["kind"] = [f"{i % 40},5" for i in range(120)]
+    with pytest.raises(DataError, match="looks like a quantity"):
+        read(csv(tmp_path, table, sep=";"), target="kind")
+    table["kind"] = ["None", "None", *(f"{i % 55}" for i in range(118))]
+    with pytest.raises(DataError, match="looks like a quantity"):
+        read(csv(tmp_path, table), target="kind")
+    table["kind"] = [("1,0", "2,0", "10,0")[i % 3] for i in range(120)]
+    assert read(csv(tmp_path, table, sep=";"), target="kind").dataset.info.classes == ("1", "2", "10")
+
+
+@pytest.mark.parametrize("mark", ["1.#IND", "-1.#QNAN", "#N/A N/A", "? ", "inf"])
+def test_what_other_programs_write_for_no_number_is_missing(mark: str, tmp_path: Path) -> None:
+    table = frame(40).astype({"size": object})
+    table.loc[:9, "size"] = mark
+    table.loc[10:12, "size"] = "None"
+    reading = read(csv(tmp_path, table), target="kind")
+    assert reading.dataset.info.columns == (0, 0, 3)
+    assert np.isnan(reading.dataset.x[:, 0]).sum() == 13
+
+
 def test_a_column_that_is_nearly_numbers_is_said(tmp_path: Path) -> None:
     table = frame(40).astype({"size": object})
     table.loc[7, "size"] = "<5"
@@ -110,9 +148,26 @@ def test_classes_that_would_be_shown_alike_are_refused(tmp_path: Path) -> None:
         read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array(["a\tb", "a\nb", "c"] * 4)))
 
 
+def test_names_of_bytes_are_texts(tmp_path: Path) -> None:
+    names = np.array([b"cat", b"dog", b"cow"])
+    assert read(npz(tmp_path, x=pixels(12, 8, 8), y=Y, classes=names)).dataset.info.classes == (
+        "cat",
+        "dog",
+        "cow",
+    )
+
+
 def test_labels_of_bytes_are_texts(tmp_path: Path) -> None:
     reading = read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array([b"cat", "k\u00fch".encode(), b"\xff"] * 4)))
     assert reading.dataset.info.classes == ("\\xff", "cat", "k\u00fch")
+
+
+def test_none_is_no_group(tmp_path: Path) -> None:
+    table = frame(40)
+    table["p"] = [f"p{i}" if i < 20 else "None" for i in range(40)]
+    reading = read(csv(tmp_path, table), target="kind", group="p")
+    assert "40 groups by p, none of which a split divides" in reading.facts
+    assert "20 rows without 'p': each is a group of its own" in reading.warnings
 
 
 def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: Path) -> None:
@@ -129,8 +184,12 @@ def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: P
 
 def test_class_folders_one_folder_deeper_are_pointed_at(tmp_path: Path) -> None:
     make(tmp_path / "all" / "pets", {"cat": 4, "dog": 4})
-    wanted = r"one class only, 'pets', with the folders cat, dog in it; .*give .*all/pets"
+    wanted = r"one class only, 'pets', with the folders cat, dog in it; .*give that folder instead"
     with pytest.raises(DataError, match=wanted):
+        read(tmp_path / "all")
+    (tmp_path / "all" / "birds").mkdir()
+    (tmp_path / "all" / "birds" / "1.png").write_text("no image", encoding="utf-8")
+    with pytest.raises(DataError, match=r"one class only, 'pets'.*no image of class 'birds' can be read"):
         read(tmp_path / "all")
 
 

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -95,7 +96,7 @@ class _NoNetwork(urllib.request.BaseHandler):
         self.asked: list[str] = []
 
     def http_open(self, request: urllib.request.Request) -> None:
-        self.asked.append(request.full_url.rpartition("/")[2])
+        self.asked.append(urlsplit(request.full_url).path.rpartition("/")[2])
         raise OSError(f"{self.asked[-1]} is not there, and nothing is downloaded")
 
     https_open = http_open

@@ -48,11 +48,14 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         for name in ("x", "y"):
             if name + key not in arrays:
                 raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
-        if (given := arrays["x" + key]).ndim < 2 or not given.size:
+        if (given := arrays["x" + key]).ndim < 2 or (len(given) and not given.size):
             raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {_SHAPES}")
         if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
             sizes = len(arrays["x" + key]), arrays["y" + key].size
             raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
+    keys = [key for key in keys if len(arrays["x" + key])]
+    if not keys:
+        raise DataError(f"{data.path} has no sample; {_EXPECTED}")
     try:
         x, given = (np.concatenate([arrays[name + key] for key in keys]) for name in ("x", "y"))
     except ValueError:
@@ -116,7 +119,7 @@ def _labels(
             f"{path}: labels are missing or not whole numbers; fsbench classifies: make classes of them first"
         )
     given = given.astype(np.int64) if given.dtype.kind in "bf" else given
-    given = np.char.decode(given, "utf-8", "backslashreplace") if given.dtype.kind == "S" else given
+    given, names = _decoded(given), None if names is None else _decoded(names)
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
         raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
@@ -126,6 +129,11 @@ def _labels(
     if names is not None:
         remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
     return [printable(str(value)) for value in values], y.astype(np.int64)
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Bytes as texts; other values as they are."""
+    return np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
 
 
 def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
@@ -161,7 +169,7 @@ def _groups(
     for key in keys:
         if arrays.get("groups" + key, np.empty(0)).shape != (len(arrays["x" + key]),):
             raise DataError(f"{path}: groups{key} does not have one value for each sample of x{key}")
-    given = np.concatenate([arrays["groups" + key] for key in keys])
+    given = _decoded(np.concatenate([arrays["groups" + key] for key in keys]))
     values, numbers = np.unique(given, return_inverse=True, equal_nan=False)
     if part is not None:
         inside = np.stack([np.bincount(numbers[part == n], minlength=len(values)) > 0 for n in range(3)])
@@ -210,16 +218,17 @@ def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> fl
     """
     for name, x in parts.items():
         if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
-            lowest = x.min() if x.dtype.kind in "biuf" else "text"
-            raise DataError(f"{path}: pixels of {name} are {x.dtype} from {lowest}; {_RANGES}")
+            lowest = f" from {x.min()}" if x.dtype.kind in "biuf" else ""
+            raise DataError(f"{path}: pixels of {name} are {x.dtype}{lowest}; {_RANGES}")
     highest = {name: float(x.max()) for name, x in parts.items()}
-    units = [name for name, x in parts.items() if x.dtype.kind in "bf" and 0 < highest[name] <= 1]
     top = max(highest, key=lambda name: highest[name])
-    if units and highest[top] > 2:
-        raise DataError(
-            f"{path}: pixels of {units[0]} go up to {highest[units[0]]:g}, those of {top} to "
-            f"{highest[top]:g}; bring all parts to one range"
-        )
+    for name, x in parts.items():
+        is_unit = x.dtype.kind in "bf" and 0 < highest[name] <= 1
+        if (is_unit and highest[top] > 2) or (x.dtype == np.uint8 and highest[top] > 255):
+            raise DataError(
+                f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} go to "
+                f"{highest[top]:g}; bring all parts to one range"
+            )
     if 1 < highest[top] < _SMALL:
         remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")
         return highest[top]

@@ -78,10 +78,10 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks += _empty_classes(files, list(pictures))
     read = list(pictures)
     classes = sorted({file.label for file in read})
-    if len(classes) == 1 and (folders := _inside(read)):
+    if len({file.label for file in files}) == 1 and (folders := _inside(read)):
         raise DataError(
             f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} in "
-            f"it; if these are the classes, give {Path(data.path, printable(classes[0]))}"
+            "it; if these are the classes, give that folder instead"
         )
     parts = [file.part for file in read if file.part is not None]
     return Samples(

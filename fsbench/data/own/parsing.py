@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 * 2**20
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # What pandas takes as missing, and "?", but not "None": in medicine that is what most patients have.
-_MISSING = ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>")
-_NOTHING = "None"
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>"),
+    *("#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+NOTHING = "None"
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _MOSTLY = 0.8
 
@@ -29,7 +32,7 @@ _MOSTLY = 0.8
 def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFrame:
     """The table under plain column names; columns are numbers or texts. Warns of nearly numeric ones.
 
-    The column `labels` keeps its texts. Raises DataError for what is no table, or too large.
+    In the column `labels` a text `None` is as any other. Raises DataError for what is no table, or too large.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -49,7 +52,9 @@ def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFr
     for name in table:
         if table[name].dtype.kind == "O":
             texts = table[name].astype(str).str.strip().where(table[name].notna())
-            table[name] = texts if name == labels else _numbers(texts, delimiter != ",", remarks)
+            texts = texts.mask(texts.isin(_MISSING))
+            is_class = name == labels and (texts == NOTHING).any()
+            table[name] = texts if is_class else _numbers(texts, delimiter != ",", remarks)
     return table
 
 
@@ -99,11 +104,12 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
 
 def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Series:
     """A column of texts as numbers, if all but `None` are numbers; else as it is."""
-    known = texts[texts.notna() & (texts != _NOTHING)]
-    pattern = _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else _NUMBER
-    numeric = known.str.fullmatch(pattern)
+    known = texts[texts.notna() & (texts != NOTHING)]
+    numeric = known.str.fullmatch(
+        _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else _NUMBER
+    )
     if len(known) and numeric.all():
-        return texts.where(texts != _NOTHING).str.replace(",", ".").astype(float)
+        return texts.where(texts != NOTHING).str.replace(",", ".").astype(float)
     if len(known) and numeric.mean() >= _MOSTLY:
         other = [repr(printable(text)) for text in known[~numeric].unique()]
         remarks.append(
@@ -111,6 +117,12 @@ def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Se
             f"numbers, {some(other)} not; mend the file, or leave such cells empty"
         )
     return texts
+
+
+def is_quantity(texts: pd.Series) -> bool:
+    """Whether all texts but `None` are numbers, with a decimal point or comma."""
+    known = texts[texts != NOTHING]
+    return len(known) > 0 and bool((known.str.fullmatch(_NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
 
 
 def _first_line(path: Path) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.data.own.options import OwnData
-from fsbench.data.own.parsing import missing_texts, parse_table
+from fsbench.data.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.data.own.samples import Samples, as_float32, printable, some
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.words import plural
@@ -76,7 +76,10 @@ def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
     if len(values) == 1:
         raise DataError(f"{what} has one value only, {values[0]!s}; there is nothing to tell apart")
     whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
-    most = _MOST_NUMBERS["i" if whole else values.dtype.kind] if values.dtype.kind in "iuf" else len(y)
+    if numeric:
+        most = _MOST_NUMBERS["i" if whole else values.dtype.kind]
+    else:
+        most = _MOST_NUMBERS["i"] if is_quantity(column.astype(str)) else len(y)
     if len(values) > most or 2 * len(values) > len(y):
         raise DataError(
             f"{what} has {len(values)} different values in {len(y)} rows, which looks like a quantity or a "
@@ -87,7 +90,7 @@ def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
 
 def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
     """A number for each row; equal values share one, a missing value is a group of its own."""
-    codes, values = column.factorize()
+    codes, values = column.mask(column == NOTHING).factorize()
     missing = codes < 0
     if missing.any():
         remarks.append(

@@ -68,15 +68,15 @@ def _downloaded(name: str, device: torch.device) -> dict[str, Any]:
     folder, file = Path(torch.hub.get_dir()) / "checkpoints", weights.url.rpartition("/")[2]
     try:
         found: dict[str, Any] = weights.get_state_dict(
-            progress=False, check_hash=True, weights_only=True, map_location=device
+            progress=False, check_hash=True, weights_only=True, map_location="cpu"
         )
     except Exception as error:  # torch.load raises anything on a damaged file
-        if (folder / file).exists():
+        if (folder / file).exists() and not isinstance(error, OSError | MemoryError):
             raise DataError(f"{folder / file} is damaged; remove it, and it is downloaded again") from error
         raise DataError(
             f"cannot download {name} ({_line(error)}); put {weights.url} into {folder} under the name {file}"
         ) from error
-    return found
+    return {key: value.to(device) for key, value in found.items()}
 
 
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
