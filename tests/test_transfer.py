@@ -178,7 +178,7 @@ def test_weights_that_do_not_fit_are_said_clearly(tmp_path: Path) -> None:
     with pytest.raises(FsbenchError, match=r"it lacks 0.bias and \d+ more"):
         run(Transfer(weights=path))
     torch.save([1, 2], path)
-    with pytest.raises(DataError, match="expected a state dictionary"):
+    with pytest.raises(DataError, match="as a state dictionary of tensors: it holds list"):
         run(Transfer(weights=path))
     with pytest.raises(DataError, match="no weights at"):
         run(Transfer(weights=str(tmp_path / "absent.pt")))
