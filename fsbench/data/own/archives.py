@@ -214,7 +214,7 @@ def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress
 def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:
     """The value that is white: 1, 255, 65535, or the largest where all are small.
 
-    Raises DataError for what are no pixels, and where one part goes to 1 and another further.
+    Raises DataError for what are no pixels, and for parts of different ranges.
     """
     for name, x in parts.items():
         if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
