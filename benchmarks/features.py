@@ -23,13 +23,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from fsbench.data.splits import SplitArrays, materialise, open_split
-from fsbench.data.tasks import parse_tasks
 from fsbench.engine import device as devices
 from fsbench.engine import trial
 from fsbench.engine.backbones.network import import_backbone
-from fsbench.engine.recipe import default_recipe, override
+from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import load_registry
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import SplitArrays, materialise, open_split
 
 TASK = "kshot(digits, k=5)"
 PROBE = "transfer(weights=imagenet, mode=linear_probe)"

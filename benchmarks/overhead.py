@@ -18,12 +18,12 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from fsbench.data.splits import SplitArrays, materialise, open_split
-from fsbench.data.tasks import parse_tasks
 from fsbench.engine.backbones import build_network
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import SplitArrays, materialise, open_split
 from fsbench.types import Recipe
 
 CPU = torch.device("cpu")

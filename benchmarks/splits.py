@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fsbench.data import files
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import add_dataset
-from fsbench.data.splits import draw_split, materialise
-from fsbench.data.tasks import parse_tasks
+from fsbench.datasets import files
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import add_dataset
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split, materialise
 
 TASKS = (
     "kshot(random, k=5)",

@@ -25,14 +25,14 @@ import numpy as np
 import torch
 
 from fsbench.cli.estimate import time_loop
-from fsbench.data.catalogue import image_sets
-from fsbench.data.files import DATA_DIR, data_dir
-from fsbench.data.splits import SplitArrays, materialise, open_split
-from fsbench.data.suites import Suite, load_suite
-from fsbench.data.tasks import Task
-from fsbench.engine.recipe import default_recipe, override, parse_overrides
+from fsbench.datasets.about import image_sets
+from fsbench.datasets.files import DATA_DIR, data_dir
 from fsbench.engine.trial import run_trial
+from fsbench.recipes.recipe import default_recipe, override, parse_overrides
 from fsbench.registry import get_registry
+from fsbench.tasks.expressions import Task
+from fsbench.tasks.splits import SplitArrays, materialise, open_split
+from fsbench.tasks.suites import Suite, load_suite
 
 FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ _HOMES = {
     "FsbenchError": "fsbench.errors",
     "InertComponent": "fsbench.errors",
     "LabeledSet": "fsbench.types",
-    "OwnData": "fsbench.data.own",
+    "OwnData": "fsbench.own",
     "Predictor": "fsbench.types",
     "Recipe": "fsbench.types",
     "Record": "fsbench.types",
@@ -30,7 +30,7 @@ _HOMES = {
     "match_inputs": "fsbench.engine.inputs",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
-    "weights_hash": "fsbench.engine.backbones.catalogue",
+    "weights_hash": "fsbench.recipes.catalogue",
 }
 
 __all__ = [
@@ -57,12 +57,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fsbench.data.own import OwnData
-    from fsbench.engine.backbones.catalogue import weights_hash
     from fsbench.engine.context import Context
     from fsbench.engine.inputs import luminance, match_inputs
     from fsbench.errors import FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
+    from fsbench.own import OwnData
+    from fsbench.recipes.catalogue import weights_hash
     from fsbench.results import Results
     from fsbench.rng import Stream
     from fsbench.runner import run

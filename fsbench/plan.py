@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench.composition import Composition
-from fsbench.engine.recipe import default_recipe, override, recipe_text
+from fsbench.recipes.recipe import default_recipe, override, recipe_text
 from fsbench.spec import Value
 from fsbench.types import Record, Status, Trial
 
 if TYPE_CHECKING:
-    from fsbench.data.tasks import Task
+    from fsbench.tasks.expressions import Task
 
 
 @dataclass(frozen=True)

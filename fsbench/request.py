@@ -12,9 +12,9 @@ from fsbench.spec import as_call, parse_call
 from fsbench.types import Record
 
 if TYPE_CHECKING:
-    from fsbench.data.own import OwnData
-    from fsbench.data.suites import Suite
+    from fsbench.own import OwnData
     from fsbench.progress import Observer
+    from fsbench.tasks.suites import Suite
 
 DEFAULT_SUITE = "starter-v1"
 OWN_SEEDS = 5
@@ -27,7 +27,7 @@ def joined(texts: str | Sequence[str]) -> str:
 
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
     """The suite of a name (starter-v1 by default), or the tasks of a text. Raises UsageError for both."""
-    from fsbench.data.suites import ad_hoc, load_suite
+    from fsbench.tasks.suites import ad_hoc, load_suite
 
     if suite is not None and tasks is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
@@ -39,7 +39,7 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
 
     Raises UsageError where a suite is given as well, and what `read_own` raises.
     """
-    from fsbench.data.own import OwnData, read_own
+    from fsbench.own import OwnData, read_own
 
     if suite is not None:
         raise UsageError("a suite has data of its own; give data, or a suite, or data and tasks on them")
@@ -54,7 +54,7 @@ def own_tasks(name: str, tasks: str | None) -> Suite:
 
     Raises UsageError for tasks none of which is about the data.
     """
-    from fsbench.data.suites import ad_hoc
+    from fsbench.tasks.suites import ad_hoc
 
     suite = ad_hoc(tasks or f"holdout({name})")
     if not any(name in _datasets(task) for task in suite.tasks):
@@ -70,8 +70,8 @@ def check_stored(records: Iterable[Record], name: str, folder: Path) -> None:
 
     A name is the last part of a path only, so every stored task on it is drawn again and compared.
     """
-    from fsbench.data.splits import draw_split
-    from fsbench.data.tasks import parse_tasks
+    from fsbench.tasks.expressions import parse_tasks
+    from fsbench.tasks.splits import draw_split
 
     stored = {r.task: r for r in records if r.split_fingerprint and name in _datasets(r.task)}
     for text, record in stored.items():

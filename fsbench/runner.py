@@ -17,12 +17,11 @@ import numpy as np
 
 from fsbench.composition import BASELINE, Composition
 from fsbench.engine.device import check_name
-from fsbench.engine.recipe import parse_overrides
-from fsbench.engine.versions import installed
 from fsbench.errors import BadPrediction, NonFinite, StoreError, TrialError, UsageError
 from fsbench.failure import Failure
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
+from fsbench.recipes.recipe import parse_overrides
 from fsbench.registry import Registry, extra_modules, get_registry
 from fsbench.request import (
     check_positive,
@@ -39,13 +38,14 @@ from fsbench.scratch import Scratch, sweep
 from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import Record, Trial
+from fsbench.versions import installed
 
 if TYPE_CHECKING:
-    from fsbench.data.own import OwnData
-    from fsbench.data.splits import SealedSplit
-    from fsbench.data.suites import Suite
-    from fsbench.data.tasks import Task
     from fsbench.engine.worker import Job, Outcome
+    from fsbench.own import OwnData
+    from fsbench.tasks.expressions import Task
+    from fsbench.tasks.splits import SealedSplit
+    from fsbench.tasks.suites import Suite
 
 DEFAULT_RESULTS = "fsbench-results"
 FEATURES = ".features"
@@ -191,7 +191,7 @@ class _Run:
         Raises DataError where a split is not the suite's, StoreError where the store holds records of
         other data under the same name.
         """
-        from fsbench.data.splits import draw_split
+        from fsbench.tasks.splits import draw_split
 
         wanted = dict.fromkeys((t.task, t.split_seed) for t in self.plan.trials)
         for task, seed in wanted:
@@ -269,8 +269,8 @@ class _Run:
 
     def _jobs(self, folder: Path, device: str) -> Iterator[Job]:
         """The jobs in order; a split is materialised when the first job on it comes up."""
-        from fsbench.data.splits import materialise
         from fsbench.engine.worker import Job
+        from fsbench.tasks.splits import materialise
 
         for trial in self.plan.trials:
             group = trial.task, trial.split_seed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fsbench.cli import main
-from fsbench.data import datasets
+from fsbench.datasets import known
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -16,10 +16,10 @@ Call = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def no_dataset_stays() -> Iterator[None]:
     """Forget the datasets that a test registers."""
-    before = dict(datasets.DATASETS)
+    before = dict(known.DATASETS)
     yield
-    datasets.DATASETS.clear()
-    datasets.DATASETS.update(before)
+    known.DATASETS.clear()
+    known.DATASETS.update(before)
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fsbench.data.drawing import Split
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import Task, parse_tasks
+from fsbench.tasks.drawing import Split
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.splits import draw_split
 
 SHIFT = "shift(mnist5k(size=8), digits)"
 EVERY = [

@@ -17,11 +17,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from fsbench.data.suites import Suite
 from fsbench.errors import TaskError, UsageError
 from fsbench.hookspecs import hookimpl
 from fsbench.registry import Registry
 from fsbench.strategy import Strategy
+from fsbench.tasks.suites import Suite
 from fsbench.types import TaskInfo, Trial
 
 SAMPLES, CLASSES = 6, 3
@@ -171,11 +171,11 @@ def modules() -> dict[str, ModuleType]:
 
     found = [
         module(
-            "fsbench.data.suites",
+            "fsbench.tasks.suites",
             load_suite=lambda name: suite("a,b", 2),
             ad_hoc=lambda names: suite(names, 3),
         ),
-        module("fsbench.data.splits", draw_split=draw_split, materialise=materialise),
+        module("fsbench.tasks.splits", draw_split=draw_split, materialise=materialise),
         module(
             "fsbench.engine.worker",
             Job=Job,

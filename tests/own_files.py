@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fsbench.data.own import OwnData, Reading, read_own
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.own import OwnData, Reading, read_own
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:

@@ -8,20 +8,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as TF
-from fsbench_plugins.augment._image import Limits, affine_maps, augment_images, grey, recolour, warp
-from fsbench_plugins.augment._tabular import mix
-from fsbench_plugins.augment.augmentation import Augmentation
-from fsbench_plugins.loss.focal import Focal
-from fsbench_plugins.resample.resampling import Resampling
+from fsbench_plugins._image_transforms import Limits, affine_maps, augment_images, grey, recolour, warp
+from fsbench_plugins._table_noise import mix
+from fsbench_plugins.augmentation import Augmentation
+from fsbench_plugins.focal import Focal
+from fsbench_plugins.resampling import Resampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from toy import context, task_info
 
 from fsbench.composition import Composition
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
+from fsbench.recipes.recipe import default_recipe
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 from fsbench.types import Batch

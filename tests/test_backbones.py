@@ -13,10 +13,11 @@ import torchvision
 from torch import nn
 from torchvision.transforms import functional as reference
 
-from fsbench.engine.backbones import BACKBONES, InputSpec, Network, build_network
+from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.resnet import Block
-from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.recipes.catalogue import BACKBONES, InputSpec
+from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.testing import toy_split
 
 SMALL = [name for name, known in BACKBONES.items() if not known.wants.exact]
@@ -224,7 +225,7 @@ def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_listing_backbones_needs_no_torch() -> None:
-    code = "import sys; from fsbench.engine.backbones import BACKBONES; sys.exit('torch' in sys.modules)"
+    code = "import sys; from fsbench.recipes.catalogue import BACKBONES; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -8,11 +8,11 @@ import json
 import pytest
 
 import fsbench
-from fsbench.data.suites import load_suite
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import read_jsonl
 from fsbench.store import Store
+from fsbench.tasks.suites import load_suite
 from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
@@ -73,7 +73,7 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
 
 def test_publishing(call, stored, tmp_path, monkeypatch):
     short = dataclasses.replace(load_suite("starter-v1"), tasks=(TASK,), split_seeds=2)
-    monkeypatch.setattr("fsbench.data.suites.load_suite", lambda name: short)
+    monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
     status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "new")
     assert status == 0
     assert "starter-v1.jsonl and" in err

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fsbench_plugins.auxiliary_loss._adversarial import domain_loss, ramp, reverse_gradient
-from fsbench_plugins.auxiliary_loss.dann import Dann
+from fsbench_plugins._adversarial import domain_loss, ramp, reverse_gradient
+from fsbench_plugins.dann import Dann
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_moons

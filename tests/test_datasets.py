@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsbench.data import datasets, glyphs
-from fsbench.data.dataset import Dataset, DatasetInfo, digest
-from fsbench.data.datasets import Entry, dataset_info, dataset_names, load_dataset
-from fsbench.data.handwriting import ink_box
-from fsbench.data.resizing import resize
+from fsbench.datasets import glyphs, known
+from fsbench.datasets.dataset import Dataset, DatasetInfo, digest
+from fsbench.datasets.handwriting import ink_box
+from fsbench.datasets.known import Entry, dataset_info, dataset_names, load_dataset
+from fsbench.datasets.resizing import resize
 from fsbench.errors import DataError, SpecError, UnknownName
 
 LIGHT = ["digits", "mnist5k(size=8)", "mnist5k", "wine", "breast_cancer"]
@@ -142,7 +142,7 @@ def test_a_dataset_that_cannot_be_read_is_a_data_error(monkeypatch: pytest.Monke
     def load(info: DatasetInfo) -> Dataset:
         raise FileNotFoundError(2, "No such file", "gone.csv")
 
-    monkeypatch.setitem(datasets.DATASETS, "gone", Entry(lambda text: replace(INFO, text=text), load))
+    monkeypatch.setitem(known.DATASETS, "gone", Entry(lambda text: replace(INFO, text=text), load))
     with pytest.raises(DataError, match=r"cannot load gone.*No such file"):
         load_dataset("gone")
 
@@ -221,7 +221,7 @@ def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
 
 def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
     code = (
-        "import sys; from fsbench.data.suites import load_suite; from fsbench.data.datasets import *;"
+        "import sys; from fsbench.tasks.suites import load_suite; from fsbench.datasets.known import *;"
         "[about(n) for n in dataset_names()]; load_suite('starter-v1');"
         "heavy = {'torch', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'PIL', 'mlxtend'} & set(sys.modules);"
         "sys.exit(', '.join(heavy) or None)"
@@ -231,4 +231,4 @@ def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
 
 
 def test_names_are_sorted() -> None:
-    assert dataset_names() == sorted(datasets.DATASETS)
+    assert dataset_names() == sorted(known.DATASETS)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from fsbench import hookspecs
-from fsbench.data.protocols import PROTOCOLS
-from fsbench.data.suites import load_suite, suite_names
-from fsbench.engine.recipe import default_recipe
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.strategy import STAGES
+from fsbench.tasks.protocols import PROTOCOLS
+from fsbench.tasks.suites import load_suite, suite_names
 from fsbench.types import TaskInfo
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ def test_the_readmes_notebook_example_gives_a_data_frame(
 
 
 def test_the_readmes_specs_and_tasks_can_be_read() -> None:
-    from fsbench.data.tasks import parse_tasks
+    from fsbench.tasks.expressions import parse_tasks
 
     run = " ".join(blocks(README, "sh")).replace("\\\n", " ")
     for spec in re.findall(r'--plugins "([^"]+)"', run):

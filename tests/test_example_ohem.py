@@ -9,15 +9,15 @@ import pytest
 import torch
 from fsbench_ohem import Ohem
 from fsbench_plugins.erm import Erm
-from fsbench_plugins.loss.focal import Focal
+from fsbench_plugins.focal import Focal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import context, task_info
 
 from fsbench.composition import Composition, cross_entropy
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
+from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
 
 

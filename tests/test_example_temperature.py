@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from toy import context, task_info
 
 from fsbench.composition import Composition
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import run_trial
 from fsbench.errors import FsbenchError, SpecError
 from fsbench.metrics import score
+from fsbench.recipes.recipe import default_recipe
 from fsbench.store import Store
 from fsbench.strategy import Strategy
 from fsbench.testing import toy_split

@@ -13,13 +13,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fsbench.data import datasets
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import add_dataset
-from fsbench.data.features import fit_features
-from fsbench.data.splits import _visible_arrays, draw_split, materialise, open_split
-from fsbench.data.tasks import Task, parse_tasks
+from fsbench.datasets import known
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import add_dataset
 from fsbench.errors import DataError, TaskError
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.preparation import fit_features
+from fsbench.tasks.splits import _visible_arrays, draw_split, materialise, open_split
 
 COLUMNS = (0, 3, 0, 2)
 laws = settings(deadline=None, max_examples=40)
@@ -49,7 +49,7 @@ def mixed(n: int = 60, seed: int = 0, name: str = "mixed") -> Dataset:
 
 
 def task_on(dataset: Dataset, text: str = "holdout({})") -> Task:
-    datasets.DATASETS.pop(dataset.info.text, None)
+    known.DATASETS.pop(dataset.info.text, None)
     (task,) = parse_tasks(text.format(add_dataset(dataset)))
     return task
 

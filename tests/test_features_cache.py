@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins.init_model.transfer import Transfer
+from fsbench_plugins.transfer import Transfer
 
 import fsbench
 from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, Strategy
 from fsbench.composition import Composition
-from fsbench.data.datasets import load_dataset
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.datasets.known import load_dataset
 from fsbench.engine import features, trial
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import MemoryCache
 from fsbench.engine.features import BodyFeatures
 from fsbench.engine.trial import TrialResult, run_trial
-from fsbench.engine.versions import version
 from fsbench.registry import load_registry
 from fsbench.store import Store
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 from fsbench.testing import ToySplit, toy_split
+from fsbench.versions import version
 
 CPU = torch.device("cpu")
 CONV = "conv4(norm=batch, width=8)"

@@ -16,11 +16,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fsbench.acquire import originals
+from fsbench.acquire.fetching import fetch
 from fsbench.cli import cli, main
-from fsbench.data import catalogue, originals
-from fsbench.data.datasets import dataset_info, load_dataset
-from fsbench.data.fetching import fetch
-from fsbench.data.files import read_arrays
+from fsbench.datasets.about import image_sets
+from fsbench.datasets.files import read_arrays
+from fsbench.datasets.known import dataset_info, load_dataset
 from fsbench.errors import DataError, UnknownName, UsageError
 
 RNG = np.random.default_rng(1)
@@ -165,7 +166,7 @@ def test_one_part_has_no_test_part(folder: Path, offer: Any) -> None:
 
 
 def test_usps_is_rounded(folder: Path, tmp_path: Path, offer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = catalogue.image_sets()["usps"]
+    known = image_sets()["usps"]
     monkeypatch.setitem(known.fingerprints, "usps", "")  # type: ignore[index]
     grey = RNG.integers(-1000, 1001, (20, 256)) / 1000
     grey[0, :2] = -1, 1
@@ -330,7 +331,7 @@ def test_names_that_are_not_downloaded(folder: Path, tmp_path: Path) -> None:
 
 
 def test_every_loader_takes_what_it_is_given() -> None:
-    for name, about in catalogue.image_sets().items():
+    for name, about in image_sets().items():
         library, _, kind = about.loader.partition(":")
         if library == "medmnist":
             pytest.importorskip("medmnist")
@@ -343,7 +344,7 @@ def test_every_loader_takes_what_it_is_given() -> None:
 def test_cifair_is_cifar10_with_another_test_part() -> None:
     from torchvision.datasets import CIFAR10
 
-    from fsbench.data.cifair import CiFAIR10
+    from fsbench.acquire.cifair import CiFAIR10
 
     assert issubclass(CiFAIR10, CIFAR10)
     assert CiFAIR10.train_list == CIFAR10.train_list

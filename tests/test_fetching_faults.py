@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsbench.acquire import fetching
+from fsbench.acquire.fetching import fetch
 from fsbench.cli import main
-from fsbench.data import fetching
-from fsbench.data.fetching import fetch
 from fsbench.errors import DataError
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsbench.data import files
-from fsbench.data.datasets import (
+from fsbench.datasets import files
+from fsbench.datasets.known import (
     about,
     dataset_info,
     download_size,
@@ -21,10 +21,10 @@ from fsbench.data.datasets import (
     is_available,
     load_dataset,
 )
-from fsbench.data.resizing import recolour, resize
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.datasets.resizing import recolour, resize
 from fsbench.errors import AbsentData, DataError, SpecError, TaskError
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (60, 28, 28), dtype=np.uint8)
@@ -111,10 +111,10 @@ def test_omniglots_layout_gives_characters_and_their_turns(
 ) -> None:
     from dataclasses import replace
 
-    from fsbench.data import catalogue, omniglot
+    from fsbench.datasets import about, omniglot
 
-    known = replace(catalogue.image_sets()["omniglot"], num_classes=5, fingerprints={})
-    monkeypatch.setitem(catalogue.image_sets(), "omniglot", known)
+    known = replace(about.image_sets()["omniglot"], num_classes=5, fingerprints={})
+    monkeypatch.setitem(about.image_sets(), "omniglot", known)
     monkeypatch.setattr(omniglot, "TRAINING", 3)
     x = RNG.integers(0, 2, (10, 105, 105), dtype=np.uint8) * np.uint8(255)
     character, alphabet = np.repeat(np.arange(5), 2), np.repeat([0, 1], [4, 6])

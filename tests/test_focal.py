@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from fsbench_plugins.erm import Erm
-from fsbench_plugins.loss.focal import Focal, log_complement
+from fsbench_plugins.focal import Focal, log_complement
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
@@ -13,9 +13,9 @@ from torchvision.ops import sigmoid_focal_loss
 from toy import context, task_info
 
 from fsbench.composition import Composition, cross_entropy
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
+from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
 
 

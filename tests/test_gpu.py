@@ -11,8 +11,8 @@ import torch
 
 import fsbench
 from fsbench.engine import device as devices
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import run_trial
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.rng import Stream
 from fsbench.testing import toy_split

@@ -9,7 +9,7 @@ import scipy.stats
 from records import IMAGE, TABLE, cell, failed, realistic, record, skipped
 
 from fsbench.errors import StoreError, UnknownName
-from fsbench.report.cells import settings
+from fsbench.report.entries import settings
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
 from fsbench.report.names import strategy_names
 

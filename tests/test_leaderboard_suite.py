@@ -10,9 +10,9 @@ import pytest
 from records import IMAGE, TABLE, cell, failed, record, skipped
 
 from fsbench.cli import main
-from fsbench.data.suites import load_suite
 from fsbench.report.published import read_jsonl, write_jsonl
 from fsbench.request import check_splits
+from fsbench.tasks.suites import load_suite
 
 ROOT = Path(__file__).parents[1]
 TASK = "kshot(wine, k=5)"
@@ -71,7 +71,7 @@ def noisy(task: str, recipe: str, spec: str = "erm", seed: int = 0):
 def test_records_under_another_recipe_than_the_suites_are_left_out(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "empty"))
     short = replace(load_suite("noise-v1"), tasks=(*NOISY, ABSENT), split_seeds=1)
-    monkeypatch.setattr("fsbench.data.suites.load_suite", lambda name: short)
+    monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
     table, image = (text.replace("steps=200", "steps=1000") for text in (TABLE, IMAGE))
     kept = [noisy(NOISY[0], table), noisy(NOISY[1], image), noisy(ABSENT, image)]
     others = [

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins import _meta_training
 from fsbench_plugins._episodes import Episodes
-from fsbench_plugins.init_model import _maml
-from fsbench_plugins.init_model.maml import Maml
+from fsbench_plugins.maml import Maml
 from torch import nn
 from torch.func import functional_call
 
@@ -46,13 +46,15 @@ def flat(objective: nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in objective.parameters()])
 
 
-def meta_gradient(objective: nn.Module, inner: _maml.Inner, support: Batch, query: Batch) -> torch.Tensor:
+def meta_gradient(
+    objective: nn.Module, inner: _meta_training.Inner, support: Batch, query: Batch
+) -> torch.Tensor:
     loss = inner.query_loss(objective, support, query)
     return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(objective.parameters()))])
 
 
 def numerical_gradient(
-    objective: nn.Module, inner: _maml.Inner, support: Batch, query: Batch, step: float = 1e-6
+    objective: nn.Module, inner: _meta_training.Inner, support: Batch, query: Batch, step: float = 1e-6
 ) -> torch.Tensor:
     slopes = []
     for parameter in objective.parameters():
@@ -71,7 +73,7 @@ def numerical_gradient(
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_meta_gradient_is_that_of_finite_differences(steps: int, head_only: bool) -> None:
     objective, support, query = tiny()
-    inner = _maml.Inner(0.5, steps, head_only=head_only)
+    inner = _meta_training.Inner(0.5, steps, head_only=head_only)
     expected = numerical_gradient(objective, inner, support, query)
     torch.testing.assert_close(
         meta_gradient(objective, inner, support, query), expected, rtol=1e-6, atol=1e-8
@@ -80,7 +82,7 @@ def test_the_meta_gradient_is_that_of_finite_differences(steps: int, head_only: 
 
 def test_first_order_is_the_query_gradient_at_the_adapted_parameters() -> None:
     objective, support, query = tiny()
-    inner = _maml.Inner(0.5, 2, first_order=True)
+    inner = _meta_training.Inner(0.5, 2, first_order=True)
     found = meta_gradient(objective, inner, support, query)
     moved = copy.deepcopy(objective)
     for _ in range(2):
@@ -90,13 +92,13 @@ def test_first_order_is_the_query_gradient_at_the_adapted_parameters() -> None:
                 parameter -= 0.5 * slope
     expected = torch.autograd.grad(moved(query), list(moved.parameters()))
     torch.testing.assert_close(found, torch.cat([g.flatten() for g in expected]))
-    exact = meta_gradient(objective, _maml.Inner(0.5, 2), support, query)
+    exact = meta_gradient(objective, _meta_training.Inner(0.5, 2), support, query)
     assert (exact - found).norm() > 0.05 * exact.norm()
 
 
 def test_all_episodes_of_a_step_together_are_each_alone() -> None:
     objective, _, _ = tiny()
-    inner = _maml.Inner(0.5, 2)
+    inner = _meta_training.Inner(0.5, 2)
     x, targets = torch.randn(3, 4, 3).double(), torch.eye(2).double().repeat(2, 1)
 
     def loss(support: torch.Tensor) -> torch.Tensor:
@@ -128,7 +130,7 @@ def test_the_inner_loop_adapts_the_model_or_its_head_and_no_auxiliary_module(hea
     names = {name for name, _ in objective.named_parameters()}
     assert {"auxiliary.helper.weight", "auxiliary.helper.bias"} < names
     before = flat(objective).clone()
-    adapted = _maml.Inner(0.5, 2, head_only=head_only).adapt(
+    adapted = _meta_training.Inner(0.5, 2, head_only=head_only).adapt(
         objective, Batch(torch.randn(4, 3), torch.eye(2).repeat(2, 1))
     )
     head = {"model.head.weight", "model.head.bias"}
@@ -177,7 +179,7 @@ def waves(rng: np.random.Generator, number: int) -> LabeledSet:
     return LabeledSet(torch.tensor(x, dtype=torch.float32), torch.eye(20)[y])
 
 
-def accuracy_after(model: nn.Module, inner: _maml.Inner, episodes: Episodes, ctx: Context) -> float:
+def accuracy_after(model: nn.Module, inner: _meta_training.Inner, episodes: Episodes, ctx: Context) -> float:
     objective, right = ctx.objective(model), []
     for support, query in zip(*episodes.draw(30), strict=True):
         adapted = inner.adapt(objective, Batch(support, episodes.support_targets))
@@ -189,12 +191,12 @@ def accuracy_after(model: nn.Module, inner: _maml.Inner, episodes: Episodes, ctx
 @pytest.mark.parametrize("variant", [{}, {"head_only": True}], ids=str)
 def test_a_learned_start_adapts_better_than_a_random_one(variant: dict[str, bool]) -> None:
     ctx = make_context(info=replace(INFO, input_shape=(10,), num_classes=5))
-    inner = _maml.Inner(0.4, 1, **variant)  # type: ignore[arg-type]
+    inner = _meta_training.Inner(0.4, 1, **variant)  # type: ignore[arg-type]
     training = Episodes(waves(np.random.default_rng(0), 30), 5, 2, 3, Stream("train"))
     test = waves(np.random.default_rng(1), 30)
     model = ctx.new_model()
     before = accuracy_after(model, inner, Episodes(test, 5, 2, 10, Stream("test")), ctx)
-    _maml.meta_train(model, training, inner, ctx, lr=3e-3, steps=100, episodes_a_step=4)
+    _meta_training.meta_train(model, training, inner, ctx, lr=3e-3, steps=100, episodes_a_step=4)
     after = accuracy_after(model, inner, Episodes(test, 5, 2, 10, Stream("test")), ctx)
     assert after > before + 0.2, (before, after)
 
@@ -334,7 +336,7 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
 def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: bool) -> None:
     network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2)
     x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.eye(2).repeat(20, 1)
-    inner = _maml.Inner(0.3, 2, first_order=first_order)
+    inner = _meta_training.Inner(0.3, 2, first_order=first_order)
     found = {}
     for precision in ("float32", "bfloat16"):
         recipe = Recipe("mlp", 5, 8, precision=precision)  # type: ignore[arg-type]

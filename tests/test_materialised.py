@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from drawn import EVERY, draw, task
 
-from fsbench.data import datasets
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import Entry, load_dataset
-from fsbench.data.splits import SealedSplit, SplitArrays, materialise, open_split
+from fsbench.datasets import known
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import Entry, load_dataset
 from fsbench.errors import DataError, StoreError
+from fsbench.tasks.splits import SealedSplit, SplitArrays, materialise, open_split
 
 
 def sealed(text: str, folder: Path, seed: int = 0) -> tuple[SealedSplit, SplitArrays]:
@@ -87,8 +87,8 @@ def test_a_constant_column_and_a_source_table_stay_finite(
         x[:, 1] = 7
         return Entry(lambda text: info, lambda info: Dataset(info, x.copy(), np.arange(60) % 2))
 
-    monkeypatch.setitem(datasets.DATASETS, "one", entry("one", 1))
-    monkeypatch.setitem(datasets.DATASETS, "two", entry("two", 100))
+    monkeypatch.setitem(known.DATASETS, "one", entry("one", 1))
+    monkeypatch.setitem(known.DATASETS, "two", entry("two", 100))
     for text in ("kshot(one, k=2, source=two)", "shift(two, one)"):
         _, seen = sealed(text, tmp_path / text[:4])
         assert seen.source_x is not None
@@ -162,7 +162,7 @@ def test_many_splits_of_a_dataset_load_it_once(tmp_path: Path, monkeypatch: pyte
         return Dataset(info, np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 3)
 
     info = DatasetInfo("counted", "", "tabular", (2,), ("a", "b", "c"), (20,) * 3, "none", "nobody")
-    monkeypatch.setitem(datasets.DATASETS, "counted", Entry(lambda text: info, load))
+    monkeypatch.setitem(known.DATASETS, "counted", Entry(lambda text: info, load))
     for seed in range(10):
         for text in ("kshot(counted, k=2)", "longtail(counted, ir=2, head=4)", "folds(counted, n=2)"):
             draw(text, seed)

@@ -11,10 +11,10 @@ import pytest
 from own_files import groups_of_parts, make, noise, npz, read, save
 from PIL import Image
 
-from fsbench.data.own import likeness as likeness_module
-from fsbench.data.own.grouping import find_groups
-from fsbench.data.own.likeness import alike, same, together
-from fsbench.data.own.samples import Samples
+from fsbench.own import likeness as likeness_module
+from fsbench.own.belonging import find_groups
+from fsbench.own.likeness import alike, same, together
+from fsbench.own.samples import Samples
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
@@ -90,7 +90,7 @@ def test_above_the_limit_only_equal_images_are_found(tmp_path: Path, monkeypatch
     folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
     save(folder / "cat" / "brighter.png", (noise(0, 12, 12) * 0.6 + 60).astype(np.uint8))
     save(folder / "dog" / "copy.png", noise(1000, 12, 12))
-    monkeypatch.setattr("fsbench.data.own.grouping.MOST", 5)
+    monkeypatch.setattr("fsbench.own.belonging.MOST", 5)
     reading = read(folder)
     said = "\n".join(reading.warnings)
     assert "more than 5 images: near-duplicates are not searched, equal ones are" in said

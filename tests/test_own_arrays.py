@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from own_files import npz, pixels, read
 
-from fsbench.data.files import write
-from fsbench.data.own import archives as archives_module
+from fsbench.datasets.files import write
 from fsbench.errors import DataError
+from fsbench.own import archives as archives_module
 
 Y = np.arange(12) % 3
 

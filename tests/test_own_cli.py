@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import fsbench
-from fsbench.data import datasets
+from fsbench.datasets import known
 from fsbench.errors import StoreError, UsageError
 from fsbench.progress import LiveProgress, PlainProgress
 from fsbench.results import Results
@@ -88,7 +88,7 @@ def test_four_images_of_each_class_run_resume_and_can_be_read_later(call: Call, 
     again = call(*line)
     assert again[:2] == (0, out)
     assert "trials to run" not in again[2]
-    datasets.DATASETS.pop("pets")
+    known.DATASETS.pop("pets")
     assert call("leaderboard")[1].splitlines()[0] == "holdout(pets)"
     assert call("leaderboard", "--tasks", "holdout(pets)")[0] == 0
     assert str(tmp_path).encode() not in (tmp_path / "fsbench-results" / "fsbench.sqlite").read_bytes()

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from own_files import make, noise, read, save
 
-from fsbench.data import datasets
-from fsbench.data.own import OwnData, read_own
-from fsbench.data.own import folders as folders_module
-from fsbench.data.own.options import valid_name
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.datasets import known
 from fsbench.errors import DataError, SpecError, UsageError
+from fsbench.own import OwnData, read_own
+from fsbench.own import folders as folders_module
+from fsbench.own.options import valid_name
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
@@ -243,12 +243,12 @@ def test_a_second_reading_takes_the_place_of_the_first(tmp_path: Path) -> None:
     save(folder / "a" / "new.png", noise(99, 12, 12))
     second = read(folder)
     assert second.register() == "my_digits"
-    assert datasets.load_dataset("my_digits").fingerprint == second.dataset.fingerprint
+    assert known.load_dataset("my_digits").fingerprint == second.dataset.fingerprint
     with pytest.raises(SpecError, match="my_digits takes no arguments"):
-        datasets.dataset_info("my_digits(size=8)")
+        known.dataset_info("my_digits(size=8)")
     gc.collect()
     assert old() is None
-    assert datasets.load_dataset("digits").info.n == 1797
+    assert known.load_dataset("digits").info.n == 1797
 
 
 @pytest.mark.parametrize(

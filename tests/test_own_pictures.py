@@ -12,7 +12,7 @@ import pytest
 from own_files import make, noise, read, save
 from PIL import Image
 
-from fsbench.data.own.pictures import MAX_PIXELS, Unusable, read_picture, stack
+from fsbench.own.pictures import MAX_PIXELS, Unusable, read_picture, stack
 
 MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "LAB"]
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from own_files import csv, frame, groups_of_parts
 
-from fsbench.data.own import OwnData, Reading, read_own
-from fsbench.data.own.parsing import MAX_BYTES
 from fsbench.errors import DataError, FsbenchError, UnknownName, UsageError
+from fsbench.own import OwnData, Reading, read_own
+from fsbench.own.parsing import MAX_BYTES
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 

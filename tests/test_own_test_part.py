@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsbench.data import datasets
-from fsbench.data.dataset import Dataset, DatasetInfo
-from fsbench.data.datasets import add_dataset, dataset_names, load_dataset
-from fsbench.data.drawing import Split, divide
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.datasets import known
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import add_dataset, dataset_names, load_dataset
 from fsbench.errors import DataError, TaskError
+from fsbench.tasks.drawing import Split, divide
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 laws = settings(deadline=None, max_examples=25)
 seeds = st.integers(0, 10**6)
@@ -43,7 +43,7 @@ def parted() -> Iterator[Dataset]:
     add_dataset(dataset)
     add_dataset(made("together", (40, 31, 60), (), grouped=True))
     yield dataset
-    del datasets.DATASETS["parted"], datasets.DATASETS["together"]
+    del known.DATASETS["parted"], known.DATASETS["together"]
 
 
 def draw(text: str, seed: int = 0) -> Split:

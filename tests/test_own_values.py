@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from own_files import csv, frame, make, noise, npz, pixels, read, save
 
-from fsbench.data.datasets import load_dataset
+from fsbench.datasets.known import load_dataset
 from fsbench.errors import DataError, UsageError
 
 Y = np.arange(12) % 3

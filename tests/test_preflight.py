@@ -6,10 +6,10 @@ import pytest
 
 import fsbench
 from fsbench.cli import main
-from fsbench.engine.backbones import BACKBONES
-from fsbench.engine.recipe import default_recipe, override, recipe_text
 from fsbench.engine.worker import Preflight, preflight
 from fsbench.errors import UsageError
+from fsbench.recipes.catalogue import BACKBONES
+from fsbench.recipes.recipe import default_recipe, override, recipe_text
 from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import TaskInfo

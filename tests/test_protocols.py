@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsbench.data.protocols import PROTOCOLS
-from fsbench.data.tasks import parse_tasks, protocol_names
 from fsbench.errors import FsbenchError, SpecError, TaskError, UnknownName
+from fsbench.tasks.expressions import parse_tasks, protocol_names
+from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.types import TaskInfo
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins import _prototypes
 from fsbench_plugins._episodes import Episodes
-from fsbench_plugins.fit import _protonet
-from fsbench_plugins.fit.protonet import Protonet
+from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
 from torch import nn
 
@@ -61,8 +61,8 @@ def trial(strategy: Strategy | str, recipe: Recipe | None = None, **toy: Any) ->
 
 def test_class_means_and_distances_are_those_of_the_paper() -> None:
     train, query = labelled([4, 2, 7]), labelled([3, 3, 3], seed=1).x
-    means = _protonet.class_means(train.x.double(), train.targets.double())
-    found = _protonet.negative_squared_distances(query.double(), means)
+    means = _prototypes.class_means(train.x.double(), train.targets.double())
+    found = _prototypes.negative_squared_distances(query.double(), means)
     expected = by_hand(train.x.double().numpy(), train.y.numpy(), query.double().numpy())
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
     nearest = NearestCentroid().fit(train.x.numpy(), train.y.numpy()).predict(query.numpy())
@@ -72,7 +72,7 @@ def test_class_means_and_distances_are_those_of_the_paper() -> None:
 def test_a_soft_target_counts_with_its_share() -> None:
     features = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 8.0]])
     targets = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
-    means = _protonet.class_means(features, targets)
+    means = _prototypes.class_means(features, targets)
     torch.testing.assert_close(means, torch.tensor([[4 / 3, 0.0], [4 / 3, 16 / 3]]))
 
 
@@ -115,7 +115,7 @@ def test_an_episode_is_one_batch_and_its_loss_that_of_the_queries() -> None:
     seen: list[torch.Size] = []
     model = ctx.new_model()
     model.body.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape))
-    learner = _protonet.Prototypical(model)
+    learner = _prototypes.Prototypical(model)
     learner.support = Batch(support, episodes.support_targets)
     loss = ctx.objective(learner)(Batch(query, episodes.query_targets))
     assert seen == [torch.Size([15, 3])]
@@ -133,7 +133,7 @@ def test_an_episode_is_one_batch_and_its_loss_that_of_the_queries() -> None:
 
 def test_the_gradient_flows_through_the_prototypes_too() -> None:
     ctx = make_context(QUICK)
-    learner = _protonet.Prototypical(ctx.new_model())
+    learner = _prototypes.Prototypical(ctx.new_model())
     support = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     learner.support = Batch(support, torch.eye(2).repeat_interleave(2, 0))
     ctx.objective(learner)(Batch(torch.randn(2, 3), torch.eye(2))).backward()
@@ -145,8 +145,8 @@ def accuracy(model: nn.Module, data: LabeledSet) -> float:
     """Of 2-way 1-shot episodes."""
     episodes, right = Episodes(data, 5, 1, 5, Stream("test")), []
     for support, query in zip(*episodes.draw(40), strict=True):
-        means = _protonet.class_means(_protonet.embed(model, support), episodes.support_targets)
-        logits = _protonet.negative_squared_distances(_protonet.embed(model, query), means)
+        means = _prototypes.class_means(_prototypes.embed(model, support), episodes.support_targets)
+        logits = _prototypes.negative_squared_distances(_prototypes.embed(model, query), means)
         right.append(float((logits.argmax(1) == episodes.query_targets.argmax(1)).float().mean()))
     return float(np.mean(right))
 
@@ -165,7 +165,7 @@ def test_meta_training_learns_what_tells_classes_apart() -> None:
     model = ctx.new_model()
     before, head = accuracy(model, noisy(1)), copy.deepcopy(model.head.state_dict())
     episodes = Episodes(noisy(0), 10, 1, 5, Stream("train"))
-    _protonet.meta_train(model, episodes, ctx, lr=1e-3, halve_every=100, steps=200)
+    _prototypes.meta_train(model, episodes, ctx, lr=1e-3, halve_every=100, steps=200)
     after = accuracy(model, noisy(1))
     assert after > before + 0.2, (before, after)
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
@@ -182,7 +182,7 @@ def test_the_rate_is_halved_every_so_many_episodes(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.optim, "Adam", Watched)
     ctx = make_context(QUICK)
     episodes = Episodes(labelled([6, 6, 6]), 2, 1, 1, Stream("episodes"))
-    _protonet.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=5)
+    _prototypes.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=5)
     assert rates == [0.01, 0.01, 0.005, 0.005, 0.0025]
 
 
@@ -191,7 +191,7 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = replace(data, x=data.x * float("nan"))
     episodes = Episodes(broken, 2, 1, 1, Stream("episodes"))
     with pytest.raises(FsbenchError, match="the loss became nan at episode 0 of 2"):
-        _protonet.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=2)
+        _prototypes.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=2)
 
 
 def test_a_source_of_few_classes_lowers_the_way_and_the_record_says_so() -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsbench.data import keel
-from fsbench.data.catalogue import image_sets
-from fsbench.data.dataset import Dataset
-from fsbench.data.datasets import dataset_info, is_available, load_dataset
-from fsbench.data.fetching import fetch
-from fsbench.data.omniglot import TRAINING
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
+from fsbench.acquire.fetching import fetch
+from fsbench.datasets import keel
+from fsbench.datasets.about import image_sets
+from fsbench.datasets.dataset import Dataset
+from fsbench.datasets.known import dataset_info, is_available, load_dataset
+from fsbench.datasets.omniglot import TRAINING
 from fsbench.errors import AbsentData
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 GIVEN = bool(os.environ.get("FSBENCH_DATA_DIR"))
 ORIGINALS = os.environ.get("FSBENCH_FASHION_MNIST_DIR")

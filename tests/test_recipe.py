@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsbench import Recipe
-from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.errors import (
     SpecError,
 )
+from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.testing import toy_split
 
 QUICK = Recipe("mlp", steps=30, batch_size=16)

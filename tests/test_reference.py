@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fsbench.data.tasks import parse_tasks
 from fsbench.registry import get_registry
+from fsbench.tasks.expressions import parse_tasks
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from fsbench_plugins.erm import Erm
-from fsbench_plugins.loss.focal import Focal
-from fsbench_plugins.resample.resampling import Resampling
+from fsbench_plugins.focal import Focal
+from fsbench_plugins.resampling import Resampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn import combine, over_sampling, under_sampling
@@ -18,9 +18,9 @@ from sklearn.preprocessing import StandardScaler
 from toy import SHAPES, context, task_info
 
 from fsbench.composition import Composition
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
+from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
 from fsbench.types import LabeledSet
 

@@ -169,7 +169,7 @@ def test_a_task_that_cannot_be_had_ends_the_run_before_it_begins(tmp_path):
 
 
 def test_a_split_that_is_not_the_suites_ends_the_run(tmp_path, monkeypatch):
-    suites = sys.modules["fsbench.data.suites"]
+    suites = sys.modules["fsbench.tasks.suites"]
     other = replace(suites.load_suite("fake"), fingerprints={"a": ("another",)})
     monkeypatch.setattr(suites, "load_suite", lambda name: other)
     with pytest.raises(DataError, match=r"fake: split 0 of a is a/0/one, not another"):
@@ -179,7 +179,7 @@ def test_a_split_that_is_not_the_suites_ends_the_run(tmp_path, monkeypatch):
 
 def test_stored_records_that_are_not_of_the_suites_splits_are_refused(tmp_path, monkeypatch):
     run(tmp_path, tasks=None, seeds=1)
-    suites = sys.modules["fsbench.data.suites"]
+    suites = sys.modules["fsbench.tasks.suites"]
     other = replace(suites.load_suite("fake"), fingerprints={"a": ("another",)})
     monkeypatch.setattr(suites, "load_suite", lambda name: other)
     with pytest.raises(StoreError, match=r"holds a record of \w+ on other data than fake: split 0 of a is"):

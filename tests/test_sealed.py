@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsbench.data.splits import materialise
-from fsbench.data.tasks import parse_tasks
 from fsbench.registry import get_registry
 from fsbench.results import Results
 from fsbench.runner import run
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import materialise
 
 TASKS = ("kshot(digits, k=20)", "folds(digits, n=2)", "holdout(digits)")
 

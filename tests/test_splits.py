@@ -10,8 +10,8 @@ from drawn import EVERY, SHIFT, draw, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsbench.data.datasets import load_dataset
-from fsbench.data.drawing import pool_count
+from fsbench.datasets.known import load_dataset
+from fsbench.tasks.drawing import pool_count
 
 laws = settings(deadline=None, max_examples=25)
 seeds = st.integers(0, 10**6)

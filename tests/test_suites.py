@@ -15,17 +15,17 @@ import pytest
 
 import fsbench
 from fsbench.cli import estimate, main
-from fsbench.data import suites
-from fsbench.data.datasets import dataset_arguments, dataset_info, dataset_names, family, is_available
-from fsbench.data.protocols import PROTOCOLS
-from fsbench.data.splits import draw_split
-from fsbench.data.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
-from fsbench.data.tasks import parse_tasks
-from fsbench.engine.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
+from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, family, is_available
 from fsbench.errors import AbsentData, DataError, SpecError, UnknownName
+from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.report.published import write_jsonl
 from fsbench.spec import as_call, parse_call
 from fsbench.store import Store
+from fsbench.tasks import suites
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.protocols import PROTOCOLS
+from fsbench.tasks.splits import draw_split
+from fsbench.tasks.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
 from fsbench.types import Record, TaskInfo
 
 ROOT = Path(__file__).parents[1]

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins.init_model.transfer import Transfer
+from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_digits
 from torch import nn
 
 from fsbench import Context, FsbenchError, LabeledSet, Predictor, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.context import TrialState
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.training import make_optimizer
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import DataError, UndeclaredUse
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
 from fsbench.testing import ToySplit, toy_split
 

@@ -9,10 +9,10 @@ from importlib import metadata
 import pytest
 
 import fsbench
-from fsbench.engine import versions
-from fsbench.engine.versions import installed
+from fsbench import versions
 from fsbench.engine.worker import Job, run_job
 from fsbench.types import Trial
+from fsbench.versions import installed
 
 DECISIVE = ("numpy", "torch", "torchvision", "scikit-learn", "imbalanced-learn")
 
@@ -38,6 +38,6 @@ def test_a_package_that_is_not_there_has_no_version(monkeypatch) -> None:
 
 
 def test_versions_are_read_without_an_import() -> None:
-    code = "import sys; from fsbench.engine.versions import installed; installed(); print(*sys.modules)"
+    code = "import sys; from fsbench.versions import installed; installed(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"torch", "torchvision", "sklearn", "imblearn"} & set(loaded.split())

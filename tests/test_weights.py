@@ -12,18 +12,19 @@ from urllib.error import URLError
 import pytest
 import torch
 import torchvision
-from fsbench_plugins.init_model.transfer import Transfer
+from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_sample_images
 
 from fsbench import FsbenchError, weights_hash
 from fsbench.composition import Composition
-from fsbench.engine.backbones import build_network, catalogue
+from fsbench.engine.backbones import build_network
 from fsbench.engine.backbones.weights import load_weights
 from fsbench.engine.trial import TrialResult, run_trial
-from fsbench.engine.versions import version
 from fsbench.errors import DataError, UsageError
+from fsbench.recipes import catalogue
 from fsbench.testing import toy_split
 from fsbench.types import Recipe
+from fsbench.versions import version
 
 CPU = torch.device("cpu")
 PALACE, DAISY = 698, 985

@@ -8,7 +8,7 @@ import torch
 
 from fsbench.composition import Composition
 from fsbench.engine.context import Context, TrialState
-from fsbench.engine.recipe import default_recipe
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
 from fsbench.strategy import Strategy
 from fsbench.testing import toy_split

@@ -14,13 +14,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from fsbench.data.catalogue import image_sets
-from fsbench.data.images import find_file
-from fsbench.data.splits import draw_split
-from fsbench.data.suites import Suite, load_suite, missing_datasets
-from fsbench.data.tasks import Task, parse_tasks
+from fsbench.datasets.about import image_sets
+from fsbench.datasets.image_files import find_file
 from fsbench.errors import DataError, FsbenchError
 from fsbench.spec import parse_call
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.splits import draw_split
+from fsbench.tasks.suites import Suite, load_suite, missing_datasets
 
 FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
 DIGITS = 16

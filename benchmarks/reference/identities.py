@@ -20,8 +20,8 @@ from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from fsbench.composition import cross_entropy
 from fsbench.engine.context import Context, TrialState
 from fsbench.engine.device import describe
-from fsbench.engine.recipe import default_recipe
 from fsbench.engine.trial import labeled_set
+from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import LabeledSet, TaskInfo
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import fsbench
 from benchmarks.reference.rows import Options
-from fsbench.data.splits import draw_split
-from fsbench.data.tasks import parse_tasks
 from fsbench.registry import get_registry
 from fsbench.spec import Value
 from fsbench.store import Store
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.splits import draw_split
 
 _HOURS = 10 * 3600.0
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from benchmarks.reference.running import Measured, differences, trial_seconds
-from fsbench.data.datasets import dataset_info, dataset_names, family
+from fsbench.datasets.known import dataset_info, dataset_names, family
 
 _LEAST_RATIO, _LEAST_MINORITY, _SETS = 9, 10, 20
 _FOLDS = 5

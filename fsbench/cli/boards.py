@@ -15,8 +15,8 @@ from fsbench.request import check_splits
 from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
-    from fsbench.data.suites import Suite
     from fsbench.report.leaderboard import Leaderboard
+    from fsbench.tasks.suites import Suite
     from fsbench.types import Recipe, Record
 
 FORMATS = ("terminal", "markdown", "csv", "json")
@@ -112,7 +112,7 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
-    from fsbench.data.suites import load_suite
+    from fsbench.tasks.suites import load_suite
 
     if suite is None and tasks is None:
         return records
@@ -134,7 +134,7 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
 
 def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
     """The records under the recipe that the suite gives their task; says how many others there are."""
-    from fsbench.engine.recipe import parse_recipe
+    from fsbench.recipes.recipe import parse_recipe
     from fsbench.words import plural
 
     wanted = {task: tuple(_recipes(task, suite.recipe)) for task in {record.task for record in records}}
@@ -146,8 +146,8 @@ def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
 
 def _recipes(task: str, changes: str) -> Iterator[Recipe]:
     """The recipe of a suite's task; where its data is not here, those of every kind of data."""
-    from fsbench.data.tasks import parse_tasks, task_calls
-    from fsbench.engine.recipe import default_recipe, override, parse_overrides
+    from fsbench.recipes.recipe import default_recipe, override, parse_overrides
+    from fsbench.tasks.expressions import parse_tasks, task_calls
     from fsbench.types import Modality, TaskInfo
 
     try:
@@ -161,8 +161,8 @@ def _recipes(task: str, changes: str) -> Iterator[Recipe]:
 
 def _texts(tasks: str) -> set[str]:
     """The canonical texts of tasks; as they are written where a dataset is not known (the user's own)."""
-    from fsbench.data.datasets import DATASETS
-    from fsbench.data.tasks import parse_tasks, task_calls
+    from fsbench.datasets.known import DATASETS
+    from fsbench.tasks.expressions import parse_tasks, task_calls
 
     texts: set[str] = set()
     for call in task_calls(tasks):
@@ -173,8 +173,8 @@ def _texts(tasks: str) -> set[str]:
 
 def _publish(records: Sequence[Record], name: str, path: Path) -> None:
     """Write a suite's page. Raises UsageError where splits of the suite have no result."""
-    from fsbench.data.suites import load_suite
     from fsbench.report.published import publish
+    from fsbench.tasks.suites import load_suite
 
     suite = load_suite(name)
     wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}

@@ -28,7 +28,7 @@ def cite(names: str) -> None:
 
 def _citations() -> dict[str, str]:
     """The citation of every strategy, then of every dataset, by name."""
-    from fsbench.data.datasets import about, dataset_names
+    from fsbench.datasets.known import about, dataset_names
     from fsbench.registry import get_registry
 
     strategies = {name: cls.cite for name, cls in sorted(get_registry().strategies.items())}
@@ -37,8 +37,8 @@ def _citations() -> dict[str, str]:
 
 def _named(text: str, known: dict[str, str]) -> list[str]:
     """The names in a list of specs, tasks, datasets and suites. Raises SpecError or UnknownName."""
-    from fsbench.data.suites import load_suite, suite_names
-    from fsbench.data.tasks import protocol_names
+    from fsbench.tasks.expressions import protocol_names
+    from fsbench.tasks.suites import load_suite, suite_names
 
     suites = suite_names()
     found: list[str] = []

@@ -13,7 +13,7 @@ from fsbench.cli.output import say, show
 from fsbench.cli.suggest import SuggestingGroup
 
 if TYPE_CHECKING:
-    from fsbench.data.originals import Tell
+    from fsbench.acquire.originals import Tell
 
 
 @click.group(cls=SuggestingGroup, no_args_is_help=False, short_help="Get datasets, and see which are here.")
@@ -28,9 +28,9 @@ def list_() -> None:
     from rich import box
     from rich.table import Table
 
-    from fsbench.data.catalogue import image_sets
-    from fsbench.data.files import data_dir
-    from fsbench.data.images import find_file
+    from fsbench.datasets.about import image_sets
+    from fsbench.datasets.files import data_dir
+    from fsbench.datasets.image_files import find_file
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     for heading in ("dataset", "file", "MB here", "MB to download", "licence"):
@@ -58,8 +58,8 @@ def fetch(names: tuple[str, ...], originals: Path | None) -> None:
 
     What is there already is left as it is; an interrupted fetch leaves nothing behind.
     """
-    from fsbench.data.fetching import downloadable
-    from fsbench.data.fetching import fetch as fetch_one
+    from fsbench.acquire.fetching import downloadable
+    from fsbench.acquire.fetching import fetch as fetch_one
     from fsbench.errors import UsageError
 
     if originals is not None and len(names) > 1:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fsbench.executors.pool import default_workers
 
 if TYPE_CHECKING:
-    from fsbench.data.suites import Suite
+    from fsbench.tasks.suites import Suite
 
 _REPEATS = 5
 _STEPS = 8

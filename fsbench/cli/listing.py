@@ -19,8 +19,8 @@ from fsbench.words import plural
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from fsbench.data.catalogue import About
-    from fsbench.data.suites import Suite
+    from fsbench.datasets.about import About
+    from fsbench.tasks.suites import Suite
 
 
 @click.command("list", short_help="List strategies, datasets, suites and all else there is.")
@@ -57,7 +57,7 @@ def strategies() -> RenderableType:
 
 def protocols() -> RenderableType:
     """Every protocol with its arguments."""
-    from fsbench.data.protocols import PROTOCOLS
+    from fsbench.tasks.protocols import PROTOCOLS
 
     rows = []
     for name, cls in sorted(PROTOCOLS.items()):
@@ -75,7 +75,7 @@ def datasets() -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from fsbench.data.datasets import about, dataset_names, is_available
+    from fsbench.datasets.known import about, dataset_names, is_available
 
     known = [about(name) for name in dataset_names()]
     tables = [each.name for each in known if each.name.startswith("keel-")]
@@ -92,7 +92,7 @@ def datasets() -> RenderableType:
 
 
 def _whether_here(name: str) -> str:
-    from fsbench.data.datasets import dataset_info, is_available
+    from fsbench.datasets.known import dataset_info, is_available
     from fsbench.errors import DataError
 
     if not is_available(name):
@@ -106,7 +106,7 @@ def _whether_here(name: str) -> str:
 
 def _facts(known: About) -> str:
     """The size of a dataset as far as it is known, what to download, its licence and its arguments."""
-    from fsbench.data.datasets import dataset_arguments, dataset_info
+    from fsbench.datasets.known import dataset_arguments, dataset_info
 
     facts = [f"{known.modality}, {known.num_classes} classes"]
     if _whether_here(known.name) == "yes":
@@ -125,8 +125,8 @@ def suites() -> RenderableType:
     from rich.text import Text
 
     from fsbench.cli.estimate import roughly, suite_seconds
-    from fsbench.data.suites import load_suite, suite_names
     from fsbench.executors.pool import default_workers
+    from fsbench.tasks.suites import load_suite, suite_names
 
     rows = []
     for suite in map(load_suite, suite_names()):
@@ -145,7 +145,7 @@ def suites() -> RenderableType:
 
 def _lacks(suite: Suite) -> Iterator[str]:
     """What is not here of a suite's data, and how many of its tasks have no published fingerprints."""
-    from fsbench.data.datasets import download_size
+    from fsbench.datasets.known import download_size
 
     total, missing = len(suite.tasks), suite.missing()
     if missing:
@@ -162,7 +162,7 @@ def _lacks(suite: Suite) -> Iterator[str]:
 
 def tasks() -> RenderableType:
     """The tasks of every suite, those that offer the same together."""
-    from fsbench.data.suites import load_suite, suite_names
+    from fsbench.tasks.suites import load_suite, suite_names
 
     rows = []
     for suite in map(load_suite, suite_names()):
@@ -172,8 +172,8 @@ def tasks() -> RenderableType:
 
 
 def _offer(text: str) -> str:
-    from fsbench.data.suites import missing_datasets
-    from fsbench.data.tasks import parse_tasks
+    from fsbench.tasks.expressions import parse_tasks
+    from fsbench.tasks.suites import missing_datasets
 
     if absent := missing_datasets(text):
         return f"{', '.join(absent)} not here"
@@ -187,7 +187,7 @@ def _offer(text: str) -> str:
 
 def backbones() -> RenderableType:
     """Every backbone with its parameters, the input it wants, and its pretrained weights."""
-    from fsbench.engine.backbones import BACKBONES
+    from fsbench.recipes.catalogue import BACKBONES
 
     rows = []
     for name, known in BACKBONES.items():

@@ -24,7 +24,7 @@ metric_option = click.option(
 
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""
-    from fsbench.data.files import DATA_DIR
+    from fsbench.datasets.files import DATA_DIR
 
     if path is not None:
         os.environ[DATA_DIR] = str(path)

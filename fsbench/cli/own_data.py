@@ -10,7 +10,7 @@ import click
 from fsbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from fsbench.data.own import OwnData
+    from fsbench.own import OwnData
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _OPTIONS = (
@@ -54,6 +54,6 @@ def take_own_data(options: dict[str, Any]) -> OwnData | None:
             if value is not None:
                 raise UsageError(f"--{name.replace('_', '-')} describes own data; give --data PATH as well")
         return None
-    from fsbench.data.own import OwnData
+    from fsbench.own import OwnData
 
     return OwnData(path, **given)

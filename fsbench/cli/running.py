@@ -94,8 +94,8 @@ def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) ->
 
     Exit status 1 if some trials failed.
     """
-    from fsbench.engine.recipe import parse_overrides
     from fsbench.progress import make_observer
+    from fsbench.recipes.recipe import parse_overrides
     from fsbench.registry import get_registry
     from fsbench.runner import run as run_trials
 

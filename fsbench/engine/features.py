@@ -23,9 +23,9 @@ from fsbench.engine import device as devices
 from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.training import as_predictor, batch_of, train
-from fsbench.engine.versions import version
 from fsbench.strategy import overrides
 from fsbench.types import LabeledSet, Predictor
+from fsbench.versions import version
 
 if TYPE_CHECKING:
     from fsbench.engine.context import Context

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from fsbench.engine.backbones import InputSpec
 from fsbench.engine.objective import Objective
 from fsbench.errors import NonFinite
+from fsbench.recipes.catalogue import InputSpec
 from fsbench.rng import Stream
 from fsbench.types import Batch, LabeledSet, Predictor, Recipe
 

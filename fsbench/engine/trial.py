@@ -26,7 +26,7 @@ from fsbench.strategy import overrides
 from fsbench.types import LabeledSet, Predictor, Recipe
 
 if TYPE_CHECKING:
-    from fsbench.data.splits import SplitArrays
+    from fsbench.tasks.splits import SplitArrays
 
 CHUNK = 256
 """How many samples a predictor is given at once, and how many stored images become float32 at once."""

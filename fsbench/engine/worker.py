@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fsbench.data.splits import open_split
-from fsbench.engine.recipe import parse_recipe
-from fsbench.engine.versions import installed
 from fsbench.errors import FsbenchError, TrialError, UsageError
 from fsbench.failure import describe
+from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import Registry, load_registry
+from fsbench.tasks.splits import open_split
 from fsbench.types import Trial
+from fsbench.versions import installed
 
 if TYPE_CHECKING:
     import torch

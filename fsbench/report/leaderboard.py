@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
-from fsbench.report.cells import Cell, Setting, by_split, natural, settings
+from fsbench.report.entries import Entry, Setting, by_split, natural, settings
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
 from fsbench.stats import Estimate
 from fsbench.types import Record
@@ -124,8 +124,8 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
     """
     records, chosen = list(records), get_metric(metric)
     found = settings(records)
-    strategies = sorted({s for setting in found for s in setting.cells}, key=natural)
-    rows = [_task_row(setting, cell, chosen) for setting in found for cell in setting.cells.values()]
+    strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
+    rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
     overall = [_overall_row(found, s, chosen) for s in strategies]
     if len(found) == 1:  # the overall comparisons are those of the only task, and count once
         rows = _judge(rows, chosen)
@@ -154,66 +154,66 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
     )
 
 
-def _task_row(setting: Setting, cell: Cell, metric: Metric) -> Row:
+def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
     """A strategy on one task; its verdict waits for those of the other rows."""
-    values, differences = cell.values(metric.name), _differences(setting, cell, metric)
+    values, differences = entry.values(metric.name), _differences(setting, entry, metric)
     step, overlap = setting.resolution(metric.name), setting.overlap
-    fitted = [r.train_accuracy for r in cell.ok if r.train_accuracy is not None]
+    fitted = [r.train_accuracy for r in entry.ok if r.train_accuracy is not None]
     return Row(
         task=setting.task,
         recipe=setting.recipe,
-        strategy=cell.strategy,
-        uses=tuple(sorted(cell.uses)),
+        strategy=entry.strategy,
+        uses=tuple(sorted(entry.uses)),
         score=stats.estimate(list(by_split(values).values()), step, overlap) if values else None,
         difference=stats.estimate(list(differences.values()), step, overlap) if differences else None,
         done=len(values),
         planned=len(setting.pairs),
-        failed=cell.count("failed"),
-        skipped=cell.count("skipped"),
-        seconds=_median(cell.seconds.values()),
+        failed=entry.count("failed"),
+        skipped=entry.count("skipped"),
+        seconds=_median(entry.seconds.values()),
         complete=values.keys() == setting.pairs,
-        cost=_median(_cost_ratios(setting, cell)),
+        cost=_median(_cost_ratios(setting, entry)),
         train_accuracy=statistics.fmean(fitted) if fitted else None,
-        peak_memory=_median(r.peak_memory for r in cell.ok if r.peak_memory),
-        full_spec=cell.full_spec,
+        peak_memory=_median(r.peak_memory for r in entry.ok if r.peak_memory),
+        full_spec=entry.full_spec,
     )
 
 
 def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
     """A strategy over the tasks that it did; compared with the baseline on just these tasks."""
-    cells = [(s, s.cells[strategy]) for s in found if strategy in s.cells]
-    scores = [(s, by_split(cell.values(metric.name))) for s, cell in cells]
-    differences = [(s, _differences(s, cell, metric)) for s, cell in cells]
-    complete = len(cells) == len(found) and all(c.values(metric.name).keys() == s.pairs for s, c in cells)
+    entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
+    scores = [(s, by_split(entry.values(metric.name))) for s, entry in entries]
+    differences = [(s, _differences(s, entry, metric)) for s, entry in entries]
+    complete = len(entries) == len(found) and all(c.values(metric.name).keys() == s.pairs for s, c in entries)
     return Row(
         task="overall",
         recipe="",
         strategy=strategy,
-        uses=tuple(sorted({use for _, cell in cells for use in cell.uses})),
+        uses=tuple(sorted({use for _, entry in entries for use in entry.uses})),
         score=_over_tasks(scores, metric) if complete else None,
         difference=_over_tasks(differences, metric),
         done=sum(bool(values) for _, values in scores),
         planned=len(found),
-        failed=sum(cell.count("failed") for _, cell in cells),
-        skipped=sum(cell.count("skipped") for _, cell in cells),
-        seconds=_median(value for _, cell in cells for value in cell.seconds.values()),
+        failed=sum(entry.count("failed") for _, entry in entries),
+        skipped=sum(entry.count("skipped") for _, entry in entries),
+        seconds=_median(value for _, entry in entries for value in entry.seconds.values()),
         complete=complete,
-        cost=_median(ratio for s, cell in cells for ratio in _cost_ratios(s, cell)),
-        full_spec=cells[0][1].full_spec,
+        cost=_median(ratio for s, entry in entries for ratio in _cost_ratios(s, entry)),
+        full_spec=entries[0][1].full_spec,
     )
 
 
-def _differences(setting: Setting, cell: Cell, metric: Metric) -> dict[int, float]:
+def _differences(setting: Setting, entry: Entry, metric: Metric) -> dict[int, float]:
     """Strategy minus baseline by split seed, over the seeds that both did; none for the baseline."""
-    if cell.strategy == BASELINE:
+    if entry.strategy == BASELINE:
         return {}
-    ours, theirs = cell.values(metric.name), setting.baseline.values(metric.name)
+    ours, theirs = entry.values(metric.name), setting.baseline.values(metric.name)
     return by_split({pair: ours[pair] - theirs[pair] for pair in ours.keys() & theirs.keys()})
 
 
-def _cost_ratios(setting: Setting, cell: Cell) -> list[float]:
+def _cost_ratios(setting: Setting, entry: Entry) -> list[float]:
     """Seconds over the baseline's seconds, in each trial that both did."""
-    ours, theirs = cell.seconds, setting.baseline.seconds
+    ours, theirs = entry.seconds, setting.baseline.seconds
     return [ours[pair] / theirs[pair] for pair in ours.keys() & theirs.keys() if theirs[pair] > 0]
 
 

@@ -47,8 +47,8 @@ def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> I
     yield f"| {' | '.join(columns)} |"
     yield f"|{'|'.join('--:' if name in text.RIGHT else '---' for name in columns)}|"
     for row in rows:
-        cells = text.cells(row, board.metric) | {"strategy": _code(row.strategy)}
-        yield f"| {' | '.join(_escape(cells[name]) for name in columns)} |"
+        texts = text.shown(row, board.metric) | {"strategy": _code(row.strategy)}
+        yield f"| {' | '.join(_escape(texts[name]) for name in columns)} |"
 
 
 def _list(lines: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fsbench.report.cells import Setting
+from fsbench.report.entries import Setting
 from fsbench.types import Record
 from fsbench.words import plural
 
@@ -87,14 +87,14 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
 
 def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:
     for setting in found:
-        if strategy in setting.cells:
-            for _, record in sorted(setting.cells[strategy].records.items()):
+        if strategy in setting.entries:
+            for _, record in sorted(setting.entries[strategy].records.items()):
                 if record.status == status:
                     yield setting.label, record
 
 
 def _tried(setting: Setting, strategy: str) -> int:
-    return len(setting.cells[strategy].records) if strategy in setting.cells else 0
+    return len(setting.entries[strategy].records) if strategy in setting.entries else 0
 
 
 def _reason(record: Record, part: str) -> str:

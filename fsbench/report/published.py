@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.errors import StoreError
-from fsbench.report.cells import natural
+from fsbench.report.entries import natural
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
 from fsbench.types import Record

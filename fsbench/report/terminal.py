@@ -66,8 +66,8 @@ def to_terminal(board: Leaderboard, width: int) -> str:
 
 def _print_table(console: Console, board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> None:
     # Widths over all rows of the board: the same in every table, so that the eye can run down.
-    shown = [text.cells(row, board.metric) for row in board.rows]
-    widths = {name: max(len(name), *(_width(cells[name]) for cells in shown)) for name in columns}
+    shown = [text.shown(row, board.metric) for row in board.rows]
+    widths = {name: max(len(name), *(_width(texts[name]) for texts in shown)) for name in columns}
     total, gaps = sum(widths.values()), len(widths) - 1
     gap = _GAP if total + _GAP * gaps <= console.width else 1
     left = console.width - (total - widths["strategy"]) - gap * gaps
@@ -77,9 +77,9 @@ def _print_table(console: Console, board: Leaderboard, rows: Sequence[Row], colu
         justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
         table.add_column(name, justify=justify, width=width, overflow="fold")
     for row in rows:
-        cells = text.cells(row, board.metric)
-        style = _STYLES.get(cells["verdict"], "")
-        table.add_row(*(_cell(name, cells[name], style, room) for name in columns))
+        texts = text.shown(row, board.metric)
+        style = _STYLES.get(texts["verdict"], "")
+        table.add_row(*(_text(name, texts[name], style, room) for name in columns))
     console.print(table)
 
 
@@ -87,7 +87,7 @@ def _width(value: str) -> int:
     return max(map(len, value.split(_COMMA)))
 
 
-def _cell(name: str, value: str, style: str, room: int) -> Text:
+def _text(name: str, value: str, style: str, room: int) -> Text:
     if name == "strategy" and len(value) > room:
         value = _PLUS.sub("\n+", value)
     if name == "uses":

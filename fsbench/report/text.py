@@ -61,7 +61,7 @@ def uses(row: Row) -> str:
     return ", ".join(use.replace("_", " ") for use in row.uses) if row.uses else NOTHING
 
 
-def cells(row: Row, metric: Metric) -> dict[str, str]:
+def shown(row: Row, metric: Metric) -> dict[str, str]:
     """A row as it is shown, by the names of the columns."""
     return {
         "#": str(row.rank) if row.rank else NOTHING,

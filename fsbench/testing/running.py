@@ -11,9 +11,9 @@ import torch
 
 from fsbench.composition import Composition
 from fsbench.engine.context import Context
-from fsbench.engine.recipe import default_recipe, override
 from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, InertComponent
+from fsbench.recipes.recipe import default_recipe, override
 from fsbench.strategy import Strategy
 from fsbench.testing.toy import ToySplit, toy_split
 from fsbench.types import Batch, LabeledSet, Modality, Predictor

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fsbench.data.splits import SplitArrays
 from fsbench.rng import generator
+from fsbench.tasks.splits import SplitArrays
 from fsbench.types import Modality, TaskInfo
 
 _SHAPES: dict[Modality, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (8,)}

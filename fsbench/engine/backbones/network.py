@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench.engine.backbones.catalogue import Backbone, InputSpec, known_backbone
 from fsbench.engine.inputs import match_inputs
 from fsbench.errors import SpecError
+from fsbench.recipes.catalogue import Backbone, InputSpec, known_backbone
 from fsbench.spec import Call, coerce, format_value, parse_call
 
 _LEAST_SIZE = 32

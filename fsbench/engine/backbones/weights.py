@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from fsbench.engine.backbones.catalogue import (
+from fsbench.errors import DataError, UsageError
+from fsbench.recipes.catalogue import (
     BACKBONES,
     DEFAULT_WEIGHTS,
     Backbone,
     known_backbone,
     weights_path,
 )
-from fsbench.errors import DataError, UsageError
 from fsbench.spec import Call, parse_call
 
 

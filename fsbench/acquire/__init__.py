@@ -1,0 +1,1 @@
+"""How datasets get here: download or read the original files, convert, check, keep one file."""

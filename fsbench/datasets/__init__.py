@@ -1,0 +1,1 @@
+"""What datasets there are: what is known of each, and how it is loaded."""

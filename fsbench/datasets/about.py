@@ -1,0 +1,64 @@
+"""What is known of datasets whether they are on this machine or not."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from fsbench.types import Modality
+
+_MEDMNIST = "Yang, Shi, Wei, Liu, Zhao, Ke, Pfister & Ni 2023, MedMNIST v2, Scientific Data 10; source of "
+
+
+@dataclass(frozen=True)
+class About:
+    """What a list of datasets says of one.
+
+    `family` names the data that it is made of, by default itself; `num_classes` and `shape` are 0 and
+    `()` where only the data say; `download` is the size of what is downloaded in MB, None where nothing is;
+    `loader` is the `library:class` that downloads it; `fingerprints` are those of its arrays, by the
+    name of the file that holds them.
+    """
+
+    name: str
+    description: str
+    modality: Modality
+    licence: str
+    citation: str
+    family: str
+    num_classes: int = 0
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    symmetries: frozenset[str] = frozenset()
+    download: int | None = None
+    loader: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@functools.cache
+def image_sets() -> dict[str, About]:
+    """The image datasets that are kept as files, by name."""
+    text = (resources.files("fsbench.datasets") / "images.toml").read_text(encoding="utf-8")
+    return {name: _image_set(name, facts) for name, facts in tomllib.loads(text).items()}
+
+
+def _image_set(name: str, facts: dict[str, Any]) -> About:
+    classes = facts.pop("classes")
+    named = isinstance(classes, list)
+    if facts["loader"].startswith("medmnist:"):
+        facts["citation"] = _MEDMNIST + name
+    return About(
+        name=name,
+        modality="image",
+        family=facts.pop("family", name),
+        num_classes=len(classes) if named else classes,
+        shape=tuple(facts.pop("shape")),
+        classes=tuple(classes) if named else (),
+        symmetries=frozenset(facts.pop("symmetries")),
+        fingerprints=facts.pop("fingerprints", {}),
+        **facts,
+    )

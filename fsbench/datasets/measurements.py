@@ -1,0 +1,52 @@
+"""Tables that come inside scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+
+
+def breast_cancer_info(text: str) -> DatasetInfo:
+    """Wisconsin breast cancer (diagnostic)."""
+    return DatasetInfo(
+        text=text,
+        description="breast cancer or not, from 30 measurements of cell nuclei",
+        modality="tabular",
+        shape=(30,),
+        classes=("malignant", "benign"),
+        class_counts=(212, 357),
+        licence="CC BY 4.0",
+        citation="Wolberg, Mangasarian, Street & Street 1993, Breast Cancer Wisconsin (Diagnostic), UCI; "
+        "via scikit-learn",
+    )
+
+
+def load_breast_cancer(info: DatasetInfo) -> Dataset:
+    """The measurements as they are, float32."""
+    from sklearn import datasets
+
+    data = datasets.load_breast_cancer()
+    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))
+
+
+def wine_info(text: str) -> DatasetInfo:
+    """Wine recognition."""
+    return DatasetInfo(
+        text=text,
+        description="three cultivars of Italian wine, from 13 chemical measurements",
+        modality="tabular",
+        shape=(13,),
+        classes=("class_0", "class_1", "class_2"),
+        class_counts=(59, 71, 48),
+        licence="CC BY 4.0",
+        citation="Aeberhard & Forina 1992, Wine, UCI; via scikit-learn",
+    )
+
+
+def load_wine(info: DatasetInfo) -> Dataset:
+    """The measurements as they are, float32."""
+    from sklearn import datasets
+
+    data = datasets.load_wine()
+    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))

@@ -1,0 +1,250 @@
+"""An npz: arrays `x` and `y` (and a mask `test`), or `x_train`, `y_train`, `x_test` and `y_test`; groups."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.errors import DataError
+from fsbench.own.folders import DEFAULT_LARGEST
+from fsbench.own.options import SMALLEST, OwnData
+from fsbench.own.pictures import Picture, plain, square, stack
+from fsbench.own.samples import (
+    PARTS,
+    TEST,
+    TRAIN,
+    Progress,
+    Samples,
+    as_float32,
+    printable,
+    some,
+)
+from fsbench.words import plural
+
+MAX_BYTES = 4 * 2**30
+_SHAPES = "expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
+_RANGES = "expected 0 to 255, or 0 to 1"
+_SMALL = 64
+_EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
+
+
+def read_archive(data: OwnData, progress: Progress) -> Samples:
+    """The samples of an npz: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, or tables `[N, F]`.
+
+    `groups` (or `groups_train`, ...) says what belongs together, `classes` names the classes, `test` (bool
+    `[N]`) marks the samples of `x` that are for the test. Raises DataError for arrays that are not so, are
+    too large, or hold pickled objects, and for a group in more than one part.
+    """
+    data.refuse("an npz", "target", "group")
+    arrays = _load(Path(data.path))
+    divided = "x_train" in arrays
+    keys = [f"_{part}" for part in PARTS if f"x_{part}" in arrays] if divided else [""]
+    if divided and "x_test" not in arrays:
+        raise DataError(f"{data.path} has x_train but no x_test; {_EXPECTED}")
+    for key in keys:
+        for name in ("x", "y"):
+            if name + key not in arrays:
+                raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
+        if (given := arrays["x" + key]).ndim < 2 or (len(given) and not given.size):
+            raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {_SHAPES}")
+        if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
+            sizes = len(arrays["x" + key]), arrays["y" + key].size
+            raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
+    keys = [key for key in keys if len(arrays["x" + key])]
+    if not keys:
+        raise DataError(f"{data.path} has no sample; {_EXPECTED}")
+    try:
+        x, given = (np.concatenate([arrays[name + key] for key in keys]) for name in ("x", "y"))
+    except ValueError:
+        raise DataError(
+            f"{data.path}: the samples of {' and '.join('x' + k for k in keys)} differ in shape"
+        ) from None
+    remarks = _unused(arrays, keys)
+    classes, y = _labels(given, arrays.get("classes"), str(data.path), remarks)
+    part = _part(arrays, keys, str(data.path))
+    samples = Samples(
+        x=x,
+        y=y,
+        classes=classes,
+        names=[f"sample {number} of x{key}" for key in keys for number in range(len(arrays["x" + key]))],
+        part=part,
+        groups=_groups(arrays, keys, part, str(data.path)),
+        warnings=remarks,
+    )
+    if x.ndim == 2:
+        return _as_table(samples, data)
+    white = _white({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
+    return _as_images(samples, white, data, progress)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{path} unpacks to {size / 2**30:.1f} GB; fsbench reads up to {MAX_BYTES >> 30} GB"
+            )
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise DataError(
+                f"{path} holds pickled objects, which could run code and are not loaded; save plain arrays"
+            ) from None
+        raise DataError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+    except MemoryError as error:
+        raise DataError(f"{path} is damaged, or too large: {' '.join(str(error).split())}") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path} is not an npz: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _labels(
+    given: np.ndarray, names: np.ndarray | None, path: str, remarks: list[str]
+) -> tuple[list[str], np.ndarray]:
+    """The names of the classes that occur and the class of each sample."""
+    if given.ndim == 2 and given.shape[1] == 1:
+        given = given[:, 0]
+    if given.ndim != 1 or given.dtype.kind not in "biufUS":
+        raise DataError(
+            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text each"
+        )
+    if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
+        raise DataError(
+            f"{path}: labels are missing or not whole numbers; fsbench classifies: make classes of them first"
+        )
+    given = given.astype(np.int64) if given.dtype.kind in "bf" else given
+    given, names = _decoded(given), None if names is None else _decoded(names)
+    values, y = np.unique(given, return_inverse=True)
+    if 2 * len(values) > max(2, len(y)):
+        raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
+    fits = names is not None and names.ndim == 1 and given.dtype.kind in "iu" and values.min() >= 0
+    if names is not None and fits and values.max() < len(names):
+        return [printable(str(names[value])) for value in values], y.astype(np.int64)
+    if names is not None:
+        remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
+    return [printable(str(value)) for value in values], y.astype(np.int64)
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Bytes as texts; other values as they are."""
+    return np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
+
+
+def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
+    """The part of each sample, by the arrays' names or by a mask `test`; None if there are no parts."""
+    if keys != [""]:
+        numbers = [PARTS.index(key[1:]) for key in keys]
+        return np.repeat(np.array(numbers, dtype=np.int8), [len(arrays["x" + key]) for key in keys])
+    if "test" not in arrays:
+        return None
+    test, n = arrays["test"], len(arrays["x"])
+    if test.dtype != np.bool_ or test.shape != (n,):
+        raise DataError(
+            f"{path}: test is {test.dtype} {list(test.shape)}; expected bool [{n}], true where a sample of x "
+            "is for the test, or images for the test as x_test with y_test"
+        )
+    return np.where(test, TEST, TRAIN).astype(np.int8)
+
+
+def _unused(arrays: Mapping[str, np.ndarray], keys: list[str]) -> list[str]:
+    """A warning of the arrays that are not read, if there are any."""
+    read = {"classes", *(name + key for name in ("x", "y", "groups") for key in keys)}
+    read |= {"test"} if keys == [""] else set()
+    other = [printable(name) for name in arrays if name not in read]
+    return [f"{plural(len(other), 'array')} not read: {some(other)}"] if other else []
+
+
+def _groups(
+    arrays: Mapping[str, np.ndarray], keys: list[str], part: np.ndarray | None, path: str
+) -> np.ndarray | None:
+    """A group's number for each sample. Raises DataError for a group that given parts divide."""
+    if not any("groups" + key in arrays for key in keys):
+        return None
+    for key in keys:
+        if arrays.get("groups" + key, np.empty(0)).shape != (len(arrays["x" + key]),):
+            raise DataError(f"{path}: groups{key} does not have one value for each sample of x{key}")
+    given = _decoded(np.concatenate([arrays["groups" + key] for key in keys]))
+    values, numbers = np.unique(given, return_inverse=True, equal_nan=False)
+    if part is not None:
+        inside = np.stack([np.bincount(numbers[part == n], minlength=len(values)) > 0 for n in range(3)])
+        if len(divided := np.flatnonzero(inside.sum(0) > 1)):
+            where = [name for name, there in zip(PARTS, inside[:, divided[0]], strict=True) if there]
+            more = f", as are {len(divided) - 1} more" if len(divided) > 1 else ""
+            raise DataError(
+                f"{path}: group {printable(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
+                "each group into one part, or give x, y and groups alone, and fsbench draws the parts"
+            )
+    return numbers.astype(np.int64)
+
+
+def _as_table(samples: Samples, data: OwnData) -> Samples:
+    data.refuse("a table", "image_size", "symmetries")
+    if samples.x.dtype.kind not in "biuf":
+        raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
+    samples.x = as_float32(samples.x, samples.warnings)
+    if np.isnan(samples.x).any():
+        samples.columns = (0,) * samples.x.shape[1]
+    samples.about = "rows"
+    return samples
+
+
+def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress) -> Samples:
+    from PIL import Image
+
+    pixels = _pixels(samples.x, white, str(data.path))
+    size = data.image_size or min(DEFAULT_LARGEST, max(SMALLEST, min(pixels.shape[1:3])))
+    found: list[Picture] = []
+    for number, each in enumerate(pixels, 1):
+        deep = each.dtype == np.uint16
+        image = Image.fromarray(each.astype(np.float32)) if deep else plain(Image.fromarray(each))
+        found.append(square(image, size))
+        progress(number, len(pixels))
+    samples.x = stack([picture.pixels for picture in found])
+    samples.looks = np.stack([picture.look for picture in found])
+    samples.about = "images"
+    return samples
+
+
+def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:
+    """The value that is white: 1, 255, 65535, or the largest where all are small.
+
+    Raises DataError for what are no pixels, and for parts of different ranges.
+    """
+    for name, x in parts.items():
+        if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
+            lowest = f" from {x.min()}" if x.dtype.kind in "biuf" else ""
+            raise DataError(f"{path}: pixels of {name} are {x.dtype}{lowest}; {_RANGES}")
+    highest = {name: float(x.max()) for name, x in parts.items()}
+    top = max(highest, key=lambda name: highest[name])
+    for name, x in parts.items():
+        is_unit = x.dtype.kind in "bf" and 0 < highest[name] <= 1
+        if (is_unit and highest[top] > 2) or (x.dtype == np.uint8 and highest[top] > 255):
+            raise DataError(
+                f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} go to "
+                f"{highest[top]:g}; bring all parts to one range"
+            )
+    if 1 < highest[top] < _SMALL:
+        remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")
+        return highest[top]
+    return 1.0 if highest[top] <= 1 else 255.0 if highest[top] <= 255 else 65535.0
+
+
+def _pixels(x: np.ndarray, white: float, path: str) -> np.ndarray:
+    """Images as Pillow takes them: uint8 or uint16 `[N, H, W]`, or uint8 `[N, H, W, 3 or 4]`."""
+    if x.ndim == 4 and x.shape[-1] not in (1, 3, 4) and x.shape[1] in (1, 3, 4):
+        x = x.transpose(0, 2, 3, 1)
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
+        raise DataError(f"{path}: x is {x.dtype} {list(x.shape)}; {_SHAPES}")
+    x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
+    deep = white == 65535
+    if deep and (x.ndim == 4 or x.max() > white):
+        raise DataError(f"{path}: pixels go up to {x.max()}; {_RANGES}")
+    if white not in (255, 65535):
+        x = (x.astype(np.float64) * 255 / white).round()
+    return np.ascontiguousarray(x.astype(np.uint16 if deep else np.uint8))

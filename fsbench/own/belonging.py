@@ -1,0 +1,137 @@
+"""What belongs together: near-duplicates, equal rows and given groups, and what the user is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fsbench.own.likeness import MOST, alike, links, same, together
+from fsbench.own.samples import Samples, some
+from fsbench.words import plural
+
+_SHOWN = 2
+
+
+def find_groups(samples: Samples) -> np.ndarray | None:
+    """A group's number for each sample, int64 `[N]`: what is given, equal or alike; None if all differ.
+
+    Near-duplicates are left alone where their sets make up most of the classes, as on one background, and
+    equal rows where most rows equal another. Warns of that, and of those with different classes or parts.
+    """
+    n = len(samples.y)
+    sets = _equal_rows(samples) if samples.looks is None else _like_images(samples, samples.looks)
+    groups = sets if samples.groups is None else together(n, links(sets), samples.groups)
+    return groups if len(np.unique(groups)) < n else None
+
+
+def _equal_rows(samples: Samples) -> np.ndarray:
+    n = len(samples.y)
+    pairs = same(samples.x)
+    involved = len(np.unique(pairs))
+    if 2 * involved > n:
+        samples.warnings.append(
+            f"{involved} of {n} rows equal another: the table is coarse, so equal rows are not kept on one "
+            "side of a split"
+        )
+        return np.arange(n)
+    found = _Matches.of(samples, "equal rows", "equal")
+    found.add(pairs)
+    found.tell(samples)
+    return found.sets
+
+
+def _like_images(samples: Samples, looks: np.ndarray) -> np.ndarray:
+    """The sets of near-duplicates; of equal images, if images are too many or too alike; or none."""
+    n = len(looks)
+    if n > MOST:
+        samples.warnings.append(f"more than {MOST} images: near-duplicates are not searched, equal ones are")
+    else:
+        found = _Matches.of(samples, "near-duplicate images", "near-duplicate images")
+        if found.gather(alike(looks), samples.y) and _can_divide(found.sets, samples.y):
+            found.tell(samples)
+            return found.sets
+        samples.warnings.append(
+            "images are too alike to find near-duplicates (one background, perhaps): only equal images are "
+            "kept on one side of a split"
+        )
+    found = _Matches.of(samples, "equal images", "equal images")
+    if found.gather([same(looks)], samples.y):
+        found.tell(samples)
+        return found.sets
+    samples.warnings.append("most images equal most of their class: they are not kept on one side of a split")
+    return np.arange(n)
+
+
+@dataclass
+class _Clash:
+    """Pairs that match though their `values` `[N]` differ: how many, and the names of the first."""
+
+    values: np.ndarray
+    problem: str
+    count: int = 0
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, pairs: np.ndarray, names: Sequence[str]) -> None:
+        apart = pairs[self.values[pairs[:, 0]] != self.values[pairs[:, 1]]]
+        self.count += len(apart)
+        self.shown += [f"{names[i]} and {names[j]}" for i, j in apart[: _SHOWN - len(self.shown)]]
+
+
+@dataclass
+class _Matches:
+    """What is kept of matching pairs `[P, 2]`, however many: the sets that they join, counts, examples."""
+
+    names: Sequence[str]
+    sets: np.ndarray
+    matched: np.ndarray
+    clashes: list[_Clash]
+    alike: str
+
+    @classmethod
+    def of(cls, samples: Samples, what: str, alike: str) -> _Matches:
+        clashes = [_Clash(samples.y, f"{what} have different classes")]
+        if samples.part is not None:
+            problem = f"{what} are in different parts, so the test is too easy"
+            clashes.append(_Clash(samples.part, problem))
+        n = len(samples.y)
+        return cls(samples.names, np.arange(n), np.zeros(n, dtype=np.bool_), clashes, alike)
+
+    def add(self, pairs: np.ndarray) -> bool:
+        """Take in some pairs; whether they join what was apart."""
+        self.matched[pairs] = True
+        for clash in self.clashes:
+            clash.add(pairs, self.names)
+        new = pairs[self.sets[pairs[:, 0]] != self.sets[pairs[:, 1]]]
+        if len(new):
+            self.sets = together(len(self.sets), new, self.sets)
+        return len(new) > 0
+
+    def gather(self, blocks: Iterable[np.ndarray], y: np.ndarray) -> bool:
+        """Take in all pairs; False as soon as they are seen to be most of the data."""
+        return not any(self.add(pairs) and _crowded(self.sets, y) for pairs in blocks)
+
+    def tell(self, samples: Samples) -> None:
+        for clash in self.clashes:
+            if clash.count:
+                named = some(clash.shown, _SHOWN, clash.count)
+                samples.warnings.append(f"{plural(clash.count, 'pair')} of {clash.problem}: {named}")
+        if samples.part is None and self.matched.any():
+            samples.warnings.append(
+                f"{self.matched.sum()} of {len(samples.y)} {samples.about} are {self.alike}; each set of "
+                "them is kept on one side of a split"
+            )
+
+
+def _crowded(sets: np.ndarray, y: np.ndarray) -> bool:
+    """Whether half of all samples or more are in sets that hold more than half of a class."""
+    (_, label), counts = np.unique(np.stack([sets, y]), axis=1, return_counts=True)
+    large = (counts > 1) & (2 * counts > np.bincount(y)[label])
+    return bool(2 * counts[large].sum() >= len(y))
+
+
+def _can_divide(sets: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two classes or more have two sets or more, one to learn from and one for the test."""
+    _, label = np.unique(np.stack([sets, y]), axis=1)
+    return bool((np.bincount(label) > 1).sum() > 1)

@@ -1,0 +1,175 @@
+"""The text of a CSV file as a table under plain column names."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fsbench.errors import DataError
+from fsbench.own.samples import printable, some
+from fsbench.words import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_BYTES = 256 * 2**20
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+# What pandas takes as missing, and "?", but not "None": in medicine that is what most patients have.
+_MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>"),
+    *("#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+NOTHING = "None"
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
+_COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+_MOSTLY = 0.8
+
+
+def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFrame:
+    """The table under plain column names; columns are numbers or texts. Warns of nearly numeric ones.
+
+    In the column `labels` a text `None` is as any other. Raises DataError for what is no table, or too large.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
+            "the rows first, as learning from few labels needs no more"
+        )
+    delimiter, names = _first_line(path)
+    _check_names(path, names)
+    table = _parse(path, delimiter)
+    table.columns = table.columns.map(lambda name: str(name).strip())
+    if table.shape[1] < 2 or not len(table):
+        raise DataError(
+            f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
+            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
+        )
+    for name in table:
+        if table[name].dtype.kind == "O":
+            texts = table[name].astype(str).str.strip().where(table[name].notna())
+            texts = texts.mask(texts.isin(_MISSING))
+            is_class = name == labels and (texts == NOTHING).any()
+            table[name] = texts if is_class else _numbers(texts, delimiter != ",", remarks)
+    return table
+
+
+def missing_texts(path: Path, column: int) -> list[str]:
+    """The texts of a column, by its place, that are read as missing, sorted, without the empty one."""
+    texts = _parse(path, _first_line(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
+    return sorted({text.strip() for text in texts.dropna().unique()} & set(_MISSING) - {""})
+
+
+def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **options: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table: pd.DataFrame = pd.read_csv(
+                path,
+                sep=delimiter,
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=list(na_values),
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False,
+                **options,
+            )
+            return table
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path}: rows have more values than the first line has names; name every column"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        uneven = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if uneven:
+            raise DataError(
+                f"{path}: line {uneven[2]} has {uneven[3]} values, the lines before it {uneven[1]}; put "
+                "texts that hold the delimiter in quotes"
+            ) from None
+        raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Series:
+    """A column of texts as numbers, if all but `None` are numbers; else as it is."""
+    known = texts[texts.notna() & (texts != NOTHING)]
+    numeric = known.str.fullmatch(
+        _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else _NUMBER
+    )
+    if len(known) and numeric.all():
+        return texts.where(texts != NOTHING).str.replace(",", ".").astype(float)
+    if len(known) and numeric.mean() >= _MOSTLY:
+        other = [repr(printable(text)) for text in known[~numeric].unique()]
+        remarks.append(
+            f"column {texts.name!r} is read as texts: {int(numeric.sum())} of its {len(known)} values are "
+            f"numbers, {some(other)} not; mend the file, or leave such cells empty"
+        )
+    return texts
+
+
+def is_quantity(texts: pd.Series) -> bool:
+    """Whether all texts but `None` are numbers, with a decimal point or comma."""
+    known = texts[texts != NOTHING]
+    return len(known) > 0 and bool((known.str.fullmatch(_NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
+
+
+def _first_line(path: Path) -> tuple[str, list[str]]:
+    """The delimiter that the first line has most of, outside quotes, and what stands between.
+
+    Raises DataError for what is no text.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(2**16)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    if b"\0" in head:
+        raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
+    first = re.split(r"\r\n|\r|\n", head.decode("utf-8", "replace").lstrip("\ufeff"), maxsplit=1)[0]
+    if re.fullmatch(r"sep=.", first):
+        raise DataError(f"{path}: its first line is {first}, a word for Excel alone; take that line out")
+    found = {
+        each: next(csv.reader([first], delimiter=each, skipinitialspace=True), []) for each in _DELIMITERS
+    }
+    delimiter = max(found, key=lambda each: len(found[each]))
+    return delimiter, [name.strip() for name in found[delimiter]]
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Raise DataError where two columns share a name, or where the names look like a row of values.
+
+    Columns may be numbered; other numbers throughout are the first row of a table without names.
+    """
+    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
+    values = [_number(name) for name in names]
+    numbered = [value == (values[0] or 0) + place for place, value in enumerate(values)]
+    if names and None not in values and not all(numbered):
+        raise DataError(
+            f"{path}: the first line holds numbers ({some(names, 4)}), not names; "
+            "give each column a name there"
+        )
+    if twice:
+        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

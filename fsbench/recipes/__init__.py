@@ -1,0 +1,1 @@
+"""What a task is trained with, as texts: recipes and the catalogue of backbones. No torch here."""

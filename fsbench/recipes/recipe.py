@@ -1,0 +1,70 @@
+"""The recipe that every strategy starts from on a task, and its text."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from fsbench.errors import SpecError
+from fsbench.recipes.catalogue import known_backbone
+from fsbench.spec import Call, Value, as_call, coerce, parse_call
+from fsbench.types import Recipe, TaskInfo
+
+_DEFAULTS = {
+    "image": Recipe(backbone="conv4(norm=group, width=32)", steps=200, batch_size=32),
+    "tabular": Recipe(backbone="mlp", steps=200, batch_size=32),
+}
+_EPISODE_STEPS = 40
+_POSITIVE = ("steps", "batch_size", "lr")
+
+
+def default_recipe(info: TaskInfo) -> Recipe:
+    """The recipe of a task. Episodes are adapted in fewer steps, because there are many of them."""
+    recipe = _DEFAULTS[info.modality]
+    return dataclasses.replace(recipe, steps=_EPISODE_STEPS) if info.protocol == "episodes" else recipe
+
+
+def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
+    """The recipe with some fields changed. Raises SpecError for a wrong name, type or value."""
+    hints = typing.get_type_hints(Recipe)
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in hints:
+            raise SpecError(f"recipe has no field {name!r}; it has {', '.join(hints)}")
+        if name == "backbone":
+            call = parse_call(value) if isinstance(value, str) else as_call(value)
+            known_backbone(call)
+            value = str(call)
+        values[name] = coerce(f"recipe {name}={value}", value, hints[name])
+        if values[name] < 0 if isinstance(values[name], float) else False:
+            raise SpecError(f"recipe {name}={value}: expected at least 0")
+        if name in _POSITIVE and values[name] <= 0:
+            raise SpecError(f"recipe {name}={value}: expected more than 0")
+    return dataclasses.replace(recipe, **values)
+
+
+def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
+    """Read `steps=100, lr=0.01` as changes to a recipe; a mapping of them is one already."""
+    if not isinstance(text, str):
+        return dict(text or {})
+    call = parse_call(f"recipe({text})")
+    if call.args:
+        raise SpecError(f"recipe {text!r}: expected NAME=value pairs, such as steps=100")
+    return call.keywords
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The canonical text of a recipe, with every field."""
+    values = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
+    values["backbone"] = parse_call(recipe.backbone)
+    if not values["backbone"].args and not values["backbone"].kwargs:
+        values["backbone"] = values["backbone"].name
+    return str(Call("recipe", (), tuple(values.items())))
+
+
+def parse_recipe(text: str) -> Recipe:
+    """Read what `recipe_text` wrote."""
+    call = parse_call(text)
+    return override(_DEFAULTS["tabular"], call.keywords)

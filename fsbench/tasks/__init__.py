@@ -1,0 +1,1 @@
+"""Tasks: protocols applied to datasets, the splits that they draw, and suites of them."""

@@ -1,0 +1,114 @@
+"""What a split is made of, and the drawing that all protocols share.
+
+A dataset with a test part of its own is tested on exactly that. Of another, a class of n samples gives
+2/5 of them to the test, or fewer where the test part of all classes would have more than 1000; where
+samples are grouped, as many whole groups as fit in there. The rest is the class's pool. Which samples
+these are follows from the data and the split seed alone, so that all protocols on a dataset are tested
+on the same samples and a larger training part contains a smaller one: training takes from the front of
+a pool, validation from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.rng import generator
+from fsbench.tasks.grouping import draw_test
+
+MAX_TEST = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Samples with their labels as given: three int64 arrays of one shape, `[E, N]` or `[N]`.
+
+    `index` numbers the samples of a dataset, `origin` says of which: its place in the protocol's
+    `datasets`. `y` may differ from the dataset's label (noise, or the classes of an episode).
+    """
+
+    index: np.ndarray
+    y: np.ndarray
+    origin: np.ndarray
+
+    def reordered(self, rng: np.random.Generator) -> Rows:
+        """The same samples `[N]` in a random order, so that the order says nothing of the class."""
+        order = rng.permutation(len(self.index))
+        return Rows(self.index[order], self.y[order], self.origin[order])
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One draw of a task: train, val and test `[E, ...]`, unlabeled and source `[...]` or None.
+
+    The labels of `unlabeled` are never written anywhere. `fingerprint` identifies all of it.
+    """
+
+    train: Rows
+    val: Rows
+    test: Rows
+    unlabeled: Rows | None = None
+    source: Rows | None = None
+    fingerprint: str = ""
+
+
+def test_count(info: DatasetInfo, label: int) -> int:
+    """How many samples of a class are for the test."""
+    if info.test_counts:
+        return info.test_counts[label]
+    n = info.class_counts[label]
+    return max(1, min(n * 2 // 5, n * MAX_TEST // info.n))
+
+
+def pool_count(info: DatasetInfo, label: int) -> int:
+    """How many samples of a class are left for training and validation."""
+    return info.class_counts[label] - test_count(info, label)
+
+
+def divide(dataset: Dataset, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The numbers of the test samples `[M]`, and each class's pool, all in random order."""
+    orders = [class_order(dataset, label, seed) for label in range(dataset.info.num_classes)]
+    if dataset.test is None:
+        cuts = [test_count(dataset.info, label) for label in range(len(orders))]
+        test = np.concatenate([order[:cut] for order, cut in zip(orders, cuts, strict=True)])
+        pools = [order[cut:] for order, cut in zip(orders, cuts, strict=True)]
+        if dataset.groups is not None:
+            chosen = draw_test(dataset, cuts, seed)
+            rest = [order[~chosen[order]] for order in orders]
+            sizes = [pool_count(dataset.info, label) for label in range(len(orders))]
+            test, pools = np.flatnonzero(chosen), [r[:size] for r, size in zip(rest, sizes, strict=True)]
+    else:
+        test, pools = np.flatnonzero(dataset.test), orders
+    return generator("test order", dataset.fingerprint, seed).permutation(test), pools
+
+
+def class_order(dataset: Dataset, label: int, *key: object) -> np.ndarray:
+    """A class's samples, without those of the dataset's own test part, in a random order.
+
+    It follows from the data and `key`.
+    """
+    members = dataset.members[label]
+    return generator("class order", dataset.fingerprint, label, *key).permutation(members)
+
+
+def rows(index: np.ndarray, y: np.ndarray, origin: int = 0) -> Rows:
+    """Rows of one dataset."""
+    return Rows(index.astype(np.int64), y.astype(np.int64), np.full(index.shape, origin, dtype=np.int64))
+
+
+def true_rows(dataset: Dataset, index: np.ndarray, origin: int = 0) -> Rows:
+    """Rows with the dataset's own labels."""
+    return rows(index, dataset.y[index], origin)
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """Rows one after the other."""
+    return Rows(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("index", "y", "origin")))
+
+
+def stack(cells: Sequence[Rows]) -> Rows:
+    """The rows `[N]` of each cell as rows `[E, N]`."""
+    return Rows(*(np.stack([getattr(c, name) for c in cells]) for name in ("index", "y", "origin")))

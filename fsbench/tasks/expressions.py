@@ -1,0 +1,53 @@
+"""Tasks from their text: `kshot(digits, k=[1, 5]), shift(mnist5k(size=8), digits)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsbench.errors import SpecError, UnknownName
+from fsbench.spec import Call, expand, parse_list
+from fsbench.tasks.protocols import PROTOCOLS, Protocol, build
+from fsbench.types import TaskInfo
+
+
+@dataclass(frozen=True)
+class Task:
+    """A protocol applied to datasets. `text` is canonical: `parse_tasks` reads it back as the same task."""
+
+    text: str
+    info: TaskInfo
+    protocol: Protocol
+
+
+def protocol_names() -> list[str]:
+    """The names of all protocols, sorted."""
+    return sorted(PROTOCOLS)
+
+
+def task_calls(text: str) -> list[Call]:
+    """The expressions of comma-separated tasks, one for each item of a list; asks no dataset anything.
+
+    Raises SpecError or UnknownName.
+    """
+    found: list[Call] = []
+    for expression in parse_list(text):
+        if len(expression.terms) != 1:
+            raise SpecError(f"{expression}: tasks are joined by ',', not by '+'")
+        found += expand(expression.terms[0])
+    for call in found:
+        if call.name not in PROTOCOLS:
+            raise UnknownName("protocol", call.name, PROTOCOLS)
+    return found
+
+
+def parse_tasks(text: str) -> list[Task]:
+    """The tasks of comma-separated expressions; lists expand, what is named twice comes once.
+
+    Loads no data. Raises SpecError, UnknownName, AbsentData for a dataset that is not here, or
+    TaskError for what the datasets cannot give.
+    """
+    found: dict[str, Task] = {}
+    for call in task_calls(text):
+        protocol = build(PROTOCOLS[call.name], call)
+        found[protocol.text] = Task(protocol.text, protocol.info(), protocol)
+    return list(found.values())

@@ -1,0 +1,178 @@
+"""The base of every protocol: its arguments, its canonical text, what it draws."""
+
+from __future__ import annotations
+
+import typing
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, ClassVar
+
+from fsbench.datasets.dataset import DatasetInfo
+from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, is_available
+from fsbench.errors import SpecError, TaskError
+from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
+from fsbench.tasks.drawing import Split
+from fsbench.types import TaskInfo
+
+
+@dataclass(frozen=True)
+class Protocol(ABC):
+    """A rule that makes a low-data situation out of datasets.
+
+    A subclass is a frozen dataclass. The fields without a default are its positional arguments and
+    name datasets, as does `source`; they hold canonical texts. `shown` names the arguments that the
+    canonical text has even where they are the default. `check` says at once what cannot be drawn.
+    `exhaustive` says that every split takes all samples, so that splits overlap as much as can be.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    shown: ClassVar[tuple[str, ...]] = ()
+    exhaustive: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if _names_a_dataset(f) and value is not None:
+                value = dataset_info(value).text
+            value = coerce(f"{self.name}({f.name}={format_value(value)})", value, hints[f.name])
+            object.__setattr__(self, f.name, value)
+        self.check()
+
+    @property
+    def text(self) -> str:
+        """The canonical text of the task."""
+        args = [_name_or_call(getattr(self, f.name)) for f in fields(self) if f.default is MISSING]
+        kwargs = [
+            (f.name, self._value(f))
+            for f in fields(self)
+            if f.default is not MISSING and (f.name in self.shown or getattr(self, f.name) != f.default)
+        ]
+        return str(Call(self.name, tuple(args), tuple(kwargs)))
+
+    def _value(self, f: Field[Any]) -> Value:
+        value = getattr(self, f.name)
+        if _names_a_dataset(f):
+            return _name_or_call(value)
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    @property
+    @abstractmethod
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets, as texts, in the order that the rows of a split number them."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise TaskError if the datasets cannot give this task."""
+
+    @abstractmethod
+    def info(self) -> TaskInfo:
+        """What a strategy may know of the task."""
+
+    @abstractmethod
+    def draw(self, seed: int) -> Split:
+        """One draw, a function of the datasets, the arguments and the seed; without a fingerprint."""
+
+    def require(self, holds: bool, problem: str) -> None:
+        """Raise TaskError with the task's text and the problem unless something holds."""
+        if not holds:
+            raise TaskError(f"{self.text}: {problem}")
+
+    def require_at_least(self, low: int, *names: str) -> None:
+        """Raise TaskError if an argument that is given is smaller than `low`."""
+        for name in names:
+            value = getattr(self, name)
+            self.require(value is None or value >= low, f"{name} is {value}; expected at least {low}")
+
+    def require_ungrouped(self, info: DatasetInfo) -> None:
+        """Raise TaskError if some samples of a dataset belong together, as this protocol divides them."""
+        self.require(
+            not info.grouped, f"samples of {info.text} belong together, which this divides; use holdout"
+        )
+
+    def require_same_shape(self, first: DatasetInfo, second: DatasetInfo) -> None:
+        """Raise TaskError, with what to write instead, if samples differ in shape."""
+        shapes = " and ".join("x".join(map(str, info.shape)) for info in (first, second))
+        hint = "choose datasets of one shape"
+        for info, other in ((first, second), (second, first)):
+            known = dataset_arguments(info.name)
+            wanted = dict(zip(("channels", "size"), other.shape[::2], strict=False))
+            if len(other.shape) == 3 and info.shape != other.shape and "size" in known:
+                given = {k: v for k, v in wanted.items() if k in known and v != known[k]}
+                hint = f"write {Call(info.name, (), tuple(given.items()))}"
+                break
+        self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")
+
+
+@dataclass(frozen=True)
+class OneDataset(Protocol):
+    """A task whose labels all come from one dataset."""
+
+    dataset: str
+
+    @property
+    def data(self) -> DatasetInfo:
+        """What is known of the dataset."""
+        return dataset_info(self.dataset)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset."""
+        return (self.dataset,)
+
+    def describe(self, **facts: Any) -> TaskInfo:
+        """The dataset's part of what a strategy may know, with the `facts` of the task."""
+        data = self.data
+        known: dict[str, Any] = {
+            "text": self.text,
+            "protocol": self.name,
+            "modality": data.modality,
+            "input_shape": data.shape,
+            "num_classes": data.num_classes,
+            "symmetries": data.symmetries,
+        }
+        return TaskInfo(**known | facts)
+
+
+def build(cls: type[Protocol], call: Call) -> Protocol:
+    """The task of an expression. Raises TaskError, SpecError or UnknownName."""
+    positional = [f.name for f in fields(cls) if f.default is MISSING]
+    known = [f.name for f in fields(cls) if f.default is not MISSING]
+    if len(call.args) != len(positional):
+        raise SpecError(
+            f"{call}: expected {len(positional)} dataset{'s' * (len(positional) > 1)} first, "
+            f"as in {cls.name}({', '.join([*positional, known[0] + '=...'])})"
+        )
+    for name, _ in call.kwargs:
+        if name not in known:
+            raise SpecError(f"{call}: {cls.name} has no argument {name!r}; it takes {', '.join(known)}")
+    values = dict(zip(positional, call.args, strict=True)) | call.keywords
+    for name in values.keys() & {*positional, "source"}:
+        if values[name] is not None:
+            values[name] = str(_dataset_call(call, values[name]))
+    return cls(**values)
+
+
+def datasets_with_evaluation_classes() -> list[str]:
+    """The datasets on this machine that episodes can be drawn from."""
+    here = filter(is_available, dataset_names())
+    return [name for name in here if dataset_info(name).evaluation_classes]
+
+
+def _dataset_call(call: Call, value: Value) -> Call:
+    try:
+        return as_call(value)
+    except SpecError as error:
+        raise SpecError(f"{call}: a dataset is wanted: {error}") from None
+
+
+def _names_a_dataset(f: Field[Any]) -> bool:
+    return f.default is MISSING or f.name == "source"
+
+
+def _name_or_call(text: str | None) -> Value:
+    if text is None:
+        return None
+    call = parse_call(text)
+    return call if call.kwargs else call.name

@@ -1,0 +1,124 @@
+"""What `kshot`, `longtail` and `noisy` share: a few labels of each class of one dataset."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fsbench.datasets.dataset import Dataset
+from fsbench.datasets.known import dataset_info, family, load_dataset
+from fsbench.errors import TaskError
+from fsbench.rng import generator
+from fsbench.tasks.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
+from fsbench.tasks.protocols.base import OneDataset
+from fsbench.types import TaskInfo
+
+
+@dataclass(frozen=True)
+class FewLabels(OneDataset):
+    """A task on one dataset; all labelled samples of a `source` dataset may come with it.
+
+    A subclass says how many training labels each class gets, and may give wrong ones. `val` is the
+    number of validation labels of each class, by default half of its training labels, one at least.
+    """
+
+    source: str | None = None
+    val: int | None = None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset, then the source if there is one."""
+        return (self.dataset,) if self.source is None else (self.dataset, self.source)
+
+    @abstractmethod
+    def train_counts(self) -> list[int]:
+        """The number of training labels of each class."""
+
+    def is_balanced(self) -> bool:
+        """Whether all classes have as many training labels as given."""
+        return len(set(self.train_counts())) == 1
+
+    def val_for(self, labels: int) -> int:
+        """How many validation labels come with so many training labels: `val`, or half, one at least."""
+        return max(1, labels // 2) if self.val is None else self.val
+
+    def val_counts(self) -> list[int]:
+        """The number of validation labels of each class."""
+        return [self.val_for(n) for n in self.train_counts()]
+
+    def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
+        """The labels that the first n samples of a class are given, `[n]`; by default they are right."""
+        return np.full(n, label)
+
+    def check_counts(self, argument: str) -> None:
+        """Raise TaskError, with the largest possible `argument`, if a class is too small."""
+        self.require_at_least(0, "val")
+        counts = enumerate(zip(self.train_counts(), self.val_counts(), strict=True))
+        small = [label for label, (n, v) in counts if n + v > pool_count(self.data, label)]
+        if small:
+            label = min(small, key=lambda c: pool_count(self.data, c))
+            room, total = pool_count(self.data, label), self.data.class_counts[label]
+            largest = max((k for k in range(1, room + 1) if k + self.val_for(k) <= room), default=0)
+            raise TaskError(
+                f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
+                f"{total - room} are for the test, and validation needs {self.val_counts()[label]}; "
+                f"the largest {argument} that it allows is {largest}"
+            )
+
+    def check_source(self) -> None:
+        """Raise TaskError if the source is the dataset itself or has another kind of samples."""
+        if self.source is None:
+            return
+        target, source = self.data, dataset_info(self.source)
+        self.require(
+            family(source.name) != family(target.name),
+            "the source is the task's own dataset or made of the same data; choose another one",
+        )
+        self.require(
+            source.modality == target.modality,
+            f"the source {source.text} is {source.modality} data and {target.text} is {target.modality} data",
+        )
+        if target.modality == "tabular":
+            self.require_same_shape(source, target)
+
+    def info(self) -> TaskInfo:
+        """What a strategy may know; `labels_per_class` is that of the largest class."""
+        source = None if self.source is None else dataset_info(self.source)
+        return self.describe(
+            source_shape=None if source is None else source.shape,
+            source_classes=0 if source is None else source.num_classes,
+            num_val=sum(self.val_counts()),
+            labels_per_class=max(self.train_counts()),
+            balanced=self.is_balanced(),
+        )
+
+    def draw(self, seed: int) -> Split:
+        """Training labels from the front of each class's pool, validation labels from its end."""
+        dataset = load_dataset(self.dataset)
+        test, pools = divide(dataset, seed)
+        starts = [pool[:n] for pool, n in zip(pools, self.train_counts(), strict=True)]
+        ends = [pool[len(pool) - n :] for pool, n in zip(pools, self.val_counts(), strict=True)]
+        return Split(
+            train=stack([self._labelled(dataset, starts, seed, "train")]),
+            val=stack([self._labelled(dataset, ends, seed, "val")]),
+            test=stack([true_rows(dataset, test)]),
+            source=self._source_rows(),
+        )
+
+    def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
+        without_source = replace(self, source=None).text
+        rng = generator(without_source, dataset.fingerprint, seed, part)
+        labelled = []
+        for label, index in enumerate(classes):
+            given = self.given_labels(label, len(index), dataset.fingerprint, seed, part)
+            # The first sample of validation is the last of the pool: what is nested grows from there.
+            labelled.append(rows(index, given[::-1] if part == "val" else given))
+        return join(labelled).reordered(rng)
+
+    def _source_rows(self) -> Rows | None:
+        if self.source is None:
+            return None
+        source = load_dataset(self.source)
+        return true_rows(source, np.arange(source.info.n), origin=1)

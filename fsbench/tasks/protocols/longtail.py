@@ -1,0 +1,48 @@
+"""`longtail`: classes from many labels to few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fsbench.tasks.protocols.few_labels import FewLabels
+
+_ROUNDING = 1e-9
+"""Above the rounding errors of a power: head / ir is not cut to one less where it is whole."""
+
+
+@dataclass(frozen=True)
+class LongTail(FewLabels):
+    """Labels that fall exponentially from the first class to the last (the profile of Cui et al. 2019).
+
+    Class c of C has `head * ir ** (-c / (C - 1))` training labels, cut to a whole number, one at least:
+    `head` in the first class of the dataset's own order, `head / ir` in the last. Validation has the same
+    profile (half as many, one at least), as somebody with such data would have, unless `val` says
+    otherwise; the test part is as balanced as the dataset. `longtail(cifar10, ir=100, head=5000, val=0)`
+    is CIFAR-10-LT (Cao et al. 2019, LDAM). Cui, Jia, Lin, Song & Belongie, "Class-balanced loss based on
+    effective number of samples".
+    """
+
+    name: ClassVar[str] = "longtail"
+    summary: ClassVar[str] = "labels fall exponentially from the first class to the last, by a ratio ir"
+    shown: ClassVar[tuple[str, ...]] = ("ir",)
+
+    ir: float = 20.0
+    head: int = 40
+
+    def check(self) -> None:
+        """Raise TaskError if the ratio or the head is too small, or the head larger than a class allows."""
+        self.require(self.ir >= 1, f"ir is {self.ir:g}; expected at least 1")
+        self.require_at_least(1, "head")
+        self.require(
+            self.head >= self.ir,
+            f"the last class would have {self.head}/{self.ir:g} labels; expected a head of at least ir",
+        )
+        self.check_counts("number of labels")
+        self.check_source()
+
+    def train_counts(self) -> list[int]:
+        """The exponential profile."""
+        last = self.data.num_classes - 1
+        exact = [self.head * self.ir ** (-label / last) for label in range(last + 1)]
+        return [max(1, int(count + _ROUNDING)) for count in exact]

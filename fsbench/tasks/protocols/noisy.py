@@ -1,0 +1,67 @@
+"""`noisy`: some labels are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from fsbench.rng import generator
+from fsbench.tasks.drawing import pool_count
+from fsbench.tasks.protocols.few_labels import FewLabels
+
+
+@dataclass(frozen=True)
+class Noisy(FewLabels):
+    """`k` labels of each class, of which `round(rate * k)` are wrong.
+
+    `symmetric` noise gives another class, each with the same probability; `asymmetric` noise gives
+    the next class, and the first one for the last. The validation labels have the same noise, because
+    somebody with noisy labels has no others; the labels of the test part are right.
+
+    A sample that is wrong is given one and the same class at every k and rate. The wrong samples at a
+    lower rate are among those at a higher one. At another k they are the same but for as few as the
+    exact numbers allow: the order in which samples become wrong is that of van der Corput's sequence, of
+    which every start is spread evenly (the samples themselves are in random order).
+    """
+
+    name: ClassVar[str] = "noisy"
+    summary: ClassVar[str] = "k labels of each class, a share of them wrong"
+    shown: ClassVar[tuple[str, ...]] = ("k", "rate")
+
+    k: int = 20
+    rate: float = 0.4
+    kind: Literal["symmetric", "asymmetric"] = "symmetric"
+
+    def check(self) -> None:
+        """Raise TaskError if the rate is outside [0, 1), or k is not what a class allows."""
+        self.require_at_least(1, "k")
+        self.require(0 <= self.rate < 1, f"rate is {self.rate:g}; expected at least 0 and less than 1")
+        self.check_counts("k")
+        self.check_source()
+
+    def train_counts(self) -> list[int]:
+        """k of each class."""
+        return [self.k] * self.data.num_classes
+
+    def is_balanced(self) -> bool:
+        """Symmetric noise gives some classes more labels than others."""
+        return self.kind == "asymmetric" or round(self.rate * self.k) == 0
+
+    def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
+        """The labels with the exact number of wrong ones; which class a wrong one names is random."""
+        classes = self.data.num_classes
+        rng = generator("noise", label, *key)
+        step = 1 if self.kind == "asymmetric" else rng.integers(1, classes, pool_count(self.data, label))[:n]
+        wrong = np.zeros(n, dtype=np.int64)
+        wrong[np.argsort(_van_der_corput(n))[: round(self.rate * n)]] = 1
+        return (label + wrong * step) % classes
+
+
+def _van_der_corput(n: int) -> np.ndarray:
+    """The first n numbers of van der Corput's sequence in base 2: the digits of 0, 1, 2, ... mirrored."""
+    numbers = np.arange(n)
+    places = np.arange(max(1, n).bit_length())
+    mirrored: np.ndarray = ((numbers[:, None] >> places & 1) * 0.5 ** (places + 1)).sum(1)
+    return mirrored

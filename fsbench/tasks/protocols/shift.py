@@ -1,0 +1,92 @@
+"""`shift`: labels in one domain, the test in another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fsbench.datasets.known import dataset_info, family, load_dataset
+from fsbench.rng import generator
+from fsbench.tasks.drawing import Split, divide, join, pool_count, stack, test_count, true_rows
+from fsbench.tasks.protocols.base import Protocol
+from fsbench.types import TaskInfo
+
+
+@dataclass(frozen=True)
+class Shift(Protocol):
+    """Labels of a source dataset, inputs of a target dataset, and `k` labels of each target class.
+
+    The training part is the source's pool, plus the k target labels if there are any;
+    `train_domain` is 0 for source and 1 for target samples. The rest of the target's pool is
+    unlabelled. Validation is on the source: its own test part, which is held out of training here.
+    The test is the target's test part.
+    """
+
+    name: ClassVar[str] = "shift"
+    summary: ClassVar[str] = "labels in a source domain, the test in a target domain"
+
+    source: str
+    target: str
+    k: int = 0
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The source, then the target: their numbers are those of `train_domain`."""
+        return (self.source, self.target)
+
+    def check(self) -> None:
+        """Raise TaskError if the two are one dataset, or differ in shape or classes, or k does not fit."""
+        source, target = dataset_info(self.source), dataset_info(self.target)
+        self.require(
+            family(source.name) != family(target.name),
+            "source and target are one dataset, or made of the same data; choose two",
+        )
+        self.require_same_shape(source, target)
+        self.require(source.classes == target.classes, f"{source.text} and {target.text} differ in classes")
+        self.require_at_least(0, "k")
+        for label, name in enumerate(target.classes):
+            room = pool_count(target, label)
+            self.require(
+                self.k < room,
+                f"class {name!r} of {target.text} has {target.class_counts[label]} samples, of which "
+                f"{target.class_counts[label] - room} are for the test; the largest k is {room - 1}",
+            )
+
+    def info(self) -> TaskInfo:
+        """What a strategy may know; `labels_per_class` counts target labels."""
+        source, target = dataset_info(self.source), dataset_info(self.target)
+        pool = sum(pool_count(target, label) for label in range(target.num_classes))
+        return TaskInfo(
+            text=self.text,
+            protocol=self.name,
+            modality=target.modality,
+            input_shape=target.shape,
+            num_classes=target.num_classes,
+            symmetries=source.symmetries & target.symmetries,
+            source_shape=source.shape,
+            source_classes=source.num_classes,
+            num_unlabeled=pool - self.k * target.num_classes,
+            num_val=sum(test_count(source, label) for label in range(source.num_classes)),
+            labels_per_class=self.k,
+            labels_on_target=self.k > 0,
+            balanced=len({pool_count(source, label) for label in range(source.num_classes)}) == 1,
+        )
+
+    def draw(self, seed: int) -> Split:
+        """All of the source's pool and the front of each target class's pool, in random order."""
+        source, target = load_dataset(self.source), load_dataset(self.target)
+        source_test, source_pools = divide(source, seed)
+        target_test, target_pools = divide(target, seed)
+        rng = generator(self.text, source.fingerprint, target.fingerprint, seed)
+        given = true_rows(source, np.concatenate(source_pools), origin=0).reordered(rng)
+        few = true_rows(target, np.concatenate([pool[: self.k] for pool in target_pools]), origin=1)
+        rest = true_rows(target, np.concatenate([pool[self.k :] for pool in target_pools]), origin=1)
+        return Split(
+            train=stack([join([given, few]).reordered(rng)]),
+            val=stack([true_rows(source, source_test, origin=0)]),
+            test=stack([true_rows(target, target_test, origin=1)]),
+            unlabeled=rest.reordered(rng),
+            source=given,
+        )

@@ -1,0 +1,187 @@
+"""Splits: drawn and sealed by the parent, opened by workers.
+
+The parent writes what a worker may see into a folder of `.npy` files; the labels of the test and of
+the unlabelled part, and the numbers of the samples (in a public dataset, numbers are labels), stay
+with the parent. Rows are in random order. Sealing keeps an honest strategy from a mistake, and a
+dishonest one from what it is handed; it cannot keep code from loading a public dataset by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fsbench.datasets.dataset import Dataset, digest
+from fsbench.datasets.known import load_dataset
+from fsbench.errors import DataError, StoreError
+from fsbench.tasks.drawing import Rows, Split
+from fsbench.tasks.expressions import Task
+from fsbench.tasks.preparation import fit_features
+from fsbench.types import TaskInfo
+
+_TASK_FILE = "task.json"
+
+
+@dataclass(frozen=True, eq=False)
+class SplitArrays:
+    """What a worker sees of a split of E cells, as read-only memory maps.
+
+    `train_x [E, N, ...]`, `val_x [E, V, ...]` and `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and
+    `source_x [S, ...]` are uint8 images `[..., C, H, W]` or float32 tables `[..., F]`, standardised
+    and one-hot by that cell's training part (the source by its own, see `features`). Labels as given and
+    `train_domain` (0 source, 1 target) are int64 of the shapes `[E, N]`, `[E, V]` and `[S]`.
+    """
+
+    info: TaskInfo
+    train_x: np.ndarray
+    train_y: np.ndarray
+    val_x: np.ndarray
+    val_y: np.ndarray
+    test_x: np.ndarray
+    train_domain: np.ndarray | None = None
+    unlabeled_x: np.ndarray | None = None
+    source_x: np.ndarray | None = None
+    source_y: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SealedSplit:
+    """A split on disk, and what stays in the parent.
+
+    `path` is the folder that workers open, `fingerprint` the split's, `test_y` int64 `[E, M]` the
+    labels of the test part, `num_classes` the number of classes C.
+    """
+
+    path: str
+    fingerprint: str
+    test_y: np.ndarray
+    num_classes: int
+
+
+def draw_split(task: Task, seed: int) -> Split:
+    """One draw of a task, a function of the data, the task and the seed. Raises DataError."""
+    split = task.protocol.draw(seed)
+    parts = (split.train, split.val, split.test, split.unlabeled, split.source)
+    arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
+    fingerprints = [load_dataset(text).fingerprint for text in task.protocol.datasets]
+    return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
+
+
+def materialise(task: Task, seed: int, folder: Path) -> SealedSplit:
+    """Write a split into `folder`, whole or not at all, or find it there from before.
+
+    The folder appears by a rename when all its files are written. Raises DataError, or StoreError if
+    it cannot be written or holds something else.
+    """
+    split = draw_split(task, seed)
+    try:
+        if not folder.exists():
+            _write_whole(folder, _visible_arrays(task, split), _to_json(task.info))
+        elif (folder / _TASK_FILE).read_text(encoding="utf-8") != _to_json(task.info):
+            raise StoreError(f"{folder} holds another task's split; name another folder")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; "
+            "make room there or name another folder"
+        ) from error
+    return SealedSplit(str(folder), split.fingerprint, split.test.y, task.info.num_classes)
+
+
+def open_split(path: str) -> SplitArrays:
+    """Map the arrays of a split's folder. Raises DataError if it is not whole."""
+    folder = Path(path)
+    try:
+        info = _from_json((folder / _TASK_FILE).read_text(encoding="utf-8"))
+        arrays = {
+            f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r", allow_pickle=False)
+            for f in fields(SplitArrays)
+            if (folder / f"{f.name}.npy").exists()
+        }
+        return SplitArrays(info, **arrays)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is not the folder of a split: {' '.join(str(error).split())}") from error
+
+
+def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]]:
+    """What workers may see, by the names of SplitArrays."""
+    datasets = [load_dataset(text) for text in task.protocol.datasets]
+    train_x = _gather(datasets, split.train)
+    transform = fit_features(train_x, _dataset_of(datasets, split.train).info)
+    yield "train_x", transform(train_x)
+    yield "train_y", split.train.y
+    yield "val_x", transform(_gather(datasets, split.val))
+    yield "val_y", split.val.y
+    yield "test_x", transform(_gather(datasets, split.test))
+    if task.info.protocol == "shift":
+        yield "train_domain", split.train.origin
+    if split.unlabeled is not None:
+        yield "unlabeled_x", transform(_gather(datasets, split.unlabeled)[None])[0]
+    if split.source is not None:
+        source_x = _gather(datasets, split.source)[None]
+        yield "source_x", fit_features(source_x, _dataset_of(datasets, split.source).info)(source_x)[0]
+        yield "source_y", split.source.y
+
+
+def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
+    """The inputs of rows as they are stored, `[..., C, H, W]` or `[..., F]`."""
+    first = _dataset_of(datasets, rows)
+    if len(np.unique(rows.origin)) < 2:
+        gathered: np.ndarray = first.x[rows.index]
+        return gathered
+    x = np.empty((*rows.index.shape, *first.info.stored_shape), dtype=first.x.dtype)
+    for origin, dataset in enumerate(datasets):
+        chosen = rows.origin == origin
+        if chosen.any():
+            x[chosen] = dataset.x[rows.index[chosen]]
+    return x
+
+
+def _dataset_of(datasets: list[Dataset], rows: Rows) -> Dataset:
+    return datasets[int(rows.origin.flat[0]) if rows.origin.size else 0]
+
+
+def _write_whole(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) -> None:
+    """Write arrays as they come, so that one at a time is in memory, and then name the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    try:
+        for name, array in arrays:
+            _save(partial / f"{name}.npy", array)
+        (partial / _TASK_FILE).write_text(task, encoding="utf-8")
+        for file in partial.iterdir():
+            file.chmod(0o444)
+        os.rename(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    # Not by numpy's own writing of arrays to files, which does not say that a disk is full.
+    array = np.ascontiguousarray(array)
+    with file.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))
+        out.write(array.reshape(-1).view(np.uint8).data)
+
+
+def _to_json(info: TaskInfo) -> str:
+    return json.dumps(asdict(info) | {"symmetries": sorted(info.symmetries)}, indent=1)
+
+
+def _from_json(text: str) -> TaskInfo:
+    values: dict[str, Any] = json.loads(text)
+    shape = values["source_shape"]
+    values |= {
+        "input_shape": tuple(values["input_shape"]),
+        "source_shape": None if shape is None else tuple(shape),
+        "symmetries": frozenset(values["symmetries"]),
+    }
+    return TaskInfo(**values)

@@ -1,0 +1,143 @@
+"""Suites: named, versioned lists of tasks, one small TOML file each in `fsbench/suites`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from fsbench.datasets.files import DATA_DIR, data_dir
+from fsbench.datasets.known import dataset_info, download_size, is_available
+from fsbench.errors import AbsentData, DataError, UnknownName
+from fsbench.spec import Call, as_call
+from fsbench.tasks.expressions import Task, parse_tasks, task_calls
+
+_AD_HOC_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of tasks under a name that says its version: a suite whose tasks change gets a new name.
+
+    `tasks` are texts, so that a suite can be read where its data is absent. `split_seeds` is how many
+    split seeds a run takes by default. `fingerprints` holds, by task, the first 16 digits of the
+    fingerprints that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in
+    every task's recipe, for all strategies alike; `timeout` the seconds that a trial may take.
+    `cost` is what ERM takes on one split seed of all tasks on one core, in reference loops (see
+    `fsbench.cli.estimate`).
+    """
+
+    name: str
+    version: int
+    description: str
+    tasks: tuple[str, ...]
+    split_seeds: int
+    fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recipe: str = ""
+    timeout: float | None = None
+    cost: float | None = None
+
+    def missing(self) -> list[str]:
+        """The names of the datasets that its tasks need and that are not here, in the order of the tasks."""
+        return list(dict.fromkeys(name for task in self.tasks for name in missing_datasets(task)))
+
+    def left_out(self) -> list[str]:
+        """The tasks that cannot run here, because data that they need is absent."""
+        return [task for task in self.tasks if missing_datasets(task)]
+
+    def unpublished(self) -> list[str]:
+        """The tasks of which no fingerprint is published: nothing says which splits they must have."""
+        return [task for task in self.tasks if not self.fingerprints.get(task)]
+
+    def parse(self, available: bool = False) -> tuple[Task, ...]:
+        """The tasks, all of them, or with `available` those whose data is here.
+
+        Raises AbsentData if data is absent, and what `parse_tasks` raises.
+        """
+        absent = self.left_out()
+        if absent and (not available or len(absent) == len(self.tasks)):
+            raise AbsentData(self._advice(len(absent)))
+        here = [text for text in self.tasks if text not in set(absent)]
+        return tuple(parse_tasks(", ".join(here)))
+
+    def check(self, task: str, seed: int, fingerprint: str) -> None:
+        """Raise DataError if a split of a task is not the one that the suite names."""
+        known = self.fingerprints.get(task, ())
+        if seed < len(known) and not fingerprint.startswith(known[seed]):
+            raise DataError(
+                f"{self.name}: split {seed} of {task} is {fingerprint[:16]}, not {known[seed]}: the data or "
+                "the random numbers of the installed libraries differ, and results do not compare; "
+                "name the tasks with --tasks to do without the suite"
+            )
+
+    def _advice(self, absent: int) -> str:
+        missing = self.missing()
+        fetched = [name for name in missing if download_size(name)]
+        hints = [_fetching(fetched)] if fetched else []
+        hints += [_own_advice(name) for name in missing if name not in fetched][:1]
+        if absent < len(self.tasks):
+            hints.append(f"--available runs the other {len(self.tasks) - absent}")
+        what = f"{self.name}: " if self.name else ""
+        return (
+            f"{what}the data of {absent} of {len(self.tasks)} tasks is not here ({', '.join(missing)}); "
+            + "; ".join(hints)
+        )
+
+
+def missing_datasets(task: str) -> list[str]:
+    """The names of the datasets that a task is made of and that are not here. Raises SpecError."""
+    (call,) = task_calls(task)
+    values = [*call.args, call.keywords.get("source")]
+    named = dict.fromkeys(as_call(value).name for value in values if value is not None)
+    return [name for name in named if not is_available(name)]
+
+
+def suite_names() -> list[str]:
+    """The names of all suites, sorted."""
+    return sorted(f.name.removesuffix(".toml") for f in _folder().iterdir() if f.name.endswith(".toml"))
+
+
+def load_suite(name: str) -> Suite:
+    """A suite by name; needs none of its data. Raises UnknownName."""
+    if name not in suite_names():
+        raise UnknownName("suite", name, suite_names())
+    values = tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    values["tasks"] = _texts(task_calls(", ".join(values["tasks"])))
+    values["fingerprints"] = {task: tuple(known) for task, known in values["fingerprints"].items()}
+    return Suite(name=name, **values)
+
+
+def ad_hoc(tasks: str) -> Suite:
+    """A suite of the tasks that a text names, without a name or known splits. Raises as `task_calls`."""
+    return Suite("", 0, "", _texts(task_calls(tasks)), _AD_HOC_SEEDS)
+
+
+def _fetching(names: list[str]) -> str:
+    """The command that fetches datasets, and where to."""
+    folder, these = data_dir(), "it" if len(names) == 1 else f"these {len(names)}"
+    named = f" --data-dir {shlex.quote(str(folder))}" if os.environ.get(DATA_DIR) else ""
+    where = f"--data-dir or {DATA_DIR} names another folder; " if not named else ""
+    return (
+        f"`fsbench data fetch {' '.join(names)}{named}` gets {these} into {folder} ({where}prepared files "
+        f"such as {names[0]}.npz there do as well)"
+    )
+
+
+def _own_advice(name: str) -> str:
+    try:
+        dataset_info(name)
+    except AbsentData as error:
+        return str(error)
+    return f"{name} is not here"
+
+
+def _texts(calls: list[Call]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(str, calls)))
+
+
+def _folder() -> Traversable:
+    return resources.files("fsbench") / "suites"

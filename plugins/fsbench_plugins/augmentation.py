@@ -1,0 +1,84 @@
+"""Random changes to training batches that keep their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from fsbench import Batch, Context, Strategy, param
+
+if TYPE_CHECKING:
+    from fsbench_plugins._image_transforms import Limits
+
+
+@dataclass(frozen=True)
+class Augmentation(Strategy):
+    """Random transformations, drawn for each sample of each batch (Shorten & Khoshgoftaar 2019).
+
+    Only what the dataset says to keep its labels is applied (`TaskInfo.symmetries`): mirror images are
+    for photographs, never for digits. `strength` multiplies everything below; 0 is the identity, and a
+    trial of that fails, as of anything without effect.
+
+    Images: `crop` is the largest share of a side that is cut away before the rest is resized back,
+    `flip` the probability of each mirror image, `rotation` in degrees to either side, `scale` the largest
+    relative zoom in or out, `translation` the largest shift as a share of the side, in whole pixels;
+    `padding` says what comes in from outside: the pixel at the `border`, or the `reflection` there.
+    `brightness`, `contrast` and `saturation` (of colour images) are relative.
+    Tables: `mixup` is the parameter of Beta(mixup, mixup), from which the share of two samples that are
+    mixed is drawn (Zhang et al. 2018).
+    Both: `noise` is the standard deviation of Gaussian noise, on the scale of the inputs.
+    """
+
+    name = "augmentation"
+    cite = (
+        "Shorten, C. and Khoshgoftaar, T. M. (2019). A survey on image data augmentation for deep learning. "
+        "Journal of Big Data 6(60). "
+        "Tables: Zhang, H., Cisse, M., Dauphin, Y. N. and Lopez-Paz, D. (2018). "
+        "mixup: Beyond empirical risk minimization. ICLR."
+    )
+
+    strength: float = param(1.0, low=0.0, high=5.0, tune=(0.25, 2.0))
+    crop: float = param(0.1, low=0.0, high=0.9, tune=(0.0, 0.4))
+    flip: float = param(0.5, low=0.0, high=0.5)
+    rotation: float = param(10.0, low=0.0, high=180.0, tune=(0.0, 30.0))
+    scale: float = param(0.1, low=0.0, high=1.0, tune=(0.0, 0.3))
+    translation: float = param(0.125, low=0.0, high=0.5, tune=(0.0, 0.25))
+    padding: Literal["border", "reflection"] = param("border", choices=("border", "reflection"))
+    brightness: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
+    contrast: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
+    saturation: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
+    noise: float = param(0.05, low=0.0, high=1.0, tune=(0.0, 0.2))
+    mixup: float = param(0.2, low=0.0, high=4.0, tune=(0.1, 1.0))
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """A batch of the same shape; images stay in [0, 1] and targets distributions."""
+        if self.strength == 0:
+            return batch
+        if ctx.task.modality == "image":
+            from fsbench_plugins._image_transforms import augment_images
+
+            limits = self._limits(ctx.task.symmetries)
+            return replace(batch, x=augment_images(batch.x, limits, self.padding, ctx.rng))
+        from fsbench_plugins._table_noise import augment_tables
+
+        return augment_tables(batch, self.noise * self.strength, self.mixup * self.strength, ctx.rng)
+
+    def _limits(self, symmetries: frozenset[str]) -> Limits:
+        """The magnitudes in force where only `symmetries` keep a label."""
+        from fsbench_plugins._image_transforms import Limits
+
+        def limit(name: str, most: float, *needs: str) -> float:
+            return min(most, self.strength * getattr(self, name)) if symmetries.issuperset(needs) else 0.0
+
+        return Limits(
+            crop=limit("crop", 0.9, "scale", "translation"),
+            hflip=limit("flip", 0.5, "hflip"),
+            vflip=limit("flip", 0.5, "vflip"),
+            rotation=limit("rotation", 180.0, "rotation"),
+            scale=limit("scale", 2.0, "scale"),
+            translation=limit("translation", 0.5, "translation"),
+            brightness=limit("brightness", 1.0, "colour"),
+            contrast=limit("contrast", 1.0, "colour"),
+            saturation=limit("saturation", 1.0, "colour"),
+            noise=limit("noise", 1.0),
+        )

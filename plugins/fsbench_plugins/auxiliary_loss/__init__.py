@@ -1,1 +1,0 @@
-"""Strategies that add a term to the objective."""

@@ -1,0 +1,83 @@
+"""Domain-adversarial training: features that do not tell the domains apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from fsbench import Context, InertComponent, LabeledSet, Predictor, StepOutput, Strategy, TaskInfo, param
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Dann(Strategy):
+    """Domain-adversarial neural networks (Ganin et al. 2016).
+
+    A domain head learns to tell the features of labelled source samples from those of unlabelled
+    target samples; its gradient reaches the body reversed and scaled by the paper's ramp
+    `2 / (1 + exp(-gamma p)) - 1` in the training's progress p. Each step has a source and a target
+    half of the recipe's batch size. Labelled target samples, where a task has some, count as target.
+
+    `weight` multiplies the domain loss (the mean over the source half plus the mean over the target
+    half, as in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's
+    hidden layer. In short training a smaller weight is gentler. `norm=batch`, which the paper has not but
+    many re-implementations have (Jiang et al. 2022), normalises that layer over both halves: without it
+    the body can win by switching the layer's units off for good.
+    The learning rate is the recipe's, not the paper's annealing: every strategy of a task has it.
+    """
+
+    name = "dann"
+    cite = (
+        "Ganin, Y., Ustinova, E., Ajakan, H., Germain, P., Larochelle, H., Laviolette, F., Marchand, M. "
+        "and Lempitsky, V. (2016). Domain-adversarial training of neural networks. JMLR 17(59). norm: "
+        "Jiang, J., Shu, Y., Wang, J. and Long, M. (2022). Transferability in deep learning: a survey."
+    )
+
+    weight: float = param(1.0, low=0.0, tune=(0.01, 1.0))
+    gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
+    hidden: int = param(100, low=1)
+    norm: Literal["batch"] | None = None
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The unlabelled target inputs."""
+        return frozenset({"unlabeled"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """It needs two domains, and inputs of both."""
+        if task.protocol != "shift":
+            return "train and test come from one domain"
+        if not task.labels_on_source:
+            return "no labelled source sample to train on"
+        return None if task.num_unlabeled else "needs unlabelled target data"
+
+    def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The domain head: features `[N, D]` to a logit `[N, 1]` of being from the target."""
+        from torch import nn
+
+        features = cast(int, model.num_features)
+        norm = [] if self.norm is None else [nn.BatchNorm1d(self.hidden)]
+        return nn.Sequential(nn.Linear(features, self.hidden), *norm, nn.ReLU(), nn.Linear(self.hidden, 1))
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
+        """The domain loss of both halves; zero for a batch without a target half (an episode's)."""
+        import torch
+
+        from fsbench_plugins._adversarial import domain_loss, ramp, reverse_gradient
+
+        if out.unlabeled_features is None or out.modules is None or out.batch is None:
+            return 0.0
+        scale = ramp(out.progress, self.gamma)
+        both = reverse_gradient(torch.cat([out.features, out.unlabeled_features]), scale)
+        labelled, target = out.modules(both).squeeze(-1).tensor_split([len(out.features)])
+        return self.weight * domain_loss(labelled, target, out.batch.domain)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """Fit as it would be. Raises InertComponent when there is no labelled source sample."""
+        if train.domain is not None and bool((train.domain == 1).all()):
+            raise InertComponent("dann: every labelled sample is of the target domain: no source half")
+        return inner(train)

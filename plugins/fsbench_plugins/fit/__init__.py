@@ -1,1 +1,0 @@
-"""Strategies that fit in a way of their own."""

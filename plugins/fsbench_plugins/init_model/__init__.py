@@ -1,1 +1,0 @@
-"""Strategies that give the model a better start."""

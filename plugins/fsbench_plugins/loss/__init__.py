@@ -1,1 +1,0 @@
-"""Strategies that replace or wrap the loss."""

@@ -1,0 +1,109 @@
+"""Prototypical networks: an embedding in which a class is its mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fsbench import Context, FsbenchError, LabeledSet, Predictor, Strategy, TaskInfo, match_inputs, param
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+MOST_SHOTS = 5
+NEVER = -1e9  # the logit of a class without a sample
+
+
+@dataclass(frozen=True)
+class Protonet(Strategy):
+    """Prototypical networks (Snell et al. 2017): the nearest class mean in a meta-trained embedding.
+
+    The body is trained on `meta_steps` episodes from the source, one a step: `train_way` classes,
+    `shot` support samples a class (`none`: as many as the task has labels, at most 5) and `queries`
+    queries a class, whose logits are minus the squared Euclidean distances of their features to the
+    means of the support's. Adam starts at `meta_lr`, halved every `halve_every` episodes. Then nothing
+    is trained on the task: its classes are the means of its labels' features, and the head is not used.
+
+    More classes than in the task make better embeddings: the paper has 60 on Omniglot, 20 or 30 on
+    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget. A source of fewer
+    classes lowers `train_way`, one of fewer samples `shot` and `queries`, which the record notes.
+
+    Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation
+    changes the support, never the queries. A start from other components (`transfer`) is trained on.
+    If it is frozen, nothing is meta-trained. Where both domains are labelled, the means are of target
+    samples alone. Batch normalisation takes the statistics of each episode in meta-training and its
+    running averages over the episodes afterwards, so no prediction depends on other test samples.
+    """
+
+    name = "protonet"
+    cite = (
+        "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
+    )
+    replaces = frozenset({"fit"})
+
+    train_way: int = param(20, low=2, tune=(5, 60))
+    shot: int | None = param(None, low=1)
+    queries: int = param(5, low=1)
+    meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
+    halve_every: int = param(2000, low=1)
+    meta_steps: int = param(100, low=1, tune=(50, 20000))
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data, for its episodes."""
+        return frozenset({"source"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """It needs a source of inputs like the task's, and labels to take the means of."""
+        if task.source_shape is None:
+            return "needs source data"
+        if task.modality == "tabular" and task.source_shape != task.input_shape:
+            return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
+        return None if task.labels_on_target else "no labelled target samples to take the means of"
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """It takes the means of target samples alone."""
+        return replace(task, labels_on_source=False)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, where both domains are labelled."""
+        return train if train.domain is None else train.select(train.domain == 1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a meta-trained body."""
+        from fsbench_plugins._episodes import Episodes
+        from fsbench_plugins._prototypes import meta_train
+
+        if not any(p.requires_grad for p in model.get_submodule("body").parameters()):
+            ctx.note("the body is frozen; nothing was meta-trained")
+            return model
+        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task.input_shape))
+        usable = int((source.class_counts() >= 2).sum())
+        if usable < 2:
+            raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")
+        way = min(self.train_way, usable)
+        shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
+        episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
+        meta_train(model, episodes, ctx, self.meta_lr, self.halve_every, self.meta_steps)
+        said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
+        if way < self.train_way:
+            said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"
+        ctx.note(said)
+        return model
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """Minus the squared distances to the class means of the training features."""
+        from fsbench_plugins._prototypes import class_means, embed, negative_squared_distances
+
+        model, shares = ctx.model, train.targets
+        if train.weights is not None:
+            shares = shares * train.weights[:, None]
+        means = class_means(embed(model, train.x), shares)
+        absent = shares.sum(0) == 0
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            return negative_squared_distances(embed(model, x), means).masked_fill(absent, NEVER)
+
+        return predict

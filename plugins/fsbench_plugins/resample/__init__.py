@@ -1,1 +1,0 @@
-"""Strategies that change the training set."""

@@ -1,0 +1,78 @@
+"""Training sets in which every class counts alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from fsbench import Context, LabeledSet, Strategy, TaskInfo, param
+
+if TYPE_CHECKING:
+    import torch
+
+Method = Literal[
+    "smote",
+    "borderline_smote",
+    "adasyn",
+    "smote_tomek",
+    "random_over",
+    "random_under",
+    "class_balanced",
+]
+
+
+@dataclass(frozen=True)
+class Resampling(Strategy):
+    """Balances the classes of the training set, by imbalanced-learn (Lemaître et al. 2017).
+
+    `method`: `smote` (Chawla et al. 2002), `borderline_smote` (Han et al. 2005) and `adasyn` (He et al.
+    2008) add samples between a sample and one of its `k_neighbors` neighbours of the same class, until
+    the class is as large as the largest; `smote_tomek` (Batista et al. 2004) then removes Tomek links;
+    `random_over` repeats samples, `random_under` leaves some out; `class_balanced` changes no sample, but
+    draws every class equally often into the batches (Kang et al. 2020).
+
+    Images are mixed pixel by pixel. An added sample takes its sampling weight and domain from the nearest
+    given sample of its class. What cannot be done in full is noted in the record: fewer neighbours in a
+    class of few samples, repetition in a class of one. Tasks whose classes are known to be equal
+    are skipped.
+    """
+
+    name = "resampling"
+    cite = (
+        "Chawla, N. V., Bowyer, K. W., Hall, L. O. and Kegelmeyer, W. P. (2002). SMOTE: synthetic minority "
+        "over-sampling technique. JAIR 16. "
+        "Lemaître, G., Nogueira, F. and Aridas, C. K. (2017). Imbalanced-learn. JMLR 18(17)."
+    )
+
+    method: Method = param("smote")
+    k_neighbors: int = param(5, low=1, tune=(1, 10))
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """Equal classes leave nothing to do."""
+        return "the training classes are balanced" if task.balanced else None
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """A balanced training set; the samples that are kept keep their soft targets."""
+        counts = train.y.bincount(minlength=train.num_classes)
+        present = counts[counts > 0]
+        if bool((present == present[0]).all()):
+            ctx.note("the training classes are balanced already; nothing was resampled")
+            return train
+        if self.method == "class_balanced":
+            return replace(train, weights=_balanced_weights(train))
+        from fsbench_plugins import _imbalanced
+
+        seed = ctx.rng.seed()
+        if self.method in ("random_over", "random_under"):
+            return _imbalanced.pick(train, self.method, seed)
+        grown = _imbalanced.synthesise(train, self.method, self.k_neighbors, seed, ctx.note)
+        return _imbalanced.without_tomek_links(grown, ctx.note) if self.method == "smote_tomek" else grown
+
+
+def _balanced_weights(train: LabeledSet) -> torch.Tensor:
+    """Sampling weights `[N]` that keep those given within a class and give every class the same sum."""
+    import torch
+
+    given = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
+    classes = torch.nn.functional.one_hot(train.y, train.num_classes)
+    return given / (given[:, None] * classes).sum(0)[train.y]

@@ -1,0 +1,48 @@
+"""Classical classifiers of scikit-learn in place of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from fsbench import Context, LabeledSet, Predictor, Strategy, param
+
+Estimator = Literal[
+    "logistic_regression", "knn", "decision_tree", "random_forest", "svm", "gradient_boosting"
+]
+
+
+@dataclass(frozen=True)
+class Sklearn(Strategy):
+    """Fits a classifier of scikit-learn (Pedregosa et al. 2011) on the training set, images flattened.
+
+    `estimator`: `logistic_regression` and `svm` (with a radial kernel) have the inverse regularisation
+    `C`; `knn` asks `n_neighbors` neighbours (fewer, and a note, where there are not as many samples);
+    `random_forest` and `gradient_boosting` have `n_estimators` trees, `decision_tree` is one. Whatever
+    is not named here is as scikit-learn has it, but for the iterations of logistic regression, 1000.
+
+    Logits are the logarithms of the predicted probabilities, those below 1e-7 raised to it. `svm`
+    predicts none: its logits are the values of its decision function (of two classes, minus and plus
+    half of it). Nothing is trained by gradients, so recipe, losses and augmentations have no part.
+    Sampling weights become sample weights of mean 1, which `knn` cannot take and refuses; soft targets
+    count as their likeliest class, and the record says so.
+    """
+
+    name = "sklearn"
+    cite = (
+        "Pedregosa, F. et al. (2011). Scikit-learn: machine learning in Python. JMLR 12. The "
+        "classifiers' own papers are cited in scikit-learn's documentation."
+    )
+    replaces = frozenset({"fit"})
+
+    estimator: Estimator = param("logistic_regression")
+    C: float = param(1.0, low=1e-6, tune=(0.01, 100.0))
+    n_neighbors: int = param(5, low=1, tune=(1, 15))
+    n_estimators: int = param(100, low=1, tune=(50, 500))
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+        """The predictor of the fitted classifier."""
+        from fsbench_plugins import _estimators
+
+        return _estimators.fit(_estimators.make(self, len(train), ctx), train, ctx)
