@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -14,6 +16,7 @@ from fsbench.store import Store
 
 FOLDER = ".splits"
 _LOCK = "alive"
+_OWN = re.compile(r"run-[0-9a-f]{16}")
 
 
 class Scratch:
@@ -21,23 +24,29 @@ class Scratch:
 
     Entering also removes what killed runs left behind. A run that lives holds an SQLite lock in its
     folder, which works wherever the store works; folders come and go only while the store's own
-    lock is held, so runs that start at once do not disturb each other. Raises StoreError.
+    lock is held, so runs that start at once do not disturb each other. Nothing else is ever removed:
+    not what is reached by a link, and not a folder without the name and the lock of a run.
+    Raises StoreError.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._base = store.folder / FOLDER
-        self.path = self._base / secrets.token_hex(8)
+        self.path = self._base / f"run-{secrets.token_hex(8)}"
 
     def __enter__(self) -> Scratch:
+        if _is_link(self._base):
+            raise StoreError(
+                f"{self._base} is a link; expected a folder that runs make and remove: remove the link"
+            )
         try:
             with self._store.exclusive():
                 _sweep(self._base)
                 self.path.mkdir(parents=True)
-                self._lock = _acquire(self.path)
+                self._lock = _acquire(self.path, "rwc")
         except OSError as error:
             raise StoreError(
-                f"cannot make the folder {self.path}: {error.strerror}; name another folder with --results"
+                f"cannot make the folder {self.path}: {error.strerror}; name another results folder"
             ) from None
         return self
 
@@ -46,41 +55,60 @@ class Scratch:
     ) -> None:
         with self._store.exclusive():
             self._lock.close()
-            _remove(self.path)
-            if not any(self._base.iterdir()):
-                self._base.rmdir()
+            if not _is_link(self._base) and not _is_link(self.path):
+                _remove(self.path)
+            _remove_if_empty(self._base)
 
 
 def sweep(store: Store) -> None:
     """Remove what killed runs left behind, if there is anything and the folder can be written."""
     base = store.folder / FOLDER
-    if base.exists() and os.access(store.folder, os.W_OK):
+    if base.is_dir() and os.access(store.folder, os.W_OK):
         with store.exclusive():
             _sweep(base)
-            if not any(base.iterdir()):
-                base.rmdir()
+            _remove_if_empty(base)
 
 
 def _sweep(base: Path) -> None:
-    for folder in base.iterdir() if base.exists() else ():
-        try:
-            _acquire(folder).close()
-        except sqlite3.OperationalError:
+    if not base.is_dir() or _is_link(base):
+        return
+    for folder in base.iterdir():
+        if not _OWN.fullmatch(folder.name) or _is_link(folder):
             continue
-        _remove(folder)
+        lock = folder / _LOCK
+        if lock.is_file() and not _is_link(lock):
+            try:
+                _acquire(folder, "rw").close()
+            except sqlite3.DatabaseError:  # locked by a living run, or not the file of a run
+                continue
+            _remove(folder)
+        else:
+            _remove_if_empty(folder)  # what a run leaves that was killed before it had its lock
 
 
-def _acquire(folder: Path) -> sqlite3.Connection:
+def _acquire(folder: Path, mode: str) -> sqlite3.Connection:
     """Hold the lock of a run's folder. Raises sqlite3.OperationalError if a living run holds it."""
-    lock = sqlite3.connect(folder / _LOCK, timeout=0, isolation_level=None)
+    uri = f"{(folder / _LOCK).absolute().as_uri()}?mode={mode}"
+    lock = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)
     try:
         lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:
         lock.close()
         raise
     return lock
 
 
+def _is_link(path: Path) -> bool:
+    """Whether a path leads elsewhere than its name says: a symbolic link, or a junction of Windows."""
+    return path.resolve() != path.parent.resolve() / path.name
+
+
 def _remove(folder: Path) -> None:
     # What cannot be removed now (a worker that is ending still writes there) the next run sweeps.
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not _is_link(folder):
+            folder.rmdir()

@@ -17,7 +17,6 @@ import fsbench
 from fsbench.errors import DataError, PluginError, SpecError, StoreError, TaskError, UnknownName, UsageError
 from fsbench.progress import Observer
 from fsbench.registry import LoadFailure
-from fsbench.scratch import Scratch
 from fsbench.store import Store
 
 
@@ -277,23 +276,9 @@ def test_a_full_disk_ends_the_run_and_keeps_what_there_is(tmp_path, monkeypatch)
     assert run(tmp_path, seeds=3).done == 3
 
 
-def test_scratch_sweeps_what_killed_runs_left_and_nothing_else(tmp_path):
-    with Store(tmp_path) as store, Store(tmp_path) as other_store, Scratch(store) as mine:
-        (mine.path / "data").write_text("in use")
-        dead = tmp_path / ".splits" / "dead"
-        (dead / "deep").mkdir(parents=True)
-        (dead / "deep" / "data").write_text("left behind")
-        with Scratch(other_store) as other:
-            assert not dead.exists()
-            assert other.path != mine.path
-            assert (mine.path / "data").read_text() == "in use"
-        assert mine.path.exists()
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
-
-
 def test_a_run_with_nothing_to_do_sweeps_too(tmp_path):
     run(tmp_path, seeds=1)
-    (tmp_path / ".splits" / "dead").mkdir(parents=True)
+    (tmp_path / ".splits" / "run-0123456789abcdef").mkdir(parents=True)
     run(tmp_path, seeds=1)
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
 
