@@ -224,8 +224,8 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 def _skip_alone(component: Strategy, task: TaskInfo) -> str | None:
     reason = component.skip(task)
-    if reason is None and task.modality not in component.modalities:
-        return f"works on {' and '.join(sorted(component.modalities))} data, not on {task.modality}"
+    if reason is None and task.kind not in component.kinds:
+        return f"works on {' and '.join(sorted(component.kinds))} data, not on {task.kind} data"
     return reason
 
 

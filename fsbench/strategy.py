@@ -51,13 +51,13 @@ class Strategy:
     """A method for learning from little data; on its own it is the identity, plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
-    and, where it applies, `uses` (of USES), `modalities` and `replaces` (stages that it owns instead
+    and, where it applies, `uses` (of USES), `kinds` and `replaces` (stages that it owns instead
     of wrapping). All randomness comes from `ctx.rng`.
     """
 
     name: ClassVar[str] = ""
     cite: ClassVar[str] = ""
-    modalities: ClassVar[frozenset[str]] = frozenset({"image", "tabular"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"image", "table"})
     replaces: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:

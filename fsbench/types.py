@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Modality = Literal["image", "tabular"]
 Status = Literal["ok", "failed", "skipped"]
 
 Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
@@ -21,7 +20,8 @@ Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 class TaskInfo:
     """What a strategy may know of a task: everything but the data.
 
-    `input_shape` is `(channels, height, width)` for images and `(features,)` for tables.
+    `kind` names what a sample is, such as `"image"` or `"table"`. `input_shape` is `(channels, height,
+    width)` for images and `(features,)` for tables.
     `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
     (small angles), `"translation"`, `"scale"`, `"colour"`. `labels_per_class` counts labels on the
     target, those of the largest class; `balanced` says that all classes are known to have as many.
@@ -31,7 +31,7 @@ class TaskInfo:
 
     text: str
     protocol: str
-    modality: Modality
+    kind: str
     input_shape: tuple[int, ...]
     num_classes: int
     symmetries: frozenset[str] = frozenset()

@@ -65,7 +65,7 @@ class Task:
 
     @property
     def info(self) -> TaskInfo:
-        return TaskInfo(self.text, "kshot", "tabular", (4,), CLASSES)
+        return TaskInfo(self.text, "kshot", "table", (4,), CLASSES)
 
     @property
     def protocol(self) -> SimpleNamespace:

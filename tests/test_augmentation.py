@@ -38,9 +38,9 @@ def batch(shape=(1, 8, 8), samples=6, seed=0, classes=3):
 
 def augment(given, symmetries=ALL, seed=0, step=0, **arguments):
     shape = tuple(given.x.shape[1:])
-    modality = "image" if len(shape) == 3 else "tabular"
+    kind = "image" if len(shape) == 3 else "table"
     component = Augmentation(**arguments)
-    ctx = context(component, "augment", task_info(modality, input_shape=shape, symmetries=symmetries), seed)
+    ctx = context(component, "augment", task_info(kind, input_shape=shape, symmetries=symmetries), seed)
     ctx.at_step(step, 10)
     return component.augment(given, ctx)
 
@@ -264,9 +264,9 @@ def test_mixup_draws_its_shares_from_a_beta_distribution():
     assert shares.var() == pytest.approx(1 / (4 * (2 * 0.5 + 1)), rel=0.05)
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
-def test_it_composes_with_a_loss_and_resampling(modality):
-    split = toy_split(modality, per_class=16, imbalance=5.0)
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_it_composes_with_a_loss_and_resampling(kind):
+    split = toy_split(kind, per_class=16, imbalance=5.0)
     recipe = dataclasses.replace(default_recipe(split.info), steps=60)
     composition = Composition((Augmentation(), Focal(), Resampling(k_neighbors=2)))
     assert composition.skip(split.info) is None

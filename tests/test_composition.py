@@ -17,7 +17,7 @@ from fsbench.composition import Composition, cross_entropy
 from fsbench.engine.context import TrialState
 from fsbench.errors import ConflictError, InertComponent, PluginError, UndeclaredUse
 
-INFO = TaskInfo("toy", "kshot", "tabular", (2,), 3, source_shape=(2,), source_classes=3, num_unlabeled=4)
+INFO = TaskInfo("toy", "kshot", "table", (2,), 3, source_shape=(2,), source_classes=3, num_unlabeled=4)
 
 
 class Affine(Strategy):
@@ -295,13 +295,14 @@ def test_augment_never_sees_labelled_and_unlabelled_inputs_side_by_side() -> Non
 @dataclass(frozen=True)
 class ImagesOnly(Strategy):
     name = "images_only"
-    modalities = frozenset({"image"})
+    kinds = frozenset({"image"})
 
 
-def test_a_modality_that_is_not_claimed_is_skipped_with_the_reason() -> None:
-    assert Composition((ImagesOnly(),)).skip(INFO) == "works on image data, not on tabular"
+def test_a_kind_that_is_not_claimed_is_skipped_with_the_reason() -> None:
+    assert Composition((ImagesOnly(),)).skip(INFO) == "works on image data, not on table data"
     assert (
-        Composition((First(), ImagesOnly())).skip(INFO) == "images_only: works on image data, not on tabular"
+        Composition((First(), ImagesOnly())).skip(INFO)
+        == "images_only: works on image data, not on table data"
     )
     assert Composition((First(),)).skip(INFO) is None
 

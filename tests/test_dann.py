@@ -26,7 +26,7 @@ from fsbench.registry import load_registry
 from fsbench.testing import ToySplit, toy_split
 
 CPU = torch.device("cpu")
-SHIFT = TaskInfo("shift(moons)", "shift", "tabular", (2,), 2, num_unlabeled=300, labels_on_target=False)
+SHIFT = TaskInfo("shift(moons)", "shift", "table", (2,), 2, num_unlabeled=300, labels_on_target=False)
 
 
 @settings(deadline=None)

@@ -117,7 +117,7 @@ def test_bad_names_and_arguments_are_one_clear_line(text: str, error: type[Excep
     assert "\n" not in str(caught.value)
 
 
-INFO = DatasetInfo("toy", "a toy", "tabular", (2,), ("a", "b"), (2, 1), "none", "nobody")
+INFO = DatasetInfo("toy", "a toy", "table", (2,), ("a", "b"), (2, 1), "none", "nobody")
 X = np.zeros((3, 2), dtype=np.float32)
 Y = np.array([0, 1, 0])
 

@@ -91,11 +91,11 @@ def test_every_hook_and_stage_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "modality", "protocol"),
-    [("images", "image", "kshot"), ("tables", "tabular", "kshot"), ("episodes", "image", "episodes")],
+    ("row", "kind", "protocol"),
+    [("images", "image", "kshot"), ("tables", "table", "kshot"), ("episodes", "image", "episodes")],
 )
-def test_the_recipes_in_the_protocol_are_the_defaults(row, modality, protocol):
-    recipe = default_recipe(TaskInfo("t", protocol, modality, (1, 8, 8), 2))
+def test_the_recipes_in_the_protocol_are_the_defaults(row, kind, protocol):
+    recipe = default_recipe(TaskInfo("t", protocol, kind, (1, 8, 8), 2))
     line = next(x for x in (ROOT / "docs/protocol.md").read_text().splitlines() if x.startswith(f"| {row} |"))
     _, _, backbone, *others, _ = (part.strip() for part in line.split("|"))
     assert backbone in (f"`{recipe.backbone}`", "as above")

@@ -217,4 +217,4 @@ def test_stages_that_hand_on_what_they_were_given_do_nothing() -> None:
     with pytest.raises(InertComponent, match=r"augmentation\(strength=0.0\): augmentation had no effect"):
         trial(*bundled("augmentation(strength=0)"))
     with pytest.raises(InertComponent, match="augmentation had no effect"):
-        trial(*bundled("focal+augmentation(strength=0)"), modality="image")
+        trial(*bundled("focal+augmentation(strength=0)"), kind="image")

@@ -56,11 +56,11 @@ def test_inputs_are_matched_honestly() -> None:
 # Trials
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
+@pytest.mark.parametrize("kind", ["image", "table"])
 @pytest.mark.parametrize("cells", [1, 3])
-def test_the_baseline_learns_and_returns_logits_of_every_cell(modality: str, cells: int) -> None:
-    backbone = "conv4(norm=group, width=8)" if modality == "image" else "mlp"
-    split = toy_split(modality=modality, cells=cells)  # type: ignore[arg-type]
+def test_the_baseline_learns_and_returns_logits_of_every_cell(kind: str, cells: int) -> None:
+    backbone = "conv4(norm=group, width=8)" if kind == "image" else "mlp"
+    split = toy_split(kind=kind, cells=cells)  # type: ignore[arg-type]
     erm = load_registry().parse("erm")[0]
     result = run_trial(("t", 0, 0), erm, replace(QUICK, backbone=backbone, lr=0.01), split, CPU)  # type: ignore[arg-type]
     assert result.predictions.shape == (cells, 60, 3)

@@ -82,9 +82,9 @@ def test_it_wraps_the_losses_before_it() -> None:
     assert both.sum().item() == pytest.approx(inner.topk(3).values.sum().item() * 4)
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
-def test_keeping_all_gives_the_baselines_predictions_bit_for_bit(modality: str) -> None:
-    split = toy_split(modality)  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_keeping_all_gives_the_baselines_predictions_bit_for_bit(kind: str) -> None:
+    split = toy_split(kind)  # type: ignore[arg-type]
 
     def logits(component: Ohem | Erm) -> np.ndarray:
         recipe = default_recipe(split.info)

@@ -94,7 +94,7 @@ def test_it_is_that_of_scikit_learn() -> None:
 
 
 def predictions(component: Strategy, **split: Any) -> tuple[np.ndarray, np.ndarray]:
-    given_split = toy_split("tabular", **split)
+    given_split = toy_split("table", **split)
     recipe = default_recipe(given_split.info)
     result = run_trial(("toy", 0, 0), Composition((component,)), recipe, given_split, torch.device("cpu"))
     return result.predictions, given_split.test_y

@@ -40,7 +40,7 @@ def table(n: int, seed: int = 0, missing: float = 0.2) -> np.ndarray:
 def info(name: str, y: np.ndarray, shape: tuple[int, ...], **more: object) -> DatasetInfo:
     counts = np.bincount(y).tolist()
     classes = tuple(f"c{label}" for label in range(len(counts)))
-    return DatasetInfo(name, "", "tabular", shape, classes, tuple(counts), "none", "nobody", **more)  # type: ignore[arg-type]
+    return DatasetInfo(name, "", "table", shape, classes, tuple(counts), "none", "nobody", **more)  # type: ignore[arg-type]
 
 
 def mixed(n: int = 60, seed: int = 0, name: str = "mixed") -> Dataset:

@@ -51,7 +51,7 @@ def fsbench_strategies():
 @dataclass(frozen=True)
 class FakeTask:
     text: str = "kshot(wine, k=5)"
-    info: TaskInfo = TaskInfo("kshot(wine, k=5)", "kshot", "tabular", (13,), 3)
+    info: TaskInfo = TaskInfo("kshot(wine, k=5)", "kshot", "table", (13,), 3)
 
 
 @dataclass(frozen=True)

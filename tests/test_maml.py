@@ -26,7 +26,7 @@ from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
-INFO = TaskInfo("toy", "kshot", "tabular", (3,), 2, source_shape=(3,), source_classes=2)
+INFO = TaskInfo("toy", "kshot", "table", (3,), 2, source_shape=(3,), source_classes=2)
 QUICK = Maml(meta_steps=2)
 
 
@@ -243,7 +243,7 @@ def predictor(strategy: Maml) -> tuple[nn.Module, torch.Tensor]:
             kept.append(ctx.model)
             return predict
 
-    split = toy_split(modality="image", source=True)
+    split = toy_split(kind="image", source=True)
     run_trial(("toy", 0, 0), Composition((strategy, Keep())), BATCH_NORM, split, CPU)
     return kept[0].eval(), torch.from_numpy(split.test_x[0]).float() / 255
 
@@ -283,7 +283,7 @@ def test_why_it_skips(changes: dict[str, Any], reason: str | None) -> None:
 
 
 def test_images_of_another_size_are_brought_to_the_tasks() -> None:
-    split = toy_split(modality="image", source=True)
+    split = toy_split(kind="image", source=True)
     big = np.repeat(np.repeat(split.source_x, 2, -1), 2, -2)
     split = replace(split, source_x=big, info=replace(split.info, source_shape=big.shape[1:]))
     run_trial(("toy", 0, 0), Composition((QUICK,)), replace(BATCH_NORM, steps=2), split, CPU)
@@ -302,11 +302,11 @@ def test_two_starts_conflict() -> None:
 
 
 @pytest.mark.parametrize("partner", ["focal", "focal(alpha=balanced)", "augmentation"])
-@pytest.mark.parametrize("modality", ["image", "tabular"])
-def test_components_act_in_the_episodes_too(partner: str, modality: Any) -> None:
-    recipe = Recipe("conv4(norm=group, width=8)" if modality == "image" else "mlp", 3, 16)
-    alone, _ = trial("maml(meta_steps=3)", recipe, modality=modality)
-    pair, _ = trial(f"maml(meta_steps=3)+{partner}", recipe, modality=modality)
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_components_act_in_the_episodes_too(partner: str, kind: Any) -> None:
+    recipe = Recipe("conv4(norm=group, width=8)" if kind == "image" else "mlp", 3, 16)
+    alone, _ = trial("maml(meta_steps=3)", recipe, kind=kind)
+    pair, _ = trial(f"maml(meta_steps=3)+{partner}", recipe, kind=kind)
     assert not np.array_equal(alone.predictions, pair.predictions)
 
 

@@ -82,7 +82,7 @@ def test_a_constant_column_and_a_source_table_stay_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def entry(name: str, scale: float) -> Entry:
-        info = DatasetInfo(name, "", "tabular", (3,), ("a", "b"), (30, 30), "none", "nobody")
+        info = DatasetInfo(name, "", "table", (3,), ("a", "b"), (30, 30), "none", "nobody")
         x = np.random.default_rng(0).normal(5, scale, (60, 3)).astype(np.float32)
         x[:, 1] = 7
         return Entry(lambda text: info, lambda info: Dataset(info, x.copy(), np.arange(60) % 2))
@@ -161,7 +161,7 @@ def test_many_splits_of_a_dataset_load_it_once(tmp_path: Path, monkeypatch: pyte
         loads.append(info.text)
         return Dataset(info, np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 3)
 
-    info = DatasetInfo("counted", "", "tabular", (2,), ("a", "b", "c"), (20,) * 3, "none", "nobody")
+    info = DatasetInfo("counted", "", "table", (2,), ("a", "b", "c"), (20,) * 3, "none", "nobody")
     monkeypatch.setitem(known.DATASETS, "counted", Entry(lambda text: info, load))
     for seed in range(10):
         for text in ("kshot(counted, k=2)", "longtail(counted, ir=2, head=4)", "folds(counted, n=2)"):

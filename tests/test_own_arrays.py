@@ -29,7 +29,7 @@ Y = np.arange(12) % 3
 )
 def test_images_of_every_layout(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
     info = read(npz(tmp_path, x=x, y=Y)).dataset.info
-    assert (info.modality, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
+    assert (info.kind, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
 
 
 def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:

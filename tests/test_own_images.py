@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 def test_a_folder_of_classes(tmp_path: Path) -> None:
     reading = read(make(tmp_path / "pets", {"dog": 5, "cat": 4}))
     info = reading.dataset.info
-    assert (info.text, info.modality, info.shape) == ("pets", "image", (1, 12, 12))
+    assert (info.text, info.kind, info.shape) == ("pets", "image", (1, 12, 12))
     assert (info.classes, info.class_counts) == (("cat", "dog"), (4, 5))
     assert info.symmetries == {"translation", "scale"}
     assert reading.warnings == (

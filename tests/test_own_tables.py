@@ -23,7 +23,7 @@ def read(path: Path, target: str | None = "kind", **options: object) -> Reading:
 def test_numbers_and_categories(tmp_path: Path) -> None:
     reading = read(csv(tmp_path, frame()))
     info, x = reading.dataset.info, reading.dataset.x
-    assert (info.text, info.modality, info.shape, info.columns) == ("things", "tabular", (5,), (0, 0, 3))
+    assert (info.text, info.kind, info.shape, info.columns) == ("things", "table", (5,), (0, 0, 3))
     assert (info.classes, info.class_counts) == (("no", "yes"), (15, 15))
     np.testing.assert_array_equal(x[:, 0], frame()["size"].to_numpy(np.float32))
     assert x[:3, 2].tolist() == [2, 1, 0]

@@ -31,7 +31,7 @@ def made(name: str, counts: tuple[int, ...], tested: tuple[int, ...], grouped: b
         test[rng.permutation(np.flatnonzero(y == label))[:n]] = True
     names = tuple("abcdefgh"[: len(counts)])
     info = DatasetInfo(
-        name, "", "tabular", (3,), names, counts, "none", "nobody", test_counts=tested, grouped=grouped
+        name, "", "table", (3,), names, counts, "none", "nobody", test_counts=tested, grouped=grouped
     )
     groups = np.arange(len(y)) // 2 if grouped else None
     return Dataset(info, x, y, test=test if tested else None, groups=groups)

@@ -41,7 +41,7 @@ class FakeTask:
 
     @property
     def info(self) -> TaskInfo:
-        return TaskInfo(self.text, "kshot", "tabular", (4,), 3)
+        return TaskInfo(self.text, "kshot", "table", (4,), 3)
 
 
 TASKS = [FakeTask("kshot(wine, k=1)"), FakeTask("kshot(wine, k=5)")]

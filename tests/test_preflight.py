@@ -14,11 +14,11 @@ from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import TaskInfo
 
-SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (13,)}
+SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (13,)}
 
 
-def wanted(modality: str = "image", **changes: Value) -> Preflight:
-    info = TaskInfo("kshot(it)", "kshot", modality, SHAPES[modality], 3)  # type: ignore[arg-type]
+def wanted(kind: str = "image", **changes: Value) -> Preflight:
+    info = TaskInfo("kshot(it)", "kshot", kind, SHAPES[kind], 3)  # type: ignore[arg-type]
     recipe = recipe_text(override(default_recipe(info), changes))
     return Preflight("cpu", ((recipe, info.input_shape, info.num_classes, info.text),))
 
@@ -40,20 +40,20 @@ def test_every_backbone_passes_on_what_its_paper_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("modality", "changes", "says"),
+    ("kind", "changes", "says"),
     [
         ("image", {"backbone": "conv4(wdth=3)"}, "conv4 takes width, norm"),
         ("image", {"backbone": "conv4(width=0)"}, "expected at least 1"),
         ("image", {"backbone": "vgg16(size=64)"}, "vgg16: size is 64"),
-        ("tabular", {"backbone": "resnet20"}, "needs images, got inputs of shape [13]; mlp takes tables"),
+        ("table", {"backbone": "resnet20"}, "needs images, got inputs of shape [13]; mlp takes tables"),
         ("image", {"dropout": 2.0}, "between 0 and 1"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_wrong_usage(
-    modality: str, changes: dict[str, Value], says: str
+    kind: str, changes: dict[str, Value], says: str
 ) -> None:
     with pytest.raises(UsageError) as raised:
-        preflight(wanted(modality, **changes))
+        preflight(wanted(kind, **changes))
     assert says in str(raised.value)
     assert str(raised.value).endswith("(in the recipe of kshot(it))")
 

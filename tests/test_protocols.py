@@ -58,7 +58,7 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
     assert info_of("kshot(digits, k=3, source=mnist5k)") == TaskInfo(
         text="kshot(digits, k=3, source=mnist5k)",
         protocol="kshot",
-        modality="image",
+        kind="image",
         input_shape=(1, 8, 8),
         num_classes=10,
         symmetries=frozenset({"rotation", "translation", "scale", "colour"}),
@@ -176,7 +176,7 @@ BAD = [
     ("folds(wine, n=49)", TaskError, "class 'class_2' has 48 samples; that is the largest n"),
     ("blocks(wine)", TaskError, "wine has no test part of its own; choose another protocol"),
     ("noisy(mnist5k, source=mnist5k(size=8))", TaskError, "the source is the task's own dataset"),
-    ("longtail(digits, source=wine)", TaskError, "wine is tabular data and digits is image data"),
+    ("longtail(digits, source=wine)", TaskError, "wine is table data and digits is image data"),
     ("kshot(wine, source=breast_cancer)", TaskError, "are 30 and 13; choose datasets of one shape"),
     ("episodes(digits)", TaskError, "digits has no classes set aside for test episodes; these have: glyphs"),
     ("episodes(glyphs, way=1)", TaskError, "way is 1; expected at least 2"),

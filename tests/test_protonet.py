@@ -24,7 +24,7 @@ from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
-INFO = TaskInfo("toy", "kshot", "tabular", (3,), 2, source_shape=(3,), source_classes=2, labels_per_class=4)
+INFO = TaskInfo("toy", "kshot", "table", (3,), 2, source_shape=(3,), source_classes=2, labels_per_class=4)
 QUICK = Protonet(meta_steps=2)
 
 
@@ -211,10 +211,10 @@ def test_it_skips_what_it_cannot_do() -> None:
     assert Protonet().skip(INFO) is None
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
-def test_it_learns_in_a_trial_and_trains_nothing_on_the_task(modality: str) -> None:
-    recipe = Recipe("conv4(width=16)" if modality == "image" else "mlp", 10**9, 16)
-    result, split = trial(Protonet(meta_steps=40), recipe, per_class=3, modality=modality)
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_it_learns_in_a_trial_and_trains_nothing_on_the_task(kind: str) -> None:
+    recipe = Recipe("conv4(width=16)" if kind == "image" else "mlp", 10**9, 16)
+    result, split = trial(Protonet(meta_steps=40), recipe, per_class=3, kind=kind)
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.9
 
 
@@ -229,7 +229,7 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
             kept.append(predict)
             return lambda x: predict(x)
 
-    split = toy_split(modality="image", source=True)
+    split = toy_split(kind="image", source=True)
     recipe = Recipe("conv4(norm=batch, width=8)", 5, 16)
     run_trial(("toy", 0, 0), Composition((QUICK, Keep())), recipe, split, CPU)
     x = torch.from_numpy(np.array(split.test_x[0])).float() / 255
@@ -237,9 +237,9 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
 
 
 def test_losses_and_augmentations_act_in_the_episodes() -> None:
-    plain, _ = trial("protonet(meta_steps=5)", modality="image")
+    plain, _ = trial("protonet(meta_steps=5)", kind="image")
     for other in ("focal", "augmentation"):
-        result, _ = trial(f"protonet(meta_steps=5)+{other}", modality="image")
+        result, _ = trial(f"protonet(meta_steps=5)+{other}", kind="image")
         assert not np.array_equal(result.predictions, plain.predictions)
 
 

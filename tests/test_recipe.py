@@ -57,5 +57,5 @@ def test_a_backbone_may_be_given_as_text_with_arguments() -> None:
 
 
 def test_episodes_get_fewer_steps() -> None:
-    info = toy_split(modality="image").info
+    info = toy_split(kind="image").info
     assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps

@@ -28,21 +28,21 @@ SYNTHETIC = ("smote", "borderline_smote", "adasyn", "smote_tomek")
 METHODS = (*SYNTHETIC, "random_over", "random_under", "class_balanced")
 
 
-def training_set(counts, modality="tabular", spread=4.0, seed=0, domain=None):
+def training_set(counts, kind="table", spread=4.0, seed=0, domain=None):
     """Gaussian blobs, `counts[c]` samples of class c."""
-    rng, shape = np.random.default_rng(seed), SHAPES[modality]
+    rng, shape = np.random.default_rng(seed), SHAPES[kind]
     centres = 3 * np.random.default_rng(12345).normal(size=(len(counts), *shape))
     y = np.repeat(np.arange(len(counts)), counts)
     x = centres[y] + spread * rng.normal(size=(len(y), *shape))
-    x = np.clip(127 + 20 * x, 0, 255).astype(np.uint8) if modality == "image" else (x / 3).astype(np.float32)
+    x = np.clip(127 + 20 * x, 0, 255).astype(np.uint8) if kind == "image" else (x / 3).astype(np.float32)
     return labeled_set(x, y, len(counts), torch.device("cpu"), domain)
 
 
 def resample(train, seed=0, **arguments):
     """The resampled set, what was noted, and the seed that imbalanced-learn was given."""
     component = Resampling(**arguments)
-    modality = "image" if train.x.ndim == 4 else "tabular"
-    ctx = context(component, "resample", task_info(modality, train.num_classes), seed)
+    kind = "image" if train.x.ndim == 4 else "table"
+    ctx = context(component, "resample", task_info(kind, train.num_classes), seed)
     return component.resample(train, ctx), ctx._state.notes, ctx.rng.seed()
 
 
@@ -56,7 +56,7 @@ def assert_same(got, x, y):
     assert torch.equal(got.targets.sum(-1), torch.ones(len(y)))
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
+@pytest.mark.parametrize("kind", ["image", "table"])
 @pytest.mark.parametrize(
     ("method", "reference"),
     [
@@ -72,8 +72,8 @@ def assert_same(got, x, y):
         ("random_under", lambda seed: under_sampling.RandomUnderSampler(random_state=seed)),
     ],
 )
-def test_many_classes_equal_imbalanced_learn(modality, method, reference):
-    train = training_set([40, 20, 9, 30], modality, spread=8.0)
+def test_many_classes_equal_imbalanced_learn(kind, method, reference):
+    train = training_set([40, 20, 9, 30], kind, spread=8.0)
     got, notes, seed = resample(train, method=method, k_neighbors=3)
     x, y = reference(seed).fit_resample(train.x.flatten(1).numpy(), train.y.numpy())
     assert_same(got, x, y)
@@ -91,7 +91,7 @@ def test_adasyn_equals_imbalanced_learn_on_two_classes():
 @settings(deadline=None, max_examples=40)
 @given(
     st.sampled_from(METHODS),
-    st.sampled_from(["image", "tabular"]),
+    st.sampled_from(["image", "table"]),
     st.lists(st.integers(0, 12), min_size=2, max_size=5).filter(lambda counts: sum(counts) > 0),
     st.integers(1, 6),
     st.sampled_from([0.0, 1.0, 10.0]),
@@ -99,9 +99,9 @@ def test_adasyn_equals_imbalanced_learn_on_two_classes():
     st.integers(0, 99),
 )
 def test_any_training_set_is_resampled_or_it_says_why_not(
-    method, modality, counts, k_neighbors, spread, with_extras, seed
+    method, kind, counts, k_neighbors, spread, with_extras, seed
 ):
-    train = training_set(counts, modality, spread, seed)
+    train = training_set(counts, kind, spread, seed)
     if with_extras:
         generator = torch.Generator().manual_seed(seed)
         weights = torch.rand(len(train), generator=generator) + 0.1
@@ -115,7 +115,7 @@ def test_any_training_set_is_resampled_or_it_says_why_not(
     assert len(got.x) == len(got.targets)
     for extra in (got.weights, got.domain):
         assert extra is None or len(extra) == len(got)
-    if modality == "image":
+    if kind == "image":
         assert 0 <= got.x.min() <= got.x.max() <= 1
     balanced = len({n for n in counts_of(got) if n}) == 1 or method == "class_balanced"
     assert balanced or notes or method in ("adasyn", "smote_tomek")  # those two are balanced only nearly
@@ -233,7 +233,7 @@ def test_a_linear_model_gains_balanced_accuracy_and_keeps_its_ranking(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_it_trains_through_a_trial(method):
-    split = toy_split("tabular", per_class=20, imbalance=5.0)
+    split = toy_split("table", per_class=20, imbalance=5.0)
     composition = Composition((Resampling(method=method, k_neighbors=3), Focal()))
     identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=50)
     first = run_trial(identity, composition, recipe, split, torch.device("cpu"))
@@ -243,7 +243,7 @@ def test_it_trains_through_a_trial(method):
 
 
 def test_it_trains_on_two_domains():
-    split = toy_split("tabular", shift=True, target_per_class=2, imbalance=4.0)
+    split = toy_split("table", shift=True, target_per_class=2, imbalance=4.0)
     composition = Composition((Resampling(k_neighbors=2),))
     result = run_trial(("toy", 0), composition, default_recipe(split.info), split, torch.device("cpu"))
     baseline = run_trial(

@@ -46,7 +46,7 @@ def data(classes: int = 3, seed: int = 0, samples: int = 40) -> LabeledSet:
 
 def fitted(subject: Sklearn, train: LabeledSet) -> tuple[Any, int, list[str]]:
     """The predictor, the seed that the classifier was given, and the notes."""
-    info = TaskInfo("toy", "kshot", "tabular", tuple(train.x.shape[1:]), train.num_classes)
+    info = TaskInfo("toy", "kshot", "table", tuple(train.x.shape[1:]), train.num_classes)
     ctx = context(subject, "fit", info, train=train)
     predict = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
     return predict, ctx.rng.seed(), ctx._state.notes

@@ -61,7 +61,7 @@ def test_the_starter_suite_has_images_and_tables_and_needs_no_download(starter, 
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
     infos = [task.info for task in starter.parse()]
     assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes"}
-    assert {info.modality for info in infos} == {"image", "tabular"}
+    assert {info.kind for info in infos} == {"image", "table"}
     assert "shift(mnist5k(size=8), digits)" in starter.tasks
     assert (starter.name, starter.version, starter.split_seeds) == ("starter-v1", 1, 3)
     assert set(starter.fingerprints) == {text for text in starter.tasks if "glyphs" not in text}
@@ -289,7 +289,7 @@ def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, mon
     assert main(["list", "tasks"]) == 0
     out = capsys.readouterr().out
     assert "mixed: svhn not here" in out
-    assert "mixed: tabular, 3 classes" in out
+    assert "mixed: table, 3 classes" in out
 
 
 @pytest.mark.parametrize(

@@ -152,8 +152,8 @@ WRONG = {
     "no docstring": (wrong(loss=half_loss, __doc__=None), "is documented and cites its source", "docstring"),
     "no source": (wrong(loss=half_loss, cite=" "), "is documented and cites its source", "cite is empty"),
     "unknown use": (wrong(loss=half_loss, uses=frozenset({"magic"})), "declares what exists", "magic"),
-    "unknown modality": (
-        wrong(loss=half_loss, modalities=frozenset({"smell"})),
+    "unknown kind": (
+        wrong(loss=half_loss, kinds=frozenset({"smell"})),
         "declares what exists",
         "smell",
     ),
@@ -227,8 +227,8 @@ def test_pairs_run_or_say_why_not():
     assert run_pair(Smooth(), Mix()) is None
     assert "smooth had no effect" in run_pair(Nearest(), Smooth())
     assert "nearest and rival both own" in run_pair(Nearest(), _renamed(Nearest, "rival"))
-    tables, images = (_renamed(Smooth, kind, modalities=frozenset({kind})) for kind in ("tabular", "image"))
-    assert run_pair(tables, images) == "no modality in common"
+    tables, images = (_renamed(Smooth, kind, kinds=frozenset({kind})) for kind in ("table", "image"))
+    assert run_pair(tables, images) == "no kind in common"
     assert run_pair(wrong(loss=half_loss, skip=lambda self, task: "never")(), Smooth()) == "wrong: never"
 
 
@@ -241,19 +241,19 @@ def _renamed(cls: type[Strategy], name: str, **members) -> Strategy:
     return dataclass(frozen=True)(type(name, (cls,), {"name": name, "__doc__": "Renamed.", **members}))()
 
 
-@pytest.mark.parametrize("modality", ["image", "tabular"])
-def test_toy_splits_look_like_real_ones(modality):
-    split = toy_split(modality, cells=2, source=True, imbalance=4.0, unlabeled=7)
+@pytest.mark.parametrize("kind", ["image", "table"])
+def test_toy_splits_look_like_real_ones(kind):
+    split = toy_split(kind, cells=2, source=True, imbalance=4.0, unlabeled=7)
     info = split.info
     assert split.train_x.shape[0] == split.test_y.shape[0] == 2
     assert split.train_x.shape[2:] == info.input_shape
     assert np.bincount(split.train_y[0]).tolist() == [12, 6, 3]
-    assert split.train_x.dtype == (np.uint8 if modality == "image" else np.float32)
+    assert split.train_x.dtype == (np.uint8 if kind == "image" else np.float32)
     assert split.unlabeled_x.shape == (7, *info.input_shape)
     assert split.source_x.shape[1:] == info.source_shape
     assert split.source_y.max() + 1 == info.source_classes == 6
-    assert toy_split(modality, seed=3).train_x.tobytes() == toy_split(modality, seed=3).train_x.tobytes()
-    assert toy_split(modality, seed=3).train_x.tobytes() != toy_split(modality, seed=4).train_x.tobytes()
+    assert toy_split(kind, seed=3).train_x.tobytes() == toy_split(kind, seed=3).train_x.tobytes()
+    assert toy_split(kind, seed=3).train_x.tobytes() != toy_split(kind, seed=4).train_x.tobytes()
 
 
 def test_a_shifted_toy_has_labels_of_both_domains():
@@ -266,7 +266,7 @@ def test_a_shifted_toy_has_labels_of_both_domains():
 
 
 def test_more_steps_fit_better():
-    split = toy_split("tabular")
+    split = toy_split("table")
     logits = run_toy(Composition((Smooth(),)), split, steps=40)
     assert logits.shape == (1, 60, 3)
     assert (logits.argmax(-1) == split.test_y).mean() > 0.95

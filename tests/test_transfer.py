@@ -68,7 +68,7 @@ class WatchFit(Watch):
 
 
 def run(*components: Strategy, split: ToySplit | None = None, recipe: Recipe = QUICK) -> TrialResult:
-    split = split or toy_split(modality="image", source=True)
+    split = split or toy_split(kind="image", source=True)
     return run_trial(("toy", 0, 0), Composition(components), recipe, split, CPU)
 
 
@@ -83,7 +83,7 @@ def same(a: State, b: State) -> bool:
 
 
 def make_context(strategy: Strategy, info: TaskInfo | None = None, recipe: Recipe = QUICK) -> Context:
-    info = info or toy_split(modality="image", source=True).info
+    info = info or toy_split(kind="image", source=True).info
     return Context(TrialState(("toy", 0, 0), info, Composition((strategy,)), recipe, CPU))
 
 
@@ -160,7 +160,7 @@ def test_weights_from_a_file_need_no_source(tmp_path: Path) -> None:
     transfer = Transfer(weights=path)
     assert transfer.uses == {"pretrained"}
     assert Transfer().uses == {"source"}
-    split = toy_split(modality="image")
+    split = toy_split(kind="image")
     assert transfer.skip(split.info) is None
     watch = Watch()
     result = run(transfer, watch, split=split)
@@ -201,7 +201,7 @@ def test_undeclared_use_raises(arguments: dict[str, Any]) -> None:
         run(Undeclared(**arguments))
 
 
-TABLE = TaskInfo("t", "kshot", "tabular", (13,), 3, source_shape=(13,), source_classes=2)
+TABLE = TaskInfo("t", "kshot", "table", (13,), 3, source_shape=(13,), source_classes=2)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +221,14 @@ def test_why_it_skips(arguments: dict[str, Any], changes: dict[str, Any], reason
 
 @pytest.mark.parametrize(("target_only", "samples"), [(True, 6), (False, 42)])
 def test_a_shift_task_is_fine_tuned_on_its_target_samples(target_only: bool, samples: int) -> None:
-    split = toy_split(modality="image", shift=True, target_per_class=2)
+    split = toy_split(kind="image", shift=True, target_per_class=2)
     watch = WatchFit()
     run(watch, Transfer(source_steps=2, target_only=target_only), split=split)
     assert [number for _, number in watch.recipes] == [samples]  # type: ignore[attr-defined]
 
 
 def test_source_images_of_another_size_and_colour_are_adapted() -> None:
-    split = toy_split(modality="image", source=True)
+    split = toy_split(kind="image", source=True)
     big = np.repeat(split.source_x.repeat(2, -1).repeat(2, -2), 3, 1)
     run(Transfer(source_steps=2), split=replace(split, source_x=big))
 
@@ -237,7 +237,7 @@ def test_source_images_of_another_size_and_colour_are_adapted() -> None:
 @pytest.mark.parametrize("partner", ["focal", "augmentation", "focal+augmentation"])
 def test_every_mode_goes_with_the_others(mode: str, partner: str) -> None:
     (both,) = load_registry().parse(f"transfer(mode={mode}, source_steps=2)+{partner}")
-    result = run_trial(("toy", 0, 0), both, QUICK, toy_split(modality="image", source=True, cells=2), CPU)
+    result = run_trial(("toy", 0, 0), both, QUICK, toy_split(kind="image", source=True, cells=2), CPU)
     assert result.predictions.shape[0] == 2
 
 
@@ -251,7 +251,7 @@ def test_mnist_helps_with_a_few_digits() -> None:
     small = torch.nn.functional.interpolate(small, size=(8, 8), mode="bilinear", antialias=True)
     digits = load_digits()
     x, y = (digits.images * 255 / 16).round().astype(np.uint8)[:, None], digits.target
-    info = replace(toy_split(modality="image", source=True).info, num_classes=10, source_classes=10)
+    info = replace(toy_split(kind="image", source=True).info, num_classes=10, source_classes=10)
     gains = []
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(y))

@@ -14,13 +14,13 @@ from fsbench.strategy import Strategy
 from fsbench.testing import toy_split
 from fsbench.types import LabeledSet, Recipe, TaskInfo
 
-SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (6,)}
+SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (6,)}
 
 
-def task_info(modality: str = "tabular", num_classes: int = 3, **fields: Any) -> TaskInfo:
+def task_info(kind: str = "table", num_classes: int = 3, **fields: Any) -> TaskInfo:
     """A task's description, of small inputs."""
-    values = {"text": "toy", "protocol": "toy", "input_shape": SHAPES[modality]} | fields
-    return TaskInfo(modality=modality, num_classes=num_classes, **values)  # type: ignore[arg-type]
+    values = {"text": "toy", "protocol": "toy", "input_shape": SHAPES[kind]} | fields
+    return TaskInfo(kind=kind, num_classes=num_classes, **values)  # type: ignore[arg-type]
 
 
 def context(

@@ -44,7 +44,7 @@ def _registry() -> Registry:
 def _loss_of(spec: str, classes: int) -> Loss:
     """The composed loss of a spec's predictions, as the engine makes them, on equally many labels a class."""
     (composition,) = _registry().parse(spec)
-    info = TaskInfo("identities", "kshot", "tabular", (2,), classes)
+    info = TaskInfo("identities", "kshot", "table", (2,), classes)
     state = TrialState(("identities", 0, 0), info, composition, default_recipe(info), _CPU)
     state.class_counts = torch.full((classes,), 8.0)
     ctx, none = Context(state), LabeledSet(torch.zeros(0, classes), torch.zeros(0, classes))
@@ -83,7 +83,7 @@ def _smote() -> list[float]:
         rng = np.random.default_rng(seed)
         y = np.repeat([0, 1], [40, 10])
         x = (rng.normal(size=(50, 4)) + y[:, None]).astype(np.float32)
-        info = TaskInfo("identities", "longtail", "tabular", (4,), 2)
+        info = TaskInfo("identities", "longtail", "table", (4,), 2)
         state = TrialState(("identities", seed, 0), info, composition, default_recipe(info), _CPU)
         ctx = Context(state).scoped(composition.components[0], "resample")
         found = composition.resample(labeled_set(x, y, 2, _CPU), Context(state))

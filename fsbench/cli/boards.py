@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
@@ -148,13 +148,13 @@ def _recipes(task: str, changes: str) -> Iterator[Recipe]:
     """The recipe of a suite's task; where its data is not here, those of every kind of data."""
     from fsbench.recipes.recipe import default_recipe, override, parse_overrides
     from fsbench.tasks.expressions import parse_tasks, task_calls
-    from fsbench.types import Modality, TaskInfo
+    from fsbench.types import TaskInfo
 
     try:
         infos = [parsed.info for parsed in parse_tasks(task)]
     except AbsentData:
         (call,) = task_calls(task)
-        infos = [TaskInfo(task, call.name, modality, (), 0) for modality in get_args(Modality)]
+        infos = [TaskInfo(task, call.name, kind, (), 0) for kind in ("image", "table")]
     for info in infos:
         yield override(default_recipe(info), parse_overrides(changes))
 

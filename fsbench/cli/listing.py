@@ -108,7 +108,7 @@ def _facts(known: About) -> str:
     """The size of a dataset as far as it is known, what to download, its licence and its arguments."""
     from fsbench.datasets.known import dataset_arguments, dataset_info
 
-    facts = [f"{known.modality}, {known.num_classes} classes"]
+    facts = [f"{known.kind}, {known.num_classes} classes"]
     if _whether_here(known.name) == "yes":
         info = dataset_info(known.name)
         facts = [f"{info.n} samples of {'x'.join(map(str, info.shape))}, {info.num_classes} classes"]
@@ -179,7 +179,7 @@ def _offer(text: str) -> str:
         return f"{', '.join(absent)} not here"
     (task,) = parse_tasks(text)
     info = task.info
-    given = [info.modality, f"{info.num_classes} classes"]
+    given = [info.kind, f"{info.num_classes} classes"]
     given += ["source data"] if info.has_source else []
     given += ["unlabeled data"] if info.num_unlabeled else []
     return ", ".join(given)

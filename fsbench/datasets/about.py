@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from fsbench.types import Modality
-
 _MEDMNIST = "Yang, Shi, Wei, Liu, Zhao, Ke, Pfister & Ni 2023, MedMNIST v2, Scientific Data 10; source of "
 
 
@@ -26,7 +24,7 @@ class About:
 
     name: str
     description: str
-    modality: Modality
+    kind: str
     licence: str
     citation: str
     family: str
@@ -53,7 +51,7 @@ def _image_set(name: str, facts: dict[str, Any]) -> About:
         facts["citation"] = _MEDMNIST + name
     return About(
         name=name,
-        modality="image",
+        kind="image",
         family=facts.pop("family", name),
         num_classes=len(classes) if named else classes,
         shape=tuple(facts.pop("shape")),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsbench.errors import DataError
-from fsbench.types import Modality
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class DatasetInfo:
 
     text: str
     description: str
-    modality: Modality
+    kind: str
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     class_counts: tuple[int, ...]
@@ -115,7 +114,7 @@ def digest(arrays: Iterable[np.ndarray], *texts: str) -> str:
 
 
 def _check(info: DatasetInfo, x: np.ndarray, y: np.ndarray) -> None:
-    dtype = np.dtype(np.uint8 if info.modality == "image" else np.float32)
+    dtype = np.dtype(np.uint8 if info.kind == "image" else np.float32)
     shape = (info.n, *info.stored_shape)
     if x.dtype != dtype or x.shape != shape:
         raise DataError(

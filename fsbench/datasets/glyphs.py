@@ -60,7 +60,7 @@ def glyphs_info(text: str, size: int = 28) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description="characters of five alphabets in up to 21 typefaces",
-        modality="image",
+        kind="image",
         shape=(1, size, size),
         classes=tuple(CHARACTERS),
         class_counts=(PER_CLASS,) * len(CHARACTERS),

@@ -20,7 +20,7 @@ def digits_info(text: str) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description="handwritten digits, 8x8, of 13 people",
-        modality="image",
+        kind="image",
         shape=(1, 8, 8),
         classes=_CLASSES,
         class_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
@@ -46,7 +46,7 @@ def mnist5k_info(text: str, size: int = _SIDE) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description="handwritten digits, 500 of each from MNIST's training part",
-        modality="image",
+        kind="image",
         shape=(1, size, size),
         classes=_CLASSES,
         class_counts=(500,) * 10,

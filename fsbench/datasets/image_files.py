@@ -75,7 +75,7 @@ def describer(about: About) -> Callable[..., DatasetInfo]:
         return DatasetInfo(
             text=text,
             description=about.description,
-            modality="image",
+            kind="image",
             shape=(channels, size, size),
             classes=about.classes or header.classes or tuple(map(str, range(about.num_classes))),
             class_counts=header.class_counts,

@@ -67,7 +67,7 @@ def keel_about(name: str) -> About:
     return About(
         name=name,
         description=f"KEEL's {name.removeprefix(_PREFIX)}: two classes, one of them rare or rarer",
-        modality="tabular",
+        kind="table",
         licence=_LICENCE,
         citation=_CITATIONS["keel"],
         family=family,
@@ -92,7 +92,7 @@ def keel_info(text: str) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description=about.description,
-        modality="tabular",
+        kind="table",
         shape=(facts["n_col"],),
         classes=("majority", "minority"),
         class_counts=(facts["n"] - facts["n_minority"], facts["n_minority"]),

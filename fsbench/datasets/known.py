@@ -87,7 +87,7 @@ def about(name: str) -> About:
     return About(
         name=name,
         description=info.description,
-        modality=info.modality,
+        kind=info.kind,
         licence=info.licence,
         citation=info.citation,
         family=_FAMILIES.get(name, name),

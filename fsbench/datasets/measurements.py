@@ -12,7 +12,7 @@ def breast_cancer_info(text: str) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description="breast cancer or not, from 30 measurements of cell nuclei",
-        modality="tabular",
+        kind="table",
         shape=(30,),
         classes=("malignant", "benign"),
         class_counts=(212, 357),
@@ -35,7 +35,7 @@ def wine_info(text: str) -> DatasetInfo:
     return DatasetInfo(
         text=text,
         description="three cultivars of Italian wine, from 13 chemical measurements",
-        modality="tabular",
+        kind="table",
         shape=(13,),
         classes=("class_0", "class_1", "class_2"),
         class_counts=(59, 71, 48),

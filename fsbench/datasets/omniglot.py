@@ -35,7 +35,7 @@ def omniglot_info(text: str, size: int = _SIZE, rotations: bool = True) -> Datas
     return DatasetInfo(
         text=text,
         description=about.description,
-        modality="image",
+        kind="image",
         shape=(1, size, size),
         classes=tuple(name + suffix for name in names for suffix in suffixes),
         class_counts=tuple(count for count in header.class_counts for _ in range(turns)),

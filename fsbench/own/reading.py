@@ -164,7 +164,7 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
     info = DatasetInfo(
         text=name,
         description=f"own data: {plural(len(samples.y), samples.about.removesuffix('s'))}",
-        modality="image" if image else "tabular",
+        kind="image" if image else "table",
         shape=samples.x.shape[1:] if not samples.columns else (sum(max(1, n) for n in samples.columns),),
         classes=tuple(samples.classes),
         class_counts=tuple(np.bincount(samples.y).tolist()),
@@ -200,7 +200,7 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
         facts.append(f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}")
     if groups:
         facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
-    if info.modality == "image":
+    if info.kind == "image":
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
         facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")
     facts.append(f"its name in tasks and tables is {info.text}")
@@ -210,7 +210,7 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
 def _kind(dataset: Dataset) -> str:
     """What a sample is: `16x16 pixels, grey` or `5 numbers and 2 categories, 3 missing values`."""
     info = dataset.info
-    if info.modality == "image":
+    if info.kind == "image":
         channels, height, width = info.shape
         return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
     categories = sum(count > 0 for count in info.columns)

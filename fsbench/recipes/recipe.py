@@ -14,7 +14,7 @@ from fsbench.types import Recipe, TaskInfo
 
 _DEFAULTS = {
     "image": Recipe(backbone="conv4(norm=group, width=32)", steps=200, batch_size=32),
-    "tabular": Recipe(backbone="mlp", steps=200, batch_size=32),
+    "table": Recipe(backbone="mlp", steps=200, batch_size=32),
 }
 _EPISODE_STEPS = 40
 _POSITIVE = ("steps", "batch_size", "lr")
@@ -22,7 +22,7 @@ _POSITIVE = ("steps", "batch_size", "lr")
 
 def default_recipe(info: TaskInfo) -> Recipe:
     """The recipe of a task. Episodes are adapted in fewer steps, because there are many of them."""
-    recipe = _DEFAULTS[info.modality]
+    recipe = _DEFAULTS[info.kind]
     return dataclasses.replace(recipe, steps=_EPISODE_STEPS) if info.protocol == "episodes" else recipe
 
 
@@ -67,4 +67,4 @@ def recipe_text(recipe: Recipe) -> str:
 def parse_recipe(text: str) -> Recipe:
     """Read what `recipe_text` wrote."""
     call = parse_call(text)
-    return override(_DEFAULTS["tabular"], call.keywords)
+    return override(_DEFAULTS["table"], call.keywords)

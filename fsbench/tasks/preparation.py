@@ -25,7 +25,7 @@ def fit_features(train_x: np.ndarray, info: DatasetInfo) -> Transform:
 
     Images pass unchanged. Tables `[E, M, F]` float32 become `[E, M, info.shape[0]]` float32.
     """
-    if info.modality == "image":
+    if info.kind == "image":
         return lambda x: x
     if not info.columns:
         return _standardiser(train_x)

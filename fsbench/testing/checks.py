@@ -107,8 +107,8 @@ def _alone(strategy: Strategy) -> Composition:
 
 def _a_toy(strategy: Strategy) -> ToySplit:
     """A toy split that the strategy runs on. Raises AssertionError when there is none."""
-    for modality in sorted(strategy.modalities):
-        split = first_toy(_alone(strategy), modality)
+    for kind in sorted(strategy.kinds):
+        split = first_toy(_alone(strategy), kind)
         if not isinstance(split, str):
             return split
     raise AssertionError(f"it skips every toy task: {split}")
@@ -116,20 +116,20 @@ def _a_toy(strategy: Strategy) -> ToySplit:
 
 def explains_skips(strategy: Strategy) -> None:
     """`skip` returns None or one line of why, for every situation."""
-    for modality in sorted(strategy.modalities):
-        for split in toys(modality):
+    for kind in sorted(strategy.kinds):
+        for split in toys(kind):
             reason = strategy.skip(split.info)
             good = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
             require(good, f"skip returned {reason!r}; expected None or one line")
 
 
 def runs(strategy: Strategy) -> None:
-    """It runs in every situation that it does not skip, at least once for each modality it claims."""
+    """It runs in every situation that it does not skip, at least once for each kind it claims."""
     alone = _alone(strategy)
-    for modality in sorted(strategy.modalities):
-        reason = first_toy(alone, modality)
-        require(not isinstance(reason, str), f"it skips every {modality} task: {reason}")
-        for split in toys(modality):
+    for kind in sorted(strategy.kinds):
+        reason = first_toy(alone, kind)
+        require(not isinstance(reason, str), f"it skips every {kind} task: {reason}")
+        for split in toys(kind):
             if alone.skip(split.info) is None:
                 _run_named(alone, split)
 
@@ -138,17 +138,17 @@ def _run_named(composition: Composition, split: ToySplit) -> np.ndarray:
     try:
         return run_toy(composition, split)
     except FsbenchError as error:
-        error.args = (f"on {split.info.modality} {split.info.text}: {error}",)
+        error.args = (f"on {split.info.kind} {split.info.text}: {error}",)
         raise
 
 
 def reproducible(strategy: Strategy) -> None:
     """The same seed gives the same logits, to the bit."""
-    for modality in sorted(strategy.modalities):
-        split = first_toy(_alone(strategy), modality)
+    for kind in sorted(strategy.kinds):
+        split = first_toy(_alone(strategy), kind)
         if not isinstance(split, str):
             same = np.array_equal(run_toy(_alone(strategy), split), run_toy(_alone(strategy), split))
-            require(same, f"two runs on {modality} data differ; draw all randomness from ctx.rng")
+            require(same, f"two runs on {kind} data differ; draw all randomness from ctx.rng")
 
 
 def leaves_globals(strategy: Strategy) -> None:
@@ -170,8 +170,8 @@ def _random_states() -> dict[str, Any]:
 
 def learns(strategy: Strategy) -> None:
     """It learns separable classes: at least halfway from chance to a perfect accuracy."""
-    for modality in sorted(strategy.modalities):
-        split = first_toy(Composition((strategy,)), modality)
+    for kind in sorted(strategy.kinds):
+        split = first_toy(Composition((strategy,)), kind)
         if isinstance(split, str):
             continue
         logits = run_toy(Composition((strategy,)), split, LEARNING_STEPS)
@@ -179,7 +179,7 @@ def learns(strategy: Strategy) -> None:
         wanted = (1 + 1 / split.info.num_classes) / 2
         require(
             accuracy >= wanted,
-            f"accuracy {accuracy:.2f} on separable {modality} classes after {LEARNING_STEPS} steps; "
+            f"accuracy {accuracy:.2f} on separable {kind} classes after {LEARNING_STEPS} steps; "
             f"expected at least {wanted:.2f}",
         )
 
@@ -189,8 +189,8 @@ def has_effect(strategy: Strategy) -> str | None:
     if strategy.name == BASELINE:
         return "it is the baseline"
     alone, baseline = _alone(strategy), Composition((get_registry().strategies[BASELINE](),))
-    for modality in sorted(strategy.modalities):
-        for split in toys(modality):
+    for kind in sorted(strategy.kinds):
+        for split in toys(kind):
             with contextlib.suppress(InertComponent):
                 if alone.skip(split.info) is None and not np.array_equal(
                     run_toy(alone, split), run_toy(baseline, split)
@@ -204,15 +204,15 @@ def predicts_alone(strategy: Strategy) -> str | None:
     if "test_inputs" in strategy.uses:
         return "it says that it uses the test inputs"
     alone = _alone(strategy)
-    for modality in sorted(strategy.modalities):
-        split = first_toy(alone, modality)
+    for kind in sorted(strategy.kinds):
+        split = first_toy(alone, kind)
         if isinstance(split, str):
             continue
         few = dataclasses.replace(split, test_x=split.test_x[:, :FEW])
         beside, apart = run_toy(alone, split)[:, :FEW], run_toy(alone, few)
         require(
             np.allclose(beside, apart, rtol=1e-3, atol=1e-3 * max(1.0, float(np.abs(beside).max()))),
-            f"the logits of {modality} samples change with the samples beside them; predict each on its "
+            f"the logits of {kind} samples change with the samples beside them; predict each on its "
             "own, or let uses name 'test_inputs'",
         )
     return None
@@ -259,9 +259,9 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 
 def _run_watched(strategy: Strategy, watcher: Strategy) -> None:
-    for modality in sorted(strategy.modalities):
+    for kind in sorted(strategy.kinds):
         watched = Composition((quick(strategy), watcher))
-        split = first_toy(watched, modality)
+        split = first_toy(watched, kind)
         if not isinstance(split, str):
             run_toy(watched, split)
 

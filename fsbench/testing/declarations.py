@@ -11,7 +11,7 @@ from fsbench.errors import SpecError
 from fsbench.spec import NAME, parse, parse_call
 from fsbench.strategy import STAGES, USES, Strategy, from_call, has_defaults, overrides, to_call
 
-MODALITIES = frozenset({"image", "tabular"})
+KINDS = frozenset({"image", "table"})
 
 
 def require(condition: object, message: str) -> None:
@@ -39,11 +39,11 @@ def documented(strategy: Strategy) -> None:
 
 
 def declared(strategy: Strategy) -> None:
-    """`uses`, `modalities` and `replaces` name things that exist; some stage is overridden."""
-    for attribute, known in (("uses", USES), ("modalities", MODALITIES), ("replaces", frozenset(STAGES))):
+    """`uses`, `kinds` and `replaces` name things that exist; some stage is overridden."""
+    for attribute, known in (("uses", USES), ("kinds", KINDS), ("replaces", frozenset(STAGES))):
         wrong = sorted(getattr(strategy, attribute) - known)
         require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
-    require(strategy.modalities, "modalities is empty")
+    require(strategy.kinds, "kinds is empty")
     idle = sorted(stage for stage in strategy.replaces if not overrides(strategy, stage))
     require(not idle, f"replaces names {idle}, which it does not override")
     changed = [stage for stage in STAGES if overrides(strategy, stage)]

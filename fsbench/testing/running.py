@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from fsbench.errors import ConflictError, InertComponent
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.strategy import Strategy
 from fsbench.testing.toy import ToySplit, toy_split
-from fsbench.types import Batch, LabeledSet, Modality, Predictor
+from fsbench.types import Batch, LabeledSet, Predictor
 
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
@@ -48,16 +48,16 @@ def run_toy(composition: Composition, split: ToySplit, steps: int = QUICK_STEPS,
     return result.predictions
 
 
-def toys(modality: str) -> Iterator[ToySplit]:
+def toys(kind: str) -> Iterator[ToySplit]:
     """A toy split of each low-data situation: long-tailed, with a source, shifted, episodes."""
     for situation in _SITUATIONS:
-        yield toy_split(cast(Modality, modality), **situation)
+        yield toy_split(kind, **situation)
 
 
-def first_toy(composition: Composition, modality: str) -> ToySplit | str:
+def first_toy(composition: Composition, kind: str) -> ToySplit | str:
     """The first toy split that a composition does not skip, or its reason to skip the last."""
     reason: str | None = None
-    for split in toys(modality):
+    for split in toys(kind):
         reason = composition.skip(split.info)
         if reason is None:
             return split
@@ -65,7 +65,7 @@ def first_toy(composition: Composition, modality: str) -> ToySplit | str:
 
 
 def run_pair(first: Strategy, second: Strategy) -> str | None:
-    """Run `first+second` for a few steps on every modality; the reason if none works, else None.
+    """Run `first+second` for a few steps on every kind; the reason if none works, else None.
 
     A reason is a skip on every toy split, a ConflictError that names both, or an InertComponent
     that names the one without effect. Anything else is raised.
@@ -76,10 +76,10 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
         if first.name not in str(error) or second.name not in str(error):
             raise AssertionError(f"the conflict does not name both components: {error}") from error
         return str(error)
-    reason: str | None = "no modality in common"
+    reason: str | None = "no kind in common"
     ran = False
-    for modality in sorted(first.modalities & second.modalities):
-        split = first_toy(pair, modality)
+    for kind in sorted(first.kinds & second.kinds):
+        split = first_toy(pair, kind)
         if isinstance(split, str):
             reason = split
             continue

@@ -11,9 +11,9 @@ import numpy as np
 
 from fsbench.rng import generator
 from fsbench.tasks.splits import SplitArrays
-from fsbench.types import Modality, TaskInfo
+from fsbench.types import TaskInfo
 
-_SHAPES: dict[Modality, tuple[int, ...]] = {"image": (1, 8, 8), "tabular": (8,)}
+_SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (8,)}
 _SYMMETRIES = frozenset({"rotation", "translation", "scale", "colour"})
 _SOURCE_PER_CLASS = 20
 _VAL_PER_CLASS = 3
@@ -32,7 +32,7 @@ class ToySplit(SplitArrays):
 
 
 def toy_split(
-    modality: Modality = "tabular",
+    kind: str = "table",
     *,
     classes: int = 3,
     per_class: int = 12,
@@ -54,8 +54,8 @@ def toy_split(
     `test_per_class`) from another that is moved a little; `target_per_class` training labels of
     each class are then of the target.
     """
-    rng = generator("toy split", modality, seed)
-    blobs = _Blobs(modality, classes, rng)
+    rng = generator("toy split", kind, seed)
+    blobs = _Blobs(kind, classes, rng)
     moved = _MOVE if shift else 0.0
     train = blobs.cells(cells, _counts(classes, per_class, imbalance))
     domain = None
@@ -68,7 +68,7 @@ def toy_split(
     test = blobs.cells(cells, [test_per_class] * classes, moved)
     others: dict[str, Any] = {}
     if shift or source:
-        sources = blobs if shift else _Blobs(modality, 2 * classes, rng)
+        sources = blobs if shift else _Blobs(kind, 2 * classes, rng)
         others["source_x"], others["source_y"] = sources.draw([_SOURCE_PER_CLASS] * sources.classes)
     if unlabeled:
         others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
@@ -76,17 +76,17 @@ def toy_split(
     info = TaskInfo(
         text=f"{protocol}(toy)",
         protocol=protocol,
-        modality=modality,
-        input_shape=_SHAPES[modality],
+        kind=kind,
+        input_shape=_SHAPES[kind],
         num_classes=classes,
-        source_shape=_SHAPES[modality] if "source_x" in others else None,
+        source_shape=_SHAPES[kind] if "source_x" in others else None,
         source_classes=int(others["source_y"].max()) + 1 if "source_y" in others else 0,
         num_unlabeled=unlabeled,
         num_val=_VAL_PER_CLASS * classes,
         labels_per_class=target_per_class if shift else per_class,
         labels_on_target=not shift or target_per_class > 0,
         balanced=imbalance == 1,
-        symmetries=_SYMMETRIES if modality == "image" else frozenset(),
+        symmetries=_SYMMETRIES if kind == "image" else frozenset(),
     )
     return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])
 
@@ -97,11 +97,11 @@ def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
 
 
 class _Blobs:
-    """Classes as noise around different corners of a cube, in the stored form of a modality."""
+    """Classes as noise around different corners of a cube, in the stored form of a kind."""
 
-    def __init__(self, modality: Modality, classes: int, rng: np.random.Generator) -> None:
-        self.modality, self.classes, self.rng = modality, classes, rng
-        self.shape = _SHAPES[modality]
+    def __init__(self, kind: str, classes: int, rng: np.random.Generator) -> None:
+        self.kind, self.classes, self.rng = kind, classes, rng
+        self.shape = _SHAPES[kind]
         corners: dict[bytes, np.ndarray] = {}
         while len(corners) < classes:
             corner = self._corner()
@@ -109,7 +109,7 @@ class _Blobs:
         self.centres = np.stack(list(corners.values()))
 
     def _corner(self) -> np.ndarray:
-        if self.modality == "tabular":
+        if self.kind == "table":
             return self.rng.choice([-1.0, 1.0], self.shape)
         return np.kron(self.rng.choice([-1.0, 1.0], (1, 4, 4)), np.ones((1, 2, 2)))
 
@@ -117,7 +117,7 @@ class _Blobs:
         """Inputs `[N, ...]` and labels `[N]`, shuffled; `moved` shifts every input."""
         y = self.rng.permutation(np.repeat(np.arange(len(counts)), counts))
         x = self.centres[y] + moved + _NOISE * self.rng.standard_normal((len(y), *self.shape))
-        if self.modality == "image":
+        if self.kind == "image":
             return np.clip(128 + 50 * x, 0, 255).astype(np.uint8), y
         return x.astype(np.float32), y
 

@@ -54,7 +54,7 @@ class Augmentation(Strategy):
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""
         if self.strength == 0:
             return batch
-        if ctx.task.modality == "image":
+        if ctx.task.kind == "image":
             from fsbench_plugins._image_transforms import augment_images
 
             limits = self._limits(ctx.task.symmetries)

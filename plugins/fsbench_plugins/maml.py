@@ -71,7 +71,7 @@ class Maml(Strategy):
         """It needs a source with enough classes of inputs like the task's, and labels to adapt to."""
         if task.source_shape is None:
             return "needs source data"
-        if task.modality == "tabular" and task.source_shape != task.input_shape:
+        if task.kind == "table" and task.source_shape != task.input_shape:
             return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
         if task.source_classes < task.num_classes:
             return f"source has {task.source_classes} classes, too few for episodes of {task.num_classes}"

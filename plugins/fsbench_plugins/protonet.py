@@ -59,7 +59,7 @@ class Protonet(Strategy):
         """It needs a source of inputs like the task's, and labels to take the means of."""
         if task.source_shape is None:
             return "needs source data"
-        if task.modality == "tabular" and task.source_shape != task.input_shape:
+        if task.kind == "table" and task.source_shape != task.input_shape:
             return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
         return None if task.labels_on_target else "no labelled target samples to take the means of"
 

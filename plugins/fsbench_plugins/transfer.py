@@ -79,7 +79,7 @@ class Transfer(Strategy):
             return None
         if task.source_shape is None:
             return "needs source data"
-        if task.modality == "tabular" and task.source_shape != task.input_shape:
+        if task.kind == "table" and task.source_shape != task.input_shape:
             return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
         if not task.labels_on_target and self.target_only:
             return "no labelled target samples to adapt to"

@@ -127,7 +127,7 @@ class OneDataset(Protocol):
         known: dict[str, Any] = {
             "text": self.text,
             "protocol": self.name,
-            "modality": data.modality,
+            "kind": data.kind,
             "input_shape": data.shape,
             "num_classes": data.num_classes,
             "symmetries": data.symmetries,

@@ -77,10 +77,10 @@ class FewLabels(OneDataset):
             "the source is the task's own dataset or made of the same data; choose another one",
         )
         self.require(
-            source.modality == target.modality,
-            f"the source {source.text} is {source.modality} data and {target.text} is {target.modality} data",
+            source.kind == target.kind,
+            f"the source {source.text} is {source.kind} data and {target.text} is {target.kind} data",
         )
-        if target.modality == "tabular":
+        if target.kind == "table":
             self.require_same_shape(source, target)
 
     def info(self) -> TaskInfo:

@@ -61,7 +61,7 @@ class Shift(Protocol):
         return TaskInfo(
             text=self.text,
             protocol=self.name,
-            modality=target.modality,
+            kind=target.kind,
             input_shape=target.shape,
             num_classes=target.num_classes,
             symmetries=source.symmetries & target.symmetries,
