@@ -1,119 +1,98 @@
-"""Writes the package of a new plugin: one strategy, its test, and what makes it installable."""
+"""Writes the package of a new plugin: its code, its test, and what makes it installable.
+
+The texts are files below `templates/`: `any/` holds what every plugin has, a folder for each kind the rest.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import keyword
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
+from fsbench import __version__
 from fsbench.errors import UsageError
+from fsbench.registry import get_registry
 
+KINDS = ("strategy",)
+_TEMPLATES = Path(__file__).parent / "templates"
+_ENDING = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
-
-_PYPROJECT = """\
-[build-system]
-requires = ["setuptools>=77"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "fsbench-$dashed"
-version = "0.1.0"
-description = "The strategy $name for fsbench"
-readme = "README.md"
-requires-python = ">=3.11"
-dependencies = ["fsbench"]
-
-[project.optional-dependencies]
-test = ["pytest"]
-
-[project.entry-points.fsbench]
-$name = "fsbench_$module"
-"""
-
-_STRATEGY = '''\
-"""Label smoothing, to be replaced by a method of your own."""
-
-from dataclasses import dataclass
-
-from fsbench import Strategy, hookimpl, param
+_RESERVED = {"all", *KINDS}
 
 
-@dataclass(frozen=True)
-class $class_name(Strategy):
-    """Moves every target some way towards the uniform distribution."""
-
-    name = "$name"
-    cite = "Szegedy et al. (2016). Rethinking the Inception architecture for computer vision. CVPR."
-    amount: float = param(0.1, low=0.0, high=0.9)
-
-    def loss(self, logits, targets, inner, ctx):
-        return inner(logits, (1 - self.amount) * targets + self.amount / targets.shape[1])
-
-
-@hookimpl
-def fsbench_strategies():
-    return [$class_name]
-'''
-
-_TEST = """\
-import pytest
-from fsbench.testing import conformance
-
-from fsbench_$module import $class_name
-
-
-@pytest.mark.parametrize("check", conformance($class_name), ids=str)
-def test_conformance(check):
-    reason = check()
-    if reason:
-        pytest.skip(reason)
-"""
-
-_README = """\
-# fsbench-$dashed
-
-The strategy `$name` for fsbench. It lives in
-`src/fsbench_$module/__init__.py`.
-
-    pip install -e .[test]
-    pytest                              # the conformance kit
-    fsbench plugin check $name
-    fsbench run --plugins erm,$name
-"""
-
-_FILES = {
-    "pyproject.toml": _PYPROJECT,
-    "README.md": _README,
-    "src/fsbench_$module/__init__.py": _STRATEGY,
-    "tests/test_$module.py": _TEST,
-}
-
-
-def new_plugin(name: str, parent: Path) -> Path:
+def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
     """Write the package `fsbench-NAME` into a folder of that name under `parent`; returns the folder.
 
-    Raises UsageError for a name that cannot be one, or a folder that is there already.
+    `kind` is one of KINDS. Raises UsageError for a name that cannot be one or is taken, or a folder that
+    is there already; nothing is left of a package that could not be written in full.
     """
+    values = _values(name, kind)
+    _refuse_taken(name, values["module"])
+    folder = parent / f"fsbench-{values['dashed']}"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        raise UsageError(f"{folder} is there already; choose another name or remove it") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {folder}: {error.strerror}") from None
+    try:
+        for path, text in _files(kind):
+            target = folder / Template(path).substitute(values)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(text).substitute(values), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}") from None
+    return folder
+
+
+def _files(kind: str) -> Iterator[tuple[str, str]]:
+    """The path and the text of every file of a kind's package, both with `$` where a value goes."""
+    for root in (_TEMPLATES / "any", _TEMPLATES / kind):
+        for file in sorted(root.rglob("*" + _ENDING)):
+            path = file.relative_to(root).as_posix().removesuffix(_ENDING)
+            yield path, file.read_text(encoding="utf-8")
+
+
+def _values(name: str, kind: str) -> dict[str, str]:
+    """What stands for the `$` of the templates. Raises UsageError for a name that cannot be one."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"plugin name {name!r}: expected lower-case letters, digits, '_' and '-', such as 'my_method'"
         )
     words = re.split("[_-]", name)
-    values = {
+    class_name = "".join(word.capitalize() for word in words)
+    for word in (name, class_name):
+        if keyword.iskeyword(word) or word in _RESERVED:
+            meaning = "a word of fsbench" if word in _RESERVED else "a keyword of Python"
+            raise UsageError(
+                f"plugin name {name!r}: {word} is {meaning}; choose another, such as 'my_method'"
+            )
+    return {
         "name": name,
+        "kind": kind,
         "dashed": "-".join(words),
         "module": "_".join(words),
-        "class_name": "".join(word.capitalize() for word in words),
+        "class_name": class_name,
+        "bounds": _bounds(),
     }
-    folder = parent / f"fsbench-{values['dashed']}"
-    try:
-        folder.mkdir()
-        for path, text in _FILES.items():
-            target = folder / Template(path).substitute(values)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(Template(text).substitute(values), encoding="utf-8")
-    except FileExistsError:
-        raise UsageError(f"{folder} is there already; choose another name or remove it") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror}") from None
-    return folder
+
+
+def _bounds() -> str:
+    """The versions of fsbench whose public surface this one shares: `>=0.1,<0.2`."""
+    major, minor = map(int, __version__.split(".")[:2])
+    return f">={major}.{minor},<{major}.{minor + 1}"
+
+
+def _refuse_taken(name: str, module: str) -> None:
+    """Raise UsageError where a strategy has the name, or where Python already knows the module."""
+    if name in (origin := get_registry().origin):
+        raise UsageError(
+            f"plugin name {name!r}: {origin[name][0]} has a strategy of that name; choose another"
+        )
+    if importlib.util.find_spec(f"fsbench_{module}") is not None:
+        raise UsageError(f"plugin name {name!r}: the module fsbench_{module} is installed; choose another")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,10 @@ def test_a_new_plugin_passes_its_own_tests_and_is_ranked(env, tmp_path):
     package = tmp_path / "fsbench-my-demo"
     assert "fsbench-my-demo" in said
     env.install(package)
+    env.run("pytest", "-q", "-k", "documented", package, cwd=tmp_path, status=1)
+    code = package / "src/fsbench_my_demo/__init__.py"
+    code.write_text(code.read_text(encoding="utf-8").replace("TODO: ", ""), encoding="utf-8")
+    env.install(package)
     assert re.search(r"\d+ passed", env.run("pytest", "-q", package, cwd=tmp_path).stdout)
     board = env.run("fsbench", "run", "--plugins", "erm,my_demo", *QUICK, cwd=tmp_path).stdout
     assert "my_demo" in board
@@ -114,7 +120,12 @@ def test_scaffold_files(tmp_path):
     assert 'name = "my-own_thing"' in code
     assert "class MyOwnThing(Strategy)" in code
     assert len([line for line in code.splitlines() if line.strip()]) <= 16
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == ["fsbench>=0.1,<0.2"]
+    assert project["license"] == "MIT"
+    assert project["authors"]
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()) == [
+        ".gitignore",
         "README.md",
         "pyproject.toml",
         "src/fsbench_my_own_thing/__init__.py",
@@ -130,10 +141,25 @@ def test_scaffold_does_not_overwrite(tmp_path):
     assert list((tmp_path / "fsbench-mine").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "Mine", "1st", "a b", "../up", "a--b", "über", "x_"])
+NO_NAMES = ["", "Mine", "1st", "a b", "../up", "a--b", "über", "x_"]
+RESERVED = ["all", "class", "none", "strategy"]
+TAKEN = ["erm", "focal", "plugins"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES + RESERVED + TAKEN)
 def test_scaffold_names(name, tmp_path):
     with pytest.raises(UsageError, match="plugin name"):
         new_plugin(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_half_written_package_is_removed(tmp_path, monkeypatch):
+    def full(path, *arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UsageError, match=r"cannot write .*: No space left"):
+        new_plugin("mine", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -150,6 +150,16 @@ WRONG = {
         "amount",
     ),
     "no docstring": (wrong(loss=half_loss, __doc__=None), "is documented and cites its source", "docstring"),
+    "the template's docstring": (
+        wrong(loss=half_loss, __doc__="TODO: what it does."),
+        "is documented and cites its source",
+        "the docstring still says TODO",
+    ),
+    "the template's source": (
+        wrong(loss=half_loss, cite="TODO: Author (year)."),
+        "is documented and cites its source",
+        "the cite still says TODO",
+    ),
     "no source": (wrong(loss=half_loss, cite=" "), "is documented and cites its source", "cite is empty"),
     "unknown use": (wrong(loss=half_loss, uses=frozenset({"magic"})), "declares what exists", "magic"),
     "unknown kind": (

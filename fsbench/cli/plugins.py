@@ -19,19 +19,17 @@ def plugin() -> None:
     """Write a plugin of your own, or check one."""
 
 
-@plugin.command(short_help="Write a package with a strategy, and a test that passes.")
+@plugin.command(short_help="Write a package with a strategy, and a test for it.")
 @click.argument("name")
 def new(name: str) -> None:
-    """Write a package with a strategy NAME, and a test that passes, into the folder fsbench-NAME."""
-    from fsbench.errors import UsageError
-    from fsbench.registry import get_registry
+    """Write a package with a strategy NAME, and a test for it, into the folder fsbench-NAME.
+
+    The test passes once you have replaced what the files mark with TODO.
+    """
     from fsbench.scaffold import new_plugin
 
-    origin = get_registry().origin.get(name)
-    if origin is not None:
-        raise UsageError(f"strategy {name!r} exists already, in {origin[0]}; choose another name")
     folder = new_plugin(name, Path())
-    click.echo(f"wrote {folder}; try it:\n")
+    click.echo(f"wrote {folder}; replace what says TODO in it, then:\n")
     click.echo(f"    pip install -e './{folder}[test]'")
     click.echo(f"    pytest {folder}")
     click.echo(f"    fsbench run --plugins erm,{name}")

@@ -31,11 +31,13 @@ def constructs(strategy: Strategy) -> None:
 
 
 def documented(strategy: Strategy) -> None:
-    """It has a docstring of its own and cites its source."""
-    doc = inspect.getdoc(type(strategy)) if "__doc__" in vars(type(strategy)) else ""
+    """It has a docstring of its own and cites its source; neither is a template's `TODO`."""
+    doc = (inspect.getdoc(type(strategy)) or "") if "__doc__" in vars(type(strategy)) else ""
     generated = f"{type(strategy).__name__}("
     require(doc and not doc.startswith(generated), "the class has no docstring")
     require(strategy.cite.strip(), "cite is empty; name the paper or the library that it comes from")
+    for what, text in (("docstring", doc), ("cite", strategy.cite)):
+        require("TODO" not in text, f"the {what} still says TODO, as the template does; write your own")
 
 
 def declared(strategy: Strategy) -> None:
