@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from fsbench.datasets import glyphs, known
 from fsbench.datasets.dataset import Dataset, DatasetInfo, digest
 from fsbench.datasets.handwriting import ink_box
-from fsbench.datasets.known import Entry, dataset_info, dataset_names, load_dataset
+from fsbench.datasets.known import Entry, dataset_info, dataset_names, keep_datasets, load_dataset
 from fsbench.datasets.resizing import resize
 from fsbench.errors import DataError, SpecError, UnknownName
 
@@ -232,3 +234,12 @@ def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
 
 def test_names_are_sorted() -> None:
     assert dataset_names() == sorted(known.DATASETS)
+
+
+def test_what_is_not_kept_leaves_memory_and_is_loaded_again() -> None:
+    wine, digits = load_dataset("wine"), weakref.ref(load_dataset("digits"))
+    keep_datasets(["wine", "a name that was never loaded"])
+    gc.collect()
+    assert digits() is None
+    assert load_dataset("wine") is wine
+    assert load_dataset("digits").info.n == 1797

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
 from fsbench.datasets import glyphs, handwriting, image_files, keel, measurements, omniglot
@@ -26,6 +26,7 @@ __all__ = [
     "download_size",
     "family",
     "is_available",
+    "keep_datasets",
     "load_dataset",
 ]
 
@@ -138,21 +139,35 @@ def _info(text: str, entry: Entry, stamp: Hashable) -> DatasetInfo:
     return entry.describe(str(Call(call.name, (), changed)), **values)
 
 
+_loaded: dict[str, tuple[Entry, Hashable, Dataset]] = {}
+
+
 def load_dataset(dataset: str | Call) -> Dataset:
-    """The arrays of a dataset, loaded once in a process. Raises as `dataset_info`."""
+    """The arrays of a dataset, loaded once and kept until `keep_datasets`. Raises as `dataset_info`."""
     info = dataset_info(dataset)
     entry = _entry(info.name)
-    return entry.added or _load(info.text, entry, entry.stamp(info.name))
+    if entry.added is not None:
+        return entry.added
+    stamp = entry.stamp(info.name)
+    known = _loaded.get(info.text)
+    if known is None or known[:2] != (entry, stamp):
+        known = _loaded[info.text] = entry, stamp, _load(info, entry)
+    return known[2]
 
 
-@functools.cache
-def _load(text: str, entry: Entry, stamp: Hashable) -> Dataset:
+def keep_datasets(texts: Collection[str]) -> None:
+    """Let go of every dataset that was loaded but these, by their canonical texts."""
+    for text in _loaded.keys() - set(texts):
+        del _loaded[text]
+
+
+def _load(info: DatasetInfo, entry: Entry) -> Dataset:
     try:
-        return entry.load(_info(text, entry, stamp))
+        return entry.load(info)
     except (ImportError, OSError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
-            f"cannot load {text}: {reason}; is the package that brings it installed whole?"
+            f"cannot load {info.text}: {reason}; is the package that brings it installed whole?"
         ) from error
 
 
