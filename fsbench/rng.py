@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def derive_key(*parts: object) -> int:
-    """A 128-bit key from the texts of `parts`; different parts give independent streams."""
+    """A 128-bit key from the texts of `parts`; parts of different texts give independent streams.
+
+    The texts are told apart by the control character U+001F, so none of them may hold it.
+    """
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
 

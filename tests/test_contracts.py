@@ -38,7 +38,8 @@ def test_every_plugin_loads():
 
 @pytest.mark.parametrize(("name", "check"), CHECKS, ids=[f"{name}-{check}" for name, check in CHECKS])
 def test_conformance(name, check):
-    check()
+    if reason := check():
+        pytest.skip(reason)
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=["+".join(pair) for pair in PAIRS])

@@ -16,6 +16,7 @@ from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, S
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.inputs import match_inputs
+from fsbench.engine.training import train
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import (
     BadPrediction,
@@ -151,21 +152,22 @@ class Constant(Strategy):
         return lambda x: torch.zeros(len(x), ctx.num_classes)
 
 
-def test_a_silent_no_op_never_becomes_a_row() -> None:
-    with pytest.raises(InertComponent, match=r"constant\+strange: strange had no effect"):
-        trial(Composition((Constant(), OnlyLoss())))
-
-
 @dataclass(frozen=True)
 class OnlyLoss(Strategy):
     """Changes the loss and nothing else."""
 
-    name = "strange"
+    name = "only_loss"
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
     ) -> torch.Tensor:
-        return inner(logits, targets)
+        return inner(logits, targets) / 2
+
+
+def test_a_silent_no_op_never_becomes_a_row() -> None:
+    assert not np.array_equal(trial(Composition((OnlyLoss(),))).predictions, trial().predictions)
+    with pytest.raises(InertComponent, match=r"constant\+only_loss: only_loss had no effect"):
+        trial(Composition((Constant(), OnlyLoss())))
 
 
 def test_notes_are_kept_once_with_the_name_of_who_said_them() -> None:
@@ -208,8 +210,14 @@ def test_a_small_training_set_is_used_whole() -> None:
 def test_a_model_without_a_head_trains_too() -> None:
     ctx = baseline_context(QUICK)
     model = nn.Sequential(nn.Linear(8, 3))
-    batch = Batch(torch.randn(5, 8), torch.eye(3)[torch.tensor([0, 1, 2, 0, 1])])
-    assert ctx.objective(model)(batch).ndim == 0
+    y = torch.tensor([0, 1, 2, 0, 1])
+    batch = Batch(torch.randn(5, 8), torch.eye(3)[y])
+    loss = ctx.objective(model)(batch)
+    torch.testing.assert_close(loss, nn.functional.cross_entropy(model(batch.x), y))
+    before = [p.detach().clone() for p in model.parameters()]
+    train(ctx.objective(model), LabeledSet(batch.x, batch.targets), QUICK)
+    assert not any(map(torch.equal, before, model.parameters()))
+    assert ctx.objective(model)(batch) < loss
 
 
 # Devices

@@ -229,8 +229,14 @@ def test_a_shift_task_is_fine_tuned_on_its_target_samples(target_only: bool, sam
 
 def test_source_images_of_another_size_and_colour_are_adapted() -> None:
     split = toy_split(kind="image", source=True)
-    big = np.repeat(split.source_x.repeat(2, -1).repeat(2, -2), 3, 1)
-    run(Transfer(source_steps=2), split=replace(split, source_x=big))
+    recipe, learned = replace(QUICK, optimizer="sgd", lr=0.1), list[State]()
+    for side, channels in ((8, 1), (16, 3)):  # pictures of one grey are the same at every size
+        x = split.source_x[:, :, :1, :1].repeat(side, -1).repeat(side, -2).repeat(channels, 1)
+        watch = Watch()
+        run(Transfer(source_steps=2), watch, split=replace(split, source_x=x), recipe=recipe)
+        learned.append(watch.bodies[0])  # type: ignore[attr-defined]
+    assert not same(learned[0], make_context(Transfer()).new_model().body.state_dict())
+    torch.testing.assert_close(*learned, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["finetune", "linear_probe", "frozen_then_finetune"])
