@@ -1,7 +1,8 @@
-"""What tests share: the marker `gpu`, seeds, and fixtures that run a command line and forget datasets."""
+"""What tests share: where they run, the marker `gpu`, seeds, command lines, datasets that are forgotten."""
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -10,10 +11,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fsbench
 from fsbench.cli import main
 from fsbench.datasets import known
 
 Call = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[1]
+INSTALLED = Path(fsbench.__file__).parent
+
+
+def pytest_configure() -> None:
+    """Under tox it is the installed package that is tested: what its wheel lacks must show."""
+    if "TOX_ENV_NAME" in os.environ and INSTALLED == ROOT / "fsbench":
+        raise pytest.UsageError(
+            f"tox is to test the installed fsbench; this one is of the checkout: {INSTALLED}"
+        )
+
+
+def pytest_report_header() -> str:
+    """Which fsbench is tested."""
+    return f"fsbench {fsbench.__version__} in {INSTALLED}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run in an empty folder: a process looks for modules where it starts, and finds no checkout there."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(before)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,102 @@
+"""What is published: an sdist from which the tests run, and a wheel that lacks nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+import fsbench
+
+ROOT = Path(__file__).parents[1]
+NO_SOURCE = (
+    "*.egg-info",
+    "__pycache__",
+    "build",
+    "dist",
+    "*venv*",
+    ".*_cache",
+    ".tox",
+    ".git",
+    ".hypothesis",
+)
+PUBLISHED = ("benchmarks", "docs", "examples", "fsbench", "leaderboards", "plugins", "tests", "tools")
+SINGLE = (
+    ".ci/run",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "tox.ini",
+)
+PACKAGES = {"fsbench": ROOT / "fsbench", "fsbench_plugins": ROOT / "plugins" / "fsbench_plugins"}
+
+
+def build(kind: str, source: Path, into: Path) -> Path:
+    """Build an "sdist" or a "wheel" of a source folder with the setuptools that is here."""
+    into.mkdir()
+    code = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(into)], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = into.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked sdist of a copy of this source."""
+    folder = tmp_path_factory.mktemp("sdist")
+    shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*NO_SOURCE, "shared"))
+    with tarfile.open(build("sdist", folder / "source", folder / "built")) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / f"fsbench-{fsbench.__version__}"
+
+
+def files(folder: Path) -> set[str]:
+    """The source files below a folder, relative to it."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {
+        path.as_posix()
+        for path in paths
+        if not any(fnmatch(part, pattern) for part in path.parts for pattern in NO_SOURCE)
+    }
+
+
+@pytest.mark.slow
+def test_the_sdist_has_all_that_a_checkout_has(unpacked: Path) -> None:
+    for name in PUBLISHED:
+        assert files(ROOT / name) - files(unpacked / name) == set()
+    assert set(SINGLE) <= files(unpacked)
+
+
+@pytest.mark.slow
+def test_the_tests_of_the_sdist_can_be_collected(unpacked: Path) -> None:
+    command = [sys.executable, "-P", "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "test_packaging.py" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_has_every_file_of_the_packages(unpacked: Path) -> None:
+    with zipfile.ZipFile(build("wheel", unpacked, unpacked.parent / "wheel")) as wheel:
+        names = wheel.namelist()
+    for package, source in PACKAGES.items():
+        packed = {name.removeprefix(f"{package}/") for name in names if name.startswith(f"{package}/")}
+        assert packed == files(source)
+
+
+def test_a_process_of_its_own_finds_the_fsbench_that_is_tested() -> None:
+    code = "import fsbench; print(fsbench.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == Path(fsbench.__file__)
