@@ -29,7 +29,7 @@ from fsbench.engine.backbones.network import import_backbone
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import load_registry
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.tasks.splits import SplitArrays, materialise, open_split
+from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split
 
 TASK = "kshot(digits, k=5)"
 PROBE = "transfer(weights=imagenet, mode=linear_probe)"
@@ -49,7 +49,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (task,) = parse_tasks(TASK)
-        splits = [open_split(materialise(task, seed, folder / str(seed)).path) for seed in range(asked.seeds)]
+        drawn = [draw_split(task, seed) for seed in range(asked.seeds)]
+        splits = [open_split(materialise(task, s, folder / str(n)).path) for n, s in enumerate(drawn)]
         cached = run(splits, device, asked.size, folder / "features")
         with mock.patch.object(trial, "frozen_network", return_value=None):
             plain = run(splits, device, asked.size, None)

@@ -23,7 +23,7 @@ from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.tasks.splits import SplitArrays, materialise, open_split
+from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split
 from fsbench.types import Recipe
 
 CPU = torch.device("cpu")
@@ -67,7 +67,7 @@ def main() -> None:
     for task in parse_tasks(TASKS):
         recipe = default_recipe(task.info)
         with tempfile.TemporaryDirectory() as folder:
-            split = open_split(materialise(task, 0, Path(folder) / "split").path)
+            split = open_split(materialise(task, draw_split(task, 0), Path(folder) / "split").path)
             calls: list[Callable[[], object]] = [
                 lambda split=split, recipe=recipe: plain_loop(split, recipe),
                 lambda split=split, recipe=recipe: run_trial(("b",), erm, recipe, split, CPU),

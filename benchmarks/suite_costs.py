@@ -31,7 +31,7 @@ from fsbench.engine.trial import run_trial
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides
 from fsbench.registry import get_registry
 from fsbench.tasks.expressions import Task
-from fsbench.tasks.splits import SplitArrays, materialise, open_split
+from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split
 from fsbench.tasks.suites import Suite, load_suite
 
 FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
@@ -88,7 +88,7 @@ def seconds(task: Task, suite: Suite) -> float:
     recipe = override(default_recipe(task.info), parse_overrides(suite.recipe))
     (erm,) = get_registry().parse("erm")
     with tempfile.TemporaryDirectory() as folder:
-        split = open_split(materialise(task, 0, Path(folder) / "split").path)
+        split = open_split(materialise(task, draw_split(task, 0), Path(folder) / "split").path)
         cells, trained = split.train_y.shape
         tested = min(MANY_TESTED, split.test_x.shape[1])
 

@@ -52,10 +52,17 @@ class Registry:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
 
-    @property
-    def hook(self) -> Any:
-        """The hooks of every loaded plugin, to call."""
-        return self._manager.hook
+    def listeners(self) -> list[tuple[str, Callable[..., object]]]:
+        """The `fsbench_trial_finished` of each plugin that has one, with the plugin's name."""
+        name, plugins = "fsbench_trial_finished", self._manager.get_plugins()
+        having = [hook.plugin for hook in getattr(self._manager.hook, name).get_hookimpls()]
+        return [
+            (
+                self._manager.get_name(plugin) or str(plugin),
+                self._manager.subset_hook_caller(name, plugins - {plugin}),
+            )
+            for plugin in having
+        ]
 
     def load_entry_points(self) -> None:
         """Load every installed plugin; one that fails is listed and hides nobody."""

@@ -2,22 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsbench.errors import DataError, FsbenchError, StoreError, UsageError
-from fsbench.spec import as_call, parse_call
-from fsbench.types import Record
+from fsbench.composition import BASELINE, Composition
+from fsbench.errors import UsageError
+from fsbench.recipes.recipe import parse_overrides
+from fsbench.registry import Registry
+from fsbench.spec import Value
+from fsbench.tasks.expressions import Task, named_datasets
+from fsbench.tasks.suites import Suite, ad_hoc, load_suite
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData
     from fsbench.progress import Observer
-    from fsbench.tasks.suites import Suite
 
 DEFAULT_SUITE = "starter-v1"
 OWN_SEEDS = 5
+DEFAULT_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for, read and checked.
+
+    `suite` names all tasks, `tasks` are those that can run here. `compositions` holds the baseline first and
+    nothing twice. `changes` are to every task's recipe, `timeout` is in seconds for each trial. `own` is the
+    name of data of the user's own.
+    """
+
+    suite: Suite
+    tasks: tuple[Task, ...]
+    compositions: tuple[Composition, ...]
+    split_seeds: tuple[int, ...]
+    init_seeds: tuple[int, ...]
+    changes: Mapping[str, Value]
+    timeout: float
+    own: str | None = None
+
+
+def read_request(
+    registry: Registry,
+    observer: Observer,
+    *,
+    plugins: str | Sequence[str],
+    suite: str | None,
+    tasks: str | Sequence[str] | None,
+    data: str | Path | OwnData | None,
+    seeds: int | Sequence[int] | None,
+    init_seeds: int | Sequence[int],
+    recipe: str | Mapping[str, Value] | None,
+    timeout: float | None,
+    available: bool,
+) -> Request:
+    """The arguments of `fsbench.run`, which says what they are, read. The observer is told what is left out.
+
+    Raises UsageError for what cannot be run, AbsentData for tasks whose data is not here.
+    """
+    check_positive(timeout=timeout)
+    own = None if data is None else read_data(data, suite, observer)
+    named = None if tasks is None else joined(tasks)
+    chosen = choose_tasks(suite, named) if own is None else own_tasks(own, named)
+    ready = chosen.parse(available)
+    if left_out := chosen.left_out():
+        observer.left_out(left_out, chosen.missing())
+    compositions = {c.text: c for c in (*registry.parse(BASELINE), *registry.parse(joined(plugins)))}
+    return Request(
+        suite=chosen,
+        tasks=ready,
+        compositions=tuple(compositions.values()),
+        split_seeds=seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
+        init_seeds=seed_list("init_seeds", init_seeds),
+        changes=parse_overrides(chosen.recipe) | parse_overrides(recipe),
+        timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
+        own=own,
+    )
 
 
 def joined(texts: str | Sequence[str]) -> str:
@@ -27,8 +88,6 @@ def joined(texts: str | Sequence[str]) -> str:
 
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
     """The suite of a name (starter-v1 by default), or the tasks of a text. Raises UsageError for both."""
-    from fsbench.tasks.suites import ad_hoc, load_suite
-
     if suite is not None and tasks is not None:
         raise UsageError("a suite and tasks are both given; give one of them")
     return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)
@@ -54,55 +113,13 @@ def own_tasks(name: str, tasks: str | None) -> Suite:
 
     Raises UsageError for tasks none of which is about the data.
     """
-    from fsbench.tasks.suites import ad_hoc
-
     suite = ad_hoc(tasks or f"holdout({name})")
-    if not any(name in _datasets(task) for task in suite.tasks):
+    if not any(name in named_datasets(task) for task in suite.tasks):
         raise UsageError(
             f"no task is about the data that are given, whose name here is {name}; write kshot({name}, k=5), "
             "say, or leave the data out"
         )
     return replace(suite, split_seeds=OWN_SEEDS)
-
-
-def check_stored(records: Iterable[Record], name: str, folder: Path) -> None:
-    """Raise StoreError if stored results of data under a name are about other data than are there now.
-
-    A name is the last part of a path only, so every stored task on it is drawn again and compared.
-    """
-    from fsbench.tasks.expressions import parse_tasks
-    from fsbench.tasks.splits import draw_split
-
-    stored = {r.task: r for r in records if r.split_fingerprint and name in _datasets(r.task)}
-    for text, record in stored.items():
-        try:
-            (task,) = parse_tasks(text)
-            drawn = draw_split(task, record.split_seed).fingerprint
-        except FsbenchError:  # other data may not even allow the task
-            drawn = ""
-        if drawn != record.split_fingerprint:
-            raise StoreError(
-                f"{folder} holds results of {text} on other data of that name, or read with other options; "
-                "they do not mix: name another folder with --results"
-            )
-
-
-def check_splits(records: Iterable[Record], suite: Suite, place: Path) -> None:
-    """Raise StoreError if a record that `place` holds is of another split than the suite names."""
-    for record in records:
-        if record.split_fingerprint or record.status == "ok":
-            try:
-                suite.check(record.task, record.split_seed, record.split_fingerprint)
-            except DataError as error:
-                raise StoreError(
-                    f"{place} holds a record of {record.spec} on other data than {error}"
-                ) from None
-
-
-def _datasets(task: str) -> set[str]:
-    call = parse_call(task)
-    named = [*call.args, call.keywords.get("source")]
-    return {as_call(value).name for value in named if value is not None}
 
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:

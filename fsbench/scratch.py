@@ -42,7 +42,8 @@ class Scratch:
         try:
             with self._store.exclusive():
                 _sweep(self._base)
-                self.path.mkdir(parents=True)
+                self._base.mkdir(exist_ok=True)
+                self.path.mkdir(mode=0o700)
                 self._lock = _acquire(self.path, "rwc")
         except OSError as error:
             raise StoreError(

@@ -12,7 +12,7 @@ import io
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from types import TracebackType
 import numpy as np
 
 from fsbench.errors import StoreError
-from fsbench.types import Record, Status
+from fsbench.types import Record
 
 FILE_NAME = "fsbench.sqlite"
 SCHEMA = 1
@@ -56,8 +56,7 @@ class Store:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(
-                    f"cannot make the results folder {self.folder}: {error.strerror}; "
-                    "name another with --results"
+                    f"cannot make the results folder {self.folder}: {error.strerror}; name another folder"
                 ) from None
         elif not self.path.exists():
             raise StoreError(f"no results in {self.folder}; `fsbench run --results {self.folder}` makes some")
@@ -80,30 +79,31 @@ class Store:
         """Close the file; the store cannot be used afterwards."""
         self._db.close()
 
-    def commit(self, record: Record, predictions: np.ndarray | None = None) -> None:
-        """Store a record and its predictions (float32, any shape) together.
+    def commit(self, record: Record, predictions: np.ndarray | None = None) -> Record:
+        """Store a record and its predictions (float32, any shape) together; returns what is then stored.
 
         The first "ok" record of a trial stays: a later one of the same key changes nothing.
         """
         with self.exclusive():
-            values = (record.key, record.status, json.dumps(record.to_dict()))
-            if not self._db.execute(_PUT, values).rowcount:
-                return
+            if not self._put(record):
+                row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
+                return self._read(row[0])
             self._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
             if predictions is not None:
                 self._db.execute("INSERT INTO predictions VALUES (?, ?)", (record.key, _pack(predictions)))
+        return record
+
+    def commit_all(self, records: Iterable[Record]) -> None:
+        """Store records without predictions, all of them or none; an "ok" record stays as it is."""
+        with self.exclusive():
+            for record in records:
+                self._put(record)
 
     def records(self) -> list[Record]:
         """Every record, in the order in which the trials were first stored."""
         with self._errors():
             rows = self._db.execute("SELECT record FROM trials ORDER BY rowid").fetchall()
-        with self._damage():
-            return [Record.from_dict(json.loads(text)) for (text,) in rows]
-
-    def statuses(self) -> dict[str, Status]:
-        """The status of every trial in the store, by its key."""
-        with self._errors():
-            return dict(self._db.execute("SELECT key, status FROM trials").fetchall())
+        return [self._read(text) for (text,) in rows]
 
     def predictions(self, key: str) -> np.ndarray:
         """The logits of a trial's test part, float32 `[E, M, C]`, exactly as they were committed."""
@@ -126,6 +126,15 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _put(self, record: Record) -> bool:
+        """Write a record unless the trial has an "ok" one; whether it was written."""
+        values = (record.key, record.status, json.dumps(record.to_dict()))
+        return bool(self._db.execute(_PUT, values).rowcount)
+
+    def _read(self, text: str) -> Record:
+        with self._damage():
+            return Record.from_dict(json.loads(text))
 
     def _open(self, mode: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
@@ -170,7 +179,7 @@ class Store:
         writer = row[0] if row else "a newer version"
         raise StoreError(
             f"{self.path} was written by fsbench {writer} (schema {found}, this one reads {SCHEMA}); "
-            "upgrade fsbench or name another folder with --results"
+            "upgrade fsbench or name another results folder"
         )
 
     def _pragma(self, name: str) -> int:
@@ -192,11 +201,11 @@ class Store:
             yield
         except (ValueError, TypeError, zlib.error) as error:
             raise StoreError(
-                f"{self.path} is damaged ({error}); restore a copy or name another folder with --results"
+                f"{self.path} is damaged ({error}); restore a copy or name another results folder"
             ) from error
 
     def _foreign(self) -> str:
-        return f"{self.path} is not an fsbench store; name another folder with --results"
+        return f"{self.path} is not an fsbench store; name another results folder"
 
     def _explain(self, error: sqlite3.Error) -> str:
         text = str(error)
@@ -207,8 +216,8 @@ class Store:
         if "locked" in text:
             return f"{self.path} has been locked for {_BUSY_SECONDS:.0f} s; is its folder able to lock files?"
         if "readonly" in text or "unable to open" in text:
-            return f"cannot write {self.path} ({text}); name another folder with --results"
-        return f"cannot use {self.path} ({text}); restore a copy or name another folder with --results"
+            return f"cannot write {self.path} ({text}); name another results folder"
+        return f"cannot use {self.path} ({text}); restore a copy or name another results folder"
 
 
 def _pack(predictions: np.ndarray) -> bytes:

@@ -126,7 +126,7 @@ def test_a_split_is_fitted_on_its_training_part(tmp_path: Path) -> None:
     dataset = mixed()
     task = task_on(dataset)
     split = draw_split(task, 0)
-    seen = open_split(materialise(task, 0, tmp_path / "split").path)
+    seen = open_split(materialise(task, draw_split(task, 0), tmp_path / "split").path)
     train = dataset.x[split.train.index[0]]
     for found, rows in ((seen.train_x, split.train), (seen.val_x, split.val), (seen.test_x, split.test)):
         np.testing.assert_allclose(found[0], reference(train, dataset.x[rows.index[0]]), rtol=1e-5, atol=1e-5)

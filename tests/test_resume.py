@@ -7,20 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-import fake_engine
+import fake_executor
 import numpy as np
 import pytest
 
 from fsbench.errors import StoreError
 from fsbench.store import Store
 
-SCRIPT = Path(fake_engine.__file__)
+SCRIPT = Path(fake_executor.__file__)
 SEEDS, TRIALS = 30, 120
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 
 
 def start(folder: Path, seconds: float = 0.02) -> subprocess.Popen[str]:
-    """A run of 2 tasks x 2 strategies x 30 seeds, two workers, each trial of `seconds`."""
+    """A run of 2 tasks x 2 strategies x 30 seeds, each trial of `seconds`."""
     root = os.pathsep.join([str(SCRIPT.parent), *filter(None, sys.path)])
     command = [sys.executable, str(SCRIPT), str(folder), str(SEEDS), str(seconds)]
     pipe, environment = subprocess.PIPE, {**os.environ, "PYTHONPATH": root}
@@ -45,7 +45,7 @@ def check_complete(found: dict) -> None:
     for record, predictions in found.values():
         assert record.status == ("failed" if record.spec == "reason" else "ok")
         if record.status == "ok":
-            assert predictions == fake_engine.logits(record).tobytes()
+            assert predictions == fake_executor.logits(record, record.n_test).tobytes()
 
 
 def stored(folder: Path) -> int:

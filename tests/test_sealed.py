@@ -12,7 +12,7 @@ from fsbench.registry import get_registry
 from fsbench.results import Results
 from fsbench.runner import run
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.tasks.splits import materialise
+from fsbench.tasks.splits import draw_split, materialise
 
 TASKS = ("kshot(digits, k=20)", "folds(digits, n=2)", "holdout(digits)")
 
@@ -51,7 +51,7 @@ def stolen(
 def labels(text: str, tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The labels of training and test samples, in the order in which the worker was handed them."""
     (task,) = parse_tasks(text)
-    sealed = materialise(task, 0, tmp_path / "split")
+    sealed = materialise(task, draw_split(task, 0), tmp_path / "split")
     return np.load(tmp_path / "split" / "train_y.npy")[0], sealed.test_y[0]
 
 

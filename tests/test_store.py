@@ -49,7 +49,6 @@ def test_a_record_comes_back_as_it_went(tmp_path):
         store.commit(failed)
     with Store(tmp_path / "a" / "b", create=False) as store:
         assert store.records() == [full, failed]
-        assert store.statuses() == {"k": "ok", "f": "failed"}
         assert store.predictions("k").tobytes() == logits().tobytes()
         with pytest.raises(StoreError, match="no predictions of a trial f"):
             store.predictions("f")
@@ -288,3 +287,28 @@ def test_unknown_fields_of_a_record_are_ignored(tmp_path):
         store.commit(record())
         store._db.execute("UPDATE trials SET record = json_insert(record, '$.colour', 'blue')")
         assert store.records() == [replace(record())]
+
+
+def test_a_commit_says_what_is_stored(tmp_path):
+    with Store(tmp_path) as store:
+        failed, good, better = (record(status=s, seconds_fit=n) for n, s in enumerate(["failed", "ok", "ok"]))
+        assert store.commit(failed) == failed
+        assert store.commit(good, logits()) == good
+        assert store.commit(better, logits(1)) == good
+        assert store.commit(failed) == good
+        assert store.predictions("k").tobytes() == logits().tobytes()
+
+
+def test_many_records_are_stored_all_or_none(tmp_path):
+    with Store(tmp_path) as store:
+        store.commit(record("good"), logits())
+        store.commit_all([record("a", "skipped"), record("good", "skipped"), record("b", "skipped")])
+        assert {r.key: r.status for r in store.records()} == {"good": "ok", "a": "skipped", "b": "skipped"}
+
+        def broken():
+            yield record("c", "skipped")
+            raise ValueError("half way")
+
+        with pytest.raises(ValueError, match="half way"):
+            store.commit_all(broken())
+        assert {r.key for r in store.records()} == {"good", "a", "b"}

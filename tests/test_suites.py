@@ -16,9 +16,10 @@ import pytest
 import fsbench
 from fsbench.cli import estimate, main
 from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, family, is_available
-from fsbench.errors import AbsentData, DataError, SpecError, UnknownName
+from fsbench.errors import AbsentData, DataError, SpecError, StoreError, UnknownName
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.report.published import write_jsonl
+from fsbench.same_data import check_split
 from fsbench.spec import as_call, parse_call
 from fsbench.store import Store
 from fsbench.tasks import suites
@@ -121,7 +122,7 @@ def test_the_splits_of_a_suite_are_the_published_ones(name):
     for text in checked:
         (task,) = parse_tasks(text)
         for seed in range(len(suite.fingerprints[text])):
-            suite.check(text, seed, draw_split(task, seed).fingerprint)
+            check_split(suite, text, seed, draw_split(task, seed).fingerprint)
 
 
 def test_another_split_than_the_published_one_is_an_error(starter):
@@ -129,15 +130,15 @@ def test_another_split_than_the_published_one_is_an_error(starter):
     with pytest.raises(
         DataError, match=r"starter-v1: split 0 of kshot\(wine, k=5\) is .* not 0123456789abcdef"
     ):
-        wrong.check("kshot(wine, k=5)", 0, "fedcba9876543210")
-    wrong.check("kshot(wine, k=5)", 1, "a seed that the suite does not name")
-    wrong.check("kshot(digits, k=5)", 0, "a task that the suite does not name")
+        check_split(wrong, "kshot(wine, k=5)", 0, "fedcba9876543210")
+    check_split(wrong, "kshot(wine, k=5)", 1, "a seed that the suite does not name")
+    check_split(wrong, "kshot(digits, k=5)", 0, "a task that the suite does not name")
 
 
 def test_tasks_without_a_suite_have_no_known_splits():
     suite = ad_hoc("kshot(wine, k=[1, 5]), kshot(wine)")
     assert [task.text for task in suite.parse()] == ["kshot(wine, k=1)", "kshot(wine, k=5)"]
-    suite.check("kshot(wine, k=5)", 0, "anything")
+    check_split(suite, "kshot(wine, k=5)", 0, "anything")
     with pytest.raises(UnknownName, match="unknown dataset 'wien'; did you mean 'wine'"):
         ad_hoc("kshot(wien)").parse(available=True)
     with pytest.raises(SpecError, match="joined by ','"):
@@ -256,8 +257,9 @@ def test_a_split_that_is_not_the_suites_is_refused_at_run_and_at_load(folder, ca
     assert f"mixed: split 0 of {WINE} is {right[:16]}, not {'0' * 16}" in err
     write_jsonl(records, folder / "published.jsonl")
     assert main(["leaderboard", "--suite", "mixed", "--results", str(folder / "published.jsonl")]) == 1
-    with pytest.raises(DataError, match="mixed: split 0"):
-        fsbench.run("focal", suite="mixed", available=True, jobs=1)
+    for place, error in (("fsbench-results", StoreError), ("fresh", DataError)):
+        with pytest.raises(error, match="mixed: split 0"):
+            fsbench.run("focal", suite="mixed", available=True, jobs=1, results=place)
     with Store("fsbench-results", create=False) as store:
         assert [record.spec for record in store.records()] == ["erm"]
 

@@ -10,17 +10,18 @@ import pytest
 
 import fsbench
 from fsbench import versions
-from fsbench.engine.worker import Job, run_job
-from fsbench.types import Trial
 from fsbench.versions import installed
 
 DECISIVE = ("numpy", "torch", "torchvision", "scikit-learn", "imbalanced-learn")
 
 
-def test_a_record_holds_the_versions_that_decide_its_results(tmp_path) -> None:
+@pytest.mark.parametrize("spec", ["erm", "sklearn+focal"])
+def test_a_record_holds_the_versions_that_decide_its_results(tmp_path, spec) -> None:
     torch = pytest.importorskip("torch")
-    trial = Trial("kshot(wine, k=1)", 0, 0, "erm", "recipe(steps=1)", "key", "erm")
-    found = run_job(Job(trial, str(tmp_path), "cpu")).fields["versions"]
+    tasks, quick = "kshot(wine, k=1)", {"steps": 1}
+    record = fsbench.run(spec, tasks=tasks, seeds=1, jobs=1, recipe=quick, results=tmp_path).records[-1]
+    assert record.status == ("ok" if spec == "erm" else "failed")
+    found = record.versions
     assert {name: found[name] for name in DECISIVE if name != "torch"} == {
         name: metadata.version(name) for name in DECISIVE if name != "torch"
     }

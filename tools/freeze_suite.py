@@ -17,6 +17,7 @@ from pathlib import Path
 from fsbench.datasets.about import image_sets
 from fsbench.datasets.image_files import find_file
 from fsbench.errors import DataError, FsbenchError
+from fsbench.same_data import check_split
 from fsbench.spec import parse_call
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import draw_split
@@ -54,7 +55,7 @@ def fingerprints(suite: Suite, task: Task, check: bool) -> tuple[str, ...]:
     """Those of the first splits of a task, ten at least. Raises DataError where the file says others."""
     drawn = [draw_split(task, seed).fingerprint for seed in range(max(FEWEST, suite.split_seeds))]
     for seed, fingerprint in enumerate(drawn if check else ()):
-        suite.check(task.text, seed, fingerprint)
+        check_split(suite, task.text, seed, fingerprint)
     return tuple(fingerprint[:DIGITS] for fingerprint in drawn)
 
 

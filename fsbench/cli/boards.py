@@ -11,8 +11,8 @@ import click
 from fsbench.cli.options import metric_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.errors import AbsentData, UsageError
-from fsbench.request import check_splits
 from fsbench.runner import DEFAULT_RESULTS
+from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
     from fsbench.report.leaderboard import Leaderboard
@@ -123,7 +123,7 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     found = [record for record in records if record.task in wanted]
     if chosen is not None:
         found = _under_recipe(found, chosen)
-        check_splits(found, chosen, path)
+        check_records(found, chosen, path)
         if lacking := len(chosen.tasks) - len({record.task for record in found}):
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not found:

@@ -12,8 +12,8 @@ from fsbench.cli.boards import show_board
 from fsbench.cli.options import data_dir_option, load_config, metric_option, read_seeds
 from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import own_data_options, take_own_data
-from fsbench.request import DEFAULT_SUITE
-from fsbench.runner import DEFAULT_RESULTS, DEFAULT_TIMEOUT
+from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
+from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry

@@ -19,7 +19,6 @@ from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import Registry, load_registry
 from fsbench.tasks.splits import open_split
 from fsbench.types import Trial
-from fsbench.versions import installed
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +102,7 @@ def run_job(job: Job) -> Outcome:
     devices.reset_peak_memory(device)
     fields: dict[str, Any] = {"device": devices.describe(device)}
     try:
-        fields["versions"] = installed() | {"torch": torch.__version__}
+        fields["torch"] = str(torch.__version__)
         predictions = _run(job, device, fields)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything; it becomes the record
         return Outcome(None, fields, asdict(describe(error)))
@@ -117,15 +116,11 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
     assert _registry is not None, "init_worker runs first"
     trial = job.trial
     (composition,) = _registry.parse(trial.spec)
-    fields["uses"] = tuple(sorted(composition.uses))
-    fields["versions"] |= _registry.versions(composition)
     if composition.full_spec != trial.full_spec:
         raise TrialError(
             f"this worker would run {composition.full_spec}: the plugin or a file has changed; run again"
         )
     split = open_split(job.split_path)
-    fields["n_train"] = int(np.prod(split.train_y.shape))
-    fields["n_test"] = int(np.prod(split.test_x.shape[:2]))
     identity = (trial.task, trial.split_seed, trial.init_seed)
     features = Path(job.features) if job.features else None
     result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fsbench.errors import SpecError, UnknownName
-from fsbench.spec import Call, expand, parse_list
+from fsbench.spec import Call, as_call, expand, parse_call, parse_list
 from fsbench.tasks.protocols import PROTOCOLS, Protocol, build
 from fsbench.types import TaskInfo
 
@@ -38,6 +38,13 @@ def task_calls(text: str) -> list[Call]:
         if call.name not in PROTOCOLS:
             raise UnknownName("protocol", call.name, PROTOCOLS)
     return found
+
+
+def named_datasets(task: str) -> list[str]:
+    """The names of the datasets that one task's text names, here or not, each once. Raises SpecError."""
+    call = parse_call(task)
+    values = [*call.args, call.keywords.get("source")]
+    return list(dict.fromkeys(as_call(value).name for value in values if value is not None))
 
 
 def parse_tasks(text: str) -> list[Task]:

@@ -9,9 +9,7 @@ dishonest one from what it is handed; it cannot keep code from loading a public 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -57,17 +55,21 @@ class SealedSplit:
     """A split on disk, and what stays in the parent.
 
     `path` is the folder that workers open, `fingerprint` the split's, `test_y` int64 `[E, M]` the
-    labels of the test part, `num_classes` the number of classes C.
+    labels of the test part, `num_classes` the number of classes C, `n_train` that of the training samples
+    of all cells. `overlap` is a record's: test samples per training sample where every split takes all
+    samples of the dataset, else 0.
     """
 
     path: str
     fingerprint: str
     test_y: np.ndarray
     num_classes: int
+    n_train: int
+    overlap: float
 
 
 def draw_split(task: Task, seed: int) -> Split:
-    """One draw of a task, a function of the data, the task and the seed. Raises DataError."""
+    """One draw of a task, a function of the data, the task and the seed. Raises DataError or TaskError."""
     split = task.protocol.draw(seed)
     parts = (split.train, split.val, split.test, split.unlabeled, split.source)
     arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
@@ -75,24 +77,21 @@ def draw_split(task: Task, seed: int) -> Split:
     return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
 
 
-def materialise(task: Task, seed: int, folder: Path) -> SealedSplit:
-    """Write a split into `folder`, whole or not at all, or find it there from before.
+def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
+    """Write what workers may see of a task's split into a new `folder`, whole or not at all.
 
-    The folder appears by a rename when all its files are written. Raises DataError, or StoreError if
-    it cannot be written or holds something else.
+    Raises StoreError if it cannot be written.
     """
-    split = draw_split(task, seed)
     try:
-        if not folder.exists():
-            _write_whole(folder, _visible_arrays(task, split), _to_json(task.info))
-        elif (folder / _TASK_FILE).read_text(encoding="utf-8") != _to_json(task.info):
-            raise StoreError(f"{folder} holds another task's split; name another folder")
+        _write(folder, _visible_arrays(task, split), _to_json(task.info))
     except OSError as error:
         raise StoreError(
             f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; "
             "make room there or name another folder"
         ) from error
-    return SealedSplit(str(folder), split.fingerprint, split.test.y, task.info.num_classes)
+    n_train, test_y = split.train.y.size, split.test.y
+    overlap = test_y.size / n_train if task.protocol.exhaustive else 0.0
+    return SealedSplit(str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap)
 
 
 def open_split(path: str) -> SplitArrays:
@@ -148,19 +147,17 @@ def _dataset_of(datasets: list[Dataset], rows: Rows) -> Dataset:
     return datasets[int(rows.origin.flat[0]) if rows.origin.size else 0]
 
 
-def _write_whole(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) -> None:
-    """Write arrays as they come, so that one at a time is in memory, and then name the folder."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+def _write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) -> None:
+    """Write arrays as they come, so that one at a time is in memory, into a folder of read-only files."""
+    folder.mkdir(parents=True)
     try:
         for name, array in arrays:
-            _save(partial / f"{name}.npy", array)
-        (partial / _TASK_FILE).write_text(task, encoding="utf-8")
-        for file in partial.iterdir():
+            _save(folder / f"{name}.npy", array)
+        (folder / _TASK_FILE).write_text(task, encoding="utf-8")
+        for file in folder.iterdir():
             file.chmod(0o444)
-        os.rename(partial, folder)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -12,9 +12,9 @@ from importlib.resources.abc import Traversable
 
 from fsbench.datasets.files import DATA_DIR, data_dir
 from fsbench.datasets.known import dataset_info, download_size, is_available
-from fsbench.errors import AbsentData, DataError, UnknownName
-from fsbench.spec import Call, as_call
-from fsbench.tasks.expressions import Task, parse_tasks, task_calls
+from fsbench.errors import AbsentData, UnknownName
+from fsbench.spec import Call
+from fsbench.tasks.expressions import Task, named_datasets, parse_tasks, task_calls
 
 _AD_HOC_SEEDS = 3
 
@@ -64,16 +64,6 @@ class Suite:
         here = [text for text in self.tasks if text not in set(absent)]
         return tuple(parse_tasks(", ".join(here)))
 
-    def check(self, task: str, seed: int, fingerprint: str) -> None:
-        """Raise DataError if a split of a task is not the one that the suite names."""
-        known = self.fingerprints.get(task, ())
-        if seed < len(known) and not fingerprint.startswith(known[seed]):
-            raise DataError(
-                f"{self.name}: split {seed} of {task} is {fingerprint[:16]}, not {known[seed]}: the data or "
-                "the random numbers of the installed libraries differ, and results do not compare; "
-                "name the tasks with --tasks to do without the suite"
-            )
-
     def _advice(self, absent: int) -> str:
         missing = self.missing()
         fetched = [name for name in missing if download_size(name)]
@@ -90,10 +80,7 @@ class Suite:
 
 def missing_datasets(task: str) -> list[str]:
     """The names of the datasets that a task is made of and that are not here. Raises SpecError."""
-    (call,) = task_calls(task)
-    values = [*call.args, call.keywords.get("source")]
-    named = dict.fromkeys(as_call(value).name for value in values if value is not None)
-    return [name for name in named if not is_available(name)]
+    return [name for name in named_datasets(task) if not is_available(name)]
 
 
 def suite_names() -> list[str]:

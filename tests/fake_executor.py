@@ -1,0 +1,142 @@
+"""An executor that computes nothing: what becomes of a trial, the name of its strategy says.
+
+Data, splits, scores and the store are real. Also a script: `fake_executor.py FOLDER SEEDS SECONDS` runs
+2 strategies on 2 tasks, each trial of so many seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from fsbench import runner
+from fsbench.engine.worker import Job, Outcome, Preflight
+from fsbench.failure import Failure
+from fsbench.hookspecs import hookimpl
+from fsbench.registry import Registry
+from fsbench.results import Results
+from fsbench.strategy import Strategy
+from fsbench.tasks.splits import open_split
+from fsbench.types import Record, TaskInfo, Trial
+
+A, B = "kshot(wine, k=1)", "kshot(wine, k=2)"
+CLASSES = 3
+ODD = ("nan", "shape", "double", "nothing", "liar", "reason", "crash", "slow")
+FAILURES = {
+    "crash": Failure("Crash", "the worker ended with exit status 7"),
+    "slow": Failure("TimeOut", "took longer than 1 s"),
+}
+heard: list[str] = []
+
+
+@dataclass(frozen=True)
+class Erm(Strategy):
+    """What always runs."""
+
+    name: ClassVar[str] = "erm"
+
+
+@dataclass(frozen=True)
+class Needy(Strategy):
+    """Never runs."""
+
+    name: ClassVar[str] = "needy"
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """Say so."""
+        return "needs source data"
+
+
+def strategy(spec: str) -> type[Strategy]:
+    """A strategy of a name."""
+    return dataclass(frozen=True)(type(spec.title(), (Strategy,), {"name": spec, "__annotations__": {}}))
+
+
+@hookimpl
+def fsbench_strategies() -> list[type[Strategy]]:
+    """Those above."""
+    return [Erm, Needy, *map(strategy, ODD)]
+
+
+@hookimpl
+def fsbench_trial_finished(record: Record) -> None:
+    """Keep the keys that were told."""
+    heard.append(record.key)
+
+
+def registry() -> Registry:
+    """A registry of the strategies of this module only."""
+    made = Registry()
+    made.load("fake", lambda: sys.modules[__name__], ("fake", "1"))
+    return made
+
+
+class FakeExecutor:
+    """Answers one job after the other, in this process. `pause` is what each takes, in seconds."""
+
+    made: ClassVar[list[FakeExecutor]] = []
+    pause: ClassVar[float] = 0.0
+
+    def __init__(self, function, **settings) -> None:
+        self.function = function
+        self.settings = settings
+        self.jobs: list[Job] = []
+        self.closed = False
+        self.made.append(self)
+
+    def run(self, jobs, on_start=lambda job: None) -> Iterator:
+        """As `Executor.run`."""
+        try:
+            for job in jobs:
+                self.jobs.append(job)
+                on_start(job)
+                time.sleep(self.pause)
+                yield job, self.answer(job)
+        finally:
+            self.closed = True
+
+    def answer(self, job: Job | Preflight):
+        """What a worker would send."""
+        if isinstance(job, Preflight):
+            return "cpu", "a fake"
+        if job.trial.spec in FAILURES:
+            return FAILURES[job.trial.spec]
+        return outcome(job)
+
+
+def outcome(job: Job) -> Outcome:
+    """Random logits, spoilt as the name of the strategy says."""
+    values = logits(job.trial, open_split(job.split_path).test_x.shape[1])
+    fields = {"seconds_fit": 0.5, "torch": "9.9", "notes": ("noted",)}
+    if job.trial.spec == "reason":
+        return Outcome(None, fields, {"kind": "ValueError", "message": "m", "traceback": "t"})
+    if job.trial.spec == "liar":
+        lies = {"uses": ("luck",), "n_train": 1, "split_fingerprint": "x", "metrics": {"accuracy": 1.0}}
+        return Outcome(
+            values, fields | lies | {"versions": {"fsbench": "0"}, "key": "another", "created": ""}
+        )
+    spoilt = {"nan": values * np.nan, "shape": values[0], "nothing": None, "double": values.astype("f8")}
+    return Outcome(spoilt.get(job.trial.spec, values), fields)
+
+
+def logits(trial: Trial | Record, samples: int) -> np.ndarray:
+    """The logits of a trial, `[1, M, 3]`."""
+    return np.random.default_rng(int(trial.key[:8], 16)).random((1, samples, CLASSES), dtype=np.float32)
+
+
+def run(folder: Path | str, plugins: str = "erm", tasks: str | None = A, **options) -> Results:
+    """`fsbench.run` with the executor of this module."""
+    return runner.run(plugins, tasks=tasks, results=folder, **{"executor": FakeExecutor, **options})
+
+
+if __name__ == "__main__":
+    runner.get_registry = registry
+    FakeExecutor.pause = float(sys.argv[3])
+    found = run(sys.argv[1], "erm,reason", f"{A}, {B}", seeds=int(sys.argv[2]))
+    print(len(found.records), found.interrupted)
