@@ -62,8 +62,9 @@ def measure(text: str, folder: Path, repeats: int) -> str:
     content = b"".join(file.read_bytes() for file in (folder / "0").iterdir())
     copying, copied = seconds(lambda seed: (folder / f"copy-{seed}").write_bytes(content), repeats)
     return (
-        f"{text}: drawing {drawing:.2f} s, writing {wall:.2f} s (processor {processor:.2f} s); copying "
-        f"{len(content) / 1e6:.0f} MB {copying:.2f} s ({copied:.2f} s), ratio {(drawing + wall) / copying:.1f}"
+        f"{text}: drawing {drawing:.2f} s, writing {wall:.2f} s (processor {processor:.2f} s); "
+        f"copying {len(content) / 1e6:.0f} MB {copying:.2f} s ({copied:.2f} s), "
+        f"ratio {(drawing + wall) / copying:.1f}"
     )
 
 

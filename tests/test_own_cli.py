@@ -96,11 +96,9 @@ def test_four_images_of_each_class_run_resume_and_can_be_read_later(call: Call, 
     for arguments in (line, [*line, "--symmetries", "hflip"], [*line, "--tasks", "kshot(pets, k=1)"]):
         status, out, err = call(*arguments)
         assert (status, out) == (1, "")
-        assert (
-            "holds results of holdout(pets) on other data, or on data read with other options"
-            in err.splitlines()[-1]
-        )
-        assert err.splitlines()[-1].endswith("name another results folder")
+        said = err.splitlines()[-1]
+        assert "holds results of holdout(pets) on other data, or on data read with other options" in said
+        assert said.endswith("name another results folder")
 
 
 @pytest.mark.slow
