@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,24 @@ def test_all_formats_show_the_same_numbers(metric):
 def test_the_terminal_is_not_overrun(width):
     lines = render(BOARD, "terminal", width).splitlines()
     assert max(map(len, lines)) <= width
-    if width >= 80:
-        assert any(re.match("1 {1,2}augmentation ", line) for line in lines)
+    assert any(re.match("1 {1,2}augmentation ", line) for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_name_is_broken_in_the_middle_of_a_word(width):
+    long = "transfer(mode=linear_probe, source_steps=50)+augmentation(strength=0.5)"
+    board = leaderboard([replace(r, spec=long if r.spec == "maml" else r.spec) for r in realistic()])
+    table = render(board, "terminal", width).partition("Overall")[2].partition("\n\n")[0]
+    wanted = {word for row in board.overall for word in re.findall(r"[\w.]+", row.strategy)}
+    assert {"linear_probe", "augmentation"} < wanted
+    assert wanted - set(re.findall(r"[\w.]+", table)) == set()
+
+
+def test_a_narrow_terminal_shows_what_matters_and_explains_no_more():
+    page = render(BOARD, "terminal", 60)
+    assert re.search(r"^# +strategy +score +vs erm +verdict$", page, re.MULTILINE)
+    assert re.search(r"^score  ", page, re.MULTILINE)
+    assert not re.search(r"^(done|cost|MB|uses)  ", page, re.MULTILINE)
 
 
 def test_plain_where_there_is_no_terminal():
@@ -145,7 +162,7 @@ def test_what_is_read_from_the_test_inputs_is_said_and_no_transfer():
 def test_cost_fit_and_memory_are_shown():
     records = cell(A, "erm", [0.7, 0.72, 0.68], train_accuracy=0.999, peak_memory=648_151_040)
     records += cell(A, "maml", [0.8, 0.82, 0.79], seconds_fit=13.5, train_accuracy=None, peak_memory=0)
-    wide, narrow = (render(leaderboard(records), "terminal", width) for width in (100, 80))
+    wide, narrow = (render(leaderboard(records), "terminal", width) for width in (100, 55))
     assert re.search(r"erm .* baseline +99\.9 +3/3 +1\.2 +648\n", wide)
     assert re.search(r"maml .* - +3/3 +14 +-\n", wide)
     assert re.search(r"maml .* 1/1 +11x\n", wide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from rich import box
@@ -15,10 +15,8 @@ from rich.text import Text
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
-# What each strategy uses stands in the overall table; narrow terminals do without more.
-_LEFT_OUT = {"uses"}
-_WIDE = 100
-_ONLY_WIDE = {"train", "MB"}
+# What a terminal is too narrow for is left out, the last first.
+_IMPORTANCE = ("strategy", "score", "vs erm", "verdict", "#", "done", "uses", "cost", "sec", "train", "MB")
 _STYLES = {
     "helps": "green",
     "hurts": "red",
@@ -29,8 +27,10 @@ _STYLES = {
 }
 _NARROWEST = 8
 _GAP = 2
+_ALWAYS = 4
 _COMMA = ", "
-_PLUS = re.compile(r"(?<=[\w)])\+(?=[A-Za-z_])")
+# Where a spec that is too long goes on in the next line: between terms, then arguments, then words.
+_TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 
 
 def print_board(board: Leaderboard, console: Console | None = None) -> None:
@@ -39,20 +39,21 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     if not board.rows:
         console.print(text.EMPTY)
         return
-    left_out = _LEFT_OUT if console.width >= _WIDE else _LEFT_OUT | _ONLY_WIDE
-    columns = [name for name in text.TASK_COLUMNS if name not in left_out]
+    # What each strategy uses stands in the overall table.
+    columns = [name for name in text.TASK_COLUMNS if name != "uses"]
+    kept: set[str] = set()
     for label, rows in board.tasks:
         console.print(Text(label, style="bold"))
-        _print_table(console, board, [row for row in rows if row.done], columns)
+        kept |= _print_table(console, board, [row for row in rows if row.done], columns)
         _print_lines(console, filter(None, [text.without_result(rows)]), "dim")
         console.print()
     console.print(Text("Overall: mean over tasks", style="bold"))
     console.print(Text(text.title(board)))
-    _print_table(console, board, board.overall, text.OVERALL_COLUMNS)
+    kept |= _print_table(console, board, board.overall, text.OVERALL_COLUMNS)
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
-    _print_legend(console, board, {*columns, *text.OVERALL_COLUMNS})
+    _print_legend(console, board, kept)
     console.print()
     _print_lines(console, text.summary(board), "")
 
@@ -64,23 +65,43 @@ def to_terminal(board: Leaderboard, width: int) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _print_table(console: Console, board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _print_table(
+    console: Console, board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]
+) -> set[str]:
+    """Print a table of the columns that there is room for; returns those."""
     # Widths over all rows of the board: the same in every table, so that the eye can run down.
     shown = [text.shown(row, board.metric) for row in board.rows]
     widths = {name: max(len(name), *(_width(texts[name]) for texts in shown)) for name in columns}
-    total, gaps = sum(widths.values()), len(widths) - 1
-    gap = _GAP if total + _GAP * gaps <= console.width else 1
-    left = console.width - (total - widths["strategy"]) - gap * gaps
-    room = widths["strategy"] = max(_NARROWEST, min(widths["strategy"], left))
+    wanted, pieces = widths["strategy"], re.compile(f"{_TERMS}|{_ARGUMENTS}")
+    widths["strategy"] = max(
+        _NARROWEST, *(len(piece.rstrip()) for texts in shown for piece in pieces.split(texts["strategy"]))
+    )
+    kept = _fitting(widths, console.width)
+    gap = _GAP if _total(widths, kept, _GAP) <= console.width else 1
+    left = console.width - _total(widths, kept, gap)
+    room = widths["strategy"] = max(_NARROWEST, min(wanted, widths["strategy"] + left))
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
-    for name, width in widths.items():
+    for name in kept:
         justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
-        table.add_column(name, justify=justify, width=width, overflow="fold")
+        table.add_column(name, justify=justify, width=widths[name], overflow="fold")
     for row in rows:
         texts = text.shown(row, board.metric)
         style = _STYLES.get(texts["verdict"], "")
-        table.add_row(*(_text(name, texts[name], style, room) for name in columns))
+        table.add_row(*(_text(name, texts[name], style, room) for name in kept))
     console.print(table)
+    return set(kept)
+
+
+def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
+    """The columns, in their order, without the least important ones that there is no room for."""
+    kept = sorted(widths, key=_IMPORTANCE.index)
+    while len(kept) > _ALWAYS and _total(widths, kept, 1) > room:
+        kept.pop()
+    return [name for name in widths if name in kept]
+
+
+def _total(widths: Mapping[str, int], columns: Sequence[str], gap: int) -> int:
+    return sum(widths[name] for name in columns) + gap * (len(columns) - 1)
 
 
 def _width(value: str) -> int:
@@ -88,11 +109,24 @@ def _width(value: str) -> int:
 
 
 def _text(name: str, value: str, style: str, room: int) -> Text:
-    if name == "strategy" and len(value) > room:
-        value = _PLUS.sub("\n+", value)
+    if name == "strategy":
+        value = "\n".join(_lines(value, room, (_TERMS, _ARGUMENTS, _WORDS)))
     if name == "uses":
         value = value.replace(_COMMA, ",\n")
     return Text(value, style=style if name in {"vs erm", "verdict"} else "")
+
+
+def _lines(value: str, room: int, breaks: Sequence[str]) -> list[str]:
+    """A text in lines of at most `room` where that can be, broken at the first of the places that do."""
+    if len(value) <= room or not breaks:
+        return [value]
+    lines: list[str] = []
+    for piece in re.split(breaks[0], value):
+        if lines and len(lines[-1]) + len(piece.rstrip()) <= room:
+            lines[-1] += piece
+        else:
+            lines += _lines(piece, room, breaks[1:])
+    return [line.rstrip() for line in lines]
 
 
 def _print_legend(console: Console, board: Leaderboard, shown: set[str]) -> None:
