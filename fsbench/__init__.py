@@ -25,6 +25,7 @@ _HOMES = {
     "Strategy": "fsbench.strategy",
     "Stream": "fsbench.rng",
     "TaskInfo": "fsbench.types",
+    "find_weights": "fsbench.recipes.catalogue",
     "hookimpl": "fsbench.hookspecs",
     "luminance": "fsbench.engine.inputs",
     "match_inputs": "fsbench.engine.inputs",
@@ -48,6 +49,7 @@ __all__ = [
     "Strategy",
     "Stream",
     "TaskInfo",
+    "find_weights",
     "hookimpl",
     "luminance",
     "match_inputs",
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from fsbench.errors import FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
     from fsbench.own import OwnData
-    from fsbench.recipes.catalogue import weights_hash
+    from fsbench.recipes.catalogue import find_weights, weights_hash
     from fsbench.results import Results
     from fsbench.rng import Stream
     from fsbench.runner import run

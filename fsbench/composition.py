@@ -101,6 +101,12 @@ class Composition:
         reason = component.skip(left) if takers else None
         return None if reason is None else f"{reason} beside {' and '.join(takers)}"
 
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Let each component refuse a recipe by UsageError, unless another one may change it first."""
+        for component in self.components:
+            if not any(overrides(c, "configure") for c in self.components if c is not component):
+                component.check_recipe(recipe)
+
     def owner(self, stage: str) -> Strategy | None:
         """The component that owns a stage, or None."""
         return next((c for c in self.components if stage in c.replaces), None)

@@ -53,7 +53,7 @@ def make_plan(
 
     `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok"
     trials are never planned again, "failed" ones only with `retry_failed`. Raises SpecError for an
-    override that is not a recipe's.
+    override that is not a recipe's, UsageError for a recipe that a component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}
@@ -83,8 +83,12 @@ def _everything(
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
     """Every trial in the order of running, with the reason not to run it."""
     for task in tasks:
-        recipe = recipe_text(override(default_recipe(task.info), changes))
+        changed = override(default_recipe(task.info), changes)
+        recipe = recipe_text(changed)
         reasons = [composition.skip(task.info) for composition in compositions]
+        for composition, reason in zip(compositions, reasons, strict=True):
+            if reason is None:
+                composition.check_recipe(changed)
         for split_seed in split_seeds:
             for composition, reason in zip(compositions, reasons, strict=True):
                 for init_seed in init_seeds:

@@ -92,7 +92,7 @@ def _refuse_taken(name: str, module: str) -> None:
     """Raise UsageError where a strategy has the name, or where Python already knows the module."""
     if name in (origin := get_registry().origin):
         raise UsageError(
-            f"plugin name {name!r}: {origin[name][0]} has a strategy of that name; choose another"
+            f"plugin name {name!r}: strategy {name!r} exists already, in {origin[name][0]}; choose another"
         )
     if importlib.util.find_spec(f"fsbench_{module}") is not None:
         raise UsageError(f"plugin name {name!r}: the module fsbench_{module} is installed; choose another")

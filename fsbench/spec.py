@@ -31,6 +31,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+_WORD_END = re.compile(r"[\s,=()\[\]\"']")
+_PATH = re.compile(r"(?=.*[./~\\])(?=.*[A-Za-z]).*")
 _CONSTANTS = {"true": True, "false": False, "none": None}
 _MAX_DEPTH = 20
 
@@ -271,6 +273,14 @@ class _Parser:
         return tuple(items)
 
 
+def _quoting(text: str, place: int) -> str:
+    """Advice to quote the word at a place, if it is an argument that looks like a file's."""
+    before, after = _WORD_END.split(text[:place])[-1], _WORD_END.split(text[place:].lstrip())[0]
+    word = before + after
+    inside = text[:place].count("(") > text[:place].count(")")
+    return f'; write a path in quotes: "{word}"' if inside and _PATH.fullmatch(word) else ""
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     place, end = 0, len(text.rstrip())
     while place < end:
@@ -278,6 +288,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         if not match:
             raise SpecError(
                 f"cannot read {text!r}: unexpected {text[place:].lstrip()[0]!r} at column {place + 1}"
+                + _quoting(text, place)
             )
         kind = str(match.lastgroup)
         yield kind, match[kind], match.start(kind)

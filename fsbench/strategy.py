@@ -91,6 +91,12 @@ class Strategy:
         """Why this strategy cannot run on a task ("needs source data"), or None."""
         return None
 
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Raise UsageError for what no trial under a recipe could have: weights that its backbone lacks, say.
+
+        Called before a run; nothing of a run that is refused is stored.
+        """
+
     def narrow(self, task: TaskInfo) -> TaskInfo:
         """The task as it is for the components beside this one: without what this one takes away."""
         return task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,50 @@ def test_failed_trials_come_last_and_stay_failed(first_run):
     debugged = fsbench(folder, "--debug", *command)
     assert (debugged.returncode, debugged.stdout) == (1, done.stdout)
     assert 'raise ValueError("no powder")' in debugged.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script_for_completion(tmp_path, shell):
+    if shell == "bash" and shutil.which("bash") is None:
+        pytest.skip("click asks bash for its version")
+    done = complete(tmp_path, f"{shell}_source")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_FSBENCH_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "follows"),
+    [
+        ("fsbench le", ["leaderboard"]),
+        ("fsbench run --metric acc", ["accuracy"]),
+        ("fsbench run --suite starter", ["starter-v1"]),
+        ("fsbench nonsense --", ["--version", "--debug", "--help"]),
+    ],
+)
+def test_what_could_follow_on_a_line_is_completed(tmp_path, line, follows):
+    words = line.split(" ")
+    done = complete(tmp_path, "bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [f"plain,{each}" for each in follows]
+
+
+def test_a_shell_without_a_script_is_told_so(tmp_path):
+    done = complete(tmp_path, "tcsh_source")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "_FSBENCH_COMPLETE=tcsh_source: expected bash_source, zsh_source or fish_source" in done.stderr
+
+
+def complete(folder: Path, instruction: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """What fsbench answers a shell."""
+    prepare(folder)
+    return subprocess.run(
+        [sys.executable, "-m", "fsbench"],
+        cwd=folder,
+        env=environment(_FSBENCH_COMPLETE=instruction, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def start_slow(folder: Path) -> subprocess.Popen[str]:

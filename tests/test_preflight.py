@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import pytest
 
 import fsbench
+from fsbench import Context, Recipe, Record, Strategy
 from fsbench.cli import main
+from fsbench.composition import Composition
 from fsbench.engine.worker import Preflight, preflight
 from fsbench.errors import UsageError
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe, override, recipe_text
+from fsbench.registry import get_registry
 from fsbench.spec import Value
 from fsbench.store import Store
 from fsbench.types import TaskInfo
 
+TASKS = "kshot(wine, k=1)", "kshot(digits, k=1)"
 SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (13,)}
 
 
@@ -68,8 +75,48 @@ def test_a_run_refuses_it_before_anything_is_stored(tmp_path) -> None:
             recipe={"backbone": "conv4(wdth=3)"},
             results=tmp_path,
         )
-    with Store(tmp_path, create=False) as store:
-        assert store.records() == []
+    assert not stored(tmp_path)
+
+
+def stored(folder: Path) -> list[Record]:
+    """The records of a results folder; none where there is no store yet."""
+    if not (folder / "fsbench.sqlite").exists():
+        return []
+    with Store(folder, create=False) as store:
+        return store.records()
+
+
+@pytest.mark.parametrize(
+    ("spec", "recipe", "says"),
+    [
+        ("transfer(weights=imagenet)", {}, "mlp has no pretrained weights of the name 'imagenet'; give the"),
+        ("focal+transfer(weights=imagenet)", {}, "mlp has no pretrained weights"),
+        (
+            'transfer(weights="ResNet34_Weights.IMAGENET1K_V1")',
+            {"backbone": "resnet18"},
+            "ResNet34_Weights.IMAGENET1K_V1 are not weights of resnet18",
+        ),
+    ],
+)
+def test_weights_that_a_backbone_lacks_are_refused_before_any_trial(tmp_path, spec, recipe, says) -> None:
+    with pytest.raises(UsageError, match=says):
+        fsbench.run(spec, tasks=TASKS[bool(recipe)], seeds=1, recipe=recipe, results=tmp_path)
+    assert not stored(tmp_path)
+
+
+def test_a_component_that_changes_the_recipe_first_is_left_to_the_trial() -> None:
+    @dataclass(frozen=True)
+    class Other(Strategy):
+        name = "other"
+
+        def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+            return replace(recipe, backbone="resnet18")
+
+    transfer = get_registry().parse("transfer(weights=imagenet)")[0].components[0]
+    recipe = default_recipe(TaskInfo("t", "kshot", "image", (1, 8, 8), 3))
+    Composition((transfer, Other())).check_recipe(recipe)
+    with pytest.raises(UsageError, match="has no pretrained weights"):
+        Composition((transfer,)).check_recipe(recipe)
 
 
 def test_the_command_line_says_so_in_one_line(tmp_path, capsys) -> None:

@@ -100,6 +100,11 @@ def test_commas_separate_expressions_only_outside_parentheses() -> None:
         ("a(x=1e999)", "out of range"),
         ("a(x=" * 30 + "1" + ")" * 30, "levels deep"),
         ("__import__('os').system('true')", "unexpected '.'"),
+        (
+            "transfer(weights=resnet18.pt)",
+            "unexpected '.' at column 26; write a path in quotes: \"resnet18.pt\"",
+        ),
+        ("a(x=~/b/c.pt, k=2)+b", '; write a path in quotes: "~/b/c.pt"'),
     ],
 )
 def test_faults_say_what_was_expected(text: str, says: str) -> None:
@@ -107,6 +112,13 @@ def test_faults_say_what_was_expected(text: str, says: str) -> None:
         parse(text)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a.b", "a(x=1.2.3)", "a(x='b.pt)", "a(x=1)/b", 'a(x="b").c'])
+def test_what_is_no_path_is_not_to_be_quoted(text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(text)
+    assert "in quotes" not in str(caught.value)
 
 
 def test_one_term_is_asked_for_where_a_task_stands() -> None:

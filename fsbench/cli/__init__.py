@@ -22,6 +22,8 @@ from fsbench.errors import FsbenchError
 
 FAULT = 70
 BROKEN_PIPE = 141
+COMPLETION = "_FSBENCH_COMPLETE"
+"""The variable by which a shell asks what could follow on a command line."""
 
 
 @click.group(
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's); returns the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    if arguments is None and (instruction := os.environ.get(COMPLETION)):
+        return _complete(instruction)
     try:
         status = _invoke([each for each in given if each != "--debug"], debug)
         sys.stdout.flush()
@@ -62,6 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return _explain(error, debug)
+    return status
+
+
+def _complete(instruction: str) -> int:
+    """Answer a shell: `bash_source` (or zsh, fish) is its script, `bash_complete` what could follow."""
+    from click.shell_completion import shell_complete
+
+    status = shell_complete(cli, {}, "fsbench", COMPLETION, instruction)
+    if status:
+        say(f"error: {COMPLETION}={instruction}: expected bash_source, zsh_source or fish_source")
     return status
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import metric_option
+from fsbench.cli.options import complete_suite, metric_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.errors import AbsentData, UsageError
 from fsbench.runner import DEFAULT_RESULTS
@@ -32,7 +32,7 @@ _FILE_WIDTH = 100
     metavar="PATH",
     help="A results folder, or a published .jsonl file.",
 )
-@click.option("--suite", metavar="NAME", help="Only the tasks of a suite.")
+@click.option("--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite.")
 @click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
 @metric_option
 @click.option(

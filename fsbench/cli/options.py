@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,28 @@ from fsbench.errors import SpecError, UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.spec import parse_call
 
+
+def completing(
+    names: Callable[[], Iterable[str]],
+) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What a shell is told of an option's names: those that begin as what is typed."""
+    return lambda ctx, param, incomplete: [name for name in names() if name.startswith(incomplete)]
+
+
+def _suites() -> Iterable[str]:
+    from fsbench.tasks.suites import suite_names
+
+    return suite_names()
+
+
+complete_suite = completing(_suites)
 metric_option = click.option(
     "--metric",
     default=DEFAULT_METRIC,
     show_default=True,
     metavar="NAME",
     callback=lambda ctx, param, value: get_metric(value).name,
+    shell_complete=completing(lambda: METRICS),
     help=f"What the leaderboard shows: {', '.join(METRICS)}.",
 )
 
@@ -87,7 +104,8 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
             raise UsageError(f"{path}: the options stand at the top of the file, not in a table [{key}]")
         if name not in known:
             raise UnknownName(f"key in {path}:", key, known)
-        defaults[name] = _as_text(value)
+        several = known[name].multiple
+        defaults[name] = _as_text(value) if not several else value if isinstance(value, list) else [value]
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 

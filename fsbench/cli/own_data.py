@@ -16,6 +16,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
         "--data",
+        type=click.Path(),
+        multiple=True,
         metavar="PATH",
         help="Your own data: a folder of images by class, a .csv or an .npz.",
     ),
@@ -47,13 +49,17 @@ def own_data_options(command: _Command) -> _Command:
 
 def take_own_data(options: dict[str, Any]) -> OwnData | None:
     """Take the options out of a command's; None if there is no data. Raises UsageError."""
-    path = options.pop("data")
+    paths = options.pop("data")
     given = {name: options.pop(name) for name in ("target", "group", "image_size", "symmetries")}
-    if path is None:
+    if len(paths) > 1:
+        raise UsageError(
+            f"--data is given {len(paths)} times ({', '.join(paths)}); one run reads one of them"
+        )
+    if not paths:
         for name, value in given.items():
             if value is not None:
                 raise UsageError(f"--{name.replace('_', '-')} describes own data; give --data PATH as well")
         return None
     from fsbench.own import OwnData
 
-    return OwnData(path, **given)
+    return OwnData(paths[0], **given)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsbench.cli.boards import show_board
-from fsbench.cli.options import data_dir_option, load_config, metric_option, read_seeds
+from fsbench.cli.options import complete_suite, data_dir_option, load_config, metric_option, read_seeds
 from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import own_data_options, take_own_data
+from fsbench.cli.suggest import OptionsCommand
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
 from fsbench.runner import DEFAULT_RESULTS
 
@@ -22,14 +23,19 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-@click.command()
+@click.command(cls=OptionsCommand)
 @click.option(
     "--plugins",
     default="all",
     metavar="all|SPECS",
     help="Strategies, comma-separated: focal, transfer+focal(gamma=1); all is each on its own.",
 )
-@click.option("--suite", metavar="NAME", help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]")
+@click.option(
+    "--suite",
+    metavar="NAME",
+    shell_complete=complete_suite,
+    help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]",
+)
 @click.option("--tasks", metavar="TASKS", help="Tasks instead of a suite: kshot(digits, k=[1,5]), ...")
 @own_data_options
 @click.option(

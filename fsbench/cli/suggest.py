@@ -1,10 +1,15 @@
-"""Command groups that suggest the nearest command or option."""
+"""Commands that suggest the nearest command, or the option that a word belongs to."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import click
 
-from fsbench.errors import UnknownName
+from fsbench.errors import UnknownName, UsageError
+
+_DATA_FILES = {".csv", ".npz"}
 
 
 class SuggestingGroup(click.Group):
@@ -19,3 +24,42 @@ class SuggestingGroup(click.Group):
         if cmd_name not in self.commands and not ctx.resilient_parsing:
             raise UnknownName("command", cmd_name, self.commands)
         return super().get_command(ctx, cmd_name)
+
+
+class OptionsCommand(click.Command):
+    """A command without arguments, which says to which of `fsbench run`'s options a bare word belongs."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options. Raises UsageError for a word that belongs to none."""
+        super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            word = ctx.args[0]
+            option = _option_of(word)
+            advice = (
+                f"write {option} {shlex.quote(word)}"
+                if option
+                else f"`{ctx.command_path} --help` shows the options"
+            )
+            raise UsageError(f"unexpected argument {word!r}; {advice}")
+        return []
+
+
+def _option_of(word: str) -> str | None:
+    """The option of `fsbench run` that takes a word: a path, a suite, a task or a strategy."""
+    from fsbench.registry import get_registry
+    from fsbench.tasks.expressions import protocol_names
+    from fsbench.tasks.suites import suite_names
+
+    name = word.partition("(")[0].partition("+")[0]
+    if Path(word).suffix.lower() in _DATA_FILES or Path(word).is_dir():
+        return "--data"
+    for option, names in (
+        ("--suite", suite_names()),
+        ("--tasks", protocol_names()),
+        ("--plugins", {"all", *get_registry().strategies}),
+    ):
+        if name in names:
+            return option
+    return None

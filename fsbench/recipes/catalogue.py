@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsbench.errors import DataError, SpecError, UnknownName
-from fsbench.spec import Call
+from fsbench.errors import DataError, SpecError, UnknownName, UsageError
+from fsbench.spec import Call, parse_call
 from fsbench.versions import version
 
 
@@ -146,6 +146,30 @@ def weights_path(weights: str) -> Path | None:
             f"or a name such as {DEFAULT_WEIGHTS}"
         )
     return Path(weights)
+
+
+def find_weights(backbone: str, weights: str) -> str | Path:
+    """What `weights` means for a backbone: the file of a path, the name of "imagenet" or of another name.
+
+    Raises UsageError for a name that is not the backbone's, DataError for a file that is not there.
+    """
+    call = parse_call(backbone)
+    path = weights_path(weights)
+    if path is not None:
+        return path
+    variant = str(call.keywords.get("variant", ""))
+    names = [name for name in known_backbone(call).weights if variant in name.lower()]
+    if not names:
+        others = ", ".join(name for name, entry in BACKBONES.items() if entry.weights)
+        raise UsageError(
+            f"{call} has no pretrained weights of the name {weights!r}; "
+            f"give the path of a file, or one of the backbones {others}"
+        )
+    if weights == DEFAULT_WEIGHTS:
+        return names[0]
+    if weights not in names:
+        raise UsageError(f"{weights} are not weights of {call}; it has {', '.join(names)}")
+    return weights
 
 
 def _meanings(weights: str) -> Iterator[str]:

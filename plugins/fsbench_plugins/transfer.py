@@ -14,6 +14,7 @@ from fsbench import (
     Recipe,
     Strategy,
     TaskInfo,
+    find_weights,
     match_inputs,
     param,
     weights_hash,
@@ -84,6 +85,11 @@ class Transfer(Strategy):
         if not task.labels_on_target and self.target_only:
             return "no labelled target samples to adapt to"
         return None
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """The backbone must have the weights that are named."""
+        if self.weights is not None:
+            find_weights(recipe.backbone, self.weights)
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
         """On target samples alone, the source ones are gone."""

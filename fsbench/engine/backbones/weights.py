@@ -9,15 +9,9 @@ from typing import Any
 
 import torch
 
-from fsbench.errors import DataError, UsageError
-from fsbench.recipes.catalogue import (
-    BACKBONES,
-    DEFAULT_WEIGHTS,
-    Backbone,
-    known_backbone,
-    weights_path,
-)
-from fsbench.spec import Call, parse_call
+from fsbench.errors import DataError
+from fsbench.recipes.catalogue import DEFAULT_WEIGHTS, find_weights, known_backbone
+from fsbench.spec import parse_call
 
 
 def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str, Any]:
@@ -28,31 +22,13 @@ def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str,
     body, of a whole Network, or of the published network with its head, which is left out. Raises UsageError
     for a name that is not the backbone's, DataError for what cannot be read or downloaded.
     """
-    call = parse_call(backbone)
-    known = known_backbone(call)
-    path = weights_path(weights)
-    if path is None:
-        name = _choose(call, known, weights)
-        found = _packaged(device) if name == DEFAULT_WEIGHTS else _downloaded(name, device)
+    known = known_backbone(parse_call(backbone))
+    chosen = find_weights(backbone, weights)
+    if isinstance(chosen, Path):
+        found = _read(chosen, device)
     else:
-        found = _read(path, device)
+        found = _packaged(device) if chosen == DEFAULT_WEIGHTS else _downloaded(chosen, device)
     return _without_head(found, known.head)
-
-
-def _choose(call: Call, known: Backbone, weights: str) -> str:
-    variant = str(call.keywords.get("variant", ""))
-    names = [name for name in known.weights if variant in name.lower()]
-    if not names:
-        others = ", ".join(name for name, entry in BACKBONES.items() if entry.weights)
-        raise UsageError(
-            f"{call} has no pretrained weights of the name {weights!r}; "
-            f"give the path of a file, or one of the backbones {others}"
-        )
-    if weights == DEFAULT_WEIGHTS:
-        return names[0]
-    if weights not in names:
-        raise UsageError(f"{weights} are not weights of {call}; it has {', '.join(names)}")
-    return weights
 
 
 def _packaged(device: torch.device) -> dict[str, Any]:
