@@ -238,6 +238,26 @@ def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
     assert call("run") == (130, "", "fsbench: interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("kinds", "advice"),
+    [
+        (("TimeOut", "Crash"), ", and with a larger --timeout for the 1 that ran out of time"),
+        (("Crash", "NonFinite"), ""),
+    ],
+)
+def test_after_a_time_out_a_longer_limit_is_the_advice(call, monkeypatch, kinds, advice):
+    records = tuple(
+        Record(kind, "failed", TASK, seed, 0, "erm", "", reason={"kind": kind, "message": "m"})
+        for seed, kind in enumerate(kinds)
+    )
+    results = Results(records, Path("nowhere"), total=2)
+    monkeypatch.setattr("fsbench.runner.run", lambda plugins, **options: results)
+    status, _, err = call("run")
+    assert status == 1
+    last = "2 of 2 trials failed; run again with --retry-failed to try them once more"
+    assert err.splitlines()[-1] == f"fsbench: {last}{advice}"
+
+
 def test_lists(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     status, everything, err = call("list")

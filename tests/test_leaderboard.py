@@ -333,3 +333,43 @@ def test_the_frame_has_every_row():
     augmentation = frame[(frame.task == "overall") & (frame.strategy == "augmentation")].iloc[0]
     assert augmentation["score"] == pytest.approx(overall(board)["augmentation"].score.mean, abs=1e-8)
     assert augmentation["rank"] == 1
+
+
+def clear(task=A, seeds=8) -> list:
+    """A strategy that is better beyond doubt."""
+    return cell(task, "erm", [0.70] * seeds) + cell(task, "focal", [0.80 + s / 1000 for s in range(seeds)])
+
+
+def test_a_verdict_is_withheld_where_trials_of_the_strategy_failed():
+    records = [*clear(), *clear(WINE)]
+    board = leaderboard(records)
+    assert {row.verdict for row in board.rows if row.strategy == "focal"} == {"helps"}
+    board = leaderboard([*records, failed(task=A, spec="focal", split_seed=8), record(A, split_seed=8)])
+    row = on(board, A)["focal"]
+    assert (row.verdict, row.p, row.failed) == ("withheld: 1 failed", None, 1)
+    assert row.difference.n == 8
+    assert on(board, WINE)["focal"].verdict == "helps"
+    assert (overall(board)["focal"].verdict, overall(board)["focal"].p) == ("withheld: 1 failed", None)
+    assert board.comparisons == 3
+
+
+def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():
+    more = [failed(task=A, split_seed=s) for s in (8, 9)]
+    row = on(leaderboard([*clear(), *more, record(A, "focal", 8), record(A, "focal", 9)]), A)["focal"]
+    assert (row.verdict, row.p) == ("withheld: 2 of erm failed", None)
+    both = [*clear(), *more, failed(task=A, spec="focal", split_seed=8)]
+    assert on(leaderboard(both), A)["focal"].verdict == "withheld: 1 failed, 2 of erm failed"
+    assert on(leaderboard(both), A)["erm"].verdict == "baseline"
+
+
+def test_a_skip_or_a_trial_not_run_withholds_nothing():
+    board = leaderboard([*clear(), *cell(WINE, "erm", ERM), skipped(task=WINE, spec="focal")])
+    assert overall(board)["focal"].verdict == "helps"
+
+
+def test_a_failure_makes_no_other_verdict_easier():
+    noisy = cell(A, "noisy", [0.7 + s / 100 for s in range(8)])
+    before = on(leaderboard([*clear(), *noisy]), A)["noisy"].p
+    after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])
+    assert on(after, A)["focal"].p is None
+    assert on(after, A)["noisy"].p == before

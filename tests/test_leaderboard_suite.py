@@ -11,7 +11,7 @@ from records import IMAGE, TABLE, cell, failed, record, skipped
 
 from fsbench.cli import main
 from fsbench.report.published import read_jsonl, write_jsonl
-from fsbench.request import check_splits
+from fsbench.same_data import check_records
 from fsbench.tasks.suites import load_suite
 
 ROOT = Path(__file__).parents[1]
@@ -107,7 +107,7 @@ def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_pat
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_published_leaderboards_are_of_their_suites_splits_and_have_every_bundled_strategy(path):
     records, suite = read_jsonl(path), load_suite(path.stem)
-    check_splits(records, suite, path)
+    check_records(records, suite, path)
     assert {r.task for r in records} == set(suite.tasks)
     bundled = {cls.name for cls in fsbench_plugins.fsbench_strategies()}
     assert {r.spec for r in records if r.status != "failed"} == bundled

@@ -134,7 +134,9 @@ def test_a_changed_table_is_refused_even_where_nothing_is_left_to_run(tmp_path: 
     options = {"results": tmp_path / "results", "seeds": 1, "recipe": {"steps": 2}}
     fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
     patients(60).drop(columns="patient").to_csv(path, index=False)
-    with pytest.raises(StoreError, match=r"holds results of holdout\(patients\) on other data of that name"):
+    with pytest.raises(
+        StoreError, match=r"holds results of holdout\(patients\) on other data, or on data read"
+    ):
         fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
 
 

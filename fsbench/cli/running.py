@@ -145,5 +145,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         show_tracebacks(results.failures)
     else:
         say("`fsbench --debug leaderboard` with the same --results shows their tracebacks")
-    say(f"{failed} failed; run again with --retry-failed to try them once more")
+    late = sum((record.reason or {}).get("kind") == "TimeOut" for record in results.failures)
+    more_time = f", and with a larger --timeout for the {late} that ran out of time" if late else ""
+    say(f"{failed} failed; run again with --retry-failed to try them once more{more_time}")
     return 1

@@ -28,10 +28,11 @@ class Row:
 
     `score` is the metric over split seeds. `difference` is the score minus the baseline's in the same
     trials; `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` says what
-    follows: helps, hurts, not settled, baseline, or none where nothing can be
-    compared. `done` of `planned` trials (tasks, in an overall row) have a score. A row is `complete`
-    if every planned trial went well; only complete rows have a `rank`, and overall only they have a
-    score, while the difference is over the tasks that were done. `seconds` is the median per trial,
+    follows: helps, hurts, not settled, baseline, none where nothing can be compared, or "withheld: 2 failed"
+    where trials of the strategy or of the baseline failed, as those that are left may be the easy ones.
+    `done` of `planned` trials (tasks, in an overall row) have a score. A row is `complete` if every planned
+    trial went well; only complete rows have a `rank`, and overall only they have a score, while the
+    difference is over the tasks that were done. `seconds` is the median per trial,
     `cost` the median of the ratios to the baseline's seconds in the same trials. `train_accuracy` (the
     mean) and `peak_memory` (the median, in bytes) are those of one task, None overall.
     """
@@ -131,10 +132,10 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
         rows = _judge(rows, chosen)
         judged = {row.strategy: row for row in rows}
         overall = [replace(r, p=judged[r.strategy].p, verdict=judged[r.strategy].verdict) for r in overall]
-        comparisons = [row for row in rows if row.p is not None]
+        comparisons = [row for row in rows if row.difference]
     else:
         rows = _judge([*overall, *rows], chosen)
-        comparisons = [row for row in rows if row.p is not None]
+        comparisons = [row for row in rows if row.difference]
         overall, rows = rows[: len(strategies)], rows[len(strategies) :]
     tables = [
         (s.label, _ranked([r for r in rows if (r.task, r.recipe) == (s.task, s.recipe)], chosen))
@@ -176,6 +177,7 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
         train_accuracy=statistics.fmean(fitted) if fitted else None,
         peak_memory=_median(r.peak_memory for r in entry.ok if r.peak_memory),
         full_spec=entry.full_spec,
+        verdict=_withheld([(setting, entry)]),
     )
 
 
@@ -200,7 +202,16 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
         complete=complete,
         cost=_median(ratio for s, entry in entries for ratio in _cost_ratios(s, entry)),
         full_spec=entries[0][1].full_spec,
+        verdict=_withheld(entries),
     )
+
+
+def _withheld(entries: Sequence[tuple[Setting, Entry]]) -> str:
+    """Why there can be no verdict on a strategy: trials of it or of the baseline that failed; else none."""
+    ours = sum(entry.count("failed") for _, entry in entries)
+    theirs = sum(setting.baseline.count("failed") for setting, _ in entries)
+    failed = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
+    return f"withheld: {', '.join(failed)}" if failed else "none"
 
 
 def _differences(setting: Setting, entry: Entry, metric: Metric) -> dict[int, float]:
@@ -235,16 +246,22 @@ def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metr
 
 
 def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
-    """Give a verdict to each row that has a difference, corrected for the number of them."""
+    """Give a verdict to each row that has a difference, corrected for the number of them.
+
+    A difference whose verdict is withheld counts as a comparison all the same, so that a failure makes no
+    other verdict easier to get.
+    """
     adjusted = iter(stats.holm([row.difference.p for row in rows if row.difference]))
     judged = []
     for row in rows:
-        if row.difference:
-            p = next(adjusted)
-            verdict: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
-            row = replace(row, p=p, verdict=verdict)
-        elif row.strategy == BASELINE:
+        p = next(adjusted) if row.difference else None
+        if row.strategy == BASELINE:
             row = replace(row, verdict="baseline")
+        elif row.difference is None or p is None:
+            row = replace(row, verdict="none")
+        elif row.verdict == "none":
+            found: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
+            row = replace(row, p=p, verdict=found)
         judged.append(row)
     return judged
 

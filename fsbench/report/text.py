@@ -125,7 +125,7 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "of its 95 % interval; * marks a strategy that lacks a result on some tasks or trials and is "
         "compared on the others",
         "verdict": "helps or hurts only where that holds at the 5 % level after correction (Holm) for all "
-        f"{plural(board.comparisons, 'comparison')} made here",
+        f"{plural(board.comparisons, 'comparison')} made here; withheld where trials failed",
         "train": "accuracy in % on the training labels as given: far above the score it tells of overfitting",
         "done": "trials with a result; in the overall table, tasks",
         "cost": f"seconds to fit and to predict over those of {BASELINE} in the same trial; the median",
