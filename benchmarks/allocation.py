@@ -25,7 +25,7 @@ def step_seconds(steps: int, images: int) -> float:
 
     from fsbench.engine.backbones import build_network
 
-    network = build_network("conv4", (1, 28, 28), 10).to(memory_format=torch.channels_last)
+    network = build_network("conv4", "image", (1, 28, 28), 10).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     x, y = torch.rand(images, 1, 28, 28), torch.arange(images) % 10
     times = []

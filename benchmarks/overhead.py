@@ -32,8 +32,8 @@ TASKS = "kshot(wine, k=5), kshot(digits, k=5), kshot(mnist5k(size=14), k=5)"
 
 def plain_loop(split: SplitArrays, recipe: Recipe) -> None:
     """A training loop as one would write it by hand."""
-    data = labeled_set(split.train_x[0], split.train_y[0], split.info.num_classes, CPU)
-    model = build_network(recipe.backbone, split.info.input_shape, split.info.num_classes)
+    data = labeled_set(split.info.kind, split.train_x[0], split.train_y[0], split.info.num_classes, CPU)
+    model = build_network(recipe.backbone, split.info.kind, split.info.input_shape, split.info.num_classes)
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True

@@ -15,6 +15,7 @@ _HOMES = {
     "Context": "fsbench.engine.context",
     "FsbenchError": "fsbench.errors",
     "InertComponent": "fsbench.errors",
+    "Kind": "fsbench.kinds",
     "LabeledSet": "fsbench.types",
     "OwnData": "fsbench.own",
     "Predictor": "fsbench.types",
@@ -26,11 +27,14 @@ _HOMES = {
     "Stream": "fsbench.rng",
     "TaskInfo": "fsbench.types",
     "find_weights": "fsbench.recipes.catalogue",
+    "add_kind": "fsbench.kinds",
+    "get_kind": "fsbench.kinds",
     "hookimpl": "fsbench.hookspecs",
-    "luminance": "fsbench.engine.inputs",
-    "match_inputs": "fsbench.engine.inputs",
+    "luminance": "fsbench.kinds.image",
+    "match_inputs": "fsbench.kinds",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
+    "source_problem": "fsbench.kinds",
     "weights_hash": "fsbench.recipes.catalogue",
 }
 
@@ -39,6 +43,7 @@ __all__ = [
     "Context",
     "FsbenchError",
     "InertComponent",
+    "Kind",
     "LabeledSet",
     "OwnData",
     "Predictor",
@@ -49,20 +54,24 @@ __all__ = [
     "Strategy",
     "Stream",
     "TaskInfo",
+    "add_kind",
     "find_weights",
+    "get_kind",
     "hookimpl",
     "luminance",
     "match_inputs",
     "param",
     "run",
+    "source_problem",
     "weights_hash",
 ]
 
 if TYPE_CHECKING:
     from fsbench.engine.context import Context
-    from fsbench.engine.inputs import luminance, match_inputs
     from fsbench.errors import FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
+    from fsbench.kinds import Kind, add_kind, get_kind, match_inputs, source_problem
+    from fsbench.kinds.image import luminance
     from fsbench.own import OwnData
     from fsbench.recipes.catalogue import find_weights, weights_hash
     from fsbench.results import Results

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fsbench.errors import ConflictError, InertComponent, PluginError
-from fsbench.strategy import STAGES, USES, Strategy, overrides, to_call
+from fsbench.strategy import STAGES, USES, Strategy, excludes, overrides, to_call
 
 if TYPE_CHECKING:
     import torch
@@ -229,10 +229,7 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _skip_alone(component: Strategy, task: TaskInfo) -> str | None:
-    reason = component.skip(task)
-    if reason is None and task.kind not in component.kinds:
-        return f"works on {' and '.join(sorted(component.kinds))} data, not on {task.kind} data"
-    return reason
+    return component.skip(task) or excludes(component, task.kind)
 
 
 def _wrap_loss(

@@ -92,10 +92,10 @@ class Execution:
 
         The worker builds the networks of the trials too. Raises UsageError for what no trial could have.
         """
-        networks: dict[tuple[str, tuple[int, ...], int], str] = {}
+        networks: dict[tuple[str, str, tuple[int, ...], int], str] = {}
         for trial in trials:
             info = tasks[trial.task].info
-            networks.setdefault((trial.recipe, info.input_shape, info.num_classes), trial.task)
+            networks.setdefault((trial.recipe, info.kind, info.input_shape, info.num_classes), trial.task)
         wanted = Preflight(device, tuple((*network, task) for network, task in networks.items()))
         executor = self.make(preflight, workers=1, device=device, timeout=_DEVICE_SECONDS, logs=self.folder)
         ((_, found),) = executor.run([wanted])

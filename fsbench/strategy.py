@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.errors import SpecError
+from fsbench.kinds import get_kind
 from fsbench.spec import Call, coerce, format_value
 
 if TYPE_CHECKING:
@@ -51,13 +52,16 @@ class Strategy:
     """A method for learning from little data; on its own it is the identity, plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
-    and, where it applies, `uses` (of USES), `kinds` and `replaces` (stages that it owns instead
-    of wrapping). All randomness comes from `ctx.rng`.
+    and, where it applies, `uses` (of USES), `kinds` (of samples that it works on) and `replaces` (stages
+    that it owns instead of wrapping). All randomness comes from `ctx.rng`.
+
+    Without `kinds` it works on every kind that its stages do not exclude: `augment` computes with inputs,
+    so it excludes those that are no numbers to compute with (`Kind.mixable`), such as words.
     """
 
     name: ClassVar[str] = ""
     cite: ClassVar[str] = ""
-    kinds: ClassVar[frozenset[str]] = frozenset({"image", "table"})
+    kinds: ClassVar[frozenset[str] | None] = None
     replaces: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
@@ -146,6 +150,16 @@ class Strategy:
 def overrides(strategy: Strategy, stage: str) -> bool:
     """Whether a strategy changes a stage."""
     return getattr(type(strategy), stage) is not getattr(Strategy, stage)
+
+
+def excludes(strategy: Strategy, kind: str) -> str | None:
+    """Why a strategy does not work on a kind of samples, or None. Raises UnknownName."""
+    if strategy.kinds is not None:
+        named = " and ".join(sorted(strategy.kinds))
+        return None if kind in strategy.kinds else f"works on {named} data, not on {kind} data"
+    if overrides(strategy, "augment") and not get_kind(kind).mixable:
+        return f"computes with inputs in augment, which those of {kind} data are not made for"
+    return None
 
 
 def to_call(strategy: Strategy, full: bool = False) -> Call:

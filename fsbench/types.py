@@ -17,6 +17,51 @@ Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 
 
 @dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a dataset before it is loaded; loading checks the data against it.
+
+    `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order
+    of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
+    `TaskInfo`. `evaluation_classes` are the numbers of the classes that are set aside for the
+    episodes of the test; the others are for meta-training. `test_counts` and `val_counts` say how many
+    samples of each class are in the dataset's own test and validation part, `()` if it has none.
+    `columns`, for a table, says of each stored column whether it is numeric (0) or has so many
+    categories, stored as codes from 0; `()` if all are numeric. `shape` is that of a sample as a
+    strategy sees it, categories one-hot. `grouped` says that some samples belong together.
+    """
+
+    text: str
+    description: str
+    kind: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    licence: str
+    citation: str
+    symmetries: frozenset[str] = frozenset()
+    evaluation_classes: tuple[int, ...] = ()
+    test_counts: tuple[int, ...] = ()
+    val_counts: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
+    grouped: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name without arguments: `mnist5k`."""
+        return self.text.partition("(")[0]
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return sum(self.class_counts)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
 class TaskInfo:
     """What a strategy may know of a task: everything but the data.
 

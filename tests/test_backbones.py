@@ -16,7 +16,7 @@ from torchvision.transforms import functional as reference
 from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.resnet import Block
 from fsbench.errors import SpecError, UnknownName, UsageError
-from fsbench.recipes.catalogue import BACKBONES, InputSpec
+from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.testing import toy_split
 
@@ -33,7 +33,7 @@ def needs_package(name: str) -> None:
 def on_meta(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5) -> Network:
     needs_package(name)
     with torch.device("meta"):
-        return build_network(name, shape, classes)
+        return build_network(name, "image", shape, classes)
 
 
 def count(network: nn.Module) -> int:
@@ -61,7 +61,7 @@ def test_the_small_mobilenet_is_torchvisions() -> None:
 
 
 def test_conv4_is_the_literatures_on_omniglot() -> None:
-    network = build_network("conv4", (1, 28, 28), 5)
+    network = build_network("conv4", "image", (1, 28, 28), 5)
     assert network.num_features == 64
     assert count(network.body) == 111_936
 
@@ -69,7 +69,7 @@ def test_conv4_is_the_literatures_on_omniglot() -> None:
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 5, 7)])
 @pytest.mark.parametrize("name", SMALL)
 def test_backbones_give_the_features_that_they_promise(name: str, shape: tuple[int, ...]) -> None:
-    network = build_network(name, shape, 5)
+    network = build_network(name, "image", shape, 5)
     features = network.forward_features(torch.rand(3, *shape))
     assert features.shape == (3, network.num_features)
     assert network.forward_head(features).shape == (3, 5)
@@ -89,7 +89,7 @@ def test_large_backbones_take_images_of_any_size_and_give_what_they_promise(name
 
 @pytest.mark.parametrize("name", ["resnet18(size=32)", "resnet18(size=64)"])
 def test_images_are_made_what_the_body_wants_as_torchvision_makes_them(name: str) -> None:
-    network = build_network(name, (1, 20, 30), 3)
+    network = build_network(name, "image", (1, 20, 30), 3)
     x, side = torch.rand(2, 1, 20, 30), network.wants.size
     wanted = reference.resize(x.expand(-1, 3, -1, -1), [side, side], antialias=True)
     wanted = reference.normalize(wanted, list(network.wants.mean), list(network.wants.std))
@@ -97,7 +97,7 @@ def test_images_are_made_what_the_body_wants_as_torchvision_makes_them(name: str
 
 
 def test_images_that_are_large_enough_keep_their_size_and_go_to_minus_one_and_one() -> None:
-    network = build_network("conv4", (2, 9, 6), 3)
+    network = build_network("conv4", "image", (2, 9, 6), 3)
     x = torch.rand(2, 2, 9, 6)
     assert torch.equal(network.prepare(x), x * 2 - 1)
     assert network.prepare(torch.rand(2, 2, 3, 9)).shape == (2, 2, 4, 9)
@@ -105,13 +105,12 @@ def test_images_that_are_large_enough_keep_their_size_and_go_to_minus_one_and_on
 
 def test_tables_are_taken_as_they_come() -> None:
     x = torch.randn(4, 7)
-    assert build_network("mlp", (7,), 3).prepare(x) is x
-    assert InputSpec(3, 224).shape((7,)) == (7,)
+    assert build_network("mlp", "table", (7,), 3).prepare(x) is x
 
 
 def test_a_network_is_torchvisions_with_the_same_weights() -> None:
     theirs = torchvision.models.resnet18(num_classes=4).eval()
-    ours = build_network("resnet18(size=32)", (3, 32, 32), 4).eval()
+    ours = build_network("resnet18(size=32)", "image", (3, 32, 32), 4).eval()
     state = theirs.state_dict()
     ours.head.load_state_dict({"weight": state.pop("fc.weight"), "bias": state.pop("fc.bias")})
     ours.body.load_state_dict(state)
@@ -161,8 +160,8 @@ def dropouts(network: nn.Module) -> Iterator[float]:
 def test_the_recipes_dropout_is_all_the_dropout_there_is(name: str) -> None:
     needs_package(name)
     with torch.device("meta"):
-        with_dropout = build_network(name, (1, 8, 8), 5, dropout=0.3)
-        without = build_network(name, (1, 8, 8), 5)
+        with_dropout = build_network(name, "image", (1, 8, 8), 5, dropout=0.3)
+        without = build_network(name, "image", (1, 8, 8), 5)
     assert set(dropouts(with_dropout)) - {0.0} == {0.3}
     assert set(dropouts(without)) == {0.0}
     assert len(list(dropouts(with_dropout.body))) >= {"wrn-16-8": 6, "wrn-28-2": 12, "vgg16": 1}.get(name, 0)
@@ -174,7 +173,7 @@ def test_the_perceptron_of_finn_et_al() -> None:
         parse_overrides("backbone=mlp(widths=[256, 128, 64, 64], norm=batch)"),
     )
     assert parse_recipe(recipe_text(recipe)) == recipe
-    network = build_network(recipe.backbone, (1, 28, 28), 5)
+    network = build_network(recipe.backbone, "image", (1, 28, 28), 5)
     layers = [layer for layer in network.body if not isinstance(layer, nn.Flatten)]
     assert [type(layer) for layer in layers] == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 4
     assert [layer.out_features for layer in layers if isinstance(layer, nn.Linear)] == [256, 128, 64, 64]
@@ -203,25 +202,27 @@ def test_the_perceptron_of_finn_et_al() -> None:
 )
 def test_wrong_backbones_say_what_was_expected(text: str, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        build_network(text, (1, 8, 8), 3)
+        build_network(text, "image", (1, 8, 8), 3)
 
 
 @pytest.mark.parametrize(
-    ("text", "shape", "says"),
+    ("text", "kind", "shape", "says"),
     [
-        ("conv4", (8,), r"conv4: needs images, got inputs of shape \[8\]; mlp takes tables"),
-        ("resnet18", (2, 8, 8), "needs images of 1 or 3 channels, got 2"),
+        ("conv4", "table", (8,), "conv4: takes no samples of the kind table; backbones that do: mlp$"),
+        ("resnet18", "image", (2, 8, 8), "needs images of 1 or 3 channels, got 2"),
     ],
 )
-def test_inputs_that_a_backbone_cannot_take_are_refused(text: str, shape: tuple[int, ...], says: str) -> None:
+def test_inputs_that_a_backbone_cannot_take_are_refused(
+    text: str, kind: str, shape: tuple[int, ...], says: str
+) -> None:
     with pytest.raises(SpecError, match=says):
-        build_network(text, shape, 3)
+        build_network(text, kind, shape, 3)
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
     with pytest.raises(UsageError, match=r"needs an extra: pip install 'fsbench\[efficientnet-lite\]'"):
-        build_network("efficientnet_lite0", (3, 8, 8), 3)
+        build_network("efficientnet_lite0", "image", (3, 8, 8), 3)
 
 
 def test_listing_backbones_needs_no_torch() -> None:
@@ -241,14 +242,14 @@ def test_the_documentation_has_every_backbone_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("sides", [(16, 16), (28, 28), (17, 30)])
 def test_lenet_without_padding_is_the_narrower_net(sides: tuple[int, int]) -> None:
-    network = build_network("lenet(padding=valid)", (1, *sides), 10)
+    network = build_network("lenet(padding=valid)", "image", (1, *sides), 10)
     assert network(torch.zeros(2, 1, *sides)).shape == (2, 10)
     # LeNet-5's two valid convolutions leave 4x4 of 28x28 pixels.
     assert sides != (28, 28) or network.body[7].in_features == 50 * 4 * 4
 
 
 def test_lenet_normalises_before_each_relu_if_asked() -> None:
-    plain, normed = (build_network(text, (1, 28, 28), 10) for text in ("lenet", "lenet(norm=batch)"))
+    plain, normed = (build_network(text, "image", (1, 28, 28), 10) for text in ("lenet", "lenet(norm=batch)"))
     kinds = [type(layer).__name__ for layer in normed.body]
     assert [kinds[i - 1] for i, kind in enumerate(kinds) if kind == "ReLU"] == [
         "BatchNorm2d",

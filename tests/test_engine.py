@@ -15,12 +15,10 @@ from toy import baseline_context
 from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
-from fsbench.engine.inputs import match_inputs
 from fsbench.engine.training import train
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import (
     BadPrediction,
-    DataError,
     InertComponent,
     NonFinite,
     PluginError,
@@ -38,20 +36,6 @@ def trial(
 ) -> TrialResult:
     composition = load_registry().parse(spec)[0] if isinstance(spec, str) else spec
     return run_trial(("toy", 0, seed), composition, recipe, toy_split(**toy), CPU)  # type: ignore[arg-type]
-
-
-# Inputs
-
-
-def test_inputs_are_matched_honestly() -> None:
-    grey, colour = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 8, 8)
-    assert match_inputs(grey, (1, 16, 16)) is grey
-    assert torch.equal(match_inputs(grey, (3, 16, 16)), grey.expand(-1, 3, -1, -1))
-    assert match_inputs(grey, (1, 8, 8)).shape == (2, 1, 8, 8)
-    torch.testing.assert_close(match_inputs(torch.ones(2, 3, 8, 8), (1, 4, 4)), torch.ones(2, 1, 4, 4))
-    assert match_inputs(colour, (1, 8, 8)).shape == (2, 1, 8, 8)
-    with pytest.raises(DataError, match=r"\[30\] cannot be made \[13\]"):
-        match_inputs(torch.rand(2, 30), (13,))
 
 
 # Trials

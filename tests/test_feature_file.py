@@ -177,7 +177,7 @@ def test_samples_have_the_same_key_if_they_are_the_same(x: np.ndarray) -> None:
 
 
 def test_the_digest_of_weights_sees_every_value() -> None:
-    state = build_network("conv4", (1, 8, 8), 3).body.state_dict()
+    state = build_network("conv4", "image", (1, 8, 8), 3).body.state_dict()
     before = features.weights_digest(state)
     assert features.weights_digest(dict(reversed(state.items()))) == before
     for name in state:

@@ -17,8 +17,8 @@ from fsbench.datasets import known
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import add_dataset
 from fsbench.errors import DataError, TaskError
+from fsbench.kinds import get_kind
 from fsbench.tasks.expressions import Task, parse_tasks
-from fsbench.tasks.preparation import fit_features
 from fsbench.tasks.splits import _visible_arrays, draw_split, materialise, open_split
 
 COLUMNS = (0, 3, 0, 2)
@@ -81,7 +81,7 @@ def test_numbers_without_gaps_are_standardised_as_they_always_were() -> None:
     other = np.random.default_rng(1).normal(3, 5, (2, 5, 4)).astype(np.float32)
     mean, deviation = x.mean(1, keepdims=True, dtype=np.float64), x.std(1, keepdims=True, dtype=np.float64)
     deviation = np.where(deviation > 0, deviation, 1.0)
-    transform = fit_features(x, info("plain", np.arange(4), (4,)))
+    transform = get_kind("table").fit(x, info("plain", np.arange(4), (4,)))
     for each in (x, other):
         assert transform(each).tobytes() == ((each - mean) / deviation).astype(np.float32).tobytes()
 
@@ -89,7 +89,7 @@ def test_numbers_without_gaps_are_standardised_as_they_always_were() -> None:
 def test_images_pass() -> None:
     x = np.zeros((1, 2, 1, 4, 4), dtype=np.uint8)
     about = DatasetInfo("i", "", "image", (1, 4, 4), ("a", "b"), (1, 1), "none", "nobody")
-    assert fit_features(x, about)(x) is x
+    assert get_kind("image").fit(x, about)(x) is x
 
 
 @laws
@@ -97,7 +97,7 @@ def test_images_pass() -> None:
 def test_columns_agree_with_scikit_learn(seed: int, n: int, missing: float) -> None:
     train, other = table(n, seed, missing), table(20, seed + 1, missing)
     assume(not np.isnan(train[:, [0, 2]]).all(0).any())
-    transform = fit_features(train[None], mixed().info)
+    transform = get_kind("table").fit(train[None], mixed().info)
     for x in (train, other):
         found = transform(x[None])
         assert found.shape == (1, len(x), 7)
@@ -108,7 +108,7 @@ def test_columns_agree_with_scikit_learn(seed: int, n: int, missing: float) -> N
 def test_what_the_training_part_does_not_know_is_zero() -> None:
     train = np.array([[1, 0, np.nan, 0], [3, 0, np.nan, 0], [np.nan, 1, np.nan, np.nan]], dtype=np.float32)
     new = np.array([[2, 2, 9000, 1], [np.nan, np.nan, np.nan, np.nan]], dtype=np.float32)
-    transform = fit_features(train[None], mixed().info)
+    transform = get_kind("table").fit(train[None], mixed().info)
     assert transform(new[None])[0].tolist() == [[0.0] * 7] * 2
     assert transform(train[None])[0][:, 2:].tolist() == [[1, 0, 0, 1, 0], [1, 0, 0, 1, 0], [0, 1, 0, 0, 0]]
     assert transform(new[None, :0]).shape == (1, 0, 7)
@@ -116,9 +116,9 @@ def test_what_the_training_part_does_not_know_is_zero() -> None:
 
 def test_cells_are_fitted_apart() -> None:
     train = np.stack([table(9, 1), table(9, 2)])
-    both = fit_features(train, mixed().info)(train)
+    both = get_kind("table").fit(train, mixed().info)(train)
     for cell in range(2):
-        alone = fit_features(train[[cell]], mixed().info)(train[[cell]])
+        alone = get_kind("table").fit(train[[cell]], mixed().info)(train[[cell]])
         assert np.array_equal(both[cell], alone[0])
 
 

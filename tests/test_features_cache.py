@@ -43,7 +43,7 @@ def weights(tmp_path: Path) -> str:
 
 def save_weights(path: Path, seed: int) -> str:
     torch.manual_seed(seed)
-    network = build_network(CONV, (1, 8, 8), 3)
+    network = build_network(CONV, "image", (1, 8, 8), 3)
     for _ in range(30):
         network(torch.rand(64, 1, 8, 8))
     torch.save(network.body.state_dict(), path)
@@ -124,7 +124,7 @@ def test_training_on_features_is_training_with_a_frozen_body(
 
 
 def test_a_samples_features_do_not_depend_on_its_company() -> None:
-    network = build_network("lenet", (1, 8, 8), 3).eval()
+    network = build_network("lenet", "image", (1, 8, 8), 3).eval()
     x = torch.rand(150, 1, 8, 8)
     whole = BodyFeatures(network, MemoryCache(0))(x)
     for rows in (torch.randperm(150), torch.arange(5), torch.tensor([7, 7, 3])):

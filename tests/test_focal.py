@@ -107,7 +107,7 @@ def test_soft_targets_weight_the_terms_of_the_classes():
 
 def test_balanced_weights_are_those_of_scikit_learn():
     y = np.repeat([0, 1, 2], [20, 5, 2])
-    train = labeled_set(np.zeros((27, 2), np.float32), y, 3, torch.device("cpu"))
+    train = labeled_set("table", np.zeros((27, 2), np.float32), y, 3, torch.device("cpu"))
     logits = random_logits(3, 27)
     weights = compute_class_weight("balanced", classes=np.arange(3), y=y)
     plain = focal(logits, train.targets)
@@ -116,7 +116,9 @@ def test_balanced_weights_are_those_of_scikit_learn():
 
 
 def test_an_absent_class_does_not_change_the_scale():
-    train = labeled_set(np.zeros((6, 2), np.float32), np.array([0, 0, 0, 0, 1, 1]), 3, torch.device("cpu"))
+    train = labeled_set(
+        "table", np.zeros((6, 2), np.float32), np.array([0, 0, 0, 0, 1, 1]), 3, torch.device("cpu")
+    )
     logits = torch.zeros(6, 3)
     losses = focal(logits, train.targets, train=train, gamma=0, alpha="balanced")
     torch.testing.assert_close(losses.mean(), torch.tensor(np.log(3.0), dtype=torch.float32))

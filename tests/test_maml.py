@@ -37,7 +37,7 @@ def make_context(*components: Strategy, info: TaskInfo = INFO) -> Context:
 def tiny() -> tuple[nn.Module, Batch, Batch]:
     """A smooth objective in float64 of 3 inputs and 2 classes, with a support and a query batch."""
     torch.manual_seed(0)
-    network = Network(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 4, 2).double()
+    network = Network(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 4, 2, kind="table").double()
     x, y = torch.randn(10, 3).double(), torch.eye(2).double().repeat(5, 1)
     return make_context().objective(network), Batch(x[:4], y[:4]), Batch(x[4:], y[4:])
 
@@ -125,7 +125,7 @@ class Helper(Strategy):
 
 @pytest.mark.parametrize("head_only", [False, True])
 def test_the_inner_loop_adapts_the_model_or_its_head_and_no_auxiliary_module(head_only: bool) -> None:
-    network = Network(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 4, 2)
+    network = Network(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 4, 2, kind="table")
     objective = make_context(Helper()).objective(network)
     names = {name for name, _ in objective.named_parameters()}
     assert {"auxiliary.helper.weight", "auxiliary.helper.bias"} < names
@@ -341,7 +341,7 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
 
 @pytest.mark.parametrize("first_order", [False, True])
 def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: bool) -> None:
-    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2)
+    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2, kind="table")
     x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.eye(2).repeat(20, 1)
     inner = _meta_training.Inner(0.3, 2, first_order=first_order)
     found = {}

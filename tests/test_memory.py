@@ -14,6 +14,7 @@ from fsbench.composition import Composition
 from fsbench.engine import trial
 from fsbench.engine.context import Lent
 from fsbench.engine.trial import run_trial
+from fsbench.kinds.image import Image
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
@@ -26,16 +27,16 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
     """For source and unlabelled data, whether each copy that was made is there when training data comes."""
     copies: dict[str, list[Any]] = {"source": [], "unlabeled": []}
     seen: dict[str, list[bool]] = {}
-    put, bring, take = trial.labeled_set, trial.inputs, trial._training_set
+    put, bring, take = trial.labeled_set, Image.tensor, trial._training_set
 
-    def labeled_set(x: Any, *rest: Any) -> LabeledSet:
-        found = put(x, *rest)
+    def labeled_set(kind: str, x: Any, *rest: Any) -> LabeledSet:
+        found = put(kind, x, *rest)
         if x is SPLIT.source_x:
             copies["source"] += [weakref.ref(found.x), weakref.ref(found.targets)]
         return found
 
-    def inputs(x: Any, device: torch.device) -> torch.Tensor:
-        found = bring(x, device)
+    def tensor(kind: Image, x: Any, device: torch.device) -> torch.Tensor:
+        found = bring(kind, x, device)
         if x is SPLIT.unlabeled_x:
             copies["unlabeled"].append(weakref.ref(found))
         return found
@@ -45,7 +46,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
         return take(*given)
 
     monkeypatch.setattr(trial, "labeled_set", labeled_set)
-    monkeypatch.setattr(trial, "inputs", inputs)
+    monkeypatch.setattr(Image, "tensor", tensor)
     monkeypatch.setattr(trial, "_training_set", training_set)
     return seen
 

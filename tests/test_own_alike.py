@@ -11,6 +11,7 @@ import pytest
 from own_files import groups_of_parts, make, noise, npz, read, save
 from PIL import Image
 
+from fsbench.kinds import get_kind
 from fsbench.own import likeness as likeness_module
 from fsbench.own.belonging import find_groups
 from fsbench.own.likeness import alike, same, together
@@ -168,7 +169,7 @@ def test_millions_of_pairs_take_little_memory_and_two_are_named(alike_ones: int)
     looks = np.random.default_rng(0).uniform(0, 255, (n, 256)).astype(np.float32)
     looks[:alike_ones] = looks[0] + looks[:alike_ones] / 100
     y, part, names = np.arange(n) % 3 // 2, (np.arange(n) % 7 == 0).astype(np.int8), Names(n)
-    samples = Samples(looks[:, :4], y, ["a", "b"], names, part, looks=looks, about="images")
+    samples = Samples(get_kind("image"), looks[:, :4], y, ["a", "b"], names, part, looks=looks)
     tracemalloc.start()
     groups = find_groups(samples)
     peak = tracemalloc.get_traced_memory()[1]

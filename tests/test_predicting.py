@@ -12,7 +12,8 @@ import torch
 
 from fsbench import Context, LabeledSet, Predictor, Recipe, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.trial import CHUNK, TrialResult, inputs, run_trial
+from fsbench.engine.trial import CHUNK, TrialResult, run_trial
+from fsbench.kinds import get_kind
 from fsbench.registry import load_registry
 from fsbench.testing import conformance, toy_split
 
@@ -55,14 +56,14 @@ def test_test_inputs_come_in_chunks_unless_they_are_declared() -> None:
 @pytest.mark.parametrize("samples", [0, 1, CHUNK, 2 * CHUNK + 3])
 def test_stored_images_become_float_chunk_by_chunk_all_the_same(samples: int) -> None:
     x = np.random.default_rng(0).integers(0, 256, (samples, 1, 4, 4), dtype=np.uint8)
-    assert torch.equal(inputs(x, CPU), torch.from_numpy(x).float() / 255)
+    assert torch.equal(get_kind("image").tensor(x, CPU), torch.from_numpy(x).float() / 255)
 
 
 def test_only_a_chunk_of_stored_images_is_copied_at_a_time() -> None:
     """Beside the result itself: numpy's copies are traced, torch's memory is not."""
     x = np.zeros((40 * CHUNK, 1, 16, 16), dtype=np.uint8)
     tracemalloc.start()
-    inputs(x, CPU)
+    get_kind("image").tensor(x, CPU)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < x.nbytes / 10

@@ -27,7 +27,7 @@ SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (13,)}
 def wanted(kind: str = "image", **changes: Value) -> Preflight:
     info = TaskInfo("kshot(it)", "kshot", kind, SHAPES[kind], 3)  # type: ignore[arg-type]
     recipe = recipe_text(override(default_recipe(info), changes))
-    return Preflight("cpu", ((recipe, info.input_shape, info.num_classes, info.text),))
+    return Preflight("cpu", ((recipe, info.kind, info.input_shape, info.num_classes, info.text),))
 
 
 @pytest.mark.parametrize("backbone", ["conv4", "lenet", "wrn-28-2", "mlp(widths=[9, 3])"])
@@ -40,7 +40,7 @@ def test_every_backbone_passes_on_what_its_paper_has() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     recipe = default_recipe(TaskInfo("t", "kshot", "image", (1, 8, 8), 3))
     networks = tuple(
-        (recipe_text(override(recipe, {"backbone": name})), *known.counted, "t")
+        (recipe_text(override(recipe, {"backbone": name})), "image", *known.counted, "t")
         for name, known in BACKBONES.items()
     )
     assert preflight(Preflight("cpu", networks))[0] == "cpu"
@@ -52,7 +52,11 @@ def test_every_backbone_passes_on_what_its_paper_has() -> None:
         ("image", {"backbone": "conv4(wdth=3)"}, "conv4 takes width, norm"),
         ("image", {"backbone": "conv4(width=0)"}, "expected at least 1"),
         ("image", {"backbone": "vgg16(size=64)"}, "vgg16: size is 64"),
-        ("table", {"backbone": "resnet20"}, "needs images, got inputs of shape [13]; mlp takes tables"),
+        (
+            "table",
+            {"backbone": "resnet20"},
+            "resnet20: takes no samples of the kind table; backbones that do: mlp",
+        ),
         ("image", {"dropout": 2.0}, "between 0 and 1"),
     ],
 )

@@ -35,7 +35,7 @@ def training_set(counts, kind="table", spread=4.0, seed=0, domain=None):
     y = np.repeat(np.arange(len(counts)), counts)
     x = centres[y] + spread * rng.normal(size=(len(y), *shape))
     x = np.clip(127 + 20 * x, 0, 255).astype(np.uint8) if kind == "image" else (x / 3).astype(np.float32)
-    return labeled_set(x, y, len(counts), torch.device("cpu"), domain)
+    return labeled_set(kind, x, y, len(counts), torch.device("cpu"), domain)
 
 
 def resample(train, seed=0, **arguments):
@@ -146,7 +146,7 @@ def test_a_class_without_neighbours_of_another_is_left_and_it_says_so(method):
 
 def test_a_class_of_nothing_but_tomek_links_is_kept():
     x = np.array([[0.0], [10.0], [0.1], [10.1], [5.0]], dtype=np.float32)
-    train = labeled_set(x, np.array([0, 0, 1, 1, 2]), 3, torch.device("cpu"))
+    train = labeled_set("table", x, np.array([0, 0, 1, 1, 2]), 3, torch.device("cpu"))
     got, notes, _ = resample(train, method="smote_tomek")
     assert counts_of(got) == [2, 2, 2]
     assert "resampling: every sample of classes 0, 1 is in a Tomek link; they were kept" in notes
@@ -185,7 +185,7 @@ def test_kept_samples_keep_soft_targets_weights_and_domains():
 def test_an_added_sample_is_of_the_domain_of_its_nearest_sample():
     x = np.concatenate([np.zeros((10, 1)), [[4.0], [4.2], [6.0], [6.1]]]).astype(np.float32)
     y, domain = np.repeat([0, 1], [10, 4]), np.array([0] * 12 + [1, 1])
-    got, _, _ = resample(labeled_set(x, y, 2, torch.device("cpu"), domain), k_neighbors=3)
+    got, _, _ = resample(labeled_set("table", x, y, 2, torch.device("cpu"), domain), k_neighbors=3)
     added = slice(14, None)
     assert len(got) == 20
     assert torch.equal(got.domain[added], (got.x[added, 0] > 5.1).long())
@@ -211,7 +211,7 @@ def breast_cancer_made_rare(seed, ratio=20):
     test = np.concatenate([benign[180:], malignant[180 // ratio :]])
     x = StandardScaler().fit(x[train]).transform(x)[:, :5].astype(np.float32)
     rare = 1 - y
-    return labeled_set(x[train], rare[train], 2, torch.device("cpu")), x[test], rare[test]
+    return labeled_set("table", x[train], rare[train], 2, torch.device("cpu")), x[test], rare[test]
 
 
 @pytest.mark.parametrize("method", ["smote", "random_over"])

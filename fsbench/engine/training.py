@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
 from fsbench.errors import NonFinite
-from fsbench.recipes.catalogue import InputSpec
 from fsbench.rng import Stream
 from fsbench.types import Batch, LabeledSet, Predictor, Recipe
 
@@ -134,6 +134,5 @@ def as_predictor(model: nn.Module) -> Predictor:
 def batch_of(model: nn.Module, x: torch.Tensor, most: int = _LARGEST_BATCH) -> int:
     """How many inputs `[N, ...]` a model may be given at once, by the size that it brings them to."""
     shape = tuple(x.shape[1:])
-    wants = getattr(model, "wants", None)
-    values = math.prod(wants.shape(shape) if isinstance(wants, InputSpec) else shape)
+    values = math.prod(model.kind.adapted_shape(shape, model.wants) if isinstance(model, Network) else shape)
     return max(1, min(most, _BATCH_VALUES[x.device.type] // max(1, values)))

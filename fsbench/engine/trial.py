@@ -21,6 +21,7 @@ from fsbench.engine.device import synchronize
 from fsbench.engine.features import fit_head, frozen_network
 from fsbench.engine.training import as_predictor, train
 from fsbench.errors import BadPrediction, NonFinite
+from fsbench.kinds import get_kind
 from fsbench.rng import derive_key
 from fsbench.strategy import overrides
 from fsbench.types import LabeledSet, Predictor, Recipe
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fsbench.tasks.splits import SplitArrays
 
 CHUNK = 256
-"""How many samples a predictor is given at once, and how many stored images become float32 at once."""
+"""How many samples a predictor is given at once."""
 
 
 @dataclass
@@ -84,7 +85,7 @@ def _run_cell(
     with clock.timing("fit"):
         state.model = state.start = start if len(split.train_y) == 1 else copy.deepcopy(start)
         predict = composition.fit(_training_set(split, cell, state, ctx), _engine_fit(state), ctx)
-        val = labeled_set(split.val_x[cell], split.val_y[cell], classes, state.device)
+        val = labeled_set(state.task.kind, split.val_x[cell], split.val_y[cell], classes, state.device)
         predict = composition.postprocess(predict, val, ctx)
         del val
     with clock.timing("predict"):
@@ -97,7 +98,8 @@ def _training_set(split: SplitArrays, cell: int, state: TrialState, ctx: Context
     """A cell's training part after `resample`; nothing else holds on to it."""
     domain = None if split.train_domain is None else split.train_domain[cell]
     classes = state.task.num_classes
-    given = labeled_set(split.train_x[cell], split.train_y[cell], classes, state.device, domain)
+    x, y = split.train_x[cell], split.train_y[cell]
+    given = labeled_set(state.task.kind, x, y, classes, state.device, domain)
     state.class_counts = given.class_counts()
     return state.composition.resample(given, ctx)
 
@@ -107,11 +109,12 @@ def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray
 
     So no predictor meets a whole test part that did not declare it, and no more than a chunk is float32.
     """
+    kind = get_kind(state.task.kind)
     whole = "test_inputs" in state.composition.uses
     size = max(1, len(x)) if whole else CHUNK
     parts = []
     for first in range(0, len(x), size):
-        part = inputs(x[first : first + size], state.device)
+        part = kind.tensor(x[first : first + size], state.device)
         parts.append(check_logits(predict(part), len(part), state.task.num_classes).cpu().numpy())
     return np.concatenate(parts)
 
@@ -141,34 +144,29 @@ def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
 def _place_extras(state: TrialState, split: SplitArrays) -> None:
     """Lend source and unlabelled data on the device to a composition that declares their use."""
     uses, classes, device = state.composition.uses, state.task.source_classes, state.device
+    kind = state.task.kind
     x, y, unlabeled = split.source_x, split.source_y, split.unlabeled_x
     if "source" in uses and x is not None and y is not None:
-        state.source = Lent(lambda: labeled_set(x, y, classes, device))
+        state.source = Lent(lambda: labeled_set(kind, x, y, classes, device))
     if "unlabeled" in uses and unlabeled is not None:
-        state.unlabeled = Lent(lambda: inputs(unlabeled, device))
-
-
-def inputs(x: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Stored inputs as float32 on the device; images (uint8) come out in [0, 1]."""
-    if x.dtype != np.uint8:
-        return torch.from_numpy(np.array(x)).to(device)
-    found = torch.empty(x.shape, device=device)
-    for first in range(0, len(x), CHUNK):
-        rows = slice(first, first + CHUNK)
-        found[rows] = torch.from_numpy(np.array(x[rows])).to(device)
-    return found.div_(255)
+        state.unlabeled = Lent(lambda: get_kind(kind).tensor(unlabeled, device))
 
 
 def labeled_set(
-    x: np.ndarray, y: np.ndarray, num_classes: int, device: torch.device, domain: np.ndarray | None = None
+    kind: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    num_classes: int,
+    device: torch.device,
+    domain: np.ndarray | None = None,
 ) -> LabeledSet:
-    """Stored inputs and labels `[N]` as a labelled set with one-hot targets."""
+    """Opened inputs of a kind and labels `[N]` as a labelled set with one-hot targets."""
     labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
     # one_hot would make int64 first, gigabytes for a source of thousands of classes.
     targets = torch.zeros(len(labels), num_classes, device=device)
     targets[torch.arange(len(labels), device=device), labels] = 1.0
     where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
-    return LabeledSet(inputs(x, device), targets, domain=where)
+    return LabeledSet(get_kind(kind).tensor(x, device), targets, domain=where)
 
 
 def check_logits(logits: Any, samples: int, num_classes: int) -> torch.Tensor:

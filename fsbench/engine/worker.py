@@ -52,12 +52,12 @@ class Outcome:
 class Preflight:
     """What must be there before the first trial: a device, and a network for every task.
 
-    `networks` names each distinct network once: a recipe, an input shape, the number of classes, and the
-    first task that has them.
+    `networks` names each distinct network once: a recipe, a kind of samples, their shape, the number of
+    classes, and the first task that has them.
     """
 
     device: str
-    networks: tuple[tuple[str, tuple[int, ...], int, str], ...] = ()
+    networks: tuple[tuple[str, str, tuple[int, ...], int, str], ...] = ()
 
 
 def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
@@ -81,11 +81,11 @@ def preflight(wanted: Preflight) -> tuple[str, str]:
     from fsbench.engine.backbones import build_network
 
     found = devices.resolve(wanted.device)
-    for text, shape, classes, task in wanted.networks:
+    for text, kind, shape, classes, task in wanted.networks:
         recipe = parse_recipe(text)
         try:
             with torch.device("meta"):
-                build_network(recipe.backbone, shape, classes, recipe.dropout)
+                build_network(recipe.backbone, kind, shape, classes, recipe.dropout)
         except (FsbenchError, ValueError, RuntimeError) as error:
             raise UsageError(f"{error} (in the recipe of {task})") from error
     return str(found), devices.describe(found)

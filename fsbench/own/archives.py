@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.kinds import get_kind
 from fsbench.own.folders import DEFAULT_LARGEST
 from fsbench.own.options import SMALLEST, OwnData
 from fsbench.own.pictures import Picture, plain, square, stack
@@ -65,7 +66,9 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     remarks = _unused(arrays, keys)
     classes, y = _labels(given, arrays.get("classes"), str(data.path), remarks)
     part = _part(arrays, keys, str(data.path))
+    table = x.ndim == 2
     samples = Samples(
+        kind=get_kind("table" if table else "image"),
         x=x,
         y=y,
         classes=classes,
@@ -74,7 +77,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         groups=_groups(arrays, keys, part, str(data.path)),
         warnings=remarks,
     )
-    if x.ndim == 2:
+    if table:
         return _as_table(samples, data)
     white = _white({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
     return _as_images(samples, white, data, progress)
@@ -190,7 +193,6 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
     samples.x = as_float32(samples.x, samples.warnings)
     if np.isnan(samples.x).any():
         samples.columns = (0,) * samples.x.shape[1]
-    samples.about = "rows"
     return samples
 
 
@@ -207,7 +209,6 @@ def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress
         progress(number, len(pixels))
     samples.x = stack([picture.pixels for picture in found])
     samples.looks = np.stack([picture.look for picture in found])
-    samples.about = "images"
     return samples
 
 

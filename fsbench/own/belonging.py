@@ -119,8 +119,8 @@ class _Matches:
                 samples.warnings.append(f"{plural(clash.count, 'pair')} of {clash.problem}: {named}")
         if samples.part is None and self.matched.any():
             samples.warnings.append(
-                f"{self.matched.sum()} of {len(samples.y)} {samples.about} are {self.alike}; each set of "
-                "them is kept on one side of a split"
+                f"{self.matched.sum()} of {len(samples.y)} {samples.kind.sample}s are {self.alike}; each set "
+                "of them is kept on one side of a split"
             )
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.kinds import get_kind
 from fsbench.own.options import SMALLEST, OwnData
 from fsbench.own.pictures import SUFFIXES, Unusable, read_picture, shorter_side, stack
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, printable, some
@@ -85,13 +86,13 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
         )
     parts = [file.part for file in read if file.part is not None]
     return Samples(
+        kind=get_kind("image"),
         x=stack([picture.pixels for picture in pictures.values()]),
         y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
         classes=[printable(name) for name in classes],
         names=[file.name for file in read],
         part=np.array(parts, dtype=np.int8) if parts else None,
         looks=np.stack([picture.look for picture in pictures.values()]),
-        about="images",
         warnings=remarks,
     )
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench.errors import UnknownName, UsageError
+from fsbench.kinds.image import Image
 from fsbench.spec import NAME
 
-SYMMETRIES = ("hflip", "vflip", "rotation", "translation", "scale", "colour")
-DEFAULT_SYMMETRIES = ("translation", "scale")
-"""Nothing is known of somebody's images, so only small shifts and zooms are taken to keep a label."""
+SYMMETRIES = tuple(Image.symmetries)
 SMALLEST, LARGEST = 8, 256
 
 
@@ -23,8 +22,8 @@ class OwnData:
 
     `target` names a table's column with the labels, `group` one whose equal values belong together (a
     patient's samples). Images come to `image_size` pixels a side; by default their own median
-    size, 64 at most. `symmetries` are those of `TaskInfo` that keep a label here: by default
-    translation and scale for images. Raises UsageError or UnknownName for values that cannot be.
+    size, 64 at most. `symmetries` are those of images that keep a label here: by default small
+    shifts and zooms, as nothing is known of them. Raises UsageError or UnknownName for values that cannot be.
     """
 
     path: str | Path

@@ -12,7 +12,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
 from fsbench.own.belonging import find_groups
-from fsbench.own.options import DEFAULT_SYMMETRIES, OwnData, valid_name
+from fsbench.own.options import OwnData, valid_name
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, some
 from fsbench.tasks.protocols.holdout import held_out
 from fsbench.words import plural
@@ -85,7 +85,7 @@ def _without_lone_classes(samples: Samples, path: str) -> Samples:
         members = samples.y == label
         if samples.part is None:
             units = members.sum() if samples.groups is None else len(np.unique(samples.groups[members]))
-            problem = _lone(int(members.sum()), samples.about) if units < 2 else ""
+            problem = _lone(int(members.sum()), samples.kind.sample) if units < 2 else ""
         else:
             problem = "no training samples" if not (members & (samples.part == TRAIN)).any() else ""
         if problem:
@@ -110,10 +110,10 @@ def _check_names(classes: Sequence[str], path: str) -> None:
         )
 
 
-def _lone(count: int, about: str) -> str:
+def _lone(count: int, sample: str) -> str:
     if count == 1:
-        return f"one {about.removesuffix('s')} only, which cannot be both in training and in the test"
-    return f"{count} {about} that belong together, which cannot be both in training and in the test"
+        return f"one {sample} only, which cannot be both in training and in the test"
+    return f"{count} {sample}s that belong together, which cannot be both in training and in the test"
 
 
 def _warn_of_sizes(samples: Samples) -> None:
@@ -150,27 +150,27 @@ def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
         whose = "a test of holdout" if samples.part is None else "the test part"
         points = 100 / (tested[label] * len(there))
         samples.warnings.append(
-            f"{whose} has {plural(int(tested[label]), samples.about.removesuffix('s'))} of class "
+            f"{whose} has {plural(int(tested[label]), samples.kind.sample)} of class "
             f"{samples.classes[label]!r}: one more right or wrong is {points:.0f} points of balanced "
             "accuracy, so only large differences can show"
         )
 
 
 def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
-    image = samples.looks is not None
-    symmetries = DEFAULT_SYMMETRIES if data.symmetries is None else data.symmetries
+    kind = samples.kind
+    symmetries = kind.assumed_symmetries if data.symmetries is None else data.symmetries
     test, test_counts = _given(samples, TEST)
     val, val_counts = _given(samples, VAL)
     info = DatasetInfo(
         text=name,
-        description=f"own data: {plural(len(samples.y), samples.about.removesuffix('s'))}",
-        kind="image" if image else "table",
-        shape=samples.x.shape[1:] if not samples.columns else (sum(max(1, n) for n in samples.columns),),
+        description=f"own data: {plural(len(samples.y), samples.kind.sample)}",
+        kind=kind.name,
+        shape=kind.seen_shape(samples.x.shape[1:], samples.columns),
         classes=tuple(samples.classes),
         class_counts=tuple(np.bincount(samples.y).tolist()),
         licence="own data",
         citation=f"own data {name}",
-        symmetries=frozenset(symmetries) if image else frozenset(),
+        symmetries=frozenset(symmetries),
         test_counts=test_counts,
         val_counts=val_counts,
         columns=samples.columns,
@@ -192,7 +192,7 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
     info = dataset.info
     per_class = [f"{name} {count}" for name, count in zip(info.classes, info.class_counts, strict=True)]
     facts = [
-        f"{data.path}: {plural(info.n, samples.about.removesuffix('s'))} of {_kind(dataset)}",
+        f"{data.path}: {plural(info.n, samples.kind.sample)} of {samples.kind.describe(info, dataset.x)}",
         f"labels of {info.num_classes} classes: {some(per_class, 20)}",
     ]
     if samples.part is not None:
@@ -200,22 +200,8 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
         facts.append(f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}")
     if groups:
         facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
-    if info.kind == "image":
+    if samples.kind.symmetries:
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
         facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")
     facts.append(f"its name in tasks and tables is {info.text}")
     return facts
-
-
-def _kind(dataset: Dataset) -> str:
-    """What a sample is: `16x16 pixels, grey` or `5 numbers and 2 categories, 3 missing values`."""
-    info = dataset.info
-    if info.kind == "image":
-        channels, height, width = info.shape
-        return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
-    categories = sum(count > 0 for count in info.columns)
-    numbers = (len(info.columns) or info.shape[0]) - categories
-    missing = int(np.isnan(dataset.x).sum())
-    kinds = [plural(numbers, "number")] if numbers else []
-    kinds += [f"{categories} categor{'ies' if categories > 1 else 'y'}"] if categories else []
-    return " and ".join(kinds) + (f", {plural(missing, 'missing value')}" if missing else "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsbench.kinds import Kind
 from fsbench.words import plural
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -19,13 +20,14 @@ _SHOWN = 3
 
 @dataclass
 class Samples:
-    """Samples `x` (uint8 `[N, C, H, W]` or float32 `[N, F]`) with class numbers `y` int64 `[N]`.
+    """Samples `x`, as their `kind` stores them, with class numbers `y` int64 `[N]`.
 
     `names` is what a warning calls each sample. `part` int8 `[N]` holds TRAIN, VAL or TEST where the data
     come divided. `groups` int64 `[N]` numbers what belongs together. `looks` float32 `[N, T]` are
-    thumbnails of images. `about` and `warnings` are lines for the user.
+    thumbnails of images. `warnings` are lines for the user.
     """
 
+    kind: Kind
     x: np.ndarray
     y: np.ndarray
     classes: list[str]
@@ -34,13 +36,13 @@ class Samples:
     groups: np.ndarray | None = None
     columns: tuple[int, ...] = ()
     looks: np.ndarray | None = None
-    about: str = ""
     warnings: list[str] = field(default_factory=list)
 
     def keep(self, kept: np.ndarray) -> Samples:
         """The samples of a boolean mask `[N]`; classes that have none left go."""
         left, y = np.unique(self.y[kept], return_inverse=True)
         return Samples(
+            self.kind,
             self.x[kept],
             y.astype(np.int64),
             [self.classes[label] for label in left],
@@ -49,7 +51,6 @@ class Samples:
             None if self.groups is None else self.groups[kept],
             self.columns,
             None if self.looks is None else self.looks[kept],
-            self.about,
             self.warnings,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
+from fsbench.kinds import get_kind
 from fsbench.own.options import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import Samples, as_float32, printable, some
@@ -57,13 +58,13 @@ def read_table(data: OwnData) -> Samples:
     features = table.drop(columns=[name for name in (data.target, data.group) if name is not None])
     x, columns = _features(features, numbering, str(data.path), remarks)
     return Samples(
+        kind=get_kind("table"),
         x=x,
         y=y,
         classes=classes,
         names=[f"row {number + 1}" for number in row_numbers],
         groups=groups,
         columns=columns,
-        about="rows",
         warnings=remarks,
     )
 

@@ -1,4 +1,4 @@
-"""What backbones there are, which input each wants, and which weights it has. Without torch."""
+"""What backbones there are, which input each takes, and which weights it has. Without torch."""
 
 from __future__ import annotations
 
@@ -10,37 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench.errors import DataError, SpecError, UnknownName, UsageError
+from fsbench.kinds import get_kind
+from fsbench.kinds.image import InputSpec
 from fsbench.spec import Call, parse_call
 from fsbench.versions import version
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """Which images a backbone wants. A network brings what a task gives to it by itself.
-
-    `channels` is None for as many as the task's images have. Both sides have at least `size` pixels;
-    with `exact`, just as many. Images in [0, 1] are standardised by `mean` and `std`, one number for each
-    channel or one for all. Tables are taken as they come.
-    """
-
-    channels: int | None = None
-    size: int = 1
-    exact: bool = False
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
-
-    def shape(self, given: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape `(channels, height, width)` that images of a shape are brought to."""
-        if len(given) != 3:
-            return given
-        height, width = (self.size if self.exact else max(self.size, side) for side in given[1:])
-        return (self.channels or given[0], height, width)
-
-    def __str__(self) -> str:
-        sides = f"{self.size}x{self.size}" if self.exact else f"at least {self.size}x{self.size}"
-        channels = f"{self.channels} channels" if self.channels else "any channels"
-        mean, std = (" ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
-        return f"{channels}, {sides}, mean {mean}, std {std}"
 
 
 @dataclass(frozen=True)
@@ -50,17 +23,22 @@ class Backbone:
     `home` is the module with the function that makes its body. `parameters` counts a network with the
     default arguments for inputs of the shape and the number of classes in `counted`, those of its paper.
     `weights` names the pretrained weights there are, the default first; `head` is the name of the layer
-    that their files hold beside the body.
+    that their files hold beside the body. `kinds` names the kinds of samples that it takes, None for all
+    that are float32 numbers (`Kind.mixable`); `wants` is for a kind to read, an InputSpec for images.
     """
 
     home: str
     summary: str
     parameters: int
     counted: tuple[tuple[int, ...], int]
-    wants: InputSpec
+    wants: InputSpec | None = None
     weights: tuple[str, ...] = ()
     head: str = ""
-    tables: bool = False
+    kinds: frozenset[str] | None = None
+
+    def takes(self, kind: str) -> bool:
+        """Whether it takes samples of a kind. Raises UnknownName."""
+        return get_kind(kind).mixable if self.kinds is None else kind in self.kinds
 
 
 DEFAULT_WEIGHTS = "imagenet"
@@ -68,23 +46,24 @@ _PACKAGES = {"imagenet": "torchvision", "lite": "efficientnet-lite0-pytorch-mode
 _WEIGHTS_NAME = re.compile(rf"{DEFAULT_WEIGHTS}|\w+_Weights\.\w+", re.ASCII)
 
 _OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
+_IMAGES = frozenset({"image"})
 _SMALL = InputSpec(size=4)
 _PUBLISHED = InputSpec(3, 224, exact=True, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 _LITE = InputSpec(3, 224, exact=True, mean=(127 / 255,), std=(128 / 255,))
 
 
 def _cifar(home: str, summary: str, parameters: int) -> Backbone:
-    return Backbone(home, summary, parameters, _CIFAR, _SMALL)
+    return Backbone(home, summary, parameters, _CIFAR, _SMALL, kinds=_IMAGES)
 
 
 def _torchvision(summary: str, parameters: int, head: str, *weights: str) -> Backbone:
-    return Backbone("imagenet", summary, parameters, _IMAGENET, _PUBLISHED, weights, head)
+    return Backbone("imagenet", summary, parameters, _IMAGENET, _PUBLISHED, weights, head, _IMAGES)
 
 
 BACKBONES: dict[str, Backbone] = {
-    "mlp": Backbone("mlp", "multilayer perceptron", 55_050, _OMNIGLOT, InputSpec(), tables=True),
-    "lenet": Backbone("conv", "LeCun et al. 1998, with ReLU", 1_256_080, _OMNIGLOT, _SMALL),
-    "conv4": Backbone("conv", "Vinyals et al. 2016", 112_586, _OMNIGLOT, _SMALL),
+    "mlp": Backbone("mlp", "multilayer perceptron", 55_050, _OMNIGLOT, InputSpec()),
+    "lenet": Backbone("conv", "LeCun et al. 1998, with ReLU", 1_256_080, _OMNIGLOT, _SMALL, kinds=_IMAGES),
+    "conv4": Backbone("conv", "Vinyals et al. 2016", 112_586, _OMNIGLOT, _SMALL, kinds=_IMAGES),
     "resnet20": _cifar("resnet", "He et al. 2016, for CIFAR", 269_722),
     "resnet32": _cifar("resnet", "He et al. 2016, for CIFAR", 464_154),
     "wrn-16-8": _cifar("wide", "Zagoruyko & Komodakis 2016", 10_961_370),
@@ -123,6 +102,7 @@ BACKBONES: dict[str, Backbone] = {
         _LITE,
         ("imagenet",),
         "_fc",
+        _IMAGES,
     ),
 }
 

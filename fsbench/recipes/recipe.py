@@ -8,21 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from fsbench.errors import SpecError
+from fsbench.kinds import get_kind
 from fsbench.recipes.catalogue import known_backbone
 from fsbench.spec import Call, Value, as_call, coerce, parse_call
 from fsbench.types import Recipe, TaskInfo
 
-_DEFAULTS = {
-    "image": Recipe(backbone="conv4(norm=group, width=32)", steps=200, batch_size=32),
-    "table": Recipe(backbone="mlp", steps=200, batch_size=32),
-}
 _EPISODE_STEPS = 40
 _POSITIVE = ("steps", "batch_size", "lr")
 
 
 def default_recipe(info: TaskInfo) -> Recipe:
     """The recipe of a task. Episodes are adapted in fewer steps, because there are many of them."""
-    recipe = _DEFAULTS[info.kind]
+    recipe = get_kind(info.kind).recipe
     return dataclasses.replace(recipe, steps=_EPISODE_STEPS) if info.protocol == "episodes" else recipe
 
 
@@ -67,4 +64,4 @@ def recipe_text(recipe: Recipe) -> str:
 def parse_recipe(text: str) -> Recipe:
     """Read what `recipe_text` wrote."""
     call = parse_call(text)
-    return override(_DEFAULTS["table"], call.keywords)
+    return override(Recipe(backbone="", steps=1, batch_size=1), call.keywords)

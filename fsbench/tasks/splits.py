@@ -20,9 +20,9 @@ import numpy as np
 from fsbench.datasets.dataset import Dataset, digest
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import DataError, StoreError
+from fsbench.kinds import get_kind
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
-from fsbench.tasks.preparation import fit_features
 from fsbench.types import TaskInfo
 
 _TASK_FILE = "task.json"
@@ -33,8 +33,8 @@ class SplitArrays:
     """What a worker sees of a split of E cells, as read-only memory maps.
 
     `train_x [E, N, ...]`, `val_x [E, V, ...]` and `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and
-    `source_x [S, ...]` are uint8 images `[..., C, H, W]` or float32 tables `[..., F]`, standardised
-    and one-hot by that cell's training part (the source by its own, see `features`). Labels as given and
+    `source_x [S, ...]` are what the kind's preparation makes of stored samples, fitted on that cell's
+    training part (of the source, on its own). Labels as given and
     `train_domain` (0 source, 1 target) are int64 of the shapes `[E, N]`, `[E, V]` and `[S]`.
     """
 
@@ -113,7 +113,8 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
     """What workers may see, by the names of SplitArrays."""
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     train_x = _gather(datasets, split.train)
-    transform = fit_features(train_x, _dataset_of(datasets, split.train).info)
+    kind = get_kind(task.info.kind)
+    transform = kind.fit(train_x, _dataset_of(datasets, split.train).info)
     yield "train_x", transform(train_x)
     yield "train_y", split.train.y
     yield "val_x", transform(_gather(datasets, split.val))
@@ -125,17 +126,17 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
         yield "unlabeled_x", transform(_gather(datasets, split.unlabeled)[None])[0]
     if split.source is not None:
         source_x = _gather(datasets, split.source)[None]
-        yield "source_x", fit_features(source_x, _dataset_of(datasets, split.source).info)(source_x)[0]
+        yield "source_x", kind.fit(source_x, _dataset_of(datasets, split.source).info)(source_x)[0]
         yield "source_y", split.source.y
 
 
 def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
-    """The inputs of rows as they are stored, `[..., C, H, W]` or `[..., F]`."""
+    """The inputs of rows as they are stored, `[E, N, ...]` or `[N, ...]`."""
     first = _dataset_of(datasets, rows)
     if len(np.unique(rows.origin)) < 2:
         gathered: np.ndarray = first.x[rows.index]
         return gathered
-    x = np.empty((*rows.index.shape, *first.info.stored_shape), dtype=first.x.dtype)
+    x = np.empty((*rows.index.shape, *first.x.shape[1:]), dtype=first.x.dtype)
     for origin, dataset in enumerate(datasets):
         chosen = rows.origin == origin
         if chosen.any():

@@ -17,6 +17,7 @@ import torch
 from fsbench.composition import BASELINE, Composition
 from fsbench.engine.context import Context
 from fsbench.errors import FsbenchError, InertComponent, SpecError
+from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, overrides
 from fsbench.testing.declarations import bounded, constructs, declared, documented, require, round_trips
@@ -24,6 +25,7 @@ from fsbench.testing.running import (
     ProbeAugment,
     ProbeLoss,
     first_toy,
+    kinds_of,
     quick,
     run_pair,
     run_toy,
@@ -107,7 +109,7 @@ def _alone(strategy: Strategy) -> Composition:
 
 def _a_toy(strategy: Strategy) -> ToySplit:
     """A toy split that the strategy runs on. Raises AssertionError when there is none."""
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         split = first_toy(_alone(strategy), kind)
         if not isinstance(split, str):
             return split
@@ -116,7 +118,7 @@ def _a_toy(strategy: Strategy) -> ToySplit:
 
 def explains_skips(strategy: Strategy) -> None:
     """`skip` returns None or one line of why, for every situation."""
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         for split in toys(kind):
             reason = strategy.skip(split.info)
             good = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
@@ -126,7 +128,7 @@ def explains_skips(strategy: Strategy) -> None:
 def runs(strategy: Strategy) -> None:
     """It runs in every situation that it does not skip, at least once for each kind it claims."""
     alone = _alone(strategy)
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         reason = first_toy(alone, kind)
         require(not isinstance(reason, str), f"it skips every {kind} task: {reason}")
         for split in toys(kind):
@@ -144,7 +146,7 @@ def _run_named(composition: Composition, split: ToySplit) -> np.ndarray:
 
 def reproducible(strategy: Strategy) -> None:
     """The same seed gives the same logits, to the bit."""
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         split = first_toy(_alone(strategy), kind)
         if not isinstance(split, str):
             same = np.array_equal(run_toy(_alone(strategy), split), run_toy(_alone(strategy), split))
@@ -170,7 +172,7 @@ def _random_states() -> dict[str, Any]:
 
 def learns(strategy: Strategy) -> None:
     """It learns separable classes: at least halfway from chance to a perfect accuracy."""
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         split = first_toy(Composition((strategy,)), kind)
         if isinstance(split, str):
             continue
@@ -189,7 +191,7 @@ def has_effect(strategy: Strategy) -> str | None:
     if strategy.name == BASELINE:
         return "it is the baseline"
     alone, baseline = _alone(strategy), Composition((get_registry().strategies[BASELINE](),))
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         for split in toys(kind):
             with contextlib.suppress(InertComponent):
                 if alone.skip(split.info) is None and not np.array_equal(
@@ -204,7 +206,7 @@ def predicts_alone(strategy: Strategy) -> str | None:
     if "test_inputs" in strategy.uses:
         return "it says that it uses the test inputs"
     alone = _alone(strategy)
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         split = first_toy(alone, kind)
         if isinstance(split, str):
             continue
@@ -251,7 +253,9 @@ def keeps_targets(strategy: Strategy) -> str | None:
 def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
     x, targets = samples.x, samples.targets
     require(tuple(x.shape[1:]) == ctx.task.input_shape, f"inputs became {list(x.shape)}")
-    require(x.dtype == torch.float32 and x.isfinite().all(), "inputs are not finite float32 numbers")
+    kind = get_kind(ctx.task.kind)
+    wanted = kind.tensor(np.zeros(1, kind.dtype), torch.device("cpu")).dtype
+    require(x.dtype == wanted and x.isfinite().all(), f"inputs are not finite {wanted} numbers")
     require(targets.shape == (len(x), ctx.num_classes), f"targets became {list(targets.shape)}")
     sums = targets.sum(1)
     good = (targets >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
@@ -259,7 +263,7 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 
 def _run_watched(strategy: Strategy, watcher: Strategy) -> None:
-    for kind in sorted(strategy.kinds):
+    for kind in kinds_of(strategy):
         watched = Composition((quick(strategy), watcher))
         split = first_toy(watched, kind)
         if not isinstance(split, str):

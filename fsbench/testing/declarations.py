@@ -8,10 +8,9 @@ from typing import Any
 
 from fsbench.composition import BASELINE
 from fsbench.errors import SpecError
+from fsbench.kinds import kind_names
 from fsbench.spec import NAME, parse, parse_call
 from fsbench.strategy import STAGES, USES, Strategy, from_call, has_defaults, overrides, to_call
-
-KINDS = frozenset({"image", "table"})
 
 
 def require(condition: object, message: str) -> None:
@@ -42,10 +41,10 @@ def documented(strategy: Strategy) -> None:
 
 def declared(strategy: Strategy) -> None:
     """`uses`, `kinds` and `replaces` name things that exist; some stage is overridden."""
-    for attribute, known in (("uses", USES), ("kinds", KINDS), ("replaces", frozenset(STAGES))):
-        wrong = sorted(getattr(strategy, attribute) - known)
+    for attribute, known in (("uses", USES), ("kinds", kind_names()), ("replaces", STAGES)):
+        wrong = sorted((getattr(strategy, attribute) or frozenset()).difference(known))
         require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
-    require(strategy.kinds, "kinds is empty")
+    require(strategy.kinds != frozenset(), "kinds is empty; leave it out, or name the kinds of samples")
     idle = sorted(stage for stage in strategy.replaces if not overrides(strategy, stage))
     require(not idle, f"replaces names {idle}, which it does not override")
     changed = [stage for stage in STAGES if overrides(strategy, stage)]

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from fsbench.kinds import get_kind
 from fsbench.rng import generator
 from fsbench.tasks.splits import SplitArrays
 from fsbench.types import TaskInfo
 
-_SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (8,)}
-_SYMMETRIES = frozenset({"rotation", "translation", "scale", "colour"})
 _SOURCE_PER_CLASS = 20
 _VAL_PER_CLASS = 3
-_NOISE = 0.4
 _MOVE = 0.4
 
 
@@ -45,7 +43,7 @@ def toy_split(
     target_per_class: int = 0,
     seed: int = 0,
 ) -> ToySplit:
-    """A split of well separated classes: noise around one random corner of a cube for each class.
+    """A split of well separated classes of a kind of samples: noise around something random for each class.
 
     Images are 8x8 with one channel, tables have 8 features. `imbalance` is the ratio of the largest
     class to the smallest; more than one of `cells` makes it an `episodes` split; `source` adds
@@ -73,20 +71,21 @@ def toy_split(
     if unlabeled:
         others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
     protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
+    shape = train[0].shape[2:]
     info = TaskInfo(
         text=f"{protocol}(toy)",
         protocol=protocol,
         kind=kind,
-        input_shape=_SHAPES[kind],
+        input_shape=shape,
         num_classes=classes,
-        source_shape=_SHAPES[kind] if "source_x" in others else None,
+        source_shape=shape if "source_x" in others else None,
         source_classes=int(others["source_y"].max()) + 1 if "source_y" in others else 0,
         num_unlabeled=unlabeled,
         num_val=_VAL_PER_CLASS * classes,
         labels_per_class=target_per_class if shift else per_class,
         labels_on_target=not shift or target_per_class > 0,
         balanced=imbalance == 1,
-        symmetries=_SYMMETRIES if kind == "image" else frozenset(),
+        symmetries=get_kind(kind).toy_symmetries,
     )
     return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])
 
@@ -97,29 +96,20 @@ def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
 
 
 class _Blobs:
-    """Classes as noise around different corners of a cube, in the stored form of a kind."""
+    """Classes as noise around different centres, as a worker opens samples of a kind."""
 
     def __init__(self, kind: str, classes: int, rng: np.random.Generator) -> None:
-        self.kind, self.classes, self.rng = kind, classes, rng
-        self.shape = _SHAPES[kind]
-        corners: dict[bytes, np.ndarray] = {}
-        while len(corners) < classes:
-            corner = self._corner()
-            corners.setdefault(corner.tobytes(), corner)
-        self.centres = np.stack(list(corners.values()))
-
-    def _corner(self) -> np.ndarray:
-        if self.kind == "table":
-            return self.rng.choice([-1.0, 1.0], self.shape)
-        return np.kron(self.rng.choice([-1.0, 1.0], (1, 4, 4)), np.ones((1, 2, 2)))
+        self.kind, self.classes, self.rng = get_kind(kind), classes, rng
+        centres: dict[bytes, np.ndarray] = {}
+        while len(centres) < classes:
+            centre = self.kind.toy_centre(rng)
+            centres.setdefault(centre.tobytes(), centre)
+        self.centres = np.stack(list(centres.values()))
 
     def draw(self, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Inputs `[N, ...]` and labels `[N]`, shuffled; `moved` shifts every input."""
         y = self.rng.permutation(np.repeat(np.arange(len(counts)), counts))
-        x = self.centres[y] + moved + _NOISE * self.rng.standard_normal((len(y), *self.shape))
-        if self.kind == "image":
-            return np.clip(128 + 50 * x, 0, 255).astype(np.uint8), y
-        return x.astype(np.float32), y
+        return self.kind.toy_samples(self.centres[y], moved, self.rng), y
 
     def cells(self, number: int, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Independent draws, stacked: inputs `[E, N, ...]` and labels `[E, N]`."""

@@ -115,7 +115,7 @@ def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray) -> Labele
     copies = _rows(train, parents)
     x = torch.from_numpy(new_x).to(train.x).view_as(copies.x)
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
-    return _joined(train, replace(copies, x=x.clamp(0, 1) if x.ndim == 4 else x, targets=one_hot))
+    return _joined(train, replace(copies, x=x.clamp(train.x.amin(0), train.x.amax(0)), targets=one_hot))
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, new_x: np.ndarray, new_y: np.ndarray) -> np.ndarray:

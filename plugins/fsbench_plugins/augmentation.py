@@ -36,6 +36,7 @@ class Augmentation(Strategy):
         "Tables: Zhang, H., Cisse, M., Dauphin, Y. N. and Lopez-Paz, D. (2018). "
         "mixup: Beyond empirical risk minimization. ICLR."
     )
+    kinds = frozenset({"image", "table"})
 
     strength: float = param(1.0, low=0.0, high=5.0, tune=(0.25, 2.0))
     crop: float = param(0.1, low=0.0, high=0.9, tune=(0.0, 0.4))
@@ -54,11 +55,15 @@ class Augmentation(Strategy):
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""
         if self.strength == 0:
             return batch
-        if ctx.task.kind == "image":
-            from fsbench_plugins._image_transforms import augment_images
+        return {"image": self._image, "table": self._table}[ctx.task.kind](batch, ctx)
 
-            limits = self._limits(ctx.task.symmetries)
-            return replace(batch, x=augment_images(batch.x, limits, self.padding, ctx.rng))
+    def _image(self, batch: Batch, ctx: Context) -> Batch:
+        from fsbench_plugins._image_transforms import augment_images
+
+        limits = self._limits(ctx.task.symmetries)
+        return replace(batch, x=augment_images(batch.x, limits, self.padding, ctx.rng))
+
+    def _table(self, batch: Batch, ctx: Context) -> Batch:
         from fsbench_plugins._table_noise import augment_tables
 
         return augment_tables(batch, self.noise * self.strength, self.mixup * self.strength, ctx.rng)

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, LabeledSet, Predictor, Recipe, Strategy, TaskInfo, match_inputs, param
+from fsbench import (
+    Context,
+    LabeledSet,
+    Predictor,
+    Recipe,
+    Strategy,
+    TaskInfo,
+    match_inputs,
+    param,
+    source_problem,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,10 +79,8 @@ class Maml(Strategy):
 
     def skip(self, task: TaskInfo) -> str | None:
         """It needs a source with enough classes of inputs like the task's, and labels to adapt to."""
-        if task.source_shape is None:
-            return "needs source data"
-        if task.kind == "table" and task.source_shape != task.input_shape:
-            return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
+        if problem := source_problem(task):
+            return problem
         if task.source_classes < task.num_classes:
             return f"source has {task.source_classes} classes, too few for episodes of {task.num_classes}"
         return None if task.labels_on_target else "no labelled target samples to adapt to"
@@ -104,7 +112,7 @@ class Maml(Strategy):
         from fsbench_plugins import _meta_training
         from fsbench_plugins._episodes import Episodes
 
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task.input_shape))
+        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
         episodes = Episodes(source, ctx.num_classes, shot, self.queries, ctx.stream("episodes"))
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, self.first_order, self.anil)

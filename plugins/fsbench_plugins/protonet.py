@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, FsbenchError, LabeledSet, Predictor, Strategy, TaskInfo, match_inputs, param
+from fsbench import (
+    Context,
+    FsbenchError,
+    LabeledSet,
+    Predictor,
+    Strategy,
+    TaskInfo,
+    match_inputs,
+    param,
+    source_problem,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -57,10 +67,8 @@ class Protonet(Strategy):
 
     def skip(self, task: TaskInfo) -> str | None:
         """It needs a source of inputs like the task's, and labels to take the means of."""
-        if task.source_shape is None:
-            return "needs source data"
-        if task.kind == "table" and task.source_shape != task.input_shape:
-            return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
+        if problem := source_problem(task):
+            return problem
         return None if task.labels_on_target else "no labelled target samples to take the means of"
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
@@ -79,7 +87,7 @@ class Protonet(Strategy):
         if not any(p.requires_grad for p in model.get_submodule("body").parameters()):
             ctx.note("the body is frozen; nothing was meta-trained")
             return model
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task.input_shape))
+        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
         usable = int((source.class_counts() >= 2).sum())
         if usable < 2:
             raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")

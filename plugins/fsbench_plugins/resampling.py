@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, LabeledSet, Strategy, TaskInfo, param
+from fsbench import Context, LabeledSet, Strategy, TaskInfo, get_kind, param
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +19,8 @@ Method = Literal[
     "random_under",
     "class_balanced",
 ]
+_BY_ROW = ("random_over", "random_under", "class_balanced")
+"""The methods that take samples as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,12 @@ class Resampling(Strategy):
     k_neighbors: int = param(5, low=1, tune=(1, 10))
 
     def skip(self, task: TaskInfo) -> str | None:
-        """Equal classes leave nothing to do."""
-        return "the training classes are balanced" if task.balanced else None
+        """Equal classes leave nothing to do; words and the like lie at no distance from each other."""
+        if task.balanced:
+            return "the training classes are balanced"
+        if self.method not in _BY_ROW and not get_kind(task.kind).mixable:
+            return f"{self.method} mixes samples, which those of {task.kind} data are not made for"
+        return None
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         """A balanced training set; the samples that are kept keep their soft targets."""
@@ -63,7 +69,7 @@ class Resampling(Strategy):
         from fsbench_plugins import _imbalanced
 
         seed = ctx.rng.seed()
-        if self.method in ("random_over", "random_under"):
+        if self.method in _BY_ROW:
             return _imbalanced.pick(train, self.method, seed)
         grown = _imbalanced.synthesise(train, self.method, self.k_neighbors, seed, ctx.note)
         return _imbalanced.without_tomek_links(grown, ctx.note) if self.method == "smote_tomek" else grown

@@ -17,6 +17,7 @@ from fsbench import (
     find_weights,
     match_inputs,
     param,
+    source_problem,
     weights_hash,
 )
 
@@ -78,10 +79,8 @@ class Transfer(Strategy):
         """It needs something to transfer, and something to transfer it to."""
         if self.weights is not None:
             return None
-        if task.source_shape is None:
-            return "needs source data"
-        if task.kind == "table" and task.source_shape != task.input_shape:
-            return f"source has {task.source_shape[0]} features, the task {task.input_shape[0]}"
+        if problem := source_problem(task):
+            return problem
         if not task.labels_on_target and self.target_only:
             return "no labelled target samples to adapt to"
         return None
@@ -118,7 +117,7 @@ class Transfer(Strategy):
 
     def _train_on_source(self, ctx: Context) -> dict[str, torch.Tensor]:
         source = ctx.source
-        data = replace(source, x=match_inputs(source.x, ctx.task.input_shape))
+        data = replace(source, x=match_inputs(source.x, ctx.task))
         recipe = replace(ctx.recipe, steps=self.source_steps, backbone_lr_scale=1.0)
         trained = ctx.pretrain(ctx.new_model(data.num_classes), data, recipe)
         ctx.note(f"{self.source_steps} steps of {recipe.batch_size} on {len(data)} source samples")

@@ -12,23 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench.engine.inputs import match_inputs
 from fsbench.errors import SpecError
-from fsbench.recipes.catalogue import Backbone, InputSpec, known_backbone
+from fsbench.kinds import get_kind
+from fsbench.recipes.catalogue import BACKBONES, Backbone, known_backbone
 from fsbench.spec import Call, coerce, format_value, parse_call
-
-_LEAST_SIZE = 32
 
 
 class Network(nn.Module):
-    """A body and a linear head.
+    """A body and a linear head, for samples of one kind.
 
-    `body` maps inputs `[N, ...]` that are as `wants` says to features `[N, num_features]`; the head maps
-    them to logits `[N, num_classes]`. Images come in [0, 1] with the channels and the size of the task.
+    The kind brings inputs `[N, ...]` to what the backbone `wants`; `body` maps them to features
+    `[N, num_features]`, and the head these to logits `[N, num_classes]`.
     """
-
-    mean: torch.Tensor
-    std: torch.Tensor
 
     def __init__(
         self,
@@ -36,27 +31,22 @@ class Network(nn.Module):
         num_features: int,
         num_classes: int,
         dropout: float = 0.0,
-        wants: InputSpec | None = None,
+        *,
+        kind: str,
+        wants: Any = None,
     ) -> None:
         super().__init__()
         self.body = body
         self.num_features = num_features
-        self.wants = wants or InputSpec()
+        self.kind, self.wants = get_kind(kind), wants
+        self.adapter = self.kind.adapter(wants)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(num_features, num_classes)
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(self.wants, name)).view(1, -1, 1, 1)
-            self.register_buffer(name, values, persistent=False)
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        """Images `[N, C, H, W]` as the body wants them: channels, size, mean and deviation.
-
-        Grey becomes three equal channels; sizes change by bilinear interpolation with antialiasing.
-        Tables `[N, F]` stay as they are.
-        """
-        if x.ndim != 4:
-            return x
-        return (match_inputs(x, self.wants.shape(tuple(x.shape[1:]))) - self.mean) / self.std
+        """Inputs `[N, ...]` as the body wants them: of images channels, size, mean and deviation."""
+        prepared: torch.Tensor = self.adapter(x)
+        return prepared
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
         """Features `[N, D]` of inputs `[N, ...]`."""
@@ -75,30 +65,44 @@ class Network(nn.Module):
     def with_head(self, num_classes: int) -> Network:
         """A network that shares this body under a new head for `num_classes`."""
         device = self.head.weight.device
-        return Network(self.body, self.num_features, num_classes, self.dropout.p, self.wants).to(device)
+        network = Network(
+            self.body,
+            self.num_features,
+            num_classes,
+            self.dropout.p,
+            kind=self.kind.name,
+            wants=self.wants,
+        )
+        return network.to(device)
 
 
 def build_network(
-    backbone: str, input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0
+    backbone: str, kind: str, input_shape: tuple[int, ...], num_classes: int, dropout: float = 0.0
 ) -> Network:
-    """The network of a backbone expression, with random weights from torch's global generator.
+    """The network of a backbone expression for samples of a kind, with weights from torch's global generator.
 
     `dropout` acts before the head, and where the architecture has dropout of its own. Raises
     UnknownName, SpecError, or UsageError where an extra is not installed.
     """
     call = parse_call(backbone)
     known = known_backbone(call)
+    if not known.takes(kind):
+        others = ", ".join(name for name, other in BACKBONES.items() if other.takes(kind)) or "none"
+        raise SpecError(f"{call}: takes no samples of the kind {kind}; backbones that do: {others}")
     make = getattr(_family(known), call.name.replace("-", "_"))
     hints = inspect.get_annotations(make, eval_str=True)
-    arguments = _arguments(call, {**hints, "size": int} if known.wants.exact else hints)
-    size = arguments.pop("size", known.wants.size)
-    wants = dataclasses.replace(known.wants, size=size)
-    shape = wants.shape(tuple(input_shape))
-    _check(call, known, wants, tuple(input_shape), shape)
+    wants = known.wants
+    sized = wants is not None and wants.exact
+    arguments = _arguments(call, {**hints, "size": int} if sized else hints)
+    if wants is not None and "size" in arguments:
+        wants = dataclasses.replace(wants, size=arguments.pop("size"))
+    of_kind, given = get_kind(kind), tuple(input_shape)
+    if reason := of_kind.unfit(given, wants):
+        raise SpecError(f"{call}: {reason}")
     if "dropout" in hints:
         arguments["dropout"] = dropout
-    body, features = make(shape, **arguments)
-    return Network(body, features, num_classes, dropout, wants)
+    body, features = make(of_kind.adapted_shape(given, wants), **arguments)
+    return Network(body, features, num_classes, dropout, kind=kind, wants=wants)
 
 
 def import_backbone(backbone: str) -> None:
@@ -108,17 +112,6 @@ def import_backbone(backbone: str) -> None:
 
 def _family(known: Backbone) -> ModuleType:
     return importlib.import_module(f"fsbench.engine.backbones.{known.home}")
-
-
-def _check(
-    call: Call, known: Backbone, wants: InputSpec, given: tuple[int, ...], shape: tuple[int, ...]
-) -> None:
-    if not known.tables and len(given) != 3:
-        raise SpecError(f"{call}: needs images, got inputs of shape {list(given)}; mlp takes tables")
-    if wants.channels and given[0] not in (1, wants.channels):
-        raise SpecError(f"{call}: needs images of 1 or {wants.channels} channels, got {given[0]}")
-    if wants.exact and shape[1] < _LEAST_SIZE:
-        raise SpecError(f"{call}: size is {shape[1]}; expected at least {_LEAST_SIZE}")
 
 
 def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:

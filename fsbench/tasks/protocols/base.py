@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from fsbench.datasets.dataset import DatasetInfo
 from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, is_available
 from fsbench.errors import SpecError, TaskError
+from fsbench.kinds import get_kind
 from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
 from fsbench.tasks.drawing import Split
 from fsbench.types import TaskInfo
@@ -97,9 +98,9 @@ class Protocol(ABC):
         hint = "choose datasets of one shape"
         for info, other in ((first, second), (second, first)):
             known = dataset_arguments(info.name)
-            wanted = dict(zip(("channels", "size"), other.shape[::2], strict=False))
-            if len(other.shape) == 3 and info.shape != other.shape and "size" in known:
-                given = {k: v for k, v in wanted.items() if k in known and v != known[k]}
+            wanted = get_kind(other.kind).arguments(other.shape)
+            given = {k: v for k, v in wanted.items() if k in known and v != known[k]}
+            if info.shape != other.shape and given:
                 hint = f"write {Call(info.name, (), tuple(given.items()))}"
                 break
         self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")

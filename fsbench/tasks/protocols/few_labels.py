@@ -10,6 +10,7 @@ import numpy as np
 from fsbench.datasets.dataset import Dataset
 from fsbench.datasets.known import dataset_info, family, load_dataset
 from fsbench.errors import TaskError
+from fsbench.kinds import get_kind
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
 from fsbench.tasks.protocols.base import OneDataset
@@ -80,7 +81,7 @@ class FewLabels(OneDataset):
             source.kind == target.kind,
             f"the source {source.text} is {source.kind} data and {target.text} is {target.kind} data",
         )
-        if target.kind == "table":
+        if get_kind(target.kind).mismatch(source.shape, target.shape):
             self.require_same_shape(source, target)
 
     def info(self) -> TaskInfo:

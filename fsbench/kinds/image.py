@@ -1,0 +1,147 @@
+"""Images: uint8 pixels as stored, in [0, 1] as strategies see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from fsbench.errors import DataError
+from fsbench.kinds.kind import Kind
+from fsbench.types import DatasetInfo, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_AT_ONCE = 256
+_LEAST_SIZE = 32
+_LUMINANCE = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Which images a backbone wants. A network brings what a task gives to it by itself.
+
+    `channels` is None for as many as the task's images have. Both sides have at least `size` pixels;
+    with `exact`, just as many. Images in [0, 1] are standardised by `mean` and `std`, one number for each
+    channel or one for all.
+    """
+
+    channels: int | None = None
+    size: int = 1
+    exact: bool = False
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+
+    def shape(self, given: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape `(channels, height, width)` that images of a shape are brought to."""
+        height, width = (self.size if self.exact else max(self.size, side) for side in given[1:])
+        return (self.channels or given[0], height, width)
+
+    def __str__(self) -> str:
+        sides = f"{self.size}x{self.size}" if self.exact else f"at least {self.size}x{self.size}"
+        channels = f"{self.channels} channels" if self.channels else "any channels"
+        mean, std = (" ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
+        return f"{channels}, {sides}, mean {mean}, std {std}"
+
+
+class Image(Kind):
+    """Images `[C, H, W]`, stored as uint8; strategies see float32 in [0, 1]."""
+
+    name = "image"
+    sample = "image"
+    dtype = np.uint8
+    recipe = Recipe(backbone="conv4(norm=group, width=32)", steps=200, batch_size=32)
+    symmetries: ClassVar[Mapping[str, str]] = {
+        "hflip": "mirrored left to right",
+        "vflip": "mirrored top to bottom",
+        "rotation": "turned by a small angle",
+        "translation": "shifted by a few pixels",
+        "scale": "zoomed in or out a little",
+        "colour": "brightness, contrast and saturation changed a little",
+    }
+    assumed_symmetries = frozenset({"translation", "scale"})
+    toy_symmetries = frozenset({"rotation", "translation", "scale", "colour"})
+
+    def check_values(self, info: DatasetInfo, x: np.ndarray) -> None:
+        """Every byte is a pixel."""
+
+    def describe(self, info: DatasetInfo, x: np.ndarray) -> str:
+        """`16x16 pixels, grey`."""
+        channels, height, width = info.shape
+        return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
+
+    def arguments(self, shape: tuple[int, ...]) -> dict[str, int]:
+        """`channels` and `size`."""
+        return {"channels": shape[0], "size": shape[2]}
+
+    def tensor(self, x: np.ndarray, device: torch.device) -> torch.Tensor:
+        """Pixels `[N, C, H, W]` as float32 in [0, 1]; a few at a time, as copies take memory."""
+        import torch
+
+        found = torch.empty(x.shape, device=device)
+        for first in range(0, len(x), _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
+            found[rows] = torch.from_numpy(np.array(x[rows])).to(device)
+        return found.div_(255)
+
+    def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
+        """Sizes and grey or colour can be brought to each other, other numbers of channels cannot."""
+        if given[0] in (1, wanted[0]) or (given[0], wanted[0]) == (3, 1):
+            return None
+        return f"source images have {given[0]} channels, the task's {wanted[0]}"
+
+    def match(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Images `[N, C, H, W]` in another shape, by bilinear interpolation with antialiasing.
+
+        Grey becomes equal channels, colour becomes its luminance. Raises DataError for other channels.
+        """
+        given = tuple(x.shape[1:])
+        if given == shape:
+            return x
+        if reason := self.mismatch(given, shape):
+            raise DataError(f"images cannot be matched: {reason}")
+        if given[0] != shape[0]:
+            x = x.expand(-1, shape[0], -1, -1) if given[0] == 1 else luminance(x)
+        if given[1:] != shape[1:]:
+            from torch.nn.functional import interpolate
+
+            x = interpolate(x, size=shape[1:], mode="bilinear", antialias=True, align_corners=False)
+            x = x.clamp(0, 1)
+        return x.contiguous()
+
+    def unfit(self, shape: tuple[int, ...], wants: InputSpec | None) -> str | None:
+        """A backbone can want so many channels, and a size that is not too small for it."""
+        wants = wants or InputSpec()
+        if wants.channels and shape[0] not in (1, wants.channels):
+            return f"needs images of 1 or {wants.channels} channels, got {shape[0]}"
+        if wants.exact and wants.size < _LEAST_SIZE:
+            return f"size is {wants.size}; expected at least {_LEAST_SIZE}"
+        return None
+
+    def adapted_shape(self, shape: tuple[int, ...], wants: InputSpec | None) -> tuple[int, ...]:
+        """As the InputSpec says."""
+        return (wants or InputSpec()).shape(shape)
+
+    def adapter(self, wants: InputSpec | None) -> nn.Module:
+        """Channels, size, mean and deviation as the InputSpec says."""
+        from fsbench.kinds.image_adapter import ImageAdapter
+
+        return ImageAdapter(self, wants or InputSpec())
+
+    def toy_centre(self, rng: np.random.Generator) -> np.ndarray:
+        """A pattern of 4x4 black and white squares on 8x8 pixels, -1 or 1."""
+        return np.kron(rng.choice([-1.0, 1.0], (1, 4, 4)), np.ones((1, 2, 2)))
+
+    def toy_samples(self, centres: np.ndarray, moved: float, rng: np.random.Generator) -> np.ndarray:
+        """The patterns in grey, each pixel with noise; `moved` makes all of them brighter."""
+        x = centres + moved + 0.4 * rng.standard_normal(centres.shape)
+        return np.clip(128 + 50 * x, 0, 255).astype(np.uint8)
+
+
+def luminance(x: torch.Tensor) -> torch.Tensor:
+    """The luminance `[N, 1, H, W]` of images of red, green and blue `[N, 3, H, W]` (ITU-R BT.601)."""
+    return (x * x.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -1,0 +1,148 @@
+"""Kinds of samples: what each does to its own, and that nothing else asks which one it has."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fsbench import match_inputs, source_problem
+from fsbench.datasets.dataset import Dataset
+from fsbench.errors import DataError, PluginError, UnknownName
+from fsbench.kinds import add_kind, get_kind, kind_names
+from fsbench.kinds.image import Image
+from fsbench.kinds.table import Table
+from fsbench.types import DatasetInfo, TaskInfo
+
+ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
+INFO = DatasetInfo("few", "", "table", (2,), ("a", "b"), (1, 1), "none", "nobody")
+
+
+def task(kind: str, shape: tuple[int, ...], source: tuple[int, ...] | None = None) -> TaskInfo:
+    return TaskInfo("t", "kshot", kind, shape, 2, source_shape=source)
+
+
+# Names
+
+
+def test_a_kind_has_a_name_that_nobody_else_has() -> None:
+    class Other(Image):
+        name = "table"
+
+    add_kind(Table())
+    with pytest.raises(PluginError, match=r"kind 'table' is already taken by fsbench\.kinds\.table"):
+        add_kind(Other())
+    with pytest.raises(UnknownName, match="unknown kind 'imgae'; did you mean 'image'"):
+        get_kind("imgae")
+    assert kind_names() == ["image", "table"]
+
+
+def test_kinds_need_no_torch() -> None:
+    code = "import sys, fsbench.kinds; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Stored samples
+
+
+@pytest.mark.parametrize(
+    ("info", "x", "says"),
+    [
+        (INFO, np.zeros((2, 2)), r"loaded float64 \[2, 2\], expected float32 \[2, 2\]"),
+        (INFO, np.full((2, 2), np.nan, np.float32), "some values are NaN or infinite"),
+        (
+            replace(INFO, columns=(0, 3)),
+            np.full((2, 2), 3, np.float32),
+            "column 1 has other codes than 0 to 2",
+        ),
+        (replace(INFO, columns=(0, 3)), np.full((2, 2), np.inf, np.float32), "column 0 are infinite"),
+        (replace(INFO, symmetries=frozenset({"hflip"})), np.zeros((2, 2), np.float32), "hflip; known: none"),
+        (
+            replace(INFO, kind="image", shape=(1, 2, 2)),
+            np.zeros((2, 2, 2), np.uint8),
+            r"expected uint8 \[2, 1, 2, 2\]",
+        ),
+    ],
+)
+def test_arrays_that_are_not_of_their_kind_are_refused(info: DatasetInfo, x: np.ndarray, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        Dataset(info, x, np.array([0, 1]))
+
+
+def test_a_dataset_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(UnknownName, match="unknown kind 'smell'"):
+        Dataset(replace(INFO, kind="smell"), np.zeros((2, 2), np.float32), np.array([0, 1]))
+
+
+def test_what_is_seen_of_stored_samples_and_stored_of_seen_ones() -> None:
+    columns = (0, 3, 0, 2)
+    info = replace(INFO, shape=(7,), columns=columns)
+    assert get_kind("table").seen_shape((4,), columns) == (7,)
+    assert get_kind("table").stored_shape(info) == (4,)
+    assert get_kind("image").seen_shape((3, 8, 9), ()) == (3, 8, 9)
+
+
+# Sources
+
+
+def test_images_are_matched_by_size_and_colour() -> None:
+    grey, colour = torch.rand(2, 1, 16, 16), torch.rand(2, 3, 8, 8)
+    assert match_inputs(grey, task("image", (1, 16, 16))) is grey
+    assert torch.equal(match_inputs(grey, task("image", (3, 16, 16))), grey.expand(-1, 3, -1, -1))
+    assert match_inputs(grey, task("image", (1, 8, 8))).shape == (2, 1, 8, 8)
+    white = match_inputs(torch.ones(2, 3, 8, 8), task("image", (1, 4, 4)))
+    torch.testing.assert_close(white, torch.ones(2, 1, 4, 4))
+    assert match_inputs(colour, task("image", (1, 8, 8))).shape == (2, 1, 8, 8)
+    with pytest.raises(DataError, match="source images have 3 channels, the task's 2"):
+        match_inputs(colour, task("image", (2, 8, 8)))
+
+
+def test_tables_are_matched_only_where_they_have_the_same_features() -> None:
+    x = torch.rand(2, 13)
+    assert match_inputs(x, task("table", (13,))) is x
+    with pytest.raises(DataError, match="source has 30 features, the task 13"):
+        match_inputs(torch.rand(2, 30), task("table", (13,)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "source", "problem"),
+    [
+        ("table", (13,), None, "needs source data"),
+        ("table", (13,), (30,), "source has 30 features, the task 13"),
+        ("table", (13,), (13,), None),
+        ("image", (1, 8, 8), (3, 32, 32), None),
+        ("image", (3, 8, 8), (1, 32, 32), None),
+        ("image", (3, 8, 8), (4, 32, 32), "source images have 4 channels, the task's 3"),
+    ],
+)
+def test_what_keeps_a_source_from_being_used(
+    kind: str, shape: tuple[int, ...], source: tuple[int, ...] | None, problem: str | None
+) -> None:
+    assert source_problem(task(kind, shape, source)) == problem
+
+
+# Nothing else asks
+
+
+def test_no_other_module_asks_which_kind_it_has() -> None:
+    """A kind is asked for what it does, not for its name."""
+    asks = re.compile(
+        r"""kind\s*(==|!=|in|not in|is)\s*[\[({]?["'](image|table)|["'](image|table)["']\s*(==|!=)"""
+    )
+    files = [*(ROOT / "fsbench").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    found = [
+        f"{file.relative_to(ROOT)}: {line.strip()}"
+        for file in files
+        if file.parent.name != "kinds"
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if asks.search(line) or (re.search(r"\bndim\s*[=!<>]=?\s*4", line) and "own" not in file.parts)
+    ]
+    assert len(files) > 100
+    assert not found
