@@ -130,6 +130,6 @@ def test_the_command_line_says_so_in_one_line(tmp_path, capsys) -> None:
     stderr = capsys.readouterr().err.splitlines()
     assert status == 2
     assert stderr == [
-        "fsbench: error: resnet20: needs images, got inputs of shape [13]; mlp takes tables "
+        "fsbench: error: resnet20: takes no samples of the kind table; backbones that do: mlp "
         "(in the recipe of kshot(wine, k=1))"
     ]

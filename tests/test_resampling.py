@@ -235,7 +235,7 @@ def test_a_linear_model_gains_balanced_accuracy_and_keeps_its_ranking(method):
 def test_it_trains_through_a_trial(method):
     split = toy_split("table", per_class=20, imbalance=5.0)
     composition = Composition((Resampling(method=method, k_neighbors=3), Focal()))
-    identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=50)
+    identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=100)
     first = run_trial(identity, composition, recipe, split, torch.device("cpu"))
     again = run_trial(identity, composition, recipe, split, torch.device("cpu"))
     assert np.array_equal(first.predictions, again.predictions)
