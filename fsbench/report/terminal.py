@@ -28,7 +28,8 @@ _STYLES = {
 _NARROWEST = 8
 _GAP = 2
 _ALWAYS = 4
-_COMMA = ", "
+# Columns whose texts go on in the next line after a comma or a colon.
+_FOLDED = frozenset({"uses", "verdict"})
 # Where a spec that is too long goes on in the next line: between terms, then arguments, then words.
 _TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 
@@ -71,7 +72,7 @@ def _print_table(
     """Print a table of the columns that there is room for; returns those."""
     # Widths over all rows of the board: the same in every table, so that the eye can run down.
     shown = [text.shown(row, board.metric) for row in board.rows]
-    widths = {name: max(len(name), *(_width(texts[name]) for texts in shown)) for name in columns}
+    widths = {name: max(len(name), *(_width(name, texts[name]) for texts in shown)) for name in columns}
     wanted, pieces = widths["strategy"], re.compile(f"{_TERMS}|{_ARGUMENTS}")
     widths["strategy"] = max(
         _NARROWEST, *(len(piece.rstrip()) for texts in shown for piece in pieces.split(texts["strategy"]))
@@ -104,16 +105,18 @@ def _total(widths: Mapping[str, int], columns: Sequence[str], gap: int) -> int:
     return sum(widths[name] for name in columns) + gap * (len(columns) - 1)
 
 
-def _width(value: str) -> int:
-    return max(map(len, value.split(_COMMA)))
+def _width(name: str, value: str) -> int:
+    return max(map(len, _folded(name, value).split("\n")))
+
+
+def _folded(name: str, value: str) -> str:
+    return re.sub("(?<=[,:]) ", "\n", value) if name in _FOLDED else value
 
 
 def _text(name: str, value: str, style: str, room: int) -> Text:
     if name == "strategy":
         value = "\n".join(_lines(value, room, (_TERMS, _ARGUMENTS, _WORDS)))
-    if name == "uses":
-        value = value.replace(_COMMA, ",\n")
-    return Text(value, style=style if name in {"vs erm", "verdict"} else "")
+    return Text(_folded(name, value), style=style if name in {"vs erm", "verdict"} else "")
 
 
 def _lines(value: str, room: int, breaks: Sequence[str]) -> list[str]:
