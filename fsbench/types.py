@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "failed", "skipped"]
 
 Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
-"""What a fitted strategy is: `x [N, ...]` float32 -> logits `[N, C]` float32, on one device."""
+"""What a fitted strategy is: `x [N, ...]` -> logits `[N, C]` float32, on one device."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ class TaskInfo:
     """What a strategy may know of a task: everything but the data.
 
     `kind` names what a sample is, such as `"image"` or `"table"`. `input_shape` is `(channels, height,
-    width)` for images and `(features,)` for tables.
-    `symmetries` names the transformations that keep a label: `"hflip"`, `"vflip"`, `"rotation"`
-    (small angles), `"translation"`, `"scale"`, `"colour"`. `labels_per_class` counts labels on the
+    width)` for images and `(features,)` for tables. `symmetries` names those of the kind's
+    transformations that keep a label here (`Kind.symmetries`). `labels_per_class` counts labels on the
     target, those of the largest class; `balanced` says that all classes are known to have as many.
     `num_val` counts the validation labels of a cell, those aimed at where groups stay whole.
     `labels_on_target` and, on a `shift` task, `labels_on_source` say where the training labels are.
@@ -121,10 +120,10 @@ class Recipe:
 class LabeledSet:
     """Labelled samples on one device.
 
-    `x` is float32 `[N, C, H, W]` in [0, 1] for images and `[N, F]`, standardised on the training
-    part, for tables. `targets` is float32 `[N, C]`: one-hot labels, or soft ones. `weights` `[N]`, if
-    given, are relative sampling probabilities for batches. `domain` `[N]` int64, if given, is 0 for
-    source and 1 for target samples.
+    `x` is what its kind makes of stored samples: for images float32 `[N, C, H, W]` in [0, 1], for tables
+    float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot labels, or
+    soft ones. `weights` `[N]`, if given, are relative sampling probabilities for batches. `domain` `[N]`
+    int64, if given, is 0 for source and 1 for target samples.
     """
 
     x: torch.Tensor

@@ -20,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 from fsbench.engine import feature_cache, features
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
-from fsbench.engine.features import sample_keys
+from fsbench.engine.frozen_body import sample_keys
 
 
 def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path: Path) -> None:

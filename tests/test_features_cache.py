@@ -17,10 +17,10 @@ import fsbench
 from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.datasets.known import load_dataset
-from fsbench.engine import features, trial
+from fsbench.engine import frozen_body, trial
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import MemoryCache
-from fsbench.engine.features import BodyFeatures
+from fsbench.engine.frozen_body import BodyFeatures
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.registry import load_registry
 from fsbench.store import Store
@@ -83,7 +83,7 @@ def test_features_of_another_version_of_what_builds_bodies_are_not_taken(
     first = sum(computed)
     probe(weights, tmp_path)
     assert sum(computed) == first
-    monkeypatch.setattr(features, "version", lambda each: "9" if each == package else version(each))
+    monkeypatch.setattr(frozen_body, "version", lambda each: "9" if each == package else version(each))
     probe(weights, tmp_path)
     assert sum(computed) == 2 * first
     monkeypatch.setattr(fsbench, "__version__", "9")

@@ -15,7 +15,7 @@ from fsbench.datasets import known
 from fsbench.errors import DataError, SpecError, UsageError
 from fsbench.own import OwnData, read_own
 from fsbench.own import folders as folders_module
-from fsbench.own.options import valid_name
+from fsbench.own.given import valid_name
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.splits import draw_split
 

@@ -180,7 +180,7 @@ class Context:
         UsageError or DataError where the weights are not those of the backbone or cannot be had.
         """
         from fsbench.engine.backbones.weights import load_weights
-        from fsbench.engine.features import weights_digest
+        from fsbench.engine.frozen_body import weights_digest
 
         self._require("pretrained")
         found = load_weights(self._state.recipe.backbone, weights, self.device)

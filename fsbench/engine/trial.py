@@ -18,7 +18,7 @@ from fsbench.composition import Composition
 from fsbench.engine.backbones.network import import_backbone
 from fsbench.engine.context import Context, Lent, TrialState, seeded
 from fsbench.engine.device import synchronize
-from fsbench.engine.features import fit_head, frozen_network
+from fsbench.engine.frozen_body import fit_head, frozen_network
 from fsbench.engine.training import as_predictor, train
 from fsbench.errors import BadPrediction, NonFinite
 from fsbench.kinds import get_kind

@@ -6,7 +6,7 @@ other people's files are not trusted. `read_own` is the way in; each kind of dat
 
 from __future__ import annotations
 
-from fsbench.own.options import OwnData
+from fsbench.own.given import OwnData
 from fsbench.own.reading import Reading, read_own
 
 __all__ = ["OwnData", "Reading", "read_own"]

@@ -11,7 +11,7 @@ import numpy as np
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.own.folders import DEFAULT_LARGEST
-from fsbench.own.options import SMALLEST, OwnData
+from fsbench.own.given import SMALLEST, OwnData
 from fsbench.own.pictures import Picture, plain, square, stack
 from fsbench.own.samples import (
     PARTS,

@@ -16,7 +16,7 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
-from fsbench.own.options import SMALLEST, OwnData
+from fsbench.own.given import SMALLEST, OwnData
 from fsbench.own.pictures import SUFFIXES, Unusable, read_picture, shorter_side, stack
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, printable, some
 from fsbench.words import plural

@@ -114,7 +114,7 @@ def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Se
         other = [repr(printable(text)) for text in known[~numeric].unique()]
         remarks.append(
             f"column {texts.name!r} is read as texts: {int(numeric.sum())} of its {len(known)} values are "
-            f"numbers, {some(other)} not; mend the file, or leave such cells empty"
+            f"numbers, {some(other)} not; mend the file, or leave such values out"
         )
     return texts
 

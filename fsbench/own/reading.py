@@ -12,7 +12,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
 from fsbench.own.belonging import find_groups
-from fsbench.own.options import OwnData, valid_name
+from fsbench.own.given import OwnData, valid_name
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, some
 from fsbench.tasks.protocols.holdout import held_out
 from fsbench.words import plural

@@ -11,7 +11,7 @@ import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds import get_kind
-from fsbench.own.options import OwnData
+from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import Samples, as_float32, printable, some
 from fsbench.words import plural
