@@ -1,0 +1,170 @@
+"""The splits of a run: drawn once, in turn, from data that are not kept longer than they are needed."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsbench.datasets import known
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import Entry, keep_datasets
+from fsbench.draw import Splits
+from fsbench.errors import DataError, StoreError
+from fsbench.same_data import SameData
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.splits import draw_split
+from fsbench.tasks.suites import Suite, ad_hoc
+from fsbench.types import Record, Trial
+
+ROWS, COLUMNS = 2000, 500
+SIZE = ROWS * COLUMNS * 4
+ONE, TWO = "kshot(wine, k=1)", "kshot(wine, k=2)"
+
+
+def trial(task: str, seed: int, spec: str = "erm") -> Trial:
+    return Trial(task, seed, 0, spec, "recipe(steps=1)", f"{task}/{seed}/{spec}")
+
+
+def made(trials: list[Trial], folder: Path, same: SameData | None = None) -> Splits:
+    tasks = {t.task: parse_tasks(t.task)[0] for t in trials}
+    return Splits(trials, tasks, same or SameData(ad_hoc(ONE), [], folder), folder)
+
+
+def stored(task: str, seed: int, fingerprint: str) -> Record:
+    return Record(f"{task}/{seed}", "ok", task, seed, 0, "erm", "r", split_fingerprint=fingerprint)
+
+
+def fingerprint(task: str, seed: int) -> str:
+    return draw_split(*parse_tasks(task), seed).fingerprint
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """The names of eight datasets of 4 MB each, and what has been loaded of them."""
+    loads: list[str] = []
+    living: list[weakref.ref[Dataset]] = []
+
+    def load(info: DatasetInfo) -> Dataset:
+        loads.append(info.text)
+        x = np.random.default_rng(len(info.text)).random((ROWS, COLUMNS), dtype=np.float32)
+        dataset = Dataset(info, x, np.arange(ROWS) % 2)
+        living.append(weakref.ref(dataset))
+        return dataset
+
+    def entry(name: str) -> Entry:
+        info = DatasetInfo(name, "", "table", (COLUMNS,), ("a", "b"), (ROWS // 2,) * 2, "none", "nobody")
+        return Entry(lambda text: info, load)
+
+    names = [f"large{n}" for n in range(8)]
+    for name in names:
+        monkeypatch.setitem(known.DATASETS, name, entry(name))
+    yield names, loads, living
+    keep_datasets(())
+
+
+def test_a_run_holds_one_dataset_at_a_time(large, tmp_path) -> None:
+    names, loads, living = large
+    trials = [trial(f"kshot({name}, k=1)", seed) for name in names for seed in range(3)]
+    splits = made(trials, tmp_path)
+    made([trial(ONE, 0)], tmp_path / "first").of(trial(ONE, 0))  # what is imported on the way is not measured
+    tracemalloc.start()
+    try:
+        for each in trials:
+            splits.of(each)
+            gc.collect()
+            assert sum(ref() is not None for ref in living) == 1
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert loads == names
+    assert held < 1.2 * SIZE
+    assert peak < len(names) * SIZE / 2
+
+
+def test_both_datasets_of_a_task_are_held(large, tmp_path) -> None:
+    trials = [trial("kshot(large0, k=1, source=large1)", seed) for seed in range(3)]
+    splits = made([*trials, trial("kshot(large1, k=1)", 0)], tmp_path)
+    for each in trials:
+        splits.of(each)
+    splits.of(trial("kshot(large1, k=1)", 0))
+    assert sorted(large[1]) == ["large0", "large1"]
+
+
+def test_a_split_is_on_disk_from_its_first_trial_to_its_last(tmp_path) -> None:
+    first, second = trial(ONE, 0), trial(ONE, 0, "focal")
+    other = trial(ONE, 1)
+    splits = made([first, second, other], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    split = splits.of(first)
+    assert splits.of(second) is split
+    splits.done(first)
+    assert Path(split.path).exists()
+    splits.of(other)
+    splits.done(second)
+    assert not Path(split.path).exists()
+    splits.done(other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_that_cannot_be_written_is_no_split_at_hand(tmp_path, monkeypatch) -> None:
+    splits = made([trial(ONE, 0)], tmp_path / "file" / "below")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot write the split"):
+        splits.of(trial(ONE, 0))
+    (tmp_path / "file").unlink()
+    assert Path(splits.of(trial(ONE, 0)).path).exists()
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[tuple[str, int]]:
+    """What is drawn to compare it with what is stored."""
+    found: list[tuple[str, int]] = []
+
+    def draw(task: Task, seed: int):
+        found.append((task.text, seed))
+        return draw_split(task, seed)
+
+    monkeypatch.setattr("fsbench.same_data.draw_split", draw)
+    return found
+
+
+def test_a_split_of_the_same_seed_is_compared_without_another_draw(drawn, tmp_path) -> None:
+    same = SameData(ad_hoc(ONE), [stored(ONE, seed, fingerprint(ONE, seed)) for seed in (0, 1)], tmp_path)
+    same.check(ONE, 1, fingerprint(ONE, 1))
+    with pytest.raises(StoreError, match=r"on other data, .*\(split 0 was \w{12}, is now ffffffffffff\)"):
+        same.check(ONE, 0, "f" * 64)
+    assert drawn == []
+
+
+def test_one_stored_split_of_a_task_is_drawn_again_where_its_seeds_are_new(drawn, tmp_path) -> None:
+    same = SameData(ad_hoc(ONE), [stored(ONE, seed, fingerprint(ONE, seed)) for seed in (3, 4)], tmp_path)
+    for seed in (0, 1, 2):
+        same.check(ONE, seed, fingerprint(ONE, seed))
+        same.check(TWO, seed, fingerprint(TWO, seed))
+    assert drawn == [(ONE, 3)]
+    with pytest.raises(StoreError, match="split 3 was eeeeeeeeeeee"):
+        SameData(ad_hoc(ONE), [stored(ONE, 3, "e" * 64)], tmp_path).check(ONE, 0, fingerprint(ONE, 0))
+
+
+def test_a_suites_own_splits_come_first(tmp_path) -> None:
+    suite = Suite("named", 1, "", (ONE,), 1, {ONE: ("0123456789abcdef",)})
+    with pytest.raises(DataError, match="named: split 0 of"):
+        SameData(suite, [stored(ONE, 0, "e" * 64)], tmp_path).check(ONE, 0, "f" * 64)
+
+
+def test_own_data_of_a_name_are_compared_in_every_task_that_can_be_drawn_here(drawn, tmp_path) -> None:
+    mixed = "kshot(wine, k=1, source=somebodys)"
+    right, of_others = stored(ONE, 0, fingerprint(ONE, 0)), stored("kshot(digits, k=1)", 0, "x")
+    same = SameData(ad_hoc(ONE), [right, of_others, stored(mixed, 0, "x")], tmp_path)
+    same.check_own("wine")
+    same.check(ONE, 5, "not compared again")
+    assert drawn == [(ONE, 0)]
+    changed = SameData(ad_hoc(ONE), [replace(right, task="kshot(wine, k=400)")], tmp_path)
+    with pytest.raises(StoreError, match="is now impossible"):
+        changed.check_own("wine")
