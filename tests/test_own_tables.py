@@ -198,7 +198,7 @@ def test_labels_of_every_kind(labels: list[object], classes: tuple[str, ...], tm
 
 
 WRONG = [
-    ({"target": None}, {}, UsageError, "which column is to be predicted. give --target; it has size, count"),
+    ({"target": None}, {}, UsageError, "which column is to be predicted. give a target; it has size, count"),
     ({"target": "knid"}, {}, UnknownName, "unknown column 'knid'; did you mean 'kind'"),
     ({"group": "colours"}, {}, UnknownName, "unknown column 'colours'; did you mean 'colour'"),
     ({"image_size": 32}, {}, UsageError, "is a table, which takes no image size"),

@@ -202,6 +202,6 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
         facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
     if samples.kind.symmetries:
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
-        facts.append(f"taken to keep a label: {kept} (--symmetries says otherwise)")
+        facts.append(f"taken to keep a label: {kept} (symmetries= says otherwise)")
     facts.append(f"its name in tasks and tables is {info.text}")
     return facts

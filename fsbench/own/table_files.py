@@ -39,7 +39,7 @@ def read_table(data: OwnData) -> Samples:
     table = parse_table(Path(data.path), data.target, remarks)
     if data.target is None:
         names = some([printable(str(name)) for name in table], 12)
-        raise UsageError(f"{data.path}: which column is to be predicted? give --target; it has {names}")
+        raise UsageError(f"{data.path}: which column is to be predicted? give a target; it has {names}")
     for column in (data.target, data.group):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
@@ -117,7 +117,9 @@ def _features(
             stored.append(values)
             columns.append(categories)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
-            remarks.append(f"column {name!r} is a feature; if its equal values belong together, give --group")
+            remarks.append(
+                f"column {name!r} is a feature; if its equal values belong together, give it as the group"
+            )
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
         raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")

@@ -70,7 +70,7 @@ class Suite:
         hints = [_fetching(fetched)] if fetched else []
         hints += [_own_advice(name) for name in missing if name not in fetched][:1]
         if absent < len(self.tasks):
-            hints.append(f"--available runs the other {len(self.tasks) - absent}")
+            hints.append(f"available=True or --available runs the other {len(self.tasks) - absent}")
         what = f"{self.name}: " if self.name else ""
         return (
             f"{what}the data of {absent} of {len(self.tasks)} tasks is not here ({', '.join(missing)}); "
