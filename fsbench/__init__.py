@@ -11,73 +11,117 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AbsentData": "fsbench.errors",
+    "Backbone": "fsbench.recipes.catalogue",
     "Batch": "fsbench.types",
     "Context": "fsbench.engine.context",
+    "Dataset": "fsbench.datasets.dataset",
+    "DatasetEntry": "fsbench.datasets.known",
+    "DatasetInfo": "fsbench.datasets.dataset",
     "FsbenchError": "fsbench.errors",
     "InertComponent": "fsbench.errors",
+    "InputSpec": "fsbench.kinds.image",
     "Kind": "fsbench.kinds",
     "LabeledSet": "fsbench.types",
+    "Metric": "fsbench.metrics",
+    "OneDataset": "fsbench.tasks.protocols",
     "OwnData": "fsbench.own",
     "Predictor": "fsbench.types",
+    "Protocol": "fsbench.tasks.protocols",
     "Recipe": "fsbench.types",
     "Record": "fsbench.types",
     "Results": "fsbench.results",
+    "Rows": "fsbench.tasks.drawing",
+    "Split": "fsbench.tasks.drawing",
     "StepOutput": "fsbench.types",
     "Strategy": "fsbench.strategy",
     "Stream": "fsbench.rng",
+    "Suite": "fsbench.tasks.suites",
     "TaskInfo": "fsbench.types",
-    "find_weights": "fsbench.recipes.catalogue",
     "add_kind": "fsbench.kinds",
+    "dataset_info": "fsbench.datasets.known",
+    "divide": "fsbench.tasks.drawing",
+    "find_weights": "fsbench.recipes.catalogue",
+    "generator": "fsbench.rng",
     "get_kind": "fsbench.kinds",
     "hookimpl": "fsbench.hookspecs",
+    "load_dataset": "fsbench.datasets.known",
+    "load_suite": "fsbench.tasks.suites",
     "luminance": "fsbench.kinds.image",
     "match_inputs": "fsbench.kinds",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
     "source_problem": "fsbench.kinds",
+    "stack": "fsbench.tasks.drawing",
+    "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
 }
 
 __all__ = [
+    "AbsentData",
+    "Backbone",
     "Batch",
     "Context",
+    "Dataset",
+    "DatasetEntry",
+    "DatasetInfo",
     "FsbenchError",
     "InertComponent",
+    "InputSpec",
     "Kind",
     "LabeledSet",
+    "Metric",
+    "OneDataset",
     "OwnData",
     "Predictor",
+    "Protocol",
     "Recipe",
     "Record",
     "Results",
+    "Rows",
+    "Split",
     "StepOutput",
     "Strategy",
     "Stream",
+    "Suite",
     "TaskInfo",
     "add_kind",
+    "dataset_info",
+    "divide",
     "find_weights",
+    "generator",
     "get_kind",
     "hookimpl",
+    "load_dataset",
+    "load_suite",
     "luminance",
     "match_inputs",
     "param",
     "run",
     "source_problem",
+    "stack",
+    "true_rows",
     "weights_hash",
 ]
 
 if TYPE_CHECKING:
+    from fsbench.datasets.dataset import Dataset, DatasetInfo
+    from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
     from fsbench.engine.context import Context
-    from fsbench.errors import FsbenchError, InertComponent
+    from fsbench.errors import AbsentData, FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
     from fsbench.kinds import Kind, add_kind, get_kind, match_inputs, source_problem
-    from fsbench.kinds.image import luminance
+    from fsbench.kinds.image import InputSpec, luminance
+    from fsbench.metrics import Metric
     from fsbench.own import OwnData
-    from fsbench.recipes.catalogue import find_weights, weights_hash
+    from fsbench.recipes.catalogue import Backbone, find_weights, weights_hash
     from fsbench.results import Results
-    from fsbench.rng import Stream
+    from fsbench.rng import Stream, generator
     from fsbench.runner import run
     from fsbench.strategy import Strategy, param
+    from fsbench.tasks.drawing import Rows, Split, divide, stack, true_rows
+    from fsbench.tasks.protocols import OneDataset, Protocol
+    from fsbench.tasks.suites import Suite, load_suite
     from fsbench.types import Batch, LabeledSet, Predictor, Recipe, Record, StepOutput, TaskInfo
 
 

@@ -29,7 +29,7 @@ class Composition:
     added. A component that owns a stage (`replaces`) goes innermost. Raises ConflictError where two
     components own one stage or one component is named twice, PluginError for an unknown word in `uses`.
 
-    `sources` says which version of its code a component is, by name, where no package does.
+    `sources` says by marks which code each component is, by its name (`fsbench.code`).
     """
 
     components: tuple[Strategy, ...]
@@ -69,7 +69,7 @@ class Composition:
     def full_spec(self) -> str:
         """What identifies a result: every argument and, each after a `#`, the hashes of contents and code.
 
-        `mine(rate=1.0, weights="w.pt")#sha256:9f86d081884c#unpackaged+1a2b3c4d`
+        `mine(rate=1.0, weights="w.pt")#sha256:9f86d081884c#code+1a2b3c4d`
         """
         terms = []
         for component in self.components:

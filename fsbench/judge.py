@@ -45,7 +45,10 @@ def judge(
     reason = result.reason or _fault(result.predictions, split)
     if reason is not None or result.predictions is None:
         return Record(**vars(trial), **fields, status="failed", reason=reason), None
-    fields |= {"metrics": score(result.predictions, split.test_y), "resolution": resolution(split.test_y)}
+    problems: list[str] = []
+    fields["metrics"] = score(result.predictions, split.test_y, problems)
+    fields["resolution"] = resolution(split.test_y, problems)
+    fields["notes"] = (*fields.get("notes", ()), *problems)
     fields["overlap"] = split.overlap
     return Record(**vars(trial), **fields, status="ok"), result.predictions
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench.composition import Composition
 from fsbench.recipes.recipe import default_recipe, override, recipe_text
 from fsbench.spec import Value
-from fsbench.types import Record, Status, Trial
+from fsbench.types import Recipe, Record, Status, Trial
 
 if TYPE_CHECKING:
     from fsbench.tasks.expressions import Task
@@ -48,12 +48,14 @@ def make_plan(
     recipe_overrides: Mapping[str, Value] | None = None,
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
+    identify: Callable[[Composition, Recipe], str] = lambda composition, recipe: composition.full_spec,
 ) -> Plan:
     """The plan of a run. The baseline is always in it; what is named twice runs once.
 
-    `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok"
-    trials are never planned again, "failed" ones only with `retry_failed`. Raises SpecError for an
-    override that is not a recipe's, UsageError for a recipe that a component refuses.
+    `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok" trials are
+    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial.
+    Raises SpecError for an override that is not a recipe's, UsageError for a recipe that a component
+    refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}
@@ -61,7 +63,7 @@ def make_plan(
     skipped: dict[str, Record] = {}
     keys: dict[str, None] = {}
     for composition, trial, reason in _everything(
-        tasks, [baseline, *compositions], split_seeds, init_seeds, recipe_overrides or {}
+        tasks, [baseline, *compositions], split_seeds, init_seeds, recipe_overrides or {}, identify
     ):
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:
@@ -80,19 +82,21 @@ def _everything(
     split_seeds: Sequence[int],
     init_seeds: Sequence[int],
     changes: Mapping[str, Value],
+    identify: Callable[[Composition, Recipe], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
     """Every trial in the order of running, with the reason not to run it."""
     for task in tasks:
         changed = override(default_recipe(task.info), changes)
         recipe = recipe_text(changed)
+        identities = [identify(composition, changed) for composition in compositions]
         reasons = [composition.skip(task.info) for composition in compositions]
         for composition, reason in zip(compositions, reasons, strict=True):
             if reason is None:
                 composition.check_recipe(changed)
         for split_seed in split_seeds:
-            for composition, reason in zip(compositions, reasons, strict=True):
+            for composition, identity, reason in zip(compositions, identities, reasons, strict=True):
                 for init_seed in init_seeds:
-                    identity, text = composition.full_spec, composition.text
+                    text = composition.text
                     key = trial_key(task.text, split_seed, init_seed, identity, recipe)
                     trial = Trial(task.text, split_seed, init_seed, text, recipe, key, identity)
                     yield composition, trial, reason

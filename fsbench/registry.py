@@ -1,31 +1,56 @@
-"""Finds strategy plugins, says which could not be loaded, and turns specs into strategies."""
+"""Loads plugins, says which could not be loaded, and turns specs into strategies."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import os
+import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from fsbench import hookspecs
+from fsbench import __version__, builtin, hookspecs
+from fsbench.code import UNPACKAGED, code_mark, core_mark, source_hash
 from fsbench.composition import BASELINE, Composition
+from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, UnknownName
-from fsbench.spec import NAME, Call, Sum, expand_sum, parse_list
+from fsbench.metrics import METRICS
+from fsbench.recipes.catalogue import BACKBONES
+from fsbench.sorts import HOUSE, Brought, Origin, Sort
+from fsbench.spec import NAME, Call, Sum, Value, expand_sum, parse_call, parse_list
 from fsbench.strategy import Strategy, from_call, has_defaults
+from fsbench.tasks.protocols import PROTOCOLS
+from fsbench.tasks.suites import SUITES
+from fsbench.types import Recipe
 
 GROUP = "fsbench"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
-UNPACKAGED = "unpackaged"
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
+
+
+def _check_strategy(cls: Any) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
+        raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
+    if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
+        raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
+    if not has_defaults(cls):
+        missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
+        raise PluginError(
+            f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
+        )
+
+
+STRATEGIES: Sort[type[Strategy]] = Sort(
+    "strategy", "fsbench_strategies", _check_strategy, lambda cls: cls.name
+)
+SORTS: tuple[Sort[Any], ...] = (STRATEGIES, DATASETS, PROTOCOLS, BACKBONES, METRICS, SUITES)
+"""Every sort of thing that plugins bring, in the order in which they are listed."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +63,18 @@ class LoadFailure:
 
 
 class Registry:
-    """The strategies that the loaded plugins bring.
+    """What the loaded plugins bring, by sort and name; `failures` lists those that could not be loaded.
 
-    `strategies` maps names to classes, `origin` maps them to (distribution, version), and
-    `failures` lists the plugins that could not be loaded. The version of a module that no
-    distribution brings is made of its source: `unpackaged+1a2b3c4d`.
+    The core's own plugin is always there. The version of a module that no distribution brings is made of
+    its source: `unpackaged+1a2b3c4d`.
     """
 
     def __init__(self) -> None:
-        self.strategies: dict[str, type[Strategy]] = {}
-        self.origin: dict[str, tuple[str, str]] = {}
+        self.brought: dict[str, dict[str, Brought[Any]]] = {sort.hook: {} for sort in SORTS}
         self.failures: list[LoadFailure] = []
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
+        self.load(f"{HOUSE}:core", lambda: builtin, (HOUSE, __version__))
 
     def listeners(self) -> list[tuple[str, Callable[..., object]]]:
         """The `fsbench_trial_finished` of each plugin that has one, with the plugin's name."""
@@ -63,6 +87,16 @@ class Registry:
             )
             for plugin in having
         ]
+
+    @property
+    def strategies(self) -> dict[str, type[Strategy]]:
+        """The strategies by name."""
+        return {name: each.thing for name, each in self.brought[STRATEGIES.hook].items()}
+
+    @property
+    def origin(self) -> dict[str, Origin]:
+        """Where each strategy comes from, by its name."""
+        return {name: each.origin for name, each in self.brought[STRATEGIES.hook].items()}
 
     def load_entry_points(self) -> None:
         """Load every installed plugin; one that fails is listed and hides nobody."""
@@ -83,21 +117,14 @@ class Registry:
             raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in self.failures))
 
     def load(self, plugin: str, importer: Callable[[], object], origin: tuple[str, str]) -> None:
-        """Import one plugin and take its strategies, all or none."""
+        """Import one plugin and take all that it brings, or nothing."""
         try:
             module = importer()
             if self._manager.is_registered(module):
                 return
-            if origin[1] == UNPACKAGED:
-                origin = origin[0], f"{UNPACKAGED}+{_source_hash(module)}"
             self._manager.register(module, name=plugin)
             self._check_hooks(module)
-            hook = self._manager.subset_hook_caller(
-                "fsbench_strategies", [p for p in self._manager.get_plugins() if p is not module]
-            )
-            classes = [cls for group in hook() for cls in group]
-            for cls in classes:
-                self._check(cls, origin)
+            found = list(self._gather(module, _origin(module, origin)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
             self._forget(plugin)
             message = (
@@ -107,9 +134,8 @@ class Registry:
             )
             self.failures.append(LoadFailure(plugin, " ".join(message.split()), traceback.format_exc()))
             return
-        for cls in classes:
-            self.strategies[cls.name] = cls
-            self.origin[cls.name] = origin
+        for sort, name, brought in found:
+            self.brought[sort.hook][name] = brought
 
     def _forget(self, plugin: str) -> None:
         if self._manager.get_plugin(plugin) is not None:
@@ -123,24 +149,31 @@ class Registry:
             if not caller.has_spec():
                 raise UnknownName("hook", caller.name, _HOOKS)
 
-    def _check(self, cls: Any, origin: tuple[str, str]) -> None:
-        if not (isinstance(cls, type) and issubclass(cls, Strategy)):
-            raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
-        if not NAME.fullmatch(cls.name):
-            raise PluginError(f"{cls.__name__}.name is {cls.name!r}; expected a name such as 'focal'")
-        if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
-            raise PluginError(
-                f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it"
-            )
-        if not has_defaults(cls):
-            missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
-            raise PluginError(
-                f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
-            )
-        if cls.name in self.strategies:
-            raise PluginError(
-                f"strategy {cls.name!r} of {origin[0]} is already taken by {self.origin[cls.name][0]}"
-            )
+    def _gather(self, module: object, origin: Origin) -> Iterator[tuple[Sort[Any], str, Brought[Any]]]:
+        """What a plugin brings of each sort. Raises PluginError for what cannot be taken."""
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        for sort in SORTS:
+            seen: set[str] = set()
+            for things in self._manager.subset_hook_caller(sort.hook, others)():
+                if not isinstance(things, list | tuple):
+                    raise PluginError(f"{sort.hook} returned {things!r}; expected a list")
+                for thing in things:
+                    name = self._checked_name(sort, thing, origin, seen)
+                    yield sort, name, Brought(thing, origin, str(getattr(module, "__name__", module)))
+
+    def _checked_name(self, sort: Sort[Any], thing: Any, origin: Origin, seen: set[str]) -> str:
+        sort.check(thing)
+        name = sort.name_of(thing)
+        if not (isinstance(name, str) and NAME.fullmatch(name)):
+            shown = getattr(thing, "__name__", type(thing).__name__)
+            raise PluginError(f"{shown}.name is {name!r}; expected a name such as 'focal'")
+        if name in seen:
+            raise PluginError(f"{sort.hook} returned two of the name {name!r}; a name is for one {sort.noun}")
+        seen.add(name)
+        if name in (taken := self.brought[sort.hook]):
+            owner = taken[name].origin.distribution
+            raise PluginError(f"{sort.noun} {name!r} of {origin.distribution} is already taken by {owner}")
+        return name
 
     def parse(self, text: str) -> list[Composition]:
         """The strategies of comma-separated specs; `all` is every strategy on its own.
@@ -161,13 +194,57 @@ class Registry:
             if call.name not in self.strategies:
                 raise UnknownName("strategy", call.name, self.strategies)
             components.append(from_call(self.strategies[call.name], call))
-        origins = {c.name: self.origin[c.name][1] for c in components}
-        sources = {name: each for name, each in origins.items() if each.startswith(UNPACKAGED)}
-        return Composition(tuple(components), sources)
+        marks = {c.name: self._strategy_mark(c.name) for c in components}
+        return Composition(tuple(components), {name: mark for name, mark in marks.items() if mark})
 
-    def versions(self, composition: Composition) -> dict[str, str]:
-        """The distributions that the components come from, with their versions."""
-        return dict(sorted(self.origin[c.name] for c in composition.components))
+    def _strategy_mark(self, name: str) -> str:
+        """The mark of a strategy's code: of its package, and of those of the strategies that it builds on."""
+        found = self.brought[STRATEGIES.hook][name]
+        classes = [base for base in found.thing.__mro__ if issubclass(base, Strategy)]
+        modules = {found.module, *(base.__module__ for base in classes)} - {Strategy.__module__}
+        # What a base class declares is about its own results.
+        declared = vars(found.thing).get("results_version", "")
+        return code_mark(name, declared, found.origin, modules)
+
+    def identity(self, composition: Composition, recipe: Recipe) -> str:
+        """The full spec of a trial: that of the strategy, marks of the core and of a plugin's backbone."""
+        name = parse_call(recipe.backbone).name
+        marks = [core_mark()]
+        if (found := self.brought[BACKBONES.hook].get(name)) is not None:
+            modules = {found.module, found.thing.make.partition(":")[0]}
+            mark = code_mark(name, found.thing.results_version, found.origin, modules)
+            marks.append(f"{name}:{mark}" if mark else "")
+        return "#".join([composition.full_spec, *filter(None, marks)])
+
+    def versions(self, composition: Composition, task: str = "", recipe: str = "") -> dict[str, str]:
+        """The distributions, with their versions, of what a trial used.
+
+        That is its components, and with a task and a recipe, as texts, its protocol, its datasets, its
+        backbone, and every metric.
+        """
+        used: list[tuple[Sort[Any], str]] = [
+            (STRATEGIES, component.name) for component in composition.components
+        ]
+        if task:
+            call = parse_call(task)
+            named = {_name(value) for value in (*call.args, *call.keywords.values())}
+            used += [(PROTOCOLS, call.name), *((DATASETS, name) for name in sorted(named - {""}))]
+        if recipe:
+            used += [(BACKBONES, _name(parse_call(recipe).keywords["backbone"]))]
+            used += [(METRICS, name) for name in self.brought[METRICS.hook]]
+        known = [self.brought[sort.hook].get(name) for sort, name in used]
+        return dict(sorted(each.origin for each in known if each is not None))
+
+
+def _name(value: Value) -> str:
+    """The name in an argument such as `digits` or `mnist5k(size=8)`, "" if it holds none."""
+    return value.name if isinstance(value, Call) else value if isinstance(value, str) else ""
+
+
+def _origin(module: object, origin: tuple[str, str]) -> Origin:
+    if origin[1] != UNPACKAGED:
+        return Origin(*origin)
+    return Origin(origin[0], f"{UNPACKAGED}+{source_hash([str(getattr(module, '__name__', ''))])}")
 
 
 def load_registry(extra_modules: Iterable[str] = ()) -> Registry:
@@ -178,23 +255,33 @@ def load_registry(extra_modules: Iterable[str] = ()) -> Registry:
     return registry
 
 
-def _source_hash(module: object) -> str:
-    """Eight digits of the SHA-256 of a module's source file; of a package, of all its source files."""
-    place = Path(str(getattr(module, "__file__", None)))
-    files = sorted(place.parent.rglob("*.py")) if hasattr(module, "__path__") else [place]
-    found = hashlib.sha256()
-    for file in files:
-        found.update(f"{file.relative_to(place.parent).as_posix()}\0".encode())
-        found.update(hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()[:8]
-
-
 def extra_modules() -> list[str]:
     """The plugin modules that the environment variable FSBENCH_PLUGINS names."""
     return [name.strip() for name in os.environ.get(EXTRA_MODULES, "").split(",") if name.strip()]
 
 
+_loading = threading.local()
+
+
 @functools.cache
 def get_registry() -> Registry:
-    """The registry of this process, loaded once."""
-    return load_registry(extra_modules())
+    """The registry of this process, loaded once. Raises PluginError when it is asked for while it loads."""
+    if getattr(_loading, "now", False):
+        raise PluginError("it asks what plugins bring while they are being loaded; ask inside a function")
+    _loading.now = True
+    try:
+        return load_registry(extra_modules())
+    finally:
+        _loading.now = False
+
+
+def load_here(modules: Iterable[str]) -> Registry:
+    """Make installed plugins and these modules what there is in this process: for a worker."""
+    os.environ[EXTRA_MODULES] = ",".join(modules)
+    get_registry.cache_clear()
+    return get_registry()
+
+
+def brought(sort: Sort[Any]) -> Mapping[str, Brought[Any]]:
+    """What the plugins of this process bring of one sort, by name."""
+    return get_registry().brought[sort.hook]

@@ -24,7 +24,7 @@ from fsbench.same_data import SameData, check_records
 from fsbench.scratch import Scratch, sweep
 from fsbench.spec import Value
 from fsbench.store import Store
-from fsbench.types import Record
+from fsbench.types import Record, Trial
 from fsbench.versions import installed
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def run(
             split_seeds=asked.split_seeds,
             init_seeds=asked.init_seeds,
             recipe_overrides=asked.changes,
+            identify=registry.identity,
             statuses={key: record.status for key, record in stored.items()},
             retry_failed=retry_failed,
         )
@@ -139,15 +140,15 @@ class _Walk:
     registry: Registry
     observer: Observer
     records: dict[str, Record]
-    known: dict[str, dict[str, Any]] = field(init=False)
+    known: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Asked before a split is drawn: a plugin's code then meets no test labels in this process.
-        here = installed()
-        self.known = {
-            each.text: {"uses": tuple(sorted(each.uses)), "versions": here | self.registry.versions(each)}
-            for each in self.asked.compositions
-        }
+        here, compositions = installed(), {each.text: each for each in self.asked.compositions}
+        for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
+            used = self.registry.versions(compositions[spec], task, recipe)
+            uses = tuple(sorted(compositions[spec].uses))
+            self.known[spec, task, recipe] = {"uses": uses, "versions": here | used}
         self.listeners = self.registry.listeners()
 
     def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:
@@ -176,7 +177,7 @@ class _Walk:
         splits = Splits(trials, tasks, self.same, execution.folder)
         with contextlib.closing(execution.run(trials, splits, device, self.observer.started)) as stream:
             for trial, result in stream:
-                known = {"device": hardware, **self.known[trial.spec]}
+                known = {"device": hardware, **self.known[_texts(trial)]}
                 self._keep(*judge(trial, result, splits.of(trial), known))
                 splits.done(trial)
 
@@ -201,3 +202,7 @@ class _Walk:
         if skipped:
             self.store.commit_all(skipped)
             self.records |= {record.key: record for record in skipped}
+
+
+def _texts(trial: Trial) -> tuple[str, str, str]:
+    return trial.spec, trial.task, trial.recipe

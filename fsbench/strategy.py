@@ -55,12 +55,14 @@ class Strategy:
     and, where it applies, `uses` (of USES), `kinds` (of samples that it works on) and `replaces` (stages
     that it owns instead of wrapping). All randomness comes from `ctx.rng`.
 
-    Without `kinds` it works on every kind that its stages do not exclude: `augment` computes with inputs,
-    so it excludes those that are no numbers to compute with (`Kind.mixable`), such as words.
+    `results_version` is a text that changes with whatever changes its results; where it is empty, its source
+    code does that. Without `kinds` it works on every kind that its stages do not exclude: `augment` computes
+    with inputs, so it excludes those that are no numbers to compute with (`Kind.mixable`), such as words.
     """
 
     name: ClassVar[str] = ""
     cite: ClassVar[str] = ""
+    results_version: ClassVar[str] = ""
     kinds: ClassVar[frozenset[str] | None] = None
     replaces: ClassVar[frozenset[str]] = frozenset()
 

@@ -8,6 +8,9 @@ from importlib import metadata
 
 import fsbench
 
+RESULTS_VERSION = "1"
+"""Changes with whatever changes what a trial computes: trials of other versions are other trials."""
+
 RECORDED = ("numpy", "torch", "torchvision", "scikit-learn", "imbalanced-learn")
 
 

@@ -54,10 +54,10 @@ def seeded() -> None:
 @pytest.fixture
 def no_dataset_stays() -> Iterator[None]:
     """Forget the datasets that a test registers."""
-    before = dict(known.DATASETS)
+    before = dict(known.DATASETS.added)
     yield
-    known.DATASETS.clear()
-    known.DATASETS.update(before)
+    known.DATASETS.added.clear()
+    known.DATASETS.added.update(before)
 
 
 @pytest.fixture

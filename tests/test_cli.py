@@ -290,7 +290,10 @@ def test_citations(call):
     assert suite == ["fsbench", "digits", "mnist5k", "glyphs", "breast_cancer", "wine"]
     status, _, err = call("cite", "zzz")
     assert (status, err.count("\n")) == (2, 1)
-    assert "unknown strategy, dataset, protocol or suite 'zzz'; `fsbench list` shows the" in err
+    assert (
+        "unknown strategy, dataset, protocol, backbone, metric or suite 'zzz'; `fsbench list` shows the"
+        in err
+    )
 
 
 def test_a_new_plugin(call, tmp_path):

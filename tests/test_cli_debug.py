@@ -9,6 +9,7 @@ import pytest
 
 from fsbench import Strategy, hookimpl
 from fsbench.registry import Registry, get_registry
+from fsbench.sorts import Brought, Origin
 from fsbench.store import Store
 from fsbench.testing.checks import CHECKS
 from fsbench.types import Record
@@ -84,8 +85,8 @@ def test_checking_a_plugin(call, monkeypatch):
 
 def test_a_reason_is_given_once_and_its_traceback_when_asked(call, monkeypatch):
     registry = get_registry()
-    monkeypatch.setitem(registry.strategies, "jams", Jams)
-    monkeypatch.setitem(registry.origin, "jams", ("fsbench-jams", "1"))
+    jams = Brought(Jams, Origin("fsbench-jams", "1"), __name__)
+    monkeypatch.setitem(registry.brought["fsbench_strategies"], "jams", jams)
     status, out, err = call("plugin", "check", "jams")
     assert (status, out.count("ValueError: no powder")) == (1, 2)
     assert "learns separable classes: for the same reason as 'runs on what it claims'" in out

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fsbench.datasets import glyphs, known
 from fsbench.datasets.dataset import Dataset, DatasetInfo, digest
 from fsbench.datasets.handwriting import ink_box
-from fsbench.datasets.known import Entry, dataset_info, dataset_names, keep_datasets, load_dataset
+from fsbench.datasets.known import DatasetEntry, dataset_info, dataset_names, keep_datasets, load_dataset
 from fsbench.datasets.resizing import resize
 from fsbench.errors import DataError, SpecError, UnknownName
 
@@ -144,8 +144,10 @@ def test_a_dataset_that_cannot_be_read_is_a_data_error(monkeypatch: pytest.Monke
     def load(info: DatasetInfo) -> Dataset:
         raise FileNotFoundError(2, "No such file", "gone.csv")
 
-    monkeypatch.setitem(known.DATASETS, "gone", Entry(lambda text: replace(INFO, text=text), load))
-    with pytest.raises(DataError, match=r"cannot load gone.*No such file"):
+    monkeypatch.setitem(
+        known.DATASETS, "gone", DatasetEntry("gone", lambda text: replace(INFO, text=text), load)
+    )
+    with pytest.raises(DataError, match=r"cannot load gone .*No such file"):
         load_dataset("gone")
 
 

@@ -253,7 +253,7 @@ def test_no_difference_anywhere_is_not_known_exactly():
 def test_older_records_get_a_cautious_resolution_from_the_number_of_test_samples():
     setting, *_ = settings(cell(A, "erm", ERM, resolution={}, n_test=400))
     assert setting.resolution("balanced_accuracy") == 2 / 400
-    assert setting.resolution("accuracy") == 1 / 400
+    assert setting.resolution("accuracy") == 2 / 400
     setting, *_ = settings([record(A, split_seed=s, resolution={"accuracy": s / 100}) for s in (1, 2)])
     assert setting.resolution("accuracy") == 0.02, "that of the coarsest split"
 

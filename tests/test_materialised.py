@@ -13,7 +13,7 @@ from drawn import EVERY, draw, task
 
 from fsbench.datasets import known
 from fsbench.datasets.dataset import Dataset, DatasetInfo
-from fsbench.datasets.known import Entry, load_dataset
+from fsbench.datasets.known import DatasetEntry, load_dataset
 from fsbench.errors import DataError, StoreError
 from fsbench.tasks.splits import SealedSplit, SplitArrays, draw_split, materialise, open_split
 
@@ -82,11 +82,11 @@ def test_tables_are_standardised_by_the_training_part(tmp_path: Path) -> None:
 def test_a_constant_column_and_a_source_table_stay_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def entry(name: str, scale: float) -> Entry:
+    def entry(name: str, scale: float) -> DatasetEntry:
         info = DatasetInfo(name, "", "table", (3,), ("a", "b"), (30, 30), "none", "nobody")
         x = np.random.default_rng(0).normal(5, scale, (60, 3)).astype(np.float32)
         x[:, 1] = 7
-        return Entry(lambda text: info, lambda info: Dataset(info, x.copy(), np.arange(60) % 2))
+        return DatasetEntry(name, lambda text: info, lambda info: Dataset(info, x.copy(), np.arange(60) % 2))
 
     monkeypatch.setitem(known.DATASETS, "one", entry("one", 1))
     monkeypatch.setitem(known.DATASETS, "two", entry("two", 100))
@@ -163,7 +163,7 @@ def test_many_splits_of_a_dataset_load_it_once(tmp_path: Path, monkeypatch: pyte
         return Dataset(info, np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 3)
 
     info = DatasetInfo("counted", "", "table", (2,), ("a", "b", "c"), (20,) * 3, "none", "nobody")
-    monkeypatch.setitem(known.DATASETS, "counted", Entry(lambda text: info, load))
+    monkeypatch.setitem(known.DATASETS, "counted", DatasetEntry("counted", lambda text: info, load))
     for seed in range(10):
         for text in ("kshot(counted, k=2)", "longtail(counted, ir=2, head=4)", "folds(counted, n=2)"):
             draw(text, seed)

@@ -15,11 +15,11 @@ from fsbench.errors import BadPrediction, UnknownName
 from fsbench.metrics import (
     METRICS,
     assumed_resolution,
-    expected_calibration_error,
     get_metric,
     resolution,
     score,
 )
+from fsbench.metrics.classification import expected_calibration_error
 
 
 @st.composite

@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     made = tmp_path / "suites"
     made.mkdir()
     (made / "mixed.toml").write_text(SUITE, encoding="utf-8")
-    monkeypatch.setattr(suites, "_folder", lambda: made)
+    monkeypatch.setattr(suites.SUITES, "added", {"mixed": made / "mixed.toml"})
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "no data"))
     monkeypatch.chdir(tmp_path)
     return made
@@ -194,7 +194,7 @@ def test_absent_data_is_told_before_anything_runs(folder, capsys):
 
 def test_a_suite_without_any_data_cannot_run(folder, capsys):
     (folder / "far.toml").write_text(SUITE.replace(WINE, "shift(mnist, usps(size=28))"), encoding="utf-8")
-    assert main(["run", "--suite", "far", "--available"]) == 1
+    assert main(["run", "--suite", str(folder / "far.toml"), "--available"]) == 1
     err = capsys.readouterr().err
     assert "the data of 2 of 2 tasks is not here (mnist, usps, svhn)" in err
     assert "`fsbench data fetch mnist usps svhn --data-dir " in err

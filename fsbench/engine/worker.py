@@ -16,7 +16,7 @@ import numpy as np
 from fsbench.errors import FsbenchError, TrialError, UsageError
 from fsbench.failure import describe
 from fsbench.recipes.recipe import parse_recipe
-from fsbench.registry import Registry, load_registry
+from fsbench.registry import Registry, load_here
 from fsbench.tasks.splits import open_split
 from fsbench.types import Trial
 
@@ -67,7 +67,7 @@ def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    _registry = load_registry(plugin_modules)
+    _registry = load_here(plugin_modules)
 
 
 def preflight(wanted: Preflight) -> tuple[str, str]:
@@ -116,14 +116,13 @@ def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
     assert _registry is not None, "init_worker runs first"
     trial = job.trial
     (composition,) = _registry.parse(trial.spec)
-    if composition.full_spec != trial.full_spec:
-        raise TrialError(
-            f"this worker would run {composition.full_spec}: the plugin or a file has changed; run again"
-        )
+    identity = _registry.identity(composition, parse_recipe(trial.recipe))
+    if identity != trial.full_spec:
+        raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
     split = open_split(job.split_path)
-    identity = (trial.task, trial.split_seed, trial.init_seed)
+    seeds = (trial.task, trial.split_seed, trial.init_seed)
     features = Path(job.features) if job.features else None
-    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)
+    result = run_trial(seeds, composition, parse_recipe(trial.recipe), split, device, features)
     fields |= {
         name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
     }

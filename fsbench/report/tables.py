@@ -12,6 +12,8 @@ import json
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.text import legend, summary
 
+_METRIC = ("name", "title", "meaning", "higher_is_better", "percent")
+
 
 def to_csv(board: Leaderboard) -> str:
     """Comma-separated values with the columns of `Leaderboard.to_frame`; empty where there is nothing."""
@@ -28,7 +30,7 @@ def to_csv(board: Leaderboard) -> str:
 def to_json(board: Leaderboard) -> str:
     """The whole leaderboard as one JSON object with sorted keys; null where there is nothing."""
     content = {
-        "metric": vars(board.metric),
+        "metric": {name: getattr(board.metric, name) for name in _METRIC},
         "comparisons": board.comparisons,
         "trials": board.trials,
         "split_seeds": board.split_seeds,

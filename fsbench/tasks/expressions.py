@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbench.errors import SpecError, UnknownName
+from fsbench.errors import SpecError
 from fsbench.spec import Call, as_call, expand, parse_call, parse_list
 from fsbench.tasks.protocols import PROTOCOLS, Protocol, build
 from fsbench.types import TaskInfo
@@ -35,8 +35,7 @@ def task_calls(text: str) -> list[Call]:
             raise SpecError(f"{expression}: tasks are joined by ',', not by '+'")
         found += expand(expression.terms[0])
     for call in found:
-        if call.name not in PROTOCOLS:
-            raise UnknownName("protocol", call.name, PROTOCOLS)
+        PROTOCOLS.find(call.name)
     return found
 
 

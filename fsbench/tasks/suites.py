@@ -1,4 +1,4 @@
-"""Suites: named, versioned lists of tasks, one small TOML file each in `fsbench/suites`."""
+"""Suites: named, versioned lists of tasks, one small TOML file each: of fsbench, of a plugin, or anywhere."""
 
 from __future__ import annotations
 
@@ -7,16 +7,37 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
 
 from fsbench.datasets.files import DATA_DIR, data_dir
 from fsbench.datasets.known import dataset_info, download_size, is_available
-from fsbench.errors import AbsentData, UnknownName
-from fsbench.spec import Call
+from fsbench.errors import AbsentData, PluginError, UsageError
+from fsbench.sorts import Sort
+from fsbench.spec import NAME, Call
 from fsbench.tasks.expressions import Task, named_datasets, parse_tasks, task_calls
 
 _AD_HOC_SEEDS = 3
+_ENDING = ".toml"
+_NEEDED = ("version", "description", "tasks", "split_seeds")
+_KEYS: dict[str, Any] = {
+    "version": int,
+    "description": str,
+    "tasks": list,
+    "split_seeds": int,
+    "fingerprints": dict,
+    "recipe": str,
+    "timeout": int | float,
+    "cost": int | float,
+}
+_WORDS = {
+    int: "a whole number",
+    str: "a text",
+    list: "a list of texts",
+    dict: "a table of lists, by task",
+    int | float: "a number",
+}
 
 
 @dataclass(frozen=True)
@@ -83,19 +104,71 @@ def missing_datasets(task: str) -> list[str]:
     return [name for name in named_datasets(task) if not is_available(name)]
 
 
+def _check_file(file: Any) -> None:
+    if not isinstance(file, Path | Traversable):
+        raise PluginError(f"fsbench_suites returned {file!r}; expected paths of TOML files")
+    if not (file.name.endswith(_ENDING) and file.is_file()):
+        raise PluginError(
+            f"fsbench_suites returned {str(file)!r}; expected the path of a TOML file that is there"
+        )
+
+
+SUITES: Sort[Traversable] = Sort(
+    "suite", "fsbench_suites", _check_file, lambda file: file.name.removesuffix(_ENDING)
+)
+
+
 def suite_names() -> list[str]:
-    """The names of all suites, sorted."""
-    return sorted(f.name.removesuffix(".toml") for f in _folder().iterdir() if f.name.endswith(".toml"))
+    """The names of all suites that plugins bring, sorted."""
+    return sorted(SUITES)
 
 
-def load_suite(name: str) -> Suite:
-    """A suite by name; needs none of its data. Raises UnknownName."""
-    if name not in suite_names():
-        raise UnknownName("suite", name, suite_names())
-    values = tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+def load_suite(name: str | os.PathLike[str]) -> Suite:
+    """A suite by its name, or by the path of its file; needs none of its data.
+
+    Raises UnknownName, or UsageError for a file that is no suite.
+    """
+    name = os.fspath(name)
+    if not name.endswith(_ENDING):
+        return _read(SUITES.find(name))
+    suite = _read(Path(name))
+    if suite.name in SUITES and _read(SUITES[suite.name]) != suite:
+        raise UsageError(
+            f"{name} is another suite than the installed {suite.name}; give the file another name"
+        )
+    return suite
+
+
+def _read(file: Traversable) -> Suite:
+    name = file.name.removesuffix(_ENDING)
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{file} cannot name a suite; expected letters, digits, _ and -, such as mine-v1.toml"
+        )
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the suite {file}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"the suite {file} is not TOML: {error}") from None
+    _check_values(file, values)
     values["tasks"] = _texts(task_calls(", ".join(values["tasks"])))
-    values["fingerprints"] = {task: tuple(known) for task, known in values["fingerprints"].items()}
+    values["fingerprints"] = {task: tuple(known) for task, known in values.get("fingerprints", {}).items()}
     return Suite(name=name, **values)
+
+
+def _check_values(file: Traversable, values: Mapping[str, Any]) -> None:
+    """Raise UsageError for what the file of a suite lacks, or has and should not."""
+    for key, value in values.items():
+        if key not in _KEYS:
+            raise UsageError(f"the suite {file} has {key!r}; a suite has {', '.join(_KEYS)}")
+        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+            raise UsageError(f"the suite {file}: {key} is {value!r}; expected {_WORDS[_KEYS[key]]}")
+    for key in _NEEDED:
+        if not values.get(key):
+            raise UsageError(f"the suite {file} has no {key}; it needs {', '.join(_NEEDED)}")
+    if not all(isinstance(task, str) for task in values["tasks"]):
+        raise UsageError(f"the suite {file}: tasks is {values['tasks']!r}; expected a list of texts")
 
 
 def ad_hoc(tasks: str) -> Suite:
@@ -124,7 +197,3 @@ def _own_advice(name: str) -> str:
 
 def _texts(calls: list[Call]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, calls)))
-
-
-def _folder() -> Traversable:
-    return resources.files("fsbench") / "suites"

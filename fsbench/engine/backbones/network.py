@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from fsbench.errors import SpecError
+from fsbench.errors import PluginError, SpecError
 from fsbench.kinds import get_kind
-from fsbench.recipes.catalogue import BACKBONES, Backbone, known_backbone
+from fsbench.recipes.catalogue import BACKBONES, known_backbone
 from fsbench.spec import Call, coerce, format_value, parse_call
 
 
@@ -89,8 +88,8 @@ def build_network(
     if not known.takes(kind):
         others = ", ".join(name for name, other in BACKBONES.items() if other.takes(kind)) or "none"
         raise SpecError(f"{call}: takes no samples of the kind {kind}; backbones that do: {others}")
-    make = getattr(_family(known), call.name.replace("-", "_"))
-    hints = inspect.get_annotations(make, eval_str=True)
+    make = load_object(known.make)
+    hints = _parameters(call.name, make)
     wants = known.wants
     sized = wants is not None and wants.exact
     arguments = _arguments(call, {**hints, "size": int} if sized else hints)
@@ -101,22 +100,43 @@ def build_network(
         raise SpecError(f"{call}: {reason}")
     if "dropout" in hints:
         arguments["dropout"] = dropout
-    body, features = make(of_kind.adapted_shape(given, wants), **arguments)
+    made = make(of_kind.adapted_shape(given, wants), **arguments)
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module)):
+        raise PluginError(
+            f"{known.make} returned {type(made).__name__}; expected a module and its features' number"
+        )
+    body, features = made
     return Network(body, features, num_classes, dropout, kind=kind, wants=wants)
 
 
 def import_backbone(backbone: str) -> None:
     """Import what a backbone is built from, which takes seconds for some, before a clock runs."""
-    _family(known_backbone(parse_call(backbone)))
+    load_object(known_backbone(parse_call(backbone)).make)
 
 
-def _family(known: Backbone) -> ModuleType:
-    return importlib.import_module(f"fsbench.engine.backbones.{known.home}")
+def load_object(place: str) -> Any:
+    """What "module:name" names. Raises PluginError where there is none."""
+    module, _, name = place.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(
+            f"cannot load {place}: {error}; is the package that brings it installed whole?"
+        ) from error
+
+
+def _parameters(name: str, make: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of what a backbone's function takes beside the shape of the inputs."""
+    hints = inspect.get_annotations(make, eval_str=True)
+    names = list(inspect.signature(make).parameters)[1:]
+    if bare := [each for each in names if each not in hints]:
+        raise PluginError(f"backbone {name}: its argument {bare[0]!r} has no annotation; say what it may be")
+    return {each: hints[each] for each in names}
 
 
 def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a backbone expression, checked against the annotations of who makes it."""
-    known = [name for name in hints if name not in ("input_shape", "dropout", "return")]
+    known = [name for name in hints if name != "dropout"]
     wrong = [name for name, _ in call.kwargs if name not in known]
     if wrong:
         raise SpecError(f"{call}: {call.name} takes {', '.join(known) or 'no arguments'}")

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from fsbench.datasets.dataset import DatasetInfo
 from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, is_available
-from fsbench.errors import SpecError, TaskError
+from fsbench.errors import PluginError, SpecError, TaskError
 from fsbench.kinds import get_kind
+from fsbench.sorts import Sort
 from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
 from fsbench.tasks.drawing import Split
 from fsbench.types import TaskInfo
@@ -20,14 +21,16 @@ from fsbench.types import TaskInfo
 class Protocol(ABC):
     """A rule that makes a low-data situation out of datasets.
 
-    A subclass is a frozen dataclass. The fields without a default are its positional arguments and
-    name datasets, as does `source`; they hold canonical texts. `shown` names the arguments that the
-    canonical text has even where they are the default. `check` says at once what cannot be drawn.
-    `exhaustive` says that every split takes all samples, so that splits overlap as much as can be.
+    A subclass is a frozen dataclass with a `name` and a one-line `summary`; `cite` names who described the
+    rule first, if anybody did. The fields without a default are its positional arguments and name datasets,
+    as does `source`; they hold canonical texts. `shown` names the arguments that the canonical text has even
+    where they are the default. `check` says at once what cannot be drawn. `exhaustive` says that every split
+    takes all samples, so that splits overlap as much as can be.
     """
 
-    name: ClassVar[str]
-    summary: ClassVar[str]
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    cite: ClassVar[str] = ""
     shown: ClassVar[tuple[str, ...]] = ()
     exhaustive: ClassVar[bool] = False
 
@@ -104,6 +107,20 @@ class Protocol(ABC):
                 hint = f"write {Call(info.name, (), tuple(given.items()))}"
                 break
         self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")
+
+
+def _check_class(cls: Any) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Protocol)):
+        raise PluginError(f"fsbench_protocols returned {cls!r}; expected subclasses of fsbench.Protocol")
+    if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
+        raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
+    if unwritten := sorted(cls.__abstractmethods__):
+        raise PluginError(f"{cls.__name__} does not define {', '.join(unwritten)}")
+    if not cls.summary.strip():
+        raise PluginError(f"{cls.__name__} has no summary; say in one line what it makes")
+
+
+PROTOCOLS: Sort[type[Protocol]] = Sort("protocol", "fsbench_protocols", _check_class, lambda cls: cls.name)
 
 
 @dataclass(frozen=True)

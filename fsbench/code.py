@@ -1,0 +1,94 @@
+"""Which code a result comes from: marks in the texts that identify it, and texts without them.
+
+A mark stands behind a `#`: `smoothing(amount=0.1)#code+1a2b3c4d`. It is `results+VERSION` where the author
+declares a `results_version`, `code+HASH` of the source of an installed package, `unpackaged+HASH` of that of
+a module that no package brings, and `core+VERSION` of fsbench itself. What comes with fsbench has none as
+long as its results are those of its first version.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fsbench.errors import PluginError
+from fsbench.sorts import HOUSE, Origin
+from fsbench.versions import RESULTS_VERSION
+
+UNPACKAGED = "unpackaged"
+_FIRST = "1"
+_VERSION = re.compile(r"[\w.-]+", re.ASCII)
+_MARK = re.compile(r"#(?:[\w-]+:)?(?:code|core|results|unpackaged)\+[\w.-]+", re.ASCII)
+
+
+def code_mark(name: str, results_version: str, origin: Origin, modules: Iterable[str]) -> str:
+    """The mark of something that a plugin brought, "" for what comes with fsbench unchanged.
+
+    `modules` are those whose packages hold its source. Raises PluginError for a results_version that
+    cannot stand in a text.
+    """
+    if results_version:
+        if not (isinstance(results_version, str) and _VERSION.fullmatch(results_version)):
+            raise PluginError(f"{name}: results_version is {results_version!r}; expected a text such as '2'")
+        return f"results+{results_version}"
+    if origin.distribution == HOUSE:
+        return ""
+    kind = UNPACKAGED if origin.version.startswith(UNPACKAGED) else "code"
+    return f"{kind}+{source_hash(modules)}"
+
+
+def core_mark() -> str:
+    """The mark of fsbench's own engine, "" for its first version."""
+    return "" if RESULTS_VERSION == _FIRST else f"core+{RESULTS_VERSION}"
+
+
+def without_marks(full_spec: str) -> str:
+    """What was asked: a full spec without the marks of the code that answered."""
+    return _MARK.sub("", full_spec)
+
+
+def source_hash(modules: Iterable[str]) -> str:
+    """Eight digits of the SHA-256 of the source files of the packages that hold some modules.
+
+    A package is hashed whole, from its first folder that holds code; a module outside packages is its one
+    file. Without modules that have a file: of their names.
+    """
+    places = sorted({place for module in modules for place in [_place(module)] if place is not None})
+    found = hashlib.sha256()
+    for place in places:
+        root = place if place.is_dir() else place.parent
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            about = file.stat()
+            found.update(f"{file.relative_to(root).as_posix()}\0".encode())
+            found.update(_file_hash(file, about.st_mtime_ns, about.st_size))
+    return found.hexdigest()[:8]
+
+
+@functools.lru_cache(maxsize=4096)
+def _file_hash(file: Path, modified: int, size: int) -> bytes:
+    return hashlib.sha256(file.read_bytes()).digest()
+
+
+def _place(module: str) -> Path | None:
+    """The file or the folder of the outermost package of a module; None for what has no file."""
+    for name in _outermost_first(module):
+        loaded = sys.modules.get(name)
+        file = getattr(loaded, "__file__", None)
+        if loaded is None:
+            spec = importlib.util.find_spec(name)
+            file = spec.origin if spec is not None and spec.has_location else None
+        if file is not None:
+            path = Path(file)
+            return path.parent if path.name == "__init__.py" else path
+    return None
+
+
+def _outermost_first(module: str) -> Iterator[str]:
+    """`a.b.c` as `a`, `a.b`, `a.b.c`: a package without a file is a namespace that many share."""
+    parts = module.split(".")
+    return (".".join(parts[: length + 1]) for length in range(len(parts)))

@@ -1,0 +1,202 @@
+"""The metrics of classification that come with fsbench."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fsbench.metrics.scoring import ROUNDING, Metric
+
+ECE_BINS = 15
+
+
+def accuracy(logits: np.ndarray, y: np.ndarray) -> float:
+    """The share of the test samples that are classified correctly."""
+    hits, true, _ = _counts(logits, y)
+    return float((hits.sum(1) / true.sum(1)).mean())
+
+
+def balanced_accuracy(logits: np.ndarray, y: np.ndarray) -> float:
+    """Recall averaged over the classes that a cell's test part has."""
+    return float(np.nanmean(_recall(logits, y), axis=1).mean())
+
+
+def worst_class_recall(logits: np.ndarray, y: np.ndarray) -> float:
+    """The lowest recall of the classes that a cell's test part has."""
+    return float(np.nanmin(_recall(logits, y), axis=1).mean())
+
+
+def macro_f1(logits: np.ndarray, y: np.ndarray) -> float:
+    """F1 averaged over the classes that occur in a cell's labels or predictions."""
+    hits, true, predicted = _counts(logits, y)
+    # A class that occurs neither in the labels nor in the predictions has no F1; 0 / 0 elsewhere counts as 0.
+    f1 = np.where(true + predicted > 0, 2 * hits / np.maximum(true + predicted, 1), np.nan)
+    return float(np.nanmean(f1, axis=1).mean())
+
+
+def negative_log_likelihood(logits: np.ndarray, y: np.ndarray) -> float:
+    """The mean of -log of the probability of the true class, in nats."""
+    return float(-np.take_along_axis(_log_softmax(logits), y[..., None], -1).mean())
+
+
+def calibration_error(logits: np.ndarray, y: np.ndarray) -> float:
+    """The expected calibration error over the samples of all cells."""
+    confidence = np.exp(_log_softmax(logits).max(-1))
+    return expected_calibration_error(confidence, logits.argmax(-1) == y)
+
+
+def auroc(logits: np.ndarray, y: np.ndarray) -> float | None:
+    """One-vs-rest area under the ROC curve; None where a cell lacks a class: nothing to rank for it."""
+    _, true, _ = _counts(logits, y)
+    if logits.shape[-1] < 2 or not (true > 0).all():
+        return None
+    log_p = _log_softmax(logits)
+    return float(np.mean([_auroc(cell, labels) for cell, labels in zip(log_p, y, strict=True)]))
+
+
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = ECE_BINS) -> float:
+    """Top-label calibration error over equal-width bins of the confidence in (0, 1].
+
+    `confidence` (any shape) is the probability of the predicted class, `correct` whether it is the
+    true one. Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning";
+    15 bins as in Guo et al. 2017, "On calibration of modern neural networks".
+    """
+    confidence, correct = confidence.ravel(), correct.ravel()
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(place, weights=confidence - correct, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def _by_sample(y: np.ndarray) -> float:
+    return 1 / y.size
+
+
+def _by_class(y: np.ndarray) -> float:
+    """A decision on the smallest class, where classes weigh alike."""
+    counts = _class_counts(y)
+    return float(max(1 / (len(found) * found.min()) for found in counts) / len(y))
+
+
+def _by_worst_class(y: np.ndarray) -> float:
+    return float(max(1 / found.min() for found in _class_counts(y)) / len(y))
+
+
+def _by_pair(y: np.ndarray) -> float:
+    """AUROC moves by pairs of samples."""
+    return float(
+        1 / (min(found.min() * max(1, y.shape[1] - found.min()) for found in _class_counts(y)) * len(y))
+    )
+
+
+def _by_rounding(y: np.ndarray) -> float:
+    """Anything moves a log-likelihood: what float32 can tell apart."""
+    return ROUNDING
+
+
+def _class_counts(y: np.ndarray) -> list[np.ndarray]:
+    return [np.unique(labels, return_counts=True)[1] for labels in y]
+
+
+CLASSIFICATION = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        "share of the test samples that are classified correctly",
+        accuracy,
+        resolution=_by_sample,
+    ),
+    Metric(
+        "balanced_accuracy",
+        "balanced accuracy",
+        "recall averaged over classes",
+        balanced_accuracy,
+        resolution=_by_class,
+    ),
+    Metric(
+        "macro_f1",
+        "macro F1",
+        "harmonic mean of precision and recall, averaged over classes",
+        macro_f1,
+        resolution=_by_class,
+    ),
+    Metric(
+        "worst_class_recall",
+        "worst-class recall",
+        "recall of the class with the lowest",
+        worst_class_recall,
+        resolution=_by_worst_class,
+    ),
+    Metric(
+        "nll",
+        "negative log-likelihood",
+        "-log of the probability of the true class, in nats",
+        negative_log_likelihood,
+        higher_is_better=False,
+        percent=False,
+        resolution=_by_rounding,
+    ),
+    Metric(
+        "ece",
+        "calibration error",
+        "gap between confidence and accuracy, averaged over samples",
+        calibration_error,
+        higher_is_better=False,
+        resolution=_by_sample,
+        cite="Naeini, M. P., Cooper, G. F. and Hauskrecht, M. (2015). Obtaining well calibrated "
+        "probabilities using Bayesian binning. AAAI.",
+    ),
+    Metric(
+        "auroc",
+        "AUROC",
+        "chance that a sample of a class is ranked above one of the other classes",
+        auroc,
+        resolution=_by_pair,
+        cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
+        "operating characteristic (ROC) curve. Radiology 143.",
+    ),
+)
+"""In the order in which they are listed."""
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(-1, keepdims=True)
+    # Summed in sorted order: samples whose other logits only change places get equal values, thus tie.
+    normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
+    return normal
+
+
+def _confusion(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts `[E, C, C]` by cell, true class and predicted class."""
+    cell = np.arange(len(y))[:, None]
+    index = (cell * classes + y) * classes + predicted
+    counts = np.bincount(index.ravel(), minlength=len(y) * classes * classes)
+    return counts.reshape(len(y), classes, classes)
+
+
+def _counts(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What each class has in each cell `[E, C]`: samples found, samples, and predictions."""
+    confusion = _confusion(y, logits.argmax(-1), logits.shape[-1])
+    return np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(2), confusion.sum(1)
+
+
+def _recall(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The share that is found of each class `[E, C]`; NaN of a class that the labels lack."""
+    hits, true, _ = _counts(logits, y)
+    return np.where(true > 0, hits / np.maximum(true, 1), np.nan)
+
+
+def _auroc(log_p: np.ndarray, y: np.ndarray) -> float:
+    """One-vs-rest area under the ROC curve, averaged over classes; with two classes the usual one.
+
+    The area is the Mann-Whitney statistic, ties counting half (Hanley & McNeil 1982). Logarithms of
+    probabilities rank as probabilities do.
+    """
+    if log_p.shape[1] == 2:
+        return _area(log_p[:, 1] - log_p[:, 0], y == 1)
+    return float(np.mean([_area(log_p[:, c], y == c) for c in range(log_p.shape[1])]))
+
+
+def _area(scores: np.ndarray, positive: np.ndarray) -> float:
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n = int(positive.sum())
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))

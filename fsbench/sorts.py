@@ -1,0 +1,85 @@
+"""The sorts of things that plugins bring: strategies, datasets, protocols, ..., each a table by name.
+
+A table is declared beside what it holds. The registry, which stands above, fills it with what the plugins
+bring; here is what all sorts share.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from fsbench.errors import UnknownName
+
+T = TypeVar("T")
+HOUSE = "fsbench"
+"""The distribution whose things come with fsbench."""
+
+
+class Origin(NamedTuple):
+    """Where something comes from: a distribution, or a module that none brings, and its version."""
+
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Brought(Generic[T]):
+    """Something that a plugin brought, where from, and the module with the hook that returned it."""
+
+    thing: T
+    origin: Origin
+    module: str
+
+
+class Sort(MutableMapping[str, T]):
+    """The things of one sort by name: those of this process's plugins, in their order, and what is added.
+
+    `noun` is what one of them is called, `hook` the hook that returns them. `check` raises PluginError for
+    what is none of them, `name_of` gives a name. What is added stays in this process, and goes before what
+    a plugin brought under the same name.
+    """
+
+    def __init__(
+        self, noun: str, hook: str, check: Callable[[Any], None], name_of: Callable[[T], str]
+    ) -> None:
+        self.noun, self.hook, self.check, self.name_of = noun, hook, check, name_of
+        self.added: dict[str, T] = {}
+
+    def __repr__(self) -> str:
+        return f"<Sort: {self.noun}>"
+
+    def brought(self) -> Mapping[str, Brought[T]]:
+        """What the plugins of this process brought; loads them when it is first asked for."""
+        # By name: the registry imports the tables that it fills.
+        found: Mapping[str, Brought[T]] = importlib.import_module("fsbench.registry").brought(self)
+        return found
+
+    def find(self, name: str) -> T:
+        """The thing of a name. Raises UnknownName, which suggests the nearest."""
+        try:
+            return self[name]
+        except KeyError:
+            raise UnknownName(self.noun, name, self) from None
+
+    def origin(self, name: str) -> Origin | None:
+        """Where the thing of a name comes from; None for what no plugin brought."""
+        brought = self.brought()
+        return brought[name].origin if name in brought and name not in self.added else None
+
+    def __getitem__(self, name: str) -> T:
+        return self.added[name] if name in self.added else self.brought()[name].thing
+
+    def __setitem__(self, name: str, thing: T) -> None:
+        self.added[name] = thing
+
+    def __delitem__(self, name: str) -> None:
+        del self.added[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.brought(), *self.added]))
+
+    def __len__(self) -> int:
+        return len(self.brought().keys() | self.added.keys())
