@@ -8,6 +8,7 @@ long as its results are those of its first version.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -80,8 +81,9 @@ def _place(module: str) -> Path | None:
         loaded = sys.modules.get(name)
         file = getattr(loaded, "__file__", None)
         if loaded is None:
-            spec = importlib.util.find_spec(name)
-            file = spec.origin if spec is not None and spec.has_location else None
+            with contextlib.suppress(ImportError, ValueError):
+                spec = importlib.util.find_spec(name)
+                file = spec.origin if spec is not None and spec.has_location else None
         if file is not None:
             path = Path(file)
             return path.parent if path.name == "__init__.py" else path

@@ -159,7 +159,7 @@ class Registry:
                     raise PluginError(f"{sort.hook} returned {things!r}; expected a list")
                 for thing in things:
                     name = self._checked_name(sort, thing, origin, seen)
-                    yield sort, name, Brought(thing, origin, str(getattr(module, "__name__", module)))
+                    yield sort, name, Brought(thing, origin, _module_name(module))
 
     def _checked_name(self, sort: Sort[Any], thing: Any, origin: Origin, seen: set[str]) -> str:
         sort.check(thing)
@@ -241,10 +241,14 @@ def _name(value: Value) -> str:
     return value.name if isinstance(value, Call) else value if isinstance(value, str) else ""
 
 
+def _module_name(plugin: object) -> str:
+    return str(getattr(plugin, "__name__", None) or type(plugin).__module__)
+
+
 def _origin(module: object, origin: tuple[str, str]) -> Origin:
     if origin[1] != UNPACKAGED:
         return Origin(*origin)
-    return Origin(origin[0], f"{UNPACKAGED}+{source_hash([str(getattr(module, '__name__', ''))])}")
+    return Origin(origin[0], f"{UNPACKAGED}+{source_hash([_module_name(module)])}")
 
 
 def load_registry(extra_modules: Iterable[str] = ()) -> Registry:
