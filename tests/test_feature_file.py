@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fsbench.engine import feature_cache, features
+from fsbench.engine import feature_cache, frozen_body
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.frozen_body import sample_keys
@@ -178,8 +178,8 @@ def test_samples_have_the_same_key_if_they_are_the_same(x: np.ndarray) -> None:
 
 def test_the_digest_of_weights_sees_every_value() -> None:
     state = build_network("conv4", "image", (1, 8, 8), 3).body.state_dict()
-    before = features.weights_digest(state)
-    assert features.weights_digest(dict(reversed(state.items()))) == before
+    before = frozen_body.weights_digest(state)
+    assert frozen_body.weights_digest(dict(reversed(state.items()))) == before
     for name in state:
         changed = {**state, name: state[name] + 1}
-        assert features.weights_digest(changed) != before
+        assert frozen_body.weights_digest(changed) != before
