@@ -13,9 +13,9 @@ import pytest
 
 from fsbench.datasets import known
 from fsbench.datasets.dataset import Dataset, DatasetInfo
-from fsbench.datasets.known import Entry, keep_datasets
+from fsbench.datasets.known import DatasetEntry, keep_datasets
 from fsbench.draw import Splits
-from fsbench.errors import DataError, StoreError
+from fsbench.errors import DataError, PluginError, StoreError
 from fsbench.same_data import SameData
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import draw_split
@@ -57,9 +57,9 @@ def large(monkeypatch):
         living.append(weakref.ref(dataset))
         return dataset
 
-    def entry(name: str) -> Entry:
+    def entry(name: str) -> DatasetEntry:
         info = DatasetInfo(name, "", "table", (COLUMNS,), ("a", "b"), (ROWS // 2,) * 2, "none", "nobody")
-        return Entry(lambda text: info, load)
+        return DatasetEntry(name, lambda text: info, load)
 
     names = [f"large{n}" for n in range(8)]
     for name in names:
@@ -168,3 +168,14 @@ def test_own_data_of_a_name_are_compared_in_every_task_that_can_be_drawn_here(dr
     changed = SameData(ad_hoc(ONE), [replace(right, task="kshot(wine, k=400)")], tmp_path)
     with pytest.raises(StoreError, match="is now impossible"):
         changed.check_own("wine")
+
+
+def test_whatever_a_protocol_raises_is_one_line_that_names_the_task(tmp_path, monkeypatch) -> None:
+    def draw(self, seed: int):
+        raise KeyError("a\nbug")
+
+    monkeypatch.setattr("fsbench.tasks.protocols.kshot.KShot.draw", draw)
+    with pytest.raises(PluginError) as caught:
+        made([trial(ONE, 3)], tmp_path).of(trial(ONE, 3))
+    assert str(caught.value) == f"{ONE}: its protocol cannot draw split 3 (KeyError: 'a\\nbug')"
+    assert isinstance(caught.value.__cause__, KeyError)

@@ -19,7 +19,7 @@ import numpy as np
 
 from fsbench.datasets.dataset import Dataset, digest
 from fsbench.datasets.known import load_dataset
-from fsbench.errors import DataError, StoreError
+from fsbench.errors import DataError, FsbenchError, PluginError, StoreError
 from fsbench.kinds import get_kind
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
@@ -69,10 +69,19 @@ class SealedSplit:
 
 
 def draw_split(task: Task, seed: int) -> Split:
-    """One draw of a task, a function of the data, the task and the seed. Raises DataError or TaskError."""
-    split = task.protocol.draw(seed)
-    parts = (split.train, split.val, split.test, split.unlabeled, split.source)
-    arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
+    """One draw of a task, a function of the data, the task and the seed.
+
+    Raises DataError or TaskError where it cannot be, PluginError for what else its protocol raises.
+    """
+    try:
+        split = task.protocol.draw(seed)
+        parts = (split.train, split.val, split.test, split.unlabeled, split.source)
+        arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
+    except FsbenchError:
+        raise
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PluginError(f"{task.text}: its protocol cannot draw split {seed} ({why})") from error
     fingerprints = [load_dataset(text).fingerprint for text in task.protocol.datasets]
     return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
 
