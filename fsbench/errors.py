@@ -10,6 +10,7 @@ FsbenchError                 one clear line; exit status 1
 │   └── AbsentData           a dataset is not on this machine
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
+├── WorkerError              no worker process can be started
 └── TrialError               a trial failed; its `kind` is what the record says
     ├── InertComponent       a component that nothing came of
     ├── UndeclaredUse        a component used what it did not declare in `uses`
@@ -82,6 +83,10 @@ class StoreError(FsbenchError):
 
 class PluginError(FsbenchError):
     """A plugin cannot be loaded or breaks its contract."""
+
+
+class WorkerError(FsbenchError):
+    """No worker process can be started, or none stays until it has work."""
 
 
 class TrialError(FsbenchError):

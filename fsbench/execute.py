@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from fsbench.draw import Splits
-from fsbench.engine.worker import Job, Outcome, Preflight, init_worker, preflight, run_job
 from fsbench.errors import FsbenchError, UsageError
-from fsbench.executors.protocol import Executor, ignore
+from fsbench.executors.local import LocalExecutor, default_workers
+from fsbench.executors.protocol import Executor
 from fsbench.failure import Failure
+from fsbench.jobs import PREFLIGHT, TRIALS, Job, Outcome, Place, Preflight, Work
 from fsbench.registry import extra_modules
 from fsbench.types import Trial
 
@@ -28,53 +27,56 @@ _DEVICE_SECONDS = 120.0
 
 
 class MakeExecutor(Protocol):
-    """Makes an executor of a function: `LocalPool`, or that of another place.
+    """Makes an executor of some work: `local`, or one of another place.
 
     It runs at most `workers` jobs at once (None: as many as suit the device), each for at most `timeout`
-    seconds; jobs for which `apart` gives different values never share a process. `logs` is a folder of the
-    run's own.
+    seconds. `splits` is the folder in which the split of a job is found by its name, `features` that where
+    features of frozen bodies are kept. Each job has a process of its own or, with `apart`, shares one with
+    those for which that gives the same value.
     """
 
     def __call__(
         self,
-        function: Callable[[J], R],
+        work: Work[J, R],
         *,
         workers: int | None,
         device: str,
         timeout: float,
-        logs: Path,
-        apart: Callable[[J], Hashable] = ignore,
+        splits: Path,
+        features: Path,
+        apart: Callable[[J], Hashable] | None = None,
     ) -> Executor[J, R]:
-        """The executor of one function."""
+        """The executor of one kind of work."""
         ...
 
 
-class LocalPool:
-    """Processes of this machine."""
+def local(
+    work: Work[J, R],
+    *,
+    workers: int | None,
+    device: str,
+    timeout: float,
+    splits: Path,
+    features: Path,
+    apart: Callable[[J], Hashable] | None = None,
+) -> LocalExecutor[J, R]:
+    """An executor in processes of this machine; those of a CPU see no GPU, which they could not share."""
+    return LocalExecutor(
+        work.function,
+        read=work.read,
+        largest=work.largest,
+        workers=workers or default_workers(device),
+        timeout=timeout,
+        prepare="fsbench.engine.worker:prepare",
+        arguments=(extra_modules(), str(splits.absolute()), str(features.absolute()), device),
+        apart=apart,
+        environment={"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {},
+    )
 
-    def __init__(
-        self, function: Callable[[Any], Any], *, workers: int | None, device: str, **settings: Any
-    ) -> None:
-        self._function = function
-        self._workers = workers
-        self._device = device
-        self._settings = settings
 
-    def run(
-        self, jobs: Iterable[Any], on_start: Callable[[Any], object] = ignore
-    ) -> Generator[tuple[Any, Any], None, None]:
-        """As `Executor.run`."""
-        from fsbench.executors.pool import default_workers, run_jobs
-
-        return run_jobs(
-            self._function,
-            jobs,
-            workers=self._workers or default_workers(self._device),
-            on_start=on_start,
-            initializer=init_worker,
-            initargs=(extra_modules(), [os.getcwd() if part == "" else part for part in sys.path]),
-            **self._settings,
-        )
+def isolation(device: str) -> str:
+    """What has a process of its own: "trial" on a CPU, "split" on a GPU, where one takes seconds to start."""
+    return "trial" if device == "cpu" else "split"
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ class Execution:
     folder: Path
     features: Path
 
-    def find_device(self, device: str, trials: Iterable[Trial], tasks: Mapping[str, Task]) -> tuple[str, str]:
-        """The device that a name means ("cuda:0", "cpu"), as a worker sees it, and its hardware's name.
+    def find_place(self, device: str, trials: Iterable[Trial], tasks: Mapping[str, Task]) -> Place:
+        """Where trials will run, as a worker sees it: the parent does without torch.
 
         The worker builds the networks of the trials too. Raises UsageError for what no trial could have.
         """
@@ -97,7 +99,14 @@ class Execution:
             info = tasks[trial.task].info
             networks.setdefault((trial.recipe, info.kind, info.input_shape, info.num_classes), trial.task)
         wanted = Preflight(device, tuple((*network, task) for network, task in networks.items()))
-        executor = self.make(preflight, workers=1, device=device, timeout=_DEVICE_SECONDS, logs=self.folder)
+        executor = self.make(
+            PREFLIGHT,
+            workers=1,
+            device=device,
+            timeout=_DEVICE_SECONDS,
+            splits=self.folder,
+            features=self.features,
+        )
         ((_, found),) = executor.run([wanted])
         if isinstance(found, Failure):
             raise UsageError(found.message)
@@ -120,22 +129,28 @@ class Execution:
         def jobs() -> Iterator[Job]:
             for trial in trials:
                 try:
-                    path = splits.of(trial).path
+                    split = splits.of(trial)
                 except FsbenchError as error:
                     errors.append(error)
                     return
-                yield Job(trial, path, device, str(self.features))
+                shape = (*split.test_y.shape, split.num_classes)
+                yield Job(trial, Path(split.path).name, device, shape)
 
         executor = self.make(
-            run_job,
+            TRIALS,
             workers=self.workers,
             device=device,
             timeout=self.timeout,
-            logs=self.folder,
-            apart=lambda job: (job.trial.task, job.trial.split_seed),
+            splits=self.folder,
+            features=self.features,
+            apart=None if isolation(device) == "trial" else _split_of,
         )
         with contextlib.closing(executor.run(jobs(), lambda job: on_start(job.trial))) as stream:
             for job, result in stream:
                 yield job.trial, result
         if errors:
             raise errors[0]
+
+
+def _split_of(job: Job) -> Hashable:
+    return job.trial.task, job.trial.split_seed

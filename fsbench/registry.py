@@ -20,6 +20,7 @@ from fsbench.code import UNPACKAGED, code_mark, core_mark, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, UnknownName
+from fsbench.importing import importing
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
@@ -119,12 +120,13 @@ class Registry:
     def load(self, plugin: str, importer: Callable[[], object], origin: tuple[str, str]) -> None:
         """Import one plugin and take all that it brings, or nothing."""
         try:
-            module = importer()
-            if self._manager.is_registered(module):
-                return
-            self._manager.register(module, name=plugin)
-            self._check_hooks(module)
-            found = list(self._gather(module, _origin(module, origin)))
+            with importing(plugin):
+                module = importer()
+                if self._manager.is_registered(module):
+                    return
+                self._manager.register(module, name=plugin)
+                self._check_hooks(module)
+                found = list(self._gather(module, _origin(module, origin)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
             self._forget(plugin)
             message = (

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fsbench.draw import Splits
-from fsbench.engine.device import check_name
-from fsbench.execute import Execution, LocalPool, MakeExecutor
+from fsbench.execute import Execution, MakeExecutor, isolation, local
+from fsbench.jobs import check_device
 from fsbench.judge import judge, timestamp
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
@@ -51,7 +51,7 @@ def run(
     available: bool = False,
     strict: bool = False,
     observer: Observer | None = None,
-    executor: MakeExecutor = LocalPool,
+    executor: MakeExecutor = local,
 ) -> Results:
     """Run strategies on tasks, do only what the results folder has not, and return the records.
 
@@ -83,7 +83,8 @@ def run(
         AbsentData: Data of a task is not on this machine, and `available` is not set.
         DataError: Data is damaged, or a split is not the one that the suite names.
         StoreError: The results folder cannot be used, or holds results of other data.
-        PluginError: No worker can start, or a plugin cannot be loaded and `strict` is set.
+        PluginError: A plugin keeps workers from starting, or cannot be loaded and `strict` is set.
+        WorkerError: No worker can start.
 
         Whatever ends a run, the records of the trials that were done are kept.
     """
@@ -91,7 +92,7 @@ def run(
     if strict:
         registry.check_loaded()
     check_positive(jobs=jobs)
-    check_name(device)
+    check_device(device)
     asked = read_request(
         registry,
         observer,
@@ -171,13 +172,15 @@ class _Walk:
 
     def _run_trials(self, execution: Execution, device: str) -> None:
         trials, tasks = self.plan.trials, {task.text: task for task in self.asked.tasks}
-        device, hardware = execution.find_device(device, trials, tasks)
+        place = execution.find_place(device, trials, tasks)
+        found = {"device": place.hardware, "isolation": isolation(place.device)}
         self._store_skipped()
         self.observer.planned(self.plan)
         splits = Splits(trials, tasks, self.same, execution.folder)
-        with contextlib.closing(execution.run(trials, splits, device, self.observer.started)) as stream:
+        with contextlib.closing(execution.run(trials, splits, place.device, self.observer.started)) as stream:
             for trial, result in stream:
-                known = {"device": hardware, **self.known[_texts(trial)]}
+                known = found | self.known[_texts(trial)]
+                known["versions"] = known["versions"] | {"torch": place.torch}
                 self._keep(*judge(trial, result, splits.of(trial), known))
                 splits.done(trial)
 

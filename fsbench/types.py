@@ -216,6 +216,7 @@ class Record:
     training labels as given. `full_spec` is the trial's; records of older stores have none.
     `resolution` is how far each metric moves with one decision on this test part. `overlap` is the
     number of test samples per training sample where every split takes all samples of the dataset, else 0.
+    `isolation` is "trial" if the trial had a process of its own, "split" if trials of its split shared one.
     """
 
     key: str
@@ -242,6 +243,7 @@ class Record:
     full_spec: str = ""
     resolution: Mapping[str, float] = field(default_factory=dict)
     overlap: float = 0.0
+    isolation: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

@@ -16,9 +16,10 @@ from typing import ClassVar
 import numpy as np
 
 from fsbench import runner
-from fsbench.engine.worker import Job, Outcome, Preflight
-from fsbench.failure import Failure
+from fsbench.errors import FsbenchError
+from fsbench.failure import Failure, describe
 from fsbench.hookspecs import hookimpl
+from fsbench.jobs import Job, Preflight
 from fsbench.registry import Registry
 from fsbench.results import Results
 from fsbench.strategy import Strategy
@@ -29,6 +30,7 @@ A, B = "kshot(wine, k=1)", "kshot(wine, k=2)"
 CLASSES = 3
 ODD = ("nan", "shape", "double", "nothing", "liar", "reason", "crash", "slow")
 FAILURES = {
+    "reason": Failure("ValueError", "m", "t"),
     "crash": Failure("Crash", "the worker ended with exit status 7"),
     "slow": Failure("TimeOut", "took longer than 1 s"),
 }
@@ -82,9 +84,10 @@ class FakeExecutor:
 
     made: ClassVar[list[FakeExecutor]] = []
     pause: ClassVar[float] = 0.0
+    device: ClassVar[str] = "cpu"
 
-    def __init__(self, function, **settings) -> None:
-        self.function = function
+    def __init__(self, work, **settings) -> None:
+        self.work = work
         self.settings = settings
         self.jobs: list[Job] = []
         self.closed = False
@@ -104,25 +107,29 @@ class FakeExecutor:
     def answer(self, job: Job | Preflight):
         """What a worker would send."""
         if isinstance(job, Preflight):
-            return "cpu", "a fake"
+            return self.work.read(job, {"device": self.device, "hardware": "a fake", "torch": "9.9"})
         if job.trial.spec in FAILURES:
             return FAILURES[job.trial.spec]
-        return outcome(job)
+        try:
+            return self.work.read(job, outcome(job, self.settings["splits"]))
+        except FsbenchError as error:
+            return describe(error)
 
 
-def outcome(job: Job) -> Outcome:
+def outcome(job: Job, splits: Path) -> dict:
     """Random logits, spoilt as the name of the strategy says."""
-    values = logits(job.trial, open_split(job.split_path).test_x.shape[1])
-    fields = {"seconds_fit": 0.5, "torch": "9.9", "notes": ("noted",)}
-    if job.trial.spec == "reason":
-        return Outcome(None, fields, {"kind": "ValueError", "message": "m", "traceback": "t"})
-    if job.trial.spec == "liar":
-        lies = {"uses": ("luck",), "n_train": 1, "split_fingerprint": "x", "metrics": {"accuracy": 1.0}}
-        return Outcome(
-            values, fields | lies | {"versions": {"fsbench": "0"}, "key": "another", "created": ""}
-        )
+    values = logits(job.trial, open_split(str(splits / job.split)).test_x.shape[1])
     spoilt = {"nan": values * np.nan, "shape": values[0], "nothing": None, "double": values.astype("f8")}
-    return Outcome(spoilt.get(job.trial.spec, values), fields)
+    lies = {"uses": ["luck"], "n_train": 1, "split_fingerprint": "x", "versions": {"fsbench": "0"}}
+    return {
+        "predictions": spoilt.get(job.trial.spec, values),
+        "train_accuracy": 1.0,
+        "seconds_fit": 0.5,
+        "seconds_predict": 0.25,
+        "peak_memory": 9,
+        "notes": ["noted"],
+        **(lies if job.trial.spec == "liar" else {}),
+    }
 
 
 def logits(trial: Trial | Record, samples: int) -> np.ndarray:

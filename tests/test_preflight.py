@@ -11,8 +11,9 @@ import fsbench
 from fsbench import Context, Recipe, Record, Strategy
 from fsbench.cli import main
 from fsbench.composition import Composition
-from fsbench.engine.worker import Preflight, preflight
+from fsbench.engine.worker import preflight
 from fsbench.errors import UsageError
+from fsbench.jobs import Preflight
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe, override, recipe_text
 from fsbench.registry import get_registry
@@ -32,7 +33,7 @@ def wanted(kind: str = "image", **changes: Value) -> Preflight:
 
 @pytest.mark.parametrize("backbone", ["conv4", "lenet", "wrn-28-2", "mlp(widths=[9, 3])"])
 def test_networks_that_can_be_built_pass(backbone: str) -> None:
-    assert preflight(wanted(backbone=backbone))[0] == "cpu"
+    assert preflight(wanted(backbone=backbone))["device"] == "cpu"
 
 
 def test_every_backbone_passes_on_what_its_paper_has() -> None:
@@ -43,7 +44,7 @@ def test_every_backbone_passes_on_what_its_paper_has() -> None:
         (recipe_text(override(recipe, {"backbone": name})), "image", *known.counted, "t")
         for name, known in BACKBONES.items()
     )
-    assert preflight(Preflight("cpu", networks))[0] == "cpu"
+    assert preflight(Preflight("cpu", networks))["device"] == "cpu"
 
 
 @pytest.mark.parametrize(

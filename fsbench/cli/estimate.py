@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fsbench.executors.pool import default_workers
+from fsbench.executors.local import default_workers
 
 if TYPE_CHECKING:
     from fsbench.tasks.suites import Suite

@@ -147,7 +147,7 @@ def suites() -> RenderableType:
     from rich.text import Text
 
     from fsbench.cli.estimate import roughly, suite_seconds
-    from fsbench.executors.pool import default_workers
+    from fsbench.executors.local import default_workers
     from fsbench.tasks.suites import SUITES, load_suite, suite_names
 
     rows = []

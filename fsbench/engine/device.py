@@ -1,36 +1,23 @@
-"""Devices: which there are, what they are called, and how much memory a trial took.
-
-The parent checks a device's name here, so torch is imported where it is used.
-"""
+"""Devices: which there are, what they are called, and how much memory a trial took."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-import resource
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
 
 from fsbench.errors import UsageError
-
-if TYPE_CHECKING:
-    import torch
+from fsbench.jobs import check_device
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def check_name(device: str) -> None:
-    """Raise UsageError for what is not the name of any device."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"device {device!r}: expected auto, cpu, cuda or cuda:NUMBER")
-
-
 def resolve(device: str) -> torch.device:
     """The device of `auto`, `cpu`, `cuda` or `cuda:i`. Raises UsageError if it is not there."""
-    import torch
-
-    check_name(device)
+    check_device(device)
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     found = torch.device("cuda:0" if device == "cuda" else device)
@@ -41,10 +28,16 @@ def resolve(device: str) -> torch.device:
     return found
 
 
+def forks_are_spoilt() -> bool:
+    """Whether a process forked from this one could not use CUDA, because this one has."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(torch.cuda._is_in_bad_fork())
+    return os.waitpid(pid, 0)[1] != 0
+
+
 def describe(device: torch.device) -> str:
     """The hardware's name."""
-    import torch
-
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return _processor() or platform.machine()
@@ -58,8 +51,6 @@ def _processor() -> str:
 
 def prepare(device: torch.device) -> None:
     """Make a worker's arithmetic reproducible and warm the device up."""
-    import torch
-
     torch.set_num_threads(1)
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -70,16 +61,12 @@ def prepare(device: torch.device) -> None:
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has finished."""
-    import torch
-
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def reset_peak_memory(device: torch.device) -> None:
     """Start measuring peak memory afresh, where the system can."""
-    import torch
-
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif os.access(_CLEAR, os.W_OK):
@@ -88,13 +75,13 @@ def reset_peak_memory(device: torch.device) -> None:
 
 def peak_memory(device: torch.device) -> int:
     """Peak memory in bytes: allocated on a GPU; resident in the process on a CPU."""
-    import torch
-
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if _STATUS.exists():
         found = re.search(r"VmHWM:\s*(\d+) kB", _STATUS.read_text())
         if found:
             return int(found[1]) * 1024
+    import resource  # not everywhere
+
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,85 +1,63 @@
-"""The worker's side: a job of texts and a folder in, predictions and costs out. No test labels here.
+"""The worker's side: a job of texts and the name of a split in, logits and costs out. No test labels here.
 
-The parent imports this module to name its functions, so torch is imported where the work is done.
+The executor calls these functions by name, in processes that may hold torch.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
-from fsbench.errors import FsbenchError, TrialError, UsageError
-from fsbench.failure import describe
-from fsbench.recipes.recipe import parse_recipe
+from fsbench.composition import BASELINE, Composition
+from fsbench.engine import device as devices
+from fsbench.engine.backbones import build_network
+from fsbench.engine.trial import run_trial
+from fsbench.errors import FsbenchError, PluginError, TrialError, UnknownName, UsageError
+from fsbench.importing import tell_of_imports
+from fsbench.jobs import Job, Preflight
+from fsbench.kinds import get_kind, kind_names
+from fsbench.recipes.recipe import default_recipe, parse_recipe
 from fsbench.registry import Registry, load_here
-from fsbench.tasks.splits import open_split
-from fsbench.types import Trial
-
-if TYPE_CHECKING:
-    import torch
+from fsbench.rng import derive_key
+from fsbench.tasks.splits import SplitArrays, open_split
+from fsbench.types import TaskInfo, Trial
 
 _registry: Registry | None = None
+_splits, _features = Path(), Path()
 
 
-@dataclass(frozen=True)
-class Job:
-    """A trial, the folder of its materialised split, and a device: all that a worker is handed.
+def prepare(
+    modules: Sequence[str], splits: str, features: str, device: str, tell: Callable[[str], object]
+) -> str | None:
+    """Make ready what workers inherit: plugins, one torch thread and, for a CPU, what a first training costs.
 
-    `features` is the folder where features of frozen pretrained bodies are kept; "" for nowhere.
+    `splits` is the folder of the run's splits, `features` that where features of frozen pretrained bodies are
+    kept, "" for nowhere. Returns why a fork must not inherit this process, or None.
     """
-
-    trial: Trial
-    split_path: str
-    device: str
-    features: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a worker sends back: logits `[E, M, C]` float32 and record fields, or the reason of a failure."""
-
-    predictions: np.ndarray | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-    reason: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """What must be there before the first trial: a device, and a network for every task.
-
-    `networks` names each distinct network once: a recipe, a kind of samples, their shape, the number of
-    classes, and the first task that has them.
-    """
-
-    device: str
-    networks: tuple[tuple[str, str, tuple[int, ...], int, str], ...] = ()
-
-
-def init_worker(plugin_modules: Sequence[str], path: Sequence[str]) -> None:
-    """Prepare a fresh worker process: the parent's import path, its plugins, one torch thread."""
-    global _registry
-    sys.path[:] = list(path)
-    import torch
-
+    global _registry, _splits, _features
     torch.set_num_threads(1)
-    _registry = load_here(plugin_modules)
+    tell_of_imports(tell)
+    _registry, _splits, _features = load_here(modules), Path(splits), Path(features)
+    tell_of_imports(None)
+    if device == "cpu":
+        _rehearse(_registry)
+    elif devices.forks_are_spoilt():
+        return "CUDA has been initialised"
+    return None
 
 
-def preflight(wanted: Preflight) -> tuple[str, str]:
-    """The device that a name means ("cuda:0", "cpu") and its hardware's name.
+def preflight(wanted: Preflight) -> dict[str, str]:
+    """The device that a name means ("cuda:0", "cpu"), its hardware's name, and the version of torch.
 
     Every network is built without memory for its weights. Raises UsageError for what no trial could have.
     """
-    import torch
-
-    from fsbench.engine import device as devices
-    from fsbench.engine.backbones import build_network
-
     found = devices.resolve(wanted.device)
     for text, kind, shape, classes, task in wanted.networks:
         recipe = parse_recipe(text)
@@ -88,42 +66,54 @@ def preflight(wanted: Preflight) -> tuple[str, str]:
                 build_network(recipe.backbone, kind, shape, classes, recipe.dropout)
         except (FsbenchError, ValueError, RuntimeError) as error:
             raise UsageError(f"{error} (in the recipe of {task})") from error
-    return str(found), devices.describe(found)
+    return {"device": str(found), "hardware": devices.describe(found), "torch": str(torch.__version__)}
 
 
-def run_job(job: Job) -> Outcome:
-    """Run one trial; whatever the strategy raises becomes the outcome's reason."""
-    import torch
-
-    from fsbench.engine import device as devices
-
-    device = devices.resolve(job.device)
+def run_job(job: Job) -> dict[str, Any]:
+    """Run one trial; what `jobs.Outcome` holds, by name. Raises whatever a strategy raises."""
+    trial, device = job.trial, devices.resolve(job.device)
     devices.prepare(device)
     devices.reset_peak_memory(device)
-    fields: dict[str, Any] = {"device": devices.describe(device)}
+    composition = _composition(trial)
+    identity = (trial.task, trial.split_seed, trial.init_seed)
+    _seed(derive_key(*identity, "global generators"))
+    split = open_split(str(_splits / job.split))
+    features = _features if _features.name else None
+    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)
+    return vars(result) | {"peak_memory": devices.peak_memory(device)}
+
+
+def _composition(trial: Trial) -> Composition:
+    assert _registry is not None, "prepare runs first"
     try:
-        fields["torch"] = str(torch.__version__)
-        predictions = _run(job, device, fields)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything; it becomes the record
-        return Outcome(None, fields, asdict(describe(error)))
-    fields["peak_memory"] = devices.peak_memory(device)
-    return Outcome(predictions, fields)
-
-
-def _run(job: Job, device: torch.device, fields: dict[str, Any]) -> np.ndarray:
-    from fsbench.engine.trial import run_trial
-
-    assert _registry is not None, "init_worker runs first"
-    trial = job.trial
-    (composition,) = _registry.parse(trial.spec)
+        (composition,) = _registry.parse(trial.spec)
+    except UnknownName as error:
+        if not _registry.failures:
+            raise
+        why = "; ".join(f"plugin {each.plugin}: {each.message}" for each in _registry.failures)
+        raise PluginError(f"{error}; in the worker, plugins could not be imported: {why}") from error
     identity = _registry.identity(composition, parse_recipe(trial.recipe))
     if identity != trial.full_spec:
         raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
-    split = open_split(job.split_path)
-    seeds = (trial.task, trial.split_seed, trial.init_seed)
-    features = Path(job.features) if job.features else None
-    result = run_trial(seeds, composition, parse_recipe(trial.recipe), split, device, features)
-    fields |= {
-        name: getattr(result, name) for name in ("train_accuracy", "seconds_fit", "seconds_predict", "notes")
-    }
-    return result.predictions
+    return composition
+
+
+def _seed(key: int) -> None:
+    """Seed the generators that a strategy should not use, for those that do. Torch's the engine seeds."""
+    random.seed(key)
+    np.random.seed(key % 2**32)
+
+
+def _rehearse(registry: Registry) -> None:
+    """Train the baseline on noise: no trial pays then for what only a process's first training costs."""
+    (baseline,) = registry.parse(BASELINE)
+    labels, rng = np.arange(8)[None] % 2, np.random.default_rng(0)
+    for name in kind_names():
+        kind = get_kind(name)
+        centres = np.stack([kind.toy_centre(rng) for _ in range(2)])
+        x = kind.toy_samples(centres[labels[0]], 0.0, rng)[None]
+        info = TaskInfo("rehearsal", "kshot", name, x.shape[2:], 2)
+        recipe, split = replace(default_recipe(info), steps=2), SplitArrays(info, x, labels, x, labels, x)
+        # What cannot be done here cannot be done in a trial either, whose record says why.
+        with suppress(Exception):
+            run_trial(("rehearsal",), baseline, recipe, split, torch.device("cpu"))

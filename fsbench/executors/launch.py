@@ -1,121 +1,289 @@
-"""How worker processes come to life: forked from a server that has imported torch, or spawned."""
+"""The host's end of servers, nurseries and workers: starting them, asking them, hearing how they ended."""
 
 from __future__ import annotations
 
-import multiprocessing
+import atexit
+import contextlib
 import os
-import pickle
+import re
+import selectors
 import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import threading
-import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.reduction import ForkingPickler
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
+from typing import IO
 
-METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-# Imports that take longer than many a trial must not count as its time: the first optimizer of a process
-# imports torch._dynamo, the first classifier or sampler scikit-learn and imbalanced-learn.
-_PRELOAD = [
-    "numpy",
-    "torch",
-    "torch._dynamo",
-    "fsbench.engine.trial",
-    "fsbench.engine.worker",
-    "fsbench.executors.pool",
-    "sklearn.ensemble",
-    "sklearn.linear_model",
-    "sklearn.neighbors",
-    "sklearn.svm",
-    "imblearn.over_sampling",
-    "imblearn.under_sampling",
-]
+from fsbench.errors import PluginError, UsageError, WorkerError
+from fsbench.executors.server import FORK, KILL, REQUEST, Setup
+from fsbench.executors.wire import BadReply, Reader, Value, send_object
+from fsbench.failure import MESSAGE_LENGTH, shorten
+
+START_SECONDS = 180.0
 # glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
-# again: `benchmarks/allocation.py` prints what keeping them saves.
+# again: `benchmarks/allocation.py` prints what keeping them saves. A fixed hash seed makes the order of a set
+# of texts the same in every run.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "PYTHONHASHSEED": "0",
 }
-_BLOCKED = {signal.SIGINT, signal.SIGTERM}
-_base = multiprocessing.get_context(METHOD)
-_lock = threading.RLock()
+_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from fsbench.executors.server import main; main()"
+_LOG_TAIL = 1 << 18
+# What a crash's report ends with: every compiled module of every library, longer than all the rest.
+_EXTENSIONS = re.compile(r"\n+Extension modules: .*")
+_ENDING_SECONDS = 3.0
+_LONGEST_DOING = 200
 
 
-class WorkerProcess(_base.Process):  # type: ignore[name-defined, misc]
-    """A process that starts without importing the caller's script, with one thread per library."""
+class Channel:
+    """A socket to a process that is not believed: its messages, as they come."""
 
-    def start(self) -> None:
-        """Start the process."""
-        with _launching():
-            super().start()
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.reader = Reader()
+        self.closed = False
 
-    def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
-        return _wake, (bytes(ForkingPickler.dumps(vars(self))),)
+    def fileno(self) -> int:
+        """The socket's number, for those who wait for it."""
+        return self.connection.fileno()
 
-
-def _wake(pickled: bytes) -> object:
-    """The process object in the new process, which ends if the pool was stopped while it started.
-
-    Then the locks that came with it are gone, which is nobody's fault: an error without a file's name.
-    """
-    try:
-        values = pickle.loads(pickled)
-    except FileNotFoundError as error:
-        if error.filename is not None:
-            raise
-        os._exit(1)
-    process = WorkerProcess.__new__(WorkerProcess)
-    process.__dict__.update(values)
-    return process
-
-
-class _Context(type(_base)):  # type: ignore[misc]
-    Process = WorkerProcess
-
-
-CONTEXT = _Context()
-
-
-def warm_up() -> None:
-    """Begin to import torch for the workers to come, in the background, where workers are forked."""
-    if METHOD == "forkserver":
-        from multiprocessing import forkserver
-
-        forkserver.set_forkserver_preload(_PRELOAD)
-        with _launching():
-            forkserver.ensure_running()
-
-
-@contextmanager
-def _launching() -> Iterator[None]:
-    """While a process is started: hide the caller's script from it, block signals, ask for one thread.
-
-    A worker has no use for the script that called fsbench, and a script without the usual
-    `if __name__ == "__main__"` would run once more in every worker.
-    """
-    with _lock:
-        script = sys.modules["__main__"]
-        environment = {name: os.environ.get(name) for name in ENVIRONMENT}
-        mask = _block_signals() if METHOD == "forkserver" else None
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        os.environ.update(ENVIRONMENT)
+    def receive(self) -> list[Value]:
+        """The messages that what has come completes; `closed` says if it was the end. Raises BadReply."""
         try:
-            yield
+            data = self.connection.recv(1 << 20, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        except ConnectionError:
+            data = b""
+        self.closed = not data
+        return self.reader.feed(data)
+
+
+def wait(channels: Iterable[Channel], seconds: float) -> list[Channel]:
+    """Those of the channels from which something can be received, as soon as there are any, or none."""
+    with selectors.DefaultSelector() as selector:
+        for channel in channels:
+            selector.register(channel, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(max(0.0, seconds))]  # type: ignore[misc]
+
+
+class Child:
+    """A process that a server forks: the channel to it, and the file that its errors go to.
+
+    `doing` is what it last said it does before it is ready.
+    """
+
+    def __init__(self, number: int) -> None:
+        ours, self.theirs = socket.socketpair()
+        self.number = number
+        self.channel = Channel(ours)
+        self.log: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - it lives as long as the child
+        self.doing = ""
+
+    def says(self, message: Value) -> str:
+        """What a message of a process that starts says: "ready", "doing" or "unsafe".
+
+        Raises PluginError or WorkerError if it could not start, BadReply for any other message.
+        """
+        match message:
+            case {"ready": True}:
+                self.doing = ""
+                return "ready"
+            case {"unsafe": str()}:
+                return "unsafe"
+            case {"doing": str(doing)}:
+                self.doing = doing[:_LONGEST_DOING]
+                return "doing"
+            case {"failure": {"kind": str(kind), "message": str(text)}}:
+                raise self.error(f"{kind}: {text}"[:MESSAGE_LENGTH])
+        raise BadReply("a process that is to start sent something else than how that goes")
+
+    def error(self, why: str) -> PluginError | WorkerError:
+        """The error of a process that cannot start, with what it was doing: a plugin's, if it says so."""
+        if self.doing:
+            return PluginError(f"no worker can start ({why}, while {self.doing})")
+        return WorkerError(f"no worker can start ({why})")
+
+    def last_words(self) -> str:
+        """The end of what the process wrote to stderr."""
+        size = os.fstat(self.log.fileno()).st_size
+        said = os.pread(self.log.fileno(), _LOG_TAIL, max(0, size - _LOG_TAIL)).decode(errors="replace")
+        return shorten(_EXTENSIONS.sub("", said))
+
+    def close(self) -> None:
+        """Hang up."""
+        self.channel.connection.close()
+        self.log.close()
+
+
+class Server:
+    """The host's end of a process that forks others."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.numbers = count()
+
+    def fork(self) -> Child:
+        """A new child. Raises ConnectionError if the server is gone."""
+        child = Child(next(self.numbers))
+        request, handles = REQUEST.pack(FORK, child.number), [child.theirs.fileno(), child.log.fileno()]
+        try:
+            socket.send_fds(self.channel.connection, [request], handles)
+        except OSError:
+            child.close()
+            raise
         finally:
-            sys.modules["__main__"] = script
-            for name, value in environment.items():
-                os.environ.pop(name)
-                if value is not None:
-                    os.environ[name] = value
-            if mask is not None:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            child.theirs.close()
+        return child
+
+    def ask(self, what: bytes, child: Child) -> None:
+        """Have a child terminated (it may still say where it was) or killed, whether or not it lives."""
+        with contextlib.suppress(ConnectionError):
+            self.channel.connection.sendall(REQUEST.pack(what, child.number))
+
+    def ended(self) -> dict[int, int]:
+        """The exit codes, by number, of children that some of what has come tells of."""
+        found: dict[int, int] = {}
+        for message in self.channel.receive():
+            match message:
+                case {"ended": [int(number), int(code)]}:
+                    found[number] = code
+        return found
 
 
-def _block_signals() -> set[int | signal.Signals]:
-    """Block signals for what is started next; returns the mask to restore."""
-    from multiprocessing import resource_tracker
+class _Base(Server):
+    """The server of this process, a program of its own."""
 
-    # Starting the tracker unblocks Ctrl-C, and a server of workers would start it on its way: so first.
-    resource_tracker.ensure_running()
-    return signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        super().__init__(Channel(ours))
+        self.owner = os.getpid()
+        self.codes: dict[int, int] = {}
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT, *import_path()],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | ENVIRONMENT,
+                start_new_session=True,
+            )
+
+    def end(self) -> None:
+        """End the server at once."""
+        if self.owner == os.getpid():
+            self.process.kill()
+            self.process.wait()
+        self.channel.connection.close()
+
+    def code(self, child: Child, seconds: float) -> int | None:
+        """The exit code of a child that hung up, as soon as it is known; None if that takes longer."""
+        end = time.monotonic() + seconds
+        while child.number not in self.codes and not self.channel.closed and time.monotonic() < end:
+            wait([self.channel], end - time.monotonic())
+            self.codes |= self.ended()
+        return self.codes.pop(child.number, None)
+
+
+_lock = threading.RLock()
+_base: _Base | None = None
+
+
+def _server() -> _Base:
+    global _base
+    if not hasattr(os, "fork"):
+        raise UsageError(
+            "fsbench runs every trial in a process forked from another, which Windows does not offer; "
+            "run it on Linux or macOS, or in the Windows Subsystem for Linux"
+        )
+    with _lock:
+        if _base is not None and (_base.owner != os.getpid() or _base.process.poll() is not None):
+            _base.end()
+            _base = None
+        if _base is None:
+            _base = _Base()
+            atexit.register(_base.end)
+        return _base
+
+
+class Nursery(Server):
+    """The process that the workers of one run are forked from."""
+
+    def __init__(self, setup: Setup) -> None:
+        with _lock:
+            self.base = _server()
+            self.child = self.base.fork()
+        super().__init__(self.child.channel)
+        self.setup = setup
+
+    def start(self) -> str:
+        """Wait until it has prepared; "ready", or "unsafe" if what it did must not be inherited by workers.
+
+        Raises PluginError or WorkerError if it cannot start.
+        """
+        send_object(self.channel.connection, self.setup)
+        end = time.monotonic() + START_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            wait([self.channel], left)
+            for message in self.channel.receive():
+                if (said := self.child.says(message)) != "doing":
+                    return said
+            if self.channel.closed:
+                raise self.child.error(ending(self.code()))
+        raise self.child.error(f"took longer than {START_SECONDS:g} s")
+
+    def code(self) -> int | None:
+        """Its exit code, once it has hung up; None if that is not known."""
+        return self.base.code(self.child, _ENDING_SECONDS)
+
+    def close(self) -> None:
+        """End it and all its workers."""
+        with contextlib.suppress(OSError):
+            self.channel.connection.shutdown(socket.SHUT_WR)
+            self.code()
+        self.base.ask(KILL, self.child)
+        self.child.close()
+
+
+def open_nursery(setup: Setup) -> Nursery:
+    """A nursery that is ready. Raises PluginError or WorkerError, or UsageError where nothing can be forked.
+
+    Where preparing leaves what a fork must not inherit, such as threads, each worker prepares for itself.
+    """
+    for each in (setup, replace(setup, early=False)):
+        nursery = Nursery(each)
+        try:
+            if nursery.start() == "ready":
+                return nursery
+        except BaseException:
+            nursery.base.ask(KILL, nursery.child)
+            nursery.child.close()
+            raise
+        nursery.close()
+    raise AssertionError("a nursery that prepares nothing is ready")
+
+
+def import_path() -> tuple[str, ...]:
+    """The import path of this process, with the working folder's name where it stands for it."""
+    return tuple(os.getcwd() if part == "" else part for part in sys.path)
+
+
+def ending(code: int | None) -> str:
+    """How a process ended, in words; of None nobody knows."""
+    if code is None:
+        return "the worker ended"
+    if code >= 0:
+        return f"the worker ended {'itself ' if code == 0 else ''}with exit status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"the worker was killed by {name}{hint}"

@@ -1,0 +1,267 @@
+"""The process that workers are forked from, and each worker's shell around its work.
+
+Three generations. A *server*, one for each process that runs fsbench, has imported what every trial needs.
+From it a *nursery* is forked for each run: it takes over the environment of the run, imports its plugins and
+warms up. From that a *worker* is forked for each job. All are told what to do through a socket by the host,
+the process that called fsbench, and none outlives it. The server is a program of its own, so it shares
+nothing with what the host itself does with processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import functools
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias
+
+from fsbench.executors.wire import encode, receive_object
+from fsbench.failure import describe
+
+REQUEST = struct.Struct("<cI")
+"""What the host asks of a server: one of the letters below, and a number of a child that the host chose."""
+FORK, TERMINATE, KILL = b"f", b"t", b"k"
+
+# Imports that take longer than many a trial must not count as its time: the first optimizer of a process
+# imports torch._dynamo, the first classifier or sampler scikit-learn and imbalanced-learn.
+PRELOAD = (
+    "numpy",
+    "torch",
+    "torch._dynamo",
+    "fsbench.engine.trial",
+    "fsbench.engine.worker",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "imblearn.over_sampling",
+    "imblearn.under_sampling",
+)
+_HOST_CHECK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a nursery begins, and the function that its workers call, both as "module:name".
+
+    `prepare` is called with `arguments` and with a function that tells the host, in one line, what is going
+    on. It runs in the nursery, or in each worker if `early` is false; it returns None, or why what it did
+    must not be inherited by a fork.
+    """
+
+    function: str
+    prepare: str = ""
+    arguments: tuple[Any, ...] = ()
+    path: tuple[str, ...] = ()
+    folder: str = "/"
+    environment: dict[str, str] = field(default_factory=dict)
+    early: bool = True
+
+
+def main() -> None:
+    """Be a server. Standard input is the socket to the host."""
+    control = socket.socket(fileno=os.dup(0))
+    _point(0, os.open(os.devnull, os.O_RDONLY))
+    for name in PRELOAD:
+        # Who needs a module that is not there says so itself, and better.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    _Server(control, _nursery, signal.SIGTERM).serve()
+
+
+Begin: TypeAlias = Callable[[socket.socket, int], None]
+"""What a forked child does, with its socket to the host and the end of a pipe that closes with its server."""
+
+
+class _Server:
+    """Forks a child at each request and says which ended, until the host hangs up or ends.
+
+    Then the children get the signal `last`.
+    """
+
+    def __init__(self, control: socket.socket, begin: Begin, last: signal.Signals) -> None:
+        self.control, self.begin, self.last = control, begin, last
+        self.children: dict[int, int] = {}
+        self.alive, self.lifeline = os.pipe()
+        self.waking, self.wake = os.pipe()
+        os.set_blocking(self.wake, False)
+        signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+    def serve(self) -> None:
+        """Do what the host asks for."""
+        host = os.getppid()
+        # What is here now is here for good: a collection in a child would only copy it.
+        gc.collect()
+        gc.freeze()
+        try:
+            while os.getppid() == host:
+                watched: list[socket.socket | int] = [self.control, self.waking]
+                ready, _, _ = select.select(watched, [], [], _HOST_CHECK_SECONDS)
+                if self.waking in ready:
+                    os.read(self.waking, 4096)
+                    self.reap()
+                if self.control in ready and not self.answer():
+                    return
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the host hung up
+        finally:
+            for pid in self.children.values():
+                _kill(pid, self.last)
+
+    def answer(self) -> bool:
+        """Do one thing that the host asks for; whether there was one."""
+        data, handles, _, _ = socket.recv_fds(self.control, REQUEST.size, 2)
+        if not data:
+            return False
+        what, number = REQUEST.unpack(data)
+        if what == FORK:
+            pid = os.fork()
+            if pid == 0:
+                self.become(*handles)
+            self.children[number] = pid
+            for handle in handles:
+                os.close(handle)
+        elif number in self.children:
+            if what == TERMINATE:
+                os.kill(self.children[number], signal.SIGTERM)
+            else:
+                _kill(self.children[number], signal.SIGKILL)
+        return True
+
+    def become(self, connection: int, log: int) -> NoReturn:
+        """Be a child: a process group of its own, its errors in `log`. It never returns."""
+        try:
+            signal.set_wakeup_fd(-1)
+            for each in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(each, signal.SIG_DFL)
+            self.control.close()
+            for handle in (self.lifeline, self.waking, self.wake):
+                os.close(handle)
+            os.setsid()
+            _point(2, log)
+            faulthandler.enable(all_threads=False)
+            faulthandler.unregister(
+                signal.SIGTERM
+            )  # a nursery's own handler stands in front of what it registered
+            faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+            with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+                self.begin(socket.socket(fileno=connection), self.alive)
+        except BaseException:  # noqa: BLE001 - it goes where the host reads a child's last words
+            traceback.print_exc()
+            os._exit(1)
+        finally:
+            os._exit(0)
+
+    def reap(self) -> None:
+        """Collect the children that ended, end what they left running, and tell the host."""
+        for number, pid in list(self.children.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del self.children[number]
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
+                self.control.sendall(encode({"ended": [number, os.waitstatus_to_exitcode(status)]}))
+
+
+def _nursery(control: socket.socket, alive: int) -> None:
+    """Prepare for a run, tell the host, then fork its workers."""
+    os.close(alive)
+    setup: Setup = receive_object(control)
+    function = None
+    try:
+        sys.path[:] = setup.path
+        os.environ.clear()
+        os.environ.update(setup.environment)
+        os.chdir(setup.folder)
+        unsafe = _prepare(setup, control) if setup.early else None
+        if setup.early:
+            function = _named(setup.function)
+            threads = _threads()
+            unsafe = unsafe or (f"{threads} threads" if threads > 1 else None)
+    except BaseException as error:  # noqa: BLE001 - a plugin's import may raise anything; the host gets it as a value
+        control.sendall(encode({"failure": vars(describe(error))}))
+        return
+    if unsafe is not None:
+        control.sendall(encode({"unsafe": unsafe}))
+        return
+    control.sendall(encode({"ready": True}))
+    _Server(control, functools.partial(_work, setup, function), signal.SIGKILL).serve()
+
+
+def _work(
+    setup: Setup, function: Callable[[Any], object] | None, connection: socket.socket, alive: int
+) -> None:
+    """Run jobs until the host hangs up. What a job raises is sent, whatever it is."""
+    threading.Thread(target=_end_with_server, args=(alive,), daemon=True).start()
+    try:
+        if function is None:
+            _prepare(setup, connection)
+            function = _named(setup.function)
+    except BaseException as error:  # noqa: BLE001 - as in a nursery
+        connection.sendall(encode({"failure": vars(describe(error))}))
+        return
+    connection.sendall(encode({"ready": True}))
+    while True:
+        job = receive_object(connection)
+        with contextlib.suppress(OSError):
+            os.ftruncate(2, 0)
+        try:
+            reply = encode({"result": function(job)})
+        except BaseException as error:  # noqa: BLE001 - a job may raise anything; the host gets it as a value
+            reply = encode({"failure": vars(describe(error))})
+        connection.sendall(reply)
+
+
+def _end_with_server(alive: int) -> None:
+    os.read(alive, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _prepare(setup: Setup, connection: socket.socket) -> str | None:
+    if not setup.prepare:
+        return None
+    unsafe: str | None = _named(setup.prepare)(
+        *setup.arguments, lambda doing: connection.sendall(encode({"doing": doing}))
+    )
+    return unsafe
+
+
+def _named(text: str) -> Callable[..., Any]:
+    module, _, name = text.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _threads() -> int:
+    """The number of threads of this process; where the system says, also those that Python did not start."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except FileNotFoundError:
+        return threading.active_count()
+
+
+def _point(handle: int, target: int) -> None:
+    os.dup2(target, handle)
+    os.close(target)
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    """Signal a child and its group, which it may not have made yet."""
+    try:
+        os.killpg(pid, number)
+    except OSError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
