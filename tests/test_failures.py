@@ -92,7 +92,7 @@ def test_a_complete_store_is_read_quickly(tmp_path):
         results = fsbench.run("erm", **options)
         after = resource.getrusage(resource.RUSAGE_SELF)
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
-        heavy = {{"torch", "pandas", "sklearn", "fsbench.engine"}} & set(sys.modules)
+        heavy = {{"torch", "pandas", "sklearn", "fsbench.engine.worker"}} & set(sys.modules)
         print(len(results.records), results.done, sorted(heavy))
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
