@@ -128,7 +128,7 @@ def test_a_column_that_is_nearly_numbers_is_said(tmp_path: Path) -> None:
     said = read(csv(tmp_path, table), target="kind").warnings
     assert (
         "column 'size' is read as texts: 39 of its 40 values are numbers, '<5' not; mend the file, or leave "
-        "such cells empty"
+        "such values out"
     ) in said
 
 
