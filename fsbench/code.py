@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from fsbench.errors import PluginError
 from fsbench.sorts import HOUSE, Origin
@@ -24,7 +25,10 @@ from fsbench.versions import RESULTS_VERSION
 UNPACKAGED = "unpackaged"
 _FIRST = "1"
 _VERSION = re.compile(r"[\w.-]+", re.ASCII)
-_MARK = re.compile(r"#(?:[\w-]+:)?(?:code|core|results|unpackaged)\+[\w.-]+", re.ASCII)
+_MARK = re.compile(r"#(?:code|results|unpackaged)\+[\w.-]+", re.ASCII)
+_AROUND = re.compile(
+    r"(.*?)(?:#(core\+[\w.-]+))?(?:#([\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?", re.ASCII | re.DOTALL
+)
 
 
 def code_mark(name: str, results_version: str, origin: Origin, modules: Iterable[str]) -> str:
@@ -48,9 +52,28 @@ def core_mark() -> str:
     return "" if RESULTS_VERSION == _FIRST else f"core+{RESULTS_VERSION}"
 
 
-def without_marks(full_spec: str) -> str:
-    """What was asked: a full spec without the marks of the code that answered."""
-    return _MARK.sub("", full_spec)
+class CodeParts(NamedTuple):
+    """The full spec of a trial in parts.
+
+    What was `asked`, without marks; the `strategy` with the marks of its components; the marks of the `core`
+    and of a plugin's `backbone`, "" where there is none.
+    """
+
+    asked: str
+    strategy: str
+    core: str
+    backbone: str
+
+
+def split_marks(full_spec: str) -> CodeParts:
+    """The full spec of a trial in parts."""
+    strategy, core, backbone = _AROUND.fullmatch(full_spec).groups(default="")  # type: ignore[union-attr]
+    return CodeParts(_MARK.sub("", strategy), strategy, core, backbone)
+
+
+def join_marks(strategy: str, core: str, backbone: str) -> str:
+    """The full spec of a trial from its parts."""
+    return "#".join(filter(None, (strategy, core, backbone)))
 
 
 def source_hash(modules: Iterable[str]) -> str:

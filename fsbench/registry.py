@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from fsbench import __version__, builtin, hookspecs
-from fsbench.code import UNPACKAGED, code_mark, core_mark, source_hash
+from fsbench.code import UNPACKAGED, code_mark, core_mark, join_marks, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, UnknownName
@@ -210,13 +210,17 @@ class Registry:
 
     def identity(self, composition: Composition, recipe: Recipe) -> str:
         """The full spec of a trial: that of the strategy, marks of the core and of a plugin's backbone."""
+        return join_marks(composition.full_spec, core_mark(), self.backbone_mark(recipe))
+
+    def backbone_mark(self, recipe: Recipe) -> str:
+        """The mark of a recipe's backbone, as `NAME:code+1a2b3c4d`; "" for one that comes with fsbench."""
         name = parse_call(recipe.backbone).name
-        marks = [core_mark()]
-        if (found := self.brought[BACKBONES.hook].get(name)) is not None:
-            modules = {found.module, found.thing.make.partition(":")[0]}
-            mark = code_mark(name, found.thing.results_version, found.origin, modules)
-            marks.append(f"{name}:{mark}" if mark else "")
-        return "#".join([composition.full_spec, *filter(None, marks)])
+        found = self.brought[BACKBONES.hook].get(name)
+        if found is None:
+            return ""
+        modules = {found.module, found.thing.make.partition(":")[0]}
+        mark = code_mark(name, found.thing.results_version, found.origin, modules)
+        return f"{name}:{mark}" if mark else ""
 
     def versions(self, composition: Composition, task: str = "", recipe: str = "") -> dict[str, str]:
         """The distributions, with their versions, of what a trial used.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsbench.metrics import DEFAULT_METRIC
 from fsbench.types import Record
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Results:
         """How many trials have ended, well or not."""
         return sum(r.status != "skipped" for r in self.records)
 
-    def leaderboard(self, metric: str = "balanced_accuracy") -> pd.DataFrame:
+    def leaderboard(self, metric: str = DEFAULT_METRIC) -> pd.DataFrame:
         """The leaderboard of these records as a data frame."""
         from fsbench.report.leaderboard import leaderboard
 

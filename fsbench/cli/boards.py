@@ -48,6 +48,9 @@ _FILE_WIDTH = 100
     "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file, not to stdout."
 )
 @click.option(
+    "--all-versions", is_flag=True, help="Show every version of a strategy's code, in rows of their own."
+)
+@click.option(
     "--publish",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
@@ -60,6 +63,7 @@ def leaderboard(
     metric: str,
     style: str,
     output: Path | None,
+    all_versions: bool,
     publish: Path | None,
 ) -> None:
     """Print the leaderboard of what has been run."""
@@ -68,9 +72,9 @@ def leaderboard(
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; give --suite as well")
     records = _select(read_records(results), suite, tasks, results)
-    board = compare(records, metric=metric)
+    board = compare(records, metric, all_versions)
     if publish is not None and suite is not None:
-        _publish(records, suite, publish / f"{suite}.jsonl")
+        _publish(records, suite, publish)
     if output is not None:
         _write(output, as_text(board, style, _FILE_WIDTH))
     elif style == "terminal":
@@ -172,8 +176,8 @@ def _texts(tasks: str) -> set[str]:
     return texts
 
 
-def _publish(records: Sequence[Record], name: str, path: Path) -> None:
-    """Write a suite's page. Raises UsageError where splits of the suite have no result."""
+def _publish(records: Sequence[Record], name: str, folder: Path) -> None:
+    """Write a suite's page into a folder. Raises UsageError where splits of the suite have no result."""
     from fsbench.report.published import publish
     from fsbench.tasks.suites import load_suite
 
@@ -185,6 +189,7 @@ def _publish(records: Sequence[Record], name: str, path: Path) -> None:
             f"published under its name; `fsbench run --suite {name}` makes them, --output writes a page of "
             "what is there"
         )
+    path = folder / f"{suite.name}.jsonl"
     page = publish(records, path)
     say(f"wrote {path} and {page}")
 

@@ -14,6 +14,7 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report.entries import Entry, Setting, by_split, natural, settings
+from fsbench.report.one_version import of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
 from fsbench.stats import Estimate
 from fsbench.types import Record
@@ -118,12 +119,17 @@ class Leaderboard:
         return pd.DataFrame([row.to_dict() for row in self.rows], columns=columns)
 
 
-def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Leaderboard:
+def leaderboard(
+    records: Iterable[Record], metric: str = DEFAULT_METRIC, all_versions: bool = False
+) -> Leaderboard:
     """Compare the strategies of some records by a metric.
 
-    Raises UnknownName for a metric that there is not, StoreError for records that must not be mixed.
+    Of a strategy whose code changed, the records of one version are shown, or with `all_versions` each
+    version in a row of its own. Raises UnknownName for a metric that there is not, StoreError for records
+    that must not be mixed.
     """
-    records, chosen = list(records), get_metric(metric)
+    chosen = get_metric(metric)
+    records, left_out = (list(records), []) if all_versions else of_one_version(records)
     found = settings(records)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
@@ -147,7 +153,7 @@ def leaderboard(records: Iterable[Record], metric: str = DEFAULT_METRIC) -> Lead
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=(*mixtures(records), *remarks(found, strategies)),
+        warnings=(*left_out, *mixtures(records), *remarks(found, strategies)),
         comparisons=len(comparisons),
         trials=sum(r.status == "ok" for r in records),
         split_seeds=(min(seeds), max(seeds)),

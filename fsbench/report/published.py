@@ -13,6 +13,7 @@ from fsbench.errors import StoreError
 from fsbench.report.entries import natural
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
+from fsbench.report.one_version import of_one_version
 from fsbench.types import Record
 
 # What changes from run to run, or tells of the machine rather than of the result.
@@ -34,15 +35,16 @@ def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
 def publish(records: Iterable[Record], path: str | Path) -> Path:
     """Write records to `path`, whose folder is made, and their Markdown page beside it; returns its path.
 
-    The page is made from what was written, by the default metric, so that anybody can check that the
-    two agree. Raises StoreError if one cannot be written or the records must not be mixed.
+    Of a strategy whose code changed, one version is written (`report.one_version`). The page is made from
+    what was written, by the default metric, so that anybody can check that the two agree. Raises StoreError
+    if one cannot be written or the records must not be mixed.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
-    write_jsonl(records, path)
+    write_jsonl(of_one_version(records)[0], path)
     page = path.with_suffix(".md")
     _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))
     return page

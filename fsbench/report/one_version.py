@@ -1,0 +1,80 @@
+"""Records of one version of the code: old results are never averaged, or compared, with new ones.
+
+What was asked and which code answered stand together in a full spec (`fsbench.code`). A table shows one core
+of fsbench, one version of the backbone of each recipe, and one of each strategy: what is installed now, if
+there are records of it, or else the version of the latest record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from fsbench.code import CodeParts, core_mark, split_marks
+from fsbench.errors import FsbenchError
+from fsbench.recipes.recipe import parse_recipe
+from fsbench.registry import get_registry
+from fsbench.report.names import identity
+from fsbench.types import Record
+from fsbench.words import plural
+
+Given = tuple[Record, CodeParts]
+
+
+def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
+    """The records that one table can show, in their order, and a line about those left out, if any."""
+    given = [(record, split_marks(identity(record))) for record in records]
+    kept = given
+    for group_of, part, version_now in _CHOICES:
+        kept = _choose(kept, group_of, part, version_now)
+    left_out = Counter(record.spec for record, _ in given) - Counter(record.spec for record, _ in kept)
+    if not left_out:
+        return [record for record, _ in kept], []
+    names = ", ".join(f"{spec} {count}" for spec, count in sorted(left_out.items()))
+    total = plural(left_out.total(), "record")
+    line = f"left out: {total} of other versions of the code ({names}); --all-versions shows them"
+    return [record for record, _ in kept], [line]
+
+
+def _choose(
+    given: Sequence[Given], group_of: Callable[..., str], part: str, version_now: Callable[[Record], str]
+) -> list[Given]:
+    """The records of one version of a part in each group."""
+    groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record, parts in given:
+        groups[group_of(record, parts)][getattr(parts, part)].append(record)
+    chosen = {group: _one_of(versions, version_now) for group, versions in groups.items()}
+    return [each for each in given if chosen[group_of(*each)] == getattr(each[1], part)]
+
+
+def _one_of(versions: dict[str, list[Record]], version_now: Callable[[Record], str]) -> str:
+    if len(versions) == 1:
+        return next(iter(versions))
+    try:
+        now = version_now(next(iter(versions.values()))[0])
+    except FsbenchError:  # what is no longer installed, or a file that is not here
+        now = ""
+    if now in versions:
+        return now
+    return max(versions, key=lambda version: (max(r.created for r in versions[version]), version))
+
+
+def _core_now(record: Record) -> str:
+    return core_mark()
+
+
+def _backbone_now(record: Record) -> str:
+    return get_registry().backbone_mark(parse_recipe(record.recipe))
+
+
+def _strategy_now(record: Record) -> str:
+    (composition,) = get_registry().parse(record.spec)
+    return composition.full_spec
+
+
+_CHOICES: tuple[tuple[Callable[..., str], str, Callable[[Record], str]], ...] = (
+    (lambda record, parts: "", "core", _core_now),
+    (lambda record, parts: record.recipe, "backbone", _backbone_now),
+    (lambda record, parts: parts.asked, "strategy", _strategy_now),
+)
+"""What must be of one version together, the part of a full spec that says the version, and that of now."""

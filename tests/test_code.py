@@ -1,0 +1,256 @@
+"""Which code a result comes from, and tables that never mix the code of yesterday with that of today."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from records import cell, record
+
+from fsbench import Backbone, Strategy, code, hookimpl
+from fsbench.code import code_mark, join_marks, source_hash, split_marks
+from fsbench.errors import PluginError
+from fsbench.registry import Registry, get_registry, load_registry
+from fsbench.report.leaderboard import leaderboard
+from fsbench.report.published import publish, read_jsonl
+from fsbench.sorts import Origin
+from fsbench.store import Store
+from fsbench.types import Recipe, Record
+
+RECIPE = Recipe("mlp", 5, 16)
+THEIRS, OURS = Origin("fsbench-theirs", "1.0"), Origin("fsbench", "0.1.0")
+TASK = "kshot(wine, k=5)"
+
+
+@dataclass(frozen=True)
+class Plain(Strategy):
+    """A stranger's."""
+
+    name = "plain"
+
+
+@dataclass(frozen=True)
+class Declared(Strategy):
+    """A stranger's who says what version his results are of."""
+
+    name = "declared"
+    results_version = "2b"
+
+
+@dataclass(frozen=True)
+class Child(Declared):
+    """What its base declares is about the base's results."""
+
+    name = "child"
+
+
+def registry(*classes: type[Strategy], backbones: tuple[Backbone, ...] = ()) -> Registry:
+    made, module = load_registry(), ModuleType(__name__)
+    module.fsbench_strategies = hookimpl(lambda: list(classes))  # type: ignore[attr-defined]
+    module.fsbench_backbones = hookimpl(lambda: list(backbones))  # type: ignore[attr-defined]
+    made.load("theirs", lambda: module, THEIRS)
+    assert made.failures == []
+    return made
+
+
+def test_a_strangers_code_is_in_the_full_spec_and_a_declared_version_takes_its_place() -> None:
+    found, here = registry(Plain, Declared, Child), source_hash([__name__])
+    texts = {c.text: c.full_spec for c in found.parse("plain, declared, child, declared+plain")}
+    assert texts == {
+        "plain": f"plain#code+{here}",
+        "declared": "declared#results+2b",
+        "child": f"child#code+{here}",
+        "declared+plain": f"declared#results+2b+plain#code+{here}",
+    }
+
+
+def test_what_comes_with_fsbench_has_no_mark_while_its_results_are_the_first() -> None:
+    assert all("#" not in c.full_spec for c in get_registry().parse("all"))
+    assert code_mark("focal", "", OURS, ["fsbench_plugins"]) == ""
+    assert code_mark("focal", "2", OURS, ["fsbench_plugins"]) == "results+2"
+
+
+def test_another_version_of_the_core_marks_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    (erm,) = get_registry().parse("erm")
+    assert get_registry().identity(erm, RECIPE) == "erm"
+    monkeypatch.setattr(code, "RESULTS_VERSION", "2")
+    assert get_registry().identity(erm, RECIPE) == "erm#core+2"
+
+
+def test_the_code_of_a_strangers_backbone_marks_the_trials_of_its_recipes_only() -> None:
+    tiny = Backbone("tiny", f"{__name__}:make", "one layer")
+    found = registry(backbones=(tiny, replace(tiny, name="told", results_version="3")))
+    (erm,) = found.parse("erm")
+    assert found.identity(erm, RECIPE) == "erm"
+    assert found.identity(erm, replace(RECIPE, backbone="told(width=3)")) == "erm#told:results+3"
+    assert found.identity(erm, replace(RECIPE, backbone="tiny")) == f"erm#tiny:code+{source_hash([__name__])}"
+
+
+@pytest.mark.parametrize("version", ["a b", "2#", "1+2", 2])
+def test_a_version_that_cannot_stand_in_a_text_is_refused(version: object) -> None:
+    with pytest.raises(PluginError, match=r"mine: results_version is .* expected a text such as '2'"):
+        code_mark("mine", version, THEIRS, [])  # type: ignore[arg-type]
+
+
+def test_the_hash_is_of_every_source_file_of_the_outermost_package_and_of_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    files = [tmp_path / "outer" / name for name in ("__init__.py", "helper.py", "inner/__init__.py")]
+    for file in files:
+        file.write_text("x = 1\n")
+    hashes = [source_hash(["outer.inner"])]
+    assert hashes == [source_hash(["outer"])]
+    for file in files:
+        file.write_text("x = 12\n")
+        hashes.append(source_hash(["outer.inner"]))
+    (tmp_path / "outer" / "more.py").write_text("")
+    hashes.append(source_hash(["outer.inner"]))
+    assert len(set(hashes)) == len(hashes)
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "outer" / "notes.txt").write_text("")
+    assert source_hash(["outer.inner"]) == hashes[-1]
+    assert "outer" not in sys.modules
+
+
+def test_a_namespace_that_many_share_is_not_hashed_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("mine", "theirs"):
+        (tmp_path / "shared_name" / name).mkdir(parents=True)
+        (tmp_path / "shared_name" / name / "__init__.py").write_text("")
+    before = source_hash(["shared_name.mine"])
+    (tmp_path / "shared_name" / "theirs" / "__init__.py").write_text("x = 1")
+    assert source_hash(["shared_name.mine"]) == before
+    (tmp_path / "shared_name" / "mine" / "__init__.py").write_text("x = 1")
+    assert source_hash(["shared_name.mine"]) != before
+
+
+marks = st.sampled_from(["", "#code+1a2b3c4d", "#results+2", "#unpackaged+00000000", "#sha256:9f86d081884c"])
+
+
+@given(marks, marks, st.sampled_from(["", "core+2"]), st.sampled_from(["", "tiny-net:code+1a2b3c4d"]))
+def test_a_full_spec_comes_apart_and_together_again(
+    first: str, second: str, core: str, backbone: str
+) -> None:
+    strategy = f'scaled(file="a#b.txt"){first}+focal(gamma=1.0){second}'
+    parts = split_marks(join_marks(strategy, core, backbone))
+    assert parts[1:] == (strategy, core, backbone)
+    content = [mark if mark.startswith("#sha") else "" for mark in (first, second)]
+    assert parts.asked == f'scaled(file="a#b.txt"){content[0]}+focal(gamma=1.0){content[1]}'
+
+
+FIRST, LATER = "2026-01-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"
+
+
+def upgraded(old: str, new: str) -> list[Record]:
+    """What a store holds after an upgrade: a strategy's two old trials, and a new one that went badly."""
+    erm = cell(TASK, "erm", [0.4, 0.5, 0.6], full_spec="erm")
+    before = cell(TASK, "plain", [0.45, 0.539], full_spec=old, created=FIRST)
+    return [*erm, *before, record(TASK, "plain", 2, 0.118, full_spec=new, created=LATER)]
+
+
+def scores(board) -> dict[str, tuple[float, int]]:
+    return {row.strategy: (round(row.score.mean, 6), row.done) for row in board.tasks[0][1]}
+
+
+def test_old_code_is_never_averaged_with_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(Plain)
+    monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: found)
+    now, other = found.parse("plain")[0].full_spec, "plain#code+00000000"
+    records = upgraded(other, now)
+    board = leaderboard(records)
+    assert scores(board) == {"erm": (0.5, 3), "plain": (0.118, 1)}
+    said = "left out: 2 records of other versions of the code (plain 2); --all-versions shows them"
+    assert said in board.warnings
+    assert scores(leaderboard(upgraded(now, other))) == {"erm": (0.5, 3), "plain": (0.4945, 2)}
+    both = scores(leaderboard(records, all_versions=True))
+    assert sorted(both.values()) == [(0.118, 1), (0.4945, 2), (0.5, 3)]
+    assert leaderboard(records[:5]).warnings == ()
+
+
+@pytest.mark.parametrize("old", ["plain#code+33333333", "plain"])
+def test_of_what_is_not_installed_the_latest_is_shown(old: str) -> None:
+    records = upgraded(old, "plain#code+22222222")
+    assert scores(leaderboard(records))["plain"] == (0.118, 1)
+    assert scores(leaderboard(records[::-1]))["plain"] == (0.118, 1)
+
+
+def test_what_one_core_computed_is_not_compared_with_what_another_did() -> None:
+    records = [
+        *cell(TASK, "erm", [0.4, 0.5], full_spec="erm"),
+        *(replace(r, key=f"new{r.key}") for r in cell(TASK, "erm", [0.1, 0.2], full_spec="erm#core+2")),
+        *cell(TASK, "focal", [0.8, 0.9], full_spec="focal(alpha=none, gamma=2.0)#core+2"),
+    ]
+    board = leaderboard(records)
+    assert scores(board) == {"erm": (0.45, 2)}
+    assert "4 records of other versions of the code (erm 2, focal 2)" in board.warnings[0]
+
+
+def test_a_published_file_holds_one_version(tmp_path: Path) -> None:
+    publish(upgraded("plain#code+33333333", "plain#code+22222222"), tmp_path / "x.jsonl")
+    specs = {each.full_spec for each in read_jsonl(tmp_path / "x.jsonl")}
+    assert specs == {"erm", "plain#code+22222222"}
+
+
+CODE = """
+from dataclasses import dataclass
+from fsbench import Strategy, hookimpl
+
+@dataclass(frozen=True)
+class Scaled(Strategy):
+    name = "scaled"
+
+    def postprocess(self, predict, val, ctx):
+        return lambda x: FACTOR * predict(x)
+
+@hookimpl
+def fsbench_strategies():
+    return [Scaled]
+"""
+
+
+@pytest.mark.slow
+def test_after_an_upgrade_of_an_installed_package_its_trials_run_again(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    about = site / "fsbench_theirs-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fsbench-theirs\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[fsbench]\ntheirs = fsbench_theirs\n")
+
+    def run(factor: float, *arguments: str) -> str:
+        (site / "fsbench_theirs.py").write_text(CODE.replace("FACTOR", str(factor)))
+        path = os.pathsep.join(filter(None, [str(site), *sys.path]))
+        command = [sys.executable, "-m", "fsbench", *arguments]
+        environment = {**os.environ, "PYTHONPATH": path}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    def trials() -> list:
+        with Store(tmp_path / "fsbench-results") as store:
+            return [r for r in store.records() if r.spec == "scaled"]
+
+    asked = ("run", "--plugins", "scaled", "--tasks", TASK, "--recipe", "steps=2", "--jobs", "1")
+    run(1.5, *asked, "--seeds", "2")
+    assert len(trials()) == 2
+    run(1.5, *asked, "--seeds", "2")
+    assert len(trials()) == 2
+    board = run(-3.25, *asked, "--seeds", "1")
+    assert [r.status for r in trials()] == ["ok"] * 3
+    assert len({r.full_spec for r in trials()}) == 2
+    assert all(r.versions["fsbench-theirs"] == "1.0" for r in trials())
+    assert trials()[2].metrics["nll"] != trials()[0].metrics["nll"]
+    assert "left out" not in board
+    assert "left out: 2 records of other versions of the code (scaled 2)" in " ".join(
+        run(-3.25, "leaderboard").split()
+    )
