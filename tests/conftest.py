@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import fsbench
 from fsbench.cli import main
@@ -18,6 +19,10 @@ from fsbench.datasets import known
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[1]
 INSTALLED = Path(fsbench.__file__).parent
+
+# How fast an example is drawn and run is the machine's affair: the laws are not about time.
+settings.register_profile("fsbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fsbench")
 
 
 def pytest_configure() -> None:

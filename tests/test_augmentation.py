@@ -59,7 +59,7 @@ arguments = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(shapes, st.integers(1, 5), st.sets(st.sampled_from(sorted(ALL))), arguments, st.integers(0, 99))
 def test_shape_range_and_distributions_are_kept(shape, samples, symmetries, values, seed):
     given = batch(shape, samples, seed)

@@ -76,7 +76,7 @@ def test_small_mnist_looks_like_scikit_learns_digits() -> None:
     assert 0.7 < mnist.x.mean() / digits.x.mean() < 1.3
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
 def test_a_smaller_image_has_the_mean_of_the_area(side: int, size: int, seed: int) -> None:
     size = min(side, size)

@@ -34,7 +34,7 @@ def batch(samples: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return logits.requires_grad_(), targets
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.floats(0.01, 1.0), st.integers(0, 99))
 def test_the_mean_is_that_of_the_largest_losses(samples: int, keep: float, seed: int) -> None:
     logits, targets = batch(samples, seed)

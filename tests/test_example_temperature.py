@@ -46,7 +46,7 @@ def test_it_finds_the_temperature_that_logits_were_made_with(wanted: float) -> N
     assert fitted_temperature(*overconfident(20000, wanted)) == pytest.approx(wanted, rel=0.05)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(3, 60), st.floats(0.2, 5), st.integers(0, 99))
 def test_no_other_temperature_is_likelier(samples: int, made_with: float, seed: int) -> None:
     logits, targets = overconfident(samples, made_with, seed)

@@ -280,7 +280,7 @@ def test_a_split_of_a_file_is_tested_on_its_test_part(folder: Path) -> None:
     assert sorted(draw_split(task, 1).test.index[0]) == list(range(40, 60))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(1, 24), st.integers(0, 2**32 - 1))
 def test_a_larger_image_is_interpolated_between_the_centres_of_pixels(
     side: int, size: int, seed: int

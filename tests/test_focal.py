@@ -40,7 +40,7 @@ def value_and_gradient(loss, logits):
     return loss.detach(), gradient
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 8), st.integers(1, 9), st.floats(0.1, 30), st.booleans(), st.integers(0, 99))
 def test_gamma_zero_is_cross_entropy_in_value_and_gradient(classes, samples, scale, soft, seed):
     targets = one_hot(classes, samples, seed)
@@ -90,7 +90,7 @@ def test_log_complement_is_exact_where_the_probability_rounds_to_one():
     torch.testing.assert_close(log_complement(logits.log_softmax(-1)).double(), exact, rtol=1e-6, atol=1e-7)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(0, 5), st.floats(0, 5), st.integers(0, 99))
 def test_a_larger_gamma_never_gives_a_larger_loss(first, second, seed):
     targets, logits = one_hot(5, 8, seed), random_logits(5, 8, seed=seed)

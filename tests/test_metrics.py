@@ -59,7 +59,6 @@ def by_sklearn(logits, y):
 
 
 @given(predictions(all_classes=False))
-@settings(deadline=None)
 def test_one_cell_agrees_with_scikit_learn(given_):
     logits, y = given_
     found = score(logits, y)
@@ -73,7 +72,7 @@ def test_one_cell_agrees_with_scikit_learn(given_):
 
 
 @given(predictions(max_cells=4))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_cells_are_averaged_and_pooled_only_for_calibration(given_):
     logits, y = given_
     found = score(logits, y)
@@ -85,7 +84,7 @@ def test_cells_are_averaged_and_pooled_only_for_calibration(given_):
 
 
 @given(predictions())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_calibration_error_agrees_with_its_definition(given_):
     logits, y = given_
     p = softmax(logits[0].astype(np.float64))
@@ -125,7 +124,7 @@ def test_samples_whose_other_logits_change_places_tie():
 
 
 @given(predictions(classes=3), st.floats(-50, 50))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_constant_added_to_the_logits_changes_nothing(given_, constant):
     logits, y = given_
     logits = logits.astype(np.float64)
@@ -133,7 +132,7 @@ def test_a_constant_added_to_the_logits_changes_nothing(given_, constant):
 
 
 @given(predictions(max_cells=3, all_classes=False))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_values_are_valid_json_within_their_ranges(given_):
     found = score(*given_)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -195,7 +194,7 @@ def test_importing_is_light():
 
 
 @given(predictions(max_cells=3))
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 def test_no_decision_moves_a_metric_by_more_than_its_resolution_and_some_by_as_much(given_):
     logits, y = given_
     logits = np.eye(logits.shape[-1])[logits.argmax(-1)]

@@ -17,7 +17,7 @@ from fsbench.tasks.drawing import Split, divide
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.splits import draw_split
 
-laws = settings(deadline=None, max_examples=25)
+laws = settings(max_examples=25)
 seeds = st.integers(0, 10**6)
 
 

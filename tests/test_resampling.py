@@ -88,7 +88,7 @@ def test_adasyn_equals_imbalanced_learn_on_two_classes():
     assert_same(got, *sampler.fit_resample(train.x.numpy(), train.y.numpy()))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from(METHODS),
     st.sampled_from(["image", "table"]),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fsbench.datasets.known import load_dataset
 from fsbench.tasks.drawing import pool_count
 
-laws = settings(deadline=None, max_examples=25)
+laws = settings(max_examples=25)
 seeds = st.integers(0, 10**6)
 anything = st.sampled_from(EVERY)
 

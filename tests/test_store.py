@@ -54,7 +54,7 @@ def test_a_record_comes_back_as_it_went(tmp_path):
             store.predictions("f")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=3), st.integers(0, 2**32 - 1))
 def test_predictions_are_exact(shape, seed):
     values = np.random.default_rng(seed).integers(0, 2**32, shape, dtype=np.uint32).view(np.float32)

@@ -22,7 +22,7 @@ from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import _visible_arrays, draw_split, materialise, open_split
 
 COLUMNS = (0, 3, 0, 2)
-laws = settings(deadline=None, max_examples=40)
+laws = settings(max_examples=40)
 
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
