@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from fsbench_plugins._adversarial import domain_loss, ramp, reverse_gradient
 from fsbench_plugins.dann import Dann
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import make_moons
 from torch import nn
@@ -29,7 +29,6 @@ CPU = torch.device("cpu")
 SHIFT = TaskInfo("shift(moons)", "shift", "table", (2,), 2, num_unlabeled=300, labels_on_target=False)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 5))
 def test_reversal_is_the_identity_forward_and_minus_the_scale_backward(scale: float) -> None:
     x = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)

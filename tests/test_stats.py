@@ -14,7 +14,6 @@ VALUES = st.lists(st.floats(-1, 1), min_size=2, max_size=12).filter(lambda v: np
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_interval_and_p_value_are_those_of_scipy(values):
     found = estimate(values)
     low, high = scipy.stats.t.interval(0.95, len(values) - 1, np.mean(values), scipy.stats.sem(values))
