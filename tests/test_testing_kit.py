@@ -15,7 +15,10 @@ import torch
 from fsbench import Strategy, param
 from fsbench.composition import Composition
 from fsbench.errors import SpecError, UnknownName
-from fsbench.testing import check_strategy, conformance, quick, run_pair, run_toy, toy_split
+from fsbench.kinds import kind_names
+from fsbench.registry import get_registry
+from fsbench.testing import CheckResult, check_strategy, conformance, quick, run_pair, run_toy, toy_split
+from fsbench.testing.running import toys
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ def uses_source(self, model, ctx):
     return model
 
 
+def picky_loss(self, logits, targets, inner, ctx):
+    assert set(targets.unique().tolist()) <= {0, 1}, "soft targets"
+    return inner(logits, targets) / 2
+
+
 def ascends(self, logits, targets, inner, ctx):
     return -inner(logits, targets).clamp(max=3)
 
@@ -207,6 +215,103 @@ def test_what_is_wrong_is_caught(case):
     assert message in f"{caught.type.__name__}: {caught.value}"
 
 
+@dataclass(frozen=True)
+class FixMatch(Strategy):
+    """Learns from those of its own predictions on unlabelled data of which it is sure."""
+
+    name = "fixmatch"
+    cite = "Sohn et al. 2020"
+    threshold: float = param(0.95, low=0.0, high=1.0)
+
+    @property
+    def uses(self):
+        return frozenset({"unlabeled"})
+
+    def skip(self, task):
+        return None if task.num_unlabeled else "needs unlabeled data"
+
+    def auxiliary_loss(self, out, ctx):
+        if out.unlabeled_logits is None:
+            return 0.0
+        confidence, labels = out.unlabeled_logits.detach().softmax(-1).max(-1)
+        sure = confidence > self.threshold
+        if not sure.any():
+            return 0.0
+        return torch.nn.functional.cross_entropy(out.unlabeled_logits[sure], labels[sure])
+
+
+def test_a_method_that_waits_until_it_is_sure_passes_in_time():
+    started = time.process_time()
+    found = verdicts(FixMatch())
+    assert set(found.values()) <= {"ok", "skipped"}
+    assert found["has an effect"] == found["runs on what it claims"] == "ok"
+    assert time.process_time() - started < 10
+
+
+def test_a_method_that_is_never_sure_has_no_effect():
+    found = verdicts(FixMatch(threshold=1.0))
+    assert found["has an effect"] == "its logits equal those of the baseline everywhere"
+    assert "fixmatch had no effect" in found["runs on what it claims"]
+
+
+def test_what_did_not_run_is_not_ok():
+    nowhere = verdicts(wrong(loss=half_loss, skip=lambda self, task: "never"))
+    assert [name for name, verdict in nowhere.items() if verdict == "ok"] == [
+        "constructs by default",
+        "is documented and cites its source",
+        "declares what exists",
+        "round-trips as text",
+        "says why it skips",
+    ]
+    owner = wrong(loss=half_loss, fit=keeps_fit_to_itself, replaces=frozenset({"fit"}))
+    results = {r.name: r for r in check_strategy(owner)}
+    assert (results["keeps the loss per sample"].status, results["keeps the loss per sample"].reason) == (
+        "skipped",
+        "no loss was asked for",
+    )
+
+
+def installed(monkeypatch, *classes: type[Strategy]) -> None:
+    """Make the baseline and these all that is installed."""
+    registry = get_registry()
+    monkeypatch.setattr(
+        registry, "strategies", {"erm": registry.strategies["erm"]} | {cls.name: cls for cls in classes}
+    )
+
+
+def together(strategy) -> CheckResult:
+    return {r.name: r for r in check_strategy(strategy)}["composes with what is installed"]
+
+
+def test_an_installed_strategy_that_fails_by_itself_is_blamed_itself(monkeypatch):
+    broken = wrong(configure=lambda self, recipe, ctx: 1 / 0)
+    installed(monkeypatch, Mix, broken)
+    found = together(Smooth)
+    assert found.status == "skipped"
+    assert found.reason == (
+        "not checked beside what fails without it: wrong (ZeroDivisionError: division by zero)"
+    )
+    installed(monkeypatch, Smooth, Mix)
+    assert together(broken).status == "failed"
+
+
+def test_one_that_fails_beside_any_loss_is_blamed_itself(monkeypatch):
+    installed(monkeypatch, wrong(loss=picky_loss))
+    assert "wrong (AssertionError: soft targets" in together(Mix).reason
+
+
+def test_a_strategy_that_breaks_others_is_blamed(monkeypatch):
+    installed(monkeypatch, Mix)
+    found = together(wrong(loss=picky_loss))
+    assert (found.status, found.traceback != "") == ("failed", True)
+    assert found.reason.startswith("wrong+mix: AssertionError")
+
+
+def test_alone_there_is_nothing_to_compose_with(monkeypatch):
+    installed(monkeypatch, Smooth)
+    assert together(Smooth).reason == "nothing else is installed"
+
+
 def test_a_failed_check_is_a_result_with_its_reason():
     found = verdicts(wrong(augment=doubled_targets))
     assert found["keeps targets distributions"] == "a row of the targets is not a distribution"
@@ -216,7 +321,7 @@ def test_a_failed_check_is_a_result_with_its_reason():
 
 
 def test_a_spec_names_a_registered_strategy():
-    assert [check.subject.name for check in conformance("erm")] == ["erm"] * len(conformance(Smooth))
+    assert [check.bench.strategy.name for check in conformance("erm")] == ["erm"] * len(conformance(Smooth))
     with pytest.raises(UnknownName):
         conformance("no_such_strategy")
     with pytest.raises(SpecError, match="one strategy"):
@@ -224,7 +329,7 @@ def test_a_spec_names_a_registered_strategy():
 
 
 def test_an_instance_is_checked_as_it_is():
-    assert all(check.subject.amount == 0.5 for check in conformance(Smooth(amount=0.5)))
+    assert all(check.bench.strategy.amount == 0.5 for check in conformance(Smooth(amount=0.5)))
 
 
 def test_quick_lowers_what_counts_steps():
@@ -264,6 +369,14 @@ def test_toy_splits_look_like_real_ones(kind):
     assert split.source_y.max() + 1 == info.source_classes == 6
     assert toy_split(kind, seed=3).train_x.tobytes() == toy_split(kind, seed=3).train_x.tobytes()
     assert toy_split(kind, seed=3).train_x.tobytes() != toy_split(kind, seed=4).train_x.tobytes()
+
+
+@pytest.mark.parametrize("kind", kind_names())
+def test_the_toys_have_all_that_a_strategy_can_use(kind):
+    infos = [split.info for split in toys(kind)]
+    assert {info.protocol for info in infos} == {"longtail", "kshot", "shift", "episodes"}
+    assert any(info.num_unlabeled and not info.has_source for info in infos)
+    assert any(info.has_source and not info.num_unlabeled for info in infos)
 
 
 def test_a_shifted_toy_has_labels_of_both_domains():

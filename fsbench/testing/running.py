@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,17 @@ from fsbench.types import Batch, LabeledSet, Predictor
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
     {"imbalance": 4.0, "per_class": 16},
+    {"unlabeled": 30},
     {"source": True, "imbalance": 4.0},
     {"shift": True, "target_per_class": 2, "imbalance": 3.0},
     {"shift": True},
     {"source": True, "cells": 2, "per_class": 5},
 )
+
+
+def compose(*components: Strategy) -> Composition:
+    """Components as one strategy."""
+    return Composition(components)
 
 
 def quick(strategy: Strategy) -> Strategy:
@@ -54,10 +61,10 @@ def kinds_of(strategy: Strategy) -> list[str]:
     return [kind for kind in kind_names() if excludes(strategy, kind) is None]
 
 
-def toys(kind: str) -> Iterator[ToySplit]:
-    """A toy split of each low-data situation: long-tailed, with a source, shifted, episodes."""
-    for situation in _SITUATIONS:
-        yield toy_split(kind, **situation)
+@functools.cache
+def toys(kind: str) -> tuple[ToySplit, ...]:
+    """A toy split of each low-data situation: long-tailed, unlabelled, with a source, shifted, episodes."""
+    return tuple(toy_split(kind, **situation) for situation in _SITUATIONS)
 
 
 def first_toy(composition: Composition, kind: str) -> ToySplit | str:
@@ -77,7 +84,7 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
     that names the one without effect. Anything else is raised.
     """
     try:
-        pair = Composition((quick(first), quick(second)))
+        pair = compose(quick(first), quick(second))
     except ConflictError as error:
         if first.name not in str(error) or second.name not in str(error):
             raise AssertionError(f"the conflict does not name both components: {error}") from error

@@ -1,0 +1,238 @@
+"""Checks of what a strategy does, on toy splits. Each returns None, or why it does not apply."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from fsbench.composition import BASELINE
+from fsbench.engine.context import Context
+from fsbench.errors import FsbenchError, InertComponent
+from fsbench.kinds import get_kind
+from fsbench.registry import get_registry
+from fsbench.strategy import Strategy, overrides
+from fsbench.testing.bench import Bench, baseline_logits
+from fsbench.testing.declarations import require
+from fsbench.testing.running import (
+    ProbeAugment,
+    ProbeLoss,
+    compose,
+    first_toy,
+    run_pair,
+    run_toy,
+    toys,
+    witness,
+)
+from fsbench.types import Batch, LabeledSet
+
+LEARNING_STEPS = 40
+FEW = 3
+NOWHERE = "it skips every toy task"
+
+
+def explains_skips(bench: Bench) -> None:
+    """`skip` returns None or one line of why, for every situation."""
+    for kind in bench.kinds:
+        for split in toys(kind):
+            reason = bench.strategy.skip(split.info)
+            good = reason is None or (isinstance(reason, str) and reason.strip() and "\n" not in reason)
+            require(good, f"skip returned {reason!r}; expected None or one line")
+
+
+def runs(bench: Bench) -> None:
+    """It runs in every situation that it does not skip, at least once for each kind it claims."""
+    for kind in bench.kinds:
+        reason = first_toy(bench.alone, kind)
+        require(not isinstance(reason, str), f"it skips every {kind} task: {reason}")
+        for split in bench.splits(kind):
+            try:
+                bench.run(split)
+            except FsbenchError as error:
+                error.args = (f"on {split.info.kind} {split.info.text}: {error}",)
+                raise
+
+
+def reproducible(bench: Bench) -> str | None:
+    """The same seed gives the same logits, to the bit."""
+    for split in bench.firsts():
+        same = np.array_equal(bench.run(split).logits, bench.again(split)[0])
+        require(same, f"two runs on {split.info.kind} data differ; draw all randomness from ctx.rng")
+    return None if bench.firsts() else NOWHERE
+
+
+def leaves_globals(bench: Bench) -> str | None:
+    """The global random states of Python, numpy and torch are as before."""
+    for split in bench.firsts():
+        _, used = bench.again(split)
+        require(not used, f"it used the global random state of {', '.join(used)}; use ctx.rng")
+    return None if bench.firsts() else NOWHERE
+
+
+def learns(bench: Bench) -> str | None:
+    """It learns separable classes: at least halfway from chance to a perfect accuracy."""
+    for split in bench.firsts():
+        steps = max(LEARNING_STEPS, bench.run(split).steps)
+        logits = run_toy(compose(bench.strategy), split, steps)
+        accuracy = float((logits.argmax(-1) == split.test_y).mean())
+        wanted = (1 + 1 / split.info.num_classes) / 2
+        require(
+            accuracy >= wanted,
+            f"accuracy {accuracy:.2f} on separable {split.info.kind} classes after {steps} steps; "
+            f"expected at least {wanted:.2f}",
+        )
+    return None if bench.firsts() else NOWHERE
+
+
+def has_effect(bench: Bench) -> str | None:
+    """Somewhere its logits differ from those of the baseline."""
+    if bench.strategy.name == BASELINE:
+        return "it is the baseline"
+    for kind in bench.kinds:
+        for split in bench.splits(kind):
+            with contextlib.suppress(InertComponent):
+                run = bench.run(split)
+                if not np.array_equal(run.logits, baseline_logits(split, run.steps)):
+                    return None
+    raise AssertionError("its logits equal those of the baseline everywhere")
+
+
+def predicts_alone(bench: Bench) -> str | None:
+    """The logits of a sample are the same whatever other samples are predicted beside it."""
+    if "test_inputs" in bench.strategy.uses:
+        return "it says that it uses the test inputs"
+    for split in bench.firsts():
+        run, few = bench.run(split), dataclasses.replace(split, test_x=split.test_x[:, :FEW])
+        beside, apart = run.logits[:, :FEW], run_toy(bench.alone, few, run.steps)
+        require(
+            np.allclose(beside, apart, rtol=1e-3, atol=1e-3 * max(1.0, float(np.abs(beside).max()))),
+            f"the logits of {split.info.kind} samples change with the samples beside them; predict each on "
+            "its own, or let uses name 'test_inputs'",
+        )
+    return None if bench.firsts() else NOWHERE
+
+
+def keeps_loss(bench: Bench) -> str | None:
+    """Its loss is one finite, differentiable number for each sample."""
+    if not overrides(bench.strategy, "loss"):
+        return "it does not change the loss"
+    seen: list[int] = []
+
+    def look(loss: Callable[..., torch.Tensor], classes: int) -> None:
+        seen.append(classes)
+        _check_loss(loss, classes)
+
+    _watch(bench, witness(on_loss=look))
+    return None if seen else "no loss was asked for"
+
+
+def _check_loss(loss: Callable[..., torch.Tensor], classes: int) -> None:
+    hard = torch.eye(classes).repeat(3, 1)
+    for scale in (1.0, 50.0):
+        for targets in (hard, 0.9 * hard + 0.1 / classes, hard[:1]):
+            spread = torch.linspace(-scale, scale, targets.numel()).reshape(targets.shape)
+            logits = spread.clone().requires_grad_()
+            losses = loss(logits, targets)
+            require(losses.shape == targets.shape[:1], f"the loss has shape {list(losses.shape)}, not [B]")
+            require(losses.isfinite().all(), f"the loss is not finite at logits of ±{scale:g}")
+            require(losses.requires_grad, "the loss is not differentiable")
+            (gradient,) = torch.autograd.grad(losses.sum(), logits)
+            require(gradient.isfinite().all(), f"the gradient is not finite at logits of ±{scale:g}")
+
+
+def keeps_targets(bench: Bench) -> str | None:
+    """After `augment` and `resample`, targets are distributions and inputs keep their shape."""
+    changed = {stage for stage in ("augment", "resample") if overrides(bench.strategy, stage)}
+    if not changed:
+        return "it changes neither batches nor the training set"
+    seen: set[str] = set()
+
+    def look(samples: Batch | LabeledSet, ctx: Context) -> None:
+        seen.add("augment" if isinstance(samples, Batch) else "resample")
+        _check_samples(samples, ctx)
+
+    _watch(bench, witness(on_batch=look, on_data=look))
+    unseen = sorted(changed - seen)
+    return f"{' and '.join(unseen)} was never called" if unseen else None
+
+
+def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
+    x, targets = samples.x, samples.targets
+    require(tuple(x.shape[1:]) == ctx.task.input_shape, f"inputs became {list(x.shape)}")
+    kind = get_kind(ctx.task.kind)
+    wanted = kind.tensor(np.zeros(1, kind.dtype), torch.device("cpu")).dtype
+    require(x.dtype == wanted and x.isfinite().all(), f"inputs are not finite {wanted} numbers")
+    require(targets.shape == (len(x), ctx.num_classes), f"targets became {list(targets.shape)}")
+    sums = targets.sum(1)
+    good = (targets >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
+    require(good, "a row of the targets is not a distribution")
+
+
+def _watch(bench: Bench, watcher: Strategy) -> None:
+    """Run the strategy, with the watcher after it, on the first split of each kind."""
+    for split in bench.firsts():
+        bench.beside(split, bench.few, watcher)
+
+
+def composes(bench: Bench) -> str | None:
+    """It runs with the baseline, a wrapped loss and an augmentation, in both orders."""
+    if not bench.firsts():
+        return NOWHERE
+    baseline, few = get_registry().strategies[BASELINE](), bench.few
+    split = min(bench.firsts(), key=lambda each: each.train_x[0, 0].size)
+    for pair in ((baseline, few), (few, baseline)):
+        same = np.array_equal(bench.beside(split, *pair), bench.run(split).logits)
+        require(same, f"{compose(*pair).text} differs when {BASELINE} is in the spec")
+    for probe in (ProbeLoss(), ProbeAugment()):
+        for pair in ((probe, few), (few, probe)):
+            try:
+                bench.beside(split, *pair)
+            except InertComponent:
+                require(
+                    "fit" in bench.strategy.replaces,
+                    f"{compose(*pair).text}: {probe.name} never ran; let fit call inner, or declare "
+                    "replaces = frozenset({'fit'})",
+                )
+    return None
+
+
+def composes_with_installed(bench: Bench) -> str | None:
+    """With every installed strategy it runs or says why not.
+
+    One that fails by itself too, or beside a probe, is named as the reason not to check that pair.
+    """
+    reason: str | None = "nothing else is installed"
+    ran, at_fault = False, []
+    for cls in get_registry().strategies.values():
+        if cls.name in (bench.strategy.name, BASELINE):
+            continue
+        try:
+            pair_reason = run_pair(bench.strategy, cls())
+        except Exception as error:
+            own = _own_fault(cls)
+            if own is None:
+                both = f"{bench.strategy.name}+{cls.name}"
+                raise AssertionError(f"{both}: {type(error).__name__}: {error}") from error
+            at_fault.append(f"{cls.name} ({own})")
+            continue
+        ran, reason = ran or pair_reason is None, pair_reason or reason
+    if at_fault:
+        return f"not checked beside what fails without it: {', '.join(at_fault)}"
+    return None if ran else reason
+
+
+def _own_fault(cls: type[Strategy]) -> str | None:
+    """How a strategy fails alone or beside a probe, or None."""
+    try:
+        other = Bench(cls)
+        for split in other.firsts():
+            other.run(split)
+        for probe in (ProbeLoss(), ProbeAugment()):
+            run_pair(probe, other.strategy)
+            run_pair(other.strategy, probe)
+    except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the answer
+        return f"{type(error).__name__}: {error}"
+    return None
