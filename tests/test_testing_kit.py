@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,16 @@ from fsbench.composition import Composition
 from fsbench.errors import SpecError, UnknownName
 from fsbench.kinds import kind_names
 from fsbench.registry import get_registry
-from fsbench.testing import CheckResult, check_strategy, conformance, quick, run_pair, run_toy, toy_split
+from fsbench.testing import (
+    CheckResult,
+    behaviour,
+    check_strategy,
+    conformance,
+    quick,
+    run_pair,
+    run_toy,
+    toy_split,
+)
 from fsbench.testing.running import toys
 
 
@@ -273,10 +283,8 @@ def test_what_did_not_run_is_not_ok():
 
 def installed(monkeypatch, *classes: type[Strategy]) -> None:
     """Make the baseline and these all that is installed."""
-    registry = get_registry()
-    monkeypatch.setattr(
-        registry, "strategies", {"erm": registry.strategies["erm"]} | {cls.name: cls for cls in classes}
-    )
+    strategies = {"erm": get_registry().strategies["erm"]} | {cls.name: cls for cls in classes}
+    monkeypatch.setattr(behaviour, "get_registry", lambda: SimpleNamespace(strategies=strategies))
 
 
 def together(strategy) -> CheckResult:
