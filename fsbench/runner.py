@@ -55,6 +55,8 @@ def run(
 ) -> Results:
     """Run strategies on tasks, do only what the results folder has not, and return the records.
 
+    Whatever ends a run, the records of the trials that were done are kept; the next run goes on from there.
+
     Args:
         plugins: `all`, or specs in one text or several. The baseline always runs.
         suite: The name of the suite whose tasks are run; `starter-v1` by default.
@@ -85,8 +87,6 @@ def run(
         StoreError: The results folder cannot be used, or holds results of other data.
         PluginError: A plugin keeps workers from starting, or cannot be loaded and `strict` is set.
         WorkerError: No worker can start.
-
-        Whatever ends a run, the records of the trials that were done are kept.
     """
     registry, observer = get_registry(), observer or Observer()
     if strict:
@@ -181,8 +181,11 @@ class _Walk:
             for trial, result in stream:
                 known = found | self.known[_texts(trial)]
                 known["versions"] = known["versions"] | {"torch": place.torch}
-                self._keep(*judge(trial, result, splits.of(trial), known))
-                splits.done(trial)
+                judged = judge(trial, result, splits.of(trial), known)
+                splits.done(
+                    trial
+                )  # before a plugin hears of it: its test labels are gone with its last trial
+                self._keep(*judged)
 
     def _keep(self, record: Record, predictions: np.ndarray | None) -> None:
         record = self.records[record.key] = self.store.commit(record, predictions)

@@ -419,6 +419,19 @@ def test_plugins_are_asked_for_nothing_once_a_split_is_drawn(tmp_path, fakes, dr
     assert len(drawn) == 2
 
 
+def test_the_last_split_is_gone_when_a_plugin_hears_of_its_last_trial(tmp_path, fakes):
+    left: list[int] = []
+
+    class Plugin:
+        @fsbench.hookimpl
+        def fsbench_trial_finished(self) -> None:
+            left.append(len(list(tmp_path.glob(".splits/*/split-*"))))
+
+    fakes.load("nosy", Plugin, ("theirs", "1"))
+    run(tmp_path, "reason", seeds=2)
+    assert left == [1, 0, 1, 0]
+
+
 def test_ctrl_c_keeps_what_there_is(tmp_path):
     class Impatient(Diary):
         def finished(self, record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 
@@ -108,9 +109,13 @@ class FewLabels(OneDataset):
             source=self._source_rows(),
         )
 
+    @functools.cached_property
+    def _without_source(self) -> str:
+        """The text of the task without its source, which changes nothing of the labels that are drawn."""
+        return replace(self, source=None).text
+
     def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
-        without_source = replace(self, source=None).text
-        rng = generator(without_source, dataset.fingerprint, seed, part)
+        rng = generator(self._without_source, dataset.fingerprint, seed, part)
         labelled = []
         for label, index in enumerate(classes):
             given = self.given_labels(label, len(index), dataset.fingerprint, seed, part)
