@@ -278,6 +278,20 @@ def test_lists(call, monkeypatch):
         assert out in everything
 
 
+@pytest.mark.parametrize("section", ["strategies", "protocols", "datasets", "suites", "backbones", "plugins"])
+def test_lists_break_no_word(call, monkeypatch, section):
+    words = {}
+    for width in (400, 60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = call("list", section)[1].splitlines()
+        assert max(map(len, lines)) <= width
+        # The times of suites are measured anew for each list.
+        words[width] = {word for line in lines for word in line.split() if not word.isdigit()}
+    names = {word for word in words[400] if len(word) > 5 and "─" not in word and word != "backbone"}
+    for width in (60, 80, 120):
+        assert names - words[width] <= {"parameters"}
+
+
 def test_citations(call):
     _, everything, _ = call("cite")
     status, chosen, _ = call("cite", "transfer+focal, kshot(wine, source=mnist5k(size=8))")

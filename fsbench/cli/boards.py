@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import complete_suite, metric_option
+from fsbench.cli.options import complete_suite, metric_option, results_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.errors import AbsentData, UsageError
-from fsbench.runner import DEFAULT_RESULTS
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
@@ -24,14 +23,7 @@ _FILE_WIDTH = 100
 
 
 @click.command()
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_RESULTS,
-    show_default=True,
-    metavar="PATH",
-    help="A results folder, or a published .jsonl file.",
-)
+@results_option("PATH", "A results folder, or a published .jsonl file.")
 @click.option("--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite.")
 @click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
 @metric_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.options import data_dir_option
-from fsbench.cli.output import say, show
+from fsbench.cli.output import say, show, table
 from fsbench.cli.suggest import SuggestingGroup
 
 if TYPE_CHECKING:
@@ -25,22 +25,18 @@ def data() -> None:
 @data_dir_option
 def list_() -> None:
     """List the datasets that are kept as files in the data folder, with their sizes there and to download."""
-    from rich import box
-    from rich.table import Table
-
     from fsbench.datasets.about import image_sets
     from fsbench.datasets.files import data_dir
     from fsbench.datasets.image_files import find_file
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    for heading in ("dataset", "file", "MB here", "MB to download", "licence"):
-        table.add_column(heading, justify="right" if heading.startswith("MB") else "left", overflow="fold")
+    rows = []
     for name, about in sorted(image_sets().items()):
         file = find_file(name)
         here = ("-", "-") if file is None else (file.name, f"{file.stat().st_size / 1e6:.0f}")
-        table.add_row(name, *here, str(about.download), about.licence)
+        rows.append((name, *here, about.download, about.licence))
     click.echo(f"data folder: {data_dir()}\n")
-    show(table)
+    columns = ("dataset", "file", "MB here", "MB to download", "licence")
+    show(table(columns, rows, right={"MB here", "MB to download"}))
 
 
 @data.command(short_help="Download datasets into the data folder.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.options import data_dir_option
-from fsbench.cli.output import show
+from fsbench.cli.output import show, table
 from fsbench.errors import UnknownName
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
@@ -59,7 +59,7 @@ def strategies() -> RenderableType:
         ]
         facts = [", ".join(arguments), _from(registry.origin[name])]
         rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
-    return _table(("strategy", "uses", "what it does"), rows)
+    return table(("strategy", "uses", "what it does"), rows)
 
 
 def protocols() -> RenderableType:
@@ -75,7 +75,7 @@ def protocols() -> RenderableType:
         ]
         call = f"{name}({', '.join(given + others)})"
         rows.append((name, cls.summary, _joined([call, _from(PROTOCOLS.origin(name))])))
-    return _table(("protocol", "what it makes"), rows)
+    return table(("protocol", "what it makes"), rows)
 
 
 def datasets() -> RenderableType:
@@ -92,7 +92,7 @@ def datasets() -> RenderableType:
     rows = [(each.name, _whether_here(each.name), each.description, _facts(each)) for each in alone]
     lines = [_collection(*each) for each in collections.items()]
     return Group(
-        _table(("dataset", "here", "what it is"), rows),
+        table(("dataset", "here", "what it is"), rows),
         *(
             Text(text, style)
             for heading, names in lines
@@ -162,8 +162,8 @@ def suites() -> RenderableType:
         "every other strategy adds its own, a GPU takes less",
         "unchecked: no fingerprint of these splits is published yet, so results are not checked against one",
     )
-    table = _table(("suite", "tasks x seeds", "time", "what it is for"), rows)
-    return Group(table, *(Text(note, style="dim") for note in notes))
+    listed = table(("suite", "tasks x seeds", "time", "what it is for"), rows)
+    return Group(listed, *(Text(note, style="dim") for note in notes))
 
 
 def _lacks(suite: Suite) -> Iterator[str]:
@@ -193,7 +193,7 @@ def tasks() -> RenderableType:
     for suite in map(load_suite, suite_names()):
         for offer, texts in itertools.groupby(suite.tasks, _offer):
             rows.append(("\n".join(texts), f"{suite.name}: {offer}"))
-    return _table(("task",), rows)
+    return table(("task",), rows)
 
 
 def _offer(text: str) -> str:
@@ -222,7 +222,7 @@ def backbones() -> RenderableType:
         about += f"; weights: {', '.join(known.weights)}" if known.weights else ""
         size = "-" if known.parameters is None else f"{known.parameters:,}"
         rows.append((name, size, known.summary, _joined([about, _from(BACKBONES.origin(name))])))
-    return _table(("backbone", "parameters", "what it is"), rows)
+    return table(("backbone", "parameters", "what it is"), rows)
 
 
 def metrics() -> RenderableType:
@@ -234,7 +234,7 @@ def metrics() -> RenderableType:
         facts = ["higher is better" if metric.higher_is_better else "lower is better"]
         facts += ["shown times 100"] if metric.percent else []
         rows.append((name, metric.meaning, _joined([*facts, _from(METRICS.origin(name))])))
-    return _table(("metric", "what it measures"), rows)
+    return table(("metric", "what it measures"), rows)
 
 
 def plugins() -> RenderableType:
@@ -251,7 +251,7 @@ def plugins() -> RenderableType:
     for failure in registry.failures:
         reason = Text(f"could not be loaded: {failure.message}", style="red")
         rows.append((failure.plugin, "", reason))
-    return _table(("plugin", "version", "what it brings"), rows)
+    return table(("plugin", "version", "what it brings"), rows)
 
 
 def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
@@ -298,25 +298,3 @@ def _joined(facts: Iterable[str]) -> str:
 
 def _first_line(cls: type) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> RenderableType:
-    """A table; a value beyond the columns goes on a dim line of its own under the last one."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
-    for number, name in enumerate(columns):
-        last = number == len(columns) - 1
-        table.add_column(name, no_wrap=not last, overflow="fold", ratio=1 if last else None)
-    for row in rows:
-        cells = [value if isinstance(value, Text) else Text(str(value)) for value in row]
-        if len(cells) > len(columns):
-            cells[-2:] = (
-                [Text("\n").join([cells[-2], Text(cells[-1].plain, style="dim")])]
-                if cells[-1]
-                else cells[-2:-1]
-            )
-        table.add_row(*cells)
-    return table

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from fsbench.errors import SpecError, UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
+from fsbench.runner import DEFAULT_RESULTS
 from fsbench.spec import parse_call
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def completing(
@@ -45,6 +48,18 @@ def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None)
 
     if path is not None:
         os.environ[DATA_DIR] = str(path)
+
+
+def results_option(metavar: str, help: str) -> Callable[[_Command], _Command]:
+    """The option of where results are."""
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_RESULTS,
+        show_default=True,
+        metavar=metavar,
+        help=help,
+    )
 
 
 data_dir_option = click.option(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from fsbench.types import Record
+
+_GAP = 2
 
 
 def say(message: str) -> None:
@@ -50,3 +53,62 @@ def console() -> Console:
             raise BrokenPipeError
 
     return _Piped(highlight=False, emoji=False)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], right: Container[str] = ()
+) -> RenderableType:
+    """A table as wide as the terminal; a value beyond the columns goes on a dim line under the last one.
+
+    Columns named in `right` are flush right. Where there is no room for the words of the last column, each
+    row is a paragraph instead.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [_cells(row, len(columns)) for row in rows]
+    if _needed(columns, cells) > console().width:
+        return _stacked(columns, cells)
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False)
+    for number, name in enumerate(columns):
+        last = number == len(columns) - 1
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        found.add_column(name, justify=justify, no_wrap=not last, overflow="fold", ratio=1 if last else None)
+    for row in cells:
+        found.add_row(*(Text("\n").join(parts) for parts in row))
+    return found
+
+
+def _cells(row: Sequence[object], columns: int) -> list[list[Text]]:
+    """The lines of each cell of a row."""
+    from rich.text import Text
+
+    texts = [[value if isinstance(value, Text) else Text(str(value))] for value in row]
+    if len(texts) > columns:
+        (beyond,) = texts.pop()
+        texts[-1] += [Text(beyond.plain, style="dim")] if beyond else []
+    return texts
+
+
+def _needed(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -> int:
+    """The width that a table cannot do without: whole cells, and whole words in the last column."""
+    texts = [[name, *(line.plain for row in rows for line in row[i])] for i, name in enumerate(columns)]
+    whole = [max(len(line) for text in column for line in text.split("\n")) for column in texts[:-1]]
+    return sum(whole) + _GAP * len(whole) + max(len(word) for text in texts[-1] for word in text.split())
+
+
+def _stacked(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -> RenderableType:
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    lines: list[RenderableType] = []
+    for (name,), *others, last in rows:
+        lines.append(Text(name.plain, style="bold"))
+        lines += [
+            Padding(Text(f"{heading}: {cell[0].plain}"), (0, 0, 0, 4))
+            for heading, cell in zip(columns[1:], others, strict=False)
+        ]
+        lines += [Padding(line, (0, 0, 0, 4)) for line in last]
+    return Group(*lines)

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsbench.cli.boards import show_board
-from fsbench.cli.options import complete_suite, data_dir_option, load_config, metric_option, read_seeds
+from fsbench.cli.options import (
+    complete_suite,
+    data_dir_option,
+    load_config,
+    metric_option,
+    read_seeds,
+    results_option,
+)
 from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
-from fsbench.runner import DEFAULT_RESULTS
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry
@@ -74,14 +80,7 @@ INTERRUPTED = 130
     metavar="SECONDS",
     help=f"What one trial may take.  [default: the suite's, or {DEFAULT_TIMEOUT:.0f}]",
 )
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_RESULTS,
-    show_default=True,
-    metavar="FOLDER",
-    help="Where results are kept; a second run does only what is missing.",
-)
+@results_option("FOLDER", "Where results are kept; a second run does only what is missing.")
 @click.option("--available/--no-available", default=False, help="Leave out the tasks whose data is not here.")
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
