@@ -14,10 +14,11 @@ _HOMES = {
     "AbsentData": "fsbench.errors",
     "Backbone": "fsbench.recipes.catalogue",
     "Batch": "fsbench.types",
-    "Context": "fsbench.engine.context",
+    "Context": "fsbench.context",
     "Dataset": "fsbench.datasets.dataset",
     "DatasetEntry": "fsbench.datasets.known",
     "DatasetInfo": "fsbench.datasets.dataset",
+    "Fitted": "fsbench.types",
     "FsbenchError": "fsbench.errors",
     "InertComponent": "fsbench.errors",
     "InputSpec": "fsbench.kinds.image",
@@ -33,6 +34,7 @@ _HOMES = {
     "Results": "fsbench.results",
     "Rows": "fsbench.tasks.drawing",
     "Split": "fsbench.tasks.drawing",
+    "Step": "fsbench.types",
     "StepOutput": "fsbench.types",
     "Strategy": "fsbench.strategy",
     "Stream": "fsbench.rng",
@@ -52,6 +54,7 @@ _HOMES = {
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
     "source_problem": "fsbench.kinds",
+    "specs": "fsbench.spec",
     "stack": "fsbench.tasks.drawing",
     "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
@@ -65,6 +68,7 @@ __all__ = [
     "Dataset",
     "DatasetEntry",
     "DatasetInfo",
+    "Fitted",
     "FsbenchError",
     "InertComponent",
     "InputSpec",
@@ -80,6 +84,7 @@ __all__ = [
     "Results",
     "Rows",
     "Split",
+    "Step",
     "StepOutput",
     "Strategy",
     "Stream",
@@ -99,15 +104,16 @@ __all__ = [
     "param",
     "run",
     "source_problem",
+    "specs",
     "stack",
     "true_rows",
     "weights_hash",
 ]
 
 if TYPE_CHECKING:
+    from fsbench.context import Context
     from fsbench.datasets.dataset import Dataset, DatasetInfo
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
-    from fsbench.engine.context import Context
     from fsbench.errors import AbsentData, FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
     from fsbench.kinds import Kind, add_kind, get_kind, match_inputs, source_problem
@@ -118,11 +124,22 @@ if TYPE_CHECKING:
     from fsbench.results import Results
     from fsbench.rng import Stream, generator
     from fsbench.runner import run
+    from fsbench.spec import specs
     from fsbench.strategy import Strategy, param
     from fsbench.tasks.drawing import Rows, Split, divide, stack, true_rows
     from fsbench.tasks.protocols import OneDataset, Protocol
     from fsbench.tasks.suites import Suite, load_suite
-    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, Record, StepOutput, TaskInfo
+    from fsbench.types import (
+        Batch,
+        Fitted,
+        LabeledSet,
+        Predictor,
+        Recipe,
+        Record,
+        Step,
+        StepOutput,
+        TaskInfo,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -1,39 +1,72 @@
-"""How components make one strategy: the laws of the eight stages, in one place."""
+"""How components make one strategy: the laws of the stages, in one place."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from fsbench.context import Context
+from fsbench.effects import Effects, Mark, WatchedFit, WatchedStep, Weights, same_tensors
 from fsbench.errors import ConflictError, InertComponent, PluginError
-from fsbench.strategy import STAGES, USES, Strategy, excludes, overrides, to_call
+from fsbench.spec import specs
+from fsbench.stages import STAGES
+from fsbench.strategy import USES, Strategy, excludes, overrides, spec_fields, to_call
+from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from fsbench.engine.context import Context
-    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, StepOutput, TaskInfo
-
 BASELINE = "erm"
+T = TypeVar("T")
+
+
+class Scope(Context, Protocol):
+    """The engine's view of a trial: that of an author, and what the laws of composition need of it."""
+
+    @property
+    def effects(self) -> Effects:
+        """What the components did so far."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks so far."""
+
+    def scoped(self, component: Strategy, stage: str) -> Scope:
+        """The view of one component inside one stage."""
+
+    def withheld(self, what: str) -> Any:
+        """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
+
+    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> AbstractContextManager[None]:
+        """Let another recipe or model be the trial's inside."""
+
+    @property
+    def trained(self) -> nn.Module | None:
+        """The model that a fit trains, looked at without making use of it."""
+
+    def reached_training(self, model: nn.Module | None) -> None:
+        """Say that the engine trains: another model, if one is given."""
 
 
 @dataclass(frozen=True)
 class Composition:
     """Components joined by `+`. The baseline is the neutral element: `erm+focal` is `focal`.
 
-    Maps (`configure`, `resample`, `init_model`, `augment`) run in the order written; wrapping stages
-    (`loss`, `fit`, `postprocess`) put each component around those before it; auxiliary losses are
-    added. A component that owns a stage (`replaces`) goes innermost. Raises ConflictError where two
-    components own one stage or one component is named twice, PluginError for an unknown word in `uses`.
+    How components compose in a stage is its law in `fsbench.stages`; a component that owns a stage
+    (`replaces`) goes innermost. Raises ConflictError where two components own one stage or one component
+    is named twice, PluginError for an unknown word in `uses`.
 
-    `sources` says by marks which code each component is, by its name (`fsbench.code`).
+    `sources` says by marks which code each component is, by its name (`fsbench.code`). `members` holds
+    the strategies that the fields of components name, by component and text.
     """
 
     components: tuple[Strategy, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    members: Mapping[tuple[str, str], Composition] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         kept = tuple(c for c in self.components if c.name != BASELINE)
@@ -69,27 +102,63 @@ class Composition:
     def full_spec(self) -> str:
         """What identifies a result: every argument and, each after a `#`, the hashes of contents and code.
 
-        `mine(rate=1.0, weights="w.pt")#sha256:9f86d081884c#code+1a2b3c4d`
+        `mine(rate=1.0, weights="w.pt")#sha256:9f86d081884c#code+1a2b3c4d`; an argument that names
+        strategies holds their full specs.
         """
         terms = []
         for component in self.components:
+            call = to_call(component, full=True, member=self._member_spec(component))
             marks = component.content_hash, self.sources.get(component.name, "")
-            terms.append("#".join([str(to_call(component, full=True)), *filter(None, marks)]))
+            terms.append("#".join([str(call), *filter(None, marks)]))
         return "+".join(terms)
+
+    def _member_spec(self, component: Strategy) -> Callable[[str], str]:
+        return lambda text: self.member(component.name, text).full_spec
+
+    def member(self, component: str, text: str) -> Composition:
+        """A strategy that a field of a component names. Raises PluginError where none does."""
+        if (component, text) not in self.members:
+            raise PluginError(
+                f"{component}: no field that holds specs names {text!r}; give it param(..., spec=True)"
+            )
+        return self.members[component, text]
+
+    def members_of(self, component: Strategy) -> tuple[Composition, ...]:
+        """The strategies that the fields of a component name, in the order of the fields."""
+        texts = [text for name in spec_fields(component) for text in specs(getattr(component, name))]
+        return tuple(self.member(component.name, text) for text in texts)
+
+    @property
+    def all_components(self) -> tuple[Strategy, ...]:
+        """The components, each followed by those of the strategies that its fields name."""
+        found: list[Strategy] = []
+        for component in self.components:
+            found.append(component)
+            for member in self.members_of(component):
+                found += member.all_components
+        return tuple(found)
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the components use beyond the few labels."""
-        return frozenset().union(*(c.uses for c in self.components))
+        """What the components, and the strategies that their fields name, use beyond the few labels."""
+        return frozenset().union(*(c.uses for c in self.all_components))
 
     def skip(self, task: TaskInfo) -> str | None:
         """The first component's reason not to run on a task, or not beside the others, or None."""
-        for ask in (_skip_alone, self._skip_beside):
+        for ask in (self._skip_alone, self._skip_beside):
             for component in self.components:
                 reason = ask(component, task)
                 if reason is not None:
                     return reason if len(self.components) == 1 else f"{component.name}: {reason}"
         return None
+
+    def _skip_alone(self, component: Strategy, task: TaskInfo) -> str | None:
+        reason = component.skip(task) or excludes(component, task.kind)
+        for member in self.members_of(component) if reason is None else ():
+            reason = member.skip(task)
+            if reason is not None:
+                return f"{member.text}: {reason}"
+        return reason
 
     def _skip_beside(self, component: Strategy, task: TaskInfo) -> str | None:
         """Why a component cannot run on what the others leave of a task, or None."""
@@ -111,82 +180,109 @@ class Composition:
         """The component that owns a stage, or None."""
         return next((c for c in self.components if stage in c.replaces), None)
 
-    def _running(self, stage: str, ctx: Context) -> Iterator[tuple[Strategy, Context]]:
-        """The components that change a stage, owner first, each with the context of its own."""
-        active = [c for c in self.components if overrides(c, stage)]
-        for component in sorted(active, key=lambda c: stage not in c.replaces):
-            yield component, ctx.scoped(component, stage)
+    def chain(self, stage: str) -> tuple[Strategy, ...]:
+        """The components that change a stage, in the order in which they act: its owner first."""
+        return self._chains[stage]
 
-    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """The recipe after every component's `configure`."""
-        for component, scoped in self._running("configure", ctx):
-            given, recipe = recipe, component.configure(recipe, scoped)
-            if recipe != given:
-                ctx.effects.did(component.name, "recipe")
-        return recipe
+    @functools.cached_property
+    def _chains(self) -> dict[str, tuple[Strategy, ...]]:
+        return {
+            stage: tuple(
+                sorted(
+                    (c for c in self.components if overrides(c, stage)),
+                    key=lambda c: stage not in c.replaces,
+                )
+            )
+            for stage in STAGES
+        }
 
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The training set after every component's `resample`.
+    def _running(self, stage: str, ctx: Scope) -> Iterator[tuple[Strategy, Scope, Mark]]:
+        """Who changes a stage, each with a context of its own and a call that says it had an effect."""
+        for component in self.chain(stage):
+            yield component, ctx.scoped(component, stage), _marker(ctx, component, stage)
+
+    def _map(self, stage: str, value: T, ctx: Scope, changed: Callable[[T, T], bool]) -> T:
+        """The law of `map`: each component's stage after the one before it.
 
         A component that finds nothing to do on this draw says so by a note, and is not inert.
         """
-        for component, scoped in self._running("resample", ctx):
+        for component, scoped, mark in self._running(stage, ctx):
             said = ctx.notes
-            given, train = train, component.resample(train, scoped)
-            if train is not given or ctx.notes != said:
-                ctx.effects.did(component.name)
-            if len(train) == 0:
-                raise PluginError(f"{component.name}: resample returned an empty training set")
-        return train
+            given, value = value, getattr(component, stage)(value, scoped)
+            if changed(given, value) or ctx.notes != said:
+                mark()
+            if isinstance(value, LabeledSet) and len(value) == 0:
+                raise PluginError(f"{component.name}: {stage} returned an empty training set")
+        return value
 
-    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+    def _wrap(
+        self, stage: str, innermost: T, ctx: Scope, around: Callable[[Strategy, Scope, T, Mark], T]
+    ) -> T:
+        """The law of `wrap`: each component's stage around the one before it."""
+        call = innermost
+        for component, scoped, mark in self._running(stage, ctx):
+            call = around(component, scoped, call, mark)
+        return call
+
+    def configure(self, recipe: Recipe, ctx: Scope) -> Recipe:
+        """The recipe after every component's `configure`."""
+        return self._map("configure", recipe, ctx, lambda given, got: given != got)
+
+    def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
+        """The training set after every component's `resample`. Raises PluginError if one empties it."""
+        return self._map("resample", train, ctx, lambda given, got: not same_tensors(given, got))
+
+    def init_model(self, model: nn.Module, ctx: Scope) -> nn.Module:
         """The model after every component's `init_model`."""
-        with ctx.effects.resting_on("model"):
-            for component, scoped in self._running("init_model", ctx):
-                ctx.effects.did(component.name)
-                model = component.init_model(model, scoped)
+        with ctx.effects.resting_on(STAGES["init_model"].rests_on):
+            for component, scoped, mark in self._running("init_model", ctx):
+                before = Weights(model)
+                given, model = model, component.init_model(model, scoped)
+                if model is not given or before.differ(model):
+                    mark()
         return model
 
-    def augment(self, batch: Batch, ctx: Context) -> Batch:
+    def augment(self, batch: Batch, ctx: Scope) -> Batch:
         """The batch after every component's `augment`; unlabelled inputs are transformed alike.
 
         A component sees labelled and unlabelled inputs in calls of their own, so none learns from the
-        second what it has not declared.
+        second what it has not declared. `raw_unlabeled` stays as it came.
         """
-        for component, scoped in self._running("augment", ctx):
-            unlabeled, classes = batch.unlabeled, batch.targets.shape[1]
-            given = replace(batch, unlabeled=None)
-            batch = component.augment(given, scoped)
-            if batch is not given:
-                ctx.effects.did(component.name)
-            if unlabeled is not None:
-                even = unlabeled.new_full((len(unlabeled), classes), 1 / classes)
-                other = replace(batch, x=unlabeled, targets=even, unlabeled=None, domain=None)
-                changed = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
-                batch = replace(batch, unlabeled=changed.x)
-        return batch
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Context) -> torch.Tensor:
+        def changed(given: Batch, got: Batch) -> bool:
+            return not same_tensors(given, got)
+
+        unlabeled = batch.unlabeled
+        found = self._map("augment", replace(batch, unlabeled=None, raw_unlabeled=None), ctx, changed)
+        if unlabeled is not None and self.chain("augment"):
+            classes = batch.targets.shape[1]
+            even = batch.targets.new_full((len(unlabeled), classes), 1 / classes)
+            other = Batch(unlabeled, even, role="unlabeled")
+            for component in self.chain("augment"):
+                other = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
+            unlabeled = other.x
+        return replace(found, unlabeled=unlabeled, raw_unlabeled=batch.raw_unlabeled)
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Scope) -> torch.Tensor:
         """Per-sample loss `[B]`: cross-entropy, replaced or wrapped by the components."""
         call: Callable[..., torch.Tensor] = cross_entropy
-        for component, scoped in self._running("loss", ctx):
-            call = _wrap_loss(component, scoped, call)
-        return call(logits, targets)
+        return self._wrap("loss", call, ctx, _around_loss)(logits, targets)
 
-    def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Context) -> torch.Tensor | float:
-        """The sum of the components' auxiliary losses."""
+    def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
+        """The sum of the components' auxiliary losses; one that is zero had no effect."""
         total: torch.Tensor | float = 0.0
-        for component, scoped in self._running("auxiliary_loss", ctx):
+        for component, scoped, mark in self._running("auxiliary_loss", ctx):
             seen = replace(out, modules=dict(modules.items()).get(component.name))
             if "unlabeled" not in component.uses:
-                seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=None)
+                batch = replace(out.batch, unlabeled=None, raw_unlabeled=None)
+                seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
             term = component.auxiliary_loss(seen, scoped)
-            if not isinstance(term, int | float) or term:
-                ctx.effects.did(component.name)
+            if not ctx.effects.had_effect(component.name) and _is_not_zero(term):
+                mark()
             total = total + term
         return total
 
-    def auxiliary_modules(self, model: nn.Module, ctx: Context) -> dict[str, nn.Module]:
+    def auxiliary_modules(self, model: nn.Module, ctx: Scope) -> dict[str, nn.Module]:
         """The components' modules by component name, each with random weights of its own."""
         found: dict[str, nn.Module] = {}
         for component in self.components:
@@ -197,22 +293,25 @@ class Composition:
                 found[component.name] = module
         return found
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def step(self, step: Step, ctx: Scope) -> None:
+        """One optimizer step: gradients and update, replaced or wrapped by the components."""
+        call: Callable[[Step], None] = _plain_step
+        self._wrap("step", call, ctx, _around_step)(step)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Scope) -> Fitted:
         """Fit with the engine's training `inner`, replaced or wrapped by the components."""
-        call = _announce(inner, ctx)
-        for component, scoped in self._running("fit", ctx):
-            call = _wrap_fit(component, scoped, call)
-        return call(train)
+        return self._wrap("fit", _announce(inner, ctx), ctx, _around_fit)(train)
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        """The predictor after every component's `postprocess`."""
-        for component, scoped in self._running("postprocess", ctx):
-            given, predict = predict, component.postprocess(predict, val, scoped)
-            if predict is not given:
-                ctx.effects.did(component.name)
-        return predict
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Scope) -> Fitted:
+        """The fitted predictor after every component's `postprocess`."""
+        for component, scoped, mark in self._running("postprocess", ctx):
+            watched = WatchedFit(fitted, mark)
+            shown = val if "val" in component.uses else scoped.withheld("val")
+            got = component.postprocess(watched.given, shown, scoped)
+            fitted = watched.check(_checked(got, component.name, "postprocess"))
+        return fitted
 
-    def check_effects(self, ctx: Context) -> None:
+    def check_effects(self, ctx: Scope) -> None:
         """Raise InertComponent when nothing came of a component other than the baseline."""
         for component in self.components:
             if component.name != BASELINE and not ctx.effects.had_effect(component.name):
@@ -228,12 +327,30 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -(targets * logits.log_softmax(-1)).sum(-1)
 
 
-def _skip_alone(component: Strategy, task: TaskInfo) -> str | None:
-    return component.skip(task) or excludes(component, task.kind)
+def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
+    return lambda: ctx.effects.did(component.name, STAGES[stage].rests_on)
 
 
-def _wrap_loss(
-    component: Strategy, ctx: Context, inner: Callable[..., torch.Tensor]
+def _is_not_zero(term: torch.Tensor | float) -> bool:
+    if isinstance(term, int | float):
+        return term != 0
+    try:
+        return bool((term.detach() != 0).any())
+    except RuntimeError:  # below torch.func.vmap no value can be looked at
+        return True
+
+
+def _checked(got: object, name: str, stage: str) -> Fitted:
+    if not isinstance(got, Fitted):
+        raise PluginError(
+            f"{name}: {stage} returned {type(got).__name__}; expected fsbench.Fitted(predict), or what "
+            "inner returned"
+        )
+    return got
+
+
+def _around_loss(
+    component: Strategy, ctx: Scope, inner: Callable[..., torch.Tensor], mark: Mark
 ) -> Callable[..., torch.Tensor]:
     def call(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         passed: list[torch.Tensor] = []
@@ -245,38 +362,63 @@ def _wrap_loss(
 
         losses = component.loss(logits, targets, watched, ctx)
         if not any(losses is each for each in passed):
-            ctx.effects.did(component.name)
+            mark()
         return losses
 
     return call
 
 
-def _wrap_fit(component: Strategy, ctx: Context, inner: Callable[..., Predictor]) -> Callable[..., Predictor]:
-    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Predictor:
-        passed: list[Predictor] = []
+def _plain_step(step: Step) -> None:
+    step.gradients()
+    step.update()
 
-        def watched(data: LabeledSet, **changes: Any) -> Predictor:
-            predict = inner(data, **changes)
-            if data is not train:
-                ctx.effects.did(component.name)
-            elif passed or changes:
-                ctx.effects.did(component.name, "recipe")
-            passed.append(predict)
-            return predict
 
-        with ctx.in_force(recipe, model):
-            predict = component.fit(train, watched, ctx)
-        if not any(predict is each for each in passed):
-            ctx.effects.did(component.name)
-        return predict
+def _around_step(
+    component: Strategy, ctx: Scope, inner: Callable[[Step], None], mark: Mark
+) -> Callable[[Step], None]:
+    def call(step: Step) -> None:
+        def unwatched(given: Step) -> None:
+            inner(given.step if isinstance(given, WatchedStep) else given)
+
+        component.step(cast(Step, WatchedStep(step, mark)), unwatched, ctx)
 
     return call
 
 
-def _announce(inner: Callable[..., Predictor], ctx: Context) -> Callable[..., Predictor]:
+def _around_fit(
+    component: Strategy, ctx: Scope, inner: Callable[..., Fitted], mark: Mark
+) -> Callable[..., Fitted]:
+    name = component.name
+
+    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
+        passed: list[WatchedFit] = []
+
+        def watched(data: LabeledSet, **changes: Any) -> Fitted:
+            if data is not train and not same_tensors(data, train):
+                mark()
+            elif passed or changes:
+                ctx.effects.did(name, "recipe")
+            if not changes.get("model") and before.differ(ctx.trained):
+                ctx.effects.did(name, "model")
+            passed.append(WatchedFit(inner(data, **changes), mark))
+            return passed[-1].given
+
+        with ctx.in_force(recipe, model):
+            before = Weights(ctx.trained)
+            fitted = _checked(component.fit(train, watched, ctx), name, "fit")
+        mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]
+        if not mine:
+            mark()
+            return fitted
+        return mine[0].check(fitted)
+
+    return call
+
+
+def _announce(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]:
     """The engine's training, which says that it was reached."""
 
-    def call(train: LabeledSet, **changes: Any) -> Predictor:
+    def call(train: LabeledSet, **changes: Any) -> Fitted:
         ctx.reached_training(changes.get("model"))
         return inner(train, **changes)
 

@@ -25,7 +25,7 @@ from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
 from fsbench.spec import NAME, Call, Sum, Value, expand_sum, parse_call, parse_list
-from fsbench.strategy import Strategy, from_call, has_defaults
+from fsbench.strategy import Strategy, from_call, has_defaults, spec_fields
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 from fsbench.types import Recipe
@@ -185,6 +185,9 @@ class Registry:
         if text.strip() == "all":
             names = sorted(self.strategies, key=lambda name: (name != BASELINE, name))
             return [self.build(Sum((Call(name),))) for name in names]
+        return self._named(text)
+
+    def _named(self, text: str) -> list[Composition]:
         sums = [expanded for each in parse_list(text) for expanded in expand_sum(each)]
         found = [self.build(each) for each in sums]
         return list({composition.full_text: composition for composition in found}.values())
@@ -196,12 +199,29 @@ class Registry:
             if call.name not in self.strategies:
                 raise UnknownName("strategy", call.name, self.strategies)
             components.append(from_call(self.strategies[call.name], call))
-        marks = {c.name: self._strategy_mark(c.name) for c in components}
-        return Composition(tuple(components), {name: mark for name, mark in marks.items() if mark})
+        return self.compose(components)
+
+    def compose(self, components: Iterable[Strategy]) -> Composition:
+        """The strategy of components, with what their fields name looked up and written canonically.
+
+        Raises SpecError, UnknownName or ConflictError for what a field names.
+        """
+        found: list[Strategy] = []
+        members: dict[tuple[str, str], Composition] = {}
+        for component in components:
+            for name in spec_fields(component):
+                named = self._named(getattr(component, name))
+                component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
+                members |= {(component.name, each.text): each for each in named}
+            found.append(component)
+        marks = {c.name: self._strategy_mark(c.name) for c in found}
+        return Composition(tuple(found), {name: mark for name, mark in marks.items() if mark}, members)
 
     def _strategy_mark(self, name: str) -> str:
         """The mark of a strategy's code: of its package, and of those of the strategies that it builds on."""
-        found = self.brought[STRATEGIES.hook][name]
+        found = self.brought[STRATEGIES.hook].get(name)
+        if found is None:
+            return ""
         classes = [base for base in found.thing.__mro__ if issubclass(base, Strategy)]
         modules = {found.module, *(base.__module__ for base in classes)} - {Strategy.__module__}
         # What a base class declares is about its own results.
@@ -229,7 +249,7 @@ class Registry:
         backbone, and every metric.
         """
         used: list[tuple[Sort[Any], str]] = [
-            (STRATEGIES, component.name) for component in composition.components
+            (STRATEGIES, component.name) for component in composition.all_components
         ]
         if task:
             call = parse_call(task)

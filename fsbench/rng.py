@@ -8,6 +8,8 @@ what it gives. The generator under it is numpy's Philox (Salmon et al. 2011,
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,3 +73,14 @@ class Stream:
     def seed(self) -> int:
         """A 31-bit integer for a library that wants a seed of its own."""
         return int(self.numpy.integers(0, 2**31))
+
+
+@contextmanager
+def seeded(key: int) -> Iterator[None]:
+    """Torch's global generators seeded inside, and as they were outside."""
+    import torch
+
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(key % 2**63)
+        yield

@@ -126,14 +126,25 @@ def expand_sum(expression: Sum) -> list[Sum]:
     return [Sum(terms) for terms in itertools.product(*map(expand, expression.terms))]
 
 
+def specs(text: str) -> list[str]:
+    """The canonical texts of comma-separated expressions, one for each item of a list. Raises SpecError."""
+    found = [str(each) for expression in parse_list(text) for each in expand_sum(expression)]
+    return list(dict.fromkeys(found))
+
+
 def coerce(what: str, value: Value, hint: Any) -> Any:
-    """Check an argument against its annotation; an int is accepted as a float. Raises SpecError."""
+    """Check an argument against its annotation; an int is accepted as a float. Raises SpecError.
+
+    `tuple[X, ...]` takes a list, each item of which is an X.
+    """
     options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     for option in options:
         if option in (None, type(None)) and value is None:
             return None
         if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
             return value
+        if typing.get_origin(option) is tuple and isinstance(value, tuple):
+            return tuple(coerce(what, item, typing.get_args(option)[0]) for item in value)
         if option is float and isinstance(value, int | float) and not isinstance(value, bool):
             if math.isfinite(value):
                 return float(value)
@@ -150,6 +161,8 @@ def coerce(what: str, value: Value, hint: Any) -> Any:
 def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    if typing.get_origin(hint) is tuple:
+        return "a list in a list, such as [[1, 2]]: the outer one would mean several strategies"
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
     return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 

@@ -1,4 +1,4 @@
-"""The base class of every strategy: eight stages, each the identity until overridden."""
+"""The base class of every strategy: its stages, each the identity until overridden."""
 
 from __future__ import annotations
 
@@ -7,29 +7,19 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fsbench.context import Context
 from fsbench.errors import SpecError
 from fsbench.kinds import get_kind
-from fsbench.spec import Call, coerce, format_value
+from fsbench.spec import Call, Value, coerce, format_value, specs
+from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from fsbench.engine.context import Context
-    from fsbench.types import Batch, LabeledSet, Predictor, Recipe, StepOutput, TaskInfo
 
-STAGES = (
-    "configure",
-    "resample",
-    "init_model",
-    "augment",
-    "loss",
-    "auxiliary_loss",
-    "fit",
-    "postprocess",
-)
-USES = frozenset({"source", "unlabeled", "pretrained", "test_inputs"})
-"""What a strategy may use beyond the few labels, if it says so."""
+USES = frozenset({"source", "unlabeled", "pretrained", "test_inputs", "val"})
+"""What a strategy may use beyond the labels of the training part, if it says so."""
 
 
 def param(
@@ -39,12 +29,18 @@ def param(
     high: float | None = None,
     choices: tuple[Any, ...] | None = None,
     tune: tuple[Any, ...] | None = None,
+    spec: bool = False,
 ) -> Any:
     """A hyperparameter with its default, what it may be, and the range worth tuning.
 
-    `low` and `high` bound it (inclusive); `choices` lists it; `tune` is `(from, to)` for numbers.
+    `low` and `high` bound it (inclusive); `choices` lists it; `tune` is `(from, to)` for numbers. `spec`
+    says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs` takes them
+    apart, and `ctx.fit_with` fits one of them.
     """
-    return field(default=default, metadata={"low": low, "high": high, "choices": choices, "tune": tune})
+    return field(
+        default=default,
+        metadata={"low": low, "high": high, "choices": choices, "tune": tune, "spec": spec},
+    )
 
 
 @dataclass(frozen=True)
@@ -69,17 +65,16 @@ class Strategy:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
-            value = coerce(
-                f"{self.name}({f.name}={format_value(getattr(self, f.name))})",
-                getattr(self, f.name),
-                hints[f.name],
-            )
+            given = getattr(self, f.name)
+            if f.metadata.get("spec") and isinstance(given, Call):
+                given = str(given)
+            value = coerce(f"{self.name}({f.name}={format_value(given)})", given, hints[f.name])
             _check_bounds(self.name, f, value)
             object.__setattr__(self, f.name, value)
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the strategy uses beyond the few labels: words of USES. Touching what is not named raises.
+        """What the strategy uses beyond the training labels: words of USES. Touching anything else raises.
 
         With `"test_inputs"`, predictors are called with all test inputs of a cell at once, to adapt to them.
         """
@@ -137,16 +132,24 @@ class Strategy:
         """A scalar that is added to the mean of the loss."""
         return 0.0
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        """One optimizer step; `inner(step)` is the next one, in the end `gradients()` and then `update()`."""
+        inner(step)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit and return a predictor; `inner(train)` is the next fit, in the end the engine's training.
 
         `inner(train, recipe=..., model=...)` trains with another recipe or another model.
         """
         return inner(train)
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        """Change the predictor, with the help of the validation part (it can be empty)."""
-        return predict
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        """Change the predictor, or the network behind it.
+
+        `val` is the validation set, which can be empty. Touching it raises UndeclaredUse unless `uses` names
+        `"val"`.
+        """
+        return fitted
 
 
 def overrides(strategy: Strategy, stage: str) -> bool:
@@ -164,17 +167,33 @@ def excludes(strategy: Strategy, kind: str) -> str | None:
     return None
 
 
-def to_call(strategy: Strategy, full: bool = False) -> Call:
+def spec_fields(strategy: Strategy) -> list[str]:
+    """The names of the fields whose texts name other strategies."""
+    return [f.name for f in fields(strategy) if f.metadata.get("spec")]
+
+
+def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str] = lambda text: text) -> Call:
     """The expression of a strategy: its name and the arguments that differ from the defaults.
 
-    With `full`, every argument: what identifies a result even after a default has changed.
+    With `full`, every argument: what identifies a result even after a default has changed. `member` says how
+    the strategies that a field names are written.
     """
-    values = [
-        (f.name, getattr(strategy, f.name))
-        for f in fields(strategy)
-        if full or getattr(strategy, f.name) != f.default
-    ]
-    return Call(strategy.name, (), tuple(values))
+    return Call(
+        strategy.name,
+        (),
+        tuple(
+            (f.name, _written(getattr(strategy, f.name), bool(f.metadata.get("spec")), member))
+            for f in fields(strategy)
+            if full or getattr(strategy, f.name) != f.default
+        ),
+    )
+
+
+def _written(value: Any, spec: bool, member: Callable[[str], str]) -> Value:
+    """A field's value in an expression, where a list means several strategies: a tuple is one in a list."""
+    if isinstance(value, tuple):
+        return (value,)
+    return ", ".join(map(member, specs(value))) if spec else value
 
 
 def from_call(cls: type[Strategy], call: Call) -> Strategy:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from fsbench.errors import InertComponent
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "failed", "skipped"]
 
 Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
-"""What a fitted strategy is: `x [N, ...]` -> logits `[N, C]` float32, on one device."""
+"""Inputs `x [N, ...]` to logits `[N, C]` float32, on one device."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Recipe:
 
     `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning
     rate of everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or
-    `"bfloat16"` (autocast).
+    `"bfloat16"` (autocast). `unlabeled_batch_size` is the number of unlabelled inputs in a step, 0 for as
+    many as `batch_size`.
     """
 
     backbone: str
@@ -114,6 +117,7 @@ class Recipe:
     schedule: Literal["cosine", "constant"] = "cosine"
     dropout: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
+    unlabeled_batch_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,15 +163,18 @@ class LabeledSet:
 class Batch:
     """One training batch: inputs `x [B, ...]` and soft targets `[B, C]`, each row a distribution.
 
-    `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them. `domain`
-    `[B]` float32, if the training set says it, is how much of each sample is of the target domain: 0
-    or 1, or between where samples were mixed.
+    `role` says whether the targets are labels; an `"unlabeled"` batch has uniform ones, and only `augment`
+    meets one. `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them, and
+    `raw_unlabeled [U, ...]` the same before augmentation. `domain` `[B]` float32, if the training set says
+    it, is how much of each sample is of the target domain: 0 or 1, or between where samples were mixed.
     """
 
     x: torch.Tensor
     targets: torch.Tensor
     unlabeled: torch.Tensor | None = None
     domain: torch.Tensor | None = None
+    raw_unlabeled: torch.Tensor | None = None
+    role: Literal["labeled", "unlabeled"] = "labeled"
 
 
 @dataclass(frozen=True)
@@ -176,18 +183,66 @@ class StepOutput:
 
     `features [B, D]`, `logits [B, C]` and `targets [B, C]` belong to the labelled batch;
     `unlabeled_features [U, D]` and `unlabeled_logits [U, C]` to the unlabelled one, if there is one.
-    `progress` in [0, 1] is the fraction of training that is done; `modules` is what the component's
-    `auxiliary_modules` returned.
+    `progress` in [0, 1] is the fraction of training that is done. `model` is the network that is trained
+    and `batch` what it was given; `modules` is what the component's `auxiliary_modules` returned.
     """
 
     features: torch.Tensor
     logits: torch.Tensor
     targets: torch.Tensor
     progress: float
+    model: nn.Module
+    batch: Batch
     unlabeled_features: torch.Tensor | None = None
     unlabeled_logits: torch.Tensor | None = None
     modules: nn.Module | None = None
-    batch: Batch | None = None
+
+
+class Step(Protocol):
+    """One optimizer step, as the stage `step` meets it."""
+
+    @property
+    def parameters(self) -> tuple[nn.Parameter, ...]:
+        """What the optimizer trains: the model's parameters and those of auxiliary modules."""
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the last step of its training."""
+
+    def gradients(self) -> torch.Tensor:
+        """Compute the objective's gradients afresh, in `parameter.grad`; returns the detached loss, a scalar.
+
+        Called again, it takes the same batch and the same random numbers, and leaves buffers (the
+        statistics of normalisation layers) as the first call left them.
+        """
+
+    def update(self) -> None:
+        """Move the parameters by the optimizer, along the gradients that are there."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted predictor, and the network behind it if there is one.
+
+    `predict` maps inputs `x [N, ...]` to logits `[N, C]` float32 on the same device. `network`, a module
+    from inputs to logits, is what `predict` computes them with: who changes its weights changes the
+    predictions. It is None where there are no such weights, as behind a classifier of scikit-learn.
+    """
+
+    predict: Predictor
+    network: nn.Module | None = None
+
+    def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Fitted:
+        """The same with `change` applied to the logits `[N, C]`; the network stays behind it."""
+        return Fitted(lambda x: change(self.predict(x)), self.network)
+
+    def require_network(self, who: str) -> nn.Module:
+        """The network. Raises InertComponent, which names who needs it, where there is none."""
+        if self.network is None:
+            raise InertComponent(
+                f"{who} had no effect; it changes the weights of a network, and there is none behind this fit"
+            )
+        return self.network
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,8 @@ class Prints(Fault):
             print("noise " * 20)
         os.system("echo noise; echo noise >&2")
 
-    def postprocess(self, predict, val, ctx):
-        return lambda x: 2 * predict(x)
+    def postprocess(self, fitted, val, ctx):
+        return fitted.map(lambda logits: 2 * logits)
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class Nan(Strategy):
     name = "nan"
     cite = "none"
 
-    def postprocess(self, predict, val, ctx):
-        return lambda x: predict(x) * torch.nan
+    def postprocess(self, fitted, val, ctx):
+        return fitted.map(lambda logits: logits * torch.nan)
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class WrongShape(Strategy):
     name = "wrong-shape"
     cite = "none"
 
-    def postprocess(self, predict, val, ctx):
-        return lambda x: predict(x)[:, :-1]
+    def postprocess(self, fitted, val, ctx):
+        return fitted.map(lambda logits: logits[:, :-1])
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ class NoTensor(Strategy):
     name = "no-tensor"
     cite = "none"
 
-    def postprocess(self, predict, val, ctx):
-        return lambda x: "logits"
+    def postprocess(self, fitted, val, ctx):
+        return fitted.map(lambda logits: "logits")
 
 
 @hookimpl

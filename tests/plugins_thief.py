@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fsbench import Context, LabeledSet, Predictor, Strategy, hookimpl
+from fsbench import Context, Fitted, LabeledSet, Strategy, hookimpl
 
 TYPES = ("int64", "int32", "uint8", "float32")
 CHUNK = 1 << 22
@@ -65,13 +65,12 @@ class Thief(Strategy):
     cite = "none"
     loot: str = ""
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         sources = {"memory": own_memory, "files": files_at_hand}
         for name, source in sources.items():
             found = {run for data in source() for run in label_like(data, ctx.num_classes, len(train) // 2)}
             Path(f"{self.loot}.{name}").write_bytes(b"\xff".join(sorted(found)))
-        predict = inner(train)
-        return lambda x: 2 * predict(x)  # an effect, without which the trial would fail
+        return inner(train).map(lambda logits: 2 * logits)  # an effect, without which the trial would fail
 
 
 @hookimpl

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy, TaskInfo, hookimpl
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo, hookimpl
 from fsbench.composition import Composition, cross_entropy
-from fsbench.engine.context import TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.errors import ConflictError, InertComponent, PluginError, UndeclaredUse
 
 INFO = TaskInfo("toy", "kshot", "table", (2,), 3, source_shape=(2,), source_classes=3, num_unlabeled=4)
@@ -43,12 +44,11 @@ class Affine(Strategy):
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> float:
         return self.b
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
-        predict = inner(train)
-        return lambda x: self.a * predict(x) + self.b
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        return inner(train).map(lambda logits: self.a * logits + self.b)
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        return lambda x: self.a * predict(x) + self.b
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        return fitted.map(lambda logits: self.a * logits + self.b)
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Owner(Strategy):
     ) -> torch.Tensor:
         return torch.full((len(logits),), 7.0)
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
-        return lambda x: torch.zeros(len(x), 3)
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        return Fitted(lambda x: torch.zeros(len(x), 3))
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ TARGETS = torch.eye(3).repeat(2, 1)
 TRAIN = LabeledSet(X, TARGETS)
 
 
-def context(composition: Composition) -> Context:
+def context(composition: Composition) -> EngineContext:
     recipe = Recipe("mlp", steps=1, batch_size=2, lr=0.1)
-    return Context(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu")))
+    return EngineContext(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu")))
 
 
 def chain(components: tuple[Affine, ...], value: torch.Tensor | float) -> torch.Tensor | float:
@@ -124,15 +124,15 @@ def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[
     assert torch.equal(composed.resample(TRAIN, ctx).x, chain(components, X))
     assert torch.equal(composed.augment(Batch(X, TARGETS), ctx).x, chain(components, X))
     assert torch.equal(composed.loss(logits, TARGETS, ctx), chain(components, cross_entropy(logits, TARGETS)))
-    fitted = composed.fit(TRAIN, lambda train: lambda x: x, ctx)
-    assert torch.equal(fitted(X), chain(components, X))
-    assert torch.equal(composed.postprocess(lambda x: x, TRAIN, ctx)(X), chain(components, X))
+    fitted = composed.fit(TRAIN, lambda train: Fitted(lambda x: x), ctx)
+    assert torch.equal(fitted.predict(X), chain(components, X))
+    assert torch.equal(composed.postprocess(Fitted(lambda x: x), TRAIN, ctx).predict(X), chain(components, X))
 
 
 @given(affine)
 def test_auxiliary_losses_add_up(components: tuple[Affine, ...]) -> None:
     composed = Composition(components)
-    out = StepOutput(X, X, TARGETS, 0.0)
+    out = StepOutput(X, X, TARGETS, 0.0, nn.Identity(), Batch(X, TARGETS))
     total = composed.auxiliary_loss(out, nn.ModuleDict(), context(composed))
     assert total == pytest.approx(sum(c.b for c in components))
 
@@ -152,10 +152,10 @@ def test_an_owner_goes_innermost_wherever_it_is_written(order: tuple[Strategy, .
     ctx = context(composed)
     assert torch.equal(composed.loss(X, TARGETS[:, :2], ctx), chain(wrappers, torch.full((6,), 7.0)))
 
-    def never(train: LabeledSet) -> Predictor:
+    def never(train: LabeledSet) -> Fitted:
         raise AssertionError("the owner replaces this")
 
-    assert torch.equal(composed.fit(TRAIN, never, ctx)(X), chain(wrappers, torch.zeros(6, 3)))
+    assert torch.equal(composed.fit(TRAIN, never, ctx).predict(X), chain(wrappers, torch.zeros(6, 3)))
 
 
 def test_two_owners_of_a_stage_are_an_error_that_names_both() -> None:
@@ -242,12 +242,14 @@ class Looker(Strategy):
     name = "looker"
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> float:
-        return 0.0 if out.unlabeled_features is None and out.batch is None else 1.0
+        hidden = out.unlabeled_features, out.unlabeled_logits, out.batch.unlabeled, out.batch.raw_unlabeled
+        return 0.0 if hidden == (None,) * 4 and len(out.batch.x) else 1.0
 
 
 def test_unlabeled_features_are_hidden_from_who_does_not_declare_them() -> None:
     composed = Composition((Looker(),))
-    out = StepOutput(X, X, TARGETS, 0.0, unlabeled_features=X, unlabeled_logits=X, batch=Batch(X, TARGETS, X))
+    batch = Batch(X, TARGETS, X, raw_unlabeled=X)
+    out = StepOutput(X, X, TARGETS, 0.0, nn.Identity(), batch, unlabeled_features=X, unlabeled_logits=X)
     assert composed.auxiliary_loss(out, nn.ModuleDict(), context(composed)) == 0.0
 
 
@@ -337,7 +339,7 @@ def test_an_unknown_word_in_uses_is_the_plugins_error() -> None:
         name = "magic"
         uses = frozenset({"source", "wand"})  # type: ignore[assignment]
 
-    with pytest.raises(PluginError, match=r"magic: uses names wand; known: pretrained, source, test_inputs"):
+    with pytest.raises(PluginError, match="magic: uses names wand; known: pretrained, source, test_inputs,"):
         Composition((First(), Magic()))
 
 

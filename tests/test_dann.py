@@ -19,7 +19,8 @@ from torch import nn
 
 from fsbench import Batch, Context, Recipe, StepOutput, TaskInfo
 from fsbench.composition import Composition
-from fsbench.engine.context import TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.engine.trial import run_trial
 from fsbench.errors import InertComponent
 from fsbench.registry import load_registry
@@ -76,12 +77,19 @@ def step_output(progress: float, features: torch.Tensor, modules: nn.Module) -> 
     logits = torch.zeros(len(features), 2)
     batch = Batch(features, logits, unlabeled=features)
     return StepOutput(
-        features, logits, logits, progress, unlabeled_features=features + 1, modules=modules, batch=batch
+        features,
+        logits,
+        logits,
+        progress,
+        nn.Identity(),
+        batch,
+        unlabeled_features=features + 1,
+        modules=modules,
     )
 
 
 def test_the_body_is_opposed_by_the_ramp_and_the_domain_head_is_not() -> None:
-    ctx = Context(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))
     head = Dann().auxiliary_modules(ctx.new_model(), ctx)
     found = {}
     for progress in (0.0, 0.3, 1.0):
@@ -98,7 +106,7 @@ def test_the_body_is_opposed_by_the_ramp_and_the_domain_head_is_not() -> None:
 
 def test_a_normalised_domain_head_takes_its_statistics_over_both_halves() -> None:
     subject = Dann(norm="batch", hidden=7)
-    ctx = Context(TrialState(("t",), SHIFT, Composition((subject,)), Recipe("mlp", 5, 8), CPU))
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((subject,)), Recipe("mlp", 5, 8), CPU))
     first, norm, _, last = head = subject.auxiliary_modules(ctx.new_model(), ctx)  # type: ignore[misc]
     x = torch.randn(6, 64, generator=torch.Generator().manual_seed(0))
     hidden = first(torch.cat([x, x + 1]))
@@ -110,7 +118,7 @@ def test_a_normalised_domain_head_takes_its_statistics_over_both_halves() -> Non
 
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
     out = replace(step_output(1.0, torch.ones(2, 3), nn.Linear(3, 1)), unlabeled_features=None)
-    ctx = Context(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))
     assert Dann().auxiliary_loss(out, ctx) == 0
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from fsbench import hookspecs
+from fsbench import (
+    Batch,
+    Context,
+    Fitted,
+    LabeledSet,
+    Recipe,
+    Step,
+    StepOutput,
+    Strategy,
+    Stream,
+    TaskInfo,
+    hookspecs,
+)
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
-from fsbench.strategy import STAGES
+from fsbench.stages import STAGES
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import load_suite, suite_names
-from fsbench.types import TaskInfo
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,8 +98,26 @@ def test_every_hook_and_stage_is_documented() -> None:
         if name.startswith("fsbench_"):
             assert name in PLUGINS
             assert getattr(hookspecs, name).__doc__
-    for stage in STAGES:
-        assert f"| `{stage}(" in PLUGINS
+
+
+def test_the_documents_have_the_table_of_stages():
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    for stage in STAGES.values():
+        arguments = [
+            name for name in inspect.signature(getattr(Strategy, stage.name)).parameters if name != "self"
+        ]
+        rest = f"{stage.takes} → {stage.gives} | {stage.composed} |"
+        assert f"| `{stage.name}({', '.join(arguments)})` | {rest}" in PLUGINS
+        assert f"| `{stage.name}` | {rest}" in design
+
+
+@pytest.mark.parametrize(
+    "public", [Batch, Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, Stream, TaskInfo]
+)
+def test_every_public_attribute_is_named_for_authors(public):
+    named = {name for name in vars(public) | getattr(public, "__dataclass_fields__", {}) if name[0] != "_"}
+    ours = set() if public is not Stream else {"key", "device", "numpy"}
+    assert [name for name in sorted(named - ours) if not re.search(rf"\b{name}\b", PLUGINS)] == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Step, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import InertComponent
@@ -29,9 +30,9 @@ class Nearest(Strategy):
     name = "nearest"
     replaces = frozenset({"fit"})
 
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
         centres = means(train.x, train.targets)
-        return lambda x: -torch.cdist(x.flatten(1), centres)
+        return Fitted(lambda x: -torch.cdist(x.flatten(1), centres))
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class NearestFeature(Nearest):
 
     name = "nearest_feature"
 
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
         model: Any = ctx.model.eval()
         with torch.no_grad():
             centres = means(model.forward_features(train.x), train.targets)
-        return lambda x: -torch.cdist(model.forward_features(x), centres).detach()
+        return Fitted(lambda x: -torch.cdist(model.forward_features(x), centres).detach())
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class OwnModel(Nearest):
 
     name = "own_model"
 
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
         model = ctx.new_model(purpose="mine").eval()
-        return lambda x: model(x).detach()
+        return Fitted(lambda x: model(x).detach())
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class Fresh(Strategy):
 
     name = "fresh"
 
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Predictor:
-        predict: Predictor = inner(train, model=ctx.new_model(purpose="fresh"))
-        return lambda x: 2 * predict(x)
+    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
+        fitted: Fitted = inner(train, model=ctx.new_model(purpose="fresh"))
+        return fitted.map(lambda logits: 2 * logits)
 
 
 @dataclass(frozen=True)
@@ -100,33 +101,63 @@ class Passes(Strategy):
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         if self.how == "resample with a note":
             ctx.note("nothing to do here")
-        return replace(train) if self.how == "resample" else train
+        if self.how == "resample into a new set":
+            return replace(train)
+        return replace(train, x=train.x + 0) if self.how == "resample" else train
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
-        return replace(batch) if self.how == "augment" else batch
+        if self.how == "augment into a new batch":
+            return replace(batch)
+        return replace(batch, x=batch.x + 0) if self.how == "augment" else batch
 
     def loss(self, logits: Any, targets: Any, inner: Any, ctx: Context) -> torch.Tensor:
         losses: torch.Tensor = inner(logits, targets + 0 if self.how == "loss of other targets" else targets)
         return losses + 0 if self.how == "loss" else losses
 
     def auxiliary_loss(self, out: Any, ctx: Context) -> torch.Tensor | float:
-        return out.features.sum() * 0 if self.how == "auxiliary_loss" else 0.0
+        if self.how == "auxiliary_loss of zero":
+            return out.features.sum() * 0
+        return out.features.sum() * 1e-3 if self.how == "auxiliary_loss" else 0.0
 
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Predictor:
+    def step(self, step: Step, inner: Any, ctx: Context) -> None:
+        if self.how == "step":
+            step.gradients()
+            return step.update()
+        return inner(step)  # type: ignore[no-any-return]
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        return nn.Sequential(model) if self.how == "init_model" else model
+
+    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
         if self.how == "fit twice":
             inner(train)
         if self.how == "fit on other samples":
             return inner(train.select(torch.arange(len(train) - 1)))  # type: ignore[no-any-return]
         if self.how == "fit by another recipe":
             return inner(train, recipe=replace(ctx.recipe, steps=1))  # type: ignore[no-any-return]
-        predict: Predictor = inner(train)
+        fitted: Fitted = inner(train)
         if self.how == "fit, then change the model":
             for parameter in ctx.model.parameters():
                 parameter.data.mul_(0.5)
-        return (lambda x: predict(x)) if self.how == "fit" else predict
+        if self.how == "fit, closed over":
+            return Fitted(lambda x: fitted.predict(x), fitted.network)
+        return fitted.map(lambda logits: logits + 0) if self.how == "fit" else fitted
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        return (lambda x: predict(x)) if self.how == "postprocess" else predict
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        if self.how == "postprocess, closed over":
+            return fitted.map(lambda logits: logits)
+        if self.how == "postprocess, weights":
+            for parameter in fitted.require_network("passes").parameters():
+                parameter.data.mul_(0.5)
+        if self.how == "postprocess, weights at prediction":
+            return Fitted(lambda x: self._shrunk(fitted, x), fitted.network)
+        return fitted.map(lambda logits: logits + 0) if self.how == "postprocess" else fitted
+
+    @staticmethod
+    def _shrunk(fitted: Fitted, x: torch.Tensor) -> torch.Tensor:
+        for parameter in fitted.require_network("passes").parameters():
+            parameter.data.mul_(0.5)
+        return fitted.predict(x)
 
 
 def trial(*components: Strategy, **toy: Any) -> TrialResult:
@@ -204,16 +235,34 @@ def test_what_is_used_counts(components: tuple[Strategy, ...]) -> None:
         "fit on other samples",
         "fit by another recipe",
         "fit, then change the model",
+        "init_model",
+        "step",
         "postprocess",
+        "postprocess, weights",
+        "postprocess, weights at prediction",
     ],
 )
 def test_a_stage_that_does_something_counts(how: str) -> None:
     trial(Passes(how))
 
 
-def test_stages_that_hand_on_what_they_were_given_do_nothing() -> None:
+@pytest.mark.parametrize(
+    "how",
+    [
+        "",
+        "resample into a new set",
+        "augment into a new batch",
+        "auxiliary_loss of zero",
+        "fit, closed over",
+        "postprocess, closed over",
+    ],
+)
+def test_stages_that_hand_on_what_they_were_given_do_nothing(how: str) -> None:
     with pytest.raises(InertComponent, match="passes had no effect"):
-        trial(Passes())
+        trial(Passes(how))
+
+
+def test_a_setting_that_hands_on_what_it_was_given_does_nothing() -> None:
     with pytest.raises(InertComponent, match=r"augmentation\(strength=0.0\): augmentation had no effect"):
         trial(*bundled("augmentation(strength=0)"))
     with pytest.raises(InertComponent, match="augmentation had no effect"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 from toy import baseline_context
 
-from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, StepOutput, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.training import train
@@ -99,13 +100,13 @@ class Strange(Strategy):
             return losses.mean()
         return losses * float("nan") if self.fault == "nan loss" else losses
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        wrong: dict[str, Predictor] = {
-            "labels": lambda x: predict(x).argmax(-1),
-            "nan": lambda x: predict(x) * float("nan"),
-            "numpy": lambda x: predict(x).numpy(),  # type: ignore[return-value]
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        wrong: dict[str, Callable[[torch.Tensor], Any]] = {
+            "labels": lambda logits: logits.argmax(-1),
+            "nan": lambda logits: logits * float("nan"),
+            "numpy": lambda logits: logits.numpy(),
         }
-        return wrong.get(self.fault, predict)
+        return fitted.map(wrong[self.fault]) if self.fault in wrong else fitted
 
 
 @pytest.mark.parametrize(
@@ -130,10 +131,10 @@ class Constant(Strategy):
     name = "constant"
     replaces = frozenset({"fit"})
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         ctx.note("predicts zeros")
         ctx.note("predicts zeros")
-        return lambda x: torch.zeros(len(x), ctx.num_classes)
+        return Fitted(lambda x: torch.zeros(len(x), ctx.num_classes))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import context, task_info
 
+from fsbench import Fitted
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.errors import FsbenchError, SpecError
@@ -127,7 +128,7 @@ def test_it_says_what_it_needs() -> None:
     with pytest.raises(
         FsbenchError, match=r"no validation sample in this split; give temperature\(value=\.\.\.\)"
     ):
-        component.postprocess(lambda x: x, empty, context(component, "postprocess", task_info()))
+        component.postprocess(Fitted(lambda x: x), empty, context(component, "postprocess", task_info()))
 
 
 def test_where_there_is_no_error_the_least_temperature_is_likeliest() -> None:

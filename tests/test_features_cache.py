@@ -14,10 +14,10 @@ import torch
 from fsbench_plugins.transfer import Transfer
 
 import fsbench
-from fsbench import Batch, Context, LabeledSet, Predictor, Recipe, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.datasets.known import load_dataset
-from fsbench.engine import frozen_body, trial
+from fsbench.engine import fitting, frozen_body
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import MemoryCache
 from fsbench.engine.frozen_body import BodyFeatures
@@ -92,7 +92,7 @@ def test_features_of_another_version_of_what_builds_bodies_are_not_taken(
 
 
 def in_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "frozen_network", lambda model, composition: None)
+    monkeypatch.setattr(fitting, "frozen_network", lambda model, composition: None)
 
 
 # The same result
@@ -142,14 +142,14 @@ class Watch(Strategy):
     def __post_init__(self) -> None:
         object.__setattr__(self, "seen", [])
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         body = ctx.model.get_submodule("body")
         body.requires_grad_(False)
         first = inner(train)
-        self.seen.append(first(train.x))  # type: ignore[attr-defined]
+        self.seen.append(first.predict(train.x))  # type: ignore[attr-defined]
         body.requires_grad_(True)
         second = inner(train)
-        self.seen.append((first(train.x), second(train.x)))  # type: ignore[attr-defined]
+        self.seen.append((first.predict(train.x), second.predict(train.x)))  # type: ignore[attr-defined]
         return second
 
 

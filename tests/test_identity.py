@@ -38,9 +38,9 @@ class Scaled(Strategy):
     def content_hash(self):
         return "sha256:" + hashlib.sha256(Path(self.file).read_bytes()).hexdigest()[:12] if self.file else ""
 
-    def postprocess(self, predict, val, ctx):
+    def postprocess(self, fitted, val, ctx):
         factor = float(Path(self.file).read_text()) if self.file else 2.0
-        return lambda x: factor * predict(x)
+        return fitted.map(lambda logits: factor * logits)
 
 @hookimpl
 def fsbench_strategies():

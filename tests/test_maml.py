@@ -15,10 +15,11 @@ from fsbench_plugins.maml import Maml
 from torch import nn
 from torch.func import functional_call
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo
+from fsbench import Batch, Context, Fitted, FsbenchError, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
-from fsbench.engine.context import TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError
 from fsbench.registry import load_registry
@@ -31,7 +32,7 @@ QUICK = Maml(meta_steps=2)
 
 
 def make_context(*components: Strategy, info: TaskInfo = INFO) -> Context:
-    return Context(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
+    return EngineContext(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
 
 
 def tiny() -> tuple[nn.Module, Batch, Batch]:
@@ -242,9 +243,9 @@ def predictor(strategy: Maml) -> tuple[nn.Module, torch.Tensor]:
     class Keep(Strategy):
         name = "keep"
 
-        def postprocess(self, predict: Any, val: LabeledSet, ctx: Context) -> Any:
+        def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
             kept.append(ctx.model)
-            return predict
+            return fitted.map(lambda logits: logits + 0)
 
     split = toy_split(kind="image", source=True)
     run_trial(("toy", 0, 0), Composition((strategy, Keep())), BATCH_NORM, split, CPU)
@@ -318,12 +319,18 @@ def test_components_act_in_the_episodes_too(partner: str, kind: Any) -> None:
 
 
 def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
-    """The dtype that the model computes in, and that second derivatives survive it."""
+    """The model computes in it, losses in float32, and second derivatives survive that."""
+    computed: list[torch.dtype] = []
     dtypes: list[torch.dtype] = []
 
     @dataclass(frozen=True)
     class Watch(Strategy):
         name = "watch"
+
+        def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+            head = model.get_submodule("head")
+            head.register_forward_hook(lambda module, given, got: computed.append(got.dtype))
+            return model
 
         def loss(self, logits: torch.Tensor, targets: torch.Tensor, inner: Any, ctx: Context) -> torch.Tensor:
             dtypes.append(logits.dtype)
@@ -334,9 +341,11 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
     for precision in ("float32", "bfloat16"):
         recipe = Recipe("conv4(norm=group, width=8)", 3, 16, precision=precision)  # type: ignore[arg-type]
         dtypes.clear()
+        computed.clear()
         split = toy_split("image", source=True)
-        run_trial(("toy", 0, 0), Composition((*maml.components, Watch())), recipe, split, CPU)
-        assert set(dtypes) == {getattr(torch, precision)}
+        run_trial(("toy", 0, 0), Composition((Watch(), *maml.components)), recipe, split, CPU)
+        assert set(dtypes) == {torch.float32}
+        assert computed[0] == getattr(torch, precision)
 
 
 @pytest.mark.parametrize("first_order", [False, True])
@@ -347,7 +356,7 @@ def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: boo
     found = {}
     for precision in ("float32", "bfloat16"):
         recipe = Recipe("mlp", 5, 8, precision=precision)  # type: ignore[arg-type]
-        ctx = Context(TrialState(("toy", 0, 0), INFO, Composition(()), recipe, CPU))
+        ctx = EngineContext(TrialState(("toy", 0, 0), INFO, Composition(()), recipe, CPU))
         objective = ctx.objective(network)
 
         def episode(support: torch.Tensor, objective: nn.Module = objective) -> torch.Tensor:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from fsbench import Context, LabeledSet, Recipe, Strategy
+from fsbench import Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine import trial
-from fsbench.engine.context import Lent
+from fsbench.engine.state import Lent
 from fsbench.engine.trial import run_trial
 from fsbench.kinds.image import Image
 from fsbench.registry import load_registry
@@ -27,7 +27,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
     """For source and unlabelled data, whether each copy that was made is there when training data comes."""
     copies: dict[str, list[Any]] = {"source": [], "unlabeled": []}
     seen: dict[str, list[bool]] = {}
-    put, bring, take = trial.labeled_set, Image.tensor, trial._training_set
+    put, bring, fit = trial.labeled_set, Image.tensor, trial.fit_cell
 
     def labeled_set(kind: str, x: Any, *rest: Any) -> LabeledSet:
         found = put(kind, x, *rest)
@@ -41,13 +41,13 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
             copies["unlabeled"].append(weakref.ref(found))
         return found
 
-    def training_set(*given: Any) -> LabeledSet:
+    def fit_cell(*given: Any) -> Fitted:
         seen.update({name: [copy() is not None for copy in each] for name, each in copies.items()})
-        return take(*given)
+        return fit(*given)
 
     monkeypatch.setattr(trial, "labeled_set", labeled_set)
     monkeypatch.setattr(Image, "tensor", tensor)
-    monkeypatch.setattr(trial, "_training_set", training_set)
+    monkeypatch.setattr(trial, "fit_cell", fit_cell)
     return seen
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsbench import Context, LabeledSet, Predictor, Recipe, Strategy
+from fsbench import Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.trial import CHUNK, TrialResult, run_trial
 from fsbench.kinds import get_kind
@@ -32,12 +32,12 @@ class Sizes(Strategy):
     def uses(self) -> frozenset[str]:
         return frozenset({"test_inputs"} if self.whole else ())
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         def noted(x: torch.Tensor) -> torch.Tensor:
             ctx.note(str(len(x)))
-            return predict(x)
+            return fitted.predict(x) + 0
 
-        return noted
+        return Fitted(noted, fitted.network)
 
 
 def trial(strategy: Strategy, **toy: Any) -> TrialResult:
@@ -75,8 +75,8 @@ class Transductive(Strategy):
     name = "transductive"
     cite = "nobody"
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        return lambda x: predict(x) - predict(x).mean(0)
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        return fitted.map(lambda logits: logits - logits.mean(0))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
 from torch import nn
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet, Recipe, Strategy, TaskInfo
+from fsbench import Batch, Context, Fitted, FsbenchError, LabeledSet, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
-from fsbench.engine.context import TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.rng import Stream
@@ -29,7 +30,7 @@ QUICK = Protonet(meta_steps=2)
 
 
 def make_context(*components: Strategy, info: TaskInfo = INFO) -> Context:
-    return Context(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
+    return EngineContext(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
 
 
 def labelled(counts: list[int], features: int = 3, seed: int = 0, spread: float = 1.0) -> LabeledSet:
@@ -80,7 +81,8 @@ def predictor(strategy: Protonet, train: LabeledSet) -> tuple[Any, nn.Module]:
     info = replace(INFO, num_classes=train.num_classes)
     ctx = make_context(strategy, info=info)
     ctx._state.model = ctx.new_model()
-    return strategy.fit(train, lambda _: pytest.fail("the engine trained"), ctx), ctx._state.model
+    fitted = strategy.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
+    return fitted.predict, ctx._state.model
 
 
 def test_the_prediction_is_from_the_features_of_the_training_samples() -> None:
@@ -225,9 +227,9 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
     class Keep(Strategy):
         name = "keep"
 
-        def postprocess(self, predict: Any, val: LabeledSet, ctx: Context) -> Any:
-            kept.append(predict)
-            return lambda x: predict(x)
+        def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+            kept.append(fitted.predict)
+            return fitted.map(lambda logits: logits + 0)
 
     split = toy_split(kind="image", source=True)
     recipe = Recipe("conv4(norm=batch, width=8)", 5, 16)

@@ -48,8 +48,8 @@ def fitted(subject: Sklearn, train: LabeledSet) -> tuple[Any, int, list[str]]:
     """The predictor, the seed that the classifier was given, and the notes."""
     info = TaskInfo("toy", "kshot", "table", tuple(train.x.shape[1:]), train.num_classes)
     ctx = context(subject, "fit", info, train=train)
-    predict = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
-    return predict, ctx.rng.seed(), ctx._state.notes
+    found = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
+    return found.predict, ctx.rng.seed(), ctx._state.notes
 
 
 @pytest.mark.parametrize("classes", [2, 4])

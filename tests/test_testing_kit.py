@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsbench import Strategy, param
+from fsbench import Fitted, Strategy, param
 from fsbench.composition import Composition
 from fsbench.errors import SpecError, UnknownName
 from fsbench.kinds import kind_names
@@ -87,7 +87,7 @@ class Nearest(Strategy):
     def fit(self, train, inner, ctx):
         flat = train.x.flatten(1)
         means = train.targets.T @ flat / train.targets.sum(0)[:, None]
-        return lambda x: -torch.cdist(x.flatten(1), means)
+        return Fitted(lambda x: -torch.cdist(x.flatten(1), means))
 
 
 def verdicts(strategy) -> dict[str, str]:

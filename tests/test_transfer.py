@@ -15,9 +15,10 @@ from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_digits
 from torch import nn
 
-from fsbench import Context, FsbenchError, LabeledSet, Predictor, Recipe, Strategy, TaskInfo
+from fsbench import Context, Fitted, FsbenchError, LabeledSet, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
-from fsbench.engine.context import TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.engine.training import make_optimizer
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.errors import DataError, UndeclaredUse
@@ -49,9 +50,9 @@ class Watch(Strategy):
         state = model.get_submodule("body").state_dict()
         self.bodies.append({k: v.clone() for k, v in state.items()})  # type: ignore[attr-defined]
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         self.keep(ctx.model)
-        return predict
+        return fitted.map(lambda logits: logits + 0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class WatchFit(Watch):
 
     name = "watch_fit"
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         predict = inner(train)
         self.recipes.append((ctx.recipe, len(train)))  # type: ignore[attr-defined]
         self.keep(ctx.model)
@@ -84,7 +85,7 @@ def same(a: State, b: State) -> bool:
 
 def make_context(strategy: Strategy, info: TaskInfo | None = None, recipe: Recipe = QUICK) -> Context:
     info = info or toy_split(kind="image", source=True).info
-    return Context(TrialState(("toy", 0, 0), info, Composition((strategy,)), recipe, CPU))
+    return EngineContext(TrialState(("toy", 0, 0), info, Composition((strategy,)), recipe, CPU))
 
 
 def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
@@ -98,7 +99,7 @@ def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
 
         def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
             assert torch.equal(model.get_parameter("head.weight"), fresh.head.weight)
-            return model
+            return nn.Sequential(model)
 
     run(Transfer(source_steps=2), Head())
 

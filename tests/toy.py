@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from fsbench.composition import Composition
-from fsbench.engine.context import Context, TrialState
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
 from fsbench.strategy import Strategy
@@ -25,15 +26,15 @@ def task_info(kind: str = "table", num_classes: int = 3, **fields: Any) -> TaskI
 
 def context(
     component: Strategy, stage: str, info: TaskInfo, seed: int = 0, train: LabeledSet | None = None
-) -> Context:
+) -> EngineContext:
     """A component's context inside a stage, outside any trial."""
     composition = Composition((component,))
     state = TrialState((info.text, 0, seed), info, composition, default_recipe(info), torch.device("cpu"))
     state.class_counts = None if train is None else train.class_counts()
-    return Context(state, component, stage)
+    return EngineContext(state, component, stage)
 
 
-def baseline_context(recipe: Recipe) -> Context:
+def baseline_context(recipe: Recipe) -> EngineContext:
     """The baseline's context outside any stage."""
     (erm,) = load_registry().parse("erm")
-    return Context(TrialState(("toy", 0, 0), toy_split().info, erm, recipe, torch.device("cpu")))
+    return EngineContext(TrialState(("toy", 0, 0), toy_split().info, erm, recipe, torch.device("cpu")))

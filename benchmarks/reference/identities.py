@@ -17,9 +17,11 @@ from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
+from fsbench import Fitted
 from fsbench.composition import cross_entropy
-from fsbench.engine.context import Context, TrialState
+from fsbench.engine.context import EngineContext
 from fsbench.engine.device import describe
+from fsbench.engine.state import TrialState
 from fsbench.engine.trial import labeled_set
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import Registry, load_registry
@@ -47,9 +49,9 @@ def _loss_of(spec: str, classes: int) -> Loss:
     info = TaskInfo("identities", "kshot", "table", (2,), classes)
     state = TrialState(("identities", 0, 0), info, composition, default_recipe(info), _CPU)
     state.class_counts = torch.full((classes,), 8.0)
-    ctx, none = Context(state), LabeledSet(torch.zeros(0, classes), torch.zeros(0, classes))
-    predict = composition.postprocess(lambda logits: logits, none, ctx)
-    return lambda logits, targets: composition.loss(predict(logits), targets, ctx)
+    ctx, none = EngineContext(state), LabeledSet(torch.zeros(0, classes), torch.zeros(0, classes))
+    fitted = composition.postprocess(Fitted(lambda logits: logits), none, ctx)
+    return lambda logits, targets: composition.loss(fitted.predict(logits), targets, ctx)
 
 
 def _binary_focal(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -85,8 +87,8 @@ def _smote() -> list[float]:
         x = (rng.normal(size=(50, 4)) + y[:, None]).astype(np.float32)
         info = TaskInfo("identities", "longtail", "table", (4,), 2)
         state = TrialState(("identities", seed, 0), info, composition, default_recipe(info), _CPU)
-        ctx = Context(state).scoped(composition.components[0], "resample")
-        found = composition.resample(labeled_set("table", x, y, 2, _CPU), Context(state))
+        ctx = EngineContext(state).scoped(composition.components[0], "resample")
+        found = composition.resample(labeled_set("table", x, y, 2, _CPU), EngineContext(state))
         theirs, labels = SMOTE(k_neighbors=3, random_state=ctx.rng.seed()).fit_resample(x, y)
         assert np.array_equal(found.y.numpy(), labels), "the labels differ"
         worst.append(float(np.abs(found.x.numpy() - theirs).max()))

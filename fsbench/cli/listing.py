@@ -12,7 +12,7 @@ import click
 
 from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import show, table
-from fsbench.errors import UnknownName
+from fsbench.errors import UnknownName, UsageError
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.words import plural
@@ -29,13 +29,21 @@ _MOST = 40
 
 @click.command("list", short_help="List strategies, datasets, suites and all else there is.")
 @click.argument("section", required=False, metavar="[SECTION]")
+@click.option(
+    "--explain", metavar="SPEC", help="With strategies: how the components of a spec act, stage by stage."
+)
 @data_dir_option
-def list_(section: str | None) -> None:
+def list_(section: str | None, explain: str | None) -> None:
     """List what there is: strategies, protocols, datasets, suites, tasks, backbones, metrics or plugins.
 
     Without a SECTION, all of them. What a plugin brought says so; plugins also shows what could not be
     loaded.
     """
+    if explain is not None:
+        if section != "strategies":
+            raise UsageError("--explain goes with strategies: fsbench list strategies --explain SPEC")
+        show(explanation(explain))
+        return
     if section is not None and section not in SECTIONS:
         raise UnknownName("section", section, SECTIONS)
     for number, name in enumerate([section] if section else SECTIONS):
@@ -60,6 +68,22 @@ def strategies() -> RenderableType:
         facts = [", ".join(arguments), _from(registry.origin[name])]
         rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
     return table(("strategy", "uses", "what it does"), rows)
+
+
+def explanation(spec: str) -> RenderableType:
+    """How the components of specs act in each stage. Raises SpecError, UnknownName or ConflictError."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from fsbench.cli.explaining import explained
+    from fsbench.registry import get_registry
+
+    found: list[RenderableType] = []
+    for composition in get_registry().parse(spec):
+        found.append(Text(f"{composition.text}  uses: {', '.join(sorted(composition.uses)) or '-'}", "bold"))
+        rows = explained(composition)
+        found.append(table(("stage", "what acts, in order", "how several compose"), rows))
+    return Group(*found)
 
 
 def protocols() -> RenderableType:

@@ -11,33 +11,30 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 import fsbench
-from fsbench.composition import Composition
+from fsbench.composition import Composition, Scope
 from fsbench.engine import device as devices
 from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
-from fsbench.engine.training import as_predictor, batch_of, train
-from fsbench.strategy import overrides
-from fsbench.types import LabeledSet, Predictor
+from fsbench.engine.objective import Objective
+from fsbench.engine.training import as_fitted, batch_of, train
+from fsbench.stages import STAGES
+from fsbench.types import Fitted, LabeledSet
 from fsbench.versions import version
-
-if TYPE_CHECKING:
-    from fsbench.engine.context import Context
 
 _LARGEST_BATCH = 64
 _FORMAT = 2
-_ON_INPUTS = ("augment", "auxiliary_loss", "auxiliary_modules")
 
 
 def frozen_network(model: nn.Module, composition: Composition) -> Network | None:
     """The model, if training it needs its features only: its body is frozen, no component sees inputs."""
-    if type(model) is not Network or any(overrides(c, s) for c in composition.components for s in _ON_INPUTS):
+    if type(model) is not Network or any(composition.chain(s.name) for s in STAGES.values() if s.sees_inputs):
         return None
     body = list(model.body.parameters())
     frozen = bool(body) and not any(parameter.requires_grad for parameter in body)
@@ -45,13 +42,14 @@ def frozen_network(model: nn.Module, composition: Composition) -> Network | None
 
 
 def fit_head(
-    ctx: Context,
+    ctx: Scope,
+    composition: Composition,
     network: Network,
     data: LabeledSet,
     folder: Path | None = None,
     pretrained: Set[str] = frozenset(),
-) -> Predictor:
-    """Train the head of a network on its body's features of `data`; a predictor of inputs `[N, ...]`.
+) -> Fitted:
+    """Train the head of a network on its body's features of `data`.
 
     The result is that of training the whole network with its body frozen, up to rounding. If the digest
     of the body's weights is in `pretrained`, features are looked up and kept in `folder`. Raises NonFinite.
@@ -70,10 +68,10 @@ def fit_head(
             "features of the frozen body are shared by trials; times leave out what another trial computed"
         )
     features = BodyFeatures(network, caches[precision], precision)(data.x)
-    train(ctx.objective(HeadOnly(network)), replace(data, x=features), ctx.recipe)
+    train(Objective(HeadOnly(network), composition, ctx), replace(data, x=features), ctx.recipe)
     known, whole, state = (
         BodyFeatures(network, caches["float32"]),
-        as_predictor(network),
+        as_fitted(network).predict,
         _state(network.body),
     )
 
@@ -81,10 +79,10 @@ def fit_head(
         if _state(network.body) != state:
             return whole(x)
         network.eval()
-        with torch.inference_mode():
+        with torch.no_grad():
             return network.forward_head(known(x)).float()
 
-    return predict
+    return Fitted(predict, network)
 
 
 class HeadOnly(nn.Module):
@@ -179,4 +177,4 @@ def _surroundings(device: torch.device) -> list[str]:
 def _state(body: nn.Module) -> list[tuple[int, int]]:
     """Changes when any weight of a body does."""
     tensors = [*body.parameters(), *body.buffers()]
-    return [(t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors]
+    return [(t.data_ptr(), t._version) for t in tensors]

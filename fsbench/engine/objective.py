@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import nn
 
-from fsbench.composition import Composition
+from fsbench.composition import Composition, Scope
 from fsbench.engine.backbones import Network
 from fsbench.errors import PluginError
 from fsbench.types import Batch, StepOutput
-
-if TYPE_CHECKING:
-    from fsbench.engine.context import Context
 
 
 class Objective(nn.Module):
@@ -23,7 +20,7 @@ class Objective(nn.Module):
     parameters are named `model.*`; those of the components' own modules `auxiliary.NAME.*`.
     """
 
-    def __init__(self, model: nn.Module, composition: Composition, ctx: Context) -> None:
+    def __init__(self, model: nn.Module, composition: Composition, ctx: Scope) -> None:
         super().__init__()
         self.model = model
         self.composition = composition
@@ -31,11 +28,13 @@ class Objective(nn.Module):
         self.auxiliary = nn.ModuleDict(composition.auxiliary_modules(model, ctx)).to(ctx.device)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """The scalar objective of one batch."""
-        if hasattr(self.model, "forward_features"):
-            features, logits = self._features_and_logits(batch)
-        else:
-            features = logits = self.model(_inputs(batch))
+        """The scalar objective of one batch: the model in the recipe's precision, losses in float32."""
+        with self.ctx.in_force(None, self.model):
+            with self.ctx.autocast():
+                features, logits = self._features_and_logits(batch)
+            return self._loss(_widened(features), _widened(logits), batch)
+
+    def _loss(self, features: torch.Tensor, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         size = len(batch.x)
         losses = self.composition.loss(logits[:size], batch.targets, self.ctx)
         if losses.shape != (size,):
@@ -48,16 +47,24 @@ class Objective(nn.Module):
             logits=logits[:size],
             targets=batch.targets,
             progress=self.ctx.progress,
+            model=self.model,
+            batch=batch,
             unlabeled_features=features[size:] if batch.unlabeled is not None else None,
             unlabeled_logits=logits[size:] if batch.unlabeled is not None else None,
-            batch=batch,
         )
         return losses.mean() + self.composition.auxiliary_loss(out, self.auxiliary, self.ctx)
 
     def _features_and_logits(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        if not hasattr(self.model, "forward_features"):
+            logits: torch.Tensor = self.model(_inputs(batch))
+            return logits, logits
         model = cast(Network, self.model)
         features = model.forward_features(_inputs(batch))
         return features, model.forward_head(features)
+
+
+def _widened(x: torch.Tensor) -> torch.Tensor:
+    return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def _inputs(batch: Batch) -> torch.Tensor:

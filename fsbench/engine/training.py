@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 
+from fsbench.composition import Scope
 from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
+from fsbench.engine.step import OptimizerStep
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
-from fsbench.types import Batch, LabeledSet, Predictor, Recipe
+from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 
+Role = Literal["body", "head", "auxiliary"]
 _LARGEST_BATCH = 1024
 _STEPS_BETWEEN_LOOKS = 500
 # A CPU is slower with batches that leave its caches.
@@ -28,37 +34,46 @@ def train(
     All batches are drawn before the first step. The losses are looked at now and then, as a look waits
     for the device: training that went wrong ends early. Raises NonFinite when a loss was NaN or infinite.
     """
-    ctx = objective.ctx
+    ctx, composition = objective.ctx, objective.composition
     optimizer = make_optimizer(objective, recipe)
     rates = [group["lr"] for group in optimizer.param_groups]
-    batches = draw_batches(data, recipe, ctx.stream("batches"))
-    others = None if unlabeled is None else draw_batches(unlabeled, recipe, ctx.stream("unlabeled batches"))
+    draw = _batches(data, recipe, unlabeled, ctx)
     losses = torch.zeros(recipe.steps, device=ctx.device)
-    autocast = torch.autocast(ctx.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
     _train_mode(objective)
-    domain = None if data.domain is None else data.domain.float()
-    for step in range(recipe.steps):
-        ctx.at_step(step, recipe.steps)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * schedule(recipe, step)
-        rows = batches[step]
-        batch = Batch(
-            data.x[rows],
-            data.targets[rows],
-            unlabeled=None if unlabeled is None or others is None else unlabeled[others[step]],
-            domain=None if domain is None else domain[rows],
-        )
-        batch = objective.composition.augment(batch, ctx)
-        optimizer.zero_grad()
-        with autocast:
-            loss = objective(batch)
-        loss.backward()
-        optimizer.step()
-        losses[step] = loss.detach()
-        if step + 1 == recipe.steps or (step + 1) % _STEPS_BETWEEN_LOOKS == 0:
-            _require_finite(losses)
+    with ctx.torch_seeded():
+        for number in range(recipe.steps):
+            ctx.at_step(number, recipe.steps)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * schedule(recipe, number)
+            batch = composition.augment(draw(number), ctx)
+            step = OptimizerStep(objective, optimizer, batch, last=number + 1 == recipe.steps)
+            composition.step(step, ctx)
+            losses[number] = step.loss
+            if step.last or (number + 1) % _STEPS_BETWEEN_LOOKS == 0:
+                _require_finite(losses)
     objective.eval()
     return objective.model
+
+
+def _batches(
+    data: LabeledSet, recipe: Recipe, unlabeled: torch.Tensor | None, ctx: Scope
+) -> Callable[[int], Batch]:
+    """The batch of each step, before augmentation."""
+    batches, domain = draw_batches(data, recipe, ctx.stream("batches")), data.domain
+    domain = None if domain is None else domain.float()
+    others = None
+    if unlabeled is not None:
+        size = recipe.unlabeled_batch_size or recipe.batch_size
+        others = draw_batches(unlabeled, replace(recipe, batch_size=size), ctx.stream("unlabeled batches"))
+
+    def draw(step: int) -> Batch:
+        rows = batches[step]
+        raw = None if unlabeled is None or others is None else unlabeled[others[step]]
+        return Batch(
+            data.x[rows], data.targets[rows], raw, None if domain is None else domain[rows], raw_unlabeled=raw
+        )
+
+    return draw
 
 
 def _require_finite(losses: torch.Tensor) -> None:
@@ -82,17 +97,31 @@ def _train_mode(objective: Objective) -> None:
 
 def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer over what is trainable; the body of the model has a rate of its own."""
+    scales = {"body": recipe.backbone_lr_scale, "head": 1.0, "auxiliary": 1.0}
     rates: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in objective.named_parameters():
+    for parameter, role in roles(objective):
         if parameter.requires_grad:
-            scale = recipe.backbone_lr_scale if name.startswith("model.body.") else 1.0
-            rates.setdefault(recipe.lr * scale, []).append(parameter)
+            rates.setdefault(recipe.lr * scales[role], []).append(parameter)
     groups = [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
         )
     return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+
+
+def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
+    """Every parameter with its role: of an auxiliary module, of the model's head, or of its body.
+
+    A head is the `head` of a module that has `forward_head`, wherever it is in the model. A model
+    without one is all head: nothing of it is said to be pretrained.
+    """
+    heads = [m.get_submodule("head") for m in objective.model.modules() if hasattr(m, "forward_head")]
+    of_heads = {id(parameter) for head in heads for parameter in head.parameters()}
+    found: list[tuple[nn.Parameter, Role]] = []
+    for parameter in objective.model.parameters():
+        found.append((parameter, "body" if heads and id(parameter) not in of_heads else "head"))
+    return found + [(parameter, "auxiliary") for parameter in objective.auxiliary.parameters()]
 
 
 def schedule(recipe: Recipe, step: int) -> float:
@@ -120,15 +149,15 @@ def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -
     return torch.from_numpy(rows[:wanted].reshape(recipe.steps, size)).to(rng.device)
 
 
-def as_predictor(model: nn.Module) -> Predictor:
-    """A predictor `x [N, ...] -> logits [N, C]` of a model, without gradients, in batches of bounded size."""
+def as_fitted(network: nn.Module) -> Fitted:
+    """The predictor of a network: in evaluation mode, without gradients, in batches of bounded size."""
 
     def predict(x: torch.Tensor) -> torch.Tensor:
-        model.eval()
-        with torch.inference_mode():
-            return torch.cat([model(part).float() for part in torch.split(x, batch_of(model, x))])
+        network.eval()
+        with torch.no_grad():
+            return torch.cat([network(part).float() for part in torch.split(x, batch_of(network, x))])
 
-    return predict
+    return Fitted(predict, network)
 
 
 def batch_of(model: nn.Module, x: torch.Tensor, most: int = _LARGEST_BATCH) -> int:

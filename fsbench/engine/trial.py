@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.engine.backbones.network import import_backbone
-from fsbench.engine.context import Context, Lent, TrialState, seeded
+from fsbench.engine.context import EngineContext
 from fsbench.engine.device import synchronize
-from fsbench.engine.frozen_body import fit_head, frozen_network
-from fsbench.engine.training import as_predictor, train
+from fsbench.engine.fitting import begin, fit_cell
+from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import BadPrediction, NonFinite
 from fsbench.kinds import get_kind
-from fsbench.rng import derive_key
-from fsbench.strategy import overrides
+from fsbench.rng import derive_key, seeded
 from fsbench.types import LabeledSet, Predictor, Recipe
 
 if TYPE_CHECKING:
@@ -58,16 +55,15 @@ def run_trial(
     Raises whatever a strategy raises, InertComponent, NonFinite or BadPrediction.
     """
     state = TrialState(identity, split.info, composition, recipe, device, features=features)
-    ctx = Context(state)
+    ctx = EngineContext(state)
     _place_extras(state, split)
     import_backbone(recipe.backbone)
     clock = _Clock(device)
     with seeded(derive_key(*identity, "torch")):
         with clock.timing("fit"):
-            state.recipe = composition.configure(recipe, ctx)
-            start = composition.init_model(ctx.new_model(), ctx)
-        cells = [_run_cell(cell, start, split, ctx, state, clock) for cell in range(len(split.train_y))]
-    composition.check_effects(ctx)
+            begin(state, ctx)
+        cells = [_run_cell(cell, split, ctx, state, clock) for cell in range(len(split.train_y))]
+    _check_effects(state)
     return TrialResult(
         predictions=np.stack([logits for logits, _ in cells]),
         train_accuracy=float(np.mean([accuracy for _, accuracy in cells])),
@@ -77,31 +73,32 @@ def run_trial(
     )
 
 
+def _check_effects(state: TrialState) -> None:
+    """Raise InertComponent for a component, of the strategy or of one in its fields, without effect."""
+    state.composition.check_effects(EngineContext(state))
+    for member in state.members.values():
+        _check_effects(member)
+
+
 def _run_cell(
-    cell: int, start: nn.Module, split: SplitArrays, ctx: Context, state: TrialState, clock: _Clock
+    cell: int, split: SplitArrays, ctx: EngineContext, state: TrialState, clock: _Clock
 ) -> tuple[np.ndarray, float]:
-    composition, classes = state.composition, state.task.num_classes
+    classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
+    kind, domain = state.task.kind, None if split.train_domain is None else split.train_domain[cell]
     with clock.timing("fit"):
-        state.model = state.start = start if len(split.train_y) == 1 else copy.deepcopy(start)
-        predict = composition.fit(_training_set(split, cell, state, ctx), _engine_fit(state), ctx)
-        val = labeled_set(state.task.kind, split.val_x[cell], split.val_y[cell], classes, state.device)
-        predict = composition.postprocess(predict, val, ctx)
-        del val
+        state.val = labeled_set(kind, split.val_x[cell], split.val_y[cell], classes, state.device)
+        # Nothing here holds on to the training set, so that `resample` can let go of it.
+        fitted = fit_cell(
+            state,
+            ctx,
+            labeled_set(kind, split.train_x[cell], split.train_y[cell], classes, state.device, domain),
+            only,
+        )
     with clock.timing("predict"):
-        logits = _predict(predict, split.test_x[cell], state)
-    fitted = _predict(predict, split.train_x[cell], state)
-    return logits, float((fitted.argmax(-1) == split.train_y[cell]).mean())
-
-
-def _training_set(split: SplitArrays, cell: int, state: TrialState, ctx: Context) -> LabeledSet:
-    """A cell's training part after `resample`; nothing else holds on to it."""
-    domain = None if split.train_domain is None else split.train_domain[cell]
-    classes = state.task.num_classes
-    x, y = split.train_x[cell], split.train_y[cell]
-    given = labeled_set(state.task.kind, x, y, classes, state.device, domain)
-    state.class_counts = given.class_counts()
-    return state.composition.resample(given, ctx)
+        logits = _predict(fitted.predict, split.test_x[cell], state)
+    known = _predict(fitted.predict, split.train_x[cell], state)
+    return logits, float((known.argmax(-1) == split.train_y[cell]).mean())
 
 
 def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray:
@@ -117,28 +114,6 @@ def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray
         part = kind.tensor(x[first : first + size], state.device)
         parts.append(check_logits(predict(part), len(part), state.task.num_classes).cpu().numpy())
     return np.concatenate(parts)
-
-
-def _engine_fit(state: TrialState) -> Callable[..., Predictor]:
-    """The innermost `fit`: training by the recipe. Each call draws batches of its own.
-
-    A body that is frozen is run once for each sample, and its head trained on that.
-    """
-    wants_unlabeled = any(
-        "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components
-    )
-
-    def fit(data: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Predictor:
-        ctx = Context(state)
-        with ctx.in_force(recipe, model), ctx.entering(f"fit {state.runs}"):
-            state.runs += 1
-            network = frozen_network(ctx.model, state.composition)
-            if network is not None:
-                return fit_head(ctx, network, data, state.features, state.pretrained)
-            unlabeled = state.unlabeled() if wants_unlabeled and state.unlabeled else None
-            return as_predictor(train(ctx.objective(ctx.model), data, state.recipe, unlabeled))
-
-    return fit
 
 
 def _place_extras(state: TrialState, split: SplitArrays) -> None:

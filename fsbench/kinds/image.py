@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -130,7 +131,11 @@ class Image(Kind):
         """Channels, size, mean and deviation as the InputSpec says."""
         from fsbench.kinds.image_adapter import ImageAdapter
 
-        return ImageAdapter(self, wants or InputSpec())
+        given = wants or InputSpec()
+        return ImageAdapter(functools.partial(self._resized, given), given.mean, given.std)
+
+    def _resized(self, wants: InputSpec, x: torch.Tensor) -> torch.Tensor:
+        return self.match(x, wants.shape(tuple(x.shape[1:])))
 
     def toy_centre(self, rng: np.random.Generator) -> np.ndarray:
         """A pattern of 4x4 black and white squares on 8x8 pixels, -1 or 1."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from fsbench.kinds.image import Image, InputSpec
-
 
 class ImageAdapter(nn.Module):
-    """Images `[N, C, H, W]` in [0, 1] as a backbone wants them: channels, size, mean and deviation."""
+    """Images `[N, C, H, W]` in [0, 1] as a backbone wants them: resized by `resize`, then standardised.
+
+    `mean` and `std` are one number for each channel, or one for all.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, kind: Image, wants: InputSpec) -> None:
+    def __init__(
+        self,
+        resize: Callable[[torch.Tensor], torch.Tensor],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+    ) -> None:
         super().__init__()
-        self.kind, self.wants = kind, wants
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(wants, name)).view(1, -1, 1, 1)
-            self.register_buffer(name, values, persistent=False)
+        self.resize = resize
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The images, resized and standardised."""
-        return (self.kind.match(x, self.wants.shape(tuple(x.shape[1:]))) - self.mean) / self.std
+        return (self.resize(x) - self.mean) / self.std

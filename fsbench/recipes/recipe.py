@@ -15,6 +15,8 @@ from fsbench.types import Recipe, TaskInfo
 
 _EPISODE_STEPS = 40
 _POSITIVE = ("steps", "batch_size", "lr")
+# Fields that recipes did not always have: texts that are stored without them stay what they are.
+_LATER = {"unlabeled_batch_size": 0}
 
 
 def default_recipe(info: TaskInfo) -> Recipe:
@@ -35,7 +37,7 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
             known_backbone(call)
             value = str(call)
         values[name] = coerce(f"recipe {name}={value}", value, hints[name])
-        if values[name] < 0 if isinstance(values[name], float) else False:
+        if isinstance(values[name], int | float) and values[name] < 0:
             raise SpecError(f"recipe {name}={value}: expected at least 0")
         if name in _POSITIVE and values[name] <= 0:
             raise SpecError(f"recipe {name}={value}: expected more than 0")
@@ -53,8 +55,9 @@ def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """The canonical text of a recipe, with every field."""
+    """The canonical text of a recipe, with every field; those of _LATER only where they differ from that."""
     values = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
+    values = {name: value for name, value in values.items() if _LATER.get(name, ...) != value}
     values["backbone"] = parse_call(recipe.backbone)
     if not values["backbone"].args and not values["backbone"].kwargs:
         values["backbone"] = values["backbone"].name

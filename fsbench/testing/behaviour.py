@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fsbench.composition import BASELINE
-from fsbench.engine.context import Context
+from fsbench.context import Context
 from fsbench.errors import FsbenchError, InertComponent
 from fsbench.kinds import get_kind
 from fsbench.registry import get_registry

@@ -9,8 +9,9 @@ from typing import Any
 from fsbench.composition import BASELINE
 from fsbench.errors import SpecError
 from fsbench.kinds import kind_names
-from fsbench.spec import NAME, parse, parse_call
-from fsbench.strategy import STAGES, USES, Strategy, from_call, has_defaults, overrides, to_call
+from fsbench.spec import NAME, expand, parse, parse_call
+from fsbench.stages import STAGES
+from fsbench.strategy import USES, Strategy, from_call, has_defaults, overrides, to_call
 
 
 def require(condition: object, message: str) -> None:
@@ -55,7 +56,8 @@ def round_trips(strategy: Strategy) -> None:
     """Its short and its full text read back as itself."""
     for full in (False, True):
         text = str(to_call(strategy, full))
-        again = from_call(type(strategy), parse_call(text))
+        (call,) = expand(parse_call(text))
+        again = from_call(type(strategy), call)
         require(again == strategy, f"{text} reads back as {to_call(again, full=True)}")
         require(str(parse(text)) == text, f"{text} is not canonical")
 

@@ -11,14 +11,15 @@ import numpy as np
 import torch
 
 from fsbench.composition import Composition
-from fsbench.engine.context import Context
+from fsbench.context import Context
 from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, InertComponent
 from fsbench.kinds import kind_names
 from fsbench.recipes.recipe import default_recipe, override
-from fsbench.strategy import Strategy, excludes
+from fsbench.registry import get_registry
+from fsbench.strategy import Strategy, excludes, spec_fields
 from fsbench.testing.toy import ToySplit, toy_split
-from fsbench.types import Batch, LabeledSet, Predictor
+from fsbench.types import Batch, Fitted, LabeledSet
 
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
@@ -32,18 +33,25 @@ _SITUATIONS: tuple[dict[str, Any], ...] = (
 
 
 def compose(*components: Strategy) -> Composition:
-    """Components as one strategy."""
-    return Composition(components)
+    """Components as one strategy, with what their fields name looked up. Raises SpecError or UnknownName."""
+    return get_registry().compose(components)
 
 
 def quick(strategy: Strategy) -> Strategy:
-    """The strategy with its hyperparameters named `steps`, `*_steps` or `*epochs` lowered to a few."""
-    lower = {
+    """The strategy with its hyperparameters named `steps`, `*_steps` or `*epochs` lowered to a few.
+
+    Those of the strategies that its fields name are lowered too.
+    """
+    lower: dict[str, Any] = {
         f.name: max(QUICK_STEPS, f.metadata.get("low") or 0)
         for f in dataclasses.fields(strategy)
         if f.name.endswith(("steps", "epochs")) and isinstance(getattr(strategy, f.name), int)
     }
-    return dataclasses.replace(strategy, **{k: v for k, v in lower.items() if v < getattr(strategy, k)})
+    lower = {k: v for k, v in lower.items() if v < getattr(strategy, k)}
+    for name in spec_fields(strategy):
+        members = get_registry().parse(getattr(strategy, name))
+        lower[name] = ", ".join(compose(*map(quick, member.components)).text for member in members)
+    return dataclasses.replace(strategy, **lower)
 
 
 def run_toy(composition: Composition, split: ToySplit, steps: int = QUICK_STEPS, seed: int = 0) -> np.ndarray:
@@ -142,8 +150,8 @@ def witness(
                 on_loss(inner, ctx.num_classes)
             return inner(logits, targets)
 
-        def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-            return lambda x: predict(x)  # its one effect, so that it is not inert
+        def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+            return fitted.map(lambda logits: logits + 0)  # its one effect, so that it is not inert
 
     return Witness()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,37 +12,34 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fsbench import Context, InertComponent, LabeledSet, Predictor
-
-if TYPE_CHECKING:
-    from fsbench_plugins.sklearn import Sklearn
+from fsbench import Context, Fitted, InertComponent, LabeledSet
 
 SMALLEST = 1e-7
 _MOST_ITERATIONS = 1000
 
 
-def make(strategy: Sklearn, samples: int, ctx: Context) -> Any:
-    """The unfitted classifier that a strategy names, with random numbers of the trial's own."""
+def make(estimator: str, C: float, n_neighbors: int, n_estimators: int, samples: int, ctx: Context) -> Any:
+    """The unfitted classifier of a name for so many samples, with random numbers of the trial's own."""
     seed = ctx.rng.seed()
-    match strategy.estimator:
+    match estimator:
         case "logistic_regression":
-            return LogisticRegression(C=strategy.C, max_iter=_MOST_ITERATIONS, random_state=seed)
+            return LogisticRegression(C=C, max_iter=_MOST_ITERATIONS, random_state=seed)
         case "knn":
-            neighbors = min(strategy.n_neighbors, samples)
-            if neighbors < strategy.n_neighbors:
-                ctx.note(f"{samples} samples, so n_neighbors={neighbors} instead of {strategy.n_neighbors}")
+            neighbors = min(n_neighbors, samples)
+            if neighbors < n_neighbors:
+                ctx.note(f"{samples} samples, so n_neighbors={neighbors} instead of {n_neighbors}")
             return KNeighborsClassifier(neighbors)
         case "decision_tree":
             return DecisionTreeClassifier(random_state=seed)
         case "random_forest":
-            return RandomForestClassifier(strategy.n_estimators, random_state=seed)
+            return RandomForestClassifier(n_estimators, random_state=seed)
         case "svm":
-            return SVC(C=strategy.C)
+            return SVC(C=C)
         case "gradient_boosting":
-            return GradientBoostingClassifier(n_estimators=strategy.n_estimators, random_state=seed)
+            return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
 
 
-def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Predictor:
+def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Fitted:
     """Fit on flattened inputs and the likeliest classes; the predictor `x [N, ...] -> logits [N, C]`.
 
     Raises InertComponent for sampling weights that the classifier cannot take.
@@ -55,7 +52,7 @@ def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Predictor:
     def predict(x: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(_logits(classifier, _table(x), classes)).to(x.device)
 
-    return predict
+    return Fitted(predict)
 
 
 def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:

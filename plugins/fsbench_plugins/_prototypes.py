@@ -11,6 +11,7 @@ from fsbench import Batch, Context, FsbenchError, LabeledSet
 from fsbench_plugins._episodes import Episodes
 
 EMBED_BATCH = 1024
+NEVER = -1e9  # the logit of a class without a sample
 
 
 def class_means(features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -36,6 +37,28 @@ def embed(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def _features(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     features: torch.Tensor = model.forward_features(x)  # type: ignore[operator]
     return features
+
+
+class NearestMeans(nn.Module):
+    """A model's features under class means `[C, D]`: logits are minus the squared distances to them.
+
+    A class that `absent [C]` marks is never the nearest.
+    """
+
+    means: torch.Tensor
+    absent: torch.Tensor
+
+    def __init__(self, model: nn.Module, means: torch.Tensor, absent: torch.Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("means", means)
+        self.register_buffer("absent", absent)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        return negative_squared_distances(_features(self.model, x), self.means).masked_fill(
+            self.absent, NEVER
+        )
 
 
 class Prototypical(nn.Module):
@@ -84,8 +107,7 @@ def meta_train(
             ctx.at_step(step, steps)
             support, query = episodes.draw(1)
             learner.support = ctx.augment(Batch(support[0], episodes.support_targets))
-            with ctx.autocast():
-                loss = objective(Batch(query[0], episodes.query_targets))
+            loss = objective(Batch(query[0], episodes.query_targets))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

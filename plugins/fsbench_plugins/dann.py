@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from fsbench import Context, InertComponent, LabeledSet, Predictor, StepOutput, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, StepOutput, Strategy, TaskInfo, param
 
 if TYPE_CHECKING:
     import torch
@@ -69,14 +69,14 @@ class Dann(Strategy):
 
         from fsbench_plugins._adversarial import domain_loss, ramp, reverse_gradient
 
-        if out.unlabeled_features is None or out.modules is None or out.batch is None:
+        if out.unlabeled_features is None or out.modules is None:
             return 0.0
         scale = ramp(out.progress, self.gamma)
         both = reverse_gradient(torch.cat([out.features, out.unlabeled_features]), scale)
         labelled, target = out.modules(both).squeeze(-1).tensor_split([len(out.features)])
         return self.weight * domain_loss(labelled, target, out.batch.domain)
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit as it would be. Raises InertComponent when there is no labelled source sample."""
         if train.domain is not None and bool((train.domain == 1).all()):
             raise InertComponent("dann: every labelled sample is of the target domain: no source half")

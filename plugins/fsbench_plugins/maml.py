@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fsbench import (
     Context,
+    Fitted,
     LabeledSet,
-    Predictor,
     Recipe,
     Strategy,
     TaskInfo,
@@ -129,10 +129,10 @@ class Maml(Strategy):
         )
         return model
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Adapt, and let batch normalisation, if there is any, keep the training samples' statistics."""
         from fsbench_plugins import _meta_training
 
-        predict = inner(train)
+        fitted = inner(train)
         _meta_training.keep_statistics(ctx.model, train.x)
-        return predict
+        return fitted

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from fsbench import (
     Context,
+    Fitted,
     FsbenchError,
     LabeledSet,
-    Predictor,
     Strategy,
     TaskInfo,
     match_inputs,
@@ -19,11 +19,9 @@ from fsbench import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 MOST_SHOTS = 5
-NEVER = -1e9  # the logit of a class without a sample
 
 
 @dataclass(frozen=True)
@@ -101,17 +99,12 @@ class Protonet(Strategy):
         ctx.note(said)
         return model
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Minus the squared distances to the class means of the training features."""
-        from fsbench_plugins._prototypes import class_means, embed, negative_squared_distances
+        from fsbench_plugins._prototypes import NearestMeans, class_means, embed
 
-        model, shares = ctx.model, train.targets
+        shares = train.targets
         if train.weights is not None:
             shares = shares * train.weights[:, None]
-        means = class_means(embed(model, train.x), shares)
-        absent = shares.sum(0) == 0
-
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            return negative_squared_distances(embed(model, x), means).masked_fill(absent, NEVER)
-
-        return predict
+        means = class_means(embed(ctx.model, train.x), shares)
+        return ctx.fitted(NearestMeans(ctx.model, means, shares.sum(0) == 0))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fsbench import Context, LabeledSet, Predictor, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Strategy, param
 
 Estimator = Literal[
     "logistic_regression", "knn", "decision_tree", "random_forest", "svm", "gradient_boosting"
@@ -41,8 +41,11 @@ class Sklearn(Strategy):
     n_neighbors: int = param(5, low=1, tune=(1, 15))
     n_estimators: int = param(100, low=1, tune=(50, 500))
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The predictor of the fitted classifier."""
         from fsbench_plugins import _estimators
 
-        return _estimators.fit(_estimators.make(self, len(train), ctx), train, ctx)
+        classifier = _estimators.make(
+            self.estimator, self.C, self.n_neighbors, self.n_estimators, len(train), ctx
+        )
+        return _estimators.fit(classifier, train, ctx)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from fsbench import (
     Context,
+    Fitted,
     FsbenchError,
     LabeledSet,
-    Predictor,
     Recipe,
     Strategy,
     TaskInfo,
@@ -142,14 +142,14 @@ class Transfer(Strategy):
         body.load_state_dict(found)
         ctx.note(f"weights {weights_hash(weights)}")
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Predictor], ctx: Context) -> Predictor:
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""
         first = round(self.head_share * ctx.recipe.steps)
         if self.mode != "frozen_then_finetune" or first == 0:
             return inner(train)
         body = ctx.model.get_submodule("body")
         body.requires_grad_(False)
-        predict = inner(train, recipe=replace(ctx.recipe, steps=first))
+        fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
         body.requires_grad_(True)
         rest = ctx.recipe.steps - first
-        return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else predict
+        return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted

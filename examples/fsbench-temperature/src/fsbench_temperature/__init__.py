@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, FsbenchError, LabeledSet, Predictor, Strategy, TaskInfo, hookimpl, param
+from fsbench import Context, Fitted, FsbenchError, LabeledSet, Strategy, TaskInfo, hookimpl, param
 
 if TYPE_CHECKING:
     import torch
@@ -36,15 +36,20 @@ class Temperature(Strategy):
         """It needs a validation part to fit the temperature on."""
         return None if self.value is not None or task.num_val else "needs a validation part"
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
-        """The predictor with its logits divided. Raises FsbenchError if nothing is there to fit it on."""
-        by = self._fitted(predict, val, ctx) if self.value is None else self.value
-        return lambda x: predict(x) / by
+    @property
+    def uses(self) -> frozenset[str]:
+        """The validation set, unless the temperature is given."""
+        return frozenset({"val"} if self.value is None else ())
 
-    def _fitted(self, predict: Predictor, val: LabeledSet, ctx: Context) -> float:
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        """The predictor with its logits divided. Raises FsbenchError if nothing is there to fit it on."""
+        by = self._fitted(fitted, val, ctx) if self.value is None else self.value
+        return fitted.map(lambda logits: logits / by)
+
+    def _fitted(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> float:
         if not len(val):
             raise FsbenchError("temperature: no validation sample in this split; give temperature(value=...)")
-        found = fitted_temperature(predict(val.x), val.targets)
+        found = fitted_temperature(fitted.predict(val.x), val.targets)
         ctx.note(f"{found:.2f}, fitted on {len(val)} validation samples; decisions stay, nll and ece move")
         return found
 

@@ -1,0 +1,31 @@
+"""How the components of a spec act in each stage, in order."""
+
+from __future__ import annotations
+
+from fsbench.composition import Composition
+from fsbench.stages import STAGES, Stage
+
+_INNERMOST = {
+    "loss": "cross-entropy",
+    "step": "gradients and an update",
+    "fit": "training by the recipe",
+}
+
+
+def explained(composition: Composition) -> list[tuple[str, str, str]]:
+    """A row for each stage: its name, what goes through it in which order, how components compose there."""
+    return [(stage.name, _chain(composition, stage), stage.composed) for stage in STAGES.values()]
+
+
+def _chain(composition: Composition, stage: Stage) -> str:
+    """`recipe > transfer > recipe` for a map, `smoothing(focal(...))` for a wrap, `a + b` for a sum."""
+    names = [component.name for component in composition.chain(stage.name)]
+    if stage.law == "sum":
+        return " + ".join(names) or "0"
+    if stage.law == "map":
+        return " > ".join(names) or "unchanged"
+    owner = composition.owner(stage.name)
+    found = owner.name if owner and owner.name in names else _INNERMOST[stage.name]
+    for name in names[1:] if owner and owner.name in names else names:
+        found = f"{name}({found})"
+    return found

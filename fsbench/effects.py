@@ -1,0 +1,144 @@
+"""What the components of a trial did, and whether anything came of it.
+
+A stage that hands on the very tensors that it was given did nothing, whatever it wraps them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from fsbench.stages import Ground
+from fsbench.types import Batch, Fitted, LabeledSet, Predictor, Step
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Mark = Callable[[], None]
+"""Says that a component had an effect."""
+
+
+@dataclass
+class Effects:
+    """Which components had an effect, so that none stands in a row that it had no part in.
+
+    What is done to the recipe or to the start (`configure`, `init_model` and what runs inside it) has an
+    effect only if a fit makes use of that: an owner of `fit` that never looks at the model is the same
+    with any start.
+    """
+
+    used: set[Ground] = field(default_factory=set)
+    _did: set[tuple[str, Ground | None]] = field(default_factory=set)
+    _ground: Ground | None = None
+
+    def did(self, component: str, ground: Ground | None = None) -> None:
+        """Remember that a component did something, to what is then to be used (None: it counts at once)."""
+        self._did.add((component, self._ground or ground))
+
+    def had_effect(self, component: str) -> bool:
+        """Whether something that the component did was made use of."""
+        return any(name == component and (on is None or on in self.used) for name, on in self._did)
+
+    @contextmanager
+    def resting_on(self, ground: Ground | None) -> Iterator[None]:
+        """Inside, whatever any component does has an effect only if the recipe or the model is used."""
+        before = self._ground
+        self._ground = before if ground is None else ground
+        try:
+            yield
+        finally:
+            self._ground = before
+
+
+def same_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
+    """Whether a set or a batch holds the very tensors of another."""
+    return all(getattr(given, f.name) is getattr(got, f.name) for f in fields(given))
+
+
+class Weights:
+    """A network's parameters and buffers as they were, to see whether they have changed since."""
+
+    def __init__(self, network: nn.Module | None) -> None:
+        self._frozen, self._values = _frozen(network), [t.detach().clone() for t in _tensors(network)]
+
+    def differ(self, network: nn.Module | None) -> bool:
+        """Whether another network, or the same one by now, has other weights, or others of them frozen."""
+        import torch
+
+        if _frozen(network) != self._frozen:
+            return True
+        pairs = zip(_tensors(network), self._values, strict=True)
+        return not all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+
+
+def _tensors(network: nn.Module | None) -> list[torch.Tensor]:
+    return [] if network is None else [*network.parameters(), *network.buffers()]
+
+
+def _frozen(network: nn.Module | None) -> dict[str, bool]:
+    """The names of a network's tensors, each with whether it is trained."""
+    if network is None:
+        return {}
+    return {name: t.requires_grad for name, t in (*network.named_parameters(), *network.named_buffers())}
+
+
+class WatchedFit:
+    """A fitted predictor that a component is given, and what the component makes of it.
+
+    Hand `given` to the component and `check` what it returns: `mark` is called where the network behind is
+    another one or has other weights, and where the predictor returns other tensors than the given one
+    did. The last shows when a prediction is made.
+    """
+
+    def __init__(self, fitted: Fitted, mark: Mark) -> None:
+        self.fitted, self.mark = fitted, mark
+        self.weights = Weights(fitted.network)
+        self.given = Fitted(self._predict, fitted.network)
+        self._returned: list[torch.Tensor] | None = None
+
+    def _predict(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.fitted.predict(x)
+        if self._returned is not None:
+            self._returned.append(logits)
+        return logits
+
+    def check(self, got: Fitted) -> Fitted:
+        """What the component returned, watched if no effect of it is seen yet."""
+        if got.network is not self.fitted.network or self.weights.differ(got.network):
+            self.mark()
+            return got
+        if got.predict == self.given.predict:
+            return self.fitted
+        return Fitted(self._watched(got), got.network)
+
+    def _watched(self, got: Fitted) -> Predictor:
+        seen = False
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            nonlocal seen
+            if seen:
+                return got.predict(x)
+            self._returned = []
+            logits = got.predict(x)
+            seen = not any(logits is each for each in self._returned) or self.weights.differ(got.network)
+            self._returned = None
+            if seen:
+                self.mark()
+            return logits
+
+        return predict
+
+
+class WatchedStep:
+    """An optimizer step as one component sees it: touching it, instead of handing it on, is an effect."""
+
+    def __init__(self, step: Step, mark: Mark) -> None:
+        self.step, self.mark = step, mark
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "last":
+            self.mark()
+        return getattr(self.step, name)

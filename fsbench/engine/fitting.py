@@ -1,0 +1,57 @@
+"""One composed strategy fitted on one training part: the way that a trial and an argument share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from torch import nn
+
+from fsbench.composition import Scope
+from fsbench.engine.frozen_body import fit_head, frozen_network
+from fsbench.engine.objective import Objective
+from fsbench.engine.state import TrialState
+from fsbench.engine.training import as_fitted, train
+from fsbench.strategy import overrides
+from fsbench.types import Fitted, LabeledSet, Recipe
+
+
+def begin(state: TrialState, ctx: Scope) -> None:
+    """What is done once for all cells: the recipe after `configure`, the start after `init_model`."""
+    state.recipe = state.composition.configure(state.recipe, ctx)
+    state.start = state.composition.init_model(ctx.new_model(state.task.num_classes), ctx)
+    state.started.add(state.start)
+
+
+def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False) -> Fitted:
+    """A cell's fitted predictor, from a copy of the start, or from itself if it is the `only` cell."""
+    assert state.start is not None, "begin comes first"
+    assert state.val is not None, "a cell has a validation set"
+    state.class_counts = data.class_counts()
+    state.model = state.start if only else copy.deepcopy(state.start)
+    state.started.add(state.model)
+    data = state.composition.resample(data, ctx)
+    fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
+    return state.composition.postprocess(fitted, state.val, ctx)
+
+
+def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:
+    """The innermost `fit`: training by the recipe. Each call draws batches of its own.
+
+    A body that is frozen is run once for each sample, and its head trained on that.
+    """
+    wants_unlabeled = any(
+        "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components
+    )
+
+    def fit(data: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
+        with ctx.in_force(recipe, model), ctx.entering(f"fit {state.runs}"):
+            state.runs += 1
+            network = frozen_network(ctx.model, state.composition)
+            if network is not None:
+                return fit_head(ctx, state.composition, network, data, state.features, state.pretrained)
+            unlabeled = state.unlabeled() if wants_unlabeled and state.unlabeled else None
+            objective = Objective(ctx.model, state.composition, ctx)
+            return as_fitted(train(objective, data, state.recipe, unlabeled))
+
+    return fit

@@ -1,0 +1,74 @@
+"""The state of a trial, and data that is in memory only while somebody holds it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+from torch import nn
+
+from fsbench.composition import Composition
+from fsbench.effects import Effects
+from fsbench.types import LabeledSet, Recipe, TaskInfo
+
+T = TypeVar("T")
+
+
+class Lent(Generic[T]):
+    """A value that is made when it is asked for and lives only as long as somebody holds it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: Callable[[], T | None] = lambda: None
+
+    def __call__(self) -> T:
+        """The value that somebody still holds, or else a new one."""
+        found = self._made()
+        if found is None:
+            found = self._make()
+            self._made = weakref.ref(found)
+        return found
+
+
+@dataclass
+class TrialState:
+    """What all contexts of one trial share. The engine writes it; strategies read it through a context.
+
+    `phase` tells training runs apart, so that each draws batches of its own; `cell` is the number
+    of the split's cell; `step` and `progress` follow the training that is going on, and `memories` holds
+    what components remember of it. `start` is the model as `init_model` left it, `model` the one that is
+    trained, `starts` holds the other starts that were asked for, by purpose, and `started` every copy
+    of a start. `source` and `unlabeled` are lent so that memory holds no copy of what nobody trains on,
+    `val` is the cell's validation set, `class_counts` `[C]` those of its training part. `features` is the
+    folder where features of frozen bodies are kept, `pretrained` has digests of the weights loaded.
+    `members` holds the states of strategies that were fitted as arguments of others, by text and recipe.
+    """
+
+    identity: tuple[object, ...]
+    task: TaskInfo
+    composition: Composition
+    recipe: Recipe
+    device: torch.device
+    source: Lent[LabeledSet] | None = None
+    unlabeled: Lent[torch.Tensor] | None = None
+    val: LabeledSet | None = None
+    class_counts: torch.Tensor | None = None
+    start: nn.Module | None = None
+    model: nn.Module | None = None
+    starts: dict[str, nn.Module] = field(default_factory=dict)
+    started: weakref.WeakSet[nn.Module] = field(default_factory=weakref.WeakSet)
+    cell: int = -1
+    phase: tuple[object, ...] = ()
+    runs: int = 0
+    step: int = 0
+    progress: float = 0.0
+    memories: dict[str, object] | None = None
+    effects: Effects = field(default_factory=Effects)
+    notes: list[str] = field(default_factory=list)
+    features: Path | None = None
+    pretrained: set[str] = field(default_factory=set)
+    members: dict[tuple[str, Recipe], TrialState] = field(default_factory=dict)

@@ -1,0 +1,62 @@
+"""One optimizer step: gradients that can be asked for again, and the update."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from fsbench.engine.objective import Objective
+from fsbench.types import Batch
+
+
+class OptimizerStep:
+    """The engine's `fsbench.Step`: an objective on one augmented batch, and the optimizer.
+
+    `loss` is what the first call of `gradients` found, a detached scalar; 0 until then.
+    """
+
+    def __init__(
+        self, objective: Objective, optimizer: torch.optim.Optimizer, batch: Batch, last: bool
+    ) -> None:
+        self.objective, self.optimizer, self.batch, self.last = objective, optimizer, batch, last
+        self.loss = torch.zeros(())
+        self._asked = False
+        self._random = _RandomState(objective.ctx.device) if objective.composition.chain("step") else None
+
+    @property
+    def parameters(self) -> tuple[nn.Parameter, ...]:
+        """What the optimizer trains."""
+        return tuple(p for group in self.optimizer.param_groups for p in group["params"])
+
+    def gradients(self) -> torch.Tensor:
+        """Gradients afresh; asked again, on the same random numbers and without a trace in buffers."""
+        buffers = [(b, b.clone()) for b in self.objective.buffers()] if self._asked else []
+        if self._asked and self._random is not None:
+            self._random.restore()
+        self.optimizer.zero_grad()
+        loss: torch.Tensor = self.objective(self.batch)
+        torch.autograd.backward(loss)
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        if not self._asked:
+            self.loss, self._asked = loss.detach(), True
+        return loss.detach()
+
+    def update(self) -> None:
+        """Move the parameters by the optimizer."""
+        self.optimizer.step()
+
+
+class _RandomState:
+    """The state of torch's generators at the start of a step."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.cpu = torch.get_rng_state()
+        self.cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def restore(self) -> None:
+        """Draw from here again."""
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, self.device)

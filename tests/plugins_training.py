@@ -1,0 +1,221 @@
+"""Strategies of strangers that touch the training step, the weights behind a fit, or other strategies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from fsbench import Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, hookimpl, param, specs
+
+
+@dataclass(frozen=True)
+class Sam(Strategy):
+    """Sharpness-aware minimisation: gradients from `rho` up the slope."""
+
+    name = "sam"
+    cite = "Foret et al. (2021). Sharpness-aware minimization. ICLR."
+    replaces = frozenset({"step"})
+    rho: float = param(0.05, low=0.0)
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        step.gradients()
+        with torch.no_grad():
+            slopes = [p.grad for p in step.parameters if p.grad is not None]
+            norm = torch.stack([slope.norm() for slope in slopes]).norm() + 1e-12
+            moved = [(p, self.rho * p.grad / norm) for p in step.parameters if p.grad is not None]
+            before = [p.clone() for p, _ in moved]
+            for p, up in moved:
+                p.add_(up)
+        step.gradients()
+        with torch.no_grad():
+            for (p, _), kept in zip(moved, before, strict=True):
+                p.copy_(kept)
+        step.update()
+
+
+@dataclass(frozen=True)
+class Ema(Strategy):
+    """An exponential moving average of the parameters takes their place after the last step."""
+
+    name = "ema"
+    cite = "Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging."
+    decay: float = param(0.9, low=0.0, high=1.0)
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        inner(step)
+        average = ctx.memory(lambda: [p.detach().clone() for p in step.parameters])
+        with torch.no_grad():
+            for p, kept in zip(step.parameters, average, strict=True):
+                kept.mul_(self.decay).add_((1 - self.decay) * p) if self.decay else kept.copy_(p)
+                if step.last:
+                    p.copy_(kept)
+
+
+@dataclass(frozen=True)
+class Clip(Strategy):
+    """Gradients of bounded norm."""
+
+    name = "clip"
+    cite = "Pascanu et al. (2013). On the difficulty of training recurrent neural networks. ICML."
+    most: float = param(0.1, low=0.0)
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        inner(_Clipped(step, self.most))  # type: ignore[arg-type]
+
+
+class _Clipped:
+    def __init__(self, step: Step, most: float) -> None:
+        self._step, self._most = step, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._step, name)
+
+    def update(self) -> None:
+        nn.utils.clip_grad_norm_(self._step.parameters, self._most)
+        self._step.update()
+
+
+@dataclass(frozen=True)
+class MeanTeacher(Strategy):
+    """Predictions on unlabelled inputs agree with those of an averaged network."""
+
+    name = "mean_teacher"
+    cite = "Tarvainen and Valpola (2017). Mean teachers are better role models. NeurIPS."
+    decay: float = param(0.9, low=0.0, high=1.0)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"unlabeled"})
+
+    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
+        if out.unlabeled_logits is None or out.batch.raw_unlabeled is None:
+            return 0.0
+        teacher = ctx.memory(lambda: copy.deepcopy(out.model).eval())
+        with torch.no_grad():
+            for kept, p in zip(teacher.parameters(), out.model.parameters(), strict=True):
+                kept.mul_(self.decay).add_((1 - self.decay) * p)
+            wanted = teacher(out.batch.raw_unlabeled).softmax(-1)
+        return (out.unlabeled_logits.softmax(-1) - wanted).square().mean()
+
+
+@dataclass(frozen=True)
+class DeepEnsemble(Strategy):
+    """The mean probability of networks from several starts."""
+
+    name = "deep_ensemble"
+    cite = "Lakshminarayanan et al. (2017). Simple and scalable predictive uncertainty estimation. NeurIPS."
+    size: int = param(2, low=1)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        members = [inner(train)]
+        for number in range(1, self.size):
+            members.append(inner(train, model=ctx.start(f"member {number}")))
+        if self.size == 1:
+            return members[0]
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([m.predict(x).log_softmax(-1) for m in members]).logsumexp(0)
+
+        return Fitted(predict)
+
+
+@dataclass(frozen=True)
+class Soup(Strategy):
+    """The mean of the weights of two fits."""
+
+    name = "soup"
+    cite = "Wortsman et al. (2022). Model soups. ICML."
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        first = inner(train).require_network(self.name)
+        second = inner(train, model=copy.deepcopy(first)).require_network(self.name)
+        with torch.no_grad():
+            for p, other in zip(first.parameters(), second.parameters(), strict=True):
+                p.lerp_(other, 0.5)
+        return ctx.fitted(first)
+
+
+@dataclass(frozen=True)
+class Tent(Strategy):
+    """Moves the weights to where test predictions are sure."""
+
+    name = "tent"
+    cite = "Wang et al. (2021). Tent: fully test-time adaptation by entropy minimization. ICLR."
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"test_inputs"})
+
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        network = fitted.require_network(self.name)
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            adapted = [p for p in network.parameters() if p.requires_grad]
+            log_p = network(x).log_softmax(-1)
+            slopes = torch.autograd.grad(-(log_p.exp() * log_p).sum(1).mean(), adapted, allow_unused=True)
+            with torch.no_grad():
+                for p, slope in zip(adapted, slopes, strict=True):
+                    p.sub_(0.1 * (0 if slope is None else slope))
+            return fitted.predict(x)
+
+        return Fitted(predict, network)
+
+
+@dataclass(frozen=True)
+class Fuse(Strategy):
+    """The mean probability of other strategies."""
+
+    name = "fuse"
+    cite = "Kittler et al. (1998). On combining classifiers. TPAMI 20(3)."
+    replaces = frozenset({"fit"})
+    of: str = param("erm, focal", spec=True)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        members = [ctx.fit_with(spec, train) for spec in specs(self.of)]
+        if len(members) == 1:
+            return members[0]
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([m.predict(x).log_softmax(-1) for m in members]).logsumexp(0)
+
+        return Fitted(predict)
+
+
+@dataclass(frozen=True)
+class EarlyThreshold(Strategy):
+    """Shifts the logits by what the validation set says of the classes."""
+
+    name = "early_threshold"
+    cite = "nobody"
+    declared: bool = True
+    asks: str = "ctx"
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"val"} if self.declared else ())
+
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        shift = (ctx.val if self.asks == "ctx" else val).class_counts()
+        return fitted.map(lambda logits: logits + 0.1 * shift)
+
+
+@dataclass(frozen=True)
+class Widths(Strategy):
+    """A field that holds a list."""
+
+    name = "widths"
+    cite = "nobody"
+    sizes: tuple[int, ...] = (4, 8)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        return replace(recipe, steps=sum(self.sizes))
+
+
+@hookimpl
+def fsbench_strategies() -> list[type[Strategy]]:
+    return [Sam, Ema, Clip, MeanTeacher, DeepEnsemble, Soup, Tent, Fuse, EarlyThreshold, Widths]

@@ -1,0 +1,264 @@
+"""What stands behind a fit: networks, ensembles of starts, strategies as arguments, the validation set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_step import BATCH_NORM, QUICK, composed, same, trial
+from torch import nn
+
+from fsbench import Batch, Context, Fitted, LabeledSet, StepOutput, Strategy, param, specs
+from fsbench.composition import Composition
+from fsbench.engine.trial import run_trial
+from fsbench.errors import InertComponent, PluginError, SpecError, UndeclaredUse, UnknownName
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("spec", ["sklearn+tent", "sklearn+soup", "deep_ensemble+tent", "tent+deep_ensemble"])
+def test_without_a_network_what_changes_weights_fails_with_the_reason(spec: str) -> None:
+    with pytest.raises(InertComponent, match=r"(tent|soup) had no effect"):
+        trial(spec)
+
+
+@pytest.mark.parametrize(
+    "spec", ["tent", "protonet(meta_steps=2)+tent", "soup+tent", "transfer(source_steps=2)+tent"]
+)
+def test_with_a_network_it_changes_the_predictions(spec: str) -> None:
+    plain = spec.removesuffix("+tent") if "+" in spec else "erm"
+    assert not same(spec, plain, source=True)
+
+
+def test_an_ensemble_composes_with_an_average_of_the_weights() -> None:
+    both = trial("deep_ensemble+ema")
+    for alone in ("deep_ensemble", "ema", "erm"):
+        assert not np.array_equal(both.predictions, trial(alone).predictions)
+    assert same("deep_ensemble+ema", "ema+deep_ensemble")
+
+
+def test_an_ensembles_members_start_as_the_spec_says() -> None:
+    """Frozen bodies stay frozen, each member has one of its own, and the first is the trial's own start."""
+    frozen: list[list[bool]] = []
+    bodies: list[torch.Tensor] = []
+
+    @dataclass(frozen=True)
+    class Sees(Strategy):
+        name = "sees"
+
+        def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
+            body = ctx.model.get_submodule("body")
+            frozen.append([p.requires_grad for p in body.parameters()])
+            bodies.append(torch.cat([p.detach().flatten() for p in body.parameters()]))
+            found: Fitted = inner(train)
+            return found.map(lambda logits: logits + 0)
+
+    components = composed("transfer(mode=linear_probe, source_steps=3)+deep_ensemble(size=3)").components
+    split = toy_split(source=True)
+    run_trial(("toy", 0, 0), Composition((Sees(), *components)), QUICK, split, CPU)
+    assert len(frozen) == 3
+    assert not any(flag for flags in frozen for flag in flags)
+    assert len({tuple(body.tolist()) for body in bodies}) == 3
+
+
+def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells() -> None:
+    with pytest.raises(InertComponent):
+        trial("deep_ensemble(size=1)")
+    result = trial("transfer(source_steps=2)+deep_ensemble", source=True, cells=3)
+    assert result.notes == ("transfer: 2 steps of 16 on 120 source samples",)
+
+
+# Strategies as arguments
+
+
+@pytest.mark.parametrize(
+    "member", ["erm", "focal(gamma=1.0)", "transfer(source_steps=2)+focal", "sklearn", "sam+ema"]
+)
+@pytest.mark.parametrize("cells", [1, 2])
+def test_a_member_is_what_it_would_be_in_a_trial_of_its_own(member: str, cells: int) -> None:
+    assert same(f'fuse(of="{member}")', member, source=True, cells=cells)
+
+
+def test_a_member_is_to_the_bit_with_dropout_and_batch_normalisation_too() -> None:
+    assert same("fuse(of=focal)", "focal", BATCH_NORM, kind="image")
+
+
+def test_members_of_members() -> None:
+    assert same("""fuse(of="fuse(of='focal')")""", "focal")
+
+
+def test_texts_of_members_are_canonical_and_hold_their_full_specs() -> None:
+    composition = composed('fuse(of="focal( gamma = 2.0 ), sklearn(C=[0.5, 1.0])")')
+    assert composition.text == 'fuse(of="focal, sklearn(C=0.5), sklearn")'
+    assert "gamma=2.0" in composition.full_spec
+    assert "estimator=logistic_regression" in composition.full_spec
+    assert composed(composition.text).full_spec == composition.full_spec
+    assert specs(composition.components[0].of) == ["focal", "sklearn(C=0.5)", "sklearn"]  # type: ignore[attr-defined]
+    assert composed("fuse(of=focal(gamma=1.0))").text == 'fuse(of="focal(gamma=1.0)")'
+
+
+def test_the_contents_that_a_member_depends_on_are_in_the_full_spec(tmp_path: Path) -> None:
+    file = tmp_path / "w.pt"
+    torch.save({}, file)
+    spec = f"fuse(of='transfer(weights=\"{file}\")')"
+    before = composed(spec).full_spec
+    assert "sha256:" in before
+    torch.save({"a": torch.ones(1)}, file)
+    assert composed(spec).full_spec != before
+
+
+def test_uses_and_skips_are_those_of_the_members() -> None:
+    composition = composed('fuse(of="transfer, early_threshold")')
+    assert composition.uses == {"source", "val"}
+    assert composition.skip(toy_split().info) == "transfer: needs source data"
+    assert composition.skip(toy_split(source=True).info) is None
+    assert [c.name for c in composition.all_components] == ["fuse", "transfer", "early_threshold"]
+
+
+def test_a_member_without_effect_fails_the_trial() -> None:
+    with pytest.raises(InertComponent, match=r"sklearn\+focal: focal had no effect"):
+        trial('fuse(of="erm, sklearn+focal")')
+
+
+def test_what_is_beside_an_owner_of_fit_and_not_in_its_members_has_no_effect() -> None:
+    with pytest.raises(InertComponent, match="focal had no effect"):
+        trial('focal+fuse(of="erm, sklearn")')
+
+
+def test_unknown_members_are_refused_beforehand() -> None:
+    with pytest.raises(UnknownName, match="unknown strategy 'focl'"):
+        composed("fuse(of=focl)")
+    with pytest.raises(UnknownName, match="unknown strategy 'all'"):
+        composed("fuse(of=all)")
+    with pytest.raises(SpecError):
+        composed('fuse(of="focal(")')
+
+    @dataclass(frozen=True)
+    class Undeclared(Strategy):
+        name = "undeclared"
+        of: str = "erm"
+
+        def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
+            return ctx.fit_with(self.of, train)
+
+    with pytest.raises(PluginError, match="undeclared: no field that holds specs names 'erm'"):
+        trial(Composition((Undeclared(),)))
+
+
+def test_a_field_can_hold_a_list() -> None:
+    composition = composed("widths(sizes=[[1, 2, 3]])")
+    assert composition.components[0].sizes == (1, 2, 3)  # type: ignore[attr-defined]
+    assert composition.text == "widths(sizes=[[1, 2, 3]])"
+    assert composed("widths(sizes=[[4, 8]])").text == "widths"
+    with pytest.raises(SpecError, match=r"a list in a list, such as \[\[1, 2\]\]"):
+        composed("widths(sizes=3)")
+
+
+# The validation set
+
+
+@pytest.mark.parametrize("asks", ["ctx", "argument"])
+def test_the_validation_set_is_for_those_who_declare_it(asks: str) -> None:
+    trial(f"early_threshold(asks={asks})")
+    with pytest.raises(UndeclaredUse, match="early_threshold touched val data in postprocess"):
+        trial(f"early_threshold(asks={asks}, declared=false)")
+
+
+def test_a_fit_on_the_predictions_of_the_validation_set_can_take_gradients() -> None:
+    @dataclass(frozen=True)
+    class Fits(Strategy):
+        name = "fits"
+
+        @property
+        def uses(self) -> frozenset[str]:
+            return frozenset({"val"})
+
+        def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+            scale = torch.ones(1, requires_grad=True)
+            loss = -(val.targets * (scale * fitted.predict(val.x)).log_softmax(-1)).sum()
+            (slope,) = torch.autograd.grad(loss, scale)
+            return fitted.map(lambda logits: logits * (1 - 0.01 * slope.sign()))
+
+    trial(Composition((Fits(),)))
+
+
+# Contracts of authors
+
+
+def test_a_stage_that_returns_a_bare_function_is_told_what_is_expected() -> None:
+    @dataclass(frozen=True)
+    class Bare(Strategy):
+        name = "bare"
+
+        def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Any:
+            return lambda x: fitted.predict(x)
+
+    with pytest.raises(PluginError, match=r"bare: postprocess returned function; expected fsbench.Fitted"):
+        trial(Composition((Bare(),)))
+
+
+@pytest.mark.parametrize(
+    ("stage", "what"), [("configure", "model"), ("configure", "class_counts"), ("init_model", "val")]
+)
+def test_what_is_not_there_yet_is_said_in_one_line(stage: str, what: str) -> None:
+    @dataclass(frozen=True)
+    class Early(Strategy):
+        name = "early"
+
+        @property
+        def uses(self) -> frozenset[str]:
+            return frozenset({"val"})
+
+    def asks(self: Strategy, value: Any, ctx: Context) -> Any:
+        return getattr(ctx, what)
+
+    setattr(Early, stage, asks)
+    with pytest.raises(PluginError, match=f"early: there is no ctx.{what} in {stage}"):
+        trial(Composition((Early(),)))
+
+
+def test_the_model_is_there_in_the_losses_of_episodes_too() -> None:
+    @dataclass(frozen=True)
+    class Norms(Strategy):
+        name = "norms"
+        amount: float = param(0.1)
+
+        def loss(self, logits: Any, targets: Any, inner: Any, ctx: Context) -> torch.Tensor:
+            found: torch.Tensor = inner(logits, targets)
+            return found + self.amount * sum(p.square().sum() for p in ctx.model.parameters())
+
+    components = composed("maml(meta_steps=2)").components
+    trial(Composition((*components, Norms())), source=True)
+
+
+def test_unlabelled_batches_say_so_have_a_size_of_their_own_and_keep_the_raw_view() -> None:
+    seen: set[tuple[str, int]] = set()
+
+    @dataclass(frozen=True)
+    class Noise(Strategy):
+        name = "noise"
+
+        @property
+        def uses(self) -> frozenset[str]:
+            return frozenset({"unlabeled"})
+
+        def augment(self, batch: Batch, ctx: Context) -> Batch:
+            seen.add((batch.role, len(batch.x)))
+            return replace(batch, x=batch.x + 1)
+
+        def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor:
+            assert out.batch.unlabeled is not None
+            assert out.batch.raw_unlabeled is not None
+            assert torch.equal(out.batch.unlabeled, out.batch.raw_unlabeled + 1)
+            assert isinstance(out.model, nn.Module)
+            losses = ctx.loss(out.logits, out.targets)
+            assert losses.shape == (16,)
+            return losses.mean()
+
+    trial(Composition((Noise(),)), replace(QUICK, unlabeled_batch_size=5), unlabeled=30)
+    assert seen == {("labeled", 16), ("unlabeled", 5)}
