@@ -234,6 +234,15 @@ def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("name", ["digits", "wine", "breast_cancer"])
+def test_what_comes_inside_scikit_learn_is_read_without_importing_it(name: str) -> None:
+    code = (
+        "import sys; from fsbench.datasets.known import load_dataset;"
+        f"load_dataset({name!r}); sys.exit('sklearn' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_names_are_sorted() -> None:
     assert dataset_names() == sorted(known.DATASETS)
 

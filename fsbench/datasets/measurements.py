@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.packaged import read_labelled
 
 
 def breast_cancer_info(text: str) -> DatasetInfo:
@@ -24,10 +25,8 @@ def breast_cancer_info(text: str) -> DatasetInfo:
 
 def load_breast_cancer(info: DatasetInfo) -> Dataset:
     """The measurements as they are, float32."""
-    from sklearn import datasets
-
-    data = datasets.load_breast_cancer()
-    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))
+    x, y = read_labelled("breast_cancer.csv", header=1)
+    return Dataset(info, x.astype(np.float32), y)
 
 
 def wine_info(text: str) -> DatasetInfo:
@@ -46,7 +45,5 @@ def wine_info(text: str) -> DatasetInfo:
 
 def load_wine(info: DatasetInfo) -> Dataset:
     """The measurements as they are, float32."""
-    from sklearn import datasets
-
-    data = datasets.load_wine()
-    return Dataset(info, data.data.astype(np.float32), data.target.astype(np.int64))
+    x, y = read_labelled("wine_data.csv", header=1)
+    return Dataset(info, x.astype(np.float32), y)
