@@ -14,6 +14,7 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.maml import Maml
 from torch import nn
 from torch.func import functional_call
+from toy import source_trial
 
 from fsbench import Batch, Context, Fitted, FsbenchError, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo
 from fsbench.composition import Composition
@@ -202,15 +203,6 @@ def test_a_learned_start_adapts_better_than_a_random_one(variant: dict[str, bool
     assert after > before + 0.2, (before, after)
 
 
-def trial(strategy: Strategy | str, recipe: Recipe | None = None, **toy: Any) -> Any:
-    composition = (
-        load_registry().parse(strategy)[0] if isinstance(strategy, str) else Composition((strategy,))
-    )
-    split = toy_split(**({"source": True} | toy))
-    result = run_trial(("toy", 0, 0), composition, recipe or Recipe("mlp", 20, 16), split, CPU)
-    return result, split
-
-
 def test_the_task_is_adapted_to_by_the_inner_steps_on_all_its_labels() -> None:
     recipe = Maml(inner_lr=0.3, adapt_steps=2).configure(Recipe("mlp", 99, 16), make_context())
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 0.3, 0, 0)
@@ -220,14 +212,14 @@ def test_the_task_is_adapted_to_by_the_inner_steps_on_all_its_labels() -> None:
 
 
 def test_the_record_says_what_the_start_was_learned_from() -> None:
-    result, _ = trial(Maml(meta_steps=3), per_class=1)
+    result, _ = source_trial(Maml(meta_steps=3), per_class=1)
     assert result.notes == ("maml: 3 meta-steps of 2 episodes, 3-way 1-shot with 3 queries a class",)
 
 
 def test_it_learns_in_a_trial() -> None:
     right = []
     for seed in range(6):
-        result, split = trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), per_class=3, seed=seed)
+        result, split = source_trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), per_class=3, seed=seed)
         right.append((result.predictions.argmax(-1) == split.test_y).mean())
     assert np.mean(right) > 0.6, right
 
@@ -263,13 +255,13 @@ def test_transductive_predictions_do() -> None:
 
 
 def test_transductive_without_batch_normalisation_is_said() -> None:
-    result, _ = trial(replace(QUICK, transductive=True))
+    result, _ = source_trial(replace(QUICK, transductive=True))
     assert any("transductive has no effect" in note for note in result.notes)
 
 
 def test_divergence_is_an_error_that_says_what_to_try() -> None:
     with pytest.raises(FsbenchError, match=r"meta-objective became (nan|inf).*try a smaller inner_lr"):
-        trial(Maml(inner_lr=1e30, inner_steps=4, meta_steps=4, adapt_steps=1))
+        source_trial(Maml(inner_lr=1e30, inner_steps=4, meta_steps=4, adapt_steps=1))
 
 
 @pytest.mark.parametrize(
@@ -313,8 +305,8 @@ def test_two_starts_conflict() -> None:
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_components_act_in_the_episodes_too(partner: str, kind: Any) -> None:
     recipe = Recipe("conv4(norm=group, width=8)" if kind == "image" else "mlp", 3, 16)
-    alone, _ = trial("maml(meta_steps=3)", recipe, kind=kind)
-    pair, _ = trial(f"maml(meta_steps=3)+{partner}", recipe, kind=kind)
+    alone, _ = source_trial("maml(meta_steps=3)", recipe, kind=kind)
+    pair, _ = source_trial(f"maml(meta_steps=3)+{partner}", recipe, kind=kind)
     assert not np.array_equal(alone.predictions, pair.predictions)
 
 
@@ -371,6 +363,6 @@ def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: boo
 
 
 def test_every_cell_starts_from_the_same_start() -> None:
-    result, split = trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), cells=2, per_class=3)
+    result, split = source_trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), cells=2, per_class=3)
     assert result.predictions.shape[0] == 2
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.7

@@ -14,13 +14,13 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
 from torch import nn
+from toy import source_trial
 
 from fsbench import Batch, Context, Fitted, FsbenchError, LabeledSet, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
 from fsbench.engine.trial import run_trial
-from fsbench.registry import load_registry
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
@@ -49,15 +49,6 @@ def by_hand(features: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndar
         for i, query in enumerate(queries):
             logits[i, k] = -sum((q - c) ** 2 for q, c in zip(query, prototype, strict=True))
     return logits
-
-
-def trial(strategy: Strategy | str, recipe: Recipe | None = None, **toy: Any) -> Any:
-    composition = (
-        load_registry().parse(strategy)[0] if isinstance(strategy, str) else Composition((strategy,))
-    )
-    split = toy_split(**({"source": True} | toy))
-    result = run_trial(("toy", 0, 0), composition, recipe or Recipe("mlp", 20, 16), split, CPU)
-    return result, split
 
 
 def test_class_means_and_distances_are_those_of_the_paper() -> None:
@@ -197,12 +188,12 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
 
 
 def test_a_source_of_few_classes_lowers_the_way_and_the_record_says_so() -> None:
-    result, _ = trial(Protonet(meta_steps=3), per_class=4)
+    result, _ = source_trial(Protonet(meta_steps=3), per_class=4)
     assert result.notes == (
         "protonet: 3 episodes, 6-way 4-shot with 5 queries; "
         "train_way=20 was asked for, the source has 6 classes",
     )
-    result, _ = trial(Protonet(meta_steps=3, train_way=5, shot=1), per_class=4)
+    result, _ = source_trial(Protonet(meta_steps=3, train_way=5, shot=1), per_class=4)
     assert result.notes == ("protonet: 3 episodes, 5-way 1-shot with 5 queries",)
 
 
@@ -216,7 +207,7 @@ def test_it_skips_what_it_cannot_do() -> None:
 @pytest.mark.parametrize("kind", ["image", "table"])
 def test_it_learns_in_a_trial_and_trains_nothing_on_the_task(kind: str) -> None:
     recipe = Recipe("conv4(width=16)" if kind == "image" else "mlp", 10**9, 16)
-    result, split = trial(Protonet(meta_steps=40), recipe, per_class=3, kind=kind)
+    result, split = source_trial(Protonet(meta_steps=40), recipe, per_class=3, kind=kind)
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.9
 
 
@@ -239,13 +230,13 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
 
 
 def test_losses_and_augmentations_act_in_the_episodes() -> None:
-    plain, _ = trial("protonet(meta_steps=5)", kind="image")
+    plain, _ = source_trial("protonet(meta_steps=5)", kind="image")
     for other in ("focal", "augmentation"):
-        result, _ = trial(f"protonet(meta_steps=5)+{other}", kind="image")
+        result, _ = source_trial(f"protonet(meta_steps=5)+{other}", kind="image")
         assert not np.array_equal(result.predictions, plain.predictions)
 
 
 def test_a_frozen_body_keeps_its_weights_and_gives_nearest_class_means() -> None:
-    result, split = trial("transfer(mode=linear_probe, source_steps=60)+protonet", per_class=3)
+    result, split = source_trial("transfer(mode=linear_probe, source_steps=60)+protonet", per_class=3)
     assert any("frozen" in note for note in result.notes)
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.8

@@ -9,10 +9,11 @@ import torch
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
+from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
 from fsbench.strategy import Strategy
-from fsbench.testing import toy_split
+from fsbench.testing import ToySplit, toy_split
 from fsbench.types import LabeledSet, Recipe, TaskInfo
 
 SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (6,)}
@@ -38,3 +39,14 @@ def baseline_context(recipe: Recipe) -> EngineContext:
     """The baseline's context outside any stage."""
     (erm,) = load_registry().parse("erm")
     return EngineContext(TrialState(("toy", 0, 0), toy_split().info, erm, recipe, torch.device("cpu")))
+
+
+def source_trial(
+    strategy: Strategy | str, recipe: Recipe | None = None, **toy: Any
+) -> tuple[TrialResult, ToySplit]:
+    """The result of a strategy on a toy split with a source, and the split."""
+    composition = (
+        load_registry().parse(strategy)[0] if isinstance(strategy, str) else Composition((strategy,))
+    )
+    split, recipe = toy_split(**({"source": True} | toy)), recipe or Recipe("mlp", 20, 16)
+    return run_trial(("toy", 0, 0), composition, recipe, split, torch.device("cpu")), split
