@@ -175,6 +175,8 @@ class Composition:
         for component in self.components:
             if not any(overrides(c, "configure") for c in self.components if c is not component):
                 component.check_recipe(recipe)
+                for member in self.members_of(component):
+                    member.check_recipe(recipe)
 
     def owner(self, stage: str) -> Strategy | None:
         """The component that owns a stage, or None."""

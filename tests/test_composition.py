@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo, hookimpl
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, TaskInfo, hookimpl
 from fsbench.composition import Composition, cross_entropy
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
@@ -127,6 +127,47 @@ def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[
     fitted = composed.fit(TRAIN, lambda train: Fitted(lambda x: x), ctx)
     assert torch.equal(fitted.predict(X), chain(components, X))
     assert torch.equal(composed.postprocess(Fitted(lambda x: x), TRAIN, ctx).predict(X), chain(components, X))
+
+
+@given(
+    st.permutations(["first", "second", "third", "owner"]).flatmap(lambda n: st.just(n[: 1 + len(n) // 2]))
+)
+def test_steps_go_around_those_before_them_and_their_owner_is_innermost(names: list[str]) -> None:
+    said: list[str] = []
+
+    class Says(Strategy):
+        def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+            said.append(f"{self.name} begins")
+            if "step" not in self.replaces:
+                inner(step)
+            said.append(f"{self.name} ends")
+
+    owned = {"owner": frozenset({"step"})}
+    makes = {
+        n: dataclass(frozen=True)(type(n, (Says,), {"name": n, "replaces": owned.get(n, frozenset())}))
+        for n in names
+    }
+    composed = Composition(tuple(make() for make in makes.values()))
+    composed.step(_NoStep(said), context(composed))
+    wrappers = [name for name in reversed(names) if name != "owner"]
+    inwards = wrappers + ["owner"] * ("owner" in names)
+    middle = [] if "owner" in names else ["gradients", "update"]
+    expected = [f"{n} begins" for n in inwards] + middle + [f"{n} ends" for n in reversed(inwards)]
+    assert said == expected
+
+
+@dataclass
+class _NoStep:
+    said: list[str]
+    parameters: tuple[nn.Parameter, ...] = ()
+    last: bool = True
+
+    def gradients(self) -> torch.Tensor:
+        self.said.append("gradients")
+        return torch.zeros(())
+
+    def update(self) -> None:
+        self.said.append("update")
 
 
 @given(affine)

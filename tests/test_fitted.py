@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from test_step import BATCH_NORM, QUICK, composed, same, trial
 from torch import nn
 
 from fsbench import Batch, Context, Fitted, LabeledSet, StepOutput, Strategy, param, specs
+from fsbench.cli.citing import cite
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
-from fsbench.errors import InertComponent, PluginError, SpecError, UndeclaredUse, UnknownName
+from fsbench.errors import InertComponent, PluginError, SpecError, UndeclaredUse, UnknownName, UsageError
+from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
@@ -118,6 +121,16 @@ def test_uses_and_skips_are_those_of_the_members() -> None:
     assert composition.skip(toy_split().info) == "transfer: needs source data"
     assert composition.skip(toy_split(source=True).info) is None
     assert [c.name for c in composition.all_components] == ["fuse", "transfer", "early_threshold"]
+
+
+def test_a_members_recipe_is_refused_and_its_papers_are_cited(monkeypatch: pytest.MonkeyPatch) -> None:
+    composition = composed('fuse(of="focal, transfer(weights=imagenet)")')
+    with pytest.raises(UsageError, match="conv4"):
+        composition.check_recipe(replace(QUICK, backbone="conv4"))
+    monkeypatch.setattr("fsbench.registry.get_registry", lambda: load_registry(["plugins_training"]))
+    said = CliRunner().invoke(cite, ['fuse(of="focal, transfer"), digits']).output
+    for paper in ("Kittler", "Lin, T.-Y.", "Yosinski", "Alpaydin"):
+        assert paper in said
 
 
 def test_a_member_without_effect_fails_the_trial() -> None:

@@ -47,13 +47,17 @@ def _citations() -> dict[str, str]:
 
 def _named(text: str, known: dict[str, str]) -> list[str]:
     """The names in a list of specs, tasks, names and suites. Raises SpecError or UnknownName."""
+    from fsbench.registry import get_registry
     from fsbench.tasks.suites import load_suite, suite_names
 
-    suites = suite_names()
+    suites, registry = suite_names(), get_registry()
     found: list[str] = []
     for call in (term for expression in parse_list(text) for term in expression.terms):
         if call.name in suites:
             found += _named(", ".join(load_suite(call.name).tasks), known)
+        elif call.name in registry.strategies:
+            for composition in registry.parse(str(call)):
+                found += [component.name for component in composition.all_components]
         elif call.name in known:
             inner = [
                 name for value in (*call.args, *call.keywords.values()) for name in _inside(value, known)
