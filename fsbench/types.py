@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fsbench.errors import InertComponent
@@ -301,8 +301,8 @@ class Record:
     isolation: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-serialisable dictionary."""
-        return asdict(self)
+        """A JSON-serialisable dictionary, which shares what is inside with the record."""
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Record:
