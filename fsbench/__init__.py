@@ -40,7 +40,6 @@ _HOMES = {
     "Stream": "fsbench.rng",
     "Suite": "fsbench.tasks.suites",
     "TaskInfo": "fsbench.types",
-    "add_kind": "fsbench.kinds",
     "dataset_info": "fsbench.datasets.known",
     "divide": "fsbench.tasks.drawing",
     "find_weights": "fsbench.recipes.catalogue",
@@ -90,7 +89,6 @@ __all__ = [
     "Stream",
     "Suite",
     "TaskInfo",
-    "add_kind",
     "dataset_info",
     "divide",
     "find_weights",
@@ -116,7 +114,7 @@ if TYPE_CHECKING:
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
     from fsbench.errors import AbsentData, FsbenchError, InertComponent
     from fsbench.hookspecs import hookimpl
-    from fsbench.kinds import Kind, add_kind, get_kind, match_inputs, source_problem
+    from fsbench.kinds import Kind, get_kind, match_inputs, source_problem
     from fsbench.kinds.image import InputSpec, luminance
     from fsbench.metrics import Metric
     from fsbench.own import OwnData

@@ -1,7 +1,7 @@
 """What fsbench's core brings itself, by the hooks that anybody's plugin has.
 
-The one place of the core that knows datasets, protocols, backbones, metrics and suites by name. The
-strategies that come with fsbench are in the package `fsbench_plugins`.
+The one place of the core that knows kinds of samples, datasets, protocols, backbones, metrics and suites by
+name. The strategies that come with fsbench are in the package `fsbench_plugins`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from fsbench.datasets import glyphs, handwriting, image_files, keel, measurement
 from fsbench.datasets.about import About, image_sets
 from fsbench.datasets.known import DatasetEntry
 from fsbench.hookspecs import hookimpl
+from fsbench.kinds import Kind
+from fsbench.kinds.image import Image
+from fsbench.kinds.table import Table
 from fsbench.metrics import Metric
 from fsbench.metrics.classification import CLASSIFICATION
 from fsbench.recipes.bundled_backbones import BACKBONES_OF_FSBENCH
@@ -27,6 +30,12 @@ from fsbench.tasks.protocols.kshot import KShot
 from fsbench.tasks.protocols.longtail import LongTail
 from fsbench.tasks.protocols.noisy import Noisy
 from fsbench.tasks.protocols.shift import Shift
+
+
+@hookimpl
+def fsbench_kinds() -> Sequence[Kind]:
+    """Images and tables."""
+    return [Image(), Table()]
 
 
 @hookimpl

@@ -27,7 +27,9 @@ _FIRST = "1"
 _VERSION = re.compile(r"[\w.-]+", re.ASCII)
 _MARK = re.compile(r"#(?:code|results|unpackaged)\+[\w.-]+", re.ASCII)
 _AROUND = re.compile(
-    r"(.*?)(?:#(core\+[\w.-]+))?(?:#([\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?", re.ASCII | re.DOTALL
+    r"(.*?)(?:#(core\+[\w.-]+))?(?:#(kind:[\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?"
+    r"(?:#([\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?",
+    re.ASCII | re.DOTALL,
 )
 
 
@@ -55,25 +57,26 @@ def core_mark() -> str:
 class CodeParts(NamedTuple):
     """The full spec of a trial in parts.
 
-    What was `asked`, without marks; the `strategy` with the marks of its components; the marks of the `core`
-    and of a plugin's `backbone`, "" where there is none.
+    What was `asked`, without marks; the `strategy` with the marks of its components; the marks of the `core`,
+    of a plugin's `kind` of samples and of a plugin's `backbone`, "" where there is none.
     """
 
     asked: str
     strategy: str
     core: str
+    kind: str
     backbone: str
 
 
 def split_marks(full_spec: str) -> CodeParts:
     """The full spec of a trial in parts."""
-    strategy, core, backbone = _AROUND.fullmatch(full_spec).groups(default="")  # type: ignore[union-attr]
-    return CodeParts(_MARK.sub("", strategy), strategy, core, backbone)
+    strategy, *marks = _AROUND.fullmatch(full_spec).groups(default="")  # type: ignore[union-attr]
+    return CodeParts(_MARK.sub("", strategy), strategy, *marks)
 
 
-def join_marks(strategy: str, core: str, backbone: str) -> str:
+def join_marks(strategy: str, core: str, kind: str, backbone: str) -> str:
     """The full spec of a trial from its parts."""
-    return "#".join(filter(None, (strategy, core, backbone)))
+    return "#".join(filter(None, (strategy, core, kind, backbone)))
 
 
 def source_hash(modules: Iterable[str]) -> str:

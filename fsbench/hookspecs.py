@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fsbench.datasets.known import DatasetEntry
+    from fsbench.kinds import Kind
     from fsbench.metrics import Metric
     from fsbench.recipes.catalogue import Backbone
     from fsbench.strategy import Strategy
@@ -32,6 +33,14 @@ def fsbench_strategies() -> Sequence[type[Strategy]]:  # type: ignore[empty-body
     """Return the strategy classes that the plugin brings.
 
     Each is a frozen dataclass, a subclass of `fsbench.Strategy`, with a `name` of its own.
+    """
+
+
+@hookspec
+def fsbench_kinds() -> Sequence[Kind]:  # type: ignore[empty-body]
+    """Return the kinds of samples that the plugin brings, each an instance of a subclass of `fsbench.Kind`.
+
+    A dataset says by name of which kind its samples are.
     """
 
 

@@ -48,12 +48,15 @@ def make_plan(
     recipe_overrides: Mapping[str, Value] | None = None,
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
-    identify: Callable[[Composition, Recipe], str] = lambda composition, recipe: composition.full_spec,
+    identify: Callable[[Composition, Recipe, str], str] = lambda composition, recipe, kind: (
+        composition.full_spec
+    ),
 ) -> Plan:
     """The plan of a run. The baseline is always in it; what is named twice runs once.
 
     `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok" trials are
-    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial.
+    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full
+    spec of a trial, from its strategy, its recipe and its kind of samples.
     Raises SpecError for an override that is not a recipe's, UsageError for a recipe that a component
     refuses.
     """
@@ -82,13 +85,13 @@ def _everything(
     split_seeds: Sequence[int],
     init_seeds: Sequence[int],
     changes: Mapping[str, Value],
-    identify: Callable[[Composition, Recipe], str],
+    identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
     """Every trial in the order of running, with the reason not to run it."""
     for task in tasks:
         changed = override(default_recipe(task.info), changes)
         recipe = recipe_text(changed)
-        identities = [identify(composition, changed) for composition in compositions]
+        identities = [identify(composition, changed, task.info.kind) for composition in compositions]
         reasons = [composition.skip(task.info) for composition in compositions]
         for composition, reason in zip(compositions, reasons, strict=True):
             if reason is None:

@@ -21,6 +21,7 @@ from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, UnknownName
 from fsbench.importing import importing
+from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
@@ -50,7 +51,7 @@ def _check_strategy(cls: Any) -> None:
 STRATEGIES: Sort[type[Strategy]] = Sort(
     "strategy", "fsbench_strategies", _check_strategy, lambda cls: cls.name
 )
-SORTS: tuple[Sort[Any], ...] = (STRATEGIES, DATASETS, PROTOCOLS, BACKBONES, METRICS, SUITES)
+SORTS: tuple[Sort[Any], ...] = (STRATEGIES, KINDS, DATASETS, PROTOCOLS, BACKBONES, METRICS, SUITES)
 """Every sort of thing that plugins bring, in the order in which they are listed."""
 
 
@@ -228,25 +229,33 @@ class Registry:
         declared = vars(found.thing).get("results_version", "")
         return code_mark(name, declared, found.origin, modules)
 
-    def identity(self, composition: Composition, recipe: Recipe) -> str:
-        """The full spec of a trial: that of the strategy, marks of the core and of a plugin's backbone."""
-        return join_marks(composition.full_spec, core_mark(), self.backbone_mark(recipe))
+    def identity(self, composition: Composition, recipe: Recipe, kind: str) -> str:
+        """The full spec of a trial on samples of a kind.
+
+        That of the strategy, and marks of the core, of a plugin's kind and of a plugin's backbone.
+        """
+        marks = core_mark(), self.kind_mark(kind), self.backbone_mark(recipe)
+        return join_marks(composition.full_spec, *marks)
+
+    def kind_mark(self, kind: str) -> str:
+        """The mark of a kind of samples, as `kind:NAME:code+1a2b3c4d`; "" for one that comes with fsbench."""
+        found = self.brought[KINDS.hook].get(kind)
+        mark = _named_mark(kind, found, type(found.thing).__module__) if found else ""
+        return f"kind:{mark}" if mark else ""
 
     def backbone_mark(self, recipe: Recipe) -> str:
         """The mark of a recipe's backbone, as `NAME:code+1a2b3c4d`; "" for one that comes with fsbench."""
         name = parse_call(recipe.backbone).name
         found = self.brought[BACKBONES.hook].get(name)
-        if found is None:
-            return ""
-        modules = {found.module, found.thing.make.partition(":")[0]}
-        mark = code_mark(name, found.thing.results_version, found.origin, modules)
-        return f"{name}:{mark}" if mark else ""
+        return _named_mark(name, found, found.thing.make.partition(":")[0]) if found else ""
 
-    def versions(self, composition: Composition, task: str = "", recipe: str = "") -> dict[str, str]:
+    def versions(
+        self, composition: Composition, task: str = "", recipe: str = "", kind: str = ""
+    ) -> dict[str, str]:
         """The distributions, with their versions, of what a trial used.
 
         That is its components, and with a task and a recipe, as texts, its protocol, its datasets, its
-        backbone, and every metric.
+        backbone, and every metric; and the kind of its samples.
         """
         used: list[tuple[Sort[Any], str]] = [
             (STRATEGIES, component.name) for component in composition.all_components
@@ -258,8 +267,14 @@ class Registry:
         if recipe:
             used += [(BACKBONES, _name(parse_call(recipe).keywords["backbone"]))]
             used += [(METRICS, name) for name in self.brought[METRICS.hook]]
+        used += [(KINDS, kind)]
         known = [self.brought[sort.hook].get(name) for sort, name in used]
         return dict(sorted(each.origin for each in known if each is not None))
+
+
+def _named_mark(name: str, found: Brought[Any], module: str) -> str:
+    mark = code_mark(name, found.thing.results_version, found.origin, {found.module, module})
+    return f"{name}:{mark}" if mark else ""
 
 
 def _name(value: Value) -> str:

@@ -79,18 +79,19 @@ def test_what_comes_with_fsbench_has_no_mark_while_its_results_are_the_first() -
 
 def test_another_version_of_the_core_marks_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     (erm,) = get_registry().parse("erm")
-    assert get_registry().identity(erm, RECIPE) == "erm"
+    assert get_registry().identity(erm, RECIPE, "table") == "erm"
     monkeypatch.setattr(code, "RESULTS_VERSION", "2")
-    assert get_registry().identity(erm, RECIPE) == "erm#core+2"
+    assert get_registry().identity(erm, RECIPE, "table") == "erm#core+2"
 
 
 def test_the_code_of_a_strangers_backbone_marks_the_trials_of_its_recipes_only() -> None:
     tiny = Backbone("tiny", f"{__name__}:make", "one layer")
     found = registry(backbones=(tiny, replace(tiny, name="told", results_version="3")))
     (erm,) = found.parse("erm")
-    assert found.identity(erm, RECIPE) == "erm"
-    assert found.identity(erm, replace(RECIPE, backbone="told(width=3)")) == "erm#told:results+3"
-    assert found.identity(erm, replace(RECIPE, backbone="tiny")) == f"erm#tiny:code+{source_hash([__name__])}"
+    assert found.identity(erm, RECIPE, "table") == "erm"
+    assert found.identity(erm, replace(RECIPE, backbone="told(width=3)"), "table") == "erm#told:results+3"
+    tiny_ones = found.identity(erm, replace(RECIPE, backbone="tiny"), "table")
+    assert tiny_ones == f"erm#tiny:code+{source_hash([__name__])}"
 
 
 @pytest.mark.parametrize("version", ["a b", "2#", "1+2", 2])
@@ -138,13 +139,19 @@ def test_a_namespace_that_many_share_is_not_hashed_whole(
 marks = st.sampled_from(["", "#code+1a2b3c4d", "#results+2", "#unpackaged+00000000", "#sha256:9f86d081884c"])
 
 
-@given(marks, marks, st.sampled_from(["", "core+2"]), st.sampled_from(["", "tiny-net:code+1a2b3c4d"]))
+@given(
+    marks,
+    marks,
+    st.sampled_from(["", "core+2"]),
+    st.sampled_from(["", "kind:text:results+3"]),
+    st.sampled_from(["", "tiny-net:code+1a2b3c4d"]),
+)
 def test_a_full_spec_comes_apart_and_together_again(
-    first: str, second: str, core: str, backbone: str
+    first: str, second: str, core: str, kind: str, backbone: str
 ) -> None:
     strategy = f'scaled(file="a#b.txt"){first}+focal(gamma=1.0){second}'
-    parts = split_marks(join_marks(strategy, core, backbone))
-    assert parts[1:] == (strategy, core, backbone)
+    parts = split_marks(join_marks(strategy, core, kind, backbone))
+    assert parts[1:] == (strategy, core, kind, backbone)
     content = [mark if mark.startswith("#sha") else "" for mark in (first, second)]
     assert parts.asked == f'scaled(file="a#b.txt"){content[0]}+focal(gamma=1.0){content[1]}'
 

@@ -163,6 +163,7 @@ BAD = [
     ("shift(mnist5k, digits)", TaskError, r"are 1x28x28 and 1x8x8; write mnist5k\(size=8\)"),
     ("shift(digits, mnist5k)", TaskError, r"are 1x8x8 and 1x28x28; write mnist5k\(size=8\)"),
     ("shift(wine, breast_cancer)", TaskError, "are 13 and 30; choose datasets of one shape"),
+    ("shift(digits, wine)", TaskError, "the source digits is image data and wine is table data"),
     ("shift(wine, digits)", TaskError, "are 13 and 1x8x8; choose datasets of one shape"),
     ("shift(glyphs(size=8), digits)", TaskError, "differ in classes"),
     ("shift(mnist5k, mnist5k(size=8))", TaskError, "source and target are one dataset"),

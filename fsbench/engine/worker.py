@@ -74,16 +74,16 @@ def run_job(job: Job) -> dict[str, Any]:
     trial, device = job.trial, devices.resolve(job.device)
     devices.prepare(device)
     devices.reset_peak_memory(device)
-    composition = _composition(trial)
+    split = open_split(str(_splits / job.split))
+    composition = _composition(trial, split.info.kind)
     identity = (trial.task, trial.split_seed, trial.init_seed)
     _seed(derive_key(*identity, "global generators"))
-    split = open_split(str(_splits / job.split))
     features = _features if _features.name else None
     result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)
     return vars(result) | {"peak_memory": devices.peak_memory(device)}
 
 
-def _composition(trial: Trial) -> Composition:
+def _composition(trial: Trial, kind: str) -> Composition:
     assert _registry is not None, "prepare runs first"
     try:
         (composition,) = _registry.parse(trial.spec)
@@ -92,7 +92,7 @@ def _composition(trial: Trial) -> Composition:
             raise
         why = "; ".join(f"plugin {each.plugin}: {each.message}" for each in _registry.failures)
         raise PluginError(f"{error}; in the worker, plugins could not be imported: {why}") from error
-    identity = _registry.identity(composition, parse_recipe(trial.recipe))
+    identity = _registry.identity(composition, parse_recipe(trial.recipe), kind)
     if identity != trial.full_spec:
         raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
     return composition

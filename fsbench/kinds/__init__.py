@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fsbench.errors import PluginError, UnknownName
-from fsbench.kinds.image import Image
+from fsbench.errors import PluginError
 from fsbench.kinds.kind import Kind
-from fsbench.kinds.table import Table
+from fsbench.sorts import Sort
 from fsbench.types import TaskInfo
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Kind", "add_kind", "get_kind", "kind_names", "match_inputs", "source_problem"]
+__all__ = ["KINDS", "Kind", "get_kind", "kind_names", "match_inputs", "source_problem"]
 
-_kinds: dict[str, Kind] = {kind.name: kind for kind in (Image(), Table())}
+
+def _check_kind(kind: Any) -> None:
+    if not isinstance(kind, Kind):
+        raise PluginError(f"fsbench_kinds returned {kind!r}; expected instances of fsbench.Kind")
+    if missing := [name for name in ("name", "dtype", "recipe") if not hasattr(kind, name)]:
+        raise PluginError(f"{type(kind).__name__} has no {missing[0]}; every kind of samples needs one")
+
+
+KINDS: Sort[Kind] = Sort("kind", "fsbench_kinds", _check_kind, lambda kind: kind.name)
 
 
 def kind_names() -> list[str]:
     """The names of all kinds, sorted."""
-    return sorted(_kinds)
+    return sorted(KINDS)
 
 
 def get_kind(name: str) -> Kind:
     """The kind of a name. Raises UnknownName."""
-    if name not in _kinds:
-        raise UnknownName("kind", name, _kinds)
-    return _kinds[name]
-
-
-def add_kind(kind: Kind) -> None:
-    """Register a kind under its name, in this process. Raises PluginError if another one has the name."""
-    taken = _kinds.setdefault(kind.name, kind)
-    if type(taken) is not type(kind):
-        raise PluginError(f"kind {kind.name!r} is already taken by {type(taken).__module__}")
+    return KINDS.find(name)
 
 
 def match_inputs(x: torch.Tensor, task: TaskInfo) -> torch.Tensor:

@@ -26,7 +26,8 @@ class Kind(ABC):
     every strategy starts from), and makes toy data. `mixable` says that strategies see float32 numbers
     that can be mixed, scaled and made noisy; token numbers cannot. `symmetries` maps the transformations
     that can keep a label to what they mean; `assumed_symmetries` are those taken to keep it in data of
-    which nothing is known, `toy_symmetries` those of the toy data.
+    which nothing is known, `toy_symmetries` those of the toy data. `results_version` says which version of
+    the code results come from, as that of a strategy.
 
     Subclasses import torch inside their methods: planning imports none.
     """
@@ -36,6 +37,7 @@ class Kind(ABC):
     dtype: ClassVar[type[np.generic]]
     recipe: ClassVar[Recipe]
     mixable: ClassVar[bool] = True
+    results_version: ClassVar[str] = ""
     symmetries: ClassVar[Mapping[str, str]] = {}
     assumed_symmetries: ClassVar[frozenset[str]] = frozenset()
     toy_symmetries: ClassVar[frozenset[str]] = frozenset()

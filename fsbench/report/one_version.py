@@ -1,8 +1,8 @@
 """Records of one version of the code: old results are never averaged, or compared, with new ones.
 
 What was asked and which code answered stand together in a full spec (`fsbench.code`). A table shows one core
-of fsbench, one version of the backbone of each recipe, and one of each strategy: what is installed now, if
-there are records of it, or else the version of the latest record.
+of fsbench, one version of the kind of samples of each task, one of the backbone of each recipe, and one of
+each strategy: what is installed now, if there are records of it, or else the version of the latest record.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fsbench.errors import FsbenchError
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import get_registry
 from fsbench.report.names import identity
+from fsbench.tasks.expressions import parse_tasks
 from fsbench.types import Record
 from fsbench.words import plural
 
@@ -63,6 +64,11 @@ def _core_now(record: Record) -> str:
     return core_mark()
 
 
+def _kind_now(record: Record) -> str:
+    (task,) = parse_tasks(record.task)
+    return get_registry().kind_mark(task.info.kind)
+
+
 def _backbone_now(record: Record) -> str:
     return get_registry().backbone_mark(parse_recipe(record.recipe))
 
@@ -74,6 +80,7 @@ def _strategy_now(record: Record) -> str:
 
 _CHOICES: tuple[tuple[Callable[..., str], str, Callable[[Record], str]], ...] = (
     (lambda record, parts: "", "core", _core_now),
+    (lambda record, parts: record.task, "kind", _kind_now),
     (lambda record, parts: record.recipe, "backbone", _backbone_now),
     (lambda record, parts: parts.asked, "strategy", _strategy_now),
 )

@@ -95,6 +95,13 @@ class Protocol(ABC):
             not info.grouped, f"samples of {info.text} belong together, which this divides; use holdout"
         )
 
+    def require_same_kind(self, source: DatasetInfo, target: DatasetInfo) -> None:
+        """Raise TaskError if the samples of two datasets are of two kinds."""
+        self.require(
+            source.kind == target.kind,
+            f"the source {source.text} is {source.kind} data and {target.text} is {target.kind} data",
+        )
+
     def require_same_shape(self, first: DatasetInfo, second: DatasetInfo) -> None:
         """Raise TaskError, with what to write instead, if samples differ in shape."""
         shapes = " and ".join("x".join(map(str, info.shape)) for info in (first, second))

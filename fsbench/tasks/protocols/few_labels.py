@@ -78,10 +78,7 @@ class FewLabels(OneDataset):
             family(source.name) != family(target.name),
             "the source is the task's own dataset or made of the same data; choose another one",
         )
-        self.require(
-            source.kind == target.kind,
-            f"the source {source.text} is {source.kind} data and {target.text} is {target.kind} data",
-        )
+        self.require_same_kind(source, target)
         if get_kind(target.kind).mismatch(source.shape, target.shape):
             self.require_same_shape(source, target)
 

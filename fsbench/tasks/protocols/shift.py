@@ -37,12 +37,13 @@ class Shift(Protocol):
         return (self.source, self.target)
 
     def check(self) -> None:
-        """Raise TaskError if the two are one dataset, or differ in shape or classes, or k does not fit."""
+        """Raise TaskError if the two are one dataset, differ in kind, shape or classes, or k does not fit."""
         source, target = dataset_info(self.source), dataset_info(self.target)
         self.require(
             family(source.name) != family(target.name),
             "source and target are one dataset, or made of the same data; choose two",
         )
+        self.require_same_kind(source, target)
         self.require_same_shape(source, target)
         self.require(source.classes == target.classes, f"{source.text} and {target.text} differ in classes")
         self.require_at_least(0, "k")
