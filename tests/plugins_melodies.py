@@ -13,9 +13,9 @@ from fsbench import (
     Dataset,
     DatasetEntry,
     DatasetInfo,
+    Fitted,
     Kind,
     LabeledSet,
-    Predictor,
     Recipe,
     Strategy,
     hookimpl,
@@ -99,6 +99,7 @@ class Rests(Strategy):
     name = "rests"
     cite = "this test"
     kinds = frozenset({"melody"})
+    uses = frozenset({"val"})
     rate: float = param(0.1, low=0.0, high=1.0)
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
@@ -110,9 +111,9 @@ class Rests(Strategy):
         keep = ctx.rng.uniform(*batch.x.shape) >= self.rate
         return replace(batch, x=batch.x * keep)
 
-    def postprocess(self, predict: Predictor, val: LabeledSet, ctx: Context) -> Predictor:
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         ctx.note(f"validation set of {val.x.dtype}")
-        return predict
+        return fitted
 
 
 @dataclass(frozen=True)

@@ -217,8 +217,8 @@ from fsbench import Strategy, hookimpl
 class Scaled(Strategy):
     name = "scaled"
 
-    def postprocess(self, predict, val, ctx):
-        return lambda x: FACTOR * predict(x)
+    def postprocess(self, fitted, val, ctx):
+        return fitted.map(lambda logits: FACTOR * logits)
 
 @hookimpl
 def fsbench_strategies():
