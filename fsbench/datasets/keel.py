@@ -121,10 +121,15 @@ def load_keel(info: DatasetInfo) -> Dataset:
 
 @contextlib.contextmanager
 def _older_pandas() -> Iterator[None]:
-    """Let pandas be as the package expects: texts are Python objects, and old ways bring no warning."""
+    """Let pandas be as the package expects: texts are Python objects, and old ways bring no warning.
+
+    The package seeds numpy's global generator, which afterwards is as it was.
+    """
     import pandas as pd
 
+    state = np.random.get_state()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pd.option_context("future.infer_string", False):
             yield
+    np.random.set_state(state)

@@ -130,16 +130,17 @@ def load_suite(name: str | os.PathLike[str]) -> Suite:
     """
     name = os.fspath(name)
     if not name.endswith(_ENDING):
-        return _read(SUITES.find(name))
-    suite = _read(Path(name))
-    if suite.name in SUITES and _read(SUITES[suite.name]) != suite:
+        return read_suite(SUITES.find(name))
+    suite = read_suite(Path(name))
+    if suite.name in SUITES and read_suite(SUITES[suite.name]) != suite:
         raise UsageError(
             f"{name} is another suite than the installed {suite.name}; give the file another name"
         )
     return suite
 
 
-def _read(file: Traversable) -> Suite:
+def read_suite(file: Traversable) -> Suite:
+    """The suite of a TOML file, named as the file. Raises UsageError, UnknownName or SpecError."""
     name = file.name.removesuffix(_ENDING)
     if not NAME.fullmatch(name):
         raise UsageError(

@@ -24,7 +24,8 @@ class Protocol(ABC):
     A subclass is a frozen dataclass with a `name` and a one-line `summary`; `cite` names who described the
     rule first, if anybody did. The fields without a default are its positional arguments and name datasets,
     as does `source`; they hold canonical texts. `shown` names the arguments that the canonical text has even
-    where they are the default. `check` says at once what cannot be drawn. `exhaustive` says that every split
+    where they are the default. `check` says at once what cannot be drawn. `nested` names those
+    whose larger value gives a training part that holds the smaller one's. `exhaustive` says that every split
     takes all samples, so that splits overlap as much as can be.
     """
 
@@ -32,6 +33,7 @@ class Protocol(ABC):
     summary: ClassVar[str] = ""
     cite: ClassVar[str] = ""
     shown: ClassVar[tuple[str, ...]] = ()
+    nested: ClassVar[tuple[str, ...]] = ()
     exhaustive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -27,6 +27,10 @@ class Blocks(OneDataset):
     name: ClassVar[str] = "blocks"
     summary: ClassVar[str] = "split i takes the i-th k labels of each class in the dataset's own order"
     shown: ClassVar[tuple[str, ...]] = ("k",)
+    cite: ClassVar[str] = (
+        "Brigato, L., Barz, B., Iocchi, L. and Denzler, J. (2021). Tune it or don't use it: Benchmarking "
+        "data-efficient image classification. ICCV workshops."
+    )
 
     k: int = 50
     val: int = 0

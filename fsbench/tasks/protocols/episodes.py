@@ -29,6 +29,11 @@ class Episodes(OneDataset):
     name: ClassVar[str] = "episodes"
     summary: ClassVar[str] = "test episodes of new classes; the other classes are the source"
     shown: ClassVar[tuple[str, ...]] = ("way", "shot")
+    nested: ClassVar[tuple[str, ...]] = ("way", "shot", "n")
+    cite: ClassVar[str] = (
+        "Vinyals, O., Blundell, C., Lillicrap, T., Kavukcuoglu, K. and Wierstra, D. (2016). Matching "
+        "networks for one shot learning. NeurIPS."
+    )
 
     way: int = 5
     shot: int = 1

@@ -15,6 +15,7 @@ class KShot(FewLabels):
     name: ClassVar[str] = "kshot"
     summary: ClassVar[str] = "k labels of each class"
     shown: ClassVar[tuple[str, ...]] = ("k",)
+    nested: ClassVar[tuple[str, ...]] = ("k",)
 
     k: int = 5
 

@@ -26,6 +26,10 @@ class LongTail(FewLabels):
     name: ClassVar[str] = "longtail"
     summary: ClassVar[str] = "labels fall exponentially from the first class to the last, by a ratio ir"
     shown: ClassVar[tuple[str, ...]] = ("ir",)
+    cite: ClassVar[str] = (
+        "Cui, Y., Jia, M., Lin, T.-Y., Song, Y. and Belongie, S. (2019). Class-balanced loss based on "
+        "effective number of samples. CVPR."
+    )
 
     ir: float = 20.0
     head: int = 40

@@ -29,6 +29,7 @@ class Noisy(FewLabels):
     name: ClassVar[str] = "noisy"
     summary: ClassVar[str] = "k labels of each class, a share of them wrong"
     shown: ClassVar[tuple[str, ...]] = ("k", "rate")
+    nested: ClassVar[tuple[str, ...]] = ("k",)
 
     k: int = 20
     rate: float = 0.4

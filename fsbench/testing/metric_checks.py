@@ -1,0 +1,97 @@
+"""What every metric must keep to, on made-up predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from fsbench.metrics import Metric, metric_problems
+from fsbench.rng import generator
+from fsbench.testing.demands import require, require_own_randomness, require_text
+
+_TOLERANCE = 1e-9
+
+
+def described(metric: Metric) -> None:
+    """It has a title and a meaning."""
+    require_text("title", metric.title)
+    require_text("meaning", metric.meaning)
+
+
+def bounded(metric: Metric) -> None:
+    """It is a finite float, from 0 to 1 where it is a percentage, whatever the predictions; or None."""
+    for what, logits, y in _predictions():
+        value = metric.function(logits.copy(), y.copy())
+        problem = "" if value is None else metric_problems(metric, value)
+        require(not problem, f"on {what} it {problem}")
+
+
+def order_free(metric: Metric) -> None:
+    """The order of the samples in a cell, and that of the cells, do not matter."""
+    for what, logits, y in _predictions():
+        samples = generator("order of samples", what).permutation(y.shape[1])
+        cells = generator("order of cells", what).permutation(len(y))
+        before = metric.function(logits.copy(), y.copy())
+        moved = metric.function(logits[cells][:, samples].copy(), y[cells][:, samples].copy())
+        if before is None or moved is None:
+            require(before is moved, f"on {what} it is None in one order of the samples only")
+        else:
+            same = abs(before - moved) <= _TOLERANCE * max(1.0, abs(before))
+            require(same, f"on {what} it is {before} in one order of the samples, {moved} in another")
+
+
+def better_is_better(metric: Metric) -> None:
+    """Perfect predictions score at least as well as random ones, and these as well as those all wrong."""
+    y = np.arange(60).reshape(1, 60) % 3
+    truth, noise = np.eye(3)[y], generator("random predictions").standard_normal((1, 60, 3))
+    values = [metric.function(logits, y.copy()) for logits in (10 * truth, noise, np.roll(10 * truth, 1, -1))]
+    known = [value for value in values if value is not None]
+    better = "higher" if metric.higher_is_better else "lower"
+    require(
+        known == sorted(known, reverse=metric.higher_is_better),
+        f"perfect, random and wrong predictions score {known}; {better} is said to be better",
+    )
+
+
+def leaves_globals(metric: Metric) -> None:
+    """Computing it leaves the global random states of Python, numpy and torch as before."""
+    require_own_randomness(lambda: [metric.function(logits, y) for _, logits, y in _predictions()])
+
+
+def resolves(metric: Metric) -> str | None:
+    """What it says of its resolution is a positive number."""
+    if metric.resolution is None:
+        return "it does not say its resolution"
+    for what, _, y in _predictions():
+        value = metric.resolution(y.copy())
+        good = isinstance(value, float | int) and 0 < value < np.inf
+        require(good, f"on {what} its resolution is {value!r}; expected a positive number")
+    return None
+
+
+def _predictions() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Logits `[E, M, C]` and labels `[E, M]`, with what they are."""
+    rng = generator("predictions for metrics")
+    for cells, samples, classes in ((1, 40, 3), (5, 30, 4), (1, 20, 2)):
+        y = np.stack([rng.permutation(np.arange(samples) % classes) for _ in range(cells)])
+        truth, noise = np.eye(classes)[y], rng.standard_normal((cells, samples, classes))
+        size = f"{cells} cells, {classes} classes"
+        yield f"random predictions, {size}", noise, y
+        yield f"good predictions, {size}", 3 * truth + noise, y
+        yield f"perfect predictions, {size}", 50 * truth, y
+        yield f"wrong predictions, {size}", 50 * np.roll(truth, 1, -1), y
+        yield f"equal logits, {size}", np.zeros_like(noise), y
+        yield f"huge logits, {size}", 1e30 * noise, y
+    yield "labels of one class", rng.standard_normal((1, 20, 3)), np.zeros((1, 20), dtype=np.int64)
+    yield "one sample", rng.standard_normal((1, 1, 3)), np.ones((1, 1), dtype=np.int64)
+
+
+CHECKS: dict[str, Callable[[Metric], str | None]] = {
+    "is described": described,
+    "stays in its bounds": bounded,
+    "does not depend on the order of samples": order_free,
+    "is better where predictions are": better_is_better,
+    "leaves global randomness alone": leaves_globals,
+    "says its resolution": resolves,
+}

@@ -1,0 +1,156 @@
+"""What every protocol must keep to, on toy data."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fsbench.errors import TaskError
+from fsbench.kinds import kind_names
+from fsbench.tasks.drawing import Rows, Split
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.protocols import PROTOCOLS, Protocol
+from fsbench.tasks.splits import draw_split
+from fsbench.testing.demands import require, require_own_randomness, require_text
+from fsbench.testing.toy_dataset import registered, toy_datasets
+
+NAMES = ("toy_first", "toy_second", "toy_third")
+SEEDS = (0, 1, 2)
+
+
+def described(cls: type[Protocol]) -> None:
+    """It has a docstring of its own, a summary in one line, and a name."""
+    require_text("docstring", inspect.getdoc(cls) if "__doc__" in vars(cls) else "")
+    require(not str(cls.__doc__).startswith(f"{cls.__name__}("), "the class has no docstring")
+    require_text("summary", cls.summary)
+    require("\n" not in cls.summary, "summary has several lines; expected one")
+
+
+def round_trips(cls: type[Protocol]) -> None:
+    """Its canonical text reads back as the same task."""
+    for task in _tasks(cls):
+        (again,) = parse_tasks(task.text)
+        require(again.text == task.text, f"{task.text} reads back as {again.text}")
+        require(again.protocol == task.protocol, f"{task.text} reads back with other arguments")
+
+
+def disjoint(cls: type[Protocol]) -> None:
+    """Training, validation and test share no sample in a cell, and no part has one twice."""
+    for task, split in _splits(cls):
+        for cell in range(len(split.test.y)):
+            seen: set[tuple[int, int]] = set()
+            for name, part in (("train", split.train), ("val", split.val), ("test", split.test)):
+                rows = _rows(part, cell)
+                require(len(set(rows)) == len(rows), f"{task.text}: {name} has a sample twice")
+                require(not seen & set(rows), f"{task.text}: {name} shares a sample with another part")
+                seen |= set(rows)
+        tested = {row for cell in range(len(split.test.y)) for row in _rows(split.test, cell)}
+        for name, extra in (("unlabeled", split.unlabeled), ("source", split.source)):
+            shared = extra is not None and tested & set(_rows(extra))
+            require(not shared, f"{task.text}: {name} holds test samples")
+
+
+def deterministic(cls: type[Protocol]) -> None:
+    """The same seed draws the same split."""
+    for task in _tasks(cls):
+        for seed in SEEDS:
+            same = draw_split(task, seed).fingerprint == draw_split(task, seed).fingerprint
+            require(same, f"{task.text}: seed {seed} draws two splits; draw from a generator of the seed")
+
+
+def nested(cls: type[Protocol]) -> str | None:
+    """With a larger value of the arguments that `nested` names, the training part holds the smaller one."""
+    if not cls.nested:
+        return "it does not say that its training parts are nested"
+    for name in cls.nested:
+        require(_default(cls, name) is not None, f"nested names {name!r}; expected arguments with a number")
+        for small in _tasks(cls):
+            larger = dataclasses.replace(small.protocol, **{name: getattr(small.protocol, name) + 1})
+            large = Task(larger.text, larger.info(), larger)
+            for seed in SEEDS:
+                few, many = draw_split(small, seed).train, draw_split(large, seed).train
+                for cell in range(len(few.y)):
+                    require(
+                        set(_rows(few, cell)) <= set(_rows(many, cell)),
+                        f"{small.text} has training samples that {large.text} has not",
+                    )
+    return None
+
+
+def says_what_it_draws(cls: type[Protocol]) -> None:
+    """Shapes, labels and numbers are those that `info` says."""
+    for task, split in _splits(cls):
+        cells = len(split.test.y)
+        for name, part in (("train", split.train), ("val", split.val), ("test", split.test)):
+            shapes = {part.index.shape, part.y.shape, part.origin.shape}
+            require(len(shapes) == 1 and part.y.ndim == 2, f"{task.text}: {name} is not rows [E, N]")
+            require(len(part.y) == cells, f"{task.text}: {name} has {len(part.y)} cells, test {cells}")
+            good = not part.y.size or (part.y.min() >= 0 and part.y.max() < task.info.num_classes)
+            require(good, f"{task.text}: labels of {name} are not 0 to {task.info.num_classes - 1}")
+        require(split.train.y.size and split.test.y.size, f"{task.text}: training or test is empty")
+        same_source = (split.source is not None) == task.info.has_source
+        require(same_source, f"{task.text}: info and draw do not agree whether there is source data")
+        unlabeled = 0 if split.unlabeled is None else len(split.unlabeled.index)
+        require(
+            unlabeled == task.info.num_unlabeled,
+            f"{task.text}: info says {task.info.num_unlabeled} unlabelled samples, draw gives {unlabeled}",
+        )
+
+
+def leaves_globals(cls: type[Protocol]) -> None:
+    """Drawing leaves the global random states of Python, numpy and torch as before."""
+    require_own_randomness(lambda: list(_splits(cls)))
+
+
+def _tasks(cls: type[Protocol]) -> Iterator[Task]:
+    """A task with the default arguments on toy data, each while its data are registered.
+
+    The data are of each kind, without and with a test part of their own. Raises AssertionError if all are
+    refused.
+    """
+    names = NAMES[: sum(f.default is dataclasses.MISSING for f in dataclasses.fields(cls))]
+    refused, found = "", False
+    for kind, tested in itertools.product(kind_names(), (False, True)):
+        with registered(PROTOCOLS, cls.name, cls), toy_datasets(names, kind, tested):
+            try:
+                (task,) = parse_tasks(f"{cls.name}({', '.join(names)})")
+            except TaskError as error:
+                refused = str(error)
+                continue
+            found = True
+            yield task
+    require(found, f"it refuses every toy dataset: {refused}")
+
+
+def _splits(cls: type[Protocol]) -> Iterator[tuple[Task, Split]]:
+    for task in _tasks(cls):
+        for seed in SEEDS:
+            yield task, draw_split(task, seed)
+
+
+def _rows(part: Rows, cell: int | None = None) -> list[tuple[int, int]]:
+    origin, index = (part.origin, part.index) if cell is None else (part.origin[cell], part.index[cell])
+    return list(zip(np.ravel(origin).tolist(), np.ravel(index).tolist(), strict=True))
+
+
+def _default(cls: type[Protocol], name: str) -> Any:
+    """The default of an argument if that is a number."""
+    known = {f.name: f.default for f in dataclasses.fields(cls)}
+    value = known.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+CHECKS: dict[str, Callable[[type[Protocol]], str | None]] = {
+    "is documented": described,
+    "round-trips as text": round_trips,
+    "draws disjoint parts": disjoint,
+    "same seed, same split": deterministic,
+    "is nested where it says so": nested,
+    "draws what it says": says_what_it_draws,
+    "leaves global randomness alone": leaves_globals,
+}

@@ -1,0 +1,69 @@
+"""Small datasets in memory, and names that are registered for the time of a check."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import DATASETS, DatasetEntry
+from fsbench.kinds import get_kind
+from fsbench.rng import generator
+from fsbench.sorts import Sort
+
+CLASSES, PER_CLASS, EVALUATION = 10, 200, 6
+
+
+def toy_dataset(name: str, kind: str = "table", tested: bool = False) -> Dataset:
+    """A dataset of 10 well separated classes with 200 samples each; the last 6 are for test episodes.
+
+    With `tested`, a fifth of each class is the dataset's own test part.
+    """
+    rng, of_kind = generator("toy dataset", name, kind), get_kind(kind)
+    y = np.repeat(np.arange(CLASSES, dtype=np.int64), PER_CLASS)
+    centres = np.stack([of_kind.toy_centre(rng) for _ in range(CLASSES)])
+    x = of_kind.toy_samples(centres[y], 0.0, rng)
+    info = DatasetInfo(
+        text=name,
+        description="a toy",
+        kind=kind,
+        shape=x.shape[1:],
+        classes=tuple(f"class {number}" for number in range(CLASSES)),
+        class_counts=(PER_CLASS,) * CLASSES,
+        licence="none",
+        citation="none",
+        evaluation_classes=tuple(range(CLASSES - EVALUATION, CLASSES)),
+        test_counts=(PER_CLASS // 5,) * CLASSES if tested else (),
+    )
+    return Dataset(info, x, y, np.arange(len(y)) % 5 == 0 if tested else None)
+
+
+@contextlib.contextmanager
+def toy_datasets(names: tuple[str, ...], kind: str, tested: bool = False) -> Iterator[None]:
+    """Toy datasets of these names, inside."""
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            dataset = toy_dataset(name, kind, tested)
+            entry = DatasetEntry(
+                name,
+                lambda text, d=dataset: d.info,
+                lambda info, d=dataset: d,
+                added=dataset,
+            )
+            stack.enter_context(registered(DATASETS, name, entry))
+        yield
+
+
+@contextlib.contextmanager
+def registered(sort: Sort[Any], name: str, thing: object) -> Iterator[None]:
+    """A thing under its name inside, and outside what was there before."""
+    before = dict(sort.added)
+    sort.added[name] = thing
+    try:
+        yield
+    finally:
+        sort.added.clear()
+        sort.added.update(before)
