@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 
 from fsbench import Strategy, hookimpl
-from fsbench.registry import Registry, get_registry
+from fsbench.registry import SORTS, Registry, get_registry
 from fsbench.sorts import Brought, Origin
 from fsbench.store import Store
-from fsbench.testing.checks import CHECKS
+from fsbench.testing.strategy_checks import CHECKS
 from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
@@ -68,7 +68,7 @@ def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):
 
 def test_checking_a_plugin(call, monkeypatch):
     names = ("is documented and cites its source", "round-trips as text", "keeps targets distributions")
-    monkeypatch.setattr("fsbench.testing.checks.CHECKS", {name: CHECKS[name] for name in names})
+    monkeypatch.setattr("fsbench.testing.strategy_checks.CHECKS", {name: CHECKS[name] for name in names})
     status, out, err = call("plugin", "check", "focal(gamma=1)")
     assert (status, err) == (0, "")
     assert out.splitlines() == [
@@ -116,6 +116,9 @@ def test_a_module_that_brings_nothing_is_told(content, message):
 
 
 def test_a_distribution_is_checked_whole(call, monkeypatch):
-    monkeypatch.setattr("fsbench.testing.check_strategy", lambda spec: iter(()))
-    names = {name for name, (dist, _) in get_registry().origin.items() if dist == "fsbench"}
-    assert set(call("plugin", "check", "fsbench")[1].split()) == names
+    monkeypatch.setattr("fsbench.testing.check_conformance", lambda spec: iter(()))
+    titles = {
+        f"{s.noun} {name}" for s in SORTS for name, each in s.brought().items() if each.origin[0] == "fsbench"
+    }
+    assert set(call("plugin", "check", "fsbench")[1].splitlines()) == titles
+    assert titles > {"strategy focal", "dataset wine", "protocol kshot", "suite starter-v1"}

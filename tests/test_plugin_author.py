@@ -15,7 +15,7 @@ import fsbench
 from fsbench.errors import UsageError
 from fsbench.scaffold import new_plugin
 from fsbench.strategy import Strategy
-from fsbench.testing import check_strategy
+from fsbench.testing import check_conformance
 
 DOCS = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)(?: title=\"(.+?)\")?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -107,7 +107,7 @@ def test_every_example_conforms(code):
         if isinstance(each, type) and issubclass(each, Strategy) and each is not Strategy
     ]
     for strategy in strategies:
-        assert [r for r in check_strategy(strategy) if r.status == "failed"] == []
+        assert [r for r in check_conformance(strategy) if r.status == "failed"] == []
     if not strategies:
         record = fsbench.Record("k", "ok", "t", 0, 0, "erm", "r", metrics={"accuracy": 1.0})
         namespace["fsbench_trial_finished"](record)

@@ -21,7 +21,7 @@ from fsbench.registry import get_registry
 from fsbench.testing import (
     CheckResult,
     behaviour,
-    check_strategy,
+    check_conformance,
     conformance,
     quick,
     run_pair,
@@ -91,7 +91,7 @@ class Nearest(Strategy):
 
 
 def verdicts(strategy) -> dict[str, str]:
-    return {r.name: r.status if r.status != "failed" else r.reason for r in check_strategy(strategy)}
+    return {r.name: r.status if r.status != "failed" else r.reason for r in check_conformance(strategy)}
 
 
 @pytest.mark.parametrize("strategy", [Smooth, Mix, Source, Nearest], ids=lambda cls: cls.name)
@@ -100,7 +100,7 @@ def test_what_is_right_passes(strategy):
 
 
 def test_checks_that_do_not_apply_say_why():
-    results = {r.name: r for r in check_strategy(Smooth)}
+    results = {r.name: r for r in check_conformance(Smooth)}
     assert results["keeps the loss per sample"].status == "ok"
     skipped = results["keeps targets distributions"]
     assert (skipped.status, skipped.reason) == (
@@ -274,7 +274,7 @@ def test_what_did_not_run_is_not_ok():
         "says why it skips",
     ]
     owner = wrong(loss=half_loss, fit=keeps_fit_to_itself, replaces=frozenset({"fit"}))
-    results = {r.name: r for r in check_strategy(owner)}
+    results = {r.name: r for r in check_conformance(owner)}
     assert (results["keeps the loss per sample"].status, results["keeps the loss per sample"].reason) == (
         "skipped",
         "no loss was asked for",
@@ -288,7 +288,7 @@ def installed(monkeypatch, *classes: type[Strategy]) -> None:
 
 
 def together(strategy) -> CheckResult:
-    return {r.name: r for r in check_strategy(strategy)}["composes with what is installed"]
+    return {r.name: r for r in check_conformance(strategy)}["composes with what is installed"]
 
 
 def test_an_installed_strategy_that_fails_by_itself_is_blamed_itself(monkeypatch):
@@ -329,7 +329,7 @@ def test_a_failed_check_is_a_result_with_its_reason():
 
 
 def test_a_spec_names_a_registered_strategy():
-    assert [check.bench.strategy.name for check in conformance("erm")] == ["erm"] * len(conformance(Smooth))
+    assert [check.subject.strategy.name for check in conformance("erm")] == ["erm"] * len(conformance(Smooth))
     with pytest.raises(UnknownName):
         conformance("no_such_strategy")
     with pytest.raises(SpecError, match="one strategy"):
@@ -337,7 +337,7 @@ def test_a_spec_names_a_registered_strategy():
 
 
 def test_an_instance_is_checked_as_it_is():
-    assert all(check.bench.strategy.amount == 0.5 for check in conformance(Smooth(amount=0.5)))
+    assert all(check.subject.strategy.amount == 0.5 for check in conformance(Smooth(amount=0.5)))
 
 
 def test_quick_lowers_what_counts_steps():

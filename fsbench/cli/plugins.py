@@ -12,6 +12,7 @@ from fsbench.cli.suggest import SuggestingGroup
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry
+    from fsbench.testing.checks import Thing
 
 
 @click.group(cls=SuggestingGroup, no_args_is_help=False)
@@ -35,16 +36,17 @@ def new(name: str) -> None:
     click.echo(f"    fsbench run --plugins erm,{name}")
 
 
-@plugin.command(short_help="Run the conformance kit on a strategy or a plugin.")
+@plugin.command(short_help="Run the conformance kit on what a plugin brings.")
 @click.argument("name")
 def check(name: str) -> int:
-    """Run the conformance kit on NAME: a strategy's spec, or a plugin's distribution or module.
+    """Run the conformance kit on NAME.
 
-    Exit status 1 if a check failed.
+    That is a strategy or its spec, a dataset, a protocol, a backbone, a metric or a suite (by name or file),
+    or a plugin's distribution or module, for all that it brings. Exit status 1 if a check failed.
     """
     from fsbench.registry import get_registry
 
-    failures = [each for spec in _specs(get_registry(), name) for each in _check(spec)]
+    failures = [each for title, thing in _things(get_registry(), name) for each in _check(title, thing)]
     if not failures:
         return 0
     if debugging():
@@ -55,13 +57,13 @@ def check(name: str) -> int:
     return 1
 
 
-def _check(spec: str) -> list[tuple[str, str]]:
-    """Check a strategy and print the results; the reasons of failures, each with its traceback."""
-    from fsbench.testing import check_strategy
+def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
+    """Check one thing and print the results; the reasons of failures, each with its traceback."""
+    from fsbench.testing import check_conformance
 
-    results = check_strategy(spec)
+    results = check_conformance(thing)
     failures: dict[str, tuple[str, str]] = {}
-    click.echo(spec)
+    click.echo(title)
     for result in results:
         colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
         reason = result.reason
@@ -73,11 +75,25 @@ def _check(spec: str) -> list[tuple[str, str]]:
     return [(reason, trace) for reason, (_, trace) in failures.items()]
 
 
-def _specs(registry: Registry, name: str) -> list[str]:
-    """The strategies that NAME means. Raises PluginError for a plugin that could not be loaded."""
-    from fsbench.errors import PluginError
+def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
+    """What NAME means, each with a title. Raises UnknownName, PluginError for a plugin that is not loaded."""
+    from fsbench.errors import PluginError, UnknownName
+    from fsbench.registry import SORTS
+    from fsbench.spec import parse
 
     for failure in registry.failures:
         if name in failure.plugin.split(":"):
             raise PluginError(f"plugin {failure.plugin} could not be loaded: {failure.message}")
-    return sorted(each for each, origin in registry.origin.items() if origin[0] == name) or [name]
+    if name.endswith(".toml"):
+        return [(name, Path(name))]
+    known = [(sort.noun, *each) for sort in SORTS for each in sorted(registry.brought[sort.hook].items())]
+    found = [(f"{noun} {each}", brought.thing) for noun, each, brought in known if each == name]
+    found = found or [
+        (f"{noun} {each}", brought.thing)
+        for noun, each, brought in known
+        if name in (brought.origin.distribution, brought.module)
+    ]
+    if not found and parse(name).terms[0].name not in registry.strategies:
+        every = [each for _, each, _ in known] + [brought.origin.distribution for *_, brought in known]
+        raise UnknownName("strategy, dataset, protocol, backbone, metric, suite or plugin", name, set(every))
+    return found or [(name, name)]

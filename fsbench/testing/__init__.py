@@ -7,7 +7,7 @@ def test_conformance(check):
 
 from __future__ import annotations
 
-from fsbench.testing.checks import Check, CheckResult, check_strategy, conformance
+from fsbench.testing.checks import Check, CheckResult, check_conformance, conformance
 from fsbench.testing.running import quick, run_pair, run_toy
 from fsbench.testing.toy import ToySplit, toy_split
 
@@ -15,7 +15,7 @@ __all__ = [
     "Check",
     "CheckResult",
     "ToySplit",
-    "check_strategy",
+    "check_conformance",
     "conformance",
     "quick",
     "run_pair",

@@ -16,7 +16,7 @@ from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, overrides
 from fsbench.testing.bench import Bench, baseline_logits
-from fsbench.testing.declarations import require
+from fsbench.testing.demands import require
 from fsbench.testing.running import (
     ProbeAugment,
     ProbeLoss,

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import pickle
-import random
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import InertComponent
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy
+from fsbench.testing.demands import random_states
 from fsbench.testing.running import QUICK_STEPS, compose, first_toy, kinds_of, quick, run_toy, toys
 from fsbench.testing.toy import ToySplit
 
@@ -90,9 +87,9 @@ class Bench:
         The first may import modules, which use them once.
         """
         if split not in self._again:
-            steps, before = self.run(split).steps, _random_states()
+            steps, before = self.run(split).steps, random_states()
             logits = run_toy(self.alone, split, steps)
-            used = tuple(name for name, state in _random_states().items() if state != before[name])
+            used = tuple(name for name, state in random_states().items() if state != before[name])
             self._again[split] = logits, used
         return self._again[split]
 
@@ -108,11 +105,3 @@ class Bench:
 def baseline_logits(split: ToySplit, steps: int) -> np.ndarray:
     """Logits of the baseline on a toy split."""
     return run_toy(compose(get_registry().strategies[BASELINE]()), split, steps)
-
-
-def _random_states() -> dict[str, Any]:
-    return {
-        "random": random.getstate(),
-        "numpy": pickle.dumps(np.random.get_state()),
-        "torch": bytes(torch.get_rng_state().numpy()),
-    }

@@ -1,49 +1,55 @@
-"""The conformance kit: what every strategy must keep to, as checks that any test runner can call."""
+"""The conformance kit: what plugins bring must keep to, as checks that any test runner can call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from traceback import format_exception
+from typing import Any, TypeAlias
 
+from fsbench.datasets.known import DatasetEntry
 from fsbench.errors import SpecError
+from fsbench.metrics import Metric
+from fsbench.recipes.catalogue import Backbone
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy
-from fsbench.testing.behaviour import (
-    composes,
-    composes_with_installed,
-    explains_skips,
-    has_effect,
-    keeps_loss,
-    keeps_targets,
-    learns,
-    leaves_globals,
-    predicts_alone,
-    reproducible,
-    runs,
+from fsbench.tasks.protocols import Protocol
+from fsbench.testing import (
+    backbone_checks,
+    dataset_checks,
+    metric_checks,
+    protocol_checks,
+    strategy_checks,
+    suite_checks,
 )
 from fsbench.testing.bench import Bench
-from fsbench.testing.declarations import bounded, constructs, declared, documented, round_trips
+
+Thing: TypeAlias = (
+    "str | Strategy | type[Strategy] | DatasetEntry | type[Protocol] | Backbone | Metric | Path | Traversable"
+)
+"""What can be checked: a text is the spec of a registered strategy, a path the file of a suite."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a strategy must keep to. Calling it raises AssertionError where it does not.
+    """One thing that what a plugin brings must keep to. Calling it raises AssertionError where it does not.
 
     A call returns None, or the reason why the check does not apply. `str` is the check's name, for
-    `pytest.mark.parametrize(..., ids=str)`. The checks of one strategy share the runs of its `bench`.
+    `pytest.mark.parametrize(..., ids=str)`. The checks of one strategy share the runs of a `Bench`.
     """
 
     name: str
-    bench: Bench
-    body: Callable[[Bench], str | None]
+    subject: Any
+    body: Callable[[Any], str | None]
 
     def __str__(self) -> str:
         return self.name
 
     def __call__(self) -> str | None:
-        """Run the check. Raises AssertionError, or what the strategy raises."""
-        return self.body(self.bench)
+        """Run the check. Raises AssertionError, or what is checked raises."""
+        return self.body(self.subject)
 
 
 @dataclass(frozen=True)
@@ -59,25 +65,45 @@ class CheckResult:
     traceback: str = ""
 
 
-def conformance(strategy: type[Strategy] | Strategy | str) -> list[Check]:
-    """Every check of the kit for a strategy: a class, an instance, or the spec of a registered one.
+def conformance(thing: Thing) -> list[Check]:
+    """Every check of the kit for what a plugin brings, registered or not.
 
-    Raises SpecError or UnknownName for a spec that is not one registered strategy.
+    That is a strategy (its class, an instance, or the spec of a registered one), a dataset's entry, a
+    protocol's class, a backbone, a metric, or the file of a suite. Raises SpecError or UnknownName for a
+    spec that is not one registered strategy, TypeError for what is none of these.
     """
-    subject = _registered(strategy) if isinstance(strategy, str) else strategy
-    bench = Bench(subject)
-    return [Check(name, bench, body) for name, body in CHECKS.items()]
+    subject, checks = _kit(thing)
+    return [Check(name, subject, body) for name, body in checks.items()]
 
 
-def check_strategy(strategy: type[Strategy] | Strategy | str) -> Iterator[CheckResult]:
+def check_conformance(thing: Thing) -> Iterator[CheckResult]:
     """Run every check, one after the other, and give its result. Raises what `conformance` raises."""
-    return map(_result, conformance(strategy))
+    return map(_result, conformance(thing))
+
+
+def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
+    """What is handed to the checks of a thing, and the checks."""
+    if isinstance(thing, str):
+        return Bench(_registered(thing)), strategy_checks.CHECKS
+    if isinstance(thing, Strategy) or (isinstance(thing, type) and issubclass(thing, Strategy)):
+        return Bench(thing), strategy_checks.CHECKS
+    if isinstance(thing, type) and issubclass(thing, Protocol):
+        return thing, protocol_checks.CHECKS
+    if isinstance(thing, DatasetEntry):
+        return thing, dataset_checks.CHECKS
+    if isinstance(thing, Backbone):
+        return thing, backbone_checks.CHECKS
+    if isinstance(thing, Metric):
+        return thing, metric_checks.CHECKS
+    if isinstance(thing, Path | Traversable):
+        return thing, suite_checks.CHECKS
+    raise TypeError(f"{thing!r} is nothing that a plugin brings; expected a strategy, a dataset's entry, ...")
 
 
 def _result(check: Check) -> CheckResult:
     try:
         reason = check()
-    except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the result
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is the result
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
         return CheckResult(check.name, "failed", reason, "".join(format_exception(error)))
@@ -89,27 +115,3 @@ def _registered(text: str) -> Strategy:
     if len(found) != 1 or len(found[0].components) != 1:
         raise SpecError(f"{text!r}: expected one strategy, such as 'focal' or 'focal(gamma=1)'")
     return found[0].components[0]
-
-
-def _of_strategy(body: Callable[[Strategy], str | None]) -> Callable[[Bench], str | None]:
-    return lambda bench: body(bench.strategy)
-
-
-CHECKS: dict[str, Callable[[Bench], str | None]] = {
-    "constructs by default": _of_strategy(constructs),
-    "is documented and cites its source": _of_strategy(documented),
-    "declares what exists": _of_strategy(declared),
-    "round-trips as text": _of_strategy(round_trips),
-    "takes its bounds and no more": _of_strategy(bounded),
-    "says why it skips": explains_skips,
-    "runs on what it claims": runs,
-    "same seed, same logits": reproducible,
-    "leaves global randomness alone": leaves_globals,
-    "learns separable classes": learns,
-    "has an effect": has_effect,
-    "predicts each sample on its own": predicts_alone,
-    "keeps the loss per sample": keeps_loss,
-    "keeps targets distributions": keeps_targets,
-    "composes with probes": composes,
-    "composes with what is installed": composes_with_installed,
-}

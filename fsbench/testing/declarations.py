@@ -12,12 +12,7 @@ from fsbench.kinds import kind_names
 from fsbench.spec import NAME, expand, parse, parse_call
 from fsbench.stages import STAGES
 from fsbench.strategy import USES, Strategy, from_call, has_defaults, overrides, to_call
-
-
-def require(condition: object, message: str) -> None:
-    """Raise AssertionError with the message unless the condition holds."""
-    if not condition:
-        raise AssertionError(message)
+from fsbench.testing.demands import require, require_text
 
 
 def constructs(strategy: Strategy) -> None:
@@ -36,8 +31,8 @@ def documented(strategy: Strategy) -> None:
     generated = f"{type(strategy).__name__}("
     require(doc and not doc.startswith(generated), "the class has no docstring")
     require(strategy.cite.strip(), "cite is empty; name the paper or the library that it comes from")
-    for what, text in (("docstring", doc), ("cite", strategy.cite)):
-        require("TODO" not in text, f"the {what} still says TODO, as the template does; write your own")
+    require_text("docstring", doc)
+    require_text("cite", strategy.cite)
 
 
 def declared(strategy: Strategy) -> None:

@@ -1,0 +1,429 @@
+"""What plugins bring beside strategies: taken whole or not at all, found, run, listed, cited and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fsbench
+from fsbench import Backbone, DatasetEntry, Metric, OneDataset, Protocol, Strategy, hookimpl
+from fsbench.datasets.known import dataset_info, load_dataset
+from fsbench.errors import DataError, PluginError, UnknownName, UsageError
+from fsbench.metrics import METRICS, resolution, score
+from fsbench.registry import SORTS, Registry, load_registry
+from fsbench.sorts import HOUSE
+from fsbench.tasks.suites import load_suite
+from fsbench.testing import check_conformance, conformance
+
+DOCS = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text(encoding="utf-8")
+EXAMPLES = {
+    (kind, name): code
+    for kind, name, code in re.findall(
+        r'^```(\w+) example="(\w+)"\n(.*?)^```', DOCS, re.MULTILINE | re.DOTALL
+    )
+}
+MODULES = {"dataset": "moons", "protocol": "handful", "backbone": "tiny", "metric": "brier", "suite": "mine"}
+BY_NOUN = {sort.noun: sort for sort in SORTS}
+
+
+@dataclass(frozen=True)
+class Fine(OneDataset):
+    """A protocol that is one."""
+
+    name = "fine"
+    summary = "fine"
+
+    def check(self) -> None:
+        """Everything goes."""
+
+    info = draw = check  # type: ignore[assignment]
+
+
+class Undecorated(Fine):
+    name = "undecorated"
+
+
+@dataclass(frozen=True)
+class Unfinished(Protocol):
+    """Leaves all to others."""
+
+    name = "unfinished"
+    summary = "nothing"
+
+
+def bare(text, size=3):
+    """Without an annotation."""
+
+
+ENTRY = DatasetEntry("mine", lambda text: None, lambda info: None)  # type: ignore[arg-type, return-value]
+BACKBONE = Backbone("mine", "somewhere:make", "one layer")
+METRIC = Metric("mine", "mine", "nothing", lambda logits, y: 0.5)
+
+
+def registry(**things: Any) -> Registry:
+    """A registry with a plugin that returns these from its hooks."""
+    module = ModuleType("theirs")
+    for hook, returned in things.items():
+        vars(module)[f"fsbench_{hook}"] = hookimpl(lambda returned=returned: returned)
+    made = load_registry()
+    made.load("fsbench-theirs:theirs", lambda: module, ("fsbench-theirs", "1.2"))
+    return made
+
+
+@pytest.fixture
+def stranger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
+    """Makes a plugin's things those of this process."""
+
+    def install(**things: Any) -> Registry:
+        made = registry(**things)
+        assert made.failures == []
+        monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
+        return made
+
+    return install
+
+
+def test_what_comes_with_fsbench_goes_through_the_same_hooks() -> None:
+    made = Registry()
+    core = {sort.noun: set(made.brought[sort.hook]) for sort in SORTS}
+    assert core["strategy"] == set()
+    assert {"digits", "wine", "cifar10", "keel-yeast4"} <= core["dataset"]
+    assert core["protocol"] > {"kshot", "episodes"}
+    assert core["backbone"] > {"mlp", "conv4"}
+    assert core["metric"] > {"accuracy", "ece"}
+    assert "starter-v1" in core["suite"]
+    assert {each.origin for sort in SORTS for each in made.brought[sort.hook].values()} == {
+        (HOUSE, fsbench.__version__)
+    }
+
+
+BAD = [
+    ("datasets", [3], "fsbench_datasets returned 3; expected each to be an fsbench.DatasetEntry"),
+    (
+        "datasets",
+        [dataclasses.replace(ENTRY, describe=bare)],
+        "describe's argument 'size' needs an annotation",
+    ),
+    (
+        "datasets",
+        [dataclasses.replace(ENTRY, name="wine")],
+        "'wine' of fsbench-theirs is already taken by fsbench",
+    ),
+    ("datasets", ENTRY, "fsbench_datasets returned DatasetEntry(name='mine'"),
+    ("datasets", [ENTRY, ENTRY], "two of the name 'mine'; a name is for one dataset"),
+    ("datasets", [dataclasses.replace(ENTRY, name="my data")], "name is 'my data'; expected a name such as"),
+    ("protocols", [int], "expected subclasses of fsbench.Protocol"),
+    ("protocols", [Undecorated], "put @dataclass(frozen=True) above it"),
+    ("protocols", [Unfinished], "Unfinished does not define check, datasets, draw, info"),
+    ("backbones", [Fine], "expected each to be an fsbench.Backbone"),
+    (
+        "backbones",
+        [dataclasses.replace(BACKBONE, make="tiny")],
+        "'tiny' names no function; expected 'module:func",
+    ),
+    (
+        "backbones",
+        [dataclasses.replace(BACKBONE, name="mlp")],
+        "backbone 'mlp' of fsbench-theirs is already taken",
+    ),
+    ("metrics", [print], "expected each to be an fsbench.Metric"),
+    ("metrics", [dataclasses.replace(METRIC, title=" ")], "has no title or no meaning"),
+    ("suites", ["mine-v1"], "expected paths of TOML files"),
+    ("suites", [Path("nowhere-v1.toml")], "expected the path of a TOML file that is there"),
+]
+
+
+@pytest.mark.parametrize(("hook", "returned", "says"), BAD, ids=[f"{hook}: {says}" for hook, _, says in BAD])
+def test_what_cannot_be_taken_is_named_and_nothing_of_its_plugin_is_taken(hook, returned, says) -> None:
+    things = {"metrics": [dataclasses.replace(METRIC, name="good")], "datasets": [], hook: returned}
+    made = registry(**things)
+    (failure,) = made.failures
+    assert failure.plugin == "fsbench-theirs:theirs"
+    assert says in failure.message
+    assert all(
+        each.origin.distribution == HOUSE for sort in SORTS for each in made.brought[sort.hook].values()
+    )
+    assert "kshot" in made.brought["fsbench_protocols"]
+
+
+@pytest.mark.parametrize("hook", ["fsbench_dataset", "fsbench_metric", "fsbench_sites"])
+def test_an_unknown_hook_suggests_the_nearest(hook: str) -> None:
+    made = registry(**{hook.removeprefix("fsbench_"): []})
+    nearest = {"fsbench_dataset": "datasets", "fsbench_metric": "metrics", "fsbench_sites": "suites"}[hook]
+    assert made.failures[0].message == f"unknown hook {hook!r}; did you mean 'fsbench_{nearest}'?"
+
+
+def test_unknown_names_suggest_what_plugins_bring(stranger) -> None:
+    stranger(datasets=[ENTRY], backbones=[BACKBONE], metrics=[METRIC], protocols=[Fine])
+    for noun, sort in BY_NOUN.items():
+        near = {"protocol": "finee", "strategy": "focall", "suite": "starter-v2"}.get(noun, "minee")
+        with pytest.raises(UnknownName, match=f"unknown {noun} '{near}'; did you mean"):
+            sort.find(near)
+
+
+def test_a_plugin_that_asks_while_it_is_loaded_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hasty.py").write_text("from fsbench.datasets.known import dataset_names\ndataset_names()\n")
+    code = "from fsbench.registry import get_registry; print([f.message for f in get_registry().failures])"
+    assert "they are being loaded; ask inside a function" in python(code, tmp_path, FSBENCH_PLUGINS="hasty")
+
+
+def python(code: str, *folders: Path, **environment: str) -> str:
+    path = os.pathsep.join([*map(str, folders), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_descriptions_and_loads_that_raise_are_named(stranger) -> None:
+    def fail(*given: object) -> Any:
+        raise ZeroDivisionError("by zero")
+
+    stranger(datasets=[dataclasses.replace(ENTRY, describe=fail)])
+    with pytest.raises(
+        DataError, match=r"cannot describe mine of fsbench-theirs \(ZeroDivisionError: by zero\)"
+    ):
+        dataset_info("mine")
+    stranger(datasets=[ENTRY])
+    with pytest.raises(DataError, match=r"describe returned None; expected an fsbench.DatasetInfo"):
+        dataset_info("mine")
+    wine = dataset_info("wine")
+    stranger(datasets=[DatasetEntry("mine", lambda text: dataclasses.replace(wine, text=text), fail)])
+    with pytest.raises(DataError, match="cannot load mine of fsbench-theirs"):
+        load_dataset("mine")
+    stranger(
+        datasets=[DatasetEntry("mine", lambda text: dataclasses.replace(wine, text=text), lambda info: 3)]
+    )
+    with pytest.raises(DataError, match=r"load returned int; expected an fsbench.Dataset"):
+        load_dataset("mine")
+
+
+def test_a_load_gets_the_arguments_that_it_names(stranger) -> None:
+    wine, given = load_dataset("wine"), []
+
+    def describe(text: str, size: int = 3, noise: float = 0.5) -> fsbench.DatasetInfo:
+        return dataclasses.replace(wine.info, text=text)
+
+    def load(info: fsbench.DatasetInfo, noise: float) -> fsbench.Dataset:
+        given.append(noise)
+        return fsbench.Dataset(info, wine.x.copy(), wine.y.copy())
+
+    stranger(datasets=[DatasetEntry("mine", describe, load)])
+    texts = [load_dataset(text).info.text for text in ("mine", "mine(noise=1)", "mine(size=3, noise=2)")]
+    assert texts == ["mine", "mine(noise=1.0)", "mine(noise=2.0)"]
+    assert given == [0.5, 1.0, 2.0]
+
+
+def test_a_metric_that_fails_is_named_and_loses_nothing_else(stranger) -> None:
+    def fail(logits: np.ndarray, y: np.ndarray) -> float:
+        raise ZeroDivisionError("by zero")
+
+    def spoil(logits: np.ndarray, y: np.ndarray) -> None:
+        logits[:], y[:] = 0, 0
+
+    def metric(name: str, function: Any, **more: Any) -> Metric:
+        return dataclasses.replace(METRIC, name=name, function=function, **more)
+
+    logits, y = np.random.default_rng(0).standard_normal((1, 30, 3)), np.arange(30)[None] % 3
+    before = score(logits, y)
+    stranger(
+        metrics=[
+            metric("raises", fail),
+            metric("high", lambda logits, y: 1.5),
+            metric("text", lambda logits, y: "good"),
+            metric("free", lambda logits, y: 42, percent=False),
+            metric("none", lambda logits, y: None),
+            metric("spoils", spoil, resolution=fail),
+        ]
+    )
+    problems: list[str] = []
+    assert score(logits, y, problems) == before | {"free": 42.0}
+    assert problems == [
+        "metric raises of fsbench-theirs raised ZeroDivisionError: by zero",
+        "metric high of fsbench-theirs returned 1.5; expected 0 to 1",
+        "metric text of fsbench-theirs returned 'good'; expected a float or None",
+    ]
+    with pytest.raises(PluginError, match="metric raises of fsbench-theirs raised"):
+        score(logits, y)
+    assert "spoils" not in resolution(y, problems)
+    assert len(problems) == 4
+
+
+def test_suites_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = 'version = 1\ndescription = "d"\nsplit_seeds = 2\ntasks = ["kshot(wine, k=[1, 2])"]\n'
+    (tmp_path / "mine-v1.toml").write_text(good)
+    suite = load_suite("mine-v1.toml")
+    assert (suite.name, suite.tasks, suite.fingerprints) == (
+        "mine-v1",
+        ("kshot(wine, k=1)", "kshot(wine, k=2)"),
+        {},
+    )
+    assert load_suite(tmp_path / "mine-v1.toml") == suite
+    for text, says in [
+        (good + "speed = 3", "has 'speed'; a suite has version"),
+        (good.replace("2\n", "'two'\n"), "split_seeds is 'two'; expected a whole number"),
+        (good.replace("version = 1\n", ""), "has no version; it needs"),
+        (good.replace("]", ""), "is not TOML"),
+        (good.replace('["kshot(wine, k=[1, 2])"]', "[3]"), "expected a list of texts"),
+    ]:
+        (tmp_path / "mine-v1.toml").write_text(text)
+        with pytest.raises(UsageError, match=re.escape(says)):
+            load_suite("mine-v1.toml")
+    with pytest.raises(UsageError, match=r"cannot read the suite nowhere.toml: No such file"):
+        load_suite("nowhere.toml")
+    (tmp_path / "starter-v1.toml").write_text(good)
+    with pytest.raises(
+        UsageError, match="another suite than the installed starter-v1; give the file another name"
+    ):
+        load_suite("starter-v1.toml")
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples of the documentation as modules `fsbench_NAME` in a folder, beside their suite."""
+    folder = tmp_path_factory.mktemp("examples")
+    for (kind, noun), code in EXAMPLES.items():
+        name = "mine-v1.toml" if kind == "toml" else f"fsbench_{MODULES[noun]}.py"
+        (folder / name).write_text(code, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def loaded(examples: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    monkeypatch.syspath_prepend(str(examples))
+    made = load_registry(f"fsbench_{name}" for name in MODULES.values())
+    assert made.failures == []
+    monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
+    return made
+
+
+@pytest.mark.parametrize("noun", MODULES)
+def test_the_examples_are_short_and_conform(noun: str, loaded: Registry) -> None:
+    (thing,) = (
+        e.thing for e in loaded.brought[BY_NOUN[noun].hook].values() if e.origin.distribution != HOUSE
+    )
+    results = list(check_conformance(thing))
+    assert [r for r in results if r.status == "failed"] == []
+    assert sum(r.status == "ok" for r in results) >= 2
+    assert len([line for line in EXAMPLES["python", noun].splitlines() if line.strip()]) <= 30
+
+
+@pytest.mark.slow
+def test_the_examples_run_together_and_the_record_says_whose_they_are(examples: Path, tmp_path: Path) -> None:
+    code = f"""
+import fsbench
+results = fsbench.run("erm", tasks="handful(moons, n=10), kshot(digits, k=1)", recipe="backbone=mlp", seeds=1,
+                      results={str(tmp_path / "r")!r}, jobs=1)
+print([r.status for r in results.records])
+image = fsbench.run("erm", tasks="kshot(digits, k=1)", recipe="backbone=tiny(width=4), steps=2", seeds=1,
+                    results={str(tmp_path / "r")!r}, jobs=1).records[0]
+whose = lambda record: sorted(each for each in record.versions if each.startswith("fsbench_"))
+print(image.status, image.full_spec.partition("+")[0], whose(image))
+record = results.records[0]
+print(whose(record), 0 <= record.metrics["brier"] <= 1)
+print(results.leaderboard("brier")["score"].notna().all())
+more = fsbench.run("erm", suite="mine-v1", seeds=1, recipe="steps=1", results={str(tmp_path / "s")!r})
+print(len(more.records))
+"""
+    modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
+    assert python(code, examples, FSBENCH_PLUGINS=modules).splitlines() == [
+        "['ok', 'ok']",
+        "ok erm#tiny:unpackaged ['fsbench_brier', 'fsbench_tiny']",
+        "['fsbench_brier', 'fsbench_handful', 'fsbench_moons'] True",
+        "True",
+        "2",
+    ]
+
+
+def test_listing_citing_and_checking_know_them(examples: Path) -> None:
+    modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
+
+    def call(*arguments: str) -> str:
+        code = f"from fsbench.cli import main; main({list(arguments)!r})"
+        return " ".join(python(code, examples, FSBENCH_PLUGINS=modules, COLUMNS="200").split())
+
+    for noun, name in MODULES.items():
+        assert f"from fsbench_{name} unpackaged+" in call("list", f"{noun}s")
+        assert f"1 {noun}: {'mine-v1' if noun == 'suite' else name}" in call("list", "plugins")
+    assert "make_moons" in call("cite", "handful(moons)")
+    assert "metric brier ok is described" in call("plugin", "check", "brier")
+
+
+def test_checks_fail_where_they_should(loaded: Registry) -> None:
+    """Each fault is found by one check of its sort, and named."""
+    moons, handful = (
+        loaded.brought[f"fsbench_{h}"][n].thing for h, n in (("datasets", "moons"), ("protocols", "handful"))
+    )
+    tiny, brier = (
+        loaded.brought[f"fsbench_{h}"][n].thing for h, n in (("backbones", "tiny"), ("metrics", "brier"))
+    )
+
+    def drift(info: fsbench.DatasetInfo, noise: float) -> fsbench.Dataset:
+        good = moons.load(info, noise)
+        return fsbench.Dataset(info, good.x + np.random.standard_normal(1).astype(np.float32), good.y.copy())
+
+    def nameless(text: str, noise: float = 0.2) -> fsbench.DatasetInfo:
+        return dataclasses.replace(moons.describe(text), licence="TODO: yours")
+
+    @dataclass(frozen=True)
+    class Leaky(handful):  # type: ignore[misc, valid-type]
+        """Tests on what it trains on."""
+
+        name = "leaky"
+        nested = ("n",)
+
+        def draw(self, seed: int) -> fsbench.Split:
+            good = super().draw(seed if self.n == 20 else seed + 1)
+            return dataclasses.replace(good, test=good.train)
+
+    found = {
+        "is the same whenever it is loaded": dataclasses.replace(moons, load=drift),
+        "is described, with licence and citation": dataclasses.replace(moons, describe=nameless),
+        "draws disjoint parts": Leaky,
+        "is nested where it says so": Leaky,
+        "has the parameters that it says": dataclasses.replace(tiny, parameters=3, counted=((1, 8, 8), 2)),
+        "builds on what it takes": dataclasses.replace(tiny, kinds=None),
+        "stays in its bounds": dataclasses.replace(brier, function=lambda logits, y: 2.0),
+        "does not depend on the order of samples": dataclasses.replace(
+            brier, function=lambda logits, y: float(y[0, 0] == 0)
+        ),
+        "is better where predictions are": dataclasses.replace(brier, higher_is_better=True),
+        "is described": dataclasses.replace(brier, meaning="TODO: what it measures"),
+    }
+    for name, thing in found.items():
+        status = {r.name: r.status for r in check_conformance(thing)}
+        assert status[name] == "failed", name
+
+
+def test_what_nobody_brings_has_no_checks() -> None:
+    with pytest.raises(TypeError, match="nothing that a plugin brings"):
+        conformance(3)  # type: ignore[arg-type]
+
+
+def test_a_strategy_beside_the_others_is_found_too() -> None:
+    @dataclass(frozen=True)
+    class Mine(Strategy):
+        name = "mine"
+
+    made = registry(strategies=[Mine], metrics=[METRIC])
+    assert (made.strategies["mine"], made.brought["fsbench_metrics"]["mine"].thing) == (Mine, METRIC)
+    assert METRICS.get("mine") is None
