@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.neighbors import KNeighborsClassifier
 
 from fsbench.composition import BASELINE, Composition
 from fsbench.engine import device as devices
@@ -105,7 +106,8 @@ def _seed(key: int) -> None:
 
 
 def _rehearse(registry: Registry) -> None:
-    """Train the baseline on noise: no trial pays then for what only a process's first training costs."""
+    """Train on noise what most trials train: none pays then for what only a process's first training costs."""
+    KNeighborsClassifier(1).fit(np.eye(2), [0, 1]).predict(np.eye(2))
     (baseline,) = registry.parse(BASELINE)
     labels, rng = np.arange(8)[None] % 2, np.random.default_rng(0)
     for name in kind_names():

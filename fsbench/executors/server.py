@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
+from fsbench.executors.pages import merge_pages
 from fsbench.executors.wire import encode, receive_object
 from fsbench.failure import describe
 
@@ -49,6 +50,7 @@ PRELOAD = (
     "imblearn.under_sampling",
 )
 _HOST_CHECK_SECONDS = 5.0
+_MANY_FORKS = 16  # from then on, what merging pages takes is soon saved
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class _Server:
 
     def __init__(self, control: socket.socket, begin: Begin, last: signal.Signals) -> None:
         self.control, self.begin, self.last = control, begin, last
+        self.forks = 0
         self.children: dict[int, int] = {}
         self.alive, self.lifeline = os.pipe()
         self.waking, self.wake = os.pipe()
@@ -128,6 +131,9 @@ class _Server:
             return False
         what, number = REQUEST.unpack(data)
         if what == FORK:
+            self.forks += 1
+            if self.forks == _MANY_FORKS:
+                merge_pages()
             pid = os.fork()
             if pid == 0:
                 self.become(*handles)

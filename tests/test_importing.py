@@ -1,0 +1,192 @@
+"""A plugin whose import does something odd is named for it, and moves nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from fsbench.cli import main
+from fsbench.registry import get_registry
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """Install a plugin module of some source beside one that is in order; the odd one's name."""
+
+    def write(source: str) -> str:
+        folder = tmp_path / "plugins"
+        folder.mkdir()
+        (folder / "odd_plugin.py").write_text(textwrap.dedent(source))
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, sys.path)]))
+        monkeypatch.setenv("FSBENCH_PLUGINS", "odd_plugin")
+        monkeypatch.chdir(tmp_path)
+        get_registry.cache_clear()
+        return "odd_plugin"
+
+    yield write
+    sys.modules.pop("odd_plugin", None)
+    get_registry.cache_clear()
+
+
+def listing(**more) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fsbench", "list", "plugins"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **more)
+
+
+@linux
+def test_one_that_leaves_the_process_is_listed_with_what_it_did(plugin):
+    plugin("import os; os._exit(3)")
+    done = listing()
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "odd_plugin" in words
+    assert "SystemExit: it called os._exit(3)" in words
+
+
+@linux
+def test_one_that_crashes_is_named_by_the_traceback(plugin):
+    plugin("import ctypes; ctypes.string_at(0)")
+    done = listing()
+    assert done.returncode == -11
+    assert "Segmentation fault" in done.stderr
+    assert "odd_plugin.py" in done.stderr
+
+
+@linux
+def test_one_that_hangs_is_named_while_it_does(plugin):
+    plugin("import time; time.sleep(600)")
+    script = "import fsbench.importing as i; i.PATIENCE_SECONDS = 0.5; from fsbench.cli import main; main()"
+    program = subprocess.Popen(
+        [sys.executable, "-c", script, "list", "plugins"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert program.stderr.readline() == (
+            "fsbench: plugin odd_plugin is still being imported; if that does not end, leave it out\n"
+        )
+    finally:
+        program.kill()
+        program.communicate()
+
+
+def test_one_that_changes_the_folder_moves_no_results(plugin, tmp_path):
+    plugin("import os, tempfile; os.chdir(tempfile.gettempdir())")
+    assert (
+        main(
+            ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--recipe", "steps=1"]
+        )
+        == 0
+    )
+    assert (tmp_path / "fsbench-results" / "fsbench.sqlite").exists()
+
+
+GOOD_IN_THE_PARENT = """
+    import os, sys
+    from dataclasses import dataclass
+    from fsbench import Strategy, hookimpl
+    if "torch" in sys.modules:  # where the workers come from
+        {odd}
+    @dataclass(frozen=True)
+    class Odd(Strategy):
+        name = "odd"
+        def postprocess(self, predict, val, ctx):
+            return lambda x: -predict(x)
+    @hookimpl
+    def fsbench_strategies():
+        return [Odd]
+"""
+
+
+def run_apart(expression: str) -> subprocess.CompletedProcess[str]:
+    """`fsbench.run` of the odd strategy in a process that has no torch; prints an expression of its results."""
+    script = f"""
+        import sys
+        import fsbench
+        options = dict(tasks="kshot(wine, k=1)", seeds=1, recipe={{"steps": 1}}, device="cpu", jobs=1)
+        try:
+            results = fsbench.run("odd", **options)
+            print({expression})
+        except fsbench.FsbenchError as error:
+            print(type(error).__name__, error)
+        assert "torch" not in sys.modules
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_one_that_fails_in_the_worker_only_is_the_reason_of_the_failure(plugin):
+    plugin(GOOD_IN_THE_PARENT.format(odd='raise ImportError("no such driver")'))
+    done = run_apart("results.failures[0].reason['kind'], results.failures[0].reason['message']")
+    assert done.stderr == ""
+    assert done.stdout.startswith("PluginError unknown strategy 'odd'")
+    assert "plugins could not be imported: plugin odd_plugin: ImportError: no such driver" in done.stdout
+
+
+@linux
+def test_one_that_crashes_where_workers_come_from_ends_the_run_and_is_named(plugin):
+    plugin(GOOD_IN_THE_PARENT.format(odd="import ctypes; ctypes.string_at(0)"))
+    done = run_apart("results")
+    assert done.stdout == (
+        "PluginError no worker can start (the worker was killed by SIGSEGV, while importing plugin odd_plugin)\n"
+    ), done.stderr
+
+
+def test_one_that_starts_threads_is_imported_in_each_worker(plugin):
+    plugin(
+        GOOD_IN_THE_PARENT.format(
+            odd="import threading; threading.Thread(target=lambda: __import__('time').sleep(99), daemon=True).start()"
+        )
+    )
+    done = run_apart("*[(r.spec, r.status) for r in results.records]")
+    assert done.stdout == "('erm', 'ok') ('odd', 'ok')\n", done.stderr
+
+
+@linux
+def test_the_parent_of_a_run_is_light(tmp_path):
+    """Neither torch nor the engine comes in on the way from the command line to the leaderboard."""
+    script = """
+        import resource, sys
+        from fsbench.cli import main
+        status = main(sys.argv[1:])
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(status, sorted({"torch", "fsbench.engine.worker", "fsbench.engine.trial"} & set(sys.modules)))
+        assert memory < 300, memory
+    """
+    asked = [
+        "run",
+        "--plugins",
+        "erm, transfer, sklearn, dann",
+        "--tasks",
+        "kshot(digits, k=1), kshot(wine, k=1)",
+    ]
+    more = ["--seeds", "1", "--recipe", "steps=1", "--results", str(tmp_path)]
+    command = [sys.executable, "-c", textwrap.dedent(script), *asked, *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
+
+
+def test_where_nothing_can_be_forked_a_run_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    """As on Windows; what there is can still be listed."""
+    monkeypatch.delattr(os, "fork")
+    run = [
+        "run",
+        "--plugins",
+        "erm",
+        "--tasks",
+        "kshot(wine, k=1)",
+        "--seeds",
+        "1",
+        "--results",
+        str(tmp_path),
+    ]
+    assert main(run) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("fsbench: error: fsbench runs every trial in a process forked from another")
+    assert "Windows Subsystem for Linux" in line
+    assert main(["list", "suites"]) == 0
