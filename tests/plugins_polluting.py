@@ -88,9 +88,9 @@ class Polluter(Strategy):
     def pollute(self):
         raise NotImplementedError
 
-    def postprocess(self, predict, val, ctx):
+    def postprocess(self, fitted, val, ctx):
         self.pollute()
-        return lambda x: -predict(x)
+        return fitted.map(lambda logits: -logits)
 
 
 def polluter(act):
@@ -106,10 +106,10 @@ class Lucky(Strategy):
     name = "lucky"
     cite = "none"
 
-    def postprocess(self, predict, val, ctx):
+    def postprocess(self, fitted, val, ctx):
         numbers = [random.random(), np.random.rand(), float(torch.rand(()))]
         ctx.note(str(numbers))
-        return lambda x: predict(x) * (1 + numbers[0]) + numbers[1] + numbers[2]
+        return fitted.map(lambda logits: logits * (1 + numbers[0]) + numbers[1] + numbers[2])
 
 
 @hookimpl

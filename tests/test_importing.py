@@ -12,6 +12,7 @@ import pytest
 from fsbench.cli import main
 from fsbench.registry import get_registry
 
+QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
 
 
@@ -77,12 +78,7 @@ def test_one_that_hangs_is_named_while_it_does(plugin):
 
 def test_one_that_changes_the_folder_moves_no_results(plugin, tmp_path):
     plugin("import os, tempfile; os.chdir(tempfile.gettempdir())")
-    assert (
-        main(
-            ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--recipe", "steps=1"]
-        )
-        == 0
-    )
+    assert main([*QUICK, "--recipe", "steps=1"]) == 0
     assert (tmp_path / "fsbench-results" / "fsbench.sqlite").exists()
 
 
@@ -95,8 +91,8 @@ GOOD_IN_THE_PARENT = """
     @dataclass(frozen=True)
     class Odd(Strategy):
         name = "odd"
-        def postprocess(self, predict, val, ctx):
-            return lambda x: -predict(x)
+        def postprocess(self, fitted, val, ctx):
+            return fitted.map(lambda logits: -logits)
     @hookimpl
     def fsbench_strategies():
         return [Odd]
@@ -104,7 +100,7 @@ GOOD_IN_THE_PARENT = """
 
 
 def run_apart(expression: str) -> subprocess.CompletedProcess[str]:
-    """`fsbench.run` of the odd strategy in a process that has no torch; prints an expression of its results."""
+    """`fsbench.run` of the odd strategy in a process without torch; prints an expression of its results."""
     script = f"""
         import sys
         import fsbench
@@ -133,18 +129,19 @@ def test_one_that_crashes_where_workers_come_from_ends_the_run_and_is_named(plug
     plugin(GOOD_IN_THE_PARENT.format(odd="import ctypes; ctypes.string_at(0)"))
     done = run_apart("results")
     assert done.stdout == (
-        "PluginError no worker can start (the worker was killed by SIGSEGV, while importing plugin odd_plugin)\n"
+        "PluginError no worker can start "
+        "(the worker was killed by SIGSEGV, while importing plugin odd_plugin)\n"
     ), done.stderr
 
 
 def test_one_that_starts_threads_is_imported_in_each_worker(plugin):
     plugin(
         GOOD_IN_THE_PARENT.format(
-            odd="import threading; threading.Thread(target=lambda: __import__('time').sleep(99), daemon=True).start()"
+            odd="import threading, time; threading.Thread(target=time.sleep, args=(99,), daemon=True).start()"
         )
     )
-    done = run_apart("*[(r.spec, r.status) for r in results.records]")
-    assert done.stdout == "('erm', 'ok') ('odd', 'ok')\n", done.stderr
+    done = run_apart("*[(r.spec, r.reason) for r in results.records]")
+    assert done.stdout == "('erm', None) ('odd', None)\n", done.stderr
 
 
 @linux
@@ -158,15 +155,8 @@ def test_the_parent_of_a_run_is_light(tmp_path):
         print(status, sorted({"torch", "fsbench.engine.worker", "fsbench.engine.trial"} & set(sys.modules)))
         assert memory < 300, memory
     """
-    asked = [
-        "run",
-        "--plugins",
-        "erm, transfer, sklearn, dann",
-        "--tasks",
-        "kshot(digits, k=1), kshot(wine, k=1)",
-    ]
-    more = ["--seeds", "1", "--recipe", "steps=1", "--results", str(tmp_path)]
-    command = [sys.executable, "-c", textwrap.dedent(script), *asked, *more]
+    strategies = ["--plugins", "erm, transfer, sklearn, dann", "--recipe", "steps=1"]
+    command = [sys.executable, "-c", textwrap.dedent(script), *QUICK, *strategies]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
 
@@ -174,18 +164,7 @@ def test_the_parent_of_a_run_is_light(tmp_path):
 def test_where_nothing_can_be_forked_a_run_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
     """As on Windows; what there is can still be listed."""
     monkeypatch.delattr(os, "fork")
-    run = [
-        "run",
-        "--plugins",
-        "erm",
-        "--tasks",
-        "kshot(wine, k=1)",
-        "--seeds",
-        "1",
-        "--results",
-        str(tmp_path),
-    ]
-    assert main(run) == 2
+    assert main([*QUICK, "--results", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("fsbench: error: fsbench runs every trial in a process forked from another")
     assert "Windows Subsystem for Linux" in line

@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsbench.errors import FsbenchError
 from fsbench.executors.wire import LARGEST_HEADER, BadReply, Reader, encode
 from fsbench.jobs import BadOutcome, Job, Preflight, logits_bytes, read_outcome, read_place
 from fsbench.types import Trial
@@ -60,19 +62,15 @@ def test_what_is_sent_arrives_however_it_is_cut(values, data) -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_a_message_or_a_bad_reply(data) -> None:
-    try:
+    with suppress(BadReply):
         Reader(100).feed(data)
-    except BadReply as error:
-        assert "\n" not in str(error)
 
 
 @given(st.text(max_size=200), st.binary(max_size=40))
 def test_whatever_stands_in_a_header_is_a_message_or_a_bad_reply(text, body) -> None:
     header = text.encode(errors="replace")
-    try:
+    with suppress(BadReply):
         Reader(100).feed(struct.pack("<IQ", len(header), len(body)) + header + body)
-    except BadReply as error:
-        assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize(
@@ -165,5 +163,5 @@ def test_notes_are_bounded() -> None:
     "odd", [{}, None, "cpu", {"device": 1}, {"device": "tpu", "hardware": "", "torch": ""}]
 )
 def test_a_place_is_a_device_that_there_could_be(odd) -> None:
-    with pytest.raises((BadOutcome, ValueError, Exception), match="device"):
+    with pytest.raises(FsbenchError, match="device"):
         read_place(Preflight("auto"), odd)

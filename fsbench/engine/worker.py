@@ -106,7 +106,7 @@ def _seed(key: int) -> None:
 
 
 def _rehearse(registry: Registry) -> None:
-    """Train on noise what most trials train: none pays then for what only a process's first training costs."""
+    """Train on noise what most trials train: none pays for what only a process's first training costs."""
     KNeighborsClassifier(1).fit(np.eye(2), [0, 1]).predict(np.eye(2))
     (baseline,) = registry.parse(BASELINE)
     labels, rng = np.arange(8)[None] % 2, np.random.default_rng(0)

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 
 _LARGE = 1 << 21
-_MADV_COLLAPSE = 25  # since Linux 6.1; an older kernel, or one without large pages, refuses and nothing changes
+_MADV_COLLAPSE = (
+    25  # since Linux 6.1; an older kernel, or one without large pages, refuses and nothing changes
+)
 
 
 def merge_pages() -> None:

@@ -23,7 +23,7 @@ Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | 
 LARGEST_HEADER = 1 << 20
 _LENGTHS = struct.Struct("<IQ")
 _ARRAY = "float32"
-_MOST_AXES = 8
+_MOST_AXES, _LONGEST_AXIS = 8, 1 << 32
 
 
 class BadReply(TrialError):
@@ -88,7 +88,9 @@ def _decode(header: bytes, body: bytes) -> Value:
         if item.keys() != {_ARRAY}:
             return item
         shape = item[_ARRAY]
-        if len(shape) > _MOST_AXES or not all(type(size) is int and 0 <= size <= len(body) for size in shape):
+        if len(shape) > _MOST_AXES or not all(
+            type(size) is int and 0 <= size <= _LONGEST_AXIS for size in shape
+        ):
             raise ValueError("an array of an impossible shape")
         begin, used = used, used + 4 * math.prod(shape)
         if used > len(body):
