@@ -14,7 +14,7 @@ from fsbench.executors.local import LocalExecutor, default_workers
 from fsbench.executors.protocol import Executor
 from fsbench.failure import Failure
 from fsbench.jobs import PREFLIGHT, TRIALS, Job, Outcome, Place, Preflight, Work
-from fsbench.registry import extra_modules
+from fsbench.registry import get_registry
 from fsbench.types import Trial
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def local(
         workers=workers or default_workers(device),
         timeout=timeout,
         prepare="fsbench.engine.worker:prepare",
-        arguments=(extra_modules(), str(splits.absolute()), str(features.absolute()), device),
+        arguments=(get_registry().modules, str(splits.absolute()), str(features.absolute()), device),
         apart=apart,
         environment={"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {},
     )

@@ -19,14 +19,15 @@ from fsbench import __version__, builtin, hookspecs
 from fsbench.code import UNPACKAGED, code_mark, core_mark, join_marks, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
-from fsbench.errors import PluginError, UnknownName
+from fsbench.errors import PluginError, UnknownName, UsageError
+from fsbench.given_classes import check_importable, import_class
 from fsbench.importing import importing
 from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
 from fsbench.spec import NAME, Call, Sum, Value, expand_sum, parse_call, parse_list
-from fsbench.strategy import Strategy, from_call, has_defaults, spec_fields
+from fsbench.strategy import STRATEGIES, Strategy, from_call, spec_fields, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 from fsbench.types import Recipe
@@ -36,21 +37,6 @@ EXTRA_MODULES = "FSBENCH_PLUGINS"
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
 
 
-def _check_strategy(cls: Any) -> None:
-    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
-        raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
-    if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
-        raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
-    if not has_defaults(cls):
-        missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
-        raise PluginError(
-            f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
-        )
-
-
-STRATEGIES: Sort[type[Strategy]] = Sort(
-    "strategy", "fsbench_strategies", _check_strategy, lambda cls: cls.name
-)
 SORTS: tuple[Sort[Any], ...] = (STRATEGIES, KINDS, DATASETS, PROTOCOLS, BACKBONES, METRICS, SUITES)
 """Every sort of thing that plugins bring, in the order in which they are listed."""
 
@@ -67,6 +53,8 @@ class LoadFailure:
 class Registry:
     """What the loaded plugins bring, by sort and name; `failures` lists those that could not be loaded.
 
+    `modules` names what was loaded beside the installed plugins, as `load_modules` takes it.
+
     The core's own plugin is always there. The version of a module that no distribution brings is made of
     its source: `unpackaged+1a2b3c4d`.
     """
@@ -74,6 +62,7 @@ class Registry:
     def __init__(self) -> None:
         self.brought: dict[str, dict[str, Brought[Any]]] = {sort.hook: {} for sort in SORTS}
         self.failures: list[LoadFailure] = []
+        self.modules: list[str] = []
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self.load(f"{HOUSE}:core", lambda: builtin, (HOUSE, __version__))
@@ -109,9 +98,41 @@ class Registry:
             self.load(f"{origin[0]}:{entry.name}", entry.load, origin)
 
     def load_modules(self, names: Iterable[str]) -> None:
-        """Load plugin modules by name, as `FSBENCH_PLUGINS` gives them."""
+        """Load plugin modules by name, as `FSBENCH_PLUGINS` gives them, or strategies as `module:Class`."""
         for name in names:
-            self.load(name, functools.partial(importlib.import_module, name), (name, UNPACKAGED))
+            module, _, place = name.partition(":")
+            import_it = functools.partial(import_class if place else importlib.import_module, name)
+            self.load(name, import_it, (module, UNPACKAGED))
+            self.modules.append(name)
+
+    def spec(self, strategy: str | Strategy | type[Strategy]) -> str:
+        """The spec of a strategy that is given as a text, an instance or a class.
+
+        A class that no plugin brings is loaded, by workers too, from its module. Raises UsageError for what
+        is no strategy or where workers cannot import it, PluginError for a class that cannot be taken.
+        """
+        if isinstance(strategy, str):
+            return strategy
+        cls = strategy if isinstance(strategy, type) else type(strategy)
+        if not issubclass(cls, Strategy):
+            raise UsageError(f"{strategy!r} is no strategy; give a spec, or a Strategy's class or instance")
+        self._take_class(cls)
+        return str(to_call(strategy() if isinstance(strategy, type) else strategy))
+
+    def _take_class(self, cls: type[Strategy]) -> None:
+        strategies, place = self.brought[STRATEGIES.hook], f"{cls.__module__}:{cls.__qualname__}"
+        known = strategies.get(cls.name)
+        if known is not None and known.thing is cls:
+            return
+        check_importable(cls)
+        if known is not None and f"{known.thing.__module__}:{known.thing.__qualname__}" == place:
+            strategies[cls.name] = dataclasses.replace(known, thing=cls)  # its module was loaded anew
+            return
+        failures = len(self.failures)
+        self.load_modules([place])
+        if len(self.failures) > failures:
+            self.modules.remove(place)
+            raise PluginError(self.failures.pop().message)
 
     def check_loaded(self) -> None:
         """Raise PluginError if a plugin could not be loaded."""

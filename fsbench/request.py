@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import UsageError
 from fsbench.recipes.recipe import parse_overrides
 from fsbench.registry import Registry
 from fsbench.spec import Value
+from fsbench.strategy import Strategy
 from fsbench.tasks.expressions import Task, named_datasets
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData
     from fsbench.progress import Observer
+
+Strategies: TypeAlias = "str | Strategy | type[Strategy] | Sequence[str | Strategy | type[Strategy]]"
+"""Strategies as `fsbench.run` takes them: specs, instances or classes, one or several."""
 
 DEFAULT_SUITE = "starter-v1"
 OWN_SEEDS = 5
@@ -47,7 +51,7 @@ def read_request(
     registry: Registry,
     observer: Observer,
     *,
-    plugins: str | Sequence[str],
+    plugins: Strategies,
     suite: str | None,
     tasks: str | Sequence[str] | None,
     data: str | Path | OwnData | None,
@@ -68,7 +72,9 @@ def read_request(
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    compositions = {c.text: c for c in (*registry.parse(BASELINE), *registry.parse(joined(plugins)))}
+    compositions = {
+        c.text: c for c in (*registry.parse(BASELINE), *registry.parse(_specs(registry, plugins)))
+    }
     return Request(
         suite=chosen,
         tasks=ready,
@@ -84,6 +90,11 @@ def read_request(
 def joined(texts: str | Sequence[str]) -> str:
     """Expressions given one by one as the one text that they would be on the command line."""
     return texts if isinstance(texts, str) else ", ".join(texts)
+
+
+def _specs(registry: Registry, plugins: Strategies) -> str:
+    given = [plugins] if isinstance(plugins, str | Strategy | type) else plugins
+    return ", ".join(registry.spec(each) for each in given)
 
 
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:

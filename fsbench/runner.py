@@ -18,7 +18,7 @@ from fsbench.judge import judge, timestamp
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
-from fsbench.request import Request, check_positive, read_request
+from fsbench.request import Request, Strategies, check_positive, read_request
 from fsbench.results import Results
 from fsbench.same_data import SameData, check_records
 from fsbench.scratch import Scratch, sweep
@@ -35,7 +35,7 @@ FEATURES = ".features"
 
 
 def run(
-    plugins: str | Sequence[str] = "all",
+    plugins: Strategies = "all",
     *,
     suite: str | None = None,
     tasks: str | Sequence[str] | None = None,
@@ -58,7 +58,8 @@ def run(
     Whatever ends a run, the records of the trials that were done are kept; the next run goes on from there.
 
     Args:
-        plugins: `all`, or specs in one text or several. The baseline always runs.
+        plugins: `all`, or specs in one text or several; a strategy may also be an instance or a class
+            (`[Mine(rate=0.5), "erm"]`) of a module that can be imported. The baseline always runs.
         suite: The name of the suite whose tasks are run; `starter-v1` by default.
         tasks: The tasks instead of a suite, in one text or several.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then

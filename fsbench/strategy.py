@@ -8,8 +8,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.context import Context
-from fsbench.errors import SpecError
+from fsbench.errors import PluginError, SpecError
 from fsbench.kinds import get_kind
+from fsbench.sorts import Sort
 from fsbench.spec import Call, Value, coerce, format_value, specs
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
@@ -229,3 +230,20 @@ def _check_bounds(name: str, f: Field[Any], value: Any) -> None:
 def has_defaults(cls: type[Strategy]) -> bool:
     """Whether every hyperparameter has a default."""
     return all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(cls))
+
+
+def _check_strategy(cls: Any) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
+        raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
+    if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
+        raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
+    if not has_defaults(cls):
+        missing = [f.name for f in fields(cls) if f.default is MISSING]
+        raise PluginError(
+            f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
+        )
+
+
+STRATEGIES: Sort[type[Strategy]] = Sort(
+    "strategy", "fsbench_strategies", _check_strategy, lambda cls: cls.name
+)

@@ -1,0 +1,41 @@
+"""Strategies that are given as classes: found again, by workers too, by the names of module and class."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from fsbench.errors import UsageError
+from fsbench.hookspecs import hookimpl
+
+
+def check_importable(cls: type) -> None:
+    """Raise UsageError for a class that a worker could not import by its name."""
+    module = cls.__module__
+    found: Any = sys.modules.get(module)
+    if module == "__main__" or "<locals>" in cls.__qualname__:
+        where = "this script or notebook" if module == "__main__" else "a function"
+        raise UsageError(
+            f"{cls.__name__} is defined in {where}, where workers cannot import it; "
+            "put it into a module of its own, such as mine.py, and import it from there"
+        )
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is not cls:
+        raise UsageError(
+            f"{module}.{cls.__qualname__} is another class than the one given, so workers would run another; "
+            "import it again from its module"
+        )
+
+
+def import_class(name: str) -> ModuleType:
+    """A plugin that brings one class, given as `module:Class`."""
+    module, _, place = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in place.split("."):
+        found = getattr(found, part)
+    plugin = ModuleType(module)
+    vars(plugin)["fsbench_strategies"] = hookimpl(lambda: [found])
+    return plugin

@@ -1,0 +1,118 @@
+"""`fsbench.run` takes instances and classes of strategies as well as texts."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import plugins_given
+import pytest
+from fsbench_plugins.focal import Focal
+
+import fsbench
+from fsbench import Strategy
+from fsbench.errors import PluginError, UsageError
+from fsbench.registry import Registry, get_registry, load_registry
+
+Scaled = plugins_given.Outer.Scaled
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return load_registry()
+
+
+@pytest.fixture
+def process_registry() -> Iterator[None]:
+    get_registry.cache_clear()
+    yield
+    get_registry.cache_clear()
+
+
+def test_what_is_registered_needs_no_loading(registry: Registry) -> None:
+    given = [Focal(gamma=1.0), Focal, "erm"]
+    assert [registry.spec(each) for each in given] == ["focal(gamma=1.0)", "focal", "erm"]
+    assert registry.modules == []
+
+
+def test_a_class_of_a_module_is_loaded_by_its_place(registry: Registry) -> None:
+    assert registry.spec(Scaled(by=3.0)) == registry.spec(Scaled(3.0)) == "scaled_in_tests(by=3.0)"
+    assert registry.modules == ["plugins_given:Outer.Scaled"]
+    (found,) = registry.parse("scaled_in_tests(by=3)")
+    assert re.fullmatch(r"scaled_in_tests\(by=3.0\)#unpackaged\+[0-9a-f]{8}", found.full_spec)
+    assert load_registry(registry.modules).parse("scaled_in_tests(by=3)")[0].full_spec == found.full_spec
+
+
+def test_a_module_that_was_loaded_anew_brings_its_new_class(registry: Registry) -> None:
+    registry.spec(Scaled)
+    again = importlib.reload(plugins_given)
+    assert registry.spec(again.Outer.Scaled) == "scaled_in_tests"
+    assert registry.strategies["scaled_in_tests"] is again.Outer.Scaled
+    with pytest.raises(UsageError, match="is another class than the one given"):
+        registry.spec(Scaled)
+
+
+@dataclass(frozen=True)
+class OfAScript(Strategy):
+    """As a class in a notebook's cell."""
+
+    name = "of_a_script"
+
+
+OfAScript.__module__ = "__main__"
+
+
+def test_what_workers_cannot_import_is_refused_with_what_to_do(registry: Registry) -> None:
+    @dataclass(frozen=True)
+    class Local(Strategy):
+        """In a function."""
+
+        name = "local"
+
+    for given, where in ((OfAScript, "this script or notebook"), (Local(), "a function")):
+        with pytest.raises(
+            UsageError, match=f"is defined in {where}, where .* put it into a module of its own"
+        ):
+            registry.spec(given)
+    for wrong in (3, int, plugins_given.Outer):
+        with pytest.raises(
+            UsageError, match="is no strategy; give a spec, or a Strategy's class or instance"
+        ):
+            registry.spec(wrong)  # type: ignore[arg-type]
+    assert registry.failures == []
+
+
+def test_a_class_that_cannot_be_taken_is_an_error_and_leaves_nothing(registry: Registry) -> None:
+    with pytest.raises(PluginError, match="'focal' of plugins_given is already taken by fsbench"):
+        registry.spec(plugins_given.Thief)
+    with pytest.raises(PluginError, match="size has no default"):
+        registry.spec(plugins_given.Needy)
+    assert (registry.failures, registry.modules) == ([], [])
+    assert registry.strategies["focal"] is Focal
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("process_registry")
+def test_a_run_of_instances_classes_and_texts(tmp_path: Path) -> None:
+    scaled = plugins_given.Outer.Scaled
+    results = fsbench.run(
+        [Focal(gamma=1.0), scaled(by=3.0), scaled, "resampling"],
+        tasks="kshot(wine, k=5)",
+        seeds=1,
+        recipe="steps=2",
+        jobs=1,
+        results=tmp_path,
+    )
+    assert [(r.spec, r.status) for r in results.records] == [
+        ("erm", "ok"),
+        ("focal(gamma=1.0)", "ok"),
+        ("scaled_in_tests(by=3.0)", "ok"),
+        ("scaled_in_tests", "ok"),
+        ("resampling", "skipped"),
+    ]
+    plain, _, three, two = (r.metrics["nll"] for r in results.records[:4])
+    assert len({plain, two, three}) == 3
+    assert results.records[2].versions["plugins_given"].startswith("unpackaged+")
