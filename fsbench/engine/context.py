@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -238,8 +238,9 @@ class EngineContext(Scope):
         self._state.progress = step / max(1, steps - 1)
 
     def autocast(self) -> AbstractContextManager[None]:
-        bfloat16 = self._state.recipe.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16, cache_enabled=False)
+        if self._state.recipe.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False)
 
     def scoped(self, component: Strategy, stage: str) -> EngineContext:
         return EngineContext(self._state, component, stage)

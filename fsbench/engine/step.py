@@ -12,15 +12,14 @@ from fsbench.types import Batch
 class OptimizerStep:
     """The engine's `fsbench.Step`: an objective on one augmented batch, and the optimizer.
 
-    `loss` is what the first call of `gradients` found, a detached scalar; 0 until then.
+    `loss` is what the first call of `gradients` found, a detached scalar; None until then.
     """
 
     def __init__(
         self, objective: Objective, optimizer: torch.optim.Optimizer, batch: Batch, last: bool
     ) -> None:
         self.objective, self.optimizer, self.batch, self.last = objective, optimizer, batch, last
-        self.loss = torch.zeros(())
-        self._asked = False
+        self.loss: torch.Tensor | None = None
         self._random = _RandomState(objective.ctx.device) if objective.composition.chain("step") else None
 
     @property
@@ -30,16 +29,16 @@ class OptimizerStep:
 
     def gradients(self) -> torch.Tensor:
         """Gradients afresh; asked again, on the same random numbers and without a trace in buffers."""
-        buffers = [(b, b.clone()) for b in self.objective.buffers()] if self._asked else []
-        if self._asked and self._random is not None:
+        again = self.loss is not None
+        buffers = [(b, b.clone()) for b in self.objective.buffers()] if again else []
+        if again and self._random is not None:
             self._random.restore()
         self.optimizer.zero_grad()
         loss: torch.Tensor = self.objective(self.batch)
         torch.autograd.backward(loss)
         for buffer, before in buffers:
             buffer.copy_(before)
-        if not self._asked:
-            self.loss, self._asked = loss.detach(), True
+        self.loss = loss.detach() if self.loss is None else self.loss
         return loss.detach()
 
     def update(self) -> None:

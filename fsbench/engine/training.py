@@ -48,7 +48,8 @@ def train(
             batch = composition.augment(draw(number), ctx)
             step = OptimizerStep(objective, optimizer, batch, last=number + 1 == recipe.steps)
             composition.step(step, ctx)
-            losses[number] = step.loss
+            if step.loss is not None:
+                losses[number] = step.loss
             if step.last or (number + 1) % _STEPS_BETWEEN_LOOKS == 0:
                 _require_finite(losses)
     objective.eval()
