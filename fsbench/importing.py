@@ -29,7 +29,9 @@ def importing(plugin: str) -> Iterator[None]:
     process leaves its traceback; one that would leave it by `os._exit` raises SystemExit instead. The working
     folder is afterwards what it was.
     """
-    folder, crashes = os.getcwd(), not faulthandler.is_enabled()
+    crashes, folder = not faulthandler.is_enabled(), None
+    with suppress(FileNotFoundError):  # one that is removed can be worked in
+        folder = os.getcwd()
     with _named(plugin), _no_way_out():
         if crashes:
             with suppress(OSError):  # without a stderr there is nobody to tell
@@ -39,7 +41,8 @@ def importing(plugin: str) -> Iterator[None]:
         finally:
             if crashes:
                 faulthandler.disable()
-            os.chdir(folder)
+            if folder is not None:
+                os.chdir(folder)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ _LOG_TAIL = 1 << 18
 # What a crash's report ends with: every compiled module of every library, longer than all the rest.
 _EXTENSIONS = re.compile(r"\n+Extension modules: .*")
 _ENDING_SECONDS = 3.0
+_GLANCE_SECONDS = 0.1
 _LONGEST_DOING = 200
 
 
@@ -106,10 +107,13 @@ class Child:
         raise BadReply("a process that is to start sent something else than how that goes")
 
     def error(self, why: str) -> PluginError | WorkerError:
-        """The error of a process that cannot start, with what it was doing: a plugin's, if it says so."""
+        """The error of a process that cannot start: a plugin's, if it was importing one. A note says where."""
+        error: PluginError | WorkerError = WorkerError(f"no worker can start ({why})")
         if self.doing:
-            return PluginError(f"no worker can start ({why}, while {self.doing})")
-        return WorkerError(f"no worker can start ({why})")
+            error = PluginError(f"no worker can start ({why}, while {self.doing})")
+        if words := self.last_words():
+            error.add_note(words)
+        return error
 
     def last_words(self) -> str:
         """The end of what the process wrote to stderr."""
@@ -186,9 +190,12 @@ class _Base(Server):
     def code(self, child: Child, seconds: float) -> int | None:
         """The exit code of a child that hung up, as soon as it is known; None if that takes longer."""
         end = time.monotonic() + seconds
-        while child.number not in self.codes and not self.channel.closed and time.monotonic() < end:
-            wait([self.channel], end - time.monotonic())
-            self.codes |= self.ended()
+        while time.monotonic() < end:
+            with _lock:  # another thread may take in what this one waits for
+                self.codes |= {} if self.channel.closed else self.ended()
+            if child.number in self.codes or self.channel.closed:
+                break
+            wait([self.channel], min(_GLANCE_SECONDS, end - time.monotonic()))
         return self.codes.pop(child.number, None)
 
 

@@ -98,8 +98,8 @@ class _Worker(Generic[J]):
         self.is_replying, self.is_told_to_end = False, False
         self.deadline = time.monotonic() + START_SECONDS
 
-    def give(self, job: J, kind: Hashable, largest: int, seconds: float) -> None:
-        """Hand it a job, which it reads when it is ready."""
+    def give(self, job: J, kind: Hashable, largest: int, seconds: float) -> bool:
+        """Hand it a job, which it reads when it is ready; whether somebody is there to read it."""
         self.job, self.kind = job, kind
         self.has_job, self.is_fresh, self.is_replying = True, False, False
         self.child.channel.reader.largest = largest
@@ -108,7 +108,8 @@ class _Worker(Generic[J]):
         try:
             send_object(self.child.channel.connection, job)
         except ConnectionError:
-            self.is_ready = False  # it has ended and not begun; the nursery will say how
+            return False
+        return True
 
 
 class _Crew(Generic[J, R]):
@@ -153,7 +154,8 @@ class _Crew(Generic[J, R]):
         if idle and not fitting:
             self.retire(idle[0])
         worker = fitting[0] if fitting else self.start()
-        worker.give(job, kind, executor.largest(job), executor.timeout)
+        if not worker.give(job, kind, executor.largest(job), executor.timeout):
+            self.lose(worker, "the worker hung up")
 
     def stand_by(self) -> None:
         """Have the next worker start while the others work."""
@@ -195,6 +197,8 @@ class _Crew(Generic[J, R]):
                     self.finish(worker, self.result(worker.job, message), usable=True)
                 else:
                     raise BadReply("a worker without a job sent something")
+            if worker.child.channel.closed and not worker.has_job:
+                self.retire(worker)
         except BadReply as error:
             if worker.has_job:
                 self.finish(worker, describe(error))
@@ -234,12 +238,12 @@ class _Crew(Generic[J, R]):
 
     def lose(self, worker: _Worker[J], why: str) -> None:
         """Do without a worker that ended before it had begun; its job comes up again, unless that goes on."""
-        if worker.has_job:
-            self.waiting.appendleft(worker.job)
-        self.retire(worker)
         self.lost += 1
         if self.lost >= _TRIES:
             raise worker.child.error(why)
+        if worker.has_job:
+            self.waiting.appendleft(worker.job)
+        self.retire(worker)
 
     def hurry(self, worker: _Worker[J]) -> None:
         """A worker is late: let it end its reply, or else end it, first so that it can say where it is."""

@@ -123,6 +123,8 @@ class _Server:
         finally:
             for pid in self.children.values():
                 _kill(pid, self.last)
+            for pid in self.children.values() if self.last == signal.SIGKILL else ():
+                os.waitpid(pid, 0)
 
     def answer(self) -> bool:
         """Do one thing that the host asks for; whether there was one."""
