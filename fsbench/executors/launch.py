@@ -107,7 +107,7 @@ class Child:
         raise BadReply("a process that is to start sent something else than how that goes")
 
     def error(self, why: str) -> PluginError | WorkerError:
-        """The error of a process that cannot start: a plugin's, if it was importing one. A note says where."""
+        """The error of a process that cannot start: a plugin's, if it was importing one. Notes say where."""
         error: PluginError | WorkerError = WorkerError(f"no worker can start ({why})")
         if self.doing:
             error = PluginError(f"no worker can start ({why}, while {self.doing})")
