@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsbench import Fitted, Strategy, param
+from fsbench import Fitted, Strategy, param, specs
 from fsbench.composition import Composition
 from fsbench.errors import SpecError, UnknownName
 from fsbench.kinds import kind_names
@@ -344,6 +344,29 @@ def test_quick_lowers_what_counts_steps():
     assert quick(Source()).steps == 3
     assert quick(Source(steps=2)).steps == 2
     assert quick(Smooth()) == Smooth()
+
+
+@dataclass(frozen=True)
+class Mean(Strategy):
+    """The mean of the logits of several strategies."""
+
+    name = "mean"
+    cite = "nobody"
+    replaces = frozenset({"fit"})
+    of: str = param("erm, sklearn", spec=True)
+
+    def fit(self, train, inner, ctx):
+        members = [ctx.fit_with(each, train) for each in specs(self.of)]
+        return Fitted(lambda x: sum(member.predict(x) for member in members) / len(members))
+
+
+def test_quick_lowers_the_steps_of_the_strategies_that_a_field_names():
+    nested = Mean(of="maml(meta_steps=9), transfer(source_steps=200)+focal(gamma=1)")
+    assert quick(nested).of == "maml(adapt_steps=3, meta_steps=3), transfer(source_steps=3)+focal(gamma=1.0)"
+
+
+def test_a_strategy_of_strategies_passes():
+    assert set(verdicts(Mean).values()) <= {"ok", "skipped"}
 
 
 def test_pairs_run_or_say_why_not():
