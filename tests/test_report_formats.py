@@ -178,6 +178,15 @@ def test_cost_fit_and_memory_are_shown():
     assert (line["train_accuracy"], line["peak_memory"]) == ("0.999", "648151040")
 
 
+@pytest.mark.parametrize("format", ["terminal", "markdown"])
+def test_where_nothing_went_well_the_failure_is_all_that_is_said(format):
+    page = render(leaderboard([failed()]), format)
+    assert re.search("^(- )?No trial has a result.$", page, re.MULTILINE)
+    assert re.search("^failed: erm", page, re.MULTILINE | re.IGNORECASE)
+    assert "fsbench run" not in page
+    assert "baseline: erm" not in page
+
+
 def test_one_seed_is_told_to_run_more():
     board = leaderboard(cell("kshot(wine, k=5)", "erm", [0.7]) + cell("kshot(wine, k=5)", "focal", [0.8]))
     assert "a single split seed settles nothing" in render(board, "terminal", 1000)

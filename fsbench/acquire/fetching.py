@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import textwrap
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,10 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
             f"{name} is downloaded by {extra}; pip install 'fsbench[{extra}]' ({error})"
         ) from error
     except Exception as error:  # the loaders of other libraries raise anything, bare RuntimeErrors too
-        reason = textwrap.shorten(str(error), 200) or type(error).__name__
+        # What urllib wraps is the reason; its own text is made for programmers.
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        told = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+        reason = textwrap.shorten(told, 200) or type(error).__name__
         hint = "try again, or get the original files and name their folder with --from"
         if originals is not None:
             hint = f"{originals} should hold the original files as they are published"

@@ -45,7 +45,8 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     kept: set[str] = set()
     for label, rows in board.tasks:
         console.print(Text(label, style="bold"))
-        kept |= _print_table(console, board, [row for row in rows if row.done], columns)
+        if done := [row for row in rows if row.done]:
+            kept |= _print_table(console, board, done, columns)
         _print_lines(console, filter(None, [text.without_result(rows)]), "dim")
         console.print()
     console.print(Text("Overall: mean over tasks", style="bold"))
@@ -54,8 +55,9 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
-    _print_legend(console, board, kept)
-    console.print()
+    if board.trials:
+        _print_legend(console, board, kept)
+        console.print()
     _print_lines(console, text.summary(board), "")
 
 

@@ -15,6 +15,7 @@ OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done"
 TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "train", "done", "sec", "MB")
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
+NO_RESULT = "No trial has a result."
 EMPTY = "No results yet; `fsbench run` makes some."
 _MANY = 3
 _GIVEN = {
@@ -49,11 +50,9 @@ def difference(row: Row, metric: Metric) -> str:
 
 def verdict(row: Row) -> str:
     """The verdict, or what became of the trials where there is no result to judge."""
-    if row.verdict != "none":
-        return row.verdict
     if not row.done:
         return "failed" if row.failed else "skipped" if row.skipped else "not run"
-    return f"no {BASELINE}"
+    return f"no {BASELINE}" if row.verdict == "none" else row.verdict
 
 
 def uses(row: Row) -> str:
@@ -96,7 +95,7 @@ def title(board: Leaderboard) -> str:
 def summary(board: Leaderboard) -> list[str]:
     """A few plain sentences: who helps where, who hurts where, and what is left open."""
     if not board.trials:
-        return [EMPTY]
+        return [NO_RESULT if board.rows else EMPTY]
     lines = [*_tasks_won(board), *_harm(board), *_average(board)]
     judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
     still = sum(row.verdict == "not settled" for row in judged)
