@@ -301,7 +301,8 @@ def test_citations(call):
     assert set(chosen.splitlines()) <= set(everything.splitlines())
     assert "glyphs" in call("cite", "glyphs(size=14)")[1].splitlines()
     suite = [line for line in call("cite", "starter-v1")[1].splitlines() if not line.startswith(" ")]
-    assert suite == ["fsbench", "digits", "mnist5k", "glyphs", "breast_cancer", "wine"]
+    datasets, protocols = ["digits", "mnist5k", "glyphs", "breast_cancer", "wine"], ["longtail", "episodes"]
+    assert suite == ["fsbench", *datasets, *protocols]
     status, _, err = call("cite", "zzz")
     assert (status, err.count("\n")) == (2, 1)
     assert (
