@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
-from fsbench.context import Context
-from fsbench.effects import Effects, Mark, WatchedFit, WatchedStep, Weights, same_tensors
+from fsbench.effects import Mark, WatchedFit, Weights, same_tensors
 from fsbench.errors import ConflictError, InertComponent, PluginError
+from fsbench.scope import Scope
 from fsbench.spec import specs
 from fsbench.stages import STAGES
 from fsbench.strategy import USES, Strategy, excludes, overrides, spec_fields, to_call
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
+from fsbench.wrapping import (
+    announced,
+    around_fit,
+    around_loss,
+    around_step,
+    checked_fit,
+    cross_entropy,
+    plain_step,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -22,34 +30,6 @@ if TYPE_CHECKING:
 
 BASELINE = "erm"
 T = TypeVar("T")
-
-
-class Scope(Context, Protocol):
-    """The engine's view of a trial: that of an author, and what the laws of composition need of it."""
-
-    @property
-    def effects(self) -> Effects:
-        """What the components did so far."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The remarks so far."""
-
-    def scoped(self, component: Strategy, stage: str) -> Scope:
-        """The view of one component inside one stage."""
-
-    def withheld(self, what: str) -> Any:
-        """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
-
-    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> AbstractContextManager[None]:
-        """Let another recipe or model be the trial's inside."""
-
-    @property
-    def trained(self) -> nn.Module | None:
-        """The model that a fit trains, looked at without making use of it."""
-
-    def reached_training(self, model: nn.Module | None) -> None:
-        """Say that the engine trains: another model, if one is given."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +248,7 @@ class Composition:
     def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Scope) -> torch.Tensor:
         """Per-sample loss `[B]`: cross-entropy, replaced or wrapped by the components."""
         call: Callable[..., torch.Tensor] = cross_entropy
-        return self._wrap("loss", call, ctx, _around_loss)(logits, targets)
+        return self._wrap("loss", call, ctx, around_loss)(logits, targets)
 
     def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
         """The sum of the components' auxiliary losses; one that is zero had no effect."""
@@ -297,12 +277,12 @@ class Composition:
 
     def step(self, step: Step, ctx: Scope) -> None:
         """One optimizer step: gradients and update, replaced or wrapped by the components."""
-        call: Callable[[Step], None] = _plain_step
-        self._wrap("step", call, ctx, _around_step)(step)
+        call: Callable[[Step], None] = plain_step
+        self._wrap("step", call, ctx, around_step)(step)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Scope) -> Fitted:
         """Fit with the engine's training `inner`, replaced or wrapped by the components."""
-        return self._wrap("fit", _announce(inner, ctx), ctx, _around_fit)(train)
+        return self._wrap("fit", announced(inner, ctx), ctx, around_fit)(train)
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Scope) -> Fitted:
         """The fitted predictor after every component's `postprocess`."""
@@ -310,7 +290,7 @@ class Composition:
             watched = WatchedFit(fitted, mark)
             shown = val if "val" in component.uses else scoped.withheld("val")
             got = component.postprocess(watched.given, shown, scoped)
-            fitted = watched.check(_checked(got, component.name, "postprocess"))
+            fitted = watched.check(checked_fit(got, component.name, "postprocess"))
         return fitted
 
     def check_effects(self, ctx: Scope) -> None:
@@ -324,11 +304,6 @@ class Composition:
                 )
 
 
-def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy `[B]` of logits `[B, C]` against distributions `[B, C]`."""
-    return -(targets * logits.log_softmax(-1)).sum(-1)
-
-
 def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
     return lambda: ctx.effects.did(component.name, STAGES[stage].rests_on)
 
@@ -340,88 +315,3 @@ def _is_not_zero(term: torch.Tensor | float) -> bool:
         return bool((term.detach() != 0).any())
     except RuntimeError:  # below torch.func.vmap no value can be looked at
         return True
-
-
-def _checked(got: object, name: str, stage: str) -> Fitted:
-    if not isinstance(got, Fitted):
-        raise PluginError(
-            f"{name}: {stage} returned {type(got).__name__}; expected fsbench.Fitted(predict), or what "
-            "inner returned"
-        )
-    return got
-
-
-def _around_loss(
-    component: Strategy, ctx: Scope, inner: Callable[..., torch.Tensor], mark: Mark
-) -> Callable[..., torch.Tensor]:
-    def call(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        passed: list[torch.Tensor] = []
-
-        def watched(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            losses = inner(z, t)
-            passed.extend([losses] if z is logits and t is targets else [])
-            return losses
-
-        losses = component.loss(logits, targets, watched, ctx)
-        if not any(losses is each for each in passed):
-            mark()
-        return losses
-
-    return call
-
-
-def _plain_step(step: Step) -> None:
-    step.gradients()
-    step.update()
-
-
-def _around_step(
-    component: Strategy, ctx: Scope, inner: Callable[[Step], None], mark: Mark
-) -> Callable[[Step], None]:
-    def call(step: Step) -> None:
-        def unwatched(given: Step) -> None:
-            inner(given.step if isinstance(given, WatchedStep) else given)
-
-        component.step(cast(Step, WatchedStep(step, mark)), unwatched, ctx)
-
-    return call
-
-
-def _around_fit(
-    component: Strategy, ctx: Scope, inner: Callable[..., Fitted], mark: Mark
-) -> Callable[..., Fitted]:
-    name = component.name
-
-    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
-        passed: list[WatchedFit] = []
-
-        def watched(data: LabeledSet, **changes: Any) -> Fitted:
-            if data is not train and not same_tensors(data, train):
-                mark()
-            elif passed or changes:
-                ctx.effects.did(name, "recipe")
-            if not changes.get("model") and before.differ(ctx.trained):
-                ctx.effects.did(name, "model")
-            passed.append(WatchedFit(inner(data, **changes), mark))
-            return passed[-1].given
-
-        with ctx.in_force(recipe, model):
-            before = Weights(ctx.trained)
-            fitted = _checked(component.fit(train, watched, ctx), name, "fit")
-        mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]
-        if not mine:
-            mark()
-            return fitted
-        return mine[0].check(fitted)
-
-    return call
-
-
-def _announce(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]:
-    """The engine's training, which says that it was reached."""
-
-    def call(train: LabeledSet, **changes: Any) -> Fitted:
-        ctx.reached_training(changes.get("model"))
-        return inner(train, **changes)
-
-    return call

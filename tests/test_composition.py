@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, TaskInfo, hookimpl
-from fsbench.composition import Composition, cross_entropy
+from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
 from fsbench.errors import ConflictError, InertComponent, PluginError, UndeclaredUse
+from fsbench.wrapping import cross_entropy
 
 INFO = TaskInfo("toy", "kshot", "table", (2,), 3, source_shape=(2,), source_classes=3, num_unlabeled=4)
 

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import context, task_info
 
-from fsbench.composition import Composition, cross_entropy
+from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
+from fsbench.wrapping import cross_entropy
 
 
 def ohem(logits: torch.Tensor, targets: torch.Tensor, keep: float) -> torch.Tensor:

@@ -12,11 +12,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from torchvision.ops import sigmoid_focal_loss
 from toy import context, task_info
 
-from fsbench.composition import Composition, cross_entropy
+from fsbench.composition import Composition
 from fsbench.engine.trial import labeled_set, run_trial
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
+from fsbench.wrapping import cross_entropy
 
 
 def focal(logits, targets, train=None, **arguments):

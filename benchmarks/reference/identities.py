@@ -18,7 +18,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from fsbench import Fitted
-from fsbench.composition import cross_entropy
+from fsbench.wrapping import cross_entropy
 from fsbench.engine.context import EngineContext
 from fsbench.engine.device import describe
 from fsbench.engine.state import TrialState

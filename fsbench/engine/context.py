@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import torch
 from torch import nn
 
-from fsbench.composition import Composition, Scope
+from fsbench.composition import Composition
 from fsbench.effects import Effects
 from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.weights import load_weights
@@ -22,6 +22,7 @@ from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
 from fsbench.errors import DataError, PluginError, UndeclaredUse
 from fsbench.rng import Stream, derive_key, seeded
+from fsbench.scope import Scope
 from fsbench.stages import Ground
 from fsbench.strategy import Strategy
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo

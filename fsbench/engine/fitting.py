@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from torch import nn
 
-from fsbench.composition import Scope
 from fsbench.engine.frozen_body import fit_head, frozen_network
 from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
+from fsbench.scope import Scope
 from fsbench.strategy import overrides
 from fsbench.types import Fitted, LabeledSet, Recipe
 

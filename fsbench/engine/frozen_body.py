@@ -18,12 +18,13 @@ import torch
 from torch import nn
 
 import fsbench
-from fsbench.composition import Composition, Scope
+from fsbench.composition import Composition
 from fsbench.engine import device as devices
 from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.objective import Objective
 from fsbench.engine.training import as_fitted, batch_of, train
+from fsbench.scope import Scope
 from fsbench.stages import STAGES
 from fsbench.types import Fitted, LabeledSet
 from fsbench.versions import version

@@ -7,9 +7,10 @@ from typing import cast
 import torch
 from torch import nn
 
-from fsbench.composition import Composition, Scope
+from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
 from fsbench.errors import PluginError
+from fsbench.scope import Scope
 from fsbench.types import Batch, StepOutput
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from fsbench.composition import Scope
 from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
 from fsbench.engine.step import OptimizerStep
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
+from fsbench.scope import Scope
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 
 Role = Literal["body", "head", "auxiliary"]

@@ -1,0 +1,42 @@
+"""What the laws of composition need of the engine, beside what authors need."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fsbench.context import Context
+from fsbench.effects import Effects
+from fsbench.strategy import Strategy
+from fsbench.types import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Scope(Context, Protocol):
+    """The engine's view of a trial: that of an author, and what the laws of composition need of it."""
+
+    @property
+    def effects(self) -> Effects:
+        """What the components did so far."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks so far."""
+
+    def scoped(self, component: Strategy, stage: str) -> Scope:
+        """The view of one component inside one stage."""
+
+    def withheld(self, what: str) -> Any:
+        """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
+
+    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> AbstractContextManager[None]:
+        """Let another recipe or model be the trial's inside."""
+
+    @property
+    def trained(self) -> nn.Module | None:
+        """The model that a fit trains, looked at without making use of it."""
+
+    def reached_training(self, model: nn.Module | None) -> None:
+        """Say that the engine trains: another model, if one is given."""

@@ -1,0 +1,117 @@
+"""One component's stage around the one before it, watched for effects, and what is innermost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, same_tensors
+from fsbench.errors import PluginError
+from fsbench.scope import Scope
+from fsbench.strategy import Strategy
+from fsbench.types import Fitted, LabeledSet, Recipe, Step
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy `[B]` of logits `[B, C]` against distributions `[B, C]`."""
+    return -(targets * logits.log_softmax(-1)).sum(-1)
+
+
+def plain_step(step: Step) -> None:
+    """Gradients and an update."""
+    step.gradients()
+    step.update()
+
+
+def announced(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]:
+    """The engine's training, which says that it was reached."""
+
+    def call(train: LabeledSet, **changes: Any) -> Fitted:
+        ctx.reached_training(changes.get("model"))
+        return inner(train, **changes)
+
+    return call
+
+
+def checked_fit(got: object, name: str, stage: str) -> Fitted:
+    """What a stage returned. Raises PluginError where it is no Fitted."""
+    if not isinstance(got, Fitted):
+        raise PluginError(
+            f"{name}: {stage} returned {type(got).__name__}; expected fsbench.Fitted(predict), or what "
+            "inner returned"
+        )
+    return got
+
+
+def around_loss(
+    component: Strategy, ctx: Scope, inner: Callable[..., torch.Tensor], mark: Mark
+) -> Callable[..., torch.Tensor]:
+    """A component's `loss` around another one. It acts unless it hands on what the other one made."""
+
+    def call(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        passed: list[torch.Tensor] = []
+
+        def watched(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            losses = inner(z, t)
+            passed.extend([losses] if z is logits and t is targets else [])
+            return losses
+
+        losses = component.loss(logits, targets, watched, ctx)
+        if not any(losses is each for each in passed):
+            mark()
+        return losses
+
+    return call
+
+
+def around_step(
+    component: Strategy, ctx: Scope, inner: Callable[[Step], None], mark: Mark
+) -> Callable[[Step], None]:
+    """A component's `step` around another one. It acts where it touches the step itself."""
+
+    def call(step: Step) -> None:
+        def unwatched(given: Step) -> None:
+            inner(given.step if isinstance(given, WatchedStep) else given)
+
+        component.step(cast(Step, WatchedStep(step, mark)), unwatched, ctx)
+
+    return call
+
+
+def around_fit(
+    component: Strategy, ctx: Scope, inner: Callable[..., Fitted], mark: Mark
+) -> Callable[..., Fitted]:
+    """A component's `fit` around another one.
+
+    It acts where it fits on other data, by another recipe, from another start or more than once, and where
+    what it returns is not what it was given (`WatchedFit`).
+    """
+    name = component.name
+
+    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
+        passed: list[WatchedFit] = []
+
+        def watched(data: LabeledSet, **changes: Any) -> Fitted:
+            if data is not train and not same_tensors(data, train):
+                mark()
+            elif passed or changes:
+                ctx.effects.did(name, "recipe")
+            if not changes.get("model") and before.differ(ctx.trained):
+                ctx.effects.did(name, "model")
+            passed.append(WatchedFit(inner(data, **changes), mark))
+            return passed[-1].given
+
+        with ctx.in_force(recipe, model):
+            before = Weights(ctx.trained)
+            fitted = checked_fit(component.fit(train, watched, ctx), name, "fit")
+        mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]
+        if not mine:
+            mark()
+            return fitted
+        return mine[0].check(fitted)
+
+    return call
