@@ -18,7 +18,6 @@ from torchvision.ops import sigmoid_focal_loss
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from fsbench import Fitted
-from fsbench.wrapping import cross_entropy
 from fsbench.engine.context import EngineContext
 from fsbench.engine.device import describe
 from fsbench.engine.state import TrialState
@@ -26,6 +25,7 @@ from fsbench.engine.trial import labeled_set
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import Registry, load_registry
 from fsbench.types import LabeledSet, TaskInfo
+from fsbench.wrapping import cross_entropy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _EXAMPLES = ("ohem", "temperature")
