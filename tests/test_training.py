@@ -15,6 +15,8 @@ from toy import baseline_context
 
 from fsbench import Context, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
+from fsbench.engine.context import EngineContext
+from fsbench.engine.state import TrialState
 from fsbench.engine.training import draw_batches, make_optimizer, schedule, train
 from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
@@ -62,6 +64,40 @@ def test_the_body_has_a_learning_rate_of_its_own_and_what_is_frozen_has_none() -
     model.body.requires_grad_(False)
     frozen = make_optimizer(ctx.objective(model), QUICK)
     assert [len(group["params"]) for group in frozen.param_groups] == [2]
+
+
+class Wrapped(nn.Module):
+    """A network inside another module, under another name."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.inside = network
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.inside(x) * self.scale
+        return logits
+
+
+def test_learning_rates_follow_the_role_of_a_parameter_and_not_its_name() -> None:
+    @dataclass(frozen=True)
+    class Beside(Strategy):
+        name = "beside"
+
+        def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
+            return nn.Linear(2, 2)
+
+    network = baseline_context(QUICK).new_model()
+    state = TrialState(("toy", 0, 0), toy_split().info, Composition((Beside(),)), QUICK, CPU)
+    objective = EngineContext(state).objective(Wrapped(network))
+    recipe = replace(QUICK, lr=0.1, backbone_lr_scale=0.01)
+    groups = make_optimizer(objective, recipe).param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert {rates[id(p)] for p in network.head.parameters()} == {0.1}
+    assert {rates[id(p)] for p in network.body.parameters()} == {0.1 * 0.01}
+    assert {rates[id(p)] for p in objective.auxiliary.parameters()} == {0.1}
+    alone = make_optimizer(EngineContext(state).objective(nn.Linear(2, 3)), recipe)
+    assert [group["lr"] for group in alone.param_groups] == [0.1]
 
 
 @pytest.mark.parametrize(
