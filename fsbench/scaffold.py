@@ -15,9 +15,18 @@ from string import Template
 
 from fsbench import __version__
 from fsbench.errors import UsageError
-from fsbench.registry import get_registry
+from fsbench.registry import SORTS
 
-KINDS = ("strategy",)
+COMMANDS = {
+    "strategy": "fsbench run --plugins erm,$name",
+    "dataset": 'fsbench run --tasks "kshot($name, k=5)"',
+    "protocol": 'fsbench run --tasks "$name(digits)"',
+    "backbone": 'fsbench run --tasks "kshot(digits, k=5)" --recipe backbone=$name',
+    "metric": "fsbench run --metric $name",
+}
+"""What is done with a plugin of each kind."""
+
+KINDS = tuple(COMMANDS)
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENDING = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
@@ -31,7 +40,7 @@ def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
     is there already; nothing is left of a package that could not be written in full.
     """
     values = _values(name, kind)
-    _refuse_taken(name, values["module"])
+    _refuse_taken(name, kind, values["module"])
     folder = parent / f"fsbench-{values['dashed']}"
     try:
         folder.mkdir()
@@ -78,8 +87,15 @@ def _values(name: str, kind: str) -> dict[str, str]:
         "dashed": "-".join(words),
         "module": "_".join(words),
         "class_name": class_name,
+        "thing": class_name if kind in ("strategy", "protocol") else kind.upper(),
+        "command": command(name, kind),
         "bounds": _bounds(),
     }
+
+
+def command(name: str, kind: str) -> str:
+    """The command that uses a plugin of a kind."""
+    return Template(COMMANDS[kind]).substitute(name=name)
 
 
 def _bounds() -> str:
@@ -88,11 +104,11 @@ def _bounds() -> str:
     return f">={major}.{minor},<{major}.{minor + 1}"
 
 
-def _refuse_taken(name: str, module: str) -> None:
-    """Raise UsageError where a strategy has the name, or where Python already knows the module."""
-    if name in (origin := get_registry().origin):
-        raise UsageError(
-            f"plugin name {name!r}: strategy {name!r} exists already, in {origin[name][0]}; choose another"
-        )
+def _refuse_taken(name: str, kind: str, module: str) -> None:
+    """Raise UsageError where a thing of the kind has the name, or where Python already knows the module."""
+    (sort,) = (each for each in SORTS if each.noun == kind)
+    if (taken := sort.brought().get(name)) is not None:
+        owner = taken.origin.distribution
+        raise UsageError(f"plugin name {name!r}: {kind} {name!r} exists already, in {owner}; choose another")
     if importlib.util.find_spec(f"fsbench_{module}") is not None:
         raise UsageError(f"plugin name {name!r}: the module fsbench_{module} is installed; choose another")

@@ -12,8 +12,9 @@ import pytest
 from plugin_env import PluginEnv
 
 import fsbench
+from fsbench.cli.plugins import KINDS as cli_kinds
 from fsbench.errors import UsageError
-from fsbench.scaffold import new_plugin
+from fsbench.scaffold import KINDS, command, new_plugin
 from fsbench.strategy import Strategy
 from fsbench.testing import check_conformance
 
@@ -62,18 +63,29 @@ def test_the_docs_lead_a_stranger_to_the_leaderboard(env, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_new_plugin_passes_its_own_tests_and_is_ranked(env, tmp_path):
-    said = env.run("fsbench", "plugin", "new", "my_demo", cwd=tmp_path).stdout
-    package = tmp_path / "fsbench-my-demo"
-    assert "fsbench-my-demo" in said
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_passes_its_own_tests_and_is_used(env, tmp_path, kind):
+    name = f"my_{kind}"
+    said = env.run("fsbench", "plugin", "new", name, "--kind", kind, cwd=tmp_path).stdout
+    package = tmp_path / f"fsbench-my-{kind}"
+    assert f"fsbench-my-{kind}" in said
     env.install(package)
-    env.run("pytest", "-q", "-k", "documented", package, cwd=tmp_path, status=1)
-    code = package / "src/fsbench_my_demo/__init__.py"
+    failing = env.run("pytest", "-q", package, cwd=tmp_path, status=1).stdout
+    assert "still says TODO" in failing
+    code = package / f"src/fsbench_my_{kind}/__init__.py"
     code.write_text(code.read_text(encoding="utf-8").replace("TODO: ", ""), encoding="utf-8")
     env.install(package)
-    assert re.search(r"\d+ passed", env.run("pytest", "-q", package, cwd=tmp_path).stdout)
-    board = env.run("fsbench", "run", "--plugins", "erm,my_demo", *QUICK, cwd=tmp_path).stdout
-    assert "my_demo" in board
+    passing = env.run("pytest", "-q", package, cwd=tmp_path).stdout
+    assert re.search(r"\d+ passed", passing)
+    assert "failed" not in passing
+    program, *arguments = shlex.split(command(name, kind))
+    assert command(name, kind) in said
+    given = [a.replace("backbone=", "steps=20, backbone=") for a in arguments]
+    tasks = [] if "--tasks" in given else QUICK[:2]
+    recipe = [] if "--recipe" in given else QUICK[4:6]
+    plugins = [] if "--plugins" in given else ["--plugins", "erm"]
+    board = env.run(program, *given, *tasks, *recipe, *plugins, *QUICK[2:4], *QUICK[6:], cwd=tmp_path).stdout
+    assert "erm" in board
 
 
 @pytest.mark.slow
@@ -142,7 +154,7 @@ def test_scaffold_does_not_overwrite(tmp_path):
 
 
 NO_NAMES = ["", "Mine", "1st", "a b", "../up", "a--b", "über", "x_"]
-RESERVED = ["all", "class", "none", "strategy"]
+RESERVED = ["all", "class", "none", "strategy", "dataset"]
 TAKEN = ["erm", "focal", "plugins"]
 
 
@@ -161,6 +173,21 @@ def test_a_half_written_package_is_removed(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"cannot write .*: No space left"):
         new_plugin("mine", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("dataset", "wine"), ("protocol", "kshot"), ("backbone", "mlp"), ("metric", "accuracy")],
+)
+def test_scaffold_names_of_each_kind(kind, name, tmp_path):
+    with pytest.raises(UsageError, match=f"{kind} '{name}' exists already, in fsbench; choose another"):
+        new_plugin(name, tmp_path, kind)
+    other = "strategy" if kind != "strategy" else "dataset"
+    assert new_plugin(name, tmp_path, other).is_dir()
+
+
+def test_the_command_line_knows_the_kinds():
+    assert cli_kinds == KINDS
 
 
 def test_scaffold_in_a_folder_that_is_not_there(tmp_path):

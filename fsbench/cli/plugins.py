@@ -10,6 +10,8 @@ import click
 from fsbench.cli.output import debugging, say
 from fsbench.cli.suggest import SuggestingGroup
 
+KINDS = ("strategy", "dataset", "protocol", "backbone", "metric")
+
 if TYPE_CHECKING:
     from fsbench.registry import Registry
     from fsbench.testing.checks import Thing
@@ -20,20 +22,28 @@ def plugin() -> None:
     """Write a plugin of your own, or check one."""
 
 
-@plugin.command(short_help="Write a package with a strategy, and a test for it.")
+@plugin.command(short_help="Write a package with a plugin, and a test for it.")
 @click.argument("name")
-def new(name: str) -> None:
-    """Write a package with a strategy NAME, and a test for it, into the folder fsbench-NAME.
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="strategy",
+    show_default=True,
+    metavar="KIND",
+    help=f"What it brings: {', '.join(KINDS)}.",
+)
+def new(name: str, kind: str) -> None:
+    """Write a package with a plugin NAME, and a test for it, into the folder fsbench-NAME.
 
     The test passes once you have replaced what the files mark with TODO.
     """
-    from fsbench.scaffold import new_plugin
+    from fsbench.scaffold import command, new_plugin
 
-    folder = new_plugin(name, Path())
+    folder = new_plugin(name, Path(), kind)
     click.echo(f"wrote {folder}; replace what says TODO in it, then:\n")
     click.echo(f"    pip install -e './{folder}[test]'")
     click.echo(f"    pytest {folder}")
-    click.echo(f"    fsbench run --plugins erm,{name}")
+    click.echo(f"    {command(name, kind)}")
 
 
 @plugin.command(short_help="Run the conformance kit on what a plugin brings.")
