@@ -46,7 +46,7 @@ def code_mark(name: str, results_version: str, origin: Origin, modules: Iterable
     if origin.distribution == HOUSE:
         return ""
     kind = UNPACKAGED if origin.version.startswith(UNPACKAGED) else "code"
-    return f"{kind}+{source_hash(modules)}"
+    return f"{kind}+{source_hash(modules) or re.sub(r'[^0-9A-Za-z_.-]', '-', origin.version)}"
 
 
 def core_mark() -> str:
@@ -83,17 +83,18 @@ def source_hash(modules: Iterable[str]) -> str:
     """Eight digits of the SHA-256 of the source files of the packages that hold some modules.
 
     A package is hashed whole, from its first folder that holds code; a module outside packages is its one
-    file. Without modules that have a file: of their names.
+    file. "" where there is no source.
     """
     places = sorted({place for module in modules for place in [_place(module)] if place is not None})
-    found = hashlib.sha256()
+    found, hashed = hashlib.sha256(), 0
     for place in places:
         root = place if place.is_dir() else place.parent
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             about = file.stat()
             found.update(f"{file.relative_to(root).as_posix()}\0".encode())
             found.update(_file_hash(file, about.st_mtime_ns, about.st_size))
-    return found.hexdigest()[:8]
+            hashed += 1
+    return found.hexdigest()[:8] if hashed else ""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -112,7 +113,8 @@ def _place(module: str) -> Path | None:
                 file = spec.origin if spec is not None and spec.has_location else None
         if file is not None:
             path = Path(file)
-            return path.parent if path.name == "__init__.py" else path
+            place = path.parent if path.stem == "__init__" else path
+            return place if place.exists() else None
     return None
 
 

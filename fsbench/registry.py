@@ -270,6 +270,12 @@ class Registry:
         found = self.brought[BACKBONES.hook].get(name)
         return _named_mark(name, found, found.thing.make.partition(":")[0]) if found else ""
 
+    def metric_marks(self) -> dict[str, str]:
+        """The marks of metrics by name, of those that have one: none that comes with fsbench unchanged."""
+        found = self.brought[METRICS.hook].items()
+        marks = {name: _named_mark(name, each, each.thing.function.__module__) for name, each in found}
+        return {name: mark.removeprefix(f"{name}:") for name, mark in marks.items() if mark}
+
     def versions(
         self, composition: Composition, task: str = "", recipe: str = "", kind: str = ""
     ) -> dict[str, str]:

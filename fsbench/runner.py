@@ -147,11 +147,12 @@ class _Walk:
     def __post_init__(self) -> None:
         # Asked before a split is drawn: a plugin's code then meets no test labels in this process.
         here, compositions = installed(), {each.text: each for each in self.asked.compositions}
+        codes = self.registry.metric_marks()
         kinds = {task.text: task.info.kind for task in self.asked.tasks}
         for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
             used = self.registry.versions(compositions[spec], task, recipe, kinds[task])
             uses = tuple(sorted(compositions[spec].uses))
-            self.known[spec, task, recipe] = {"uses": uses, "versions": here | used}
+            self.known[spec, task, recipe] = {"uses": uses, "versions": here | used, "metric_codes": codes}
         self.listeners = self.registry.listeners()
 
     def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:

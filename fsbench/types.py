@@ -266,12 +266,13 @@ class Trial:
 class Record:
     """What is stored of a trial. Seconds are wall-clock; `peak_memory` is in bytes.
 
-    `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`.
-    `metrics` maps a metric's name to its value on the test part; `train_accuracy` is on the
-    training labels as given. `full_spec` is the trial's; records of older stores have none.
-    `resolution` is how far each metric moves with one decision on this test part. `overlap` is the
-    number of test samples per training sample where every split takes all samples of the dataset, else 0.
-    `isolation` is "trial" if the trial had a process of its own, "split" if trials of its split shared one.
+    `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`. `metrics` maps a
+    metric's name to its value on the test part; `train_accuracy` is on the training labels as given.
+    `full_spec` is the trial's; records of older stores have none. `resolution` is how far each metric moves
+    with one decision on this test part. `overlap` is the number of test samples per training sample where
+    every split takes all samples of the dataset, else 0. `metric_codes` says by marks which code computed
+    the metrics of plugins. `isolation` is "trial" if the trial had a process of its own, "split" if trials
+    of its split shared one.
     """
 
     key: str
@@ -299,6 +300,7 @@ class Record:
     resolution: Mapping[str, float] = field(default_factory=dict)
     overlap: float = 0.0
     isolation: str = ""
+    metric_codes: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary, which shares what is inside with the record."""

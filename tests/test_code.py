@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import cell, record
 
-from fsbench import Backbone, Strategy, code, hookimpl
+from fsbench import Backbone, Metric, Strategy, code, hookimpl
 from fsbench.code import code_mark, join_marks, source_hash, split_marks
 from fsbench.errors import PluginError
 from fsbench.registry import Registry, get_registry, load_registry
@@ -207,6 +207,33 @@ def test_a_published_file_holds_one_version(tmp_path: Path) -> None:
     publish(upgraded("plain#code+33333333", "plain#code+22222222"), tmp_path / "x.jsonl")
     specs = {each.full_spec for each in read_jsonl(tmp_path / "x.jsonl")}
     assert specs == {"erm", "plain#code+22222222"}
+
+
+def test_values_of_a_metrics_old_code_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(logits: object, y: object) -> float:
+        return 0.5
+
+    metric = Metric("half", "half", "a half", half, results_version="2")
+    made, module = load_registry(), ModuleType(__name__)
+    module.fsbench_metrics = hookimpl(lambda: [metric, replace(metric, name="bare", results_version="")])  # type: ignore[attr-defined]
+    made.load("theirs", lambda: module, THEIRS)
+    assert made.metric_marks() == {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
+    monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
+    monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: made)
+    values = zip([0.2, 0.4, 0.9], ["results+2", "results+2", "results+1"], strict=True)
+    records = [
+        record(TASK, "erm", seed, metrics={"half": value}, metric_codes={"half": mark})
+        for seed, (value, mark) in enumerate(values)
+    ]
+    board = leaderboard(records, "half")
+    assert scores(board) == {"erm": (0.3, 2)}
+    said = "left out: 1 value of half by another version of its code; a fresh results folder has none"
+    assert said in board.warnings
+
+
+def test_a_package_without_source_is_known_by_its_version() -> None:
+    assert source_hash(["no_module_of_that_name"]) == ""
+    assert code_mark("mine", "", Origin("theirs", "1.0 b"), ["no_module_of_that_name"]) == "code+1.0-b"
 
 
 CODE = """

@@ -24,6 +24,7 @@ class Metric:
     `function(logits, y)` of finite float64 logits `[E, M, C]` and int64 labels `[E, M]` returns a float, or
     None where the labels leave nothing to measure. `percent` metrics lie in [0, 1] and are shown times 100.
     `resolution(y)` is how far one decision on such labels moves it, None for twice an even share.
+    `results_version` says which version of the code its values come from, as that of a strategy.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Metric:
     percent: bool = True
     resolution: Callable[[np.ndarray], float] | None = None
     cite: str = ""
+    results_version: str = ""
 
 
 def _check_metric(metric: Any) -> None:

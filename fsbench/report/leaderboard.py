@@ -14,7 +14,7 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report.entries import Entry, Setting, by_split, natural, settings
-from fsbench.report.one_version import of_one_version
+from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
 from fsbench.stats import Estimate
 from fsbench.types import Record
@@ -130,6 +130,7 @@ def leaderboard(
     """
     chosen = get_metric(metric)
     records, left_out = (list(records), []) if all_versions else of_one_version(records)
+    records, unmeasured = of_one_measure(records, chosen.name)
     found = settings(records)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
@@ -153,7 +154,7 @@ def leaderboard(
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=(*left_out, *mixtures(records), *remarks(found, strategies)),
+        warnings=(*left_out, *unmeasured, *mixtures(records), *remarks(found, strategies)),
         comparisons=len(comparisons),
         trials=sum(r.status == "ok" for r in records),
         split_seeds=(min(seeds), max(seeds)),

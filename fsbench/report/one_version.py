@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from fsbench.code import CodeParts, core_mark, split_marks
 from fsbench.errors import FsbenchError
@@ -35,6 +36,19 @@ def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
     total = plural(left_out.total(), "record")
     line = f"left out: {total} of other versions of the code ({names}); --all-versions shows them"
     return [record for record, _ in kept], [line]
+
+
+def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record], list[str]]:
+    """The records without what other code than the installed one says of a metric; a line about that, if any."""
+    found, now, others = [], get_registry().metric_marks().get(metric, ""), 0
+    for record in records:
+        if metric in record.metrics and record.metric_codes.get(metric, "") != now:
+            kept = {name: value for name, value in record.metrics.items() if name != metric}
+            record, others = replace(record, metrics=kept), others + 1
+        found.append(record)
+    count = plural(others, "value")
+    line = f"left out: {count} of {metric} by another version of its code; a fresh results folder has none"
+    return found, [line] if others else []
 
 
 def _choose(
