@@ -39,7 +39,7 @@ def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
 
 
 def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record], list[str]]:
-    """The records without what other code than the installed one says of a metric; a line about it, if any."""
+    """The records without what other code than the installed one says of a metric, and a line about it."""
     found, now, others = [], get_registry().metric_marks().get(metric, ""), 0
     for record in records:
         if metric in record.metrics and record.metric_codes.get(metric, "") != now:
