@@ -354,6 +354,14 @@ print(len(more.records))
     ]
 
 
+def test_tasks_read_from_python_find_what_plugins_bring(examples: Path) -> None:
+    code = (
+        "from fsbench.tasks.expressions import parse_tasks; print(parse_tasks('handful(moons, n=9)')[0].text)"
+    )
+    modules = "fsbench_moons,fsbench_handful"
+    assert python(code, examples, FSBENCH_PLUGINS=modules) == "handful(moons, n=9)\n"
+
+
 def test_listing_citing_and_checking_know_them(examples: Path) -> None:
     modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
 
