@@ -6,92 +6,29 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from kit_strategies import (
+    FixMatch,
+    Mean,
+    Mix,
+    Nearest,
+    Smooth,
+    Source,
+    half_loss,
+    keeps_fit_to_itself,
+    verdicts,
+    wrong,
+)
 
-from fsbench import Fitted, Strategy, param, specs
-from fsbench.composition import Composition
+from fsbench import param
 from fsbench.errors import SpecError, UnknownName
-from fsbench.kinds import kind_names
-from fsbench.registry import get_registry
 from fsbench.testing import (
-    CheckResult,
-    behaviour,
     check_conformance,
     conformance,
-    quick,
-    run_pair,
-    run_toy,
-    toy_split,
 )
-from fsbench.testing.running import toys
-
-
-@dataclass(frozen=True)
-class Smooth(Strategy):
-    """Label smoothing."""
-
-    name = "smooth"
-    cite = "Szegedy et al. 2016"
-    amount: float = param(0.1, low=0.0, high=0.9)
-
-    def loss(self, logits, targets, inner, ctx):
-        return inner(logits, (1 - self.amount) * targets + self.amount / targets.shape[1])
-
-
-@dataclass(frozen=True)
-class Mix(Strategy):
-    """Mixes each sample with the next."""
-
-    name = "mix"
-    cite = "nobody"
-
-    def augment(self, batch, ctx):
-        targets = (batch.targets + batch.targets.roll(1, 0)) / 2
-        return replace(batch, x=(batch.x + batch.x.roll(1, 0)) / 2, targets=targets)
-
-
-@dataclass(frozen=True)
-class Source(Strategy):
-    """Pretrains on the source."""
-
-    name = "source"
-    cite = "nobody"
-    steps: int = param(400, low=2)
-
-    @property
-    def uses(self):
-        return frozenset({"source"})
-
-    def skip(self, task):
-        return None if task.has_source else "needs source data"
-
-    def init_model(self, model, ctx):
-        source = ctx.source
-        pretrained = ctx.pretrain(model.with_head(source.num_classes), source, replace(ctx.recipe, steps=9))
-        return pretrained.with_head(ctx.num_classes)
-
-
-@dataclass(frozen=True)
-class Nearest(Strategy):
-    """The class of the nearest mean."""
-
-    name = "nearest"
-    cite = "nobody"
-    replaces = frozenset({"fit"})
-
-    def fit(self, train, inner, ctx):
-        flat = train.x.flatten(1)
-        means = train.targets.T @ flat / train.targets.sum(0)[:, None]
-        return Fitted(lambda x: -torch.cdist(x.flatten(1), means))
-
-
-def verdicts(strategy) -> dict[str, str]:
-    return {r.name: r.status if r.status != "failed" else r.reason for r in check_conformance(strategy)}
 
 
 @pytest.mark.parametrize("strategy", [Smooth, Mix, Source, Nearest], ids=lambda cls: cls.name)
@@ -107,17 +44,6 @@ def test_checks_that_do_not_apply_say_why():
         "skipped",
         "it changes neither batches nor the training set",
     )
-
-
-def wrong(fields: dict | None = None, **members) -> type[Strategy]:
-    """A strategy that is right but for what is given."""
-    members = {"name": "wrong", "cite": "nobody", "__doc__": "Wrong.", **members}
-    members["__annotations__"] = dict.fromkeys(fields or {}, float)
-    return dataclass(frozen=True)(type("Wrong", (Strategy,), members | (fields or {})))
-
-
-def half_loss(self, logits, targets, inner, ctx):
-    return inner(logits, targets) / 2
 
 
 def draws_from(sample):
@@ -148,17 +74,8 @@ def uses_source(self, model, ctx):
     return model
 
 
-def picky_loss(self, logits, targets, inner, ctx):
-    assert set(targets.unique().tolist()) <= {0, 1}, "soft targets"
-    return inner(logits, targets) / 2
-
-
 def ascends(self, logits, targets, inner, ctx):
     return -inner(logits, targets).clamp(max=3)
-
-
-def keeps_fit_to_itself(self, train, inner, ctx):
-    return Nearest().fit(train, inner, ctx)
 
 
 WRONG = {
@@ -225,31 +142,6 @@ def test_what_is_wrong_is_caught(case):
     assert message in f"{caught.type.__name__}: {caught.value}"
 
 
-@dataclass(frozen=True)
-class FixMatch(Strategy):
-    """Learns from those of its own predictions on unlabelled data of which it is sure."""
-
-    name = "fixmatch"
-    cite = "Sohn et al. 2020"
-    threshold: float = param(0.95, low=0.0, high=1.0)
-
-    @property
-    def uses(self):
-        return frozenset({"unlabeled"})
-
-    def skip(self, task):
-        return None if task.num_unlabeled else "needs unlabeled data"
-
-    def auxiliary_loss(self, out, ctx):
-        if out.unlabeled_logits is None:
-            return 0.0
-        confidence, labels = out.unlabeled_logits.detach().softmax(-1).max(-1)
-        sure = confidence > self.threshold
-        if not sure.any():
-            return 0.0
-        return torch.nn.functional.cross_entropy(out.unlabeled_logits[sure], labels[sure])
-
-
 def test_a_method_that_waits_until_it_is_sure_passes_in_time():
     started = time.process_time()
     found = verdicts(FixMatch())
@@ -281,45 +173,6 @@ def test_what_did_not_run_is_not_ok():
     )
 
 
-def installed(monkeypatch, *classes: type[Strategy]) -> None:
-    """Make the baseline and these all that is installed."""
-    strategies = {"erm": get_registry().strategies["erm"]} | {cls.name: cls for cls in classes}
-    monkeypatch.setattr(behaviour, "get_registry", lambda: SimpleNamespace(strategies=strategies))
-
-
-def together(strategy) -> CheckResult:
-    return {r.name: r for r in check_conformance(strategy)}["composes with what is installed"]
-
-
-def test_an_installed_strategy_that_fails_by_itself_is_blamed_itself(monkeypatch):
-    broken = wrong(configure=lambda self, recipe, ctx: 1 / 0)
-    installed(monkeypatch, Mix, broken)
-    found = together(Smooth)
-    assert found.status == "skipped"
-    assert found.reason == (
-        "not checked beside what fails without it: wrong (ZeroDivisionError: division by zero)"
-    )
-    installed(monkeypatch, Smooth, Mix)
-    assert together(broken).status == "failed"
-
-
-def test_one_that_fails_beside_any_loss_is_blamed_itself(monkeypatch):
-    installed(monkeypatch, wrong(loss=picky_loss))
-    assert "wrong (AssertionError: soft targets" in together(Mix).reason
-
-
-def test_a_strategy_that_breaks_others_is_blamed(monkeypatch):
-    installed(monkeypatch, Mix)
-    found = together(wrong(loss=picky_loss))
-    assert (found.status, found.traceback != "") == ("failed", True)
-    assert found.reason.startswith("wrong+mix: AssertionError")
-
-
-def test_alone_there_is_nothing_to_compose_with(monkeypatch):
-    installed(monkeypatch, Smooth)
-    assert together(Smooth).reason == "nothing else is installed"
-
-
 def test_a_failed_check_is_a_result_with_its_reason():
     found = verdicts(wrong(augment=doubled_targets))
     assert found["keeps targets distributions"] == "a row of the targets is not a distribution"
@@ -340,90 +193,8 @@ def test_an_instance_is_checked_as_it_is():
     assert all(check.subject.strategy.amount == 0.5 for check in conformance(Smooth(amount=0.5)))
 
 
-def test_quick_lowers_what_counts_steps():
-    assert quick(Source()).steps == 3
-    assert quick(Source(steps=2)).steps == 2
-    assert quick(Smooth()) == Smooth()
-
-
-@dataclass(frozen=True)
-class Mean(Strategy):
-    """The mean of the logits of several strategies."""
-
-    name = "mean"
-    cite = "nobody"
-    replaces = frozenset({"fit"})
-    of: str = param("erm, sklearn", spec=True)
-
-    def fit(self, train, inner, ctx):
-        members = [ctx.fit_with(each, train) for each in specs(self.of)]
-        return Fitted(lambda x: sum(member.predict(x) for member in members) / len(members))
-
-
-def test_quick_lowers_the_steps_of_the_strategies_that_a_field_names():
-    nested = Mean(of="maml(meta_steps=9), transfer(source_steps=200)+focal(gamma=1)")
-    assert quick(nested).of == "maml(adapt_steps=3, meta_steps=3), transfer(source_steps=3)+focal(gamma=1.0)"
-
-
 def test_a_strategy_of_strategies_passes():
     assert set(verdicts(Mean).values()) <= {"ok", "skipped"}
-
-
-def test_pairs_run_or_say_why_not():
-    assert run_pair(Smooth(), Mix()) is None
-    assert "smooth had no effect" in run_pair(Nearest(), Smooth())
-    assert "nearest and rival both own" in run_pair(Nearest(), _renamed(Nearest, "rival"))
-    tables, images = (_renamed(Smooth, kind, kinds=frozenset({kind})) for kind in ("table", "image"))
-    assert run_pair(tables, images) == "no kind in common"
-    assert run_pair(wrong(loss=half_loss, skip=lambda self, task: "never")(), Smooth()) == "wrong: never"
-
-
-def test_a_pair_that_breaks_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        run_pair(Smooth(), wrong(configure=lambda self, recipe, ctx: 1 / 0)())
-
-
-def _renamed(cls: type[Strategy], name: str, **members) -> Strategy:
-    return dataclass(frozen=True)(type(name, (cls,), {"name": name, "__doc__": "Renamed.", **members}))()
-
-
-@pytest.mark.parametrize("kind", ["image", "table"])
-def test_toy_splits_look_like_real_ones(kind):
-    split = toy_split(kind, cells=2, source=True, imbalance=4.0, unlabeled=7)
-    info = split.info
-    assert split.train_x.shape[0] == split.test_y.shape[0] == 2
-    assert split.train_x.shape[2:] == info.input_shape
-    assert np.bincount(split.train_y[0]).tolist() == [12, 6, 3]
-    assert split.train_x.dtype == (np.uint8 if kind == "image" else np.float32)
-    assert split.unlabeled_x.shape == (7, *info.input_shape)
-    assert split.source_x.shape[1:] == info.source_shape
-    assert split.source_y.max() + 1 == info.source_classes == 6
-    assert toy_split(kind, seed=3).train_x.tobytes() == toy_split(kind, seed=3).train_x.tobytes()
-    assert toy_split(kind, seed=3).train_x.tobytes() != toy_split(kind, seed=4).train_x.tobytes()
-
-
-@pytest.mark.parametrize("kind", kind_names())
-def test_the_toys_have_all_that_a_strategy_can_use(kind):
-    infos = [split.info for split in toys(kind)]
-    assert {info.protocol for info in infos} == {"longtail", "kshot", "shift", "episodes"}
-    assert any(info.num_unlabeled and not info.has_source for info in infos)
-    assert any(info.has_source and not info.num_unlabeled for info in infos)
-
-
-def test_a_shifted_toy_has_labels_of_both_domains():
-    split = toy_split(shift=True, target_per_class=2)
-    assert np.bincount(split.train_domain[0]).tolist() == [36, 6]
-    assert split.info.num_unlabeled == len(split.unlabeled_x)
-    assert split.info.labels_on_target
-    assert not toy_split(shift=True).info.labels_on_target
-    assert split.test_x.mean() > split.source_x.mean() + 0.2
-
-
-def test_more_steps_fit_better():
-    split = toy_split("table")
-    logits = run_toy(Composition((Smooth(),)), split, steps=40)
-    assert logits.shape == (1, 60, 3)
-    assert (logits.argmax(-1) == split.test_y).mean() > 0.95
 
 
 def test_the_kit_does_not_need_pytest():
