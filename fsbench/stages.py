@@ -14,7 +14,7 @@ class Stage:
     """One slot of a strategy.
 
     `takes` and `gives` say in words what goes in and comes out. `law` says how components compose:
-    `map`, one after the other in the order written; `wrap`, each around the one before it; `sum`, added
+    `map`, one after the other in the order written; `wrap`, each wrapping the one before it; `sum`, added
     up. `sees_inputs` says whether it meets the inputs of training batches. `rests_on` is what it changes
     that has an effect only if a fit makes use of it.
     """
@@ -34,7 +34,7 @@ class Stage:
 
 _IN_WORDS: dict[Law, str] = {
     "map": "one after the other",
-    "wrap": "each around the one before it",
+    "wrap": "each wraps the one before it",
     "sum": "sum",
 }
 
@@ -43,7 +43,7 @@ _TABLE = (
     Stage("resample", "training set", "training set", "map"),
     Stage("init_model", "model", "model", "map", rests_on="model"),
     Stage("augment", "batch", "batch", "map", sees_inputs=True),
-    Stage("loss", "logits, targets", "one number a sample", "wrap"),
+    Stage("loss", "logits, targets", "one loss per sample", "wrap"),
     Stage("auxiliary_loss", "step output", "scalar", "sum", sees_inputs=True),
     Stage("step", "optimizer step", "nothing", "wrap"),
     Stage("fit", "training set", "fitted predictor", "wrap"),
