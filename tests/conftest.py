@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,12 @@ settings.load_profile("fsbench")
 
 
 def pytest_configure() -> None:
-    """Under tox it is the installed package that is tested: what its wheel lacks must show."""
+    """Under tox it is the installed package that is tested: what its wheel lacks must show.
+
+    A shell that starts tests in the background has Ctrl-C ignored, which children inherit; tests press it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TOX_ENV_NAME" in os.environ and INSTALLED == ROOT / "fsbench":
         raise pytest.UsageError(
             f"tox is to test the installed fsbench; this one is of the checkout: {INSTALLED}"
