@@ -75,6 +75,7 @@ def main() -> None:
     """Be a server. Standard input is the socket to the host."""
     control = socket.socket(fileno=os.dup(0))
     _point(0, os.open(os.devnull, os.O_RDONLY))
+    gc.disable()  # nothing of what an import makes is garbage, and looking for it takes a quarter of the time
     for name in PRELOAD:
         # Who needs a module that is not there says so itself, and better.
         with contextlib.suppress(ImportError):
@@ -109,6 +110,7 @@ class _Server:
         # What is here now is here for good: a collection in a child would only copy it.
         gc.collect()
         gc.freeze()
+        gc.enable()
         try:
             while os.getppid() == host:
                 watched: list[socket.socket | int] = [self.control, self.waking]
