@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Splits:
         self._folder = folder
         self._names = map("split-{}".format, count())
         self._at_hand: dict[Group, SealedSplit] = {}
+        self._removing = ThreadPoolExecutor(1)
 
     def of(self, trial: Trial) -> SealedSplit:
         """The split of a trial that is not done yet, drawn if it is not at hand.
@@ -50,8 +52,11 @@ class Splits:
         group = _group(trial)
         self._left[group] -= 1
         if not self._left[group]:
-            # On some systems a folder that a worker has mapped stays; it goes with the run's scratch folder.
-            shutil.rmtree(self._at_hand.pop(group).path, ignore_errors=True)
+            # Removing a folder takes longer than scoring a trial, so it is done beside. On some systems one that
+            # a worker has mapped stays; it goes with the run's scratch folder.
+            path = Path(self._at_hand.pop(group).path)
+            gone = path.rename(path.with_name(f"gone-{path.name}"))
+            self._removing.submit(shutil.rmtree, gone, ignore_errors=True)
 
     def _draw(self, text: str, seed: int) -> SealedSplit:
         task = self._tasks[text]

@@ -82,5 +82,8 @@ def seeded(key: int) -> Iterator[None]:
 
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(key % 2**63)
+        # torch.manual_seed formats the stack for every kind of device, even for those that are not there.
+        torch.default_generator.manual_seed(key % 2**63)
+        if devices:
+            torch.cuda.manual_seed_all(key % 2**63)
         yield

@@ -26,12 +26,13 @@ from fsbench.failure import MESSAGE_LENGTH, shorten
 
 START_SECONDS = 180.0
 # glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
-# again: `benchmarks/allocation.py` prints what keeping them saves. A fixed hash seed makes the order of a set
+# again: `benchmarks/allocation.py` prints what keeping them saves. Large pages: see `pages.py`. A fixed hash seed makes the order of a set
 # of texts the same in every run.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "PYTHONHASHSEED": "0",
 }
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from fsbench.executors.server import main; main()"

@@ -108,7 +108,6 @@ class _Server:
         """Do what the host asks for."""
         host = os.getppid()
         # What is here now is here for good: a collection in a child would only copy it.
-        gc.collect()
         gc.freeze()
         gc.enable()
         try:
