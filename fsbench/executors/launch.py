@@ -26,8 +26,8 @@ from fsbench.failure import MESSAGE_LENGTH, shorten
 
 START_SECONDS = 180.0
 # glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
-# again: `benchmarks/allocation.py` prints what keeping them saves. Large pages: see `pages.py`. A fixed hash seed makes the order of a set
-# of texts the same in every run.
+# again: `benchmarks/allocation.py` prints what keeping them saves. `pages.py` says what large pages are for.
+# A fixed hash seed makes the order of a set of texts the same in every run.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "MALLOC_MMAP_MAX_": "0",
