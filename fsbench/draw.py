@@ -52,8 +52,8 @@ class Splits:
         group = _group(trial)
         self._left[group] -= 1
         if not self._left[group]:
-            # Removing a folder takes longer than scoring a trial, so it is done beside. What a worker has mapped
-            # stays on some systems; it goes with the run's scratch folder.
+            # Removing a folder takes longer than scoring a trial, so it is done beside. What cannot go
+            # because a worker has it mapped goes with the run's scratch folder.
             path = Path(self._at_hand.pop(group).path)
             gone = path.rename(path.with_name(f"gone-{path.name}"))
             self._removing.submit(shutil.rmtree, gone, ignore_errors=True)
