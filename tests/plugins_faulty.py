@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
+import socket
 import sys
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from fsbench import Strategy, hookimpl
+from fsbench.executors.wire import encode
 
 
 class Unpicklable(Exception):
@@ -90,6 +94,20 @@ class Hangs(Fault):
 
 
 @dataclass(frozen=True)
+class Forges(Fault):
+    """Sends the parent a result of its own, which says more than a worker may."""
+
+    name = "forges"
+
+    def misbehave(self):
+        (connection,) = [each for each in gc.get_objects() if isinstance(each, socket.socket)]
+        logits = np.ones((1, 1, 3), dtype=np.float32)
+        lies = {"predictions": logits, "metrics": {"accuracy": 1.0}, "versions": {"fsbench": "9"}}
+        connection.sendall(encode({"result": lies}))
+        time.sleep(1000)
+
+
+@dataclass(frozen=True)
 class Prints(Fault):
     name = "prints"
 
@@ -145,6 +163,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Segfaults,
         Killed,
         Hangs,
+        Forges,
         Prints,
         Inert,
         Nan,
