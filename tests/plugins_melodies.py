@@ -56,7 +56,7 @@ class Melody(Kind):
         played = rng.integers(0, centres.shape[1], (len(centres), LENGTH))
         melodies = np.take_along_axis(centres, played, 1)
         wrong = rng.random(melodies.shape) < 0.1 + 0.1 * moved
-        return np.where(wrong, rng.integers(1, NOTES + 1, melodies.shape), melodies).astype(np.int64)
+        return np.where(wrong, rng.integers(1, NOTES + 1, melodies.shape), melodies).astype(np.int16)
 
 
 def bag_of_notes(input_shape, width: int = 16):

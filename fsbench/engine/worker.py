@@ -114,6 +114,7 @@ def _rehearse(registry: Registry) -> None:
         kind = get_kind(name)
         centres = np.stack([kind.toy_centre(rng) for _ in range(2)])
         x = kind.toy_samples(centres[labels[0]], 0.0, rng)[None]
+        x = kind.fit_toys(x)(x)
         info = TaskInfo("rehearsal", "kshot", name, x.shape[2:], 2)
         recipe, split = replace(default_recipe(info), steps=2), SplitArrays(info, x, labels, x, labels, x)
         # What cannot be done here cannot be done in a trial either, whose record says why.

@@ -130,4 +130,9 @@ class Kind(ABC):
 
     @abstractmethod
     def toy_samples(self, centres: np.ndarray, moved: float, rng: np.random.Generator) -> np.ndarray:
-        """Noisy samples around centres `[N, ...]`, as a worker opens them; `moved` (0 to 1) shifts all."""
+        """Noisy samples around centres `[N, ...]`, as they are stored; `moved` (0 to 1) shifts them all."""
+
+    def fit_toys(self, train_x: np.ndarray) -> Transform:
+        """The preparation fitted on training parts `[E, N, ...]` of toy data."""
+        shape = self.seen_shape(train_x.shape[2:], ())
+        return self.fit(train_x, DatasetInfo("toy", "", self.name, shape, (), (), "", ""))

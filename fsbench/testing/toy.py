@@ -71,6 +71,13 @@ def toy_split(
     if unlabeled:
         others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
     protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
+    transform = blobs.kind.fit_toys(train[0])
+    train, val, test = ((transform(x), y) for x, y in (train, val, test))
+    if "unlabeled_x" in others:
+        others["unlabeled_x"] = transform(others["unlabeled_x"][None].repeat(cells, 0))[0]
+    if "source_x" in others:
+        source_x = others["source_x"][None]
+        others["source_x"] = blobs.kind.fit_toys(source_x)(source_x)[0]
     shape = train[0].shape[2:]
     info = TaskInfo(
         text=f"{protocol}(toy)",
@@ -85,7 +92,7 @@ def toy_split(
         labels_per_class=target_per_class if shift else per_class,
         labels_on_target=not shift or target_per_class > 0,
         balanced=imbalance == 1,
-        symmetries=get_kind(kind).toy_symmetries,
+        symmetries=blobs.kind.toy_symmetries,
     )
     return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])
 
@@ -96,7 +103,7 @@ def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
 
 
 class _Blobs:
-    """Classes as noise around different centres, as a worker opens samples of a kind."""
+    """Classes as noise around different centres, as samples of a kind are stored."""
 
     def __init__(self, kind: str, classes: int, rng: np.random.Generator) -> None:
         self.kind, self.classes, self.rng = get_kind(kind), classes, rng
