@@ -15,7 +15,11 @@ import torch
 from fsbench import match_inputs, source_problem
 from fsbench.datasets.dataset import Dataset
 from fsbench.errors import DataError, UnknownName
-from fsbench.kinds import get_kind, kind_names
+from fsbench.kinds import Kind, get_kind, kind_names
+from fsbench.kinds.image import Image
+from fsbench.kinds.kind import Transform
+from fsbench.kinds.table import Table
+from fsbench.testing import Check, check_conformance, conformance
 from fsbench.types import DatasetInfo, TaskInfo
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +122,78 @@ def test_what_keeps_a_source_from_being_used(
     kind: str, shape: tuple[int, ...], source: tuple[int, ...] | None, problem: str | None
 ) -> None:
     assert source_problem(task(kind, shape, source)) == problem
+
+
+# The kit
+
+
+@pytest.mark.parametrize("check", [*conformance(Image()), *conformance(Table())], ids=str)
+def test_the_kinds_that_come_with_fsbench_conform(check: Check) -> None:
+    assert check() is None
+
+
+class Peeking(Table):
+    """Standardises each part by itself."""
+
+    def fit(self, train_x: np.ndarray, info: DatasetInfo) -> Transform:
+        return lambda x: (x - x.mean(1, keepdims=True)).astype(np.float32)
+
+
+class Shared(Table):
+    """Fits one preparation for all cells."""
+
+    def fit(self, train_x: np.ndarray, info: DatasetInfo) -> Transform:
+        return lambda x: (x - train_x.mean((0, 1))).astype(np.float32)
+
+
+class Doubles(Table):
+    """Gives strategies float64."""
+
+    def tensor(self, x: np.ndarray, device: torch.device) -> torch.Tensor:
+        return super().tensor(x, device).double()
+
+
+class Choosy(Table):
+    """Refuses every source."""
+
+    def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
+        return "no"
+
+
+class Still(Table):
+    """Knows one domain only."""
+
+    def toy_samples(self, centres: np.ndarray, moved: float, rng: np.random.Generator) -> np.ndarray:
+        return centres.astype(np.float32)
+
+
+class Pixels(Table):
+    """Starts from a backbone for images."""
+
+    recipe = Image.recipe
+
+
+class Unexplained(Image):
+    """Takes for granted what it does not know."""
+
+    assumed_symmetries = frozenset({"inversion"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "failing"),
+    [
+        (Peeking, "prepares each sample on its own"),
+        (Shared, "prepares each sample on its own"),
+        (Doubles, "gives what it promises"),
+        (Choosy, "matches its own shape"),
+        (Still, "toy data have a second domain"),
+        (Pixels, "its recipe has a backbone for it"),
+        (Unexplained, "is described, with its symmetries"),
+    ],
+)
+def test_the_kit_finds_what_is_wrong_with_a_kind(kind: type[Kind], failing: str) -> None:
+    found = [result.name for result in check_conformance(kind()) if result.status == "failed"]
+    assert failing in found
 
 
 # Nothing else asks

@@ -33,7 +33,14 @@ EXAMPLES = {
         r'^```(\w+) example="(\w+)"\n(.*?)^```', DOCS, re.MULTILINE | re.DOTALL
     )
 }
-MODULES = {"dataset": "moons", "protocol": "handful", "backbone": "tiny", "metric": "brier", "suite": "mine"}
+MODULES = {
+    "kind": "signal",
+    "dataset": "moons",
+    "protocol": "handful",
+    "backbone": "tiny",
+    "metric": "brier",
+    "suite": "mine",
+}
 BY_NOUN = {sort.noun: sort for sort in SORTS}
 
 
@@ -167,7 +174,9 @@ def test_an_unknown_hook_suggests_the_nearest(hook: str) -> None:
 def test_unknown_names_suggest_what_plugins_bring(stranger) -> None:
     stranger(datasets=[ENTRY], backbones=[BACKBONE], metrics=[METRIC], protocols=[Fine])
     for noun, sort in BY_NOUN.items():
-        near = {"protocol": "finee", "strategy": "focall", "suite": "starter-v2"}.get(noun, "minee")
+        near = {"kind": "imag", "protocol": "finee", "strategy": "focall", "suite": "starter-v2"}.get(
+            noun, "minee"
+        )
         with pytest.raises(UnknownName, match=f"unknown {noun} '{near}'; did you mean"):
             sort.find(near)
 

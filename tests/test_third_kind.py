@@ -117,8 +117,15 @@ def test_the_leaderboard_has_every_strategy(records: dict[tuple[str, str], Any],
 
 
 def test_the_listings_know_it() -> None:
+    assert "melody bag_of_notes" in " ".join(python("-m", "fsbench", "list", "kinds").split())
     assert "1 kind: melody" in " ".join(python("-m", "fsbench", "list", "plugins").split())
     assert "180 samples of 10, 3 classes" in " ".join(python("-m", "fsbench", "list", "datasets").split())
+
+
+def test_the_kit_checks_all_that_its_plugin_brings() -> None:
+    lines = [line.split() for line in python("-m", "fsbench", "plugin", "check", PLUGIN).splitlines()]
+    assert ["kind", "melody"] in lines
+    assert ["ok", "prepares", "each", "sample", "on", "its", "own"] in lines
 
 
 @pytest.mark.parametrize("spec", ["rests", "focal"])

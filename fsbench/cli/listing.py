@@ -34,9 +34,10 @@ _MOST = 40
 )
 @data_dir_option
 def list_(section: str | None, explain: str | None) -> None:
-    """List what there is: strategies, protocols, datasets, suites, tasks, backbones, metrics or plugins.
+    """List what there is.
 
-    Without a SECTION, all of them. What a plugin brought says so; plugins also shows what could not be
+    SECTION is strategies, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins; without it,
+    all of them. What a plugin brought says so; plugins also shows what could not be
     loaded.
     """
     if explain is not None:
@@ -100,6 +101,23 @@ def protocols() -> RenderableType:
         call = f"{name}({', '.join(given + others)})"
         rows.append((name, cls.summary, _joined([call, _from(PROTOCOLS.origin(name))])))
     return table(("protocol", "what it makes"), rows)
+
+
+def kinds() -> RenderableType:
+    """Every kind of samples with the backbone that its tasks start from and its symmetries."""
+    from fsbench.kinds import KINDS
+
+    rows = []
+    for name, kind in sorted(KINDS.items()):
+        facts = [f"symmetries: {', '.join(kind.symmetries)}" if kind.symmetries else ""]
+        rows.append(
+            (
+                name,
+                kind.recipe.backbone,
+                _joined([_first_line(type(kind)), *facts, _from(KINDS.origin(name))]),
+            )
+        )
+    return table(("kind", "backbone", "what a sample is"), rows)
 
 
 def datasets() -> RenderableType:
@@ -297,6 +315,7 @@ def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
 
 SECTIONS = {
     "strategies": strategies,
+    "kinds": kinds,
     "protocols": protocols,
     "datasets": datasets,
     "suites": suites,

@@ -51,8 +51,8 @@ def new(name: str, kind: str) -> None:
 def check(name: str) -> int:
     """Run the conformance kit on NAME.
 
-    That is a strategy or its spec, a dataset, a protocol, a backbone, a metric or a suite (by name or file),
-    or a plugin's distribution or module, for all that it brings. Exit status 1 if a check failed.
+    That is a strategy or its spec, a kind, a dataset, a protocol, a backbone, a metric or a suite (by name or
+    file), or a plugin's distribution or module, for all that it brings. Exit status 1 if a check failed.
     """
     from fsbench.registry import get_registry
 
@@ -105,5 +105,7 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
     ]
     if not found and parse(name).terms[0].name not in registry.strategies:
         every = [each for _, each, _ in known] + [brought.origin.distribution for *_, brought in known]
-        raise UnknownName("strategy, dataset, protocol, backbone, metric, suite or plugin", name, set(every))
+        raise UnknownName(
+            "strategy, kind, dataset, protocol, backbone, metric, suite or plugin", name, set(every)
+        )
     return found or [(name, name)]

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from fsbench.datasets.known import DatasetEntry
 from fsbench.errors import SpecError
+from fsbench.kinds import Kind
 from fsbench.metrics import Metric
 from fsbench.recipes.catalogue import Backbone
 from fsbench.registry import get_registry
@@ -19,6 +20,7 @@ from fsbench.tasks.protocols import Protocol
 from fsbench.testing import (
     backbone_checks,
     dataset_checks,
+    kind_checks,
     metric_checks,
     protocol_checks,
     strategy_checks,
@@ -27,7 +29,8 @@ from fsbench.testing import (
 from fsbench.testing.bench import Bench
 
 Thing: TypeAlias = (
-    "str | Strategy | type[Strategy] | DatasetEntry | type[Protocol] | Backbone | Metric | Path | Traversable"
+    "str | Strategy | type[Strategy] | Kind | DatasetEntry | type[Protocol] | Backbone | Metric | Path"
+    " | Traversable"
 )
 """What can be checked: a text is the spec of a registered strategy, a path the file of a suite."""
 
@@ -68,9 +71,9 @@ class CheckResult:
 def conformance(thing: Thing) -> list[Check]:
     """Every check of the kit for what a plugin brings, registered or not.
 
-    That is a strategy (its class, an instance, or the spec of a registered one), a dataset's entry, a
-    protocol's class, a backbone, a metric, or the file of a suite. Raises SpecError or UnknownName for a
-    spec that is not one registered strategy, TypeError for what is none of these.
+    That is a strategy (its class, an instance, or the spec of a registered one), a kind of samples, a
+    dataset's entry, a protocol's class, a backbone, a metric, or the file of a suite. Raises SpecError or
+    UnknownName for a spec that is not one registered strategy, TypeError for what is none of these.
     """
     subject, checks = _kit(thing)
     return [Check(name, subject, body) for name, body in checks.items()]
@@ -89,6 +92,8 @@ def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
         return Bench(thing), strategy_checks.CHECKS
     if isinstance(thing, type) and issubclass(thing, Protocol):
         return thing, protocol_checks.CHECKS
+    if isinstance(thing, Kind):
+        return thing, kind_checks.CHECKS
     if isinstance(thing, DatasetEntry):
         return thing, dataset_checks.CHECKS
     if isinstance(thing, Backbone):
