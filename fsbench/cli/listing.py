@@ -36,9 +36,8 @@ _MOST = 40
 def list_(section: str | None, explain: str | None) -> None:
     """List what there is.
 
-    SECTION is strategies, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins; without it,
-    all of them. What a plugin brought says so; plugins also shows what could not be
-    loaded.
+    SECTION is strategies, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins; without
+    it, all of them. What a plugin brought says so; plugins also shows what could not be loaded.
     """
     if explain is not None:
         if section != "strategies":
