@@ -238,6 +238,24 @@ def test_a_second_reply_is_nobodys_result():
 
 
 @linux
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_server_or_nursery_that_is_killed_between_jobs_is_replaced(generation):
+    def source():
+        yield from ("ancestors", "pids", "pids")  # a job is drawn ahead of the last result
+        ended = results[0][1][generation]
+        os.kill(ended, signal.SIGKILL)
+        assert wait_until(lambda: not alive(ended))
+        yield "pids"
+
+    results = []
+    for each in executor().run(source()):
+        results.append(each)
+    assert [job for job, _ in results] == ["ancestors", "pids", "pids", "pids"]
+    assert all(isinstance(result, list) for _, result in results)
+    assert isinstance(run(["pids"])[0][1], list)
+
+
+@linux
 def test_what_read_raises_is_the_jobs_failure():
     def read(job, value):
         raise KeyError("not there")

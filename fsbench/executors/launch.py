@@ -20,7 +20,7 @@ from itertools import count
 from typing import IO
 
 from fsbench.errors import PluginError, UsageError, WorkerError
-from fsbench.executors.server import FORK, KILL, REQUEST, Setup
+from fsbench.executors.server import FORK, KILL, REQUEST, TERMINATE, Setup
 from fsbench.executors.wire import BadReply, Reader, Value, send_object
 from fsbench.failure import MESSAGE_LENGTH, shorten
 
@@ -150,7 +150,7 @@ class Server:
 
     def ask(self, what: bytes, child: Child) -> None:
         """Have a child terminated (it may still say where it was) or killed, whether or not it lives."""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # the server is gone, and its children with it
             self.channel.connection.sendall(REQUEST.pack(what, child.number))
 
     def ended(self) -> dict[int, int]:
@@ -186,10 +186,14 @@ class _Base(Server):
         if self.owner == os.getpid():
             self.process.kill()
             self.process.wait()
+        self.channel.closed = True
         self.channel.connection.close()
 
     def code(self, child: Child, seconds: float) -> int | None:
-        """The exit code of a child that hung up, as soon as it is known; None if that takes longer."""
+        """The exit code of a child that hung up, as soon as it is known; None if that takes longer.
+
+        If the server has ended, its exit code.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with _lock:  # another thread may take in what this one waits for
@@ -197,7 +201,7 @@ class _Base(Server):
             if child.number in self.codes or self.channel.closed:
                 break
             wait([self.channel], min(_GLANCE_SECONDS, end - time.monotonic()))
-        return self.codes.pop(child.number, None)
+        return self.codes.pop(child.number, self.process.poll())
 
 
 _lock = threading.RLock()
@@ -227,7 +231,10 @@ class Nursery(Server):
     def __init__(self, setup: Setup) -> None:
         with _lock:
             self.base = _server()
-            self.child = self.base.fork()
+            try:
+                self.child = self.base.fork()
+            except ConnectionError:
+                raise WorkerError("no worker can start (what they are forked from has ended)") from None
         super().__init__(self.child.channel)
         self.setup = setup
 
@@ -236,7 +243,8 @@ class Nursery(Server):
 
         Raises PluginError or WorkerError if it cannot start.
         """
-        send_object(self.channel.connection, self.setup)
+        with contextlib.suppress(ConnectionError):  # it has hung up: see below
+            send_object(self.channel.connection, self.setup)
         end = time.monotonic() + START_SECONDS
         while (left := end - time.monotonic()) > 0:
             wait([self.channel], left)
@@ -245,6 +253,8 @@ class Nursery(Server):
                     return said
             if self.channel.closed:
                 raise self.child.error(ending(self.code()))
+        self.base.ask(TERMINATE, self.child)
+        self.code()
         raise self.child.error(f"took longer than {START_SECONDS:g} s")
 
     def code(self) -> int | None:
@@ -253,9 +263,10 @@ class Nursery(Server):
 
     def close(self) -> None:
         """End it and all its workers."""
-        with contextlib.suppress(OSError):
-            self.channel.connection.shutdown(socket.SHUT_WR)
-            self.code()
+        if not self.channel.closed:
+            with contextlib.suppress(OSError):
+                self.channel.connection.shutdown(socket.SHUT_WR)
+                self.code()
         self.base.ask(KILL, self.child)
         self.child.close()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, M
 from itertools import islice
 from typing import Generic, TypeVar
 
+from fsbench.errors import WorkerError
 from fsbench.executors.launch import (
     ENVIRONMENT,
     START_SECONDS,
@@ -164,11 +165,17 @@ class _Crew(Generic[J, R]):
 
     def start(self) -> _Worker[J]:
         """A fresh worker. Raises PluginError or WorkerError."""
-        if self.nursery is None:
-            self.nursery = open_nursery(self.executor.setup())
-        worker: _Worker[J] = _Worker(self.nursery.fork())
-        self.workers[worker.child.number] = worker
-        return worker
+        for _ in range(_TRIES):
+            if self.nursery is None:
+                self.nursery = open_nursery(self.executor.setup())
+            try:
+                worker: _Worker[J] = _Worker(self.nursery.fork())
+            except ConnectionError:
+                self.lose_nursery(self.nursery)
+            else:
+                self.workers[worker.child.number] = worker
+                return worker
+        raise WorkerError("no worker can start (what they are forked from ends, again and again)")
 
     def collect(self) -> None:
         """Wait a while for news of the workers, and take them in. Raises PluginError or WorkerError."""
@@ -216,11 +223,15 @@ class _Crew(Generic[J, R]):
             if number in self.workers:
                 self.bury(self.workers[number], code)
         if nursery.channel.closed:
-            how = ending(nursery.code())
-            nursery.close()
-            self.nursery = None
-            for worker in list(self.workers.values()):
-                self.lose(worker, how)
+            self.lose_nursery(nursery)
+
+    def lose_nursery(self, nursery: Nursery) -> None:
+        """Do without a nursery that ended, and so without its workers."""
+        how = ending(nursery.code())
+        nursery.close()
+        self.nursery = None
+        for worker in list(self.workers.values()):
+            self.lose(worker, how)
 
     def bury(self, worker: _Worker[J], code: int) -> None:
         """Take in what a worker that ended had sent before, or else how it ended."""

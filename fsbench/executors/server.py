@@ -77,8 +77,8 @@ def main() -> None:
     _point(0, os.open(os.devnull, os.O_RDONLY))
     gc.disable()  # nothing of what an import makes is garbage, and looking for it takes a quarter of the time
     for name in PRELOAD:
-        # Who needs a module that is not there says so itself, and better.
-        with contextlib.suppress(ImportError):
+        # Who needs a module that cannot be imported says so itself, and better.
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
     _Server(control, _nursery, signal.SIGTERM).serve()
 
