@@ -38,7 +38,7 @@ def skipped(message="needs source data", **more) -> Record:
     return record(status="skipped", reason={"kind": "skipped", "message": message}, **more)
 
 
-def cell(task, spec, values, **more) -> list[Record]:
+def over_seeds(task, spec, values, **more) -> list[Record]:
     """One strategy on one task: a record per split seed."""
     return [record(task, spec, seed, value, **more) for seed, value in enumerate(values)]
 

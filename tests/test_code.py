@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import cell, record
+from records import over_seeds, record
 
 from fsbench import Backbone, Metric, Strategy, code, hookimpl
 from fsbench.code import code_mark, join_marks, source_hash, split_marks
@@ -161,8 +161,8 @@ FIRST, LATER = "2026-01-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"
 
 def upgraded(old: str, new: str) -> list[Record]:
     """What a store holds after an upgrade: a strategy's two old trials, and a new one that went badly."""
-    erm = cell(TASK, "erm", [0.4, 0.5, 0.6], full_spec="erm")
-    before = cell(TASK, "plain", [0.45, 0.539], full_spec=old, created=FIRST)
+    erm = over_seeds(TASK, "erm", [0.4, 0.5, 0.6], full_spec="erm")
+    before = over_seeds(TASK, "plain", [0.45, 0.539], full_spec=old, created=FIRST)
     return [*erm, *before, record(TASK, "plain", 2, 0.118, full_spec=new, created=LATER)]
 
 
@@ -194,9 +194,9 @@ def test_of_what_is_not_installed_the_latest_is_shown(old: str) -> None:
 
 def test_what_one_core_computed_is_not_compared_with_what_another_did() -> None:
     records = [
-        *cell(TASK, "erm", [0.4, 0.5], full_spec="erm"),
-        *(replace(r, key=f"new{r.key}") for r in cell(TASK, "erm", [0.1, 0.2], full_spec="erm#core+2")),
-        *cell(TASK, "focal", [0.8, 0.9], full_spec="focal(alpha=none, gamma=2.0)#core+2"),
+        *over_seeds(TASK, "erm", [0.4, 0.5], full_spec="erm"),
+        *(replace(r, key=f"new{r.key}") for r in over_seeds(TASK, "erm", [0.1, 0.2], full_spec="erm#core+2")),
+        *over_seeds(TASK, "focal", [0.8, 0.9], full_spec="focal(alpha=none, gamma=2.0)#core+2"),
     ]
     board = leaderboard(records)
     assert scores(board) == {"erm": (0.45, 2)}

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.stats
-from records import IMAGE, TABLE, cell, failed, realistic, record, skipped
+from records import IMAGE, TABLE, failed, over_seeds, realistic, record, skipped
 
 from fsbench.errors import StoreError, UnknownName
 from fsbench.report.entries import settings
@@ -27,7 +27,7 @@ def on(board: Leaderboard, label: str) -> dict[str, Row]:
 
 
 def test_a_task_holds_means_paired_differences_and_verdicts():
-    board = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", BETTER))
+    board = leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", BETTER))
     focal, erm = dict(board.tasks)[A]
     assert (focal.strategy, focal.rank, erm.strategy, erm.rank) == ("focal", 1, "erm", 2)
     assert focal.score.mean == pytest.approx(0.8)
@@ -43,18 +43,18 @@ def test_a_task_holds_means_paired_differences_and_verdicts():
 
 
 def test_lower_is_better_for_a_loss():
-    rows = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", BETTER), metric="nll").tasks[0][1]
+    rows = leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", BETTER), metric="nll").tasks[0][1]
     assert [(r.strategy, r.verdict) for r in rows] == [("focal", "helps"), ("erm", "baseline")]
     assert rows[0].difference.mean == pytest.approx(-0.1)
 
 
 def test_hurts_is_said():
-    board = leaderboard(cell(A, "erm", BETTER) + cell(A, "dann", ERM, uses=("source",)))
+    board = leaderboard(over_seeds(A, "erm", BETTER) + over_seeds(A, "dann", ERM, uses=("source",)))
     assert on(board, A)["dann"].verdict == "hurts"
 
 
 def test_init_seeds_of_a_split_are_averaged_first():
-    first, second = cell(A, "erm", [0.6, 0.8]), cell(A, "erm", [0.8, 0.9], init_seed=1)
+    first, second = over_seeds(A, "erm", [0.6, 0.8]), over_seeds(A, "erm", [0.8, 0.9], init_seed=1)
     row = on(leaderboard(first + second), A)["erm"]
     assert row.score.n == 2
     assert row.score.mean == pytest.approx((0.7 + 0.85) / 2)
@@ -63,12 +63,12 @@ def test_init_seeds_of_a_split_are_averaged_first():
 
 
 def test_one_seed_settles_nothing():
-    row = on(leaderboard(cell(A, "erm", [0.1]) + cell(A, "focal", [0.9])), A)["focal"]
+    row = on(leaderboard(over_seeds(A, "erm", [0.1]) + over_seeds(A, "focal", [0.9])), A)["focal"]
     assert (row.verdict, row.score.half_width, row.difference.half_width) == ("not settled", None, None)
 
 
 def test_only_common_seeds_are_compared():
-    board = leaderboard(cell(A, "erm", [0.5, 0.6, 0.7, 0.1]) + cell(A, "focal", [0.6, 0.7, 0.9]))
+    board = leaderboard(over_seeds(A, "erm", [0.5, 0.6, 0.7, 0.1]) + over_seeds(A, "focal", [0.6, 0.7, 0.9]))
     focal = on(board, A)["focal"]
     assert focal.difference.mean == pytest.approx((0.1 + 0.1 + 0.2) / 3)
     assert (focal.done, focal.planned, focal.complete, focal.rank) == (3, 4, False, None)
@@ -77,8 +77,8 @@ def test_only_common_seeds_are_compared():
 
 
 def test_a_strategy_without_all_tasks_has_no_rank_and_no_mean_but_a_difference_on_its_tasks():
-    records = cell(A, "erm", ERM) + cell(WINE, "erm", [0.9, 0.91, 0.95])
-    records += cell(A, "transfer", BETTER, uses=("source",))
+    records = over_seeds(A, "erm", ERM) + over_seeds(WINE, "erm", [0.9, 0.91, 0.95])
+    records += over_seeds(A, "transfer", BETTER, uses=("source",))
     records += [skipped(task=WINE, spec="transfer", split_seed=s, uses=("source",)) for s in range(3)]
     row = overall(leaderboard(records))["transfer"]
     assert (row.rank, row.score, row.done, row.planned) == (None, None, 1, 2)
@@ -88,7 +88,7 @@ def test_a_strategy_without_all_tasks_has_no_rank_and_no_mean_but_a_difference_o
 
 
 def test_failures_count_but_never_enter_an_average():
-    records = cell(A, "erm", ERM) + cell(A, "focal", BETTER[:2])
+    records = over_seeds(A, "erm", ERM) + over_seeds(A, "focal", BETTER[:2])
     records.append(failed(task=A, spec="focal", split_seed=2, kind="NonFinite", message="loss is NaN"))
     board = leaderboard(records)
     row = overall(board)["focal"]
@@ -99,7 +99,7 @@ def test_failures_count_but_never_enter_an_average():
 
 
 def test_the_latest_reason_of_a_failure_is_shown():
-    records = cell(A, "erm", ERM)
+    records = over_seeds(A, "erm", ERM)
     for split_seed, day in enumerate((1, 9, 5)):
         records.append(failed(task=A, spec="x", split_seed=split_seed, message=f"day {day}",
                               created=f"2026-01-0{day}T00:00:00+00:00"))  # fmt: skip
@@ -107,7 +107,11 @@ def test_the_latest_reason_of_a_failure_is_shown():
 
 
 def test_overall_means_weigh_tasks_alike():
-    records = cell(A, "erm", [0.5, 0.6]) + cell(B, "erm", [0.7, 0.8]) + cell(WINE, "erm", [0.9] * 2)
+    records = (
+        over_seeds(A, "erm", [0.5, 0.6])
+        + over_seeds(B, "erm", [0.7, 0.8])
+        + over_seeds(WINE, "erm", [0.9] * 2)
+    )
     assert overall(leaderboard(records))["erm"].score.mean == pytest.approx((0.55 + 0.75 + 0.9) / 3)
 
 
@@ -116,10 +120,10 @@ def test_tasks_on_common_data_are_not_taken_for_independent():
 
     def half_width(other: str) -> float:
         records = [r for task in (A, other) for spec, v in (("erm", ERM), ("focal", [0.8, 0.9, 0.7]))
-                   for r in cell(task, spec, v)]  # fmt: skip
+                   for r in over_seeds(task, spec, v)]  # fmt: skip
         return overall(leaderboard(records))["focal"].difference.half_width
 
-    alone = leaderboard(cell(A, "erm", ERM) + cell(A, "focal", [0.8, 0.9, 0.7]))
+    alone = leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", [0.8, 0.9, 0.7]))
     assert half_width(B) == pytest.approx(overall(alone)["focal"].difference.half_width)
     assert half_width("shift(mnist5k(size=8), digits)") == pytest.approx(half_width(B))
     assert half_width(WINE) == pytest.approx(half_width(B) / np.sqrt(2))
@@ -143,20 +147,20 @@ def test_data_is_found_in_the_whole_text_of_a_task():
 
 
 def test_different_data_under_one_name_are_refused():
-    records = [*cell(A, "erm", ERM), record(A, "focal", 1, split_fingerprint="other")]
+    records = [*over_seeds(A, "erm", ERM), record(A, "focal", 1, split_fingerprint="other")]
     with pytest.raises(StoreError, match=r"kshot\(digits, k=5\), split seed 1, are about different data"):
         leaderboard(records)
 
 
 def test_two_records_of_one_trial_are_refused():
     with pytest.raises(StoreError, match="two records of erm"):
-        leaderboard(cell(A, "erm", ERM) + cell(A, "erm", [0.5]))
+        leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "erm", [0.5]))
 
 
 def test_recipes_are_kept_apart_and_each_has_its_own_baseline():
     long = TABLE.replace("200", "900")
-    records = cell(A, "erm", ERM) + cell(A, "erm", BETTER, recipe=long)
-    records += cell(A, "focal", [0.75, 0.76, 0.77], recipe=long)
+    records = over_seeds(A, "erm", ERM) + over_seeds(A, "erm", BETTER, recipe=long)
+    records += over_seeds(A, "focal", [0.75, 0.76, 0.77], recipe=long)
     board = leaderboard(records)
     assert [label for label, _ in board.tasks] == [f"{A} with steps=200", f"{A} with steps=900"]
     assert on(board, f"{A} with steps=900")["focal"].difference.mean == pytest.approx(0.76 - 0.8)
@@ -165,25 +169,25 @@ def test_recipes_are_kept_apart_and_each_has_its_own_baseline():
 
 
 def test_other_recipes_of_other_tasks_are_no_difference():
-    board = leaderboard(cell(A, "erm", ERM, recipe=IMAGE) + cell(WINE, "erm", ERM))
+    board = leaderboard(over_seeds(A, "erm", ERM, recipe=IMAGE) + over_seeds(WINE, "erm", ERM))
     assert [label for label, _ in board.tasks] == [A, WINE]
 
 
 def test_without_a_baseline_nothing_is_compared():
-    board = leaderboard(cell(A, "focal", ERM))
+    board = leaderboard(over_seeds(A, "focal", ERM))
     assert (on(board, A)["focal"].verdict, board.comparisons) == ("none", 0)
 
 
 def test_equal_scores_share_a_rank():
-    board = leaderboard(cell(A, "a", ERM) + cell(A, "erm", ERM) + cell(A, "z", BETTER))
+    board = leaderboard(over_seeds(A, "a", ERM) + over_seeds(A, "erm", ERM) + over_seeds(A, "z", BETTER))
     assert [(r.strategy, r.rank) for r in board.overall] == [("z", 1), ("a", 2), ("erm", 2)]
     assert overall(board)["a"].verdict == "not settled"
 
 
 def test_versions_of_a_strategy_are_rows_of_their_own_that_say_what_differs():
-    records = cell(A, "erm", ERM, full_spec="erm")
-    records += cell(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=1.0)")
-    records += cell(A, "focal", ERM, full_spec="focal(alpha=None, gamma=2.0)")
+    records = over_seeds(A, "erm", ERM, full_spec="erm")
+    records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=1.0)")
+    records += over_seeds(A, "focal", ERM, full_spec="focal(alpha=None, gamma=2.0)")
     rows = on(leaderboard(records), A)
     assert set(rows) == {"erm", "focal [gamma=1.0]", "focal [gamma=2.0]"}
     assert rows["focal [gamma=1.0]"].score.mean == pytest.approx(0.8)
@@ -193,8 +197,8 @@ def test_versions_of_a_strategy_are_rows_of_their_own_that_say_what_differs():
 
 
 def test_a_full_spec_that_nobody_shares_shows_as_the_spec():
-    records = cell(A, "erm", ERM) + cell(A, "erm", [0.5], full_spec="erm", init_seed=1)
-    records += cell(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=2.0)")
+    records = over_seeds(A, "erm", ERM) + over_seeds(A, "erm", [0.5], full_spec="erm", init_seed=1)
+    records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=2.0)")
     assert set(on(leaderboard(records), A)) == {"erm", "focal"}
 
 
@@ -236,8 +240,8 @@ def test_notes_are_told_by_version():
 
 def test_few_coinciding_flips_are_no_verdict():
     """Two test samples of 500 more in each of three splits; the plain t test has p = 0."""
-    records = cell(A, "erm", ERM, resolution={"balanced_accuracy": 0.002})
-    records += cell(A, "focal", [v + 0.004 for v in ERM], resolution={"balanced_accuracy": 0.002})
+    records = over_seeds(A, "erm", ERM, resolution={"balanced_accuracy": 0.002})
+    records += over_seeds(A, "focal", [v + 0.004 for v in ERM], resolution={"balanced_accuracy": 0.002})
     board = leaderboard(records)
     for row in (on(board, A)["focal"], overall(board)["focal"]):
         assert row.verdict == "not settled"
@@ -245,13 +249,13 @@ def test_few_coinciding_flips_are_no_verdict():
 
 
 def test_no_difference_anywhere_is_not_known_exactly():
-    row = on(leaderboard(cell(A, "erm", ERM) + cell(A, "focal", ERM)), A)["focal"]
+    row = on(leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", ERM)), A)["focal"]
     assert (row.difference.mean, row.verdict) == (0.0, "not settled")
     assert row.difference.half_width > 0
 
 
 def test_older_records_get_a_cautious_resolution_from_the_number_of_test_samples():
-    setting, *_ = settings(cell(A, "erm", ERM, resolution={}, n_test=400))
+    setting, *_ = settings(over_seeds(A, "erm", ERM, resolution={}, n_test=400))
     assert setting.resolution("balanced_accuracy") == 2 / 400
     assert setting.resolution("accuracy") == 2 / 400
     setting, *_ = settings([record(A, split_seed=s, resolution={"accuracy": s / 100}) for s in (1, 2)])
@@ -268,7 +272,7 @@ def test_cost_is_a_ratio_to_the_baseline_on_the_same_trials():
     board = leaderboard(records)
     assert on(board, A)["focal"].cost == overall(board)["focal"].cost == pytest.approx(1.5)
     assert overall(board)["erm"].cost == 1
-    assert overall(leaderboard(cell(A, "focal", ERM)))["focal"].cost is None
+    assert overall(leaderboard(over_seeds(A, "focal", ERM)))["focal"].cost is None
 
 
 def test_fit_and_memory_are_those_of_the_trials_that_went_well():
@@ -284,7 +288,9 @@ def test_seconds_are_the_median_of_fit_and_predict():
 
 
 def test_a_metric_that_some_records_lack():
-    records = cell(A, "erm", ERM) + [record(WINE, split_seed=s, metrics={"accuracy": 0.5}) for s in range(3)]
+    records = over_seeds(A, "erm", ERM) + [
+        record(WINE, split_seed=s, metrics={"accuracy": 0.5}) for s in range(3)
+    ]
     row = overall(leaderboard(records, metric="nll"))["erm"]
     assert (row.done, row.planned, row.rank) == (1, 2, None)
 
@@ -337,7 +343,9 @@ def test_the_frame_has_every_row():
 
 def clear(task=A, seeds=8) -> list:
     """A strategy that is better beyond doubt."""
-    return cell(task, "erm", [0.70] * seeds) + cell(task, "focal", [0.80 + s / 1000 for s in range(seeds)])
+    return over_seeds(task, "erm", [0.70] * seeds) + over_seeds(
+        task, "focal", [0.80 + s / 1000 for s in range(seeds)]
+    )
 
 
 def test_a_verdict_is_withheld_where_trials_of_the_strategy_failed():
@@ -363,12 +371,12 @@ def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():
 
 
 def test_a_skip_or_a_trial_not_run_withholds_nothing():
-    board = leaderboard([*clear(), *cell(WINE, "erm", ERM), skipped(task=WINE, spec="focal")])
+    board = leaderboard([*clear(), *over_seeds(WINE, "erm", ERM), skipped(task=WINE, spec="focal")])
     assert overall(board)["focal"].verdict == "helps"
 
 
 def test_a_failure_makes_no_other_verdict_easier():
-    noisy = cell(A, "noisy", [0.7 + s / 100 for s in range(8)])
+    noisy = over_seeds(A, "noisy", [0.7 + s / 100 for s in range(8)])
     before = on(leaderboard([*clear(), *noisy]), A)["noisy"].p
     after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])
     assert on(after, A)["focal"].p is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import fsbench_plugins
 import pytest
-from records import IMAGE, TABLE, cell, failed, record, skipped
+from records import IMAGE, TABLE, failed, over_seeds, record, skipped
 
 from fsbench.cli import main
 from fsbench.report.published import read_jsonl, write_jsonl
@@ -53,7 +53,7 @@ def test_a_record_of_another_split_is_refused_not_averaged_in(tmp_path, capsys, 
     assert (status != 0, out, err.count("\n")) == (True, "", 1)
     assert f"made.jsonl holds a record of focal on other data than starter-v1: split 1 of {TASK} is" in err
     assert f"not {KNOWN[1]}" in err
-    others = cell("kshot(digits, k=7)", "erm", [0.5])
+    others = over_seeds("kshot(digits, k=7)", "erm", [0.5])
     path = published(tmp_path, [*good(), *others])
     assert main(["leaderboard", "--results", path, "--tasks", "kshot(digits, k=7)"]) == 0
 

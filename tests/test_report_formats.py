@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from records import cell, failed, realistic, record, skipped
+from records import failed, over_seeds, realistic, record, skipped
 from rich.console import Console
 
 from fsbench.errors import StoreError, UnknownName
@@ -29,7 +29,7 @@ def markdown_rows(page: str) -> list[list[str]]:
     """The cells of every table row, headers left out."""
     lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| # ")]
     return [
-        [cell.strip().replace("\\", "").strip("`") for cell in line.strip("|").split(" | ")] for line in lines
+        [each.strip().replace("\\", "").strip("`") for each in line.strip("|").split(" | ")] for line in lines
     ]
 
 
@@ -105,9 +105,9 @@ def test_no_color_is_respected(monkeypatch):
 
 
 def test_colours_mean_something():
-    records = cell("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
-    records += cell("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
-    records += cell("kshot(wine, k=5)", "bad", [0.6, 0.621, 0.579])
+    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    records += over_seeds("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
+    records += over_seeds("kshot(wine, k=5)", "bad", [0.6, 0.621, 0.579])
     stream = io.StringIO()
     console = Console(file=stream, width=100, force_terminal=True, color_system="standard", no_color=False)
     print_leaderboard(leaderboard(records), console)
@@ -138,17 +138,17 @@ def test_markdown_explains_each_column_in_bold():
 
 def test_negative_transfer_is_said_aloud():
     task = "shift(mnist5k(size=8), digits)"
-    records = cell(task, "erm", [0.8, 0.821, 0.779])
-    records += cell(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
+    records = over_seeds(task, "erm", [0.8, 0.821, 0.779])
+    records += over_seeds(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
     line = f"Negative transfer: dann uses source data and unlabeled data and is worse than erm on {task}."
     for format in ("terminal", "markdown", "json"):
         assert line in render(leaderboard(records), format, 1000)
 
 
 def test_what_is_read_from_the_test_inputs_is_said_and_no_transfer():
-    records = cell(A, "erm", [0.8, 0.821, 0.779])
-    records += cell(A, "maml", [0.7, 0.72, 0.68], uses=("source", "test_inputs"))
-    records += cell(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
+    records = over_seeds(A, "erm", [0.8, 0.821, 0.779])
+    records += over_seeds(A, "maml", [0.7, 0.72, 0.68], uses=("source", "test_inputs"))
+    records += over_seeds(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
     for format in ("terminal", "markdown"):
         page = render(leaderboard(records), format, 1000)
         assert f"Hurts: tent is worse than erm on {A}." in page
@@ -160,8 +160,8 @@ def test_what_is_read_from_the_test_inputs_is_said_and_no_transfer():
 
 
 def test_cost_fit_and_memory_are_shown():
-    records = cell(A, "erm", [0.7, 0.72, 0.68], train_accuracy=0.999, peak_memory=648_151_040)
-    records += cell(A, "maml", [0.8, 0.82, 0.79], seconds_fit=13.5, train_accuracy=None, peak_memory=0)
+    records = over_seeds(A, "erm", [0.7, 0.72, 0.68], train_accuracy=0.999, peak_memory=648_151_040)
+    records += over_seeds(A, "maml", [0.8, 0.82, 0.79], seconds_fit=13.5, train_accuracy=None, peak_memory=0)
     wide, narrow = (render(leaderboard(records), "terminal", width) for width in (100, 55))
     assert re.search(r"erm .* baseline +99\.9 +3/3 +1\.2 +648\n", wide)
     assert re.search(r"maml .* - +3/3 +14 +-\n", wide)
@@ -188,7 +188,9 @@ def test_where_nothing_went_well_the_failure_is_all_that_is_said(format):
 
 
 def test_one_seed_is_told_to_run_more():
-    board = leaderboard(cell("kshot(wine, k=5)", "erm", [0.7]) + cell("kshot(wine, k=5)", "focal", [0.8]))
+    board = leaderboard(
+        over_seeds("kshot(wine, k=5)", "erm", [0.7]) + over_seeds("kshot(wine, k=5)", "focal", [0.8])
+    )
     assert "a single split seed settles nothing" in render(board, "terminal", 1000)
     assert "± 0" not in render(board)
 

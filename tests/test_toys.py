@@ -7,7 +7,7 @@ import pytest
 
 from fsbench.kinds import kind_names
 from fsbench.testing import toy_split
-from fsbench.testing.running import toys
+from fsbench.testing.toy_runs import toys
 
 
 @pytest.mark.parametrize("kind", ["image", "table"])

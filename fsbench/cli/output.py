@@ -67,21 +67,21 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    cells = [_cells(row, len(columns)) for row in rows]
-    if _needed(columns, cells) > console().width:
-        return _stacked(columns, cells)
+    entries = [_entries(row, len(columns)) for row in rows]
+    if _needed(columns, entries) > console().width:
+        return _stacked(columns, entries)
     found = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False)
     for number, name in enumerate(columns):
         last = number == len(columns) - 1
         justify: Literal["left", "right"] = "right" if name in right else "left"
         found.add_column(name, justify=justify, no_wrap=not last, overflow="fold", ratio=1 if last else None)
-    for row in cells:
+    for row in entries:
         found.add_row(*(Text("\n").join(parts) for parts in row))
     return found
 
 
-def _cells(row: Sequence[object], columns: int) -> list[list[Text]]:
-    """The lines of each cell of a row."""
+def _entries(row: Sequence[object], columns: int) -> list[list[Text]]:
+    """The lines of each entry of a row."""
     from rich.text import Text
 
     texts = [[value if isinstance(value, Text) else Text(str(value))] for value in row]
@@ -92,7 +92,7 @@ def _cells(row: Sequence[object], columns: int) -> list[list[Text]]:
 
 
 def _needed(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -> int:
-    """The width that a table cannot do without: whole cells, and whole words in the last column."""
+    """The width that a table cannot do without: whole entries, and whole words in the last column."""
     texts = [[name, *(line.plain for row in rows for line in row[i])] for i, name in enumerate(columns)]
     whole = [max(len(line) for text in column for line in text.split("\n")) for column in texts[:-1]]
     return sum(whole) + _GAP * len(whole) + max(len(word) for text in texts[-1] for word in text.split())
@@ -107,8 +107,8 @@ def _stacked(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -
     for (name,), *others, last in rows:
         lines.append(Text(name.plain, style="bold"))
         lines += [
-            Padding(Text(f"{heading}: {cell[0].plain}"), (0, 0, 0, 4))
-            for heading, cell in zip(columns[1:], others, strict=False)
+            Padding(Text(f"{heading}: {entry[0].plain}"), (0, 0, 0, 4))
+            for heading, entry in zip(columns[1:], others, strict=False)
         ]
         lines += [Padding(line, (0, 0, 0, 4)) for line in last]
     return Group(*lines)

@@ -28,9 +28,9 @@ def render(board: Leaderboard, format: str = "terminal", width: int = 100) -> st
 
         return to_markdown(board)
     if format in FORMATS:
-        from fsbench.report import tables
+        from fsbench.report import exported
 
-        return tables.to_csv(board) if format == "csv" else tables.to_json(board)
+        return exported.to_csv(board) if format == "csv" else exported.to_json(board)
     raise UnknownName("format", format, FORMATS)
 
 

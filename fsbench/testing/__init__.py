@@ -8,8 +8,8 @@ def test_conformance(check):
 from __future__ import annotations
 
 from fsbench.testing.checks import Check, CheckResult, check_conformance, conformance
-from fsbench.testing.running import quick, run_pair, run_toy
 from fsbench.testing.toy import ToySplit, toy_split
+from fsbench.testing.toy_runs import quick, run_pair, run_toy
 
 __all__ = [
     "Check",

@@ -17,7 +17,7 @@ from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, overrides
 from fsbench.testing.bench import Bench, baseline_logits
 from fsbench.testing.demands import require
-from fsbench.testing.running import (
+from fsbench.testing.toy_runs import (
     ProbeAugment,
     ProbeLoss,
     compose,

@@ -13,8 +13,8 @@ from fsbench.errors import InertComponent
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy
 from fsbench.testing.demands import random_states
-from fsbench.testing.running import QUICK_STEPS, compose, first_toy, kinds_of, quick, run_toy, toys
 from fsbench.testing.toy import ToySplit
+from fsbench.testing.toy_runs import QUICK_STEPS, compose, first_toy, kinds_of, quick, run_toy, toys
 
 PATIENCE: tuple[int, ...] = (QUICK_STEPS, 40, 200)
 """The numbers of steps that are tried before a strategy is inert: some wait until the model is sure."""
