@@ -5,14 +5,14 @@ FsbenchError                 one clear line; exit status 1
 │   ├── SpecError            text that is not an expression, or a bad argument in it
 │   ├── UnknownName          a name that nothing is registered under; suggests the nearest
 │   ├── ConflictError        two components own one stage
-│   └── TaskError            a task that its dataset cannot give (k too large, ...)
+│   └── TaskError            a task that its dataset does not allow (k too large, ...)
 ├── DataError                a dataset is absent, damaged or not what its name says
 │   └── AbsentData           a dataset is not on this machine
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
 ├── WorkerError              no worker process can be started
 └── TrialError               a trial failed; its `kind` is what the record says
-    ├── InertComponent       a component that nothing came of
+    ├── InertComponent       a component that had no effect
     ├── UndeclaredUse        a component used what it did not declare in `uses`
     ├── NonFinite            a loss or a prediction is NaN or infinite
     └── BadPrediction        a predictor returned something that is not logits [N, C]
@@ -31,13 +31,13 @@ class FsbenchError(Exception):
 
 
 class UsageError(FsbenchError):
-    """The caller gave something that cannot work."""
+    """What the caller asked for cannot work."""
 
     exit_status = 2
 
 
 class SpecError(UsageError):
-    """A text is not an expression of the grammar, or an argument in it is not acceptable."""
+    """A text is not an expression of the grammar, or an argument in it is invalid."""
 
 
 _MANY = 30
@@ -55,7 +55,7 @@ class UnknownName(UsageError):
         if near:
             hint = f"did you mean {near[0]!r}?"
         elif len(known) > _MANY:
-            hint = f"`fsbench list` shows the {len(known)} that there are"
+            hint = f"`fsbench list` shows all {len(known)}"
         else:
             hint = f"known: {', '.join(known)}"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
@@ -86,7 +86,7 @@ class PluginError(FsbenchError):
 
 
 class WorkerError(FsbenchError):
-    """No worker process can be started, or none stays until it has work."""
+    """No worker process can be started, or workers end before they get a job."""
 
 
 class TrialError(FsbenchError):
@@ -94,11 +94,11 @@ class TrialError(FsbenchError):
 
 
 class InertComponent(TrialError):
-    """A component of the spec changed nothing that was used: the result would be another method's."""
+    """A component of the spec had no effect, so the result would be that of another method."""
 
 
 class UndeclaredUse(TrialError):
-    """A component touched source, unlabeled or pretrained data that its `uses` does not name."""
+    """A component used data or weights that its `uses` does not name."""
 
 
 class NonFinite(TrialError):

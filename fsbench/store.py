@@ -59,7 +59,9 @@ class Store:
                     f"cannot make the results folder {self.folder}: {error.strerror}; name another folder"
                 ) from None
         elif not self.path.exists():
-            raise StoreError(f"no results in {self.folder}; `fsbench run --results {self.folder}` makes some")
+            raise StoreError(
+                f"no results in {self.folder}; `fsbench run --results {self.folder}` produces some"
+            )
         self._db = self._open("rwc" if create else "rw")
         try:
             self._prepare(create)

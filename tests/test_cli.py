@@ -51,11 +51,11 @@ USAGE = [
     (["run", "kshot(wine, k=5)"], "write --tasks 'kshot(wine, k=5)'"),
     (["run", "transfer+focal"], "write --plugins transfer+focal"),
     (["run", "nonsense"], "unexpected argument 'nonsense'; `fsbench run --help` shows the options"),
-    (["run", "--data", "a.csv", "--data", "b"], "--data is given 2 times (a.csv, b); one run reads one"),
+    (["run", "--data", "a.csv", "--data", "b"], "--data is given 2 times (a.csv, b); a run reads only one"),
     (["run", "--plugins", "transfer(weights=a/b.pt)"], 'write a path in quotes: "a/b.pt"'),
     (["list", "strategis"], "did you mean 'strategies'?"),
     (["leaderboard", "--format", "pdf"], "'pdf' is not one of"),
-    (["leaderboard", "--publish", "."], "give --suite as well"),
+    (["leaderboard", "--publish", "."], "also give --suite"),
     (["plugin"], "Missing command"),
     (["data"], "Missing command"),
     (["plugin", "chek"], "did you mean 'check'?"),
@@ -178,7 +178,7 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
     ("text", "message"),
     [
         ("sedes = 3", "unknown key in bench.toml: 'sedes'; did you mean 'seeds'?"),
-        ("[run]\nseeds = 3", "bench.toml: the options stand at the top of the file, not in a table [run]"),
+        ("[run]\nseeds = 3", "bench.toml: options belong at the top of the file, not in a table [run]"),
         ("config = 'other.toml'", "unknown key in bench.toml: 'config'"),
         ("seeds = ", "bench.toml is not TOML"),
         ("seeds = 'many'", "--seeds 'many'"),
@@ -227,7 +227,7 @@ def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
     assert call("run") == (
         130,
         "",
-        "fsbench: interrupted; 1 of 7 trials are kept in fsbench-results, and the same command goes on "
+        "fsbench: interrupted; 1 of 7 trials are kept in fsbench-results, and the same command continues "
         "from there\n",
     )
 
@@ -306,7 +306,7 @@ def test_citations(call):
     status, _, err = call("cite", "zzz")
     assert (status, err.count("\n")) == (2, 1)
     assert (
-        "unknown strategy, dataset, protocol, backbone, metric or suite 'zzz'; `fsbench list` shows the"
+        "unknown strategy, dataset, protocol, backbone, metric or suite 'zzz'; `fsbench list` shows all"
         in err
     )
 

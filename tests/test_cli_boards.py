@@ -59,7 +59,7 @@ def test_leaderboard_of_some_tasks(call, stored):
     assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 5])")[1]
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
-    assert "holds no results of these tasks; `fsbench run --tasks" in err
+    assert "contains no results of these tasks; `fsbench run --tasks" in err
     status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v1")
     assert (status, err.count("\n")) == (2, 1)
 

@@ -177,8 +177,8 @@ def test_old_code_is_never_averaged_with_new(monkeypatch: pytest.MonkeyPatch) ->
     records = upgraded(other, now)
     board = leaderboard(records)
     assert scores(board) == {"erm": (0.5, 3), "plain": (0.118, 1)}
-    said = "left out: 2 records of other versions of the code (plain 2); --all-versions shows them"
-    assert said in board.warnings
+    said = "left out: 2 records of other versions of the code (plain 2); --all-versions"
+    assert any(line.startswith(said) for line in board.warnings)
     assert scores(leaderboard(upgraded(now, other))) == {"erm": (0.5, 3), "plain": (0.4945, 2)}
     both = scores(leaderboard(records, all_versions=True))
     assert sorted(both.values()) == [(0.118, 1), (0.4945, 2), (0.5, 3)]
@@ -227,8 +227,8 @@ def test_values_of_a_metrics_old_code_are_left_out(monkeypatch: pytest.MonkeyPat
     ]
     board = leaderboard(records, "half")
     assert scores(board) == {"erm": (0.3, 2)}
-    said = "left out: 1 value of half by another version of its code; a fresh results folder has none"
-    assert said in board.warnings
+    said = "left out: 1 value of half, computed by another version of its code"
+    assert any(line.startswith(said) for line in board.warnings)
 
 
 def test_a_package_without_source_is_known_by_its_version() -> None:

@@ -101,7 +101,7 @@ def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_pat
     out, err = capsys.readouterr()
     assert out == ""
     assert "left out 2 records" in err
-    assert "holds no results of these tasks" in err
+    assert "contains no results of these tasks" in err
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)

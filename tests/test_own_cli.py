@@ -141,8 +141,8 @@ def test_a_changed_table_is_refused_even_where_nothing_is_left_to_run(tmp_path: 
 
 
 FAULTS = [
-    (["--target", "x"], 2, "--target describes own data; give --data PATH as well"),
-    (["--symmetries", "hflip"], 2, "--symmetries describes own data"),
+    (["--target", "x"], 2, "--target describes your own data; also give --data PATH"),
+    (["--symmetries", "hflip"], 2, "--symmetries describes your own data"),
     (["--data", "nowhere"], 1, "there is nothing at nowhere"),
     (["--data", "pets", "--suite", "starter-v1"], 2, "a suite has data of its own"),
     (["--data", "pets", "--target", "x"], 2, "takes no target"),

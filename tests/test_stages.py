@@ -72,5 +72,5 @@ def test_the_list_explains_specs() -> None:
     shown = CliRunner().invoke(list_, ["strategies", "--explain", "transfer+focal, erm"]).output
     assert "transfer+focal  uses: source" in shown
     assert "transfer(training by the recipe)" in shown
-    with pytest.raises(UsageError, match="--explain goes with strategies"):
+    with pytest.raises(UsageError, match="--explain belongs to strategies"):
         CliRunner().invoke(list_, ["--explain", "erm"], catch_exceptions=False)

@@ -23,13 +23,13 @@ from fsbench.errors import FsbenchError
 FAULT = 70
 BROKEN_PIPE = 141
 COMPLETION = "_FSBENCH_COMPLETE"
-"""The variable by which a shell asks what could follow on a command line."""
+"""The variable by which a shell asks for completions."""
 
 
 @click.group(
     cls=SuggestingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog="Exit status: 0 done; 1 an error, or some trials failed; 2 wrong usage; 70 a fault in fsbench "
+    epilog="Exit status: 0 success; 1 an error, or some trials failed; 2 wrong usage; 70 a fault in fsbench "
     "or in a plugin; 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="fsbench", message="%(prog)s %(version)s")
@@ -37,7 +37,7 @@ COMPLETION = "_FSBENCH_COMPLETE"
     "--debug", is_flag=True, help="Show tracebacks of errors and failed trials (anywhere in the line)."
 )
 def cli(debug: bool) -> None:
-    """Which strategy for learning from little data helps, by how much, how surely?
+    """Which strategy for learning from little data helps, by how much, and how certain is that?
 
     Try `fsbench run`: it runs every installed strategy on the suite starter-v1.
     """
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complete(instruction: str) -> int:
-    """Answer a shell: `bash_source` (or zsh, fish) is its script, `bash_complete` what could follow."""
+    """Answer a shell: `bash_source` (or zsh, fish) asks for its script, `bash_complete` for completions."""
     from click.shell_completion import shell_complete
 
     status = shell_complete(cli, {}, "fsbench", COMPLETION, instruction)
@@ -90,7 +90,7 @@ def _invoke(arguments: list[str], debug: bool) -> int:
 
 
 def _explain(error: BaseException, debug: bool) -> int:
-    """Say an error in one line on stderr; returns the exit status."""
+    """Report an error in one line on stderr and return the exit status."""
     if isinstance(error, click.ClickException):
         say(f"error: {error.format_message()}")
         return error.exit_code

@@ -1,4 +1,4 @@
-"""`fsbench leaderboard`: what stored records say, in every format."""
+"""`fsbench leaderboard`: compare stored records, in every format."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _FILE_WIDTH = 100
     default="terminal",
     show_default=True,
     metavar="|".join(FORMATS),
-    help="How it is written; csv and json are in the units of the records.",
+    help="The output format; csv and json use the units of the records.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file, not to stdout."
 )
 @click.option(
-    "--all-versions", is_flag=True, help="Show every version of a strategy's code, in rows of their own."
+    "--all-versions", is_flag=True, help="Show every version of a strategy's code in a separate row."
 )
 @click.option(
     "--publish",
@@ -58,11 +58,11 @@ def leaderboard(
     all_versions: bool,
     publish: Path | None,
 ) -> None:
-    """Print the leaderboard of what has been run."""
+    """Print the leaderboard of stored results."""
     from fsbench.report.leaderboard import leaderboard as compare
 
     if publish is not None and suite is None:
-        raise UsageError("--publish names its files after a suite; give --suite as well")
+        raise UsageError("--publish names its files after a suite; also give --suite")
     records = _select(read_records(results), suite, tasks, results)
     board = compare(records, metric, all_versions)
     if publish is not None and suite is not None:
@@ -113,7 +113,7 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
     if suite is None and tasks is None:
         return records
     if suite is not None and tasks is not None:
-        raise UsageError("a suite and tasks are both given; give one of them")
+        raise UsageError("both a suite and tasks are given; give one of them")
     chosen = load_suite(suite) if suite is not None else None
     wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
     found = [record for record in records if record.task in wanted]
@@ -124,12 +124,12 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not found:
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
-        raise UsageError(f"{path} holds no results of these tasks; `fsbench run {option}` makes some")
+        raise UsageError(f"{path} contains no results of these tasks; `fsbench run {option}` produces some")
     return found
 
 
 def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
-    """The records under the recipe that the suite gives their task; says how many others there are."""
+    """The records under the recipe that the suite gives their task; reports how many are left out."""
     from fsbench.recipes.recipe import parse_recipe
     from fsbench.words import plural
 
@@ -141,7 +141,7 @@ def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
 
 
 def _recipes(task: str, changes: str) -> Iterator[Recipe]:
-    """The recipe of a suite's task; where its data is not here, those of every kind of data."""
+    """The recipe of a suite's task; if its data is not on this machine, those of every kind of samples."""
     from fsbench.kinds import kind_names
     from fsbench.recipes.recipe import default_recipe, override, parse_overrides
     from fsbench.tasks.expressions import parse_tasks, task_calls
@@ -157,7 +157,7 @@ def _recipes(task: str, changes: str) -> Iterator[Recipe]:
 
 
 def _texts(tasks: str) -> set[str]:
-    """The canonical texts of tasks; as they are written where a dataset is not known (the user's own)."""
+    """The canonical texts of tasks; texts with an unknown dataset (the user's own) stay as written."""
     from fsbench.datasets.known import DATASETS
     from fsbench.tasks.expressions import parse_tasks, task_calls
 
@@ -177,9 +177,9 @@ def _publish(records: Sequence[Record], name: str, folder: Path) -> None:
     wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
     if lacking := wanted - {(record.task, record.split_seed) for record in records}:
         raise UsageError(
-            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and a part is not "
-            f"published under its name; `fsbench run --suite {name}` makes them, --output writes a page of "
-            "what is there"
+            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and only complete "
+            f"results are published under its name; `fsbench run --suite {name}` runs them, and --output "
+            "writes a page of the results so far"
         )
     path = folder / f"{suite.name}.jsonl"
     page = publish(records, path)

@@ -16,10 +16,10 @@ FSBENCH = f"The fsbench developers. fsbench {__version__}: the referee for learn
 @click.command()
 @click.argument("names", required=False, default="", metavar="[NAMES]")
 def cite(names: str) -> None:
-    """Print the citations of strategies, datasets and all else that plugins bring, and of fsbench.
+    """Print the citations of strategies, datasets and everything else in plugins, and of fsbench.
 
-    NAMES are specs, tasks, suites, or names of datasets, backbones or metrics, with commas between them:
-    "transfer+focal, starter-v1". Without them, everything that is installed.
+    NAMES are specs, tasks, suites, or names of datasets, backbones or metrics, separated by commas:
+    "transfer+focal, starter-v1". Without NAMES, everything that is installed is cited.
     """
     known = _citations()
     wanted = _named(names, known) if names.strip() else [name for name, text in known.items() if text]
@@ -70,6 +70,6 @@ def _named(text: str, known: dict[str, str]) -> list[str]:
 
 
 def _inside(value: Value, known: dict[str, str]) -> list[str]:
-    """What an argument names, if it names something that can be cited."""
+    """The names of an argument that can be cited."""
     name = value.name if isinstance(value, Call) else value
     return [name] if isinstance(name, str) and name in known else []

@@ -1,4 +1,4 @@
-"""`fsbench data`: which datasets are here, and getting those that are not."""
+"""`fsbench data`: which datasets are on this machine, and fetching the others."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from fsbench.acquire.originals import Tell
 
 
-@click.group(cls=SuggestingGroup, no_args_is_help=False, short_help="Get datasets, and see which are here.")
+@click.group(
+    cls=SuggestingGroup, no_args_is_help=False, short_help="Fetch datasets, and see which there are."
+)
 def data() -> None:
-    """Get datasets, and see which are here."""
+    """Fetch datasets, and see which are on this machine."""
 
 
 @data.command("list", short_help="List the datasets that are kept as files.")
 @data_dir_option
 def list_() -> None:
-    """List the datasets that are kept as files in the data folder, with their sizes there and to download."""
+    """List the datasets that are kept as files, with the sizes of the files and of the downloads."""
     from fsbench.datasets.about import image_sets
     from fsbench.datasets.files import data_dir
     from fsbench.datasets.image_files import find_file
@@ -46,13 +48,13 @@ def list_() -> None:
     "originals",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Use the original files in this folder instead of a download (for one NAME).",
+    help="Use the original files in this folder instead of downloading (for one NAME).",
 )
 @data_dir_option
 def fetch(names: tuple[str, ...], originals: Path | None) -> None:
     """Download datasets, convert each to one checked file NAME.npz in the data folder.
 
-    What is there already is left as it is; an interrupted fetch leaves nothing behind.
+    Existing files are kept; an interrupted fetch leaves nothing behind.
     """
     from fsbench.acquire.fetching import downloadable
     from fsbench.acquire.fetching import fetch as fetch_one
@@ -67,7 +69,7 @@ def fetch(names: tuple[str, ...], originals: Path | None) -> None:
 
 
 def _progress(name: str) -> Tell:
-    """Says on a terminal, on one line of stderr, how many images are converted."""
+    """A line on stderr that counts the converted images, if stderr is a terminal."""
     terminal = sys.stderr.isatty()
 
     def tell(done: int, total: int) -> None:

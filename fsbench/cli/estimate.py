@@ -1,9 +1,9 @@
-"""How long a suite will take on this machine: its measured cost, times how fast this machine is.
+"""How long a suite will take on this machine: its measured cost times the speed of this machine.
 
-The cost of a suite stands in its file, measured by `benchmarks/suite_costs.py` on some machine in
-reference loops, so that it does not depend on how fast that machine was. The loop is timed again
-here. It is a small perceptron that numpy trains on one core, because to import torch for an estimate
-would cost more than it is worth; what a GPU gains, and what a strategy costs beyond ERM, it cannot say.
+The file of a suite contains its cost, which `benchmarks/suite_costs.py` measured in reference loops, so that
+it does not depend on the speed of that machine. The loop is timed again here. It trains a small perceptron
+with numpy on one core, because importing torch for an estimate would take too long. The estimate does not
+consider a GPU, or what a strategy costs beyond ERM.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def reference_seconds() -> float:
 
 
 def time_loop(clock: Callable[[], float]) -> float:
-    """The reference loop by a clock in seconds, the best of five."""
+    """The time of the reference loop by a clock in seconds, the best of five."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
@@ -38,7 +38,7 @@ def time_loop(clock: Callable[[], float]) -> float:
 
 
 def suite_seconds(suite: Suite) -> float | None:
-    """The seconds that ERM takes on all tasks and split seeds of a suite on all cores; None if unmeasured."""
+    """The seconds of ERM on all tasks and split seeds of a suite on all cores; None if unmeasured."""
     if suite.cost is None:
         return None
     return suite.cost * suite.split_seeds * reference_seconds() / default_workers("cpu")

@@ -13,7 +13,7 @@ _INNERMOST = {
 
 
 def explained(composition: Composition) -> list[tuple[str, str, str]]:
-    """A row for each stage: its name, what goes through it in which order, how components compose there."""
+    """A row for each stage: its name, which components act in which order, and how components compose."""
     return [(stage.name, _chain(composition, stage), stage.composed) for stage in STAGES.values()]
 
 

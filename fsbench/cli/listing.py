@@ -1,4 +1,4 @@
-"""`fsbench list`: what there is to run, and what could not be loaded."""
+"""`fsbench list`: everything that is installed, and the plugins that could not be loaded."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 _MOST = 40
 
 
-@click.command("list", short_help="List strategies, datasets, suites and all else there is.")
+@click.command("list", short_help="List strategies, datasets, suites and everything else.")
 @click.argument("section", required=False, metavar="[SECTION]")
 @click.option(
-    "--explain", metavar="SPEC", help="With strategies: how the components of a spec act, stage by stage."
+    "--explain", metavar="SPEC", help="With strategies: show what the components of a spec do in each stage."
 )
 @data_dir_option
 def list_(section: str | None, explain: str | None) -> None:
-    """List what there is.
+    """List what is installed.
 
     SECTION is strategies, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins; without
-    it, all of them. What a plugin brought says so; plugins also shows what could not be loaded.
+    it, all of them. Entries of a plugin name it; plugins also shows those that could not be loaded.
     """
     if explain is not None:
         if section != "strategies":
-            raise UsageError("--explain goes with strategies: fsbench list strategies --explain SPEC")
+            raise UsageError("--explain belongs to strategies: fsbench list strategies --explain SPEC")
         show(explanation(explain))
         return
     if section is not None and section not in SECTIONS:
@@ -99,7 +99,7 @@ def protocols() -> RenderableType:
         ]
         call = f"{name}({', '.join(given + others)})"
         rows.append((name, cls.summary, _joined([call, _from(PROTOCOLS.origin(name))])))
-    return table(("protocol", "what it makes"), rows)
+    return table(("protocol", "what it does"), rows)
 
 
 def kinds() -> RenderableType:
@@ -120,7 +120,7 @@ def kinds() -> RenderableType:
 
 
 def datasets() -> RenderableType:
-    """Every dataset: whether it is here, its classes, what to download, its licence and arguments."""
+    """Every dataset: whether it is on this machine, its classes, download size, licence and arguments."""
     from rich.console import Group
     from rich.text import Text
 
@@ -143,7 +143,7 @@ def datasets() -> RenderableType:
 
 
 def _collection(title: str, names: Sequence[str]) -> tuple[str, str]:
-    """What is said of the datasets of a collection together, and their names."""
+    """One description for all datasets of a collection, and their names."""
     from fsbench.datasets.known import DATASETS, about, is_available
 
     first = about(names[0])
@@ -168,7 +168,7 @@ def _whether_here(name: str) -> str:
 
 
 def _facts(known: About) -> str:
-    """The size of a dataset as far as it is known, what to download, its licence and its arguments."""
+    """What is known of a dataset: its size, its download size, its licence and its arguments."""
     from fsbench.datasets.known import DATASETS, dataset_arguments, dataset_info
 
     facts = [f"{known.kind}, {known.num_classes} classes"]
@@ -183,7 +183,7 @@ def _facts(known: About) -> str:
 
 
 def suites() -> RenderableType:
-    """Every suite with its size, an estimate of its time here, and what it lacks."""
+    """Every suite with its size, an estimate of its time on this machine, and what is missing."""
     from rich.console import Group
     from rich.text import Text
 
@@ -199,16 +199,16 @@ def suites() -> RenderableType:
         facts = [*_lacks(suite), *filter(None, [_from(SUITES.origin(suite.name))])]
         rows.append((suite.name, size, time, suite.description, "\n".join(facts)))
     notes = (
-        f"time: an estimate for erm alone on the {default_workers('cpu')} cores of this machine; "
-        "every other strategy adds its own, a GPU takes less",
-        "unchecked: no fingerprint of these splits is published yet, so results are not checked against one",
+        f"time: an estimate for erm alone on the {default_workers('cpu')} cores of this machine; every "
+        "other strategy adds to it, and a GPU is faster",
+        "unchecked: no fingerprint of these splits is published yet, so they cannot be checked",
     )
     listed = table(("suite", "tasks x seeds", "time", "what it is for"), rows)
     return Group(listed, *(Text(note, style="dim") for note in notes))
 
 
 def _lacks(suite: Suite) -> Iterator[str]:
-    """What is not here of a suite's data, and how many of its tasks have no published fingerprints."""
+    """The missing data of a suite, and how many of its tasks have no published fingerprints."""
     from fsbench.datasets.known import DATASETS, download_size
 
     total, missing = len(suite.tasks), suite.missing()
@@ -227,7 +227,7 @@ def _lacks(suite: Suite) -> Iterator[str]:
 
 
 def tasks() -> RenderableType:
-    """The tasks of every suite, those that offer the same together."""
+    """The tasks of every suite, grouped by the information that they offer."""
     from fsbench.tasks.suites import load_suite, suite_names
 
     rows = []
@@ -252,7 +252,7 @@ def _offer(text: str) -> str:
 
 
 def backbones() -> RenderableType:
-    """Every backbone with its parameters, the input it wants, and its pretrained weights."""
+    """Every backbone with its parameters, its input, and its pretrained weights."""
     from fsbench.kinds import kind_names
     from fsbench.recipes.catalogue import BACKBONES
 
@@ -267,19 +267,19 @@ def backbones() -> RenderableType:
 
 
 def metrics() -> RenderableType:
-    """Every metric with what it means and how it is read."""
+    """Every metric with its meaning, its direction and its unit."""
     from fsbench.metrics import METRICS
 
     rows = []
     for name, metric in METRICS.items():
         facts = ["higher is better" if metric.higher_is_better else "lower is better"]
-        facts += ["shown times 100"] if metric.percent else []
+        facts += ["shown in %"] if metric.percent else []
         rows.append((name, metric.meaning, _joined([*facts, _from(METRICS.origin(name))])))
     return table(("metric", "what it measures"), rows)
 
 
 def plugins() -> RenderableType:
-    """The distributions and modules that bring something, and the plugins that could not be loaded."""
+    """The plugins with what they bring, and those that could not be loaded."""
     from rich.text import Text
 
     from fsbench.registry import get_registry
@@ -296,7 +296,7 @@ def plugins() -> RenderableType:
 
 
 def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
-    """The names of each sort of thing by who brought them; of very many, how many there are."""
+    """The names of each sort of thing by plugin; if there are very many, their number."""
     from fsbench.registry import SORTS
 
     found: dict[Origin, dict[str, list[str]]] = {}
@@ -326,7 +326,7 @@ SECTIONS = {
 
 
 def _from(origin: Origin | None) -> str:
-    """Who brought a thing, "" for fsbench itself."""
+    """The plugin that a thing comes from, "" for fsbench itself."""
     return (
         ""
         if origin is None or origin.distribution == HOUSE

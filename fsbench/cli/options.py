@@ -20,7 +20,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def completing(
     names: Callable[[], Iterable[str]],
 ) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """What a shell is told of an option's names: those that begin as what is typed."""
+    """The shell completions of an option: the names that begin with the typed text."""
     return lambda ctx, param, incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
@@ -38,7 +38,7 @@ metric_option = click.option(
     metavar="NAME",
     callback=lambda ctx, param, value: get_metric(value).name,
     shell_complete=completing(lambda: METRICS),
-    help="What the leaderboard shows; `fsbench list metrics` has the others.",
+    help="The metric that the leaderboard shows; see `fsbench list metrics`.",
 )
 
 
@@ -51,7 +51,7 @@ def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None)
 
 
 def results_option(metavar: str, help: str) -> Callable[[_Command], _Command]:
-    """The option of where results are."""
+    """The option --results."""
     return click.option(
         "--results",
         type=click.Path(path_type=Path),
@@ -74,7 +74,7 @@ data_dir_option = click.option(
 
 
 def read_seeds(ctx: click.Context, param: click.Parameter, text: str | None) -> int | tuple[int, ...] | None:
-    """Seeds as text: how many (`3`: 0, 1 and 2), or which (`0,4,7`; one alone as `[4]`); a click callback.
+    """Seeds as text: how many (`3`: 0, 1 and 2), or which (`0,4,7`; a single one as `[4]`); a click callback.
 
     Raises SpecError.
     """
@@ -99,7 +99,7 @@ def read_seeds(ctx: click.Context, param: click.Parameter, text: str | None) -> 
 def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make the values of a TOML file the defaults of the command's options (a click callback).
 
-    Raises UsageError for a file that cannot be read, UnknownName for a key that is no option.
+    Raises UsageError for a file that cannot be read, UnknownName for a key that is not an option.
     """
     import tomllib
 
@@ -116,7 +116,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in known and isinstance(value, dict):
-            raise UsageError(f"{path}: the options stand at the top of the file, not in a table [{key}]")
+            raise UsageError(f"{path}: options belong at the top of the file, not in a table [{key}]")
         if name not in known:
             raise UnknownName(f"key in {path}:", key, known)
         several = known[name].multiple
@@ -125,7 +125,7 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
 
 
 def _as_text(value: Any) -> Any:
-    """A TOML value as what would stand on the command line."""
+    """A TOML value as it would be written on the command line."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):

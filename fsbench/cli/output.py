@@ -1,4 +1,4 @@
-"""Where words go: results to stdout, everything else to stderr."""
+"""Output: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GAP = 2
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     print("fsbench: " + " ".join(message.split()), file=sys.stderr, flush=True)
 
 
@@ -29,7 +29,7 @@ def debugging() -> bool:
 
 
 def show_tracebacks(records: Sequence[Record]) -> None:
-    """The traceback of the latest failed trial of each strategy, on stderr."""
+    """Print the traceback of the latest failed trial of each strategy on stderr."""
     failed = sorted((r for r in records if r.status == "failed"), key=lambda r: (r.created, r.split_seed))
     for spec, record in {record.spec: record for record in failed}.items():
         where = f"{spec} on {record.task}, split seed {record.split_seed}, seed {record.init_seed}"
@@ -38,14 +38,14 @@ def show_tracebacks(records: Sequence[Record]) -> None:
 
 
 def show(*renderables: RenderableType) -> None:
-    """Rich text and tables on stdout; plain where stdout is not a terminal."""
+    """Print rich text and tables on stdout; plain if stdout is not a terminal."""
     out = console()
     for renderable in renderables:
         out.print(renderable)
 
 
 def console() -> Console:
-    """A rich console on stdout that leaves a closed pipe to the caller."""
+    """A rich console on stdout; a closed pipe is an exception for the caller."""
     from rich.console import Console
 
     class _Piped(Console):
@@ -58,10 +58,10 @@ def console() -> Console:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], right: Container[str] = ()
 ) -> RenderableType:
-    """A table as wide as the terminal; a value beyond the columns goes on a dim line under the last one.
+    """A table as wide as the terminal; an additional value of a row is a dim line in its last column.
 
-    Columns named in `right` are flush right. Where there is no room for the words of the last column, each
-    row is a paragraph instead.
+    Columns named in `right` are aligned right. If the words of the last column do not fit, each row is a
+    paragraph instead.
     """
     from rich import box
     from rich.table import Table
@@ -92,7 +92,7 @@ def _entries(row: Sequence[object], columns: int) -> list[list[Text]]:
 
 
 def _needed(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -> int:
-    """The width that a table cannot do without: whole entries, and whole words in the last column."""
+    """The least width of a table with whole entries, and whole words in the last column."""
     texts = [[name, *(line.plain for row in rows for line in row[i])] for i, name in enumerate(columns)]
     whole = [max(len(line) for text in column for line in text.split("\n")) for column in texts[:-1]]
     return sum(whole) + _GAP * len(whole) + max(len(word) for text in texts[-1] for word in text.split())

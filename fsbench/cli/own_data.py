@@ -1,4 +1,4 @@
-"""The options of `fsbench run` for data of the user's own."""
+"""The options of `fsbench run` for the user's own data."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _OPTIONS = (
         type=click.Path(),
         multiple=True,
         metavar="PATH",
-        help="Your own data: a folder of images by class, a .csv or an .npz.",
+        help="Your own data: a folder with one folder of images per class, a .csv or an .npz.",
     ),
     click.option("--target", metavar="COLUMN", help="The column of a .csv with the labels."),
     click.option(
-        "--group", metavar="COLUMN", help="A column whose equal values stay on one side of a split."
+        "--group", metavar="COLUMN", help="A column; rows with equal values stay on one side of a split."
     ),
     click.option(
         "--image-size",
         type=int,
         metavar="N",
-        help="Pixels a side that own images come to.  [default: their own size, 64 at most]",
+        help="Side in pixels to which your images are resized.  [default: their median size, 64 at most]",
     ),
     click.option(
         "--symmetries",
         metavar="LIST",
-        help="What keeps a label of own images: hflip, vflip, rotation, translation, scale, colour, or "
+        help="What keeps the labels of your images: hflip, vflip, rotation, translation, scale, colour, or "
         "none.  [default: translation, scale]",
     ),
 )
@@ -48,17 +48,15 @@ def own_data_options(command: _Command) -> _Command:
 
 
 def take_own_data(options: dict[str, Any]) -> OwnData | None:
-    """Take the options out of a command's; None if there is no data. Raises UsageError."""
+    """Remove the options from a command's and return the own data, None without --data. Raises UsageError."""
     paths = options.pop("data")
     given = {name: options.pop(name) for name in ("target", "group", "image_size", "symmetries")}
     if len(paths) > 1:
-        raise UsageError(
-            f"--data is given {len(paths)} times ({', '.join(paths)}); one run reads one of them"
-        )
+        raise UsageError(f"--data is given {len(paths)} times ({', '.join(paths)}); a run reads only one")
     if not paths:
         for name, value in given.items():
             if value is not None:
-                raise UsageError(f"--{name.replace('_', '-')} describes own data; give --data PATH as well")
+                raise UsageError(f"--{name.replace('_', '-')} describes your own data; also give --data PATH")
         return None
     from fsbench.own import OwnData
 

@@ -1,4 +1,4 @@
-"""`fsbench plugin`: write a new plugin, check an installed one."""
+"""`fsbench plugin`: write a new plugin, or check an installed one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=SuggestingGroup, no_args_is_help=False)
 def plugin() -> None:
-    """Write a plugin of your own, or check one."""
+    """Write a new plugin, or check an installed one."""
 
 
 @plugin.command(short_help="Write a package with a plugin, and a test for it.")
@@ -30,17 +30,17 @@ def plugin() -> None:
     default="strategy",
     show_default=True,
     metavar="KIND",
-    help=f"What it brings: {', '.join(KINDS)}.",
+    help=f"What it contains: {', '.join(KINDS)}.",
 )
 def new(name: str, kind: str) -> None:
     """Write a package with a plugin NAME, and a test for it, into the folder fsbench-NAME.
 
-    The test passes once you have replaced what the files mark with TODO.
+    The test passes once you have replaced every TODO in the files.
     """
     from fsbench.scaffold import command, new_plugin
 
     folder = new_plugin(name, Path(), kind)
-    click.echo(f"wrote {folder}; replace what says TODO in it, then:\n")
+    click.echo(f"wrote {folder}; replace every TODO in it, then:\n")
     click.echo(f"    pip install -e './{folder}[test]'")
     click.echo(f"    pytest {folder}")
     click.echo(f"    {command(name, kind)}")
@@ -51,8 +51,9 @@ def new(name: str, kind: str) -> None:
 def check(name: str) -> int:
     """Run the conformance kit on NAME.
 
-    That is a strategy or its spec, a kind, a dataset, a protocol, a backbone, a metric or a suite (by name or
-    file), or a plugin's distribution or module, for all that it brings. Exit status 1 if a check failed.
+    NAME is a strategy or its spec, a kind, a dataset, a protocol, a backbone, a metric, a suite (by name or
+    file), or the distribution or module of a plugin, to check everything in it. Exit status 1 if a check
+    failed.
     """
     from fsbench.registry import get_registry
 
@@ -68,7 +69,7 @@ def check(name: str) -> int:
 
 
 def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
-    """Check one thing and print the results; the reasons of failures, each with its traceback."""
+    """Check one thing and print the results; returns the reasons of failures, each with its traceback."""
     from fsbench.testing import check_conformance
 
     results = check_conformance(thing)
@@ -86,7 +87,10 @@ def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
 
 
 def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
-    """What NAME means, each with a title. Raises UnknownName, PluginError for a plugin that is not loaded."""
+    """The things that NAME means, each with a title.
+
+    Raises UnknownName, or PluginError for a plugin that could not be loaded.
+    """
     from fsbench.errors import PluginError, UnknownName
     from fsbench.registry import SORTS
     from fsbench.spec import parse

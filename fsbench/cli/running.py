@@ -34,7 +34,7 @@ INTERRUPTED = 130
     "--plugins",
     default="all",
     metavar="all|SPECS",
-    help="Strategies, comma-separated: focal, transfer+focal(gamma=1); all is each on its own.",
+    help="Strategies, separated by commas: focal, transfer+focal(gamma=1); all runs each one alone.",
 )
 @click.option(
     "--suite",
@@ -78,10 +78,10 @@ INTERRUPTED = 130
     "--timeout",
     type=float,
     metavar="SECONDS",
-    help=f"What one trial may take.  [default: the suite's, or {DEFAULT_TIMEOUT:.0f}]",
+    help=f"The time limit of a trial.  [default: the suite's, or {DEFAULT_TIMEOUT:.0f}]",
 )
-@results_option("FOLDER", "Where results are kept; a second run does only what is missing.")
-@click.option("--available/--no-available", default=False, help="Leave out the tasks whose data is not here.")
+@results_option("FOLDER", "The folder of the results; a second run does only what is missing.")
+@click.option("--available/--no-available", default=False, help="Leave out tasks whose data is missing.")
 @click.option("--retry-failed/--no-retry-failed", default=False, help="Try failed trials again.")
 @click.option("--strict/--no-strict", default=False, help="Stop if a plugin cannot be loaded.")
 @data_dir_option
@@ -92,7 +92,7 @@ INTERRUPTED = 130
     is_eager=True,
     expose_value=False,
     callback=load_config,
-    help="A TOML file of these options; the command line wins.",
+    help="A TOML file of these options; the command line overrides it.",
 )
 def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) -> int:
     """Run strategies on tasks and print the leaderboard.
@@ -131,7 +131,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
 
     if results.interrupted:
         kept = f"{results.done} of {plural(results.total, 'trial')}"
-        say(f"interrupted; {kept} are kept in {folder}, and the same command goes on from there")
+        say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
     board = leaderboard(results.records, metric)
     show_board(board)

@@ -1,4 +1,4 @@
-"""Commands that suggest the nearest command, or the option that a word belongs to."""
+"""Commands that suggest the nearest command name, or the option that a word belongs to."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class SuggestingGroup(click.Group):
         return list(self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name. Raises UnknownName, which suggests the nearest."""
+        """The command of a name. Raises UnknownName, which suggests the nearest name."""
         if cmd_name not in self.commands and not ctx.resilient_parsing:
             raise UnknownName("command", cmd_name, self.commands)
         return super().get_command(ctx, cmd_name)
 
 
 class OptionsCommand(click.Command):
-    """A command without arguments, which says to which of `fsbench run`'s options a bare word belongs."""
+    """A command without arguments; for a bare word, it suggests the option of `fsbench run`."""
 
     allow_extra_args = True
 
@@ -47,7 +47,7 @@ class OptionsCommand(click.Command):
 
 
 def _option_of(word: str) -> str | None:
-    """The option of `fsbench run` that takes a word: a path, a suite, a task or a strategy."""
+    """The option of `fsbench run` for a word: a path, a suite, a task or a strategy."""
     from fsbench.registry import get_registry
     from fsbench.tasks.expressions import protocol_names
     from fsbench.tasks.suites import suite_names

@@ -1,4 +1,4 @@
-"""Records put in order: what one strategy did on one task, checked to be comparable."""
+"""Records sorted by task and strategy, and checked to be comparable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 
 @dataclass
 class Entry:
-    """The records of one strategy on one setting, by seeds. `strategy` is its name in the table."""
+    """The records of one strategy in one setting, by seeds. `strategy` is its name in the table."""
 
     strategy: str
     full_spec: str = ""
@@ -30,16 +30,16 @@ class Entry:
 
     @property
     def ok(self) -> list[Record]:
-        """The records of the trials that went well."""
+        """The records of the successful trials."""
         return [r for r in self.records.values() if r.status == "ok"]
 
     def values(self, metric: str) -> dict[Pair, float]:
-        """The finite values of a metric in the trials that went well."""
+        """The finite values of a metric in the successful trials."""
         found = {p: r.metrics.get(metric, math.nan) for p, r in self.records.items() if r.status == "ok"}
         return {pair: value for pair, value in found.items() if math.isfinite(value)}
 
     def count(self, status: str) -> int:
-        """How many trials ended so."""
+        """How many trials have a status."""
         return sum(r.status == status for r in self.records.values())
 
     @property
@@ -49,13 +49,16 @@ class Entry:
 
     @property
     def seconds(self) -> dict[Pair, float]:
-        """Seconds of fit and predict of each trial that went well."""
+        """Seconds of fit and predict of each successful trial."""
         return {p: r.seconds_fit + r.seconds_predict for p, r in self.records.items() if r.status == "ok"}
 
 
 @dataclass
 class Setting:
-    """A task under one recipe: within it, strategies can be compared. `group` numbers common data."""
+    """A task under one recipe, within which strategies can be compared.
+
+    Settings with a common dataset have the same number `group`.
+    """
 
     task: str
     recipe: str
@@ -65,7 +68,7 @@ class Setting:
 
     @property
     def pairs(self) -> set[Pair]:
-        """The seeds of a complete entry: all that any strategy has been tried with here."""
+        """The seeds of a complete entry: all seeds with which any strategy has been tried here."""
         return {pair for entry in self.entries.values() for pair in entry.records}
 
     @property
@@ -74,7 +77,7 @@ class Setting:
         return self.entries.get(BASELINE, Entry(BASELINE))
 
     def resolution(self, metric: str) -> float:
-        """How far one decision on the test part moves a metric, on the split where it is farthest."""
+        """The most that one decision on the test part of any split changes a metric."""
         records = [r for entry in self.entries.values() for r in entry.ok]
         return max(
             (r.resolution.get(metric) or assumed_resolution(metric, r.n_test) for r in records), default=0.0
@@ -82,7 +85,7 @@ class Setting:
 
     @property
     def overlap(self) -> float:
-        """Test samples per training sample where the splits overlap as much as can be, the most of any."""
+        """The largest ratio of test to training samples where splits share most samples; otherwise 0."""
         return max((r.overlap for entry in self.entries.values() for r in entry.ok), default=0.0)
 
 
@@ -135,12 +138,13 @@ def _check_split(record: Record, prints: dict[tuple[str, int], str]) -> None:
     if known != record.split_fingerprint:
         raise StoreError(
             f"records of {record.task}, split seed {record.split_seed}, are about different data (splits "
-            f"{known[:12]} and {record.split_fingerprint[:12]}); they do not mix: make a table of each alone"
+            f"{known[:12]} and {record.split_fingerprint[:12]}) and cannot be mixed: make a table of each "
+            "alone"
         )
 
 
 def _label(found: Iterable[Setting]) -> None:
-    """Name each setting by its task, and by what is special in its recipe where a task has several."""
+    """Name each setting by its task and, where a task has several recipes, by how they differ."""
     by_task: dict[str, list[Setting]] = defaultdict(list)
     for setting in found:
         by_task[setting.task].append(setting)
@@ -154,7 +158,7 @@ def _label(found: Iterable[Setting]) -> None:
 
 
 def _groups(tasks: Sequence[str]) -> list[int]:
-    """A number for each task; tasks with data of one family, directly or by others, share one."""
+    """A number for each task; tasks with data of one family, directly or through other tasks, share one."""
     from fsbench.datasets.known import family
 
     names = [{family(name) for name in _names(parse_call(task))} for task in tasks]
@@ -167,7 +171,7 @@ def _groups(tasks: Sequence[str]) -> list[int]:
 
 
 def _names(call: Call) -> Iterator[str]:
-    """Every name among a task's arguments: its datasets, and a few words that do no harm."""
+    """Every name among a task's arguments: its datasets, and a few other words, which do no harm."""
     for value in (*call.args, *call.keywords.values()):
         yield from _names_of(value)
 

@@ -16,7 +16,7 @@ _METRIC = ("name", "title", "meaning", "higher_is_better", "percent")
 
 
 def to_csv(board: Leaderboard) -> str:
-    """Comma-separated values with the columns of `Leaderboard.to_frame`; empty where there is nothing."""
+    """Comma-separated values with the columns of `Leaderboard.to_frame`; missing values are empty."""
     if not board.rows:
         return ""
     buffer = io.StringIO()
@@ -28,7 +28,7 @@ def to_csv(board: Leaderboard) -> str:
 
 
 def to_json(board: Leaderboard) -> str:
-    """The whole leaderboard as one JSON object with sorted keys; null where there is nothing."""
+    """The whole leaderboard as one JSON object with sorted keys; missing values are null."""
     content = {
         "metric": {name: getattr(board.metric, name) for name in _METRIC},
         "comparisons": board.comparisons,

@@ -1,4 +1,4 @@
-"""The leaderboard: what records say about strategies, with the doubt that they leave.
+"""The leaderboard: what records say about strategies, and how certain that is.
 
 Everything is computed here; the other modules of this package only show it.
 """
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 class Row:
     """A strategy on one task, or over all tasks (`task` is "overall").
 
-    `score` is the metric over split seeds. `difference` is the score minus the baseline's in the same
-    trials; `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` says what
-    follows: helps, hurts, not settled, baseline, none where nothing can be compared, or "withheld: 2 failed"
-    where trials of the strategy or of the baseline failed, as those that are left may be the easy ones.
-    `done` of `planned` trials (tasks, in an overall row) have a score. A row is `complete` if every planned
-    trial went well; only complete rows have a `rank`, and overall only they have a score, while the
-    difference is over the tasks that were done. `seconds` is the median per trial,
-    `cost` the median of the ratios to the baseline's seconds in the same trials. `train_accuracy` (the
-    mean) and `peak_memory` (the median, in bytes) are those of one task, None overall.
+    `score` is the metric over split seeds. `difference` is the score minus the baseline's in the same trials;
+    `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` is helps, hurts, not
+    settled, baseline, none (nothing can be compared), or "withheld: 2 failed" (trials of the strategy or of
+    the baseline failed, and the remaining trials may be the easy ones). `done` of `planned` trials (tasks, in
+    an overall row) have a score. A row is `complete` if every planned trial succeeded. Only complete rows
+    have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `seconds` is
+    the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
+    `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
+    overall.
     """
 
     task: str
@@ -88,12 +88,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The rows of each task, those over all tasks, and what must be said beside them.
+    """The rows of each task, those over all tasks, and the remarks that belong to them.
 
-    `tasks` pairs each task's label with its rows, the best first; `comparisons` counts what the
-    verdicts are corrected for; `trials` the records that went well; `split_seeds` is the
-    smallest and the largest number of split seeds of a task. `warnings` tell of records that were
-    computed by different versions or on different devices, `origin` of the versions and devices.
+    `tasks` pairs each task's label with its rows, the best first. `comparisons` is the number that the
+    verdicts are corrected for, `trials` the number of successful records. `split_seeds` is the smallest and
+    the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
+    or noted something; `origin` names the versions and devices.
     """
 
     metric: Metric
@@ -124,9 +124,9 @@ def leaderboard(
 ) -> Leaderboard:
     """Compare the strategies of some records by a metric.
 
-    Of a strategy whose code changed, the records of one version are shown, or with `all_versions` each
-    version in a row of its own. Raises UnknownName for a metric that there is not, StoreError for records
-    that must not be mixed.
+    If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
+    has a separate row. Raises UnknownName for an unknown metric, StoreError for records that must not be
+    mixed.
     """
     chosen = get_metric(metric)
     records, left_out = (list(records), []) if all_versions else of_one_version(records)
@@ -135,7 +135,7 @@ def leaderboard(
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
     overall = [_overall_row(found, s, chosen) for s in strategies]
-    if len(found) == 1:  # the overall comparisons are those of the only task, and count once
+    if len(found) == 1:  # the overall comparisons are those of the only task and count once
         rows = _judge(rows, chosen)
         judged = {row.strategy: row for row in rows}
         overall = [replace(r, p=judged[r.strategy].p, verdict=judged[r.strategy].verdict) for r in overall]
@@ -163,7 +163,7 @@ def leaderboard(
 
 
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
-    """A strategy on one task; its verdict waits for those of the other rows."""
+    """A strategy on one task; `_judge` adds the verdict when all rows are known."""
     values, differences = entry.values(metric.name), _differences(setting, entry, metric)
     step, overlap = setting.resolution(metric.name), setting.overlap
     fitted = [r.train_accuracy for r in entry.ok if r.train_accuracy is not None]
@@ -189,7 +189,7 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
 
 
 def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
-    """A strategy over the tasks that it did; compared with the baseline on just these tasks."""
+    """A strategy over the tasks that it did, compared with the baseline on exactly these tasks."""
     entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
     scores = [(s, by_split(entry.values(metric.name))) for s, entry in entries]
     differences = [(s, _differences(s, entry, metric)) for s, entry in entries]
@@ -214,7 +214,7 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
 
 
 def _withheld(entries: Sequence[tuple[Setting, Entry]]) -> str:
-    """Why there can be no verdict on a strategy: trials of it or of the baseline that failed; else none."""
+    """The verdict where trials of a strategy or of the baseline failed; "none" otherwise."""
     ours = sum(entry.count("failed") for _, entry in entries)
     theirs = sum(setting.baseline.count("failed") for setting, _ in entries)
     failed = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
@@ -253,10 +253,10 @@ def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metr
 
 
 def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
-    """Give a verdict to each row that has a difference, corrected for the number of them.
+    """Give a verdict to each row that has a difference, corrected for the number of differences.
 
-    A difference whose verdict is withheld counts as a comparison all the same, so that a failure makes no
-    other verdict easier to get.
+    A difference whose verdict is withheld still counts as a comparison, so that a failure does not make other
+    verdicts easier to reach.
     """
     adjusted = iter(stats.holm([row.difference.p for row in rows if row.difference]))
     judged = []
@@ -274,7 +274,7 @@ def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
 
 
 def _ranked(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
-    """Complete rows by score, with ranks (equal for equal scores); then the others by what they did."""
+    """Complete rows by score, with ranks (equal for equal scores); then the others by the tasks they did."""
     sign = -1 if metric.higher_is_better else 1
 
     def order(row: Row) -> tuple[bool, int, float, str]:
@@ -290,7 +290,7 @@ def _ranked(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Nine decimals: what is the same on every machine."""
+    """Round to nine decimals, which are the same on every machine."""
     return None if value is None else round(value, 9)
 
 

@@ -1,4 +1,4 @@
-"""A leaderboard as a Markdown page, as GitHub shows it."""
+"""A leaderboard as a Markdown page in GitHub's dialect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fsbench.report.leaderboard import Leaderboard, Row
 def to_markdown(board: Leaderboard, name: str = "") -> str:
     """Summary, overall table, a table per task, trials without a result, and how to read it.
 
-    `name` is that of the suite, if it is the board of one.
+    `name` is that of the suite if the leaderboard is of a suite.
     """
     return "\n".join(_lines(board, name)) + "\n"
 
@@ -61,7 +61,7 @@ def _code(name: str) -> str:
 
 
 def _escape(value: str) -> str:
-    """Keep Markdown from reading a bar, a star or the like as its own."""
+    """Escape bars, stars and other characters that have a meaning in Markdown."""
     return value.replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
 
 

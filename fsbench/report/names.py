@@ -1,4 +1,4 @@
-"""The names of strategies in a table: short, and different where what ran was different."""
+"""The names of strategies in a table: short, and different for different identities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LONGEST = 24
 
 
 def identity(record: Record) -> str:
-    """What a record's results belong to: its full spec, or its spec in records of older stores."""
+    """What identifies the strategy of a record: its full spec, or its spec in records of older stores."""
     return record.full_spec or record.spec
 
 
 def strategy_names(records: Iterable[Record]) -> dict[str, str]:
-    """A name for each identity: the spec, and where several share one, what is special in each.
+    """A name for each identity: the spec and, where several share one, how they differ.
 
     Two versions of a plugin with other defaults become `focal [gamma=1.0]` and `focal [gamma=2.0]`.
     """

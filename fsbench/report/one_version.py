@@ -1,8 +1,8 @@
 """Records of one version of the code: old results are never averaged, or compared, with new ones.
 
-What was asked and which code answered stand together in a full spec (`fsbench.code`). A table shows one core
-of fsbench, one version of the kind of samples of each task, one of the backbone of each recipe, and one of
-each strategy: what is installed now, if there are records of it, or else the version of the latest record.
+A full spec says both what was asked for and which code ran (`fsbench.code`). A table shows one version of the
+core of fsbench, one of the kind of samples of each task, one of the backbone of each recipe, and one of each
+strategy: the installed version, if there are records of it, or else that of the latest record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Given = tuple[Record, CodeParts]
 
 
 def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
-    """The records that one table can show, in their order, and a line about those left out, if any."""
+    """The records that one table can show, in their order, and a line about those it leaves out, if any."""
     given = [(record, split_marks(identity(record))) for record in records]
     kept = given
     for group_of, part, version_now in _CHOICES:
@@ -34,12 +34,15 @@ def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
         return [record for record, _ in kept], []
     names = ", ".join(f"{spec} {count}" for spec, count in sorted(left_out.items()))
     total = plural(left_out.total(), "record")
-    line = f"left out: {total} of other versions of the code ({names}); --all-versions shows them"
+    line = (
+        f"left out: {total} of other versions of the code ({names}); --all-versions (all_versions=True) "
+        "shows them"
+    )
     return [record for record, _ in kept], [line]
 
 
 def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record], list[str]]:
-    """The records without what other code than the installed one says of a metric, and a line about it."""
+    """The records without the values that other code of a metric computed, and a line about them."""
     found, now, others = [], get_registry().metric_marks().get(metric, ""), 0
     for record in records:
         if metric in record.metrics and record.metric_codes.get(metric, "") != now:
@@ -47,14 +50,16 @@ def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record]
             record, others = replace(record, metrics=kept), others + 1
         found.append(record)
     count = plural(others, "value")
-    line = f"left out: {count} of {metric} by another version of its code; a fresh results folder has none"
+    line = (
+        f"left out: {count} of {metric}, computed by another version of its code; run in a new results folder"
+    )
     return found, [line] if others else []
 
 
 def _choose(
     given: Sequence[Given], group_of: Callable[..., str], part: str, version_now: Callable[[Record], str]
 ) -> list[Given]:
-    """The records of one version of a part in each group."""
+    """In each group, the records of one version of a part."""
     groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record, parts in given:
         groups[group_of(record, parts)][getattr(parts, part)].append(record)
@@ -67,7 +72,7 @@ def _one_of(versions: dict[str, list[Record]], version_now: Callable[[Record], s
         return next(iter(versions))
     try:
         now = version_now(next(iter(versions.values()))[0])
-    except FsbenchError:  # what is no longer installed, or a file that is not here
+    except FsbenchError:  # no longer installed, or a file that is missing
         now = ""
     if now in versions:
         return now
@@ -98,4 +103,4 @@ _CHOICES: tuple[tuple[Callable[..., str], str, Callable[[Record], str]], ...] = 
     (lambda record, parts: record.recipe, "backbone", _backbone_now),
     (lambda record, parts: parts.asked, "strategy", _strategy_now),
 )
-"""What must be of one version together, the part of a full spec that says the version, and that of now."""
+"""How records are grouped, the part of a full spec with their version, and the installed version."""

@@ -1,4 +1,4 @@
-"""What must be said beside the numbers: trials that failed, were skipped or not run, and mixtures."""
+"""Remarks about the numbers: trials that failed, were skipped or not run, and mixed versions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Problem:
 
 
 def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[Problem]:
-    """Failures first, by strategy; then skips, by strategy and reason; then what was not run."""
+    """Failures first, by strategy; then skips, by strategy and reason; then trials that were not run."""
     for strategy in strategies:
         failed = list(_records(found, strategy, "failed"))
         if failed:
@@ -46,7 +46,7 @@ def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterat
 
 
 def mixtures(records: Iterable[Record]) -> Iterator[str]:
-    """A line for each package with several versions, and for several devices, among good records."""
+    """A line for each package with several versions, and one for several devices, in successful records."""
     versions, devices = _computed_with(records)
     for package, several in versions.items():
         if len(several) > 1:
@@ -56,14 +56,14 @@ def mixtures(records: Iterable[Record]) -> Iterator[str]:
 
 
 def origin(records: Iterable[Record]) -> str:
-    """What computed the good records: packages with their versions, and devices; empty without any."""
+    """The packages, with versions, and devices that computed the successful records; empty without any."""
     versions, devices = _computed_with(records)
     packages = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items())
     return f"computed with {packages}; on {', '.join(devices)}" if devices else ""
 
 
 def _computed_with(records: Iterable[Record]) -> tuple[dict[str, list[str]], list[str]]:
-    """The versions of each package, and the devices, of the good records; all sorted."""
+    """The versions of each package, and the devices, of the successful records; all sorted."""
     good = [record for record in records if record.status == "ok"]
     versions: dict[str, set[str]] = defaultdict(set)
     for record in good:
@@ -74,7 +74,7 @@ def _computed_with(records: Iterable[Record]) -> tuple[dict[str, list[str]], lis
 
 
 def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
-    """A line for each strategy whose trials noted something: in how many, and the commonest note."""
+    """A line for each strategy with notes: in how many trials, and the most frequent note."""
     for strategy in strategies:
         noted = [record.notes for _, record in _records(found, strategy, "ok") if record.notes]
         if not noted:

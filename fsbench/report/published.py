@@ -1,4 +1,4 @@
-"""Published records: one JSON object per line, in an order and a form that a diff can be read in."""
+"""Published records: one JSON object per line, in an order and a form that keeps diffs readable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fsbench.report.markdown import to_markdown
 from fsbench.report.one_version import of_one_version
 from fsbench.types import Record
 
-# What changes from run to run, or tells of the machine rather than of the result.
+# Fields that change from run to run, or describe the machine rather than the result.
 _LEFT_OUT = ("created",)
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
 
@@ -24,20 +24,20 @@ _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
 def write_jsonl(records: Iterable[Record], path: str | Path) -> None:
     """Write records sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
 
-    Tracebacks, dates and folders (also of a weights file in a spec) are left out, seconds are rounded to
-    milliseconds; metrics, device and versions stay as they are. Raises StoreError if the file cannot
-    be written.
+    Tracebacks, dates and folders (also that of a weights file in a spec) are left out, and seconds are
+    rounded to milliseconds; metrics, device and versions are kept. Raises StoreError if the file cannot be
+    written.
     """
     lines = [json.dumps(_published(r), sort_keys=True, allow_nan=False) for r in sorted(records, key=_order)]
     _replace(Path(path), "".join(f"{line}\n" for line in lines))
 
 
 def publish(records: Iterable[Record], path: str | Path) -> Path:
-    """Write records to `path`, whose folder is made, and their Markdown page beside it; returns its path.
+    """Write records to `path` and their Markdown page beside it; return the path of the page.
 
-    Of a strategy whose code changed, one version is written (`report.one_version`). The page is made from
-    what was written, by the default metric, so that anybody can check that the two agree. Raises StoreError
-    if one cannot be written or the records must not be mixed.
+    The folder is created if necessary. If the code of a strategy changed, one version is written
+    (`report.one_version`). The page is made from the written file, by the default metric, so that anybody can
+    check that the two agree. Raises StoreError if a file cannot be written or the records must not be mixed.
     """
     path = Path(path)
     try:
@@ -51,13 +51,13 @@ def publish(records: Iterable[Record], path: str | Path) -> Path:
 
 
 def read_jsonl(path: str | Path) -> list[Record]:
-    """The records of a file that `write_jsonl` wrote. Raises StoreError, with the line at fault."""
+    """The records of a file that `write_jsonl` wrote. Raises StoreError, which names the line at fault."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise StoreError(f"{path} is not text in UTF-8; expected one JSON record per line") from error
+        raise StoreError(f"{path} is not UTF-8 text; expected one JSON record per line") from error
     return [_read(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 

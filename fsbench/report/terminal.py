@@ -1,4 +1,4 @@
-"""A leaderboard on a terminal. Green helps, red hurts, dim is not settled; plain where there is no colour."""
+"""A leaderboard on a terminal: green helps, red hurts, dim is not settled; plain without colour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
-# What a terminal is too narrow for is left out, the last first.
+# A narrow terminal leaves out columns, the last of these first.
 _IMPORTANCE = ("strategy", "score", "vs erm", "verdict", "#", "done", "uses", "cost", "sec", "train", "MB")
 _STYLES = {
     "helps": "green",
@@ -28,9 +28,9 @@ _STYLES = {
 _NARROWEST = 8
 _GAP = 2
 _ALWAYS = 4
-# Columns whose texts go on in the next line after a comma or a colon.
+# Columns whose texts are continued on the next line after a comma or a colon.
 _FOLDED = frozenset({"uses", "verdict"})
-# Where a spec that is too long goes on in the next line: between terms, then arguments, then words.
+# Where a spec that is too long is broken: between terms, then arguments, then words.
 _TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 
 
@@ -40,7 +40,7 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     if not board.rows:
         console.print(text.EMPTY)
         return
-    # What each strategy uses stands in the overall table.
+    # The overall table shows what each strategy uses.
     columns = [name for name in text.TASK_COLUMNS if name != "uses"]
     kept: set[str] = set()
     for label, rows in board.tasks:
@@ -62,7 +62,7 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
 
 
 def to_terminal(board: Leaderboard, width: int) -> str:
-    """The same as plain text at a width."""
+    """The leaderboard of `print_board` as plain text of a width."""
     buffer = io.StringIO()
     print_board(board, Console(file=buffer, width=width, color_system=None, highlight=False))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
@@ -71,8 +71,8 @@ def to_terminal(board: Leaderboard, width: int) -> str:
 def _print_table(
     console: Console, board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]
 ) -> set[str]:
-    """Print a table of the columns that there is room for; returns those."""
-    # Widths over all rows of the board: the same in every table, so that the eye can run down.
+    """Print a table of the columns that fit, and return those columns."""
+    # The same widths in every table, so that the columns of all tables are aligned.
     shown = [text.shown(row, board.metric) for row in board.rows]
     widths = {name: max(len(name), *(_width(name, texts[name]) for texts in shown)) for name in columns}
     wanted, pieces = widths["strategy"], re.compile(f"{_TERMS}|{_ARGUMENTS}")
@@ -96,7 +96,7 @@ def _print_table(
 
 
 def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
-    """The columns, in their order, without the least important ones that there is no room for."""
+    """The columns that fit, in their order; the least important ones are left out first."""
     kept = sorted(widths, key=_IMPORTANCE.index)
     while len(kept) > _ALWAYS and _total(widths, kept, 1) > room:
         kept.pop()
@@ -122,7 +122,7 @@ def _text(name: str, value: str, style: str, room: int) -> Text:
 
 
 def _lines(value: str, room: int, breaks: Sequence[str]) -> list[str]:
-    """A text in lines of at most `room` where that can be, broken at the first of the places that do."""
+    """A text in lines of at most `room` if possible, broken at the first kind of place that suffices."""
     if len(value) <= room or not breaks:
         return [value]
     lines: list[str] = []

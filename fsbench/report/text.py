@@ -1,4 +1,4 @@
-"""The words and numbers of a leaderboard: the one place that formats them, for every format to show."""
+"""The words and numbers of a leaderboard, formatted here for all output formats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "train", 
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 NO_RESULT = "No trial has a result."
-EMPTY = "No results yet; `fsbench run` makes some."
+EMPTY = "No results yet; `fsbench run` produces some."
 _MANY = 3
 _GIVEN = {
     "source": "source data",
@@ -35,7 +35,7 @@ def number(value: float, metric: Metric, sign: bool = False) -> str:
 
 
 def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> str:
-    """`71.2 ± 3.4`; without the second number where no interval can be known."""
+    """`71.2 ± 3.4`; without the second number if there is no interval."""
     if estimate is None:
         return NOTHING
     mean = number(estimate.mean, metric, sign)
@@ -43,25 +43,25 @@ def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> s
 
 
 def difference(row: Row, metric: Metric) -> str:
-    """The difference to the baseline, with a star where it is over a part of the tasks or trials."""
+    """The difference to the baseline, with a star if it covers only a part of the tasks or trials."""
     star = "*" if row.difference and not row.complete else ""
     return interval(row.difference, metric, sign=True) + star
 
 
 def verdict(row: Row) -> str:
-    """The verdict, or what became of the trials where there is no result to judge."""
+    """The verdict or, without a result, what happened to the trials."""
     if not row.done:
         return "failed" if row.failed else "skipped" if row.skipped else "not run"
     return f"no {BASELINE}" if row.verdict == "none" else row.verdict
 
 
 def uses(row: Row) -> str:
-    """What a strategy is given beyond the few labels."""
+    """What a strategy uses beyond the few labels."""
     return ", ".join(use.replace("_", " ") for use in row.uses) if row.uses else NOTHING
 
 
 def shown(row: Row, metric: Metric) -> dict[str, str]:
-    """A row as it is shown, by the names of the columns."""
+    """The texts of a row, by the names of the columns."""
     return {
         "#": str(row.rank) if row.rank else NOTHING,
         "strategy": row.strategy,
@@ -83,7 +83,7 @@ def seconds(value: float) -> str:
 
 
 def title(board: Leaderboard) -> str:
-    """One line: what is measured, on how much."""
+    """One line: the metric, and the number of tasks, seeds and trials."""
     unit = " in %" if board.metric.percent else ""
     better = "higher" if board.metric.higher_is_better else "lower"
     low, high = board.split_seeds
@@ -93,7 +93,7 @@ def title(board: Leaderboard) -> str:
 
 
 def summary(board: Leaderboard) -> list[str]:
-    """A few plain sentences: who helps where, who hurts where, and what is left open."""
+    """A few plain sentences: which strategies help or hurt on which tasks, and what is not settled."""
     if not board.trials:
         return [NO_RESULT if board.rows else EMPTY]
     lines = [*_tasks_won(board), *_harm(board), *_average(board)]
@@ -102,39 +102,39 @@ def summary(board: Leaderboard) -> list[str]:
     if still:
         seeds = min(row.difference.n for row in judged if row.difference)
         if seeds < 2:
-            more = "a single split seed settles nothing: run with --seeds 10 or so"
+            more = "a single split seed cannot settle anything; run about ten"
         else:
             more = (
-                "more split seeds say more, but choose how many before you look "
-                f"(--seeds {max(10, 2 * seeds)}): every further look may err anew"
+                f"more split seeds may settle more, but choose their number, such as {max(10, 2 * seeds)}, "
+                "before you look: each further look is another chance of a wrong verdict"
             )
         lines.append(f"Not settled: {still} of {plural(len(judged), 'comparison')} on single tasks; {more}.")
     return lines
 
 
 def legend(board: Leaderboard) -> dict[str, str]:
-    """How to read the table, for somebody who has never seen it: column by column."""
+    """How to read the table, column by column, for somebody who has never seen it."""
     return {
         "#": "rank by the mean over tasks, only for strategies with a result in every trial of every task; "
-        "neighbours whose intervals overlap may well change places",
-        "uses": "what a strategy is given beyond the few labels; where this differs, so does the information",
-        "score": f"{board.metric.meaning}; mean over split seeds ± half of its 95 % interval (no ± where one "
-        "seed says nothing about the spread)",
-        f"vs {BASELINE}": f"the score minus that of {BASELINE}, plain training, on the same splits, ± half "
-        "of its 95 % interval; * marks a strategy that lacks a result on some tasks or trials and is "
-        "compared on the others",
-        "verdict": "helps or hurts only where that holds at the 5 % level after correction (Holm) for all "
-        f"{plural(board.comparisons, 'comparison')} made here; withheld where trials failed",
-        "train": "accuracy in % on the training labels as given: far above the score it tells of overfitting",
-        "done": "trials with a result; in the overall table, tasks",
-        "cost": f"seconds to fit and to predict over those of {BASELINE} in the same trial; the median",
-        "sec": "median seconds of a trial, to fit and to predict",
-        "MB": "median peak memory of a trial: of its process on a CPU, of what it allocates on a GPU",
+        "neighbours whose intervals overlap may change places with more seeds",
+        "uses": "what a strategy uses beyond the few labels; rows that differ here had different information",
+        "score": f"{board.metric.meaning}; mean over split seeds ± the half-width of its 95 % interval (no ± "
+        "with one seed, which says nothing about the spread)",
+        f"vs {BASELINE}": f"the score minus that of {BASELINE} (plain training) on the same splits, ± the "
+        "half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; it "
+        "is compared on the others",
+        "verdict": "helps or hurts only if significant at the 5 % level after a correction (Holm) for all "
+        f"{plural(board.comparisons, 'comparison')} in this leaderboard; withheld where trials failed",
+        "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
+        "done": "number of trials with a result; in the overall table, of tasks",
+        "cost": f"seconds to fit and predict, divided by those of {BASELINE} in the same trial; the median",
+        "sec": "median seconds of a trial, to fit and predict",
+        "MB": "median peak memory of a trial: of its process on a CPU, of its allocations on a GPU",
     }
 
 
 def without_result(rows: Iterable[Row]) -> str:
-    """The strategies that have no result on a task, by why: `skipped: dann, maml; failed: boom`."""
+    """The strategies without a result on a task, by reason: `skipped: dann, maml; failed: boom`."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if not row.done:
@@ -143,7 +143,7 @@ def without_result(rows: Iterable[Row]) -> str:
 
 
 def problem_lines(problems: Iterable[Problem]) -> list[str]:
-    """A line for each failing strategy, and one for all that one reason kept from the same tasks."""
+    """A line for each failed strategy, and one for all that were skipped on the same tasks for one reason."""
     together: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
         own = problem.strategy if problem.kind == "failed" else ""
@@ -155,13 +155,13 @@ def _problem_line(several: Sequence[Problem]) -> str:
     first, names = several[0], ", ".join(problem.strategy for problem in several)
     if first.kind == "failed":
         trials = plural(first.trials, "trial")
-        return f"failed: {names}, {trials} on {some(first.tasks)}; the last: {first.reason}"
+        return f"failed: {names}, {trials} on {some(first.tasks)}; latest: {first.reason}"
     reason = f": {first.reason}" if first.reason else ""
     return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
 
 
 def some(names: Sequence[str]) -> str:
-    """A few names in full; the number of many."""
+    """The names if they are few, otherwise their number."""
     return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
 
 
@@ -183,7 +183,7 @@ def _tasks_won(board: Leaderboard) -> Iterable[str]:
 
 
 def _harm(board: Leaderboard) -> Iterable[str]:
-    """Who is worse than the baseline; with data or weights from elsewhere that is negative transfer."""
+    """Strategies worse than the baseline; with other data or weights, this is negative transfer."""
     given = {row.strategy: row.uses for row in board.overall}
     for strategy, labels in _judged(board, "hurts").items():
         if set(given[strategy]) - {"test_inputs"}:
