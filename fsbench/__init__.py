@@ -1,6 +1,6 @@
 """fsbench: the referee for learning from little data.
 
-The public face. Names are imported when first used, so that `import fsbench` costs next to nothing.
+The public interface. Names are imported when they are first used, so that `import fsbench` is cheap.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What fsbench's core brings itself, by the hooks that anybody's plugin has.
+"""The core's own plugin, which uses the same hooks as any other plugin.
 
-The one place of the core that knows kinds of samples, datasets, protocols, backbones, metrics and suites by
-name. The strategies that come with fsbench are in the package `fsbench_plugins`.
+This is the only place in the core that knows kinds of samples, datasets, protocols, backbones, metrics and
+suites by name. The strategies that come with fsbench are in the package `fsbench_plugins`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def fsbench_kinds() -> Sequence[Kind]:
 
 @hookimpl
 def fsbench_datasets() -> Sequence[DatasetEntry]:
-    """Those inside Python packages, those that are kept as files, and KEEL's tables."""
+    """Datasets inside Python packages, those that are kept as files, and KEEL's tables."""
     return [
         DatasetEntry("breast_cancer", measurements.breast_cancer_info, measurements.load_breast_cancer),
         DatasetEntry("digits", handwriting.digits_info, handwriting.load_digits),
@@ -72,19 +72,19 @@ def _of_images(about: About) -> DatasetEntry:
 
 @hookimpl
 def fsbench_protocols() -> Sequence[type[Protocol]]:
-    """Each is a class of its own file in `fsbench/tasks/protocols`."""
+    """The protocols, each in a separate file in `fsbench/tasks/protocols`."""
     return [Blocks, Episodes, Folds, Holdout, KShot, LongTail, Noisy, Shift]
 
 
 @hookimpl
 def fsbench_backbones() -> Sequence[Backbone]:
-    """Small networks, and those for ImageNet."""
+    """Small networks, and networks for ImageNet."""
     return BACKBONES_OF_FSBENCH
 
 
 @hookimpl
 def fsbench_metrics() -> Sequence[Metric]:
-    """Those of classification."""
+    """The metrics of classification."""
     return CLASSIFICATION
 
 

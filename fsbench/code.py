@@ -1,9 +1,9 @@
 """Which code a result comes from: marks in the texts that identify it, and texts without them.
 
-A mark stands behind a `#`: `smoothing(amount=0.1)#code+1a2b3c4d`. It is `results+VERSION` where the author
-declares a `results_version`, `code+HASH` of the source of an installed package, `unpackaged+HASH` of that of
-a module that no package brings, and `core+VERSION` of fsbench itself. What comes with fsbench has none as
-long as its results are those of its first version.
+A mark follows a `#`: `smoothing(amount=0.1)#code+1a2b3c4d`. It is `results+VERSION` if the author declares a
+`results_version`, otherwise `code+HASH` with a hash of the source of an installed package, or
+`unpackaged+HASH` for a module outside any distribution; `core+VERSION` is that of fsbench itself. What comes
+with fsbench has no mark as long as its results are those of its first version.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _AROUND = re.compile(
 
 
 def code_mark(name: str, results_version: str, origin: Origin, modules: Iterable[str]) -> str:
-    """The mark of something that a plugin brought, "" for what comes with fsbench unchanged.
+    """The mark of something from a plugin; "" for something that comes with fsbench unchanged.
 
-    `modules` are those whose packages hold its source. Raises PluginError for a results_version that
-    cannot stand in a text.
+    `modules` are those whose packages contain its source. Raises PluginError for a results_version that
+    cannot be part of a text.
     """
     if results_version:
         if not (isinstance(results_version, str) and _VERSION.fullmatch(results_version)):
@@ -57,8 +57,9 @@ def core_mark() -> str:
 class CodeParts(NamedTuple):
     """The full spec of a trial in parts.
 
-    What was `asked`, without marks; the `strategy` with the marks of its components; the marks of the `core`,
-    of a plugin's `kind` of samples and of a plugin's `backbone`, "" where there is none.
+    `asked` is the text without marks; `strategy` has the marks of its components; `core`, `kind` and
+    `backbone` are the marks of the core, of a plugin's kind of samples and of a plugin's backbone, "" if
+    there is none.
     """
 
     asked: str
@@ -80,10 +81,10 @@ def join_marks(strategy: str, core: str, kind: str, backbone: str) -> str:
 
 
 def source_hash(modules: Iterable[str]) -> str:
-    """Eight digits of the SHA-256 of the source files of the packages that hold some modules.
+    """Eight digits of the SHA-256 of the source files of the packages that contain some modules.
 
-    A package is hashed whole, from its first folder that holds code; a module outside packages is its one
-    file. "" where there is no source.
+    The whole package is hashed, from its outermost folder with code; a module outside packages is a single
+    file. "" if there is no source.
     """
     places = sorted({place for module in modules for place in [_place(module)] if place is not None})
     found, hashed = hashlib.sha256(), 0
@@ -103,7 +104,7 @@ def _file_hash(file: Path, modified: int, size: int) -> bytes:
 
 
 def _place(module: str) -> Path | None:
-    """The file or the folder of the outermost package of a module; None for what has no file."""
+    """The file or the folder of the outermost package of a module; None if it has no file."""
     for name in _outermost_first(module):
         loaded = sys.modules.get(name)
         file = getattr(loaded, "__file__", None)
@@ -119,6 +120,6 @@ def _place(module: str) -> Path | None:
 
 
 def _outermost_first(module: str) -> Iterator[str]:
-    """`a.b.c` as `a`, `a.b`, `a.b.c`: a package without a file is a namespace that many share."""
+    """`a.b.c` as `a`, `a.b`, `a.b.c`; a package without a file is a shared namespace."""
     parts = module.split(".")
     return (".".join(parts[: length + 1]) for length in range(len(parts)))

@@ -1,4 +1,4 @@
-"""How components make one strategy: the laws of the stages, in one place."""
+"""How components form one strategy: the laws of the stages."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ T = TypeVar("T")
 class Composition:
     """Components joined by `+`. The baseline is the neutral element: `erm+focal` is `focal`.
 
-    How components compose in a stage is its law in `fsbench.stages`; a component that owns a stage
-    (`replaces`) goes innermost. Raises ConflictError where two components own one stage or one component
-    is named twice, PluginError for an unknown word in `uses`.
+    `fsbench.stages` defines the law by which components compose in each stage; a component that owns a stage
+    (`replaces`) is the innermost. Raises ConflictError if two components own one stage or one component is
+    named twice, PluginError for an unknown word in `uses`.
 
-    `sources` says by marks which code each component is, by its name (`fsbench.code`). `members` holds
-    the strategies that the fields of components name, by component and text.
+    `sources` maps the name of a component to the mark of its code (`fsbench.code`). `members` contains the
+    strategies that the fields of components name, by component and text.
     """
 
     components: tuple[Strategy, ...]
@@ -54,7 +54,7 @@ class Composition:
         names = [c.name for c in self.components]
         for name in names:
             if names.count(name) > 1:
-                raise ConflictError(f"{'+'.join(names)}: {name} is named twice; one spec takes it once")
+                raise ConflictError(f"{'+'.join(names)}: {name} is named twice; use it once in a spec")
         for component in self.components:
             if unknown := sorted(component.uses - USES):
                 raise PluginError(
@@ -96,7 +96,7 @@ class Composition:
         return lambda text: self.member(component.name, text).full_spec
 
     def member(self, component: str, text: str) -> Composition:
-        """A strategy that a field of a component names. Raises PluginError where none does."""
+        """A strategy that a field of a component names. Raises PluginError if no field names it."""
         if (component, text) not in self.members:
             raise PluginError(
                 f"{component}: no field that holds specs names {text!r}; give it param(..., spec=True)"
@@ -110,7 +110,7 @@ class Composition:
 
     @property
     def all_components(self) -> tuple[Strategy, ...]:
-        """The components, each followed by those of the strategies that its fields name."""
+        """The components, each followed by the components of the strategies that its fields name."""
         found: list[Strategy] = []
         for component in self.components:
             found.append(component)
@@ -120,11 +120,11 @@ class Composition:
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the components, and the strategies that their fields name, use beyond the few labels."""
+        """What the components, and the strategies that their fields name, use beyond the training labels."""
         return frozenset().union(*(c.uses for c in self.all_components))
 
     def skip(self, task: TaskInfo) -> str | None:
-        """The first component's reason not to run on a task, or not beside the others, or None."""
+        """The first reason why a component cannot run on a task, by itself or with the others, or None."""
         for ask in (self._skip_alone, self._skip_beside):
             for component in self.components:
                 reason = ask(component, task)
@@ -141,7 +141,7 @@ class Composition:
         return reason
 
     def _skip_beside(self, component: Strategy, task: TaskInfo) -> str | None:
-        """Why a component cannot run on what the others leave of a task, or None."""
+        """Why a component cannot run on a task as the other components leave it, or None."""
         left, takers = task, []
         for other in self.components:
             before = left
@@ -151,7 +151,7 @@ class Composition:
         return None if reason is None else f"{reason} beside {' and '.join(takers)}"
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Let each component refuse a recipe by UsageError, unless another one may change it first."""
+        """Let each component refuse a recipe with UsageError, unless another one may change it first."""
         for component in self.components:
             if not any(overrides(c, "configure") for c in self.components if c is not component):
                 component.check_recipe(recipe)
@@ -163,7 +163,7 @@ class Composition:
         return next((c for c in self.components if stage in c.replaces), None)
 
     def chain(self, stage: str) -> tuple[Strategy, ...]:
-        """The components that change a stage, in the order in which they act: its owner first."""
+        """The components that change a stage, in the order in which they act, with its owner first."""
         return self._chains[stage]
 
     @functools.cached_property
@@ -179,14 +179,14 @@ class Composition:
         }
 
     def _running(self, stage: str, ctx: Scope) -> Iterator[tuple[Strategy, Scope, Mark]]:
-        """Who changes a stage, each with a context of its own and a call that says it had an effect."""
+        """The components that change a stage, each with its context and a function that marks an effect."""
         for component in self.chain(stage):
             yield component, ctx.scoped(component, stage), _marker(ctx, component, stage)
 
     def _map(self, stage: str, value: T, ctx: Scope, changed: Callable[[T, T], bool]) -> T:
-        """The law of `map`: each component's stage after the one before it.
+        """The law of `map`: each component's stage acts on the result of the one before it.
 
-        A component that finds nothing to do on this draw says so by a note, and is not inert.
+        A component that finds nothing to do on this draw says so in a note and does not count as inert.
         """
         for component, scoped, mark in self._running(stage, ctx):
             said = ctx.notes
@@ -200,7 +200,7 @@ class Composition:
     def _wrap(
         self, stage: str, innermost: T, ctx: Scope, around: Callable[[Strategy, Scope, T, Mark], T]
     ) -> T:
-        """The law of `wrap`: each component's stage around the one before it."""
+        """The law of `wrap`: each component's stage wraps the one before it."""
         call = innermost
         for component, scoped, mark in self._running(stage, ctx):
             call = around(component, scoped, call, mark)
@@ -227,8 +227,8 @@ class Composition:
     def augment(self, batch: Batch, ctx: Scope) -> Batch:
         """The batch after every component's `augment`; unlabelled inputs are transformed alike.
 
-        A component sees labelled and unlabelled inputs in calls of their own, so none learns from the
-        second what it has not declared. `raw_unlabeled` stays as it came.
+        A component sees labelled and unlabelled inputs in separate calls, so it cannot use unlabelled inputs
+        that it has not declared. `raw_unlabeled` is not changed.
         """
 
         def changed(given: Batch, got: Batch) -> bool:
@@ -251,7 +251,7 @@ class Composition:
         return self._wrap("loss", call, ctx, around_loss)(logits, targets)
 
     def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
-        """The sum of the components' auxiliary losses; one that is zero had no effect."""
+        """The sum of the components' auxiliary losses; a loss of zero has no effect."""
         total: torch.Tensor | float = 0.0
         for component, scoped, mark in self._running("auxiliary_loss", ctx):
             seen = replace(out, modules=dict(modules.items()).get(component.name))
@@ -265,7 +265,7 @@ class Composition:
         return total
 
     def auxiliary_modules(self, model: nn.Module, ctx: Scope) -> dict[str, nn.Module]:
-        """The components' modules by component name, each with random weights of its own."""
+        """The components' modules by component name, each with independent random weights."""
         found: dict[str, nn.Module] = {}
         for component in self.components:
             scoped = ctx.scoped(component, "auxiliary_modules")
@@ -294,7 +294,7 @@ class Composition:
         return fitted
 
     def check_effects(self, ctx: Scope) -> None:
-        """Raise InertComponent when nothing came of a component other than the baseline."""
+        """Raise InertComponent if a component other than the baseline had no effect."""
         for component in self.components:
             if component.name != BASELINE and not ctx.effects.had_effect(component.name):
                 stages = ", ".join(stage for stage in STAGES if overrides(component, stage))
@@ -313,5 +313,5 @@ def _is_not_zero(term: torch.Tensor | float) -> bool:
         return term != 0
     try:
         return bool((term.detach() != 0).any())
-    except RuntimeError:  # below torch.func.vmap no value can be looked at
+    except RuntimeError:  # torch.func.vmap does not allow reading values
         return True

@@ -1,4 +1,4 @@
-"""What a strategy may see and ask for while a trial runs: the author's side of the engine."""
+"""What a strategy may see and request while a trial runs: the author's view of the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ M = TypeVar("M")
 
 
 class Context(Protocol):
-    """One component's view of a trial, inside one stage. The engine hands it to every stage as `ctx`."""
+    """One component's view of a trial, inside one stage. The engine passes it to every stage as `ctx`."""
 
     @property
     def task(self) -> TaskInfo:
@@ -33,18 +33,18 @@ class Context(Protocol):
 
     @property
     def num_classes(self) -> int:
-        """The number of classes C: the task's, and inside an episode of other classes the episode's."""
+        """The number of classes C: that of the task, or of the episode inside one with other classes."""
 
     @property
     def class_counts(self) -> torch.Tensor:
         """Labels per class `[C]` float32 of the training part, before any resampling.
 
-        Raises PluginError where no training part is known yet (in `configure` and `init_model`).
+        Raises PluginError if no training part is known yet (in `configure` and `init_model`).
         """
 
     @property
     def step(self) -> int:
-        """The optimizer step that is going on, from 0."""
+        """The number of the current optimizer step, from 0."""
 
     @property
     def progress(self) -> float:
@@ -58,16 +58,16 @@ class Context(Protocol):
     def source(self) -> LabeledSet:
         """The task's labelled source data. Raises UndeclaredUse unless `uses` names `"source"`.
 
-        It comes into memory when asked for and leaves it when nobody holds it: keep it while you use it.
-        Raises DataError where the task has none.
+        It is loaded when asked for and stays in memory only while it is referenced: keep it while you use it.
+        Raises DataError if the task has none.
         """
 
     @property
     def unlabeled(self) -> torch.Tensor:
         """The task's unlabelled inputs `[U, ...]`. Raises UndeclaredUse unless `uses` names `"unlabeled"`.
 
-        Like the source, they are in memory as long as somebody holds them. Raises DataError where the task
-        has none.
+        Like the source, they stay in memory only while they are referenced. Raises DataError if the task has
+        none.
         """
 
     @property
@@ -75,37 +75,37 @@ class Context(Protocol):
         """The validation set (it can be empty). Raises UndeclaredUse unless `uses` names `"val"`.
 
         Its labels are part of the label budget: for early stopping, thresholds, the weights of an ensemble.
-        Raises PluginError where no cell is at work yet (in `configure` and `init_model`).
+        Raises PluginError before a cell has begun (in `configure` and `init_model`).
         """
 
     @property
     def rng(self) -> Stream:
         """Random tensors, keyed by the trial, the cell, this component, this stage and the step.
 
-        Asking twice gives the same numbers twice: keep the stream while drawing several things.
+        Each access starts the same numbers again, so keep the stream to draw several times.
         """
 
     def stream(self, purpose: str) -> Stream:
-        """A random stream of its own for a named purpose."""
+        """A separate random stream for a named purpose."""
 
     def torch_seeded(self) -> AbstractContextManager[None]:
-        """Inside, torch's own generators follow this component and stage, as new modules need it."""
+        """Inside, torch's global generators are seeded for this component and stage, as new modules need."""
 
     def memory(self, make: Callable[[], M]) -> M:
-        """This component's object for the training that is going on, made by `make` at first use.
+        """This component's object for the current training run, made by `make` at first use.
 
-        All stages of the component share it within one training run; it is gone at the end of that, so no
-        state is carried from one training run to the next. Raises PluginError where none is going on.
+        All stages of the component share it within one training run. It is dropped at the end of the run, so
+        no state is carried from one training run to the next. Raises PluginError outside a training run.
         """
 
     def note(self, text: str) -> None:
-        """Put a remark into the record, once: for what was asked and could not be done in full."""
+        """Add a remark to the record, once: for something that was asked for but not done in full."""
 
     def load_weights(self, weights: str) -> dict[str, Any]:
         """A state dictionary for the body of the recipe's backbone, from a local file or by name.
 
         "imagenet" names the backbone's default. Raises UndeclaredUse unless `uses` names "pretrained",
-        UsageError or DataError where the weights are not those of the backbone or cannot be had.
+        UsageError or DataError if the weights do not fit the backbone or are not available.
         """
 
     def new_model(self, num_classes: int | None = None, purpose: str = "model") -> Any:
@@ -118,8 +118,8 @@ class Context(Protocol):
     def start(self, purpose: str) -> nn.Module:
         """Another start: a new model after every component's `init_model`, with other random numbers.
 
-        For the members of an ensemble, so that each is pretrained, frozen or meta-learned as the spec says.
-        The same purpose gives the same start, in every cell of a split.
+        It is for the members of an ensemble, each of which is pretrained, frozen or meta-learned as the spec
+        says. The same purpose gives the same start, in every cell of a split.
         """
 
     def objective(self, model: nn.Module) -> nn.Module:
@@ -132,7 +132,7 @@ class Context(Protocol):
         """The composed loss `[B]` of logits `[B, C]` against targets `[B, C]`."""
 
     def augment(self, batch: Batch) -> Batch:
-        """A batch after every component's augmentation."""
+        """A batch after the augmentations of all components."""
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
         """Train a model on other data by plain cross-entropy, in place; returns it in evaluation mode."""
@@ -143,21 +143,23 @@ class Context(Protocol):
     def fit_with(self, spec: str, train: LabeledSet) -> Fitted:
         """Fit another strategy, one that a field of this component names, on a training set.
 
-        `spec` is one of `fsbench.specs(self.FIELD)`. On the same training set it is fitted as in a trial of
-        its own, to the bit. Raises PluginError for a spec that no field with `param(..., spec=True)` holds.
+        `spec` is one of `fsbench.specs(self.FIELD)`. On the same training set, the result equals that of a
+        separate trial of the spec, to the bit. Raises PluginError for a spec that is not in a field with
+        `param(..., spec=True)`.
         """
 
     def entering(self, phase: str, train: LabeledSet | None = None) -> AbstractContextManager[None]:
-        """Give what is drawn inside random numbers of its own, and restore the step after it.
+        """Inside, random numbers are those of a separate phase; the step is restored afterwards.
 
-        `train`, if given, stands for the task's training part inside (an episode's support, say).
+        `train`, if given, takes the place of the task's training part inside (the support of an episode, for
+        example).
         """
 
     def at_step(self, step: int, steps: int) -> None:
-        """Say which step of how many is going on: random streams and `progress` follow it."""
+        """Set the current step and the number of steps; random streams and `progress` follow them."""
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Inside, models compute in the recipe's precision. For forward passes of your own.
+        """Inside, models compute in the recipe's precision; for your own forward passes.
 
-        What `objective` returns does so by itself; parameters and losses stay float32.
+        The module that `objective` returns does this by itself; parameters and losses stay float32.
         """

@@ -1,4 +1,4 @@
-"""The splits of a run: each is drawn once, when its first trial comes up, and gone after its last."""
+"""The splits of a run: each is drawn once, before its first trial, and deleted after its last."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Group = tuple[str, int]
 
 
 class Splits:
-    """The splits that some trials need, written below `folder` for the workers while trials need them.
+    """The splits of some trials, written below `folder` for the workers while trials need them.
 
-    What is in memory: the datasets of the split drawn last, and the test labels of the splits at hand.
+    Only the datasets of the split drawn last, and the test labels of the current splits, are in memory.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Splits:
         self._removing = ThreadPoolExecutor(1)
 
     def of(self, trial: Trial) -> SealedSplit:
-        """The split of a trial that is not done yet, drawn if it is not at hand.
+        """The split of a trial that is not done yet, drawn if necessary.
 
-        Raises DataError where it is not the split that the suite names, StoreError where the store has
-        results on other data or the folder cannot be written, TaskError where it cannot be drawn.
+        Raises DataError if it is not the split that the suite names, StoreError if the store has results on
+        other data or the folder cannot be written, TaskError if it cannot be drawn.
         """
         group = _group(trial)
         if group not in self._at_hand:
@@ -48,7 +48,7 @@ class Splits:
         return self._at_hand[group]
 
     def done(self, trial: Trial) -> None:
-        """A trial needs its split no more; with the last of them the split goes."""
+        """Mark a trial as done; after the last trial of a split, the split is deleted."""
         group = _group(trial)
         self._left[group] -= 1
         if not self._left[group]:

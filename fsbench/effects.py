@@ -1,6 +1,6 @@
-"""What the components of a trial did, and whether anything came of it.
+"""What the components of a trial did, and whether it had an effect.
 
-A stage that hands on the very tensors that it was given did nothing, whatever it wraps them in.
+A stage that returns the same tensors that it was given did nothing, even in a new container.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 Mark = Callable[[], None]
-"""Says that a component had an effect."""
+"""A function to call when a component had an effect."""
 
 
 @dataclass
 class Effects:
-    """Which components had an effect, so that none stands in a row that it had no part in.
+    """Which components had an effect, so that no row names a component that played no part in it.
 
-    What is done to the recipe or to the start (`configure`, `init_model` and what runs inside it) has an
-    effect only if a fit makes use of that: an owner of `fit` that never looks at the model is the same
-    with any start.
+    A change to the recipe or to the start (`configure`, `init_model` and what runs inside it) has an effect
+    only if a fit uses it: an owner of `fit` that never uses the model gives the same result with any start.
     """
 
     used: set[Ground] = field(default_factory=set)
@@ -35,16 +34,16 @@ class Effects:
     _ground: Ground | None = None
 
     def did(self, component: str, ground: Ground | None = None) -> None:
-        """Remember that a component did something, to what is then to be used (None: it counts at once)."""
+        """Remember that a component changed something that must still be used (None: it counts at once)."""
         self._did.add((component, self._ground or ground))
 
     def had_effect(self, component: str) -> bool:
-        """Whether something that the component did was made use of."""
+        """Whether something that the component did was used."""
         return any(name == component and (on is None or on in self.used) for name, on in self._did)
 
     @contextmanager
     def resting_on(self, ground: Ground | None) -> Iterator[None]:
-        """Inside, whatever any component does has an effect only if the recipe or the model is used."""
+        """Inside, what a component does has an effect only if the recipe or the model is used."""
         before = self._ground
         self._ground = before if ground is None else ground
         try:
@@ -54,18 +53,18 @@ class Effects:
 
 
 def same_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
-    """Whether a set or a batch holds the very tensors of another."""
+    """Whether a set or a batch holds the same tensor objects as another."""
     return all(getattr(given, f.name) is getattr(got, f.name) for f in fields(given))
 
 
 class Weights:
-    """A network's parameters and buffers as they were, to see whether they have changed since."""
+    """A copy of a network's parameters and buffers, to find later changes."""
 
     def __init__(self, network: nn.Module | None) -> None:
         self._frozen, self._values = _frozen(network), [t.detach().clone() for t in _tensors(network)]
 
     def differ(self, network: nn.Module | None) -> bool:
-        """Whether another network, or the same one by now, has other weights, or others of them frozen."""
+        """Whether a network (this one or another) now has different weights, or different ones frozen."""
         import torch
 
         if _frozen(network) != self._frozen:
@@ -79,7 +78,7 @@ def _tensors(network: nn.Module | None) -> list[torch.Tensor]:
 
 
 def _frozen(network: nn.Module | None) -> dict[str, bool]:
-    """The names of a network's tensors, each with whether it is trained."""
+    """The names of a network's tensors, and whether each is trained."""
     if network is None:
         return {}
     return {name: t.requires_grad for name, t in (*network.named_parameters(), *network.named_buffers())}
@@ -88,9 +87,9 @@ def _frozen(network: nn.Module | None) -> dict[str, bool]:
 class WatchedFit:
     """A fitted predictor that a component is given, and what the component makes of it.
 
-    Hand `given` to the component and `check` what it returns: `mark` is called where the network behind is
-    another one or has other weights, and where the predictor returns other tensors than the given one
-    did. The last shows when a prediction is made.
+    Pass `given` to the component and its result to `check`. `mark` is called if the network behind the result
+    is another one or has other weights, or if the predictor returns other tensors than the given one, which
+    shows only when a prediction is made.
     """
 
     def __init__(self, fitted: Fitted, mark: Mark) -> None:
@@ -106,7 +105,7 @@ class WatchedFit:
         return logits
 
     def check(self, got: Fitted) -> Fitted:
-        """What the component returned, watched if no effect of it is seen yet."""
+        """What the component returned, watched if it has shown no effect yet."""
         if got.network is not self.fitted.network or self.weights.differ(got.network):
             self.mark()
             return got
@@ -133,7 +132,7 @@ class WatchedFit:
 
 
 class WatchedStep:
-    """An optimizer step as one component sees it: touching it, instead of handing it on, is an effect."""
+    """An optimizer step as one component sees it; using it, instead of only passing it on, is an effect."""
 
     def __init__(self, step: Step, mark: Mark) -> None:
         self.step, self.mark = step, mark

@@ -1,4 +1,4 @@
-"""A run's trials handed to an executor: what a job is made of, and on which device it runs."""
+"""Hands the trials of a run to an executor: makes the jobs and finds the device."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _DEVICE_SECONDS = 120.0
 
 
 class MakeExecutor(Protocol):
-    """Makes an executor of some work: `local`, or one of another place.
+    """Makes an executor for some work: `local`, or another one.
 
     It runs at most `workers` jobs at once (None: as many as suit the device), each for at most `timeout`
-    seconds. `splits` is the folder in which the split of a job is found by its name, `features` that where
-    features of frozen bodies are kept. Each job has a process of its own or, with `apart`, shares one with
-    those for which that gives the same value.
+    seconds. `splits` is the folder that contains the split of a job under its name, `features` the folder for
+    features of frozen bodies. Each job has its own process or, with `apart`, shares one with the jobs for
+    which `apart` gives the same value.
     """
 
     def __call__(
@@ -46,7 +46,7 @@ class MakeExecutor(Protocol):
         features: Path,
         apart: Callable[[J], Hashable] | None = None,
     ) -> Executor[J, R]:
-        """The executor of one kind of work."""
+        """Make the executor."""
         ...
 
 
@@ -60,7 +60,7 @@ def local(
     features: Path,
     apart: Callable[[J], Hashable] | None = None,
 ) -> LocalExecutor[J, R]:
-    """An executor in processes of this machine; those of a CPU see no GPU, which they could not share."""
+    """An executor in processes of this machine; workers on a CPU see no GPU, which they could not share."""
     return LocalExecutor(
         work.function,
         read=work.read,
@@ -75,13 +75,13 @@ def local(
 
 
 def isolation(device: str) -> str:
-    """What has a process of its own: "trial" on a CPU, "split" on a GPU, where one takes seconds to start."""
+    """What has its own process: "trial" on a CPU; "split" on a GPU, where processes start slowly."""
     return "trial" if device == "cpu" else "split"
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run's trials are executed. `folder` is the run's own, `features` that of features to keep."""
+    """How a run's trials are executed; `folder` is the run's own, `features` keeps features between runs."""
 
     make: MakeExecutor
     workers: int | None
@@ -90,9 +90,10 @@ class Execution:
     features: Path
 
     def find_place(self, device: str, trials: Iterable[Trial], tasks: Mapping[str, Task]) -> Place:
-        """Where trials will run, as a worker sees it: the parent does without torch.
+        """Where trials will run, as found by a worker, because the parent does not import torch.
 
-        The worker builds the networks of the trials too. Raises UsageError for what no trial could have.
+        The worker also builds the networks of the trials. Raises UsageError for settings with which no trial
+        can succeed.
         """
         networks: dict[tuple[str, str, tuple[int, ...], int], str] = {}
         for trial in trials:
@@ -119,10 +120,11 @@ class Execution:
         device: str,
         on_start: Callable[[Trial], object],
     ) -> Generator[tuple[Trial, Outcome | Failure], None, None]:
-        """Yield every trial with what a worker sent, or with the Failure that it ended in, as they end.
+        """Yield every trial when it ends, with what a worker sent or with its Failure.
 
-        The split of a trial is drawn as its job is made. If that cannot be, what runs is waited for, and then
-        the error is raised: nothing that was done is lost. Closing the generator stops what runs.
+        The split of a trial is drawn when its job is made. If it cannot be drawn, the running trials are
+        finished before the error is raised, so that no result is lost. Closing the generator stops the
+        running trials.
         """
         errors: list[FsbenchError] = []
 

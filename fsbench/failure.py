@@ -1,4 +1,4 @@
-"""Failure as a value: why a trial gave no result, of bounded size whatever was raised."""
+"""Failures as values: why a trial gave no result, in bounded size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def describe(error: BaseException) -> Failure:
 
 
 def shorten(text: str) -> str:
-    """The beginning and the end of a long text, each line cut where it gets too long."""
+    """The beginning and the end of a long text, with long lines cut."""
     text = "\n".join(line[:MESSAGE_LENGTH] for line in text.splitlines())
     if len(text) <= TRACEBACK_LENGTH:
         return text

@@ -1,4 +1,4 @@
-"""Strategies that are given as classes: found again, by workers too, by the names of module and class."""
+"""Strategies that are given as classes, which workers find again by module and class name."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def check_importable(cls: type) -> None:
     if module == "__main__" or "<locals>" in cls.__qualname__:
         where = "this script or notebook" if module == "__main__" else "a function"
         raise UsageError(
-            f"{cls.__name__} is defined in {where}, where workers cannot import it; "
-            "put it into a module of its own, such as mine.py, and import it from there"
+            f"{cls.__name__} is defined in {where}, where workers cannot import it; move it into a module, "
+            "such as mine.py, and import it from there"
         )
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)
     if found is not cls:
         raise UsageError(
-            f"{module}.{cls.__qualname__} is another class than the one given, so workers would run another; "
+            f"{module}.{cls.__qualname__} is not the class that was given, so workers would run other code; "
             "import it again from its module"
         )
 
 
 def import_class(name: str) -> ModuleType:
-    """A plugin that brings one class, given as `module:Class`."""
+    """A plugin with a single class, given as `module:Class`."""
     module, _, place = name.partition(":")
     found: Any = importlib.import_module(module)
     for part in place.split("."):

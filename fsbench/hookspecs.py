@@ -1,8 +1,9 @@
 """The hooks that a plugin may implement. Entry-point group `fsbench`; marker `fsbench.hookimpl`.
 
-A plugin is a module; it implements any of the hooks by functions of these names. What it brings is taken as
-a whole or not at all: one thing that cannot be taken, or whose name is taken, and nothing is, with the
-reason in `fsbench list plugins`. Hooks are called once in a process, and must be quick and import no torch.
+A plugin is a module that implements any of these hooks as functions of the same names. It is loaded
+completely or not at all: if one entry is invalid, or its name is already taken, nothing is loaded, and
+`fsbench list plugins` shows the reason. Hooks are called once in a process; they must be fast and must not
+import torch.
 """
 
 from __future__ import annotations
@@ -30,40 +31,40 @@ hookimpl = pluggy.HookimplMarker("fsbench")
 
 @hookspec
 def fsbench_strategies() -> Sequence[type[Strategy]]:  # type: ignore[empty-body]
-    """Return the strategy classes that the plugin brings.
+    """Return the strategy classes of the plugin.
 
-    Each is a frozen dataclass, a subclass of `fsbench.Strategy`, with a `name` of its own.
+    Each is a frozen dataclass, a subclass of `fsbench.Strategy`, with a unique `name`.
     """
 
 
 @hookspec
 def fsbench_kinds() -> Sequence[Kind]:  # type: ignore[empty-body]
-    """Return the kinds of samples that the plugin brings, each an instance of a subclass of `fsbench.Kind`.
+    """Return the kinds of samples of the plugin, each an instance of a subclass of `fsbench.Kind`.
 
-    A dataset says by name of which kind its samples are.
+    A dataset names the kind of its samples.
     """
 
 
 @hookspec
 def fsbench_datasets() -> Sequence[DatasetEntry]:  # type: ignore[empty-body]
-    """Return an `fsbench.DatasetEntry` for each dataset that the plugin brings.
+    """Return an `fsbench.DatasetEntry` for each dataset of the plugin.
 
-    An entry says how its dataset is described and how it is loaded; neither happens before it is asked for.
+    An entry says how its dataset is described and how it is loaded; both happen only on demand.
     """
 
 
 @hookspec
 def fsbench_protocols() -> Sequence[type[Protocol]]:  # type: ignore[empty-body]
-    """Return the protocol classes that the plugin brings.
+    """Return the protocol classes of the plugin.
 
     Each is a frozen dataclass, a subclass of `fsbench.Protocol` or `fsbench.OneDataset`, with a `name` and a
-    `summary` of its own.
+    `summary`.
     """
 
 
 @hookspec
 def fsbench_backbones() -> Sequence[Backbone]:  # type: ignore[empty-body]
-    """Return an `fsbench.Backbone` for each backbone that the plugin brings.
+    """Return an `fsbench.Backbone` for each backbone of the plugin.
 
     It names the function that builds the network, so that the module with the function, which imports torch,
     is imported only where a network is built.
@@ -72,17 +73,18 @@ def fsbench_backbones() -> Sequence[Backbone]:  # type: ignore[empty-body]
 
 @hookspec
 def fsbench_metrics() -> Sequence[Metric]:  # type: ignore[empty-body]
-    """Return the `fsbench.Metric`s that the plugin brings.
+    """Return the `fsbench.Metric`s of the plugin.
 
-    Every trial is scored by all that are installed.
+    Every trial is scored by all installed metrics.
     """
 
 
 @hookspec
 def fsbench_suites() -> Sequence[Path | Traversable]:  # type: ignore[empty-body]
-    """Return the suites that the plugin brings, each the path of a TOML file.
+    """Return the suites of the plugin, each the path of a TOML file.
 
-    A suite is named as its file, without `.toml`: `importlib.resources.files("my_package") / "mine-v1.toml"`.
+    The name of a suite is that of its file, without `.toml`: `importlib.resources.files("my_package") /
+    "mine-v1.toml"`.
     """
 
 

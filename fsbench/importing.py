@@ -1,4 +1,4 @@
-"""What holds while a plugin is imported: whatever its import does, the plugin is named for it."""
+"""Imports plugins so that the plugin is named for whatever its import does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _tell: Callable[[str], object] | None = None
 
 
 def tell_of_imports(tell: Callable[[str], object] | None) -> None:
-    """Have `tell` called with a line before each import of a plugin in this process, and with "" after it."""
+    """Call `tell` with a line before each import of a plugin in this process, and with "" after it."""
     global _tell
     _tell = tell
 
@@ -25,16 +25,16 @@ def tell_of_imports(tell: Callable[[str], object] | None) -> None:
 def importing(plugin: str) -> Iterator[None]:
     """Import a plugin inside.
 
-    An import that takes long is named on stderr, or to who was set by `tell_of_imports`; one that crashes the
-    process leaves its traceback; one that would leave it by `os._exit` raises SystemExit instead. The working
-    folder is afterwards what it was.
+    A slow import is reported on stderr, or to the function set by `tell_of_imports`. An import that crashes
+    the process leaves its traceback; one that calls `os._exit` raises SystemExit instead. The working folder
+    is restored afterwards.
     """
     crashes, folder = not faulthandler.is_enabled(), None
-    with suppress(FileNotFoundError):  # one that is removed can be worked in
+    with suppress(FileNotFoundError):  # the working folder may have been removed
         folder = os.getcwd()
     with _named(plugin), _no_way_out():
         if crashes:
-            with suppress(OSError):  # without a stderr there is nobody to tell
+            with suppress(OSError):  # there may be no stderr
                 faulthandler.enable(2, all_threads=False)
         try:
             yield

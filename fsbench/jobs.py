@@ -1,7 +1,7 @@
-"""What travels between the parent and its workers: jobs by value, and what may come back. No torch here.
+"""Jobs that the parent sends to workers, and outcomes that may come back. This module imports no torch.
 
-A job names the split that it is about and leaves the place to the executor. What comes back is a stranger's
-word: it is read field by field, and says nothing that the parent knows by itself.
+A job names its split; the executor knows where it is. Outcomes are not trusted: they are read field by field
+and contain nothing that the parent knows itself.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ MOST_NOTES, LONGEST_NOTE = 100, 500
 
 
 class BadOutcome(TrialError):
-    """A worker returned something else than the outcome of a trial."""
+    """A worker returned something other than the outcome of a trial."""
 
 
 @dataclass(frozen=True)
 class Job:
     """A trial, the name of its split, and the device to run on ("cpu", "cuda:0").
 
-    `shape` is that of the logits `[E, M, C]` which the trial is to give.
+    `shape` is that of the logits `[E, M, C]` that the trial should return.
     """
 
     trial: Trial
@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker may say of a trial that went well: logits `[E, M, C]` float32, and what only it can know.
+    """What a worker may report of a successful trial: logits `[E, M, C]` float32, and what only it can know.
 
     Seconds are wall-clock, `peak_memory` is in bytes.
     """
@@ -57,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What must be there before the first trial: a device, and a network for every task.
+    """What is checked before the first trial: a device, and a network for every task.
 
     `networks` names each distinct network once: a recipe, a kind of samples, their shape, the number of
     classes, and the first task that has them.
@@ -69,7 +69,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Place:
-    """Where trials will run: the device that a name meant, its hardware's name, and the version of torch."""
+    """Where trials will run: the resolved device, the name of its hardware, and the version of torch."""
 
     device: str
     hardware: str
@@ -77,13 +77,13 @@ class Place:
 
 
 def check_device(name: str) -> None:
-    """Raise UsageError for what is not the name of any device."""
+    """Raise UsageError for a text that does not name a device."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
 
 
 def logits_bytes(job: Job) -> int:
-    """The size of the logits that a job is to give."""
+    """The size in bytes of the logits that a job should return."""
     return 4 * math.prod(job.shape)
 
 
@@ -101,7 +101,7 @@ def read_outcome(job: Job, value: Any) -> Outcome:
             if 0 <= accuracy <= 1 and 0 <= fit < math.inf and 0 <= predict < math.inf and memory >= 0:
                 kept = tuple(str(note)[:LONGEST_NOTE] for note in notes[:MOST_NOTES])
                 return Outcome(predictions, accuracy, fit, predict, memory, kept)
-    raise BadOutcome("the worker returned something else than logits, accuracy, seconds, memory and notes")
+    raise BadOutcome("the worker returned something other than logits, accuracy, seconds, memory and notes")
 
 
 def read_place(wanted: Preflight, value: Any) -> Place:
@@ -110,15 +110,15 @@ def read_place(wanted: Preflight, value: Any) -> Place:
         case {"device": str(device), "hardware": str(hardware), "torch": str(torch)}:
             check_device(device)
             return Place(device, hardware[:LONGEST_NOTE], torch[:LONGEST_NOTE])
-    raise BadOutcome("the worker returned something else than its device, its hardware and its torch")
+    raise BadOutcome("the worker returned something other than its device, hardware and torch version")
 
 
 @dataclass(frozen=True)
 class Work(Generic[J, R]):
-    """What workers do with a job, and what the parent makes of it.
+    """What workers do with a job, and how the parent reads the answer.
 
-    `function` is theirs, as "module:name". `read` is the parent's: of a job and what a worker sent for it, it
-    makes the result. `largest` is how many bytes of arrays a worker may send for a job.
+    `function` runs in the worker, as "module:name". `read` runs in the parent and makes the result from a job
+    and the answer of a worker. `largest` is the number of bytes of arrays that a worker may send for a job.
     """
 
     function: str

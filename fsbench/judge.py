@@ -1,4 +1,4 @@
-"""From what a worker sent to a record: predictions are checked, and scored against the sealed labels."""
+"""Makes a record from what a worker sent: checks predictions and scores them against the sealed labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def judge(
     trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]
 ) -> tuple[Record, np.ndarray | None]:
-    """The record of a trial and, if it went well, its predictions: logits float32 `[E, M, C]`.
+    """The record of a trial and, if it succeeded, its predictions: logits float32 `[E, M, C]`.
 
     `known` holds what the parent knows of the trial: `uses`, `versions`, `device` and `isolation`.
     """
@@ -48,7 +48,7 @@ def judge(
 
 
 def timestamp() -> str:
-    """Now, as records say it: UTC, to the second."""
+    """The current time as in records: UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

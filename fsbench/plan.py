@@ -1,4 +1,4 @@
-"""What a run has to do: tasks x strategies x seeds, minus what the store has. A pure function."""
+"""The plan of a run: tasks x strategies x seeds, minus what the store has. A pure function."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials to run, and what became of the others.
+    """The trials to run, and what is known of the others.
 
-    `trials` holds those of one (task, split seed) next to each other, the baseline's first.
-    `skipped` are records of trials that cannot run, with the reason. `keys` names every trial of
-    the plan, in order; `total` counts those that can run, `done` those of them that the store has.
+    `trials` are grouped by task and split seed, with the baseline first. `skipped` are records of trials that
+    cannot run, with the reason. `keys` names every trial of the plan, in order; `total` counts the trials
+    that can run, `done` those of them that the store has.
     """
 
     trials: tuple[Trial, ...]
@@ -52,13 +52,12 @@ def make_plan(
         composition.full_spec
     ),
 ) -> Plan:
-    """The plan of a run. The baseline is always in it; what is named twice runs once.
+    """The plan of a run. The baseline is always included; what is named twice runs once.
 
     `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok" trials are
-    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full
-    spec of a trial, from its strategy, its recipe and its kind of samples.
-    Raises SpecError for an override that is not a recipe's, UsageError for a recipe that a component
-    refuses.
+    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial,
+    from its strategy, its recipe and its kind of samples. Raises SpecError for an invalid override,
+    UsageError for a recipe that a component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}
@@ -87,7 +86,7 @@ def _everything(
     changes: Mapping[str, Value],
     identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
-    """Every trial in the order of running, with the reason not to run it."""
+    """Every trial in the order of running, with the reason not to run it, or None."""
     for task in tasks:
         changed = override(default_recipe(task.info), changes)
         recipe = recipe_text(changed)

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: the observer, and its faces for terminals and for files."""
+"""Reports of a running run: the observer, and its displays for terminals and for files."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _SECONDS_BETWEEN = 3.0
 
 
 class Observer:
-    """Is told of a run's events, in the parent process, in this order.
+    """Receives a run's events, in the parent process, in this order.
 
-    On its own it says nothing, but for warnings about data of the user's own.
+    The base class prints nothing except warnings about the user's own data.
     """
 
     def reading(self, done: int, total: int) -> None:
-        """So many of the files of the user's own data have been read."""
+        """Some of the files of the user's own data have been read."""
 
     def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
-        """The user's own data have been read: what they are, and what should be looked at."""
+        """The user's own data has been read; the arguments describe it and what to check in it."""
         for line in remarks:
             warnings.warn(line, UserWarning, stacklevel=4)
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
-        """Tasks are left out, because datasets that they need are not here."""
+        """Tasks are left out because datasets that they need are not on this machine."""
 
     def complete(self, plan: Plan) -> None:
-        """There is nothing to run: the results folder has every trial of the plan."""
+        """There is nothing to run: the results folder contains every trial of the plan."""
 
     def planned(self, plan: Plan) -> None:
-        """The plan is made and about to be run."""
+        """The plan is made and will now be run."""
 
     def started(self, trial: Trial) -> None:
         """A worker has begun with a trial (again, if the first worker died before it began)."""
@@ -52,35 +52,35 @@ class Observer:
 
 
 def make_observer(stream: TextIO) -> Observer:
-    """A live display if the stream is a terminal, else a plain line now and then."""
+    """A live display if the stream is a terminal, otherwise a plain line from time to time."""
     return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
 
 
 class _Lines(Observer):
-    """What both displays tell line by line."""
+    """What both displays print line by line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._told = time.monotonic()
 
     def reading(self, done: int, total: int) -> None:
-        """Say how far it has come, every few seconds."""
+        """Print the progress every few seconds."""
         if time.monotonic() - self._told > _SECONDS_BETWEEN:
             self._told = time.monotonic()
             self._say(f"reading: {done} of {total} images")
 
     def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
-        """Say what was read, then the warnings."""
+        """Print what was read, then the warnings."""
         for line in (*facts, *(f"warning: {line}" for line in remarks)):
             self._say(line)
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
-        """Say how many tasks, and what is not here."""
+        """Print how many tasks are left out, and which datasets are missing."""
         number = plural(len(tasks), "task")
-        self._say(f"left out: {number} whose data is not here ({', '.join(missing)})")
+        self._say(f"left out: {number} whose data is missing ({', '.join(missing)})")
 
     def complete(self, plan: Plan) -> None:
-        """Say so."""
+        """Print that every trial is done already."""
         self._say(f"nothing to run: {plan.done} of {plan.total} trials are done already")
 
     def _say(self, line: str) -> None:
@@ -88,20 +88,20 @@ class _Lines(Observer):
 
 
 class PlainProgress(_Lines):
-    """One line at the start, one at about every tenth of the way, one at the end."""
+    """One line at the start, one after about every tenth of the trials, one at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._planned = self._finished = self._failed = self._shown = 0
 
     def planned(self, plan: Plan) -> None:
-        """Say how much there is to do."""
+        """Print the number of trials to run."""
         self._planned = len(plan.trials)
         self._begin = time.monotonic()
         self._say(f"{plural(self._planned, 'trial')} to run, {plan.done} of {plan.total} already done")
 
     def finished(self, record: Record) -> None:
-        """Say how far it has come, at every tenth of the way."""
+        """Print the progress after every tenth of the trials."""
         self._finished += 1
         self._failed += record.status == "failed"
         tenth = 10 * self._finished // self._planned
@@ -112,7 +112,7 @@ class PlainProgress(_Lines):
             self._say(f"{self._finished}/{self._planned} trials{self._failures()}, about {left:.0f} s to go")
 
     def ended(self) -> None:
-        """Say what was done."""
+        """Print what was done."""
         if self._planned:
             seconds = time.monotonic() - self._begin
             self._say(f"{self._finished}/{self._planned} trials{self._failures()} in {seconds:.0f} s")
@@ -122,7 +122,7 @@ class PlainProgress(_Lines):
 
 
 class LiveProgress(_Lines):
-    """A bar with the time to go, the failures and the trials that run now."""
+    """A bar with the remaining time, the failures and the running trials."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -156,13 +156,13 @@ class LiveProgress(_Lines):
         self._show(advance=0)
 
     def finished(self, record: Record) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         self._running.pop(record.key, None)
         self._failed += record.status == "failed"
         self._show(advance=1)
 
     def ended(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 

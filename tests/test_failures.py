@@ -25,7 +25,7 @@ EXPECTED = {
     "segfaults": ("Crash", "SIGSEGV"),
     "killed": ("Crash", "SIGKILL"),
     "hangs": ("TimeOut", "longer than 8 s"),
-    "forges": ("BadOutcome", "something else than logits, accuracy, seconds, memory and notes"),
+    "forges": ("BadOutcome", "something other than logits, accuracy, seconds, memory and notes"),
     "inert": ("InertComponent", "inert had no effect"),
     "nan": ("NonFinite", "NaN or infinite"),
     "wrong-shape": ("BadPrediction", "shape"),

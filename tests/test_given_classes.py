@@ -51,7 +51,7 @@ def test_a_module_that_was_loaded_anew_brings_its_new_class(registry: Registry) 
     again = importlib.reload(plugins_given)
     assert registry.spec(again.Outer.Scaled) == "scaled_in_tests"
     assert registry.strategies["scaled_in_tests"] is again.Outer.Scaled
-    with pytest.raises(UsageError, match="is another class than the one given"):
+    with pytest.raises(UsageError, match="is not the class that was given"):
         registry.spec(Scaled)
 
 
@@ -73,9 +73,7 @@ def test_what_workers_cannot_import_is_refused_with_what_to_do(registry: Registr
         name = "local"
 
     for given, where in ((OfAScript, "this script or notebook"), (Local(), "a function")):
-        with pytest.raises(
-            UsageError, match=f"is defined in {where}, where .* put it into a module of its own"
-        ):
+        with pytest.raises(UsageError, match=f"is defined in {where}, where .* move it into a module"):
             registry.spec(given)
     for wrong in (3, int, plugins_given.Outer):
         with pytest.raises(
