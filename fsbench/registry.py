@@ -1,4 +1,4 @@
-"""Loads plugins, says which could not be loaded, and turns specs into strategies."""
+"""Loads plugins, lists those that could not be loaded, and turns specs into strategies."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
 
 
 SORTS: tuple[Sort[Any], ...] = (STRATEGIES, KINDS, DATASETS, PROTOCOLS, BACKBONES, METRICS, SUITES)
-"""Every sort of thing that plugins bring, in the order in which they are listed."""
+"""Every sort of thing in plugins, in the order of listing."""
 
 
 @dataclass(frozen=True)
 class LoadFailure:
-    """A plugin that could not be loaded: its name, one line of why, and the traceback."""
+    """A plugin that could not be loaded: its name, the reason in one line, and the traceback."""
 
     plugin: str
     message: str
@@ -53,9 +53,9 @@ class LoadFailure:
 class Registry:
     """What the loaded plugins bring, by sort and name; `failures` lists those that could not be loaded.
 
-    `modules` names what was loaded beside the installed plugins, as `load_modules` takes it.
+    `modules` names what was loaded in addition to the installed plugins, as `load_modules` takes it.
 
-    The core's own plugin is always there. The version of a module that no distribution brings is made of
+    The core's own plugin is always loaded. The version of a module outside any distribution is computed from
     its source: `unpackaged+1a2b3c4d`.
     """
 
@@ -90,7 +90,7 @@ class Registry:
         return {name: each.origin for name, each in self.brought[STRATEGIES.hook].items()}
 
     def load_entry_points(self) -> None:
-        """Load every installed plugin; one that fails is listed and hides nobody."""
+        """Load every installed plugin; one that fails is listed and does not affect the others."""
         found = {(e.name, e.value): e for e in metadata.entry_points(group=GROUP)}
         for _, entry in sorted(found.items()):
             dist = entry.dist
@@ -108,14 +108,16 @@ class Registry:
     def spec(self, strategy: str | Strategy | type[Strategy]) -> str:
         """The spec of a strategy that is given as a text, an instance or a class.
 
-        A class that no plugin brings is loaded, by workers too, from its module. Raises UsageError for what
-        is no strategy or where workers cannot import it, PluginError for a class that cannot be taken.
+        A class outside any plugin is loaded from its module, also by workers. Raises UsageError for something
+        that is not a strategy or that workers cannot import, PluginError for an invalid class.
         """
         if isinstance(strategy, str):
             return strategy
         cls = strategy if isinstance(strategy, type) else type(strategy)
         if not issubclass(cls, Strategy):
-            raise UsageError(f"{strategy!r} is no strategy; give a spec, or a Strategy's class or instance")
+            raise UsageError(
+                f"{strategy!r} is not a strategy; give a spec, or a Strategy's class or instance"
+            )
         self._take_class(cls)
         return str(to_call(strategy() if isinstance(strategy, type) else strategy))
 
@@ -126,7 +128,7 @@ class Registry:
             return
         check_importable(cls)
         if known is not None and f"{known.thing.__module__}:{known.thing.__qualname__}" == place:
-            strategies[cls.name] = dataclasses.replace(known, thing=cls)  # its module was loaded anew
+            strategies[cls.name] = dataclasses.replace(known, thing=cls)  # its module was reloaded
             return
         failures = len(self.failures)
         self.load_modules([place])
@@ -140,7 +142,7 @@ class Registry:
             raise PluginError("; ".join(f"plugin {f.plugin}: {f.message}" for f in self.failures))
 
     def load(self, plugin: str, importer: Callable[[], object], origin: tuple[str, str]) -> None:
-        """Import one plugin and take all that it brings, or nothing."""
+        """Import one plugin and take everything that it brings, or nothing."""
         try:
             with importing(plugin):
                 module = importer()
@@ -174,7 +176,7 @@ class Registry:
                 raise UnknownName("hook", caller.name, _HOOKS)
 
     def _gather(self, module: object, origin: Origin) -> Iterator[tuple[Sort[Any], str, Brought[Any]]]:
-        """What a plugin brings of each sort. Raises PluginError for what cannot be taken."""
+        """What a plugin brings of each sort. Raises PluginError for an invalid entry."""
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         for sort in SORTS:
             seen: set[str] = set()
@@ -192,7 +194,7 @@ class Registry:
             shown = getattr(thing, "__name__", type(thing).__name__)
             raise PluginError(f"{shown}.name is {name!r}; expected a name such as 'focal'")
         if name in seen:
-            raise PluginError(f"{sort.hook} returned two of the name {name!r}; a name is for one {sort.noun}")
+            raise PluginError(f"{sort.hook} returned {name!r} twice; a name is for one {sort.noun}")
         seen.add(name)
         if name in (taken := self.brought[sort.hook]):
             owner = taken[name].origin.distribution
@@ -200,7 +202,7 @@ class Registry:
         return name
 
     def parse(self, text: str) -> list[Composition]:
-        """The strategies of comma-separated specs; `all` is every strategy on its own.
+        """The strategies of comma-separated specs; `all` means every strategy by itself.
 
         Raises SpecError, UnknownName or ConflictError.
         """
@@ -224,9 +226,9 @@ class Registry:
         return self.compose(components)
 
     def compose(self, components: Iterable[Strategy]) -> Composition:
-        """The strategy of components, with what their fields name looked up and written canonically.
+        """The strategy of components; the specs in their fields are looked up and written canonically.
 
-        Raises SpecError, UnknownName or ConflictError for what a field names.
+        Raises SpecError, UnknownName or ConflictError for the spec in a field.
         """
         found: list[Strategy] = []
         members: dict[tuple[str, str], Composition] = {}
@@ -246,14 +248,14 @@ class Registry:
             return ""
         classes = [base for base in found.thing.__mro__ if issubclass(base, Strategy)]
         modules = {found.module, *(base.__module__ for base in classes)} - {Strategy.__module__}
-        # What a base class declares is about its own results.
+        # A results_version of a base class is about the results of that class only.
         declared = vars(found.thing).get("results_version", "")
         return code_mark(name, declared, found.origin, modules)
 
     def identity(self, composition: Composition, recipe: Recipe, kind: str) -> str:
         """The full spec of a trial on samples of a kind.
 
-        That of the strategy, and marks of the core, of a plugin's kind and of a plugin's backbone.
+        It is that of the strategy with the marks of the core, of a plugin's kind and of a plugin's backbone.
         """
         marks = core_mark(), self.kind_mark(kind), self.backbone_mark(recipe)
         return join_marks(composition.full_spec, *marks)
@@ -271,7 +273,7 @@ class Registry:
         return _named_mark(name, found, found.thing.make.partition(":")[0]) if found else ""
 
     def metric_marks(self) -> dict[str, str]:
-        """The marks of metrics by name, of those that have one: none that comes with fsbench unchanged."""
+        """The marks of metrics by name; metrics that come with fsbench unchanged have none."""
         found = self.brought[METRICS.hook].items()
         marks = {name: _named_mark(name, each, each.thing.function.__module__) for name, each in found}
         return {name: mark.removeprefix(f"{name}:") for name, mark in marks.items() if mark}
@@ -281,8 +283,8 @@ class Registry:
     ) -> dict[str, str]:
         """The distributions, with their versions, of what a trial used.
 
-        That is its components, and with a task and a recipe, as texts, its protocol, its datasets, its
-        backbone, and every metric; and the kind of its samples.
+        These are those of its components and, given a task and a recipe as texts, of its protocol, its
+        datasets, its backbone, every metric, and the kind of its samples.
         """
         used: list[tuple[Sort[Any], str]] = [
             (STRATEGIES, component.name) for component in composition.all_components
@@ -337,9 +339,11 @@ _loading = threading.local()
 
 @functools.cache
 def get_registry() -> Registry:
-    """The registry of this process, loaded once. Raises PluginError when it is asked for while it loads."""
+    """The registry of this process, loaded once. Raises PluginError if it is requested while it loads."""
     if getattr(_loading, "now", False):
-        raise PluginError("it asks what plugins bring while they are being loaded; ask inside a function")
+        raise PluginError(
+            "it asks for the contents of plugins while they are being loaded; ask inside a function"
+        )
     _loading.now = True
     try:
         return load_registry(extra_modules())
@@ -348,12 +352,12 @@ def get_registry() -> Registry:
 
 
 def load_here(modules: Iterable[str]) -> Registry:
-    """Make installed plugins and these modules what there is in this process: for a worker."""
+    """Load the installed plugins and these modules as the registry of this process, for a worker."""
     os.environ[EXTRA_MODULES] = ",".join(modules)
     get_registry.cache_clear()
     return get_registry()
 
 
 def brought(sort: Sort[Any]) -> Mapping[str, Brought[Any]]:
-    """What the plugins of this process bring of one sort, by name."""
+    """The entries of one sort in the plugins of this process, by name."""
     return get_registry().brought[sort.hook]

@@ -1,4 +1,4 @@
-"""What a run is asked for: its arguments checked, its tasks named, data of the user's own read."""
+"""The request for a run: checks its arguments, names its tasks and reads the user's own data."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ DEFAULT_TIMEOUT = 300.0
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for, read and checked.
+    """The request for a run, read and checked.
 
-    `suite` names all tasks, `tasks` are those that can run here. `compositions` holds the baseline first and
-    nothing twice. `changes` are to every task's recipe, `timeout` is in seconds for each trial. `own` is the
-    name of data of the user's own.
+    `suite` names all tasks, `tasks` are those that can run on this machine. `compositions` starts with the
+    baseline and has no duplicates. `changes` apply to every task's recipe; `timeout` is in seconds for each
+    trial. `own` is the name of the user's own data.
     """
 
     suite: Suite
@@ -61,9 +61,9 @@ def read_request(
     timeout: float | None,
     available: bool,
 ) -> Request:
-    """The arguments of `fsbench.run`, which says what they are, read. The observer is told what is left out.
+    """Read the arguments of `fsbench.run`, which documents them. The observer hears what is left out.
 
-    Raises UsageError for what cannot be run, AbsentData for tasks whose data is not here.
+    Raises UsageError for what cannot be run, AbsentData for tasks whose data is missing.
     """
     check_positive(timeout=timeout)
     own = None if data is None else read_data(data, suite, observer)
@@ -88,7 +88,7 @@ def read_request(
 
 
 def joined(texts: str | Sequence[str]) -> str:
-    """Expressions given one by one as the one text that they would be on the command line."""
+    """Separate expressions joined into one text, as on the command line."""
     return texts if isinstance(texts, str) else ", ".join(texts)
 
 
@@ -100,19 +100,19 @@ def _specs(registry: Registry, plugins: Strategies) -> str:
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
     """The suite of a name (starter-v1 by default), or the tasks of a text. Raises UsageError for both."""
     if suite is not None and tasks is not None:
-        raise UsageError("a suite and tasks are both given; give one of them")
+        raise UsageError("both a suite and tasks are given; give one of them")
     return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)
 
 
 def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer) -> str:
-    """Read data of the user's own and register them; returns their name. The observer is told of it.
+    """Read the user's own data, register it and return its name. The observer hears about it.
 
-    Raises UsageError where a suite is given as well, and what `read_own` raises.
+    Raises UsageError if a suite is also given, and everything that `read_own` raises.
     """
     from fsbench.own import OwnData, read_own
 
     if suite is not None:
-        raise UsageError("a suite has data of its own; give data, or a suite, or data and tasks on them")
+        raise UsageError("both data and a suite are given; give one of them, or data and tasks on it")
     wanted = data if isinstance(data, OwnData) else OwnData(data)
     reading = read_own(wanted, observer.reading)
     observer.read(reading.facts, reading.warnings)
@@ -120,26 +120,26 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
 
 
 def own_tasks(name: str, tasks: str | None) -> Suite:
-    """The tasks of a run on own data: those of a text, or `holdout(NAME)`, at five split seeds.
+    """The tasks of a run on own data: those of a text, or `holdout(NAME)` with five split seeds.
 
-    Raises UsageError for tasks none of which is about the data.
+    Raises UsageError if none of the tasks is about the data.
     """
     suite = ad_hoc(tasks or f"holdout({name})")
     if not any(name in named_datasets(task) for task in suite.tasks):
         raise UsageError(
-            f"no task is about the data that are given, whose name here is {name}; write kshot({name}, k=5), "
-            "say, or leave the data out"
+            f"no task is about the given data, whose name is {name}; write a task such as kshot({name}, "
+            "k=5), or leave the data out"
         )
     return replace(suite, split_seeds=OWN_SEEDS)
 
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds given as a number of them, or one by one. Raises UsageError."""
+    """Seeds given as their number, or one by one. Raises UsageError."""
     found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not found or any(seed < 0 for seed in found):
         raise UsageError(f"{name}={seeds}: expected a number of at least 1, or seeds of at least 0")
     if len(set(found)) < len(found):
-        raise UsageError(f"{name}={seeds}: a seed is named twice")
+        raise UsageError(f"{name}={seeds}: a seed is given twice; give each once")
     return found
 
 

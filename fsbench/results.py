@@ -1,4 +1,4 @@
-"""What a run found, for notebooks and for the command line."""
+"""The results of a run, for notebooks and for the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run found: the records of its plan, in the plan's order, new ones and stored ones.
+    """The results of a run: the records of its plan, in the plan's order, both new and stored.
 
     `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
     `left_out` are the tasks that were not planned because their data is not here.
@@ -39,7 +39,7 @@ class Results:
 
     @property
     def done(self) -> int:
-        """How many trials have ended, well or not."""
+        """How many trials have ended, including failed ones."""
         return sum(r.status != "skipped" for r in self.records)
 
     def leaderboard(self, metric: str = DEFAULT_METRIC) -> pd.DataFrame:

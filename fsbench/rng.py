@@ -1,8 +1,7 @@
 """Counter-based random streams: the same numbers on every device and in every order of execution.
 
-A stream is keyed by a hash of what asks for it, so nothing that runs before or beside it changes
-what it gives. The generator under it is numpy's Philox (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3").
+A stream is keyed by a hash of its purpose, so its numbers do not depend on what else runs. The generator is
+numpy's Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def derive_key(*parts: object) -> int:
-    """A 128-bit key from the texts of `parts`; parts of different texts give independent streams.
+    """A 128-bit key from the texts of `parts`; different texts give independent streams.
 
-    The texts are told apart by the control character U+001F, so none of them may hold it.
+    The texts are separated by the control character U+001F, so none of them may contain it.
     """
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
 
 
 def generator(*parts: object, step: int = 0) -> np.random.Generator:
-    """A numpy generator for `parts`; `step` jumps to a block of its own without drawing."""
+    """A numpy generator for `parts`; `step` jumps to a separate block without drawing."""
     return np.random.Generator(np.random.Philox(key=derive_key(*parts), counter=step << 128))
 
 
@@ -71,13 +70,13 @@ class Stream:
         return self._tensor(self.numpy.beta(a, b, shape).astype(np.float32))
 
     def seed(self) -> int:
-        """A 31-bit integer for a library that wants a seed of its own."""
+        """A 31-bit integer for a library that needs a seed."""
         return int(self.numpy.integers(0, 2**31))
 
 
 @contextmanager
 def seeded(key: int) -> Iterator[None]:
-    """Torch's global generators seeded inside, and as they were outside."""
+    """Seed torch's global generators inside, and restore them afterwards."""
     import torch
 
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()

@@ -53,32 +53,28 @@ def run(
     observer: Observer | None = None,
     executor: MakeExecutor = local,
 ) -> Results:
-    """Run strategies on tasks, do only what the results folder has not, and return the records.
+    """Run strategies on tasks and return the records; trials in the results folder are not run again.
 
-    Whatever ends a run, the records of the trials that were done are kept; the next run goes on from there.
+    However a run ends, the records of finished trials are kept, and the next run continues from there.
 
     Args:
-        plugins: `all`, or specs in one text or several; a strategy may also be an instance or a class
-            (`[Mine(rate=0.5), "erm"]`) of a module that can be imported. The baseline always runs.
-        suite: The name of the suite whose tasks are run; `starter-v1` by default.
-        tasks: The tasks instead of a suite, in one text or several.
-        data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
-            `holdout(NAME)`, at five split seeds, unless `tasks` on these data are given.
-        seeds: How many split seeds, or which; the suite's by default.
-        init_seeds: How many initialisation seeds, or which.
-        jobs: The number of worker processes; by default one for each core, at most four on a GPU.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        timeout: Seconds that a trial may take; the suite's by default, or 300.
-        results: The results folder; it is made if it is not there.
-        recipe: What to change in every task's recipe: `"steps=100"` or `{"steps": 100}`.
-        retry_failed: Whether to try again the trials that have failed; without it they stay as they are.
-        available: Whether to leave out tasks whose data is not on this machine.
-        strict: Whether a plugin that cannot be loaded is an error.
-        observer: Is told of what happens while it happens.
-        executor: Makes the executor of the trials; the processes of this machine by default.
+        plugins: `all`, or specs in one or several texts; a strategy may also be an instance or a class
+            (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. The baseline always runs.
+        suite: The name of the suite whose tasks are run; `starter-v1` by default. tasks: Tasks instead of a
+        suite, in one or several texts. data: The user's own data: a path, or `OwnData`, which says how to
+        read it. The task is then
+            `holdout(NAME)` with five split seeds, unless `tasks` on this data are given.
+        seeds: How many split seeds, or which; the suite's by default. init_seeds: How many initialisation
+        seeds, or which. jobs: The number of worker processes; by default one for each core, at most four on a
+        GPU. device: `auto`, `cpu`, `cuda` or `cuda:N`. timeout: Time limit of a trial in seconds; the suite's
+        by default, or 300. results: The results folder; it is created if necessary. recipe: What to change in
+        every task's recipe: `"steps=100"` or `{"steps": 100}`. retry_failed: Whether to run failed trials
+        again. available: Whether to leave out tasks whose data is not on this machine. strict: Whether a
+        plugin that cannot be loaded is an error. observer: Receives the events of the run. executor: Makes
+        the executor of the trials; the processes of this machine by default.
 
     Returns:
-        The records of all that was asked for, new and stored ones. After Ctrl-C those that there are, marked
+        The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
         `interrupted`.
 
     Raises:
@@ -133,7 +129,7 @@ def run(
 
 @dataclass
 class _Walk:
-    """From a plan to stored records, which it also keeps in `records`, by key."""
+    """Turns a plan into stored records, which it also keeps in `records`, by key."""
 
     asked: Request
     plan: Plan
@@ -145,7 +141,7 @@ class _Walk:
     known: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Asked before a split is drawn: a plugin's code then meets no test labels in this process.
+        # Before a split is drawn, so that plugin code meets no test labels in this process.
         here, compositions = installed(), {each.text: each for each in self.asked.compositions}
         codes = self.registry.metric_marks()
         kinds = {task.text: task.info.kind for task in self.asked.tasks}
@@ -156,7 +152,7 @@ class _Walk:
         self.listeners = self.registry.listeners()
 
     def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:
-        """Run every trial of the plan and store its record; whether it was interrupted."""
+        """Run every trial of the plan and store its record; returns whether it was interrupted."""
         if not self.plan.trials:
             self._store_skipped()
             sweep(self.store)
@@ -204,7 +200,7 @@ class _Walk:
                 )
 
     def _store_skipped(self) -> None:
-        """Store what cannot run with its reason."""
+        """Store a record, with the reason, of each trial that cannot run."""
         known = self.records
         new = [r for r in self.plan.skipped if r.key not in known or known[r.key].status != "skipped"]
         skipped = [replace(record, created=timestamp()) for record in new]

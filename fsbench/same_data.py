@@ -1,4 +1,4 @@
-"""The same data? Splits compared with those that a suite names and those that stored results are about."""
+"""Compares splits with those that a suite names and those of stored results."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def check_split(suite: Suite, task: str, seed: int, fingerprint: str) -> None:
     if seed < len(known) and not fingerprint.startswith(known[seed]):
         raise DataError(
             f"{suite.name}: split {seed} of {task} is {fingerprint[:16]}, not {known[seed]}: the data or "
-            "the random numbers of the installed libraries differ, and results do not compare; "
-            "name the tasks themselves to do without the suite"
+            "the random numbers of the installed libraries differ, so results cannot be compared; to run "
+            "without the suite, name the tasks themselves"
         )
 
 
@@ -33,7 +33,7 @@ def check_records(records: Iterable[Record], suite: Suite, place: Path) -> None:
                 check_split(suite, record.task, record.split_seed, record.split_fingerprint)
             except DataError as error:
                 raise StoreError(
-                    f"{place} holds a record of {record.spec} on other data than {error}"
+                    f"{place} contains a record of {record.spec} on other data: {error}"
                 ) from None
 
 
@@ -50,10 +50,10 @@ class SameData:
         self._agreed: set[str] = set()
 
     def check(self, task: str, seed: int, fingerprint: str) -> None:
-        """Compare a split that was drawn with the suite's, and with the stored one.
+        """Compare a drawn split with the suite's and with the stored one.
 
-        Where the store has other splits of the task only, one of them is drawn again, once for each task.
-        Raises DataError or StoreError.
+        If the store only has other splits of the task, one of them is drawn again, once per task. Raises
+        DataError or StoreError.
         """
         check_split(self._suite, task, seed, fingerprint)
         stored = self._stored.get(task, {})
@@ -65,10 +65,10 @@ class SameData:
         self._agreed.add(task)
 
     def check_own(self, name: str) -> None:
-        """Raise StoreError if stored results of data under a name are about other data than are there now.
+        """Raise StoreError if stored results under the name of own data are about other data.
 
-        A name is the last part of a path only, so every stored task on it is drawn again and compared. What
-        cannot be drawn here, for want of other data, is not run either.
+        A name is only the last part of a path, so every stored task on it is drawn again and compared. A task
+        that cannot be drawn because other data is missing is not run either.
         """
         for task, stored in self._stored.items():
             if name in named_datasets(task):
@@ -81,14 +81,14 @@ class SameData:
         known = self._stored[task][seed]
         if known != drawn:
             raise StoreError(
-                f"{self._place} holds results of {task} on other data, or on data read with other options "
-                f"(split {seed} was {known[:12]}, is now {drawn[:12] or 'impossible'}); they do not mix: "
-                "name another results folder"
+                f"{self._place} contains results of {task} on other data, or on data read with other "
+                f"options (split {seed} was {known[:12]}, is now {drawn[:12] or 'impossible'}); results on "
+                "different data cannot be mixed: name another results folder"
             )
 
 
 def _draw_again(task: str, seed: int) -> str:
-    """The fingerprint of a split now; empty where the data do not allow the task any more."""
+    """The current fingerprint of a split; empty if the data no longer allows the task."""
     try:
         (parsed,) = parse_tasks(task)
         return draw_split(parsed, seed).fingerprint

@@ -1,4 +1,4 @@
-"""What the laws of composition need of the engine, beside what authors need."""
+"""What the laws of composition need from the engine, in addition to what authors need."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Scope(Context, Protocol):
-    """The engine's view of a trial: that of an author, and what the laws of composition need of it."""
+    """The engine's view of a trial: an author's view, and what the laws of composition need."""
 
     @property
     def effects(self) -> Effects:
-        """What the components did so far."""
+        """The effects of the components so far."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -32,11 +32,11 @@ class Scope(Context, Protocol):
         """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
 
     def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> AbstractContextManager[None]:
-        """Let another recipe or model be the trial's inside."""
+        """Inside, another recipe or model takes the place of the trial's."""
 
     @property
     def trained(self) -> nn.Module | None:
-        """The model that a fit trains, looked at without making use of it."""
+        """The model that a fit trains; reading it here does not count as using it."""
 
     def reached_training(self, model: nn.Module | None) -> None:
-        """Say that the engine trains: another model, if one is given."""
+        """Report that the engine trains the model, or another one if given."""

@@ -20,13 +20,12 @@ _OWN = re.compile(r"run-[0-9a-f]{16}")
 
 
 class Scratch:
-    """A folder that lives as long as the run: `path` inside a `with` block.
+    """A folder that exists as long as the run: `path` inside a `with` block.
 
-    Entering also removes what killed runs left behind. A run that lives holds an SQLite lock in its
-    folder, which works wherever the store works; folders come and go only while the store's own
-    lock is held, so runs that start at once do not disturb each other. Nothing else is ever removed:
-    not what is reached by a link, and not a folder without the name and the lock of a run.
-    Raises StoreError.
+    Entering also removes the folders of killed runs. An active run holds an SQLite lock in its folder, which
+    works wherever the store works. Folders are created and removed only while the store's own lock is held,
+    so runs that start at the same time do not disturb each other. Nothing else is ever removed: nothing
+    behind a link, and no folder without the name and the lock of a run. Raises StoreError.
     """
 
     def __init__(self, store: Store) -> None:
@@ -37,7 +36,7 @@ class Scratch:
     def __enter__(self) -> Scratch:
         if _is_link(self._base):
             raise StoreError(
-                f"{self._base} is a link; expected a folder that runs make and remove: remove the link"
+                f"{self._base} is a link; expected a folder that fsbench creates and removes: remove the link"
             )
         try:
             with self._store.exclusive():
@@ -62,7 +61,7 @@ class Scratch:
 
 
 def sweep(store: Store) -> None:
-    """Remove what killed runs left behind, if there is anything and the folder can be written."""
+    """Remove the folders of killed runs, if there are any and the results folder can be written."""
     base = store.folder / FOLDER
     if base.is_dir() and os.access(store.folder, os.W_OK):
         with store.exclusive():
@@ -80,15 +79,15 @@ def _sweep(base: Path) -> None:
         if lock.is_file() and not _is_link(lock):
             try:
                 _acquire(folder, "rw").close()
-            except sqlite3.DatabaseError:  # locked by a living run, or not the file of a run
+            except sqlite3.DatabaseError:  # locked by an active run, or not the file of a run
                 continue
             _remove(folder)
         else:
-            _remove_if_empty(folder)  # what a run leaves that was killed before it had its lock
+            _remove_if_empty(folder)  # left by a run that was killed before it had its lock
 
 
 def _acquire(folder: Path, mode: str) -> sqlite3.Connection:
-    """Hold the lock of a run's folder. Raises sqlite3.OperationalError if a living run holds it."""
+    """Hold the lock of a run's folder. Raises sqlite3.OperationalError if an active run holds it."""
     uri = f"{(folder / _LOCK).absolute().as_uri()}?mode={mode}"
     lock = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)
     try:
@@ -100,12 +99,12 @@ def _acquire(folder: Path, mode: str) -> sqlite3.Connection:
 
 
 def _is_link(path: Path) -> bool:
-    """Whether a path leads elsewhere than its name says: a symbolic link, or a junction of Windows."""
+    """Whether a path is a symbolic link or a junction of Windows."""
     return path.resolve() != path.parent.resolve() / path.name
 
 
 def _remove(folder: Path) -> None:
-    # What cannot be removed now (a worker that is ending still writes there) the next run sweeps.
+    # If it cannot be removed now (an ending worker still writes there), the next run removes it.
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
 """The sorts of things that plugins bring: strategies, datasets, protocols, ..., each a table by name.
 
-A table is declared beside what it holds. The registry, which stands above, fills it with what the plugins
-bring; here is what all sorts share.
+A table is declared next to what it holds. The registry, in a higher layer, fills it with what the plugins
+bring. This module has what all sorts share.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from fsbench.errors import UnknownName
 
 T = TypeVar("T")
 HOUSE = "fsbench"
-"""The distribution whose things come with fsbench."""
+"""The distribution of everything that comes with fsbench."""
 
 
 class Origin(NamedTuple):
-    """Where something comes from: a distribution, or a module that none brings, and its version."""
+    """Where something comes from: a distribution, or a module outside any, and its version."""
 
     distribution: str
     version: str
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Brought(Generic[T]):
-    """Something that a plugin brought, where from, and the module with the hook that returned it."""
+    """Something from a plugin, its origin, and the module with the hook that returned it."""
 
     thing: T
     origin: Origin
@@ -37,9 +37,9 @@ class Brought(Generic[T]):
 class Sort(MutableMapping[str, T]):
     """The things of one sort by name: those of this process's plugins, in their order, and what is added.
 
-    `noun` is what one of them is called, `hook` the hook that returns them. `check` raises PluginError for
-    what is none of them, `name_of` gives a name. What is added stays in this process, and goes before what
-    a plugin brought under the same name.
+    `noun` is the word for one of them, `hook` the hook that returns them. `check` raises PluginError for
+    anything else, and `name_of` gives the name of one. What is added exists only in this process and hides an
+    entry of a plugin with the same name.
     """
 
     def __init__(
@@ -52,20 +52,20 @@ class Sort(MutableMapping[str, T]):
         return f"<Sort: {self.noun}>"
 
     def brought(self) -> Mapping[str, Brought[T]]:
-        """What the plugins of this process brought; loads them when it is first asked for."""
-        # By name: the registry imports the tables that it fills.
+        """What the plugins of this process bring; they are loaded at the first request."""
+        # Imported by name, because the registry imports the tables that it fills.
         found: Mapping[str, Brought[T]] = importlib.import_module("fsbench.registry").brought(self)
         return found
 
     def find(self, name: str) -> T:
-        """The thing of a name. Raises UnknownName, which suggests the nearest."""
+        """The thing of a name. Raises UnknownName, which suggests the nearest name."""
         try:
             return self[name]
         except KeyError:
             raise UnknownName(self.noun, name, self) from None
 
     def origin(self, name: str) -> Origin | None:
-        """Where the thing of a name comes from; None for what no plugin brought."""
+        """Where the thing of a name comes from; None if it is not from a plugin."""
         brought = self.brought()
         return brought[name].origin if name in brought and name not in self.added else None
 

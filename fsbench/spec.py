@@ -85,7 +85,7 @@ def format_value(value: Value) -> str:
 
 
 def parse(text: str) -> Sum:
-    """Parse one expression. Raises SpecError with the place of the fault."""
+    """Parse one expression. Raises SpecError, which names the place of the fault."""
     (only,) = _parse_all(text, single=True)
     return only
 
@@ -135,7 +135,7 @@ def specs(text: str) -> list[str]:
 def coerce(what: str, value: Value, hint: Any) -> Any:
     """Check an argument against its annotation; an int is accepted as a float. Raises SpecError.
 
-    `tuple[X, ...]` takes a list, each item of which is an X.
+    `tuple[X, ...]` accepts a list of X.
     """
     options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
     for option in options:
@@ -162,7 +162,7 @@ def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) is tuple:
-        return "a list in a list, such as [[1, 2]]: the outer one would mean several strategies"
+        return "a list in a list, such as [[1, 2]]: the outer list would mean several strategies"
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
     return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 
@@ -282,12 +282,12 @@ class _Parser:
                 self.expect(",", "',' or ']'")
             items.append(self.value())
         if not items:
-            raise SpecError(f"{self.text!r}: an empty list means no task at all")
+            raise SpecError(f"{self.text!r}: an empty list would mean no task; give at least one value")
         return tuple(items)
 
 
 def _quoting(text: str, place: int) -> str:
-    """Advice to quote the word at a place, if it is an argument that looks like a file's."""
+    """Advice to quote the word at a place, if it is an argument that looks like a path."""
     before, after = _WORD_END.split(text[:place])[-1], _WORD_END.split(text[place:].lstrip())[0]
     word = before + after
     inside = text[:place].count("(") > text[:place].count(")")

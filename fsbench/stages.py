@@ -1,4 +1,4 @@
-"""The stages of a strategy: one declarative table that composition, checks and documents are made from."""
+"""The stages of a strategy: one declarative table for composition, checks and documents."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Ground = Literal["recipe", "model"]
 class Stage:
     """One slot of a strategy.
 
-    `takes` and `gives` say in words what goes in and comes out. `law` says how components compose:
-    `map`, one after the other in the order written; `wrap`, each wrapping the one before it; `sum`, added
-    up. `sees_inputs` says whether it meets the inputs of training batches. `rests_on` is what it changes
-    that has an effect only if a fit makes use of it.
+    `takes` and `gives` describe input and output. `law` says how components compose: `map`, one after the
+    other in the order written; `wrap`, each wrapping the one before it; `sum`, added up. `sees_inputs` says
+    whether the stage sees the inputs of training batches. `rests_on` names what the stage changes if the
+    change has an effect only when a fit uses it.
     """
 
     name: str
@@ -50,4 +50,4 @@ _TABLE = (
     Stage("postprocess", "fitted predictor, validation set", "fitted predictor", "map"),
 )
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
-"""Every stage by name, in the order in which a trial comes to them."""
+"""Every stage by name, in the order of a trial."""

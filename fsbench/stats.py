@@ -1,4 +1,4 @@
-"""Paired statistics over split seeds: estimates with intervals, and verdicts that may be believed.
+"""Paired statistics over split seeds: estimates with intervals, and verdicts.
 
 What the intervals cover, and what they do not, is explained in docs/statistics.md.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 Verdict = Literal["helps", "hurts", "not settled"]
 
 LEVEL = 0.95
-# A spread below this share of the values' size is rounding: the values are equal.
+# A spread below this fraction of the values' size is due to rounding: the values are equal.
 _ROUNDING = 1e-12
 
 
@@ -21,9 +21,9 @@ _ROUNDING = 1e-12
 class Estimate:
     """A mean over split seeds with its uncertainty.
 
-    `half_width` is half of the 95 % interval, None where it cannot be known: with one seed, or where
-    no two seeds differ in values of unknown resolution. `p` is the two-sided p-value of "the true mean
-    is 0", 1 where unknown. `n` is the number of split seeds (the smallest, for a mean over tasks).
+    `half_width` is half the width of the 95 % interval; None if it is unknown: with one seed, or if all seeds
+    have equal values of unknown resolution. `p` is the two-sided p-value of "the true mean is 0", 1 if
+    unknown. `n` is the number of split seeds (the smallest, for a mean over tasks).
     """
 
     mean: float
@@ -34,7 +34,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Part:
-    """An independent part of a sum: its variance, None if unknown, and the degrees of freedom of that."""
+    """An independent part of a sum: its variance, None if unknown, and its degrees of freedom."""
 
     variance: float | None
     df: int
@@ -42,7 +42,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Member:
-    """A task of a group: its values by split seed, and what `estimate` takes of it."""
+    """A task of a group: its values by split seed, and further arguments of `estimate`."""
 
     values: Mapping[int, float]
     resolution: float
@@ -52,11 +52,11 @@ class _Member:
 def estimate(values: Sequence[float], resolution: float = 0.0, overlap: float = 0.0) -> Estimate:
     """The mean of one value per split seed, with Student's t interval and test (n - 1 df).
 
-    `resolution` is the step in which the values move: what one decision on the test part makes. Their
-    standard deviation is taken to be no less: few values in coarse steps can (nearly) coincide by
-    chance, which says nothing about their spread. `overlap` is the size of the test part over that of
-    the training part where the splits divide the same samples again and again: the variance of the mean
-    then is s2 (1 / n + overlap) instead of s2 / n (Nadeau & Bengio 2003; for folds, Bouckaert & Frank 2004).
+    `resolution` is the step size of the values: the effect of one decision on the test part. The standard
+    deviation is taken to be at least this, because a few values in coarse steps can be (nearly) equal by
+    chance, which says nothing about their spread. `overlap` is the size of the test part divided by that of
+    the training part if the splits repeatedly divide the same samples; the variance of the mean is then s2 (1
+    / n + overlap) instead of s2 / n (Nadeau & Bengio 2003; for folds, Bouckaert & Frank 2004).
     """
     return _student(math.fsum(values) / len(values), [_spread(values, resolution, overlap)], len(values))
 
@@ -67,15 +67,15 @@ def overall(
     resolutions: Sequence[float] | None = None,
     overlaps: Sequence[float] | None = None,
 ) -> Estimate:
-    """The mean over tasks of their means over split seeds; every task weighs the same.
+    """The mean over tasks of their means over split seeds; all tasks have equal weight.
 
-    `tasks` holds one value per split seed for each task, `resolutions` and `overlaps` what `estimate`
-    takes of each. Tasks of one of the `groups` may share data, so within a group nothing is assumed:
-    where its tasks have the same seeds, its share of the sum is formed for each seed and the spread of
-    that over seeds is used; else the standard errors are added, which is their largest possible sum.
-    Groups are independent: variances add, with the smallest of their degrees of freedom, which errs on the
-    cautious side whatever the variances are (Mickey & Brown 1966). Satterthwaite's approximation does
-    not: at three seeds it understates small p-values several times.
+    `tasks` has one value per split seed for each task; `resolutions` and `overlaps` are the arguments of
+    `estimate` for each. Tasks of one of the `groups` may share data, so no independence is assumed within a
+    group. If its tasks have the same seeds, the group's share of the sum is computed for each seed and its
+    spread over seeds is used; otherwise the standard errors are added, which gives the largest possible
+    standard error. Groups are independent: their variances are added, with the smallest of their degrees of
+    freedom, which is conservative whatever the variances are (Mickey & Brown 1966). Satterthwaite's
+    approximation is not: with three seeds it understates small p-values several times.
     """
     mean = math.fsum(math.fsum(t.values()) / len(t) for t in tasks) / len(tasks)
     none = [0.0] * len(tasks)
@@ -89,8 +89,11 @@ def overall(
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P-values adjusted for their number (Holm 1979): reject where at most alpha, and all errors
-    together happen with probability at most alpha, however the tests depend on each other."""
+    """P-values adjusted for their number (Holm 1979).
+
+    Rejecting those of at most alpha makes any error with probability at most alpha, however the tests depend
+    on each other.
+    """
     adjusted, highest = [1.0] * len(p), 0.0
     for place, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
         highest = max(highest, min(1.0, (len(p) - place) * p[index]))
@@ -99,7 +102,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: float, adjusted_p: float, higher_is_better: bool) -> Verdict:
-    """What a difference to the baseline says at the 5 % level, given its adjusted p-value."""
+    """The verdict on a difference to the baseline at the 5 % level, given its adjusted p-value."""
     if not adjusted_p <= 1 - LEVEL or difference == 0:
         return "not settled"
     return "helps" if (difference > 0) == higher_is_better else "hurts"
@@ -117,7 +120,7 @@ def _spread(values: Sequence[float], resolution: float, overlap: float) -> _Part
 
 
 def _group(members: Sequence[_Member], total: int) -> _Part:
-    """The variance of the share that tasks with common data have in a mean over `total` tasks."""
+    """The variance of the contribution of tasks with common data to a mean over `total` tasks."""
     seeds = members[0].values.keys()
     if all(m.values.keys() == seeds for m in members):
         shares = [math.fsum(m.values[seed] for m in members) / total for seed in seeds]
@@ -135,7 +138,7 @@ def _student(mean: float, parts: Sequence[_Part], n: int) -> Estimate:
     variances = [part.variance for part in parts if part.variance is not None]
     if len(variances) < len(parts):
         return Estimate(mean, None, 1.0, n)
-    # Imported here so that scipy costs nothing to those who only import this module.
+    # Imported here so that importing this module does not import scipy.
     from scipy.special import stdtr, stdtrit
 
     df, error = min(part.df for part in parts), math.sqrt(math.fsum(variances))

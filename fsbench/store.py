@@ -1,9 +1,9 @@
 """The results store: one SQLite file per results folder, written by the parent process only.
 
-A record and its predictions are committed in one transaction, so a run that is killed at any
-moment loses only the trials in flight. SQLite's rollback journal is used rather than its
-write-ahead log: it needs no shared memory, so it also works in network folders, and a folder that
-cannot be written can still be read. A commit costs a few milliseconds, a trial much more.
+A record and its predictions are committed in one transaction, so a run that is killed at any moment loses
+only the running trials. SQLite's rollback journal is used rather than its write-ahead log: it needs no shared
+memory, so it also works in network folders, and a read-only folder can still be read. A commit costs a few
+milliseconds, a trial much more.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _PUT = """
 
 
 class Store:
-    """The records and predictions in a results folder. Raises StoreError for whatever goes wrong.
+    """The records and predictions in a results folder. Raises StoreError for every problem.
 
-    With `create`, the folder and the file are made when they are not there. Nothing is written
-    until the first commit of a record, so a complete store in a read-only folder can be opened.
+    With `create`, the folder and the file are created if necessary. Nothing is written before the first
+    commit of a record, so a complete store in a read-only folder can be opened.
     """
 
     def __init__(self, folder: str | Path, create: bool = True) -> None:
@@ -82,7 +82,7 @@ class Store:
         self._db.close()
 
     def commit(self, record: Record, predictions: np.ndarray | None = None) -> Record:
-        """Store a record and its predictions (float32, any shape) together; returns what is then stored.
+        """Store a record and its predictions (float32, any shape) together; returns the stored record.
 
         The first "ok" record of a trial stays: a later one of the same key changes nothing.
         """
@@ -112,13 +112,13 @@ class Store:
         with self._errors():
             row = self._db.execute("SELECT data FROM predictions WHERE key = ?", (key,)).fetchone()
         if row is None:
-            raise StoreError(f"{self.path} holds no predictions of a trial {key}")
+            raise StoreError(f"{self.path} contains no predictions of trial {key}")
         with self._damage():
             return _unpack(row[0])
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """One transaction during which no other run can write to this store; all of it or nothing."""
+        """One transaction during which no other run can write to this store."""
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -130,7 +130,7 @@ class Store:
                 raise
 
     def _put(self, record: Record) -> bool:
-        """Write a record unless the trial has an "ok" one; whether it was written."""
+        """Write a record unless the trial has an "ok" one; returns whether it was written."""
         values = (record.key, record.status, json.dumps(record.to_dict()))
         return bool(self._db.execute(_PUT, values).rowcount)
 
@@ -154,7 +154,7 @@ class Store:
         self._check_version()
 
     def _check_size(self) -> None:
-        """Refuse what SQLite would overwrite: it takes a file of a few bytes for an empty database."""
+        """Refuse a file of a few bytes, which SQLite would take for an empty database and overwrite."""
         if 0 < self.path.stat().st_size < _SMALLEST_DATABASE:
             raise StoreError(self._foreign())
 
@@ -190,7 +190,7 @@ class Store:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what SQLite raises into one clear line."""
+        """Turn the errors of SQLite into one clear line."""
         try:
             yield
         except sqlite3.Error as error:
@@ -198,7 +198,7 @@ class Store:
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
-        """Turn what reading damaged contents raises into one clear line."""
+        """Turn the errors of reading damaged contents into one clear line."""
         try:
             yield
         except (ValueError, TypeError, zlib.error) as error:
@@ -214,9 +214,12 @@ class Store:
         if "not a database" in text:
             return self._foreign()
         if "full" in text:
-            return f"no space left for {self.path}; make room, then run again to go on"
+            return f"no space left for {self.path}; free some space, then run again to continue"
         if "locked" in text:
-            return f"{self.path} has been locked for {_BUSY_SECONDS:.0f} s; is its folder able to lock files?"
+            return (
+                f"{self.path} has been locked for {_BUSY_SECONDS:.0f} s; check that its folder supports "
+                "file locks"
+            )
         if "readonly" in text or "unable to open" in text:
             return f"cannot write {self.path} ({text}); name another results folder"
         return f"cannot use {self.path} ({text}); restore a copy or name another results folder"

@@ -1,4 +1,4 @@
-"""The base class of every strategy: its stages, each the identity until overridden."""
+"""The base class of every strategy; each stage changes nothing until it is overridden."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 USES = frozenset({"source", "unlabeled", "pretrained", "test_inputs", "val"})
-"""What a strategy may use beyond the labels of the training part, if it says so."""
+"""What a strategy may use beyond the labels of the training part, if it declares it."""
 
 
 def param(
@@ -32,11 +32,11 @@ def param(
     tune: tuple[Any, ...] | None = None,
     spec: bool = False,
 ) -> Any:
-    """A hyperparameter with its default, what it may be, and the range worth tuning.
+    """A hyperparameter with its default, its allowed values, and the range worth tuning.
 
-    `low` and `high` bound it (inclusive); `choices` lists it; `tune` is `(from, to)` for numbers. `spec`
-    says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs` takes them
-    apart, and `ctx.fit_with` fits one of them.
+    `low` and `high` are inclusive bounds, `choices` lists the values, and `tune` is `(from, to)` for numbers.
+    `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
+    separates them, and `ctx.fit_with` fits one of them.
     """
     return field(
         default=default,
@@ -46,15 +46,16 @@ def param(
 
 @dataclass(frozen=True)
 class Strategy:
-    """A method for learning from little data; on its own it is the identity, plain ERM.
+    """A method for learning from little data; the base class is plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
     and, where it applies, `uses` (of USES), `kinds` (of samples that it works on) and `replaces` (stages
     that it owns instead of wrapping). All randomness comes from `ctx.rng`.
 
-    `results_version` is a text that changes with whatever changes its results; where it is empty, its source
-    code does that. Without `kinds` it works on every kind that its stages do not exclude: `augment` computes
-    with inputs, so it excludes those that are no numbers to compute with (`Kind.mixable`), such as words.
+    `results_version` is a text that the author changes whenever results change; if it is empty, a hash of the
+    source code takes its place. Without `kinds`, the strategy works on every kind that its stages do not
+    exclude: `augment` computes with inputs, so it excludes kinds whose samples are not numbers to compute
+    with (`Kind.mixable`), such as words.
     """
 
     name: ClassVar[str] = ""
@@ -75,7 +76,7 @@ class Strategy:
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the strategy uses beyond the training labels: words of USES. Touching anything else raises.
+        """What the strategy uses beyond the training labels: words of USES. Using anything else raises.
 
         With `"test_inputs"`, predictors are called with all test inputs of a cell at once, to adapt to them.
         """
@@ -83,9 +84,9 @@ class Strategy:
 
     @property
     def content_hash(self) -> str:
-        """What beyond its arguments identifies its results: `sha256:` and 12 digits of a file's hash, say.
+        """What identifies its results beyond its arguments, such as `sha256:` and 12 digits of a file's hash.
 
-        A trial with another one is another trial. Raise DataError for a file that is not there.
+        Another content hash makes another trial. Raise DataError if a file is missing.
         """
         return ""
 
@@ -94,13 +95,13 @@ class Strategy:
         return None
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Raise UsageError for what no trial under a recipe could have: weights that its backbone lacks, say.
+        """Raise UsageError if no trial under a recipe can succeed, for example for lack of weights.
 
-        Called before a run; nothing of a run that is refused is stored.
+        This is called before a run; nothing of a refused run is stored.
         """
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
-        """The task as it is for the components beside this one: without what this one takes away."""
+        """The task as it is for the other components: without what this one takes away."""
         return task
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
@@ -126,7 +127,7 @@ class Strategy:
         return inner(logits, targets)
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module | None:
-        """A module with parameters of this strategy's own, trained beside the model."""
+        """A module with additional parameters, trained together with the model."""
         return None
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
@@ -134,11 +135,11 @@ class Strategy:
         return 0.0
 
     def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
-        """One optimizer step; `inner(step)` is the next one, in the end `gradients()` and then `update()`."""
+        """One optimizer step; `inner(step)` is the next one, finally `gradients()` and then `update()`."""
         inner(step)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Fit and return a predictor; `inner(train)` is the next fit, in the end the engine's training.
+        """Fit and return a predictor; `inner(train)` is the next fit, finally the engine's training.
 
         `inner(train, recipe=..., model=...)` trains with another recipe or another model.
         """
@@ -147,7 +148,7 @@ class Strategy:
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """Change the predictor, or the network behind it.
 
-        `val` is the validation set, which can be empty. Touching it raises UndeclaredUse unless `uses` names
+        `val` is the validation set, which can be empty. Using it raises UndeclaredUse unless `uses` names
         `"val"`.
         """
         return fitted
@@ -164,7 +165,7 @@ def excludes(strategy: Strategy, kind: str) -> str | None:
         named = " and ".join(sorted(strategy.kinds))
         return None if kind in strategy.kinds else f"works on {named} data, not on {kind} data"
     if overrides(strategy, "augment") and not get_kind(kind).mixable:
-        return f"computes with inputs in augment, which those of {kind} data are not made for"
+        return f"computes with inputs in augment, which is not possible on {kind} data"
     return None
 
 
@@ -176,8 +177,8 @@ def spec_fields(strategy: Strategy) -> list[str]:
 def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str] = lambda text: text) -> Call:
     """The expression of a strategy: its name and the arguments that differ from the defaults.
 
-    With `full`, every argument: what identifies a result even after a default has changed. `member` says how
-    the strategies that a field names are written.
+    With `full`, all arguments, which identify a result even after a default has changed. `member` writes the
+    strategies that a field names.
     """
     return Call(
         strategy.name,
@@ -191,17 +192,17 @@ def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str]
 
 
 def _written(value: Any, spec: bool, member: Callable[[str], str]) -> Value:
-    """A field's value in an expression, where a list means several strategies: a tuple is one in a list."""
+    """A field's value in an expression: a tuple is a list in a list, as a list means several strategies."""
     if isinstance(value, tuple):
         return (value,)
     return ", ".join(map(member, specs(value))) if spec else value
 
 
 def from_call(cls: type[Strategy], call: Call) -> Strategy:
-    """Build a strategy from its expression. Raises SpecError that says which argument is wrong."""
+    """Build a strategy from its expression. Raises SpecError, which names the wrong argument."""
     known = [f.name for f in fields(cls)]
     if call.args:
-        raise SpecError(f"{call}: arguments have names here; {call.name} takes {_listing(known)}")
+        raise SpecError(f"{call}: write arguments with their names; {call.name} takes {_listing(known)}")
     for name, _ in call.kwargs:
         if name not in known:
             raise SpecError(f"{call}: {call.name} has no argument {name!r}; it takes {_listing(known)}")

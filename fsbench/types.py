@@ -1,4 +1,4 @@
-"""The values that travel between the parts of fsbench. Light to import: torch only when type-checking."""
+"""The values that the parts of fsbench exchange. Light to import: torch only for type checkers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a dataset before it is loaded; loading checks the data against it.
+    """What is known about a dataset before it is loaded; loading checks the data against it.
 
-    `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order
-    of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
-    `TaskInfo`. `evaluation_classes` are the numbers of the classes that are set aside for the
-    episodes of the test; the others are for meta-training. `test_counts` and `val_counts` say how many
-    samples of each class are in the dataset's own test and validation part, `()` if it has none.
-    `columns`, for a table, says of each stored column whether it is numeric (0) or has so many
-    categories, stored as codes from 0; `()` if all are numeric. `shape` is that of a sample as a
-    strategy sees it, categories one-hot. `grouped` says that some samples belong together.
+    `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order of their
+    numbers and `class_counts` says how many samples each has. `symmetries` are those of `TaskInfo`.
+    `evaluation_classes` are the numbers of the classes reserved for test episodes; the others are for
+    meta-training. `test_counts` and `val_counts` say how many samples of each class are in the dataset's own
+    test and validation part, `()` if it has none. `columns`, for a table, has a number for each stored
+    column: 0 if it is numeric, or its number of categories, stored as codes from 0; `()` if all are numeric.
+    `shape` is that of a sample as a strategy sees it, with one-hot categories. `grouped` says that some
+    samples belong together.
     """
 
     text: str
@@ -65,14 +65,14 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """What a strategy may know of a task: everything but the data.
+    """What a strategy may know about a task: everything but the data.
 
     `kind` names what a sample is, such as `"image"` or `"table"`. `input_shape` is `(channels, height,
-    width)` for images and `(features,)` for tables. `symmetries` names those of the kind's
-    transformations that keep a label here (`Kind.symmetries`). `labels_per_class` counts labels on the
-    target, those of the largest class; `balanced` says that all classes are known to have as many.
-    `num_val` counts the validation labels of a cell, those aimed at where groups stay whole.
-    `labels_on_target` and, on a `shift` task, `labels_on_source` say where the training labels are.
+    width)` for images and `(features,)` for tables. `symmetries` names those of the kind's transformations
+    that keep a label here (`Kind.symmetries`). `labels_per_class` is the number of labels of the largest
+    class on the target; `balanced` says that all classes are known to have this number. `num_val` is the
+    number of validation labels of a cell (approximate if groups stay whole). `labels_on_target` and, on a
+    `shift` task, `labels_on_source` say where the training labels are.
     """
 
     text: str
@@ -100,10 +100,9 @@ class TaskInfo:
 class Recipe:
     """What every strategy starts from on a task: the backbone and how it is trained.
 
-    `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning
-    rate of everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or
-    `"bfloat16"` (autocast). `unlabeled_batch_size` is the number of unlabelled inputs in a step, 0 for as
-    many as `batch_size`.
+    `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning rate of
+    everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or `"bfloat16"`
+    (autocast). `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
     """
 
     backbone: str
@@ -124,9 +123,9 @@ class Recipe:
 class LabeledSet:
     """Labelled samples on one device.
 
-    `x` is what its kind makes of stored samples: for images float32 `[N, C, H, W]` in [0, 1], for tables
-    float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot labels, or
-    soft ones. `weights` `[N]`, if given, are relative sampling probabilities for batches. `domain` `[N]`
+    `x` are the tensors that its kind makes from stored samples: for images float32 `[N, C, H, W]` in [0, 1],
+    for tables float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot or
+    soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches. `domain` `[N]`
     int64, if given, is 0 for source and 1 for target samples.
     """
 
@@ -163,10 +162,11 @@ class LabeledSet:
 class Batch:
     """One training batch: inputs `x [B, ...]` and soft targets `[B, C]`, each row a distribution.
 
-    `role` says whether the targets are labels; an `"unlabeled"` batch has uniform ones, and only `augment`
-    meets one. `unlabeled [U, ...]` holds unlabelled inputs when a component declares that it uses them, and
-    `raw_unlabeled [U, ...]` the same before augmentation. `domain` `[B]` float32, if the training set says
-    it, is how much of each sample is of the target domain: 0 or 1, or between where samples were mixed.
+    `role` says whether the targets are labels; an `"unlabeled"` batch has uniform targets and occurs only in
+    `augment`. `unlabeled [U, ...]` contains unlabelled inputs if a component declares that it uses them, and
+    `raw_unlabeled [U, ...]` the same inputs before augmentation. `domain` `[B]` float32, if the training set
+    has domains, is the fraction of each sample that is from the target domain: 0, 1, or between for mixed
+    samples.
     """
 
     x: torch.Tensor
@@ -199,7 +199,7 @@ class StepOutput:
 
 
 class Step(Protocol):
-    """One optimizer step, as the stage `step` meets it."""
+    """One optimizer step, as passed to the stage `step`."""
 
     @property
     def parameters(self) -> tuple[nn.Parameter, ...]:
@@ -210,37 +210,37 @@ class Step(Protocol):
         """Whether this is the last step of its training."""
 
     def gradients(self) -> torch.Tensor:
-        """Compute the objective's gradients afresh, in `parameter.grad`; returns the detached loss, a scalar.
+        """Compute the objective's gradients anew, in `parameter.grad`; returns the detached loss, a scalar.
 
-        Called again, it takes the same batch and the same random numbers, and leaves buffers (the
-        statistics of normalisation layers) as the first call left them.
+        A repeated call uses the same batch and the same random numbers, and leaves buffers (the statistics of
+        normalisation layers) as the first call left them.
         """
 
     def update(self) -> None:
-        """Move the parameters by the optimizer, along the gradients that are there."""
+        """Update the parameters with the optimizer and the current gradients."""
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A fitted predictor, and the network behind it if there is one.
 
-    `predict` maps inputs `x [N, ...]` to logits `[N, C]` float32 on the same device. `network`, a module
-    from inputs to logits, is what `predict` computes them with: who changes its weights changes the
-    predictions. It is None where there are no such weights, as behind a classifier of scikit-learn.
+    `predict` maps inputs `x [N, ...]` to logits `[N, C]` float32 on the same device. `network` is the module
+    with which `predict` computes logits, so changing its weights changes the predictions. It is None if there
+    is no such network, as for a scikit-learn classifier.
     """
 
     predict: Predictor
     network: nn.Module | None = None
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Fitted:
-        """The same with `change` applied to the logits `[N, C]`; the network stays behind it."""
+        """A copy with `change` applied to the logits `[N, C]` and the same network."""
         return Fitted(lambda x: change(self.predict(x)), self.network)
 
     def require_network(self, who: str) -> nn.Module:
-        """The network. Raises InertComponent, which names who needs it, where there is none."""
+        """The network. If there is none, raises InertComponent, which names the component that needs it."""
         if self.network is None:
             raise InertComponent(
-                f"{who} had no effect; it changes the weights of a network, and there is none behind this fit"
+                f"{who} had no effect; it changes the weights of a network, and this fit has none"
             )
         return self.network
 
@@ -249,8 +249,8 @@ class Fitted:
 class Trial:
     """The unit of work, of storage and of resumption, as canonical texts and numbers.
 
-    `spec` has the arguments that differ from their defaults; `full_spec` has every argument and what
-    else identifies the result: the hashes of files and of unpackaged plugins.
+    `spec` has the arguments that differ from their defaults; `full_spec` has every argument and everything
+    else that identifies the result: hashes of files and marks of code.
     """
 
     task: str
@@ -264,15 +264,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Record:
-    """What is stored of a trial. Seconds are wall-clock; `peak_memory` is in bytes.
+    """What is stored about a trial. Seconds are wall-clock; `peak_memory` is in bytes.
 
-    `reason` is None for a trial that went well, else `{"kind": ..., "message": ...}`. `metrics` maps a
+    `reason` is None for a successful trial, otherwise `{"kind": ..., "message": ...}`. `metrics` maps a
     metric's name to its value on the test part; `train_accuracy` is on the training labels as given.
-    `full_spec` is the trial's; records of older stores have none. `resolution` is how far each metric moves
-    with one decision on this test part. `overlap` is the number of test samples per training sample where
-    every split takes all samples of the dataset, else 0. `metric_codes` says by marks which code computed
-    the metrics of plugins. `isolation` is "trial" if the trial had a process of its own, "split" if trials
-    of its split shared one.
+    `full_spec` is the trial's; records of older stores have none. `resolution` is the effect of one decision
+    on this test part on each metric. `overlap` is the number of test samples per training sample if every
+    split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks of the code that computed
+    the metrics of plugins. `isolation` is "trial" if the trial had its own process, "split" if the trials of
+    its split shared one.
     """
 
     key: str
@@ -303,7 +303,7 @@ class Record:
     metric_codes: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-serialisable dictionary, which shares what is inside with the record."""
+        """A JSON-serialisable dictionary that shares its values with the record."""
         return dict(vars(self))
 
     @classmethod

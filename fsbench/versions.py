@@ -1,4 +1,4 @@
-"""The versions of the packages that decide results, read without importing them."""
+"""The versions of the packages that affect results, read without importing them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib import metadata
 import fsbench
 
 RESULTS_VERSION = "1"
-"""Changes with whatever changes what a trial computes: trials of other versions are other trials."""
+"""Changes whenever the computation of a trial changes: trials of other versions are other trials."""
 
 RECORDED = ("numpy", "torch", "torchvision", "scikit-learn", "imbalanced-learn")
 
 
 def installed() -> dict[str, str]:
-    """The versions that every record holds, by package: Python's, fsbench's, and those of `RECORDED`."""
+    """The versions in every record, by package: Python's, fsbench's, and those of `RECORDED`."""
     found = {"fsbench": fsbench.__version__, "python": platform.python_version()}
     return found | {name: text for name in RECORDED if (text := version(name)) is not None}
 

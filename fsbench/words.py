@@ -1,4 +1,4 @@
-"""Numbers and nouns in sentences for people."""
+"""Numbers and nouns in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One component's stage around the one before it, watched for effects, and what is innermost."""
+"""Wraps one component's stage around the one before it and watches for effects; defines the innermost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plain_step(step: Step) -> None:
 
 
 def announced(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]:
-    """The engine's training, which says that it was reached."""
+    """The engine's training, which reports that it was reached."""
 
     def call(train: LabeledSet, **changes: Any) -> Fitted:
         ctx.reached_training(changes.get("model"))
@@ -38,7 +38,7 @@ def announced(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]
 
 
 def checked_fit(got: object, name: str, stage: str) -> Fitted:
-    """What a stage returned. Raises PluginError where it is no Fitted."""
+    """What a stage returned. Raises PluginError if it is not a Fitted."""
     if not isinstance(got, Fitted):
         raise PluginError(
             f"{name}: {stage} returned {type(got).__name__}; expected fsbench.Fitted(predict), or what "
@@ -50,7 +50,7 @@ def checked_fit(got: object, name: str, stage: str) -> Fitted:
 def around_loss(
     component: Strategy, ctx: Scope, inner: Callable[..., torch.Tensor], mark: Mark
 ) -> Callable[..., torch.Tensor]:
-    """A component's `loss` around another one. It acts unless it hands on what the other one made."""
+    """A component's `loss` around another one. It has an effect unless it returns the other's result."""
 
     def call(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         passed: list[torch.Tensor] = []
@@ -71,7 +71,7 @@ def around_loss(
 def around_step(
     component: Strategy, ctx: Scope, inner: Callable[[Step], None], mark: Mark
 ) -> Callable[[Step], None]:
-    """A component's `step` around another one. It acts where it touches the step itself."""
+    """A component's `step` around another one. It has an effect if it uses the step itself."""
 
     def call(step: Step) -> None:
         def unwatched(given: Step) -> None:
@@ -87,8 +87,8 @@ def around_fit(
 ) -> Callable[..., Fitted]:
     """A component's `fit` around another one.
 
-    It acts where it fits on other data, by another recipe, from another start or more than once, and where
-    what it returns is not what it was given (`WatchedFit`).
+    It has an effect if it fits on other data, with another recipe, from another start or more than once, or
+    if it returns something other than it was given (`WatchedFit`).
     """
     name = component.name
 

@@ -77,7 +77,7 @@ def test_what_workers_cannot_import_is_refused_with_what_to_do(registry: Registr
             registry.spec(given)
     for wrong in (3, int, plugins_given.Outer):
         with pytest.raises(
-            UsageError, match="is no strategy; give a spec, or a Strategy's class or instance"
+            UsageError, match="is not a strategy; give a spec, or a Strategy's class or instance"
         ):
             registry.spec(wrong)  # type: ignore[arg-type]
     assert registry.failures == []

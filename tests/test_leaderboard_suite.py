@@ -51,7 +51,7 @@ def test_a_record_of_another_split_is_refused_not_averaged_in(tmp_path, capsys, 
     status = main(["leaderboard", "--results", path, "--suite", "starter-v1"])
     out, err = capsys.readouterr()
     assert (status != 0, out, err.count("\n")) == (True, "", 1)
-    assert f"made.jsonl holds a record of focal on other data than starter-v1: split 1 of {TASK} is" in err
+    assert f"made.jsonl contains a record of focal on other data: starter-v1: split 1 of {TASK} is" in err
     assert f"not {KNOWN[1]}" in err
     others = over_seeds("kshot(digits, k=7)", "erm", [0.5])
     path = published(tmp_path, [*good(), *others])

@@ -97,7 +97,7 @@ def test_four_images_of_each_class_run_resume_and_can_be_read_later(call: Call, 
         status, out, err = call(*arguments)
         assert (status, out) == (1, "")
         said = err.splitlines()[-1]
-        assert "holds results of holdout(pets) on other data, or on data read with other options" in said
+        assert "contains results of holdout(pets) on other data, or on data read with other options" in said
         assert said.endswith("name another results folder")
 
 
@@ -123,7 +123,7 @@ def test_python_warns_and_returns_records(tmp_path: Path) -> None:
         )
     assert [record.task for record in results.records] == ["holdout(pets)"]
     assert results.records[0].n_train == 8
-    with pytest.raises(UsageError, match="a suite has data of its own"):
+    with pytest.raises(UsageError, match="both data and a suite are given"):
         fsbench.run(data=tmp_path / "pets", suite="starter-v1")
 
 
@@ -135,7 +135,7 @@ def test_a_changed_table_is_refused_even_where_nothing_is_left_to_run(tmp_path: 
     fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
     patients(60).drop(columns="patient").to_csv(path, index=False)
     with pytest.raises(
-        StoreError, match=r"holds results of holdout\(patients\) on other data, or on data read"
+        StoreError, match=r"contains results of holdout\(patients\) on other data, or on data read"
     ):
         fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
 
@@ -144,7 +144,7 @@ FAULTS = [
     (["--target", "x"], 2, "--target describes your own data; also give --data PATH"),
     (["--symmetries", "hflip"], 2, "--symmetries describes your own data"),
     (["--data", "nowhere"], 1, "there is nothing at nowhere"),
-    (["--data", "pets", "--suite", "starter-v1"], 2, "a suite has data of its own"),
+    (["--data", "pets", "--suite", "starter-v1"], 2, "both data and a suite are given"),
     (["--data", "pets", "--target", "x"], 2, "takes no target"),
     (["--data", "pets", "--image-size", "0"], 2, "expected 8 to 256 pixels"),
     (["--data", "pets", "--symmetries", "mirror"], 2, "unknown symmetry 'mirror'"),
@@ -156,7 +156,7 @@ FAULTS = [
     (["--data", "empty"], 1, "empty has no images"),
     (["--data", "pickled.npz"], 1, "holds pickled objects"),
     (["--data", ""], 2, "data: the path is empty"),
-    (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the data that are given"),
+    (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the given data"),
     (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest k that it allows is 2"),
 ]
 

@@ -69,7 +69,7 @@ def test_a_strangers_strategy_is_parsed_with_checked_arguments() -> None:
         ("bold(mode=odd)", "expected one of fast, slow"),
         ("bold(cap=yes)", "expected a number or none, got yes"),
         ("bold(speed=1)", "bold has no argument 'speed'; it takes rate, size, mode, flag, cap"),
-        ("bold(1)", "arguments have names here"),
+        ("bold(1)", "write arguments with their names"),
     ],
 )
 def test_wrong_arguments_say_what_was_expected(spec: str, says: str) -> None:

@@ -319,7 +319,7 @@ def test_stored_records_that_are_not_of_the_suites_splits_are_refused_before_any
     run(tmp_path, tasks=None, seeds=1)
     suite(a=("another",))
     drawn.clear()
-    with pytest.raises(StoreError, match=r"holds a record of erm on other data than fake: split 0 of kshot"):
+    with pytest.raises(StoreError, match=r"contains a record of erm on other data: fake: split 0 of kshot"):
         run(tmp_path, "reason", tasks=None, seeds=1)
     assert drawn == []
 
@@ -328,7 +328,7 @@ def test_results_on_other_data_do_not_mix(tmp_path):
     run(tmp_path, tasks=BOTH, seeds=1)
     forge(tmp_path, B)
     for more in ({"plugins": "reason", "seeds": 1}, {"seeds": 2}):
-        with pytest.raises(StoreError, match=r"holds results of kshot\(wine, k=2\) on other data"):
+        with pytest.raises(StoreError, match=r"contains results of kshot\(wine, k=2\) on other data"):
             run(tmp_path, tasks=BOTH, **more)
     with Store(tmp_path) as store:
         assert {r.task for r in store.records() if r.spec == "reason"} == {A}

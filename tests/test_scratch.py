@@ -77,7 +77,9 @@ def test_nothing_is_removed_where_the_folder_is_a_link(store, elsewhere):
     before = contents(elsewhere)
     (store.folder / FOLDER).symlink_to(elsewhere, target_is_directory=True)
     sweep(store)
-    with pytest.raises(StoreError, match=r"\.splits is a link; expected a folder that runs make and remove"):
+    with pytest.raises(
+        StoreError, match=r"\.splits is a link; expected a folder that fsbench creates and removes"
+    ):
         use(store)
     assert contents(elsewhere) == before
     assert (store.folder / FOLDER).is_symlink()

@@ -128,7 +128,7 @@ BAD = [
         "'wine' of fsbench-theirs is already taken by fsbench",
     ),
     ("datasets", ENTRY, "fsbench_datasets returned DatasetEntry(name='mine'"),
-    ("datasets", [ENTRY, ENTRY], "two of the name 'mine'; a name is for one dataset"),
+    ("datasets", [ENTRY, ENTRY], "'mine' twice; a name is for one dataset"),
     ("datasets", [dataclasses.replace(ENTRY, name="my data")], "name is 'my data'; expected a name such as"),
     ("protocols", [int], "expected subclasses of fsbench.Protocol"),
     ("protocols", [Undecorated], "put @dataclass(frozen=True) above it"),

@@ -50,7 +50,7 @@ def test_a_record_comes_back_as_it_went(tmp_path):
     with Store(tmp_path / "a" / "b", create=False) as store:
         assert store.records() == [full, failed]
         assert store.predictions("k").tobytes() == logits().tobytes()
-        with pytest.raises(StoreError, match="no predictions of a trial f"):
+        with pytest.raises(StoreError, match="no predictions of trial f"):
             store.predictions("f")
 
 

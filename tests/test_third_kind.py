@@ -91,7 +91,7 @@ def test_inputs_are_whole_numbers_all_the_way(records: dict[tuple[str, str], Any
     ("spec", "reason"),
     [
         ("augmentation", "works on image and table data, not on melody data"),
-        ("blur", "computes with inputs in augment, which those of melody data are not made for"),
+        ("blur", "computes with inputs in augment, which is not possible on melody data"),
         ("resampling", "smote mixes samples, which those of melody data are not made for"),
     ],
 )
