@@ -18,6 +18,7 @@ import pytest
 
 import fsbench
 from fsbench import Backbone, DatasetEntry, Metric, OneDataset, Protocol, Strategy, hookimpl
+from fsbench.cli import main
 from fsbench.datasets.known import dataset_info, load_dataset
 from fsbench.errors import DataError, PluginError, UnknownName, UsageError
 from fsbench.metrics import METRICS, resolution, score
@@ -223,6 +224,30 @@ def test_descriptions_and_loads_that_raise_are_named(stranger) -> None:
     )
     with pytest.raises(DataError, match=r"load returned int; expected an fsbench.Dataset"):
         load_dataset("mine")
+
+
+def test_what_is_broken_hides_nobody_in_a_list(stranger, tmp_path, monkeypatch, capsys) -> None:
+    def fail(*given: object) -> Any:
+        raise ZeroDivisionError("by zero")
+
+    (tmp_path / "odd-v1.toml").write_text("version = 1\n")
+    stranger(
+        datasets=[
+            dataclasses.replace(ENTRY, describe=fail),
+            dataclasses.replace(ENTRY, name="vague", stamp=fail),
+            dataclasses.replace(ENTRY, name="mute", about=fail, stamp=lambda name: None),
+        ],
+        suites=[tmp_path / "odd-v1.toml"],
+    )
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["list", "datasets"]) == main(["list", "suites"]) == main(["cite"]) == 0
+    out, err = capsys.readouterr()
+    assert "breast_cancer" in out
+    assert "starter-v1" in out
+    for said in ("cannot describe mine of fsbench-theirs", "cannot look for vague", "cannot describe mute"):
+        assert said in out
+    assert "warning: suite odd-v1 of fsbench-theirs: the suite" in err
+    assert "has no description; it needs" in err
 
 
 def test_a_load_gets_the_arguments_that_it_names(stranger) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.options import data_dir_option
-from fsbench.cli.output import show, table
-from fsbench.errors import UnknownName, UsageError
+from fsbench.cli.output import say, show, table
+from fsbench.errors import FsbenchError, UnknownName, UsageError
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.words import plural
@@ -158,9 +158,9 @@ def _whether_here(name: str) -> str:
     from fsbench.datasets.known import dataset_info, is_available
     from fsbench.errors import DataError
 
-    if not is_available(name):
-        return "no"
     try:
+        if not is_available(name):
+            return "no"
         dataset_info(name)
     except DataError:
         return "damaged"
@@ -189,10 +189,10 @@ def suites() -> RenderableType:
 
     from fsbench.cli.estimate import roughly, suite_seconds
     from fsbench.executors.local import default_workers
-    from fsbench.tasks.suites import SUITES, load_suite, suite_names
+    from fsbench.tasks.suites import SUITES
 
     rows = []
-    for suite in map(load_suite, suite_names()):
+    for suite in _readable_suites():
         seconds = suite_seconds(suite)
         time = "-" if seconds is None else roughly(seconds)
         size = f"{len(suite.tasks)} x {suite.split_seeds}"
@@ -205,6 +205,18 @@ def suites() -> RenderableType:
     )
     listed = table(("suite", "tasks x seeds", "time", "what it is for"), rows)
     return Group(listed, *(Text(note, style="dim") for note in notes))
+
+
+def _readable_suites() -> Iterator[Suite]:
+    """Every suite that can be read; one line on stderr for each other."""
+    from fsbench.tasks.suites import SUITES, load_suite, suite_names
+
+    for name in suite_names():
+        try:
+            yield load_suite(name)
+        except FsbenchError as error:
+            origin = SUITES.origin(name)
+            say(f"warning: suite {name}{f' of {origin.distribution}' if origin else ''}: {error}")
 
 
 def _lacks(suite: Suite) -> Iterator[str]:
@@ -228,10 +240,8 @@ def _lacks(suite: Suite) -> Iterator[str]:
 
 def tasks() -> RenderableType:
     """The tasks of every suite, grouped by the information that they offer."""
-    from fsbench.tasks.suites import load_suite, suite_names
-
     rows = []
-    for suite in map(load_suite, suite_names()):
+    for suite in _readable_suites():
         for offer, texts in itertools.groupby(suite.tasks, _offer):
             rows.append(("\n".join(texts), f"{suite.name}: {offer}"))
     return table(("task",), rows)

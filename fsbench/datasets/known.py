@@ -83,9 +83,10 @@ def dataset_arguments(name: str) -> dict[str, object]:
 def about(name: str) -> About:
     """What is known of a dataset whether it is here or not. Raises UnknownName."""
     entry = DATASETS.find(name)
-    if entry.about is not None:
-        return entry.about(name)
     try:
+        if entry.about is not None:
+            known: About = _ask(entry, "about", name)
+            return known
         info = dataset_info(name)
     except DataError as error:
         return About(name, str(error), "unknown", "unknown", "", entry.family or name)
@@ -104,8 +105,13 @@ def about(name: str) -> About:
 
 
 def is_available(name: str) -> bool:
-    """Whether a dataset is on this machine. Raises UnknownName."""
-    return DATASETS.find(name).stamp(name) is not None
+    """Whether a dataset is on this machine. Raises UnknownName, or DataError where that cannot be told."""
+    return _stamp(DATASETS.find(name)) is not None
+
+
+def _stamp(entry: DatasetEntry) -> Hashable:
+    found: Hashable = _ask(entry, "stamp", entry.name)
+    return found
 
 
 def family(name: str) -> str:
@@ -127,7 +133,7 @@ def dataset_info(dataset: str | Call) -> DatasetInfo:
     entry = DATASETS.find(call.name)
     if entry.added is not None and str(call) == call.name:
         return entry.added.info
-    return _info(str(call), entry, entry.stamp(call.name))
+    return _info(str(call), entry, _stamp(entry))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -161,7 +167,7 @@ def load_dataset(dataset: str | Call) -> Dataset:
     entry = DATASETS.find(info.name)
     if entry.added is not None:
         return entry.added
-    stamp = entry.stamp(info.name)
+    stamp = _stamp(entry)
     known = _loaded.get(info.text)
     if known is None or known[:2] != (entry, stamp):
         known = _loaded[info.text] = entry, stamp, _load(info, entry)
@@ -183,8 +189,11 @@ def _load(info: DatasetInfo, entry: DatasetEntry) -> Dataset:
     return found
 
 
+_VERBS = {"describe": "describe", "about": "describe", "load": "load", "stamp": "look for"}
+
+
 def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
-    """What `describe` or `load` returns. What it raises names the dataset and who brought it."""
+    """What a function of an entry returns. What it raises names the dataset and who brought it."""
     try:
         return getattr(entry, what)(*args, **values)
     except FsbenchError:
@@ -194,7 +203,7 @@ def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
         whose = f" of {origin.distribution}" if origin else ""
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"cannot {what} {entry.name}{whose} ({reason}); is the package that brings it installed whole?"
+            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); is the package that brings it installed whole?"
         ) from error
 
 
