@@ -203,7 +203,8 @@ def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
         whose = f" of {origin.distribution}" if origin else ""
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); is the package that brings it installed whole?"
+            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); "
+            "is the package that brings it installed whole?"
         ) from error
 
 
