@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -52,11 +53,12 @@ class Splits:
         group = _group(trial)
         self._left[group] -= 1
         if not self._left[group]:
-            # Removing a folder takes longer than scoring a trial, so it is done beside. What cannot go
-            # because a worker has it mapped goes with the run's scratch folder.
+            # Deleting a folder takes longer than scoring a trial, so a thread does it. What cannot be deleted
+            # now (on some systems, what a worker has mapped) is deleted with the run's scratch folder.
             path = Path(self._at_hand.pop(group).path)
-            gone = path.rename(path.with_name(f"gone-{path.name}"))
-            self._removing.submit(shutil.rmtree, gone, ignore_errors=True)
+            with suppress(OSError):
+                gone = path.rename(path.with_name(f"gone-{path.name}"))
+                self._removing.submit(shutil.rmtree, gone, ignore_errors=True)
 
     def _draw(self, text: str, seed: int) -> SealedSplit:
         task = self._tasks[text]

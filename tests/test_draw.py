@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import time
 import tracemalloc
 import weakref
 from dataclasses import replace
@@ -109,7 +111,16 @@ def test_a_split_is_on_disk_from_its_first_trial_to_its_last(tmp_path) -> None:
     splits.done(second)
     assert not Path(split.path).exists()
     splits.done(other)
+    end = time.monotonic() + 20
+    while any(tmp_path.iterdir()) and time.monotonic() < end:
+        time.sleep(0.01)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_that_somebody_has_removed_is_done_all_the_same(tmp_path) -> None:
+    splits = made([trial(ONE, 0)], tmp_path)
+    shutil.rmtree(splits.of(trial(ONE, 0)).path)
+    splits.done(trial(ONE, 0))
 
 
 def test_a_split_that_cannot_be_written_is_no_split_at_hand(tmp_path, monkeypatch) -> None:
