@@ -56,7 +56,7 @@ def test_kinds_need_no_torch() -> None:
         (
             replace(INFO, columns=(0, 3)),
             np.full((2, 2), 3, np.float32),
-            "column 1 has other codes than 0 to 2",
+            "column 1 has codes other than 0 to 2",
         ),
         (replace(INFO, columns=(0, 3)), np.full((2, 2), np.inf, np.float32), "column 0 are infinite"),
         (replace(INFO, symmetries=frozenset({"hflip"})), np.zeros((2, 2), np.float32), "hflip; known: none"),

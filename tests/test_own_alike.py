@@ -94,7 +94,7 @@ def test_above_the_limit_only_equal_images_are_found(tmp_path: Path, monkeypatch
     monkeypatch.setattr("fsbench.own.belonging.MOST", 5)
     reading = read(folder)
     said = "\n".join(reading.warnings)
-    assert "more than 5 images: near-duplicates are not searched, equal ones are" in said
+    assert "more than 5 images: only equal images are searched for, not near-duplicates" in said
     assert "2 of 10 images" in said
 
 
@@ -114,7 +114,9 @@ def test_pictures_on_one_background_are_no_near_duplicates(tmp_path: Path) -> No
     reading = read(npz(tmp_path, x=x, y=y))
     assert reading.dataset.info.class_counts == (30, 30)
     said = "\n".join(reading.warnings)
-    assert "images are too alike to find near-duplicates (one background, perhaps): only equal images" in said
+    assert (
+        "images are too similar to find near-duplicates (one background, perhaps): only equal images" in said
+    )
     assert "4 of 60 images are equal images; each set of them is kept on one side of a split" in said
     groups = reading.dataset.groups
     assert groups is not None
@@ -136,7 +138,8 @@ def test_pictures_that_are_all_equal_but_for_a_few_are_read(tmp_path: Path) -> N
     reading = read(npz(tmp_path, x=x, y=y))
     assert reading.dataset.groups is None
     assert (
-        "most images equal most of their class: they are not kept on one side of a split" in reading.warnings
+        "most images equal most of their class: equal images are not kept on one side of a split"
+        in reading.warnings
     )
 
 

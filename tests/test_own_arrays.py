@@ -109,7 +109,7 @@ def test_every_array_that_is_not_read_is_said(tmp_path: Path) -> None:
 BAD_ARRAYS = [
     ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
     ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
-    ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "holds pickled objects, which could run code"),
+    ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "contains pickled objects, which could run code"),
     ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are missing or not whole numbers"),
     ({"x": pixels(12, 8, 8), "y": np.where(Y, Y, np.nan)}, "labels are missing or not whole numbers"),
     ({"x": np.array(3), "y": Y}, r"x is int64 \[\]; expected images"),
@@ -118,7 +118,7 @@ BAD_ARRAYS = [
     ({"x": np.full((12, 8, 8), "a"), "y": Y}, "pixels of x are <U1; expected 0 to 255"),
     (
         {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 8, 8) / 255, "y_test": Y},
-        "pixels of x_test are float64 up to .*, those of x_train go to .*; bring all parts to one range",
+        "pixels of x_test are float64 up to .*, those of x_train up to .*; convert all parts to one range",
     ),
     (
         {
@@ -127,9 +127,9 @@ BAD_ARRAYS = [
             "x_test": pixels(12, 8, 8).astype(np.uint16) * 16,
             "y_test": Y,
         },
-        "pixels of x_train are uint8 up to .*, those of x_test go to .*; bring all parts to one range",
+        "pixels of x_train are uint8 up to .*, those of x_test up to .*; convert all parts to one range",
     ),
-    ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels of 12 samples"),
+    ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels for 12 samples"),
     ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
     ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
     ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),

@@ -148,7 +148,7 @@ FAULTS = [
     (["--data", "pets", "--target", "x"], 2, "takes no target"),
     (["--data", "pets", "--image-size", "0"], 2, "expected 8 to 256 pixels"),
     (["--data", "pets", "--symmetries", "mirror"], 2, "unknown symmetry 'mirror'"),
-    (["--data", "patients.csv"], 2, "which column is to be predicted?"),
+    (["--data", "patients.csv"], 2, "no target column is given"),
     (["--data", "patients.csv", "--target", "diagnose"], 2, "did you mean 'diagnosis'?"),
     (["--data", "patients.csv", "--target", "marker"], 1, "looks like a quantity"),
     (["--data", "huge.csv", "--target", "x"], 1, "huge.csv has 10.0 GB"),

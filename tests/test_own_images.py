@@ -29,8 +29,8 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
     assert (info.classes, info.class_counts) == (("cat", "dog"), (4, 5))
     assert info.symmetries == {"translation", "scale"}
     assert reading.warnings == (
-        "a test of holdout has 1 image of class 'cat': one more right or wrong is 50 points of balanced "
-        "accuracy, so only large differences can show",
+        "a test of holdout has 1 image of class 'cat': one more right or wrong changes balanced "
+        "accuracy by 50 points, so only large differences can be significant",
     )
     assert "labels of 2 classes: cat 4, dog 5" in reading.facts
     assert np.array_equal(reading.dataset.x[0, 0], noise(1000, 12, 12))
@@ -55,7 +55,7 @@ def test_given_parts_are_kept(tmp_path: Path) -> None:
     info, dataset = reading.dataset.info, reading.dataset
     assert (info.class_counts, info.test_counts, info.val_counts) == ((9, 9), (3, 3), (2, 2))
     assert "parts as given: train 8, val 4, test 6" in reading.facts
-    assert any("seeds differ in their initial weights" in line for line in reading.warnings)
+    assert any("seeds differ only in initial weights" in line for line in reading.warnings)
     assert dataset.test is not None
     split = draw_split(parse_tasks(f"holdout({reading.register()})")[0], 1)
     assert set(split.test.index[0]) == set(np.flatnonzero(dataset.test))
@@ -101,7 +101,7 @@ def test_parts_that_hold_no_classes_or_are_not_there_are_no_classes(tmp_path: Pa
     with pytest.raises(DataError, match="pets has train but no test folder; add test/"):
         read(folder)
     make(folder, {"test": 3})
-    with pytest.raises(DataError, match="test holds images but no folders"):
+    with pytest.raises(DataError, match="test contains images but no folders"):
         read(folder)
     make(tmp_path / "other" / "test", {"cat": 4, "dog": 4})
     make(tmp_path / "other" / "val", {"cat": 4, "dog": 4})
@@ -156,7 +156,7 @@ def test_images_of_a_format_that_is_not_read_are_named(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         (tmp_path / "pets" / name / "1.heic").touch()
-    with pytest.raises(DataError, match=r"2 other files not read: cat/1\.heic, dog/1\.heic; images of"):
+    with pytest.raises(DataError, match=r"2 other files not read: cat/1\.heic, dog/1\.heic; convert images of"):
         read(tmp_path / "pets")
 
 
@@ -176,7 +176,7 @@ def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_said(tmp_path
 
 def test_images_without_folders_and_only_damaged_ones(tmp_path: Path) -> None:
     save(tmp_path / "loose" / "a.png", noise(1, 8, 8))
-    with pytest.raises(DataError, match="loose holds images but no folders"):
+    with pytest.raises(DataError, match="loose contains images but no folders"):
         read(tmp_path / "loose")
     for name in ("a", "b"):
         (tmp_path / "bad" / name).mkdir(parents=True)

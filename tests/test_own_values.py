@@ -127,8 +127,8 @@ def test_a_column_that_is_nearly_numbers_is_said(tmp_path: Path) -> None:
     table.loc[7, "size"] = "<5"
     said = read(csv(tmp_path, table), target="kind").warnings
     assert (
-        "column 'size' is read as texts: 39 of its 40 values are numbers, '<5' not; mend the file, or leave "
-        "such values out"
+        "column 'size' is read as texts: 39 of its 40 values are numbers, but '<5' not; correct the file, "
+        "or leave such values empty"
     ) in said
 
 
@@ -167,7 +167,7 @@ def test_none_is_no_group(tmp_path: Path) -> None:
     table["p"] = [f"p{i}" if i < 20 else "None" for i in range(40)]
     reading = read(csv(tmp_path, table), target="kind", group="p")
     assert "40 groups by p, none of which a split divides" in reading.facts
-    assert "20 rows without 'p': each is a group of its own" in reading.warnings
+    assert "20 rows without 'p': each is a separate group" in reading.warnings
 
 
 def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: P
 
 def test_class_folders_one_folder_deeper_are_pointed_at(tmp_path: Path) -> None:
     make(tmp_path / "all" / "pets", {"cat": 4, "dog": 4})
-    wanted = r"one class only, 'pets', with the folders cat, dog in it; .*give that folder instead"
+    wanted = r"one class only, 'pets', with the folders cat, dog in it; .*give this folder instead"
     with pytest.raises(DataError, match=wanted):
         read(tmp_path / "all")
     (tmp_path / "all" / "birds").mkdir()

@@ -221,7 +221,7 @@ def test_the_part_that_is_here_runs_with_the_suites_recipe(folder, capsys):
     out, err = capsys.readouterr()
     assert WINE in out
     assert "svhn" not in out
-    assert err.startswith("left out: 1 task whose data is not here (svhn)\n")
+    assert err.startswith("left out: 1 task whose data is missing (svhn)\n")
     results = fsbench.run("erm", suite="mixed", available=True)
     assert results.left_out == (ABSENT,)
     (record,) = results.records

@@ -36,10 +36,10 @@ def get_kind(name: str) -> Kind:
 
 
 def match_inputs(x: torch.Tensor, task: TaskInfo) -> torch.Tensor:
-    """Source inputs `[N, ...]` in the shape of the task's own.
+    """Source inputs `[N, ...]` in the shape of the task's inputs.
 
-    Images are resized, grey ones become three equal channels, colour becomes its luminance; rows of tables
-    must have the same features. Raises DataError where that cannot be done.
+    Images are resized, grey images get three equal channels, and colours become their luminance; rows of
+    tables must have the same features. Raises DataError if this is not possible.
     """
     return get_kind(task.kind).match(x, task.input_shape)
 

@@ -1,4 +1,4 @@
-"""Images: uint8 pixels as stored, in [0, 1] as strategies see them."""
+"""Images: stored as uint8 pixels, seen by strategies in [0, 1]."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LUMINANCE = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class InputSpec:
-    """Which images a backbone wants. A network brings what a task gives to it by itself.
+    """The images that a backbone expects; the network converts the task's images to them.
 
-    `channels` is None for as many as the task's images have. Both sides have at least `size` pixels;
-    with `exact`, just as many. Images in [0, 1] are standardised by `mean` and `std`, one number for each
+    `channels` is None for the number of the task's images. Both sides have at least `size` pixels or, with
+    `exact`, exactly `size`. Images in [0, 1] are standardised by `mean` and `std`, one number for each
     channel or one for all.
     """
 
@@ -38,7 +38,7 @@ class InputSpec:
     std: tuple[float, ...] = (0.5,)
 
     def shape(self, given: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape `(channels, height, width)` that images of a shape are brought to."""
+        """The shape `(channels, height, width)` to which images of a shape are converted."""
         height, width = (self.size if self.exact else max(self.size, side) for side in given[1:])
         return (self.channels or given[0], height, width)
 
@@ -90,7 +90,7 @@ class Image(Kind):
         return found.div_(255)
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
-        """Sizes and grey or colour can be brought to each other, other numbers of channels cannot."""
+        """Sizes, and grey and colour, can be converted; other numbers of channels cannot."""
         if given[0] in (1, wanted[0]) or (given[0], wanted[0]) == (3, 1):
             return None
         return f"source images have {given[0]} channels, the task's {wanted[0]}"
@@ -98,7 +98,7 @@ class Image(Kind):
     def match(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         """Images `[N, C, H, W]` in another shape, by bilinear interpolation with antialiasing.
 
-        Grey becomes equal channels, colour becomes its luminance. Raises DataError for other channels.
+        Grey images get equal channels, colours become their luminance. Raises DataError for other channels.
         """
         given = tuple(x.shape[1:])
         if given == shape:
@@ -115,7 +115,7 @@ class Image(Kind):
         return x.contiguous()
 
     def unfit(self, shape: tuple[int, ...], wants: InputSpec | None) -> str | None:
-        """A backbone can want so many channels, and a size that is not too small for it."""
+        """Checks the number of channels that a backbone expects, and its size."""
         wants = wants or InputSpec()
         if wants.channels and shape[0] not in (1, wants.channels):
             return f"needs images of 1 or {wants.channels} channels, got {shape[0]}"
@@ -124,11 +124,11 @@ class Image(Kind):
         return None
 
     def adapted_shape(self, shape: tuple[int, ...], wants: InputSpec | None) -> tuple[int, ...]:
-        """As the InputSpec says."""
+        """The shape that the InputSpec gives."""
         return (wants or InputSpec()).shape(shape)
 
     def adapter(self, wants: InputSpec | None) -> nn.Module:
-        """Channels, size, mean and deviation as the InputSpec says."""
+        """Converts channels, size, mean and deviation as the InputSpec says."""
         from fsbench.kinds.image_adapter import ImageAdapter
 
         given = wants or InputSpec()

@@ -9,7 +9,7 @@ from torch import nn
 
 
 class ImageAdapter(nn.Module):
-    """Images `[N, C, H, W]` in [0, 1] as a backbone wants them: resized by `resize`, then standardised.
+    """Images `[N, C, H, W]` in [0, 1] as a backbone expects them: resized by `resize`, then standardised.
 
     `mean` and `std` are one number for each channel, or one for all.
     """

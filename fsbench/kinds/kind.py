@@ -1,4 +1,4 @@
-"""What a sample is: the one home of everything that differs between images, tables and other kinds."""
+"""What a sample is: everything that differs between images, tables and other kinds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 Transform: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Stored inputs `[E, M, ...]` to what a worker opens of them, `[E, M, ...]`."""
+"""Maps stored inputs `[E, M, ...]` to those that a worker opens, `[E, M, ...]`."""
 
 
 class Kind(ABC):
     """A kind of samples, from the arrays of a dataset to the tensors that strategies see.
 
-    A subclass sets `name`, `sample` (what one is called in messages), `dtype` (as stored), `recipe` (what
-    every strategy starts from), and makes toy data. `mixable` says that strategies see float32 numbers
-    that can be mixed, scaled and made noisy; token numbers cannot. `symmetries` maps the transformations
-    that can keep a label to what they mean; `assumed_symmetries` are those taken to keep it in data of
-    which nothing is known, `toy_symmetries` those of the toy data. `results_version` says which version of
-    the code results come from, as that of a strategy.
+    A subclass sets `name`, `sample` (the word for one in messages), `dtype` (as stored), `recipe` (what every
+    strategy starts from), and makes toy data. `mixable` says that strategies see float32 numbers that can be
+    mixed, scaled and made noisy, unlike token numbers. `symmetries` maps the transformations that can keep a
+    label to their meaning; `assumed_symmetries` are those assumed to keep it in unknown data,
+    `toy_symmetries` those of the toy data. `results_version` is like that of a strategy.
 
-    Subclasses import torch inside their methods: planning imports none.
+    Subclasses import torch inside their methods, because planning must not import it.
     """
 
     name: ClassVar[str]
@@ -49,7 +48,7 @@ class Kind(ABC):
         return info.shape
 
     def seen_shape(self, stored: tuple[int, ...], columns: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape in which strategies see samples that are stored in a shape, with `columns` if any."""
+        """The shape in which strategies see samples of a stored shape, with `columns` if any."""
         return stored
 
     def check(self, info: DatasetInfo, x: np.ndarray) -> None:
@@ -57,8 +56,8 @@ class Kind(ABC):
         dtype, shape = np.dtype(self.dtype), (info.n, *self.stored_shape(info))
         if x.dtype != dtype or x.shape != shape:
             raise DataError(
-                f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {list(shape)}; "
-                "the package that it comes from has other data than fsbench knows"
+                f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {list(shape)}; the data "
+                "in its package is not what fsbench expects"
             )
         if unknown := sorted(info.symmetries - self.symmetries.keys()):
             known = ", ".join(self.symmetries) or "none"
@@ -66,29 +65,29 @@ class Kind(ABC):
         self.check_values(info, x)
 
     def check_values(self, info: DatasetInfo, x: np.ndarray) -> None:
-        """Raise DataError for values that cannot be; by default those that are NaN or infinite."""
+        """Raise DataError for invalid values; by default those that are NaN or infinite."""
         if not np.isfinite(x).all():
             raise DataError(f"{info.text}: some values are NaN or infinite")
 
     def describe(self, info: DatasetInfo, x: np.ndarray) -> str:
-        """What each sample is, for the user: `16x16 pixels, grey`."""
+        """A description of each sample for the user: `16x16 pixels, grey`."""
         return "x".join(map(str, info.shape)) + " values"
 
     def arguments(self, shape: tuple[int, ...]) -> dict[str, int]:
-        """The arguments of a dataset, where it has such, that bring its samples to a shape."""
+        """The arguments of a dataset, if it has any, that convert its samples to a shape."""
         return {}
 
     # From stored samples to what strategies see
 
     def fit(self, train_x: np.ndarray, info: DatasetInfo) -> Transform:
-        """The preparation that training parts `[E, N, ...]` ask for, fitted in each cell on that part alone.
+        """The preparation, fitted in each cell on its part of the training parts `[E, N, ...]`.
 
-        By default none.
+        By default there is none.
         """
         return lambda x: x
 
     def tensor(self, x: np.ndarray, device: torch.device) -> torch.Tensor:
-        """Inputs `[N, ...]` as they were opened, as strategies see them, on the device."""
+        """Opened inputs `[N, ...]` as strategies see them, on the device."""
         import torch
 
         return torch.from_numpy(np.array(x)).to(device)
@@ -96,28 +95,28 @@ class Kind(ABC):
     # From one dataset to another, and to a network
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
-        """Why source samples of the shape `given` cannot be brought to the task's, or None."""
+        """Why source samples of the shape `given` cannot be converted to the task's shape, or None."""
         if given == wanted:
             return None
         return f"source samples are {list(given)}, the task's {list(wanted)}"
 
     def match(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
-        """Inputs `[N, ...]` of a source in the task's shape. Raises DataError where that cannot be done."""
+        """Inputs `[N, ...]` of a source in the task's shape. Raises DataError if this is not possible."""
         reason = self.mismatch(tuple(x.shape[1:]), shape)
         if reason:
             raise DataError(f"inputs cannot be matched: {reason}")
         return x
 
     def unfit(self, shape: tuple[int, ...], wants: Any) -> str | None:
-        """Why a backbone that `wants` some input cannot take samples of a shape, or None."""
+        """Why a backbone that expects the input `wants` cannot take samples of a shape, or None."""
         return None
 
     def adapted_shape(self, shape: tuple[int, ...], wants: Any) -> tuple[int, ...]:
-        """The shape in which samples reach the body of a backbone that `wants` some input."""
+        """The shape of samples at the body of a backbone that expects the input `wants`."""
         return shape
 
     def adapter(self, wants: Any) -> nn.Module:
-        """The module before a backbone's body, which brings inputs to what it `wants`; by default none."""
+        """The module before a backbone's body, which converts inputs to `wants`; by default none."""
         from torch import nn
 
         return nn.Identity()
@@ -126,7 +125,7 @@ class Kind(ABC):
 
     @abstractmethod
     def toy_centre(self, rng: np.random.Generator) -> np.ndarray:
-        """What the samples of one toy class have in common, in whatever form `toy_samples` takes."""
+        """What the samples of one toy class have in common, in the form that `toy_samples` takes."""
 
     @abstractmethod
     def toy_samples(self, centres: np.ndarray, moved: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Tables: rows of numbers and categories; strategies see float32 features, prepared on the training part.
 
-A table without `columns` (all numbers, none missing) is standardised. In another, a missing number is
-the median of the training part, numbers are then standardised, and a category is one-hot; a category
-that is missing, or that the training part has not, is all zeros. Numbers come first, then categories,
-each in the order of the columns, so that the width follows from `columns` alone. By scikit-learn's
-SimpleImputer, StandardScaler and OneHotEncoder (Pedregosa et al. 2011).
+A table without `columns` (only numbers, none missing) is standardised. In other tables, a missing number is
+replaced by the median of the training part, numbers are then standardised, and categories are one-hot
+encoded; a category that is missing, or absent from the training part, is all zeros. Numbers come first, then
+categories, each in the order of the columns, so that the width depends only on `columns`. This uses
+scikit-learn's SimpleImputer, StandardScaler and OneHotEncoder (Pedregosa et al. 2011).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fsbench.words import plural
 
 
 class Table(Kind):
-    """Rows `[F]`, stored as float32, categories as codes from 0 and what is missing as NaN."""
+    """Rows `[F]`, stored as float32, with categories as codes from 0 and missing values as NaN."""
 
     name = "table"
     sample = "row"
@@ -28,15 +28,15 @@ class Table(Kind):
     recipe = Recipe(backbone="mlp", steps=200, batch_size=32)
 
     def stored_shape(self, info: DatasetInfo) -> tuple[int, ...]:
-        """As many numbers as there are `columns`, if there are."""
+        """The number of `columns`, if there are any."""
         return (len(info.columns),) if info.columns else info.shape
 
     def seen_shape(self, stored: tuple[int, ...], columns: tuple[int, ...]) -> tuple[int, ...]:
-        """A category has as many features as there are of it."""
+        """Each categorical column has one feature per category."""
         return (sum(max(1, count) for count in columns),) if columns else stored
 
     def check_values(self, info: DatasetInfo, x: np.ndarray) -> None:
-        """Numbers are finite, and may be missing where there are `columns`; categories are their codes."""
+        """Numbers must be finite, or missing if there are `columns`; categories must be valid codes."""
         if not info.columns:
             super().check_values(info, x)
         for number, categories in enumerate(info.columns):
@@ -44,7 +44,7 @@ class Table(Kind):
             if np.isinf(column).any():
                 raise DataError(f"{info.text}: some values of column {number} are infinite")
             if categories and not np.isin(column, np.arange(categories)).all():
-                raise DataError(f"{info.text}: column {number} has other codes than 0 to {categories - 1}")
+                raise DataError(f"{info.text}: column {number} has codes other than 0 to {categories - 1}")
 
     def describe(self, info: DatasetInfo, x: np.ndarray) -> str:
         """`5 numbers and 2 categories, 3 missing values`."""
@@ -70,7 +70,7 @@ class Table(Kind):
         return transform
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
-        """Tables of other features have nothing to do with each other."""
+        """Tables with other features cannot be matched."""
         return None if given == wanted else f"source has {given[0]} features, the task {wanted[0]}"
 
     def toy_centre(self, rng: np.random.Generator) -> np.ndarray:
@@ -84,7 +84,7 @@ class Table(Kind):
 
 
 def _standardiser(x: np.ndarray) -> Transform:
-    """By mean and deviation of `x [E, N, F]` in each cell; a deviation of 0 counts as 1."""
+    """Standardises by the mean and deviation of `x [E, N, F]` in each cell; a deviation of 0 counts as 1."""
     mean, deviation = x.mean(1, keepdims=True, dtype=np.float64), x.std(1, keepdims=True, dtype=np.float64)
     deviation = np.where(deviation > 0, deviation, 1.0)
 
@@ -122,9 +122,9 @@ def _transformer(columns: tuple[int, ...]) -> Any:
 
 
 def _known(train: np.ndarray, columns: tuple[int, ...]) -> np.ndarray:
-    """Which outputs `[W]` the training part says anything about; the others are 0 everywhere.
+    """Which outputs `[W]` are known from the training part; the others are 0 everywhere.
 
-    They are numbers that are missing in all of it, and categories that do not occur in it.
+    Unknown are numbers that are missing in all of it, and categories that do not occur in it.
     """
     numbers = [~np.isnan(train[:, [place]]).all(0) for place, count in enumerate(columns) if not count]
     seen = [np.isin(np.arange(count), train[:, place]) for place, count in enumerate(columns) if count]

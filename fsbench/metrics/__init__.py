@@ -1,8 +1,8 @@
-"""What is measured on the test part: the table of metrics, and `score`, which computes all of them.
+"""The metrics on the test part, and `score`, which computes all of them.
 
-An `episodes` task has many cells (test episodes). Every metric but the calibration error is computed
-in each cell and averaged over the cells, as few-shot papers report accuracy; the calibration error
-needs more samples than a cell has, so the samples of all cells are pooled for it.
+An `episodes` task has many cells (test episodes). Every metric except the calibration error is computed in
+each cell and averaged over the cells, as few-shot papers report accuracy. The calibration error needs more
+samples than a cell has, so the samples of all cells are pooled for it.
 """
 
 from __future__ import annotations

@@ -10,18 +10,18 @@ ECE_BINS = 15
 
 
 def accuracy(logits: np.ndarray, y: np.ndarray) -> float:
-    """The share of the test samples that are classified correctly."""
+    """The fraction of the test samples that are classified correctly."""
     hits, true, _ = _counts(logits, y)
     return float((hits.sum(1) / true.sum(1)).mean())
 
 
 def balanced_accuracy(logits: np.ndarray, y: np.ndarray) -> float:
-    """Recall averaged over the classes that a cell's test part has."""
+    """Recall averaged over the classes in a cell's test part."""
     return float(np.nanmean(_recall(logits, y), axis=1).mean())
 
 
 def worst_class_recall(logits: np.ndarray, y: np.ndarray) -> float:
-    """The lowest recall of the classes that a cell's test part has."""
+    """The lowest recall of the classes in a cell's test part."""
     return float(np.nanmin(_recall(logits, y), axis=1).mean())
 
 
@@ -45,7 +45,7 @@ def calibration_error(logits: np.ndarray, y: np.ndarray) -> float:
 
 
 def auroc(logits: np.ndarray, y: np.ndarray) -> float | None:
-    """One-vs-rest area under the ROC curve; None where a cell lacks a class: nothing to rank for it."""
+    """One-vs-rest area under the ROC curve; None if a class is absent from a cell."""
     _, true, _ = _counts(logits, y)
     if logits.shape[-1] < 2 or not (true > 0).all():
         return None
@@ -71,7 +71,7 @@ def _by_sample(y: np.ndarray) -> float:
 
 
 def _by_class(y: np.ndarray) -> float:
-    """A decision on the smallest class, where classes weigh alike."""
+    """The effect of a decision on the smallest class if all classes have equal weight."""
     counts = _class_counts(y)
     return float(max(1 / (len(found) * found.min()) for found in counts) / len(y))
 
@@ -81,14 +81,14 @@ def _by_worst_class(y: np.ndarray) -> float:
 
 
 def _by_pair(y: np.ndarray) -> float:
-    """AUROC moves by pairs of samples."""
+    """The effect of one pair of samples on AUROC."""
     return float(
         1 / (min(found.min() * max(1, y.shape[1] - found.min()) for found in _class_counts(y)) * len(y))
     )
 
 
 def _by_rounding(y: np.ndarray) -> float:
-    """Anything moves a log-likelihood: what float32 can tell apart."""
+    """The smallest difference of log-likelihoods that float32 can distinguish."""
     return ROUNDING
 
 
@@ -100,7 +100,7 @@ CLASSIFICATION = (
     Metric(
         "accuracy",
         "accuracy",
-        "share of the test samples that are classified correctly",
+        "fraction of the test samples that are classified correctly",
         accuracy,
         resolution=_by_sample,
     ),
@@ -121,7 +121,7 @@ CLASSIFICATION = (
     Metric(
         "worst_class_recall",
         "worst-class recall",
-        "recall of the class with the lowest",
+        "lowest recall of any class",
         worst_class_recall,
         resolution=_by_worst_class,
     ),
@@ -147,19 +147,19 @@ CLASSIFICATION = (
     Metric(
         "auroc",
         "AUROC",
-        "chance that a sample of a class is ranked above one of the other classes",
+        "probability that a sample of a class is ranked above a sample of the other classes",
         auroc,
         resolution=_by_pair,
         cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
         "operating characteristic (ROC) curve. Radiology 143.",
     ),
 )
-"""In the order in which they are listed."""
+"""The metrics, in the order of listing."""
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(-1, keepdims=True)
-    # Summed in sorted order: samples whose other logits only change places get equal values, thus tie.
+    # Summed in sorted order, so that samples whose other logits are only permuted get equal values and tie.
     normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
     return normal
 
@@ -173,19 +173,19 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray
 
 
 def _counts(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What each class has in each cell `[E, C]`: samples found, samples, and predictions."""
+    """Counts of each class in each cell `[E, C]`: correct samples, samples, and predictions."""
     confusion = _confusion(y, logits.argmax(-1), logits.shape[-1])
     return np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(2), confusion.sum(1)
 
 
 def _recall(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The share that is found of each class `[E, C]`; NaN of a class that the labels lack."""
+    """The recall of each class `[E, C]`; NaN for a class without labels."""
     hits, true, _ = _counts(logits, y)
     return np.where(true > 0, hits / np.maximum(true, 1), np.nan)
 
 
 def _auroc(log_p: np.ndarray, y: np.ndarray) -> float:
-    """One-vs-rest area under the ROC curve, averaged over classes; with two classes the usual one.
+    """One-vs-rest area under the ROC curve, averaged over classes; the usual one for two classes.
 
     The area is the Mann-Whitney statistic, ties counting half (Hanley & McNeil 1982). Logarithms of
     probabilities rank as probabilities do.

@@ -1,4 +1,4 @@
-"""What a metric is, and every metric of some predictions."""
+"""The definition of a metric, and the computation of all metrics."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Metric:
     """A metric: how it is computed and how it is read.
 
     `function(logits, y)` of finite float64 logits `[E, M, C]` and int64 labels `[E, M]` returns a float, or
-    None where the labels leave nothing to measure. `percent` metrics lie in [0, 1] and are shown times 100.
-    `resolution(y)` is how far one decision on such labels moves it, None for twice an even share.
+    None if the metric is not defined for these labels. `percent` metrics lie in [0, 1] and are shown in %.
+    `resolution(y)` is the effect of one decision on such labels; None means twice an even share.
     `results_version` says which version of the code its values come from, as that of a strategy.
     """
 
@@ -42,7 +42,7 @@ def _check_metric(metric: Any) -> None:
     if not isinstance(metric, Metric):
         raise PluginError(f"fsbench_metrics returned {metric!r}; expected each to be an fsbench.Metric")
     if not (metric.title.strip() and metric.meaning.strip()):
-        raise PluginError(f"metric {metric.name!r} has no title or no meaning; say what it is in a few words")
+        raise PluginError(f"metric {metric.name!r} has no title or no meaning; describe it in a few words")
 
 
 METRICS: Sort[Metric] = Sort("metric", "fsbench_metrics", _check_metric, lambda metric: metric.name)
@@ -56,8 +56,8 @@ def get_metric(name: str) -> Metric:
 def score(logits: np.ndarray, y: np.ndarray, problems: list[str] | None = None) -> dict[str, float]:
     """Every metric of finite logits `[E, M, C]` against labels `[E, M]`: floats by name.
 
-    A metric that says None is left out, and so is one that raises or is out of its bounds: a line about it
-    is appended to `problems`, or raised as a PluginError without them. Raises BadPrediction for shapes or
+    A metric that returns None is left out. So is one that raises or is out of its bounds: a line about it is
+    appended to `problems` or, without `problems`, raised as a PluginError. Raises BadPrediction for shapes or
     labels that do not fit.
     """
     logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y)
@@ -71,9 +71,9 @@ def score(logits: np.ndarray, y: np.ndarray, problems: list[str] | None = None) 
 
 
 def resolution(y: np.ndarray, problems: list[str] | None = None) -> dict[str, float]:
-    """How far one decision on labels `[E, M]` moves each metric that says so, by the metric's name.
+    """The effect of one decision on labels `[E, M]` on each metric with a resolution, by the metric's name.
 
-    What goes wrong is told as by `score`.
+    Errors are reported as in `score`.
     """
     y = np.asarray(y)
     known = {name: metric for name, metric in METRICS.items() if metric.resolution is not None}
@@ -92,10 +92,10 @@ def metric_problems(metric: Metric, value: Any) -> str:
 
 
 def assumed_resolution(name: str, n_test: int) -> float:
-    """The resolution of a metric where only the number of test samples is known; 0 for none.
+    """The resolution of a metric if only the number of test samples is known; 0 for none.
 
-    Twice an even share: enough for averages over classes unless the smallest class has less than half
-    of what it would have if all were alike.
+    It is twice an even share, which is enough for averages over classes unless the smallest class has less
+    than half of an even share of the samples.
     """
     if not get_metric(name).percent:
         return ROUNDING
@@ -105,7 +105,7 @@ def assumed_resolution(name: str, n_test: int) -> float:
 def _asked(
     metric: Metric, function: Callable[..., Any] | None, problems: list[str] | None, *arrays: np.ndarray
 ) -> float | None:
-    """What a metric's function returns, if that can be."""
+    """The value of a metric's function, if it is valid."""
     assert function is not None
     try:
         value = function(*arrays)

@@ -1,7 +1,7 @@
-"""Data of the user's own: a folder of images, a CSV or an npz, read once into a dataset.
+"""The user's own data: a folder of images, a CSV or an npz, read once into a dataset.
 
-Reading is done by the parent before a run. What a file may be is checked before it is opened wide:
-other people's files are not trusted. `read_own` is the way in; each kind of data has a module.
+The parent reads it before a run. Files are not trusted: their type and size are checked before they are read
+in full. `read_own` is the entry point; each form of data has a module.
 """
 
 from __future__ import annotations

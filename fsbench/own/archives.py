@@ -35,9 +35,9 @@ _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x
 def read_archive(data: OwnData, progress: Progress) -> Samples:
     """The samples of an npz: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, or tables `[N, F]`.
 
-    `groups` (or `groups_train`, ...) says what belongs together, `classes` names the classes, `test` (bool
-    `[N]`) marks the samples of `x` that are for the test. Raises DataError for arrays that are not so, are
-    too large, or hold pickled objects, and for a group in more than one part.
+    `groups` (or `groups_train`, ...) says which samples belong together, `classes` names the classes, and
+    `test` (bool `[N]`) marks the samples of `x` that are for the test. Raises DataError for other arrays,
+    arrays that are too large or contain pickled objects, and a group in more than one part.
     """
     data.refuse("an npz", "target", "group")
     arrays = _load(Path(data.path))
@@ -56,7 +56,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
             raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
     keys = [key for key in keys if len(arrays["x" + key])]
     if not keys:
-        raise DataError(f"{data.path} has no sample; {_EXPECTED}")
+        raise DataError(f"{data.path} has no samples; {_EXPECTED}")
     try:
         x, given = (np.concatenate([arrays[name + key] for key in keys]) for name in ("x", "y"))
     except ValueError:
@@ -96,7 +96,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     except ValueError as error:
         if "pickle" in str(error):
             raise DataError(
-                f"{path} holds pickled objects, which could run code and are not loaded; save plain arrays"
+                f"{path} contains pickled objects, which could run code and are not loaded; save plain arrays"
             ) from None
         raise DataError(f"{path} is damaged: {' '.join(str(error).split())}") from None
     except MemoryError as error:
@@ -119,13 +119,16 @@ def _labels(
         )
     if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
         raise DataError(
-            f"{path}: labels are missing or not whole numbers; fsbench classifies: make classes of them first"
+            f"{path}: labels are missing or not whole numbers; fsbench needs classes: make classes of them "
+            "first"
         )
     given = given.astype(np.int64) if given.dtype.kind in "bf" else given
     given, names = _decoded(given), None if names is None else _decoded(names)
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
-        raise DataError(f"{path}: {len(values)} different labels of {len(y)} samples; expected a few classes")
+        raise DataError(
+            f"{path}: {len(values)} different labels for {len(y)} samples; expected a few classes"
+        )
     fits = names is not None and names.ndim == 1 and given.dtype.kind in "iu" and values.min() >= 0
     if names is not None and fits and values.max() < len(names):
         return [printable(str(names[value])) for value in values], y.astype(np.int64)
@@ -156,7 +159,7 @@ def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.nd
 
 
 def _unused(arrays: Mapping[str, np.ndarray], keys: list[str]) -> list[str]:
-    """A warning of the arrays that are not read, if there are any."""
+    """A warning about the arrays that are not read, if there are any."""
     read = {"classes", *(name + key for name in ("x", "y", "groups") for key in keys)}
     read |= {"test"} if keys == [""] else set()
     other = [printable(name) for name in arrays if name not in read]
@@ -166,7 +169,7 @@ def _unused(arrays: Mapping[str, np.ndarray], keys: list[str]) -> list[str]:
 def _groups(
     arrays: Mapping[str, np.ndarray], keys: list[str], part: np.ndarray | None, path: str
 ) -> np.ndarray | None:
-    """A group's number for each sample. Raises DataError for a group that given parts divide."""
+    """The group number of each sample. Raises DataError if the given parts divide a group."""
     if not any("groups" + key in arrays for key in keys):
         return None
     for key in keys:
@@ -181,7 +184,7 @@ def _groups(
             more = f", as are {len(divided) - 1} more" if len(divided) > 1 else ""
             raise DataError(
                 f"{path}: group {printable(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
-                "each group into one part, or give x, y and groups alone, and fsbench draws the parts"
+                "each group into one part, or give only x, y and groups, so that fsbench draws the parts"
             )
     return numbers.astype(np.int64)
 
@@ -213,9 +216,9 @@ def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress
 
 
 def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:
-    """The value that is white: 1, 255, 65535, or the largest where all are small.
+    """The value of white: 1, 255, 65535, or the largest value if all are small.
 
-    Raises DataError for what are no pixels, and for parts of different ranges.
+    Raises DataError for values that are not pixels, and for parts with different ranges.
     """
     for name, x in parts.items():
         if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
@@ -227,8 +230,8 @@ def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> fl
         is_unit = x.dtype.kind in "bf" and 0 < highest[name] <= 1
         if (is_unit and highest[top] > 2) or (x.dtype == np.uint8 and highest[top] > 255):
             raise DataError(
-                f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} go to "
-                f"{highest[top]:g}; bring all parts to one range"
+                f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} up to "
+                f"{highest[top]:g}; convert all parts to one range"
             )
     if 1 < highest[top] < _SMALL:
         remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")

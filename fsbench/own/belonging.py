@@ -1,4 +1,4 @@
-"""What belongs together: near-duplicates, equal rows and given groups, and what the user is told of them."""
+"""Which samples belong together (near-duplicates, equal rows and given groups), and warnings about them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _SHOWN = 2
 
 
 def find_groups(samples: Samples) -> np.ndarray | None:
-    """A group's number for each sample, int64 `[N]`: what is given, equal or alike; None if all differ.
+    """The group number of each sample, int64 `[N]`, by given groups or similarity; None if all differ.
 
-    Near-duplicates are left alone where their sets make up most of the classes, as on one background, and
-    equal rows where most rows equal another. Warns of that, and of those with different classes or parts.
+    Near-duplicates are not grouped if their sets make up most of the classes, as on one background, nor are
+    equal rows if most rows equal another. Warns about this, and about matches with different classes or
+    parts.
     """
     n = len(samples.y)
     sets = _equal_rows(samples) if samples.looks is None else _like_images(samples, samples.looks)
@@ -32,8 +33,8 @@ def _equal_rows(samples: Samples) -> np.ndarray:
     involved = len(np.unique(pairs))
     if 2 * involved > n:
         samples.warnings.append(
-            f"{involved} of {n} rows equal another: the table is coarse, so equal rows are not kept on one "
-            "side of a split"
+            f"{involved} of {n} rows equal another row: the table is coarse, so equal rows are not kept on "
+            "one side of a split"
         )
         return np.arange(n)
     found = _Matches.of(samples, "equal rows", "equal")
@@ -43,30 +44,34 @@ def _equal_rows(samples: Samples) -> np.ndarray:
 
 
 def _like_images(samples: Samples, looks: np.ndarray) -> np.ndarray:
-    """The sets of near-duplicates; of equal images, if images are too many or too alike; or none."""
+    """The sets of near-duplicates or, if images are too many or too similar, of equal images; or none."""
     n = len(looks)
     if n > MOST:
-        samples.warnings.append(f"more than {MOST} images: near-duplicates are not searched, equal ones are")
+        samples.warnings.append(
+            f"more than {MOST} images: only equal images are searched for, not near-duplicates"
+        )
     else:
         found = _Matches.of(samples, "near-duplicate images", "near-duplicate images")
         if found.gather(alike(looks), samples.y) and _can_divide(found.sets, samples.y):
             found.tell(samples)
             return found.sets
         samples.warnings.append(
-            "images are too alike to find near-duplicates (one background, perhaps): only equal images are "
-            "kept on one side of a split"
+            "images are too similar to find near-duplicates (one background, perhaps): only equal images "
+            "are kept on one side of a split"
         )
     found = _Matches.of(samples, "equal images", "equal images")
     if found.gather([same(looks)], samples.y):
         found.tell(samples)
         return found.sets
-    samples.warnings.append("most images equal most of their class: they are not kept on one side of a split")
+    samples.warnings.append(
+        "most images equal most of their class: equal images are not kept on one side of a split"
+    )
     return np.arange(n)
 
 
 @dataclass
 class _Clash:
-    """Pairs that match though their `values` `[N]` differ: how many, and the names of the first."""
+    """Matching pairs whose `values` `[N]` differ: their number, and the names of the first."""
 
     values: np.ndarray
     problem: str
@@ -81,7 +86,7 @@ class _Clash:
 
 @dataclass
 class _Matches:
-    """What is kept of matching pairs `[P, 2]`, however many: the sets that they join, counts, examples."""
+    """A summary of any number of matching pairs `[P, 2]`: the sets that they join, counts, examples."""
 
     names: Sequence[str]
     sets: np.ndarray
@@ -99,7 +104,7 @@ class _Matches:
         return cls(samples.names, np.arange(n), np.zeros(n, dtype=np.bool_), clashes, alike)
 
     def add(self, pairs: np.ndarray) -> bool:
-        """Take in some pairs; whether they join what was apart."""
+        """Add some pairs; returns whether they join sets that were separate."""
         self.matched[pairs] = True
         for clash in self.clashes:
             clash.add(pairs, self.names)
@@ -109,7 +114,7 @@ class _Matches:
         return len(new) > 0
 
     def gather(self, blocks: Iterable[np.ndarray], y: np.ndarray) -> bool:
-        """Take in all pairs; False as soon as they are seen to be most of the data."""
+        """Add all pairs; returns False as soon as they turn out to be most of the data."""
         return not any(self.add(pairs) and _crowded(self.sets, y) for pairs in blocks)
 
     def tell(self, samples: Samples) -> None:
@@ -132,6 +137,6 @@ def _crowded(sets: np.ndarray, y: np.ndarray) -> bool:
 
 
 def _can_divide(sets: np.ndarray, y: np.ndarray) -> bool:
-    """Whether two classes or more have two sets or more, one to learn from and one for the test."""
+    """Whether at least two classes have at least two sets, one for training and one for the test."""
     _, label = np.unique(np.stack([sets, y]), axis=1)
     return bool((np.bincount(label) > 1).sum() > 1)

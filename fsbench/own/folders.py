@@ -1,4 +1,4 @@
-"""A folder of images by class, or with `train`, `val` and `test` inside, each by class."""
+"""A folder with one folder of images per class, or with `train`, `val` and `test` that have those."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class File:
-    """An image file: its class's name, its part (None where the folder is not divided)."""
+    """An image file with the name of its class and its part (None if the folder is not divided)."""
 
     path: Path
     name: str
@@ -52,13 +52,13 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks: list[str] = []
     files = list(_find_files(Path(data.path).resolve(), remarks))
     if not files:
-        there = f" ({remarks[-1]}; images of other formats: make PNG or JPEG of them)" if remarks else ""
+        there = f" ({remarks[-1]}; convert images of other formats to PNG or JPEG)" if remarks else ""
         raise DataError(
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
             f"cats/1.png and dogs/2.jpg{there}"
         )
     with warnings.catch_warnings():
-        # Pillow's remarks about odd files would only repeat what is said here, or of no use.
+        # Pillow's warnings about odd files would only repeat our own, or be of no use.
         warnings.simplefilter("ignore")
         sides, bad = _each(shorter_side, files, None)
         size = data.image_size or min(
@@ -81,8 +81,8 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     classes = sorted({file.label for file in read})
     if len({file.label for file in files}) == 1 and (folders := _inside(read)):
         raise DataError(
-            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} in "
-            "it; if these are the classes, give that folder instead"
+            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} "
+            "in it; if these are the classes, give this folder instead"
         )
     parts = [file.part for file in read if file.part is not None]
     return Samples(
@@ -100,7 +100,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
 def _each(
     work: Callable[[Path], _Found], files: Sequence[File], progress: Progress | None
 ) -> tuple[dict[File, _Found], dict[File, str]]:
-    """Work done on all files by a few threads (Pillow lets go of the interpreter): results, and faults."""
+    """Do some work on all files in a few threads (Pillow releases the interpreter): results, and faults."""
 
     def attempt(file: File) -> _Found | Unusable:
         try:
@@ -132,8 +132,8 @@ def _find_files(root: Path, remarks: list[str]) -> Iterator[File]:
         folders = [entry for entry in entries if _is_dir(entry)]
         if images and not folders:
             raise DataError(
-                f"{printable(folder.name)} holds images but no folders; put the images of each class in a "
-                "folder of its own, whose name is the class"
+                f"{printable(folder.name)} contains images but no folders; put the images of each class "
+                "into a folder with the name of the class"
             )
         if images:
             remarks.append(
@@ -153,9 +153,10 @@ def _find_files(root: Path, remarks: list[str]) -> Iterator[File]:
 
 
 def _parts(root: Path, remarks: list[str]) -> list[tuple[int | None, Path]]:
-    """The folders that hold class folders, with their part; the root alone if it is not divided.
+    """The folders that contain class folders, with their part; only the root if it is not divided.
 
-    The root is divided if a folder with the name of a part holds folders: else it is a class.
+    The root is divided if a folder with the name of a part contains folders; otherwise that folder is a
+    class.
     """
     folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if _is_dir(entry)}
     named = [name for name in folders if name.lower() in _PART_NAMES]
@@ -174,7 +175,7 @@ def _parts(root: Path, remarks: list[str]) -> list[tuple[int | None, Path]]:
         if part not in found:
             raise DataError(
                 f"{printable(root.name)} has {' and '.join(sorted(named))} but no {PARTS[part]} folder; add "
-                f"{PARTS[part]}/, or give one that holds classes itself, and fsbench draws the parts"
+                f"{PARTS[part]}/, or give a folder of classes, and fsbench draws the parts"
             )
     if other := [printable(name) for name in folders if name not in named]:
         remarks.append(f"{plural(len(other), 'folder')} beside {' and '.join(named)} not read: {some(other)}")
@@ -196,7 +197,7 @@ def _walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Itera
 
 
 def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted, without hidden files. Raises DataError for a link out of the root."""
+    """The entries of a folder, sorted, without hidden files. Raises DataError for a link out of the root."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
     except OSError as error:
@@ -216,17 +217,17 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _is_image(path: str | Path) -> bool:
-    """Whether a path has an image's suffix and is a plain file: no pipe, which one would wait for."""
+    """Whether a path has the suffix of an image and is a plain file, not a pipe, which would block."""
     return Path(path).suffix.lower() in SUFFIXES and (os.path.isfile(path) or not os.path.exists(path))
 
 
 def _label(name: str) -> str:
-    """The class of a folder's name: one form for an accented letter, whichever system wrote it."""
+    """The class of a folder's name, with one form of accented letters on all systems."""
     return unicodedata.normalize("NFC", name)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder; a link to itself is none."""
+    """Whether an entry is a folder; a link to itself is not."""
     try:
         return entry.is_dir()
     except OSError:

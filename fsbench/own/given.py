@@ -1,4 +1,4 @@
-"""Where data of the user's own are, and how they are to be read."""
+"""Where the user's own data is, and how to read it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SMALLEST, LARGEST = 8, 256
 
 @dataclass(frozen=True)
 class OwnData:
-    """Data of the user's own: a folder of images by class, a `.csv` or an `.npz`.
+    """The user's own data: a folder with one folder of images per class, a `.csv` or an `.npz`.
 
-    `target` names a table's column with the labels, `group` one whose equal values belong together (a
-    patient's samples). Images come to `image_size` pixels a side; by default their own median
-    size, 64 at most. `symmetries` are those of images that keep a label here: by default small
-    shifts and zooms, as nothing is known of them. Raises UsageError or UnknownName for values that cannot be.
+    `target` names the column of a table with the labels, `group` a column whose equal values belong together
+    (the samples of a patient). Images are resized to `image_size` pixels a side; by default their median
+    size, at most 64. `symmetries` are the transformations that keep a label: by default only small shifts and
+    zooms, as nothing is known about the images. Raises UsageError or UnknownName for invalid values.
     """
 
     path: str | Path
@@ -43,7 +43,7 @@ class OwnData:
             object.__setattr__(self, "symmetries", tuple(_symmetries(self.symmetries)))
 
     def refuse(self, kind: str, *names: str) -> None:
-        """Raise UsageError if an option is given that data of this kind have not."""
+        """Raise UsageError if an option is given that does not apply to data of this form."""
         for name in names:
             if getattr(self, name) is not None:
                 raise UsageError(
@@ -52,9 +52,10 @@ class OwnData:
 
 
 def valid_name(path: Path, taken: Collection[str]) -> str:
-    """The name under which data at a path are known: the last part of the path, as the grammar wants it.
+    """The name of the data at a path: the last part of the path, made valid in the grammar.
 
-    Accents go, other characters become `_`; `my_` is put before what is no name, or is taken.
+    Accents are dropped and other characters become `_`; `my_` is put before a text that is not a name, or is
+    taken.
     """
     stem = path.stem if path.suffix.lower() in (".csv", ".tsv", ".npz") else path.name
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()

@@ -1,4 +1,4 @@
-"""Near-duplicates: images that look the same, rows that are the same, and what belongs together."""
+"""Finds near-duplicates: images that look the same, rows that are equal, and the sets that they form."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 NEAR = 0.995
-"""The correlation of two thumbnails from which on they are one image.
+"""Two thumbnails with at least this correlation count as one image.
 
-Two JPEGs of one photograph reach 0.999. Among 1,797 handwritten digits of 8x8 pixels, where classes are
-most alike, two in a thousand have another that near; among 3,000 CIFAR-10 and 5,000 MNIST images, none.
+Two JPEGs of one photograph reach 0.999. Among 1,797 handwritten digits of 8x8 pixels, whose classes are very
+similar, two in a thousand have another one this close; among 3,000 CIFAR-10 and 5,000 MNIST images, none.
 """
 MOST = 30_000
-"""More images are not compared in pairs."""
+"""The largest number of images that are compared in pairs."""
 _BLOCK = 512
 _FLAT = 1.0
 
@@ -21,8 +21,8 @@ _FLAT = 1.0
 def alike(looks: np.ndarray) -> Iterator[np.ndarray]:
     """The pairs `[P, 2]`, i < j, of thumbnails float32 `[N, T]` (0 to 255, or 0 to 65535) that look alike.
 
-    Two match if their correlation is at least NEAR, which brightness and contrast do not change, or if
-    both are of one even grey. Pairs come in blocks, as there may be N * N / 2 of them.
+    Two match if their correlation, which brightness and contrast do not change, is at least NEAR, or if both
+    are uniformly grey with equal values. Pairs come in blocks, as there may be N * N / 2 of them.
     """
     centred = looks - looks.mean(1, keepdims=True)
     spread = np.sqrt((centred**2).mean(1))
@@ -36,7 +36,7 @@ def alike(looks: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def same(rows: np.ndarray) -> np.ndarray:
-    """The pairs `[P, 2]` of each row of `[N, F]` that is equal to an earlier one with the first such."""
+    """The pairs `[P, 2]` of each row of `[N, F]` that repeats an earlier one with the first equal row."""
     plain = np.ascontiguousarray(np.where(np.isnan(rows), np.inf, rows) + rows.dtype.type(0))
     whole = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
     _, first, number = np.unique(whole, return_index=True, return_inverse=True)
@@ -46,7 +46,7 @@ def same(rows: np.ndarray) -> np.ndarray:
 
 
 def together(n: int, pairs: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """A group's number for each of n samples, int64: what pairs or groups join, directly or by others."""
+    """The group number of n samples, int64, where pairs or groups join them directly or through others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -59,7 +59,7 @@ def together(n: int, pairs: np.ndarray, groups: np.ndarray | None = None) -> np.
 
 
 def links(groups: np.ndarray) -> np.ndarray:
-    """Pairs `[N, 2]` that join what has one number in `groups` `[N]`: each sample with its group's first."""
+    """Pairs `[N, 2]` that join the samples of each group in `groups` `[N]`: each with the group's first."""
     _, first, number = np.unique(groups, return_index=True, return_inverse=True)
     return np.stack([first[number], np.arange(len(groups))], axis=1)
 

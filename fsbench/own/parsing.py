@@ -1,4 +1,4 @@
-"""The text of a CSV file as a table under plain column names."""
+"""The text of a CSV file as a table with plain column names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 2**20
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-# What pandas takes as missing, and "?", but not "None": in medicine that is what most patients have.
+# What pandas takes as missing, and "?", but not "None": in medicine, most patients have none of something.
 _MISSING = (
     *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>"),
     *("#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
@@ -30,15 +30,16 @@ _MOSTLY = 0.8
 
 
 def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFrame:
-    """The table under plain column names; columns are numbers or texts. Warns of nearly numeric ones.
+    """The table with plain column names; columns are numbers or texts. Warns about nearly numeric columns.
 
-    In the column `labels` a text `None` is as any other. Raises DataError for what is no table, or too large.
+    In the column `labels`, `None` is an ordinary text. Raises DataError for a file that is not a table or too
+    large.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise DataError(
             f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
-            "the rows first, as learning from few labels needs no more"
+            "the rows first; learning from few labels needs no more"
         )
     delimiter, names = _first_line(path)
     _check_names(path, names)
@@ -59,7 +60,7 @@ def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFr
 
 
 def missing_texts(path: Path, column: int) -> list[str]:
-    """The texts of a column, by its place, that are read as missing, sorted, without the empty one."""
+    """The texts that are read as missing in a column, given by its place; sorted, without the empty one."""
     texts = _parse(path, _first_line(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
     return sorted({text.strip() for text in texts.dropna().unique()} & set(_MISSING) - {""})
 
@@ -95,7 +96,7 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
         if uneven:
             raise DataError(
                 f"{path}: line {uneven[2]} has {uneven[3]} values, the lines before it {uneven[1]}; put "
-                "texts that hold the delimiter in quotes"
+                "texts that contain the delimiter in quotes"
             ) from None
         raise DataError(f"{path} is not a table: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -103,7 +104,7 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
 
 
 def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Series:
-    """A column of texts as numbers, if all but `None` are numbers; else as it is."""
+    """A column of texts as numbers, if all except `None` are numbers; otherwise unchanged."""
     known = texts[texts.notna() & (texts != NOTHING)]
     numeric = known.str.fullmatch(
         _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else _NUMBER
@@ -114,7 +115,7 @@ def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Se
         other = [repr(printable(text)) for text in known[~numeric].unique()]
         remarks.append(
             f"column {texts.name!r} is read as texts: {int(numeric.sum())} of its {len(known)} values are "
-            f"numbers, {some(other)} not; mend the file, or leave such values out"
+            f"numbers, but {some(other)} not; correct the file, or leave such values empty"
         )
     return texts
 
@@ -126,9 +127,9 @@ def is_quantity(texts: pd.Series) -> bool:
 
 
 def _first_line(path: Path) -> tuple[str, list[str]]:
-    """The delimiter that the first line has most of, outside quotes, and what stands between.
+    """The most frequent delimiter of the first line, outside quotes, and the fields between.
 
-    Raises DataError for what is no text.
+    Raises DataError for a file that is not text.
     """
     try:
         with path.open("rb") as file:
@@ -139,7 +140,7 @@ def _first_line(path: Path) -> tuple[str, list[str]]:
         raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
     first = re.split(r"\r\n|\r|\n", head.decode("utf-8", "replace").lstrip("\ufeff"), maxsplit=1)[0]
     if re.fullmatch(r"sep=.", first):
-        raise DataError(f"{path}: its first line is {first}, a word for Excel alone; take that line out")
+        raise DataError(f"{path}: its first line is {first}, which is for Excel only; remove that line")
     found = {
         each: next(csv.reader([first], delimiter=each, skipinitialspace=True), []) for each in _DELIMITERS
     }
@@ -148,20 +149,20 @@ def _first_line(path: Path) -> tuple[str, list[str]]:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    """Raise DataError where two columns share a name, or where the names look like a row of values.
+    """Raise DataError if two columns have the same name, or if the names look like a row of values.
 
-    Columns may be numbered; other numbers throughout are the first row of a table without names.
+    Columns may be numbered; if all names are other numbers, they are the first row of a table without names.
     """
     twice = [name for number, name in enumerate(names) if name and name in names[:number]]
     values = [_number(name) for name in names]
     numbered = [value == (values[0] or 0) + place for place, value in enumerate(values)]
     if names and None not in values and not all(numbered):
         raise DataError(
-            f"{path}: the first line holds numbers ({some(names, 4)}), not names; "
-            "give each column a name there"
+            f"{path}: the first line contains numbers ({some(names, 4)}), not names; add a first line that "
+            "names each column"
         )
     if twice:
-        raise DataError(f"{path} has two columns named {twice[0]!r}; give each a name of its own")
+        raise DataError(f"{path} has two columns named {twice[0]!r}; give them different names")
 
 
 def _number(text: str) -> float | None:

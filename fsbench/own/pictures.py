@@ -18,7 +18,7 @@ SUFFIXES = (
 )
 THUMBNAIL = 16
 MAX_PIXELS = 89_478_485
-"""More is refused before decoding: what Pillow itself warns of, a quarter of a gigabyte in colour."""
+"""Larger images are refused before decoding; Pillow warns at this size, a quarter of a gigabyte in colour."""
 
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 _BOMB = f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"
@@ -26,7 +26,7 @@ _WHITE = (255, 255, 255, 255)
 
 
 class Unusable(Exception):
-    """A file that is no image that can be read; the message says why."""
+    """A file that cannot be read as an image; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +52,10 @@ def shorter_side(path: Path) -> int:
 
 
 def read_picture(path: Path, size: int) -> Picture:
-    """The first frame, upright, its shorter side resized to `size` and the middle cut out. Raises Unusable.
+    """The first frame, upright, its shorter side resized to `size`, cropped to its centre. Raises Unusable.
 
-    Transparency is laid on white. Other colours than grey and RGB are converted to RGB. A deep image
-    (16 bits) keeps its range; `stack` scales all of them alike.
+    Transparent areas become white. Colours other than grey and RGB are converted to RGB. A deep image (16
+    bits) keeps its range; `stack` scales all deep images alike.
     """
     from PIL import ImageOps
 
@@ -99,9 +99,9 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def stack(pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size as uint8 `[N, C, S, S]`: one channel if all of them are grey, else three.
+    """Pictures of one size as uint8 `[N, C, S, S]`: one channel if all of them are grey, otherwise three.
 
-    Deep images are scaled by the smallest range of 8, 10, 12, 14 or 16 bits that holds all of them.
+    Deep images are scaled by the smallest range of 8, 10, 12, 14 or 16 bits that contains all of them.
     """
     highest = max((int(each.max()) for each in pixels if each.dtype == np.uint16), default=0)
     bits = next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)

@@ -1,4 +1,4 @@
-"""From a path to a dataset: read, looked over, grouped, and told to the user."""
+"""From a path to a dataset: reads, checks and groups samples, and reports to the user."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _own_names: set[str] = set()
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset that was read; lines of text: `facts` about it, `warnings` of what should be looked at."""
+    """A dataset that was read, with lines of text: `facts` about it, and `warnings` about what to check."""
 
     dataset: Dataset
     facts: tuple[str, ...]
@@ -40,10 +40,10 @@ class Reading:
 
 
 def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Reading:
-    """Read data of the user's own into a dataset, whose name is the last part of the path.
+    """Read the user's own data into a dataset, whose name is the last part of the path.
 
-    Near-duplicates (images) and equal rows (tables) share a group, as do the samples of a given group:
-    no split divides it. A class with a single group is left out, as it cannot be learned and tested.
+    Near-duplicates (images), equal rows (tables) and the samples of a given group share a group, which no
+    split divides. A class with a single group is left out, because it cannot be both learned and tested.
     Raises UsageError for options that do not fit, DataError for data that cannot be used.
     """
     samples = _read(data, progress)
@@ -75,11 +75,11 @@ def _read(data: OwnData, progress: Progress) -> Samples:
         return read_archive(data, progress)
     if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
         return read_table(data)
-    raise DataError(f"{data.path} is no data that fsbench reads; give a folder of images, a .csv or an .npz")
+    raise DataError(f"fsbench cannot read {data.path}; give a folder of images, a .csv or an .npz")
 
 
 def _without_lone_classes(samples: Samples, path: str) -> Samples:
-    """Leave out what cannot be both learned and tested. Raises DataError if no two classes are left."""
+    """Leave out classes that cannot be both learned and tested. Raises DataError if fewer than two remain."""
     kept = np.ones(len(samples.y), dtype=bool)
     for label, name in enumerate(samples.classes):
         members = samples.y == label
@@ -97,7 +97,7 @@ def _without_lone_classes(samples: Samples, path: str) -> Samples:
         why = f" ({'; '.join(samples.warnings[-2:])})" if samples.warnings else ""
         raise DataError(f"{path} has {left}; fsbench needs two with a few samples each{why}")
     if samples.part is not None and not (samples.part == TEST).any():
-        raise DataError(f"{path}: the test part is empty; fill it, or leave it out and fsbench draws one")
+        raise DataError(f"{path}: the test part is empty; fill it, or leave it out so that fsbench draws one")
     return samples
 
 
@@ -105,8 +105,8 @@ def _check_names(classes: Sequence[str], path: str) -> None:
     twice = [name for number, name in enumerate(classes) if name in classes[:number]]
     if twice:
         raise DataError(
-            f"{path} has two classes that are both shown as {twice[0]!r}, as some of their characters cannot "
-            "be; rename one"
+            f"{path} has two classes that are both shown as {twice[0]!r}, because some of their characters "
+            "cannot be shown; rename one"
         )
 
 
@@ -122,7 +122,7 @@ def _warn_of_sizes(samples: Samples) -> None:
     if counts[large] >= _UNEVEN * counts[small]:
         samples.warnings.append(
             f"classes differ much in size ({samples.classes[large]} {counts[large]}, "
-            f"{samples.classes[small]} {counts[small]}): balanced accuracy counts them alike"
+            f"{samples.classes[small]} {counts[small]}): balanced accuracy weights them equally"
         )
     if samples.part is None:
         tested = held_out(counts)
@@ -136,14 +136,14 @@ def _warn_of_sizes(samples: Samples) -> None:
         samples.warnings.append(f"the test part has no sample of {some(missing)}")
     if (samples.part == VAL).any():
         samples.warnings.append(
-            "train, val and test are given, and holdout keeps them: seeds differ in their initial weights "
-            "and batches only, and intervals say nothing about drawing other data; other protocols draw "
-            "training and validation from train and val together"
+            "train, val and test are given, and holdout keeps them: seeds differ only in initial weights "
+            "and batches, so intervals say nothing about other data; other protocols draw training and "
+            "validation samples from train and val together"
         )
 
 
 def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
-    """Say by how much one test sample of the smallest class moves the score, where that is a lot."""
+    """Warn if one test sample of the smallest class changes the score by a lot."""
     there = np.flatnonzero(tested)
     label = there[tested[there].argmin()]
     if tested[label] < _FEW_TESTED:
@@ -151,8 +151,8 @@ def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
         points = 100 / (tested[label] * len(there))
         samples.warnings.append(
             f"{whose} has {plural(int(tested[label]), samples.kind.sample)} of class "
-            f"{samples.classes[label]!r}: one more right or wrong is {points:.0f} points of balanced "
-            "accuracy, so only large differences can show"
+            f"{samples.classes[label]!r}: one more right or wrong changes balanced accuracy by {points:.0f} "
+            "points, so only large differences can be significant"
         )
 
 
@@ -181,7 +181,7 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
 
 
 def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int, ...]]:
-    """A given part as a mask bool `[N]` and its samples of each class; None and () if there is none."""
+    """A given part as a mask bool `[N]`, and its sample counts per class; None and () if there is none."""
     if samples.part is None or not (samples.part == number).any():
         return None, ()
     mask = samples.part == number
@@ -202,6 +202,6 @@ def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Se
         facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
     if samples.kind.symmetries:
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
-        facts.append(f"taken to keep a label: {kept} (symmetries= says otherwise)")
+        facts.append(f"assumed to keep a label: {kept} (change it with symmetries)")
     facts.append(f"its name in tasks and tables is {info.text}")
     return facts

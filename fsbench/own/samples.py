@@ -1,4 +1,4 @@
-"""What the readers hand on: samples as they were found, before anything is left out or grouped."""
+"""What the readers return: samples as they were found, before any are left out or grouped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsbench.words import plural
 TRAIN, VAL, TEST = 0, 1, 2
 PARTS = ("train", "val", "test")
 Progress = Callable[[int, int], None]
-"""Is told how many of how many files are read."""
+"""Called with the number of files read so far, and the number of all files."""
 
 _SHOWN = 3
 
@@ -22,9 +22,9 @@ _SHOWN = 3
 class Samples:
     """Samples `x`, as their `kind` stores them, with class numbers `y` int64 `[N]`.
 
-    `names` is what a warning calls each sample. `part` int8 `[N]` holds TRAIN, VAL or TEST where the data
-    come divided. `groups` int64 `[N]` numbers what belongs together. `looks` float32 `[N, T]` are
-    thumbnails of images. `warnings` are lines for the user.
+    `names` has the names of the samples in warnings. `part` int8 `[N]` is TRAIN, VAL or TEST if the data is
+    divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `looks` float32 `[N, T]`
+    are thumbnails of images. `warnings` are lines for the user.
     """
 
     kind: Kind
@@ -39,7 +39,7 @@ class Samples:
     warnings: list[str] = field(default_factory=list)
 
     def keep(self, kept: np.ndarray) -> Samples:
-        """The samples of a boolean mask `[N]`; classes that have none left go."""
+        """The samples of a boolean mask `[N]`; classes without samples are dropped."""
         left, y = np.unique(self.y[kept], return_inverse=True)
         return Samples(
             self.kind,
@@ -56,10 +56,10 @@ class Samples:
 
 
 def as_float32(x: np.ndarray, remarks: list[str]) -> np.ndarray:
-    """Numbers `[N, F]` as float32, what is infinite or huge as missing.
+    """Numbers `[N, F]` as float32; infinite or huge values count as missing.
 
-    A column whose values float32 would merge (times in milliseconds) is counted from its median: tables
-    are standardised before anybody learns from them.
+    If float32 would merge different values of a column (such as times in milliseconds), its median is
+    subtracted; this does no harm, because tables are standardised later.
     """
     with np.errstate(over="ignore"):
         found = x.astype(np.float32)
@@ -76,7 +76,7 @@ def as_float32(x: np.ndarray, remarks: list[str]) -> np.ndarray:
 
 
 def printable(text: str) -> str:
-    """A name from a file system or a file, without what could disturb a terminal."""
+    """A name from a file system or a file, without characters that could disturb a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

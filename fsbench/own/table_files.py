@@ -1,4 +1,4 @@
-"""A CSV file: columns that are numbers or categories, with missing values, and one that is the label."""
+"""A CSV file: columns of numbers or categories, with missing values, and one column of labels."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
 def read_table(data: OwnData) -> Samples:
-    """The rows of a CSV. Rows without a label are left out, as are columns that say nothing.
+    """The rows of a CSV. Rows without a label are left out, and so are columns without information.
 
-    A column of numbers (a decimal comma too) is numeric, any other has a category for each text.
-    Raises DataError for a file that is too large or no such table, UsageError or UnknownName for
-    columns that are not there.
+    A column of numbers (also with a decimal comma) is numeric; any other has a category for each text. Raises
+    DataError for a file that is too large or not such a table, UsageError or UnknownName for columns that do
+    not exist.
     """
     data.refuse("a table", "image_size", "symmetries")
     remarks: list[str] = []
     table = parse_table(Path(data.path), data.target, remarks)
     if data.target is None:
         names = some([printable(str(name)) for name in table], 12)
-        raise UsageError(f"{data.path}: which column is to be predicted? give a target; it has {names}")
+        raise UsageError(f"{data.path}: no target column is given; name one of {names}")
     for column in (data.target, data.group):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
@@ -50,7 +50,7 @@ def read_table(data: OwnData) -> Samples:
         remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}")
     if not labelled.any():
         raise DataError(f"{data.path}: the column {data.target!r} is empty; choose another target")
-    # Rows without a label count here: without them the numbers have gaps.
+    # This includes rows without a label; without them, row numbers would have gaps.
     numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
     row_numbers, table = np.flatnonzero(labelled), table[labelled]
     classes, y = _labels(table[data.target], f"{data.path}: the column {data.target!r}")
@@ -70,12 +70,12 @@ def read_table(data: OwnData) -> Samples:
 
 
 def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
-    """The classes in order and the class of each row. Raises DataError for what is no label."""
+    """The classes in order, and the class of each row. Raises DataError for values that are not labels."""
     numeric = column.dtype.kind in "iuf"
     given = column.to_numpy() if numeric else column.astype(str).to_numpy(dtype=object)
     values, y = np.unique(given, return_inverse=True)
     if len(values) == 1:
-        raise DataError(f"{what} has one value only, {values[0]!s}; there is nothing to tell apart")
+        raise DataError(f"{what} has only one value, {values[0]!s}; expected at least two classes")
     whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
     if numeric:
         most = _MOST_NUMBERS["i" if whole else values.dtype.kind]
@@ -84,18 +84,18 @@ def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
     if len(values) > most or 2 * len(values) > len(y):
         raise DataError(
             f"{what} has {len(values)} different values in {len(y)} rows, which looks like a quantity or a "
-            "name; fsbench classifies: make a few classes of it first (low, medium, high)"
+            "name; fsbench needs a few classes: make them first (low, medium, high)"
         )
     return [printable(str(int(value)) if whole else str(value)) for value in values], y.astype(np.int64)
 
 
 def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
-    """A number for each row; equal values share one, a missing value is a group of its own."""
+    """The group number of each row: equal values share one; each missing value is a separate group."""
     codes, values = column.mask(column == NOTHING).factorize()
     missing = codes < 0
     if missing.any():
         remarks.append(
-            f"{plural(int(missing.sum()), 'row')} without {column.name!r}: each is a group of its own"
+            f"{plural(int(missing.sum()), 'row')} without {column.name!r}: each is a separate group"
         )
     numbers: np.ndarray = np.where(missing, len(values) + np.cumsum(missing), codes).astype(np.int64)
     return numbers
@@ -104,7 +104,7 @@ def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
 def _features(
     table: pd.DataFrame, numbering: set[Hashable], path: str, remarks: list[str]
 ) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The stored columns float32 `[N, F]`, and of each how many categories it has (0: numeric)."""
+    """The stored columns float32 `[N, F]`, and the number of categories of each (0: numeric)."""
     stored: list[np.ndarray] = []
     columns: list[int] = []
     dropped: dict[str, list[str]] = {}
@@ -118,7 +118,8 @@ def _features(
             columns.append(categories)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
             remarks.append(
-                f"column {name!r} is a feature; if its equal values belong together, give it as the group"
+                f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
+                "group"
             )
     remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
     if not stored:
@@ -129,7 +130,7 @@ def _features(
 
 
 def _column(column: pd.Series) -> tuple[np.ndarray, int]:
-    """The values float64 `[N]`, NaN where missing: numbers and 0, or codes and how many categories."""
+    """The values float64 `[N]`, NaN if missing: numbers and 0, or codes and the number of categories."""
     if column.dtype.kind in "iufb":
         return column.to_numpy(dtype=np.float64), 0
     codes, texts = column.factorize(sort=True)
@@ -137,19 +138,19 @@ def _column(column: pd.Series) -> tuple[np.ndarray, int]:
 
 
 def _says_nothing(values: np.ndarray, categories: int) -> str | None:
-    """Why a column has nothing to learn from, or None."""
+    """Why a column contains nothing to learn from, or None."""
     known = np.sort(values[~np.isnan(values)])
     if not len(known) or known[0] == known[-1]:
-        return "it has no two values"
+        return "it has only one value"
     if categories == len(known):
-        return "every row has a text of its own"
+        return "every row has a different text"
     if categories > MAX_CATEGORIES:
         return f"it has more than {MAX_CATEGORIES} different texts"
     return None
 
 
 def _numbers_rows(column: pd.Series) -> bool:
-    """Whether whole numbers, no two equal, only rise or only fall, or are 0 or 1 to N in any order."""
+    """Whether different whole numbers only rise, only fall, or are consecutive from 0 or 1 in any order."""
     values = column.to_numpy()
     if values.dtype.kind not in "iuf" or len(values) < 2 or not np.isfinite(values).all():
         return False
