@@ -113,7 +113,7 @@ def kinds() -> RenderableType:
             (
                 name,
                 kind.recipe.backbone,
-                _joined([_first_line(type(kind)), *facts, _from(KINDS.origin(name))]),
+                _joined([_first_line(type(kind)).rstrip("."), *facts, _from(KINDS.origin(name))]),
             )
         )
     return table(("kind", "backbone", "what a sample is"), rows)
