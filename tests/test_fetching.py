@@ -326,7 +326,9 @@ def test_names_that_are_not_downloaded(folder: Path, tmp_path: Path) -> None:
         fetch("keel-yeast4")
     with pytest.raises(UnknownName, match="did you mean 'mnist'"):
         fetch("mnsit")
-    with pytest.raises(UsageError, match="is not a folder; name the one that has kmnist's original files"):
+    with pytest.raises(
+        UsageError, match="is not a folder; name the folder with the original files of kmnist"
+    ):
         fetch("kmnist", tmp_path / "nothing")
 
 

@@ -154,7 +154,7 @@ FAULTS = [
     (["--data", "huge.csv", "--target", "x"], 1, "huge.csv has 10.0 GB"),
     (["--data", "linked"], 1, "cat/out.png is a symbolic link that leads out of the folder"),
     (["--data", "empty"], 1, "empty has no images"),
-    (["--data", "pickled.npz"], 1, "holds pickled objects"),
+    (["--data", "pickled.npz"], 1, "contains pickled objects"),
     (["--data", ""], 2, "data: the path is empty"),
     (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the given data"),
     (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest k that it allows is 2"),

@@ -93,7 +93,7 @@ def test_blocks_are_consecutive_disjoint_and_in_the_datasets_order(
 
 def test_there_are_as_many_blocks_as_the_smallest_class_has() -> None:
     draw("blocks(parted, k=4, val=1)", 3)
-    with pytest.raises(TaskError, match=r"parted has 4 blocks of 5 samples a class; .* seeds from 0 to 3"):
+    with pytest.raises(TaskError, match=r"parted has 4 blocks of 5 samples per class; .* seeds from 0 to 3"):
         draw("blocks(parted, k=4, val=1)", 4)
     with pytest.raises(
         TaskError, match=r"class 'b' has 20 samples that are not for the test; k \+ val is 21"
@@ -119,7 +119,7 @@ def test_a_repetition_of_folds_tests_each_sample_once(n: int, repetition: int) -
 
 def test_folds_are_repeated_in_another_order_and_leave_test_parts_and_groups_alone() -> None:
     assert not np.array_equal(draw("folds(wine, n=2)", 0).test.index, draw("folds(wine, n=2)", 2).test.index)
-    with pytest.raises(TaskError, match="parted has a test part of its own"):
+    with pytest.raises(TaskError, match="parted has its own test part"):
         parse_tasks("folds(parted)")
     with pytest.raises(TaskError, match="samples of together belong together"):
         parse_tasks("folds(together)")

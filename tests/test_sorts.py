@@ -148,7 +148,7 @@ BAD = [
     ("metrics", [print], "expected each to be an fsbench.Metric"),
     ("metrics", [dataclasses.replace(METRIC, title=" ")], "has no title or no meaning"),
     ("suites", ["mine-v1"], "expected paths of TOML files"),
-    ("suites", [Path("nowhere-v1.toml")], "expected the path of a TOML file that is there"),
+    ("suites", [Path("nowhere-v1.toml")], "expected the path of an existing TOML file"),
 ]
 
 
@@ -326,7 +326,7 @@ def test_suites_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         load_suite("nowhere.toml")
     (tmp_path / "starter-v1.toml").write_text(good)
     with pytest.raises(
-        UsageError, match="another suite than the installed starter-v1; give the file another name"
+        UsageError, match="differs from the installed suite starter-v1; give the file another name"
     ):
         load_suite("starter-v1.toml")
 

@@ -211,7 +211,9 @@ def test_without_a_data_folder_named_the_advice_says_how_to_name_one(folder, mon
     advice = (
         r"`fsbench data fetch svhn` gets it into .* \(--data-dir or FSBENCH_DATA_DIR names another folder; "
     )
-    with pytest.raises(AbsentData, match=advice + r"prepared files such as svhn\.npz there do as well"):
+    with pytest.raises(
+        AbsentData, match=advice + r"prepared files such as svhn\.npz in it can be used instead"
+    ):
         fsbench.run("erm", suite="mixed")
 
 

@@ -150,7 +150,7 @@ def test_changing_test_and_val_rows_changes_nothing_of_the_training_part() -> No
 def test_datasets_must_say_that_they_are_grouped() -> None:
     y = np.arange(4) % 2
     x = np.zeros((4, 1), dtype=np.float32)
-    with pytest.raises(DataError, match="grouped is True, which its groups contradict"):
+    with pytest.raises(DataError, match="grouped is True, but its groups say otherwise"):
         Dataset(info("g", y, (1,), grouped=True), x, y)
 
 
@@ -252,7 +252,7 @@ def test_groups_that_hold_a_whole_class_cannot_be_held_out() -> None:
     x = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
     groups = np.array([0] * 6 + [1, 2, 3, 4, 5, 6])
     task = task_on(Dataset(info("whole", y, (2,), grouped=True), x, y, groups=groups))
-    with pytest.raises(TaskError, match="too much of a class is in one group"):
+    with pytest.raises(TaskError, match="one group has too many samples of a class"):
         draw_split(task, 0)
 
 
@@ -274,9 +274,9 @@ def test_kshot_tests_on_whole_groups(seed: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("test=0", "test is 0; expected a share between 0 and 1"),
+        ("test=0", "test is 0; expected a fraction between 0 and 1"),
         ("test=1.5", "test is 1.5"),
-        ("test=0.6, val=0.4", "val is 0.4; expected at least 0 and less than the test leaves"),
+        ("test=0.6, val=0.4", "val is 0.4; expected at least 0 and test + val below 1"),
         ("val=-0.1", "val is -0.1"),
     ],
 )

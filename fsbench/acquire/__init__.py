@@ -1,1 +1,1 @@
-"""How datasets get here: download or read the original files, convert, check, keep one file."""
+"""Fetching datasets: download or read the original files, convert, check, and keep one file."""

@@ -1,4 +1,4 @@
-"""ciFAIR-10 as a loader of torchvision's kind. Imports torch: import this where it is needed only."""
+"""ciFAIR-10 as a loader like torchvision's. Imports torch, so import this module only when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Getting datasets: download or read the original files, convert, check, and keep one canonical file."""
+"""Fetching a dataset: download or read the original files, convert, check, and keep one canonical file."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _TIMES = 3
 
 
 def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, total: None) -> Path:
-    """Download a dataset into the data folder as `NAME.npz`, whole or not at all; returns the file.
+    """Download a dataset into the data folder as `NAME.npz`, completely or not at all; returns the file.
 
-    With `originals`, a folder of the original files, those are used instead of a download. What is
-    there already and is whole is left as it is. `tell` hears how many images are converted.
-    Raises UsageError for a name that is not downloaded, DataError for all that goes wrong.
+    With `originals`, a folder of the original files, nothing is downloaded. An existing valid file is kept.
+    `tell` is called with the number of converted images. Raises UsageError for a dataset that is not
+    downloaded, DataError for every other problem.
     """
     about = downloadable(name)
     folder = files.data_dir()
@@ -50,20 +50,20 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
         raise DataError(
             f"{name} is downloaded by {extra}; pip install 'fsbench[{extra}]' ({error})"
         ) from error
-    except Exception as error:  # the loaders of other libraries raise anything, bare RuntimeErrors too
-        # What urllib wraps is the reason; its own text is made for programmers.
+    except Exception as error:  # the loaders of other libraries raise anything, even a bare RuntimeError
+        # The reason is in what urllib wraps; its own text is for programmers.
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         told = (isinstance(cause, OSError) and cause.strerror) or str(cause)
         reason = textwrap.shorten(told, 200) or type(error).__name__
         hint = "try again, or get the original files and name their folder with --from"
         if originals is not None:
-            hint = f"{originals} should hold the original files as they are published"
+            hint = f"{originals} should contain the original files as they were published"
         raise DataError(f"cannot fetch {name}: {reason}; {hint}") from error
     return target
 
 
 def downloadable(name: str) -> About:
-    """What is known of a dataset that is downloaded. Raises UsageError or UnknownName for another."""
+    """What is known about a dataset that is downloaded. Raises UsageError or UnknownName for others."""
     if name in image_sets():
         return image_sets()[name]
     known = about_dataset(name)
@@ -75,7 +75,7 @@ def downloadable(name: str) -> About:
 
 @contextmanager
 def _room(about: About, folder: Path) -> Iterator[Path]:
-    """A new folder in the data folder while a dataset is fetched. Raises DataError if it cannot be."""
+    """A temporary folder in the data folder while a dataset is fetched. Raises DataError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(folder, about.name)
@@ -92,7 +92,7 @@ def _room(about: About, folder: Path) -> Iterator[Path]:
 
 
 class _NoNetwork(urllib.request.BaseHandler):
-    """Opens no address, and remembers the names of the files that were asked for."""
+    """Opens no address, and remembers the names of the requested files."""
 
     handler_order = 0
 
@@ -108,7 +108,7 @@ class _NoNetwork(urllib.request.BaseHandler):
 
 @contextmanager
 def _offline(about: About, originals: Path | None) -> Iterator[None]:
-    """Where original files are given, nothing is downloaded: a missing one is a DataError that names it."""
+    """If original files are given, nothing is downloaded: a missing file is a DataError that names it."""
     if originals is None:
         yield
         return
@@ -120,7 +120,7 @@ def _offline(about: About, originals: Path | None) -> Iterator[None]:
         if none.asked and not isinstance(error, UsageError):
             raise DataError(
                 f"cannot fetch {about.name}: {originals} has no {none.asked[0]}; put all the original files "
-                "there, or leave --from out and they are downloaded"
+                "there, or leave out --from, so that they are downloaded"
             ) from error
         raise
     finally:
@@ -128,7 +128,7 @@ def _offline(about: About, originals: Path | None) -> Iterator[None]:
 
 
 def _is_whole(about: About) -> bool:
-    """Whether the file can be read to its last byte and has the content that it should have."""
+    """Whether the file can be read completely and has the expected content."""
     try:
         read_checked(about, describer(about)(about.name))
     except DataError:
@@ -137,7 +137,7 @@ def _is_whole(about: About) -> bool:
 
 
 def _remove_leftovers(folder: Path, name: str) -> None:
-    """Remove what a fetch of this dataset left behind when its process was killed."""
+    """Remove what a killed fetch of this dataset left behind."""
     for found in folder.glob(f".fetch-{name}-*"):
         process = found.name.removeprefix(f".fetch-{name}-").partition("-")[0]
         if process.isdigit() and not _is_alive(int(process)):
@@ -162,13 +162,13 @@ def _check_space(about: About, folder: Path) -> None:
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < needed:
         raise DataError(
-            f"{folder} has {free} MB free; fetching {about.name} needs about {needed} MB for a while; "
-            f"make room, or name another folder with --data-dir or {files.DATA_DIR}"
+            f"{folder} has {free} MB free; fetching {about.name} needs about {needed} MB for a while; free "
+            f"some space, or name another folder with --data-dir or {files.DATA_DIR}"
         )
 
 
 def _convert(about: About, inside: Path, originals: Path | None, target: Path, tell: Tell) -> None:
-    """Read the original files in `inside`, check what they hold, and write the canonical file."""
+    """Read the original files in `inside`, check their content, and write the canonical file."""
     if originals is not None:
         _bring(about, originals, archive_folder(about, inside))
     x, y, test, classes = read_original(about, inside, tell)
@@ -200,12 +200,14 @@ def _convert(about: About, inside: Path, originals: Path | None, target: Path, t
 
 
 def _bring(about: About, originals: Path, archives: Path) -> None:
-    """Put original files where the loader looks; compressed ones unpacked if fsbench knows their content.
+    """Put original files where the loader looks for them; unpack compressed ones with known content.
 
-    A package may have compressed them anew, and then the loader would refuse them by their hash.
+    A package may have compressed them again, and the loader would then refuse them because of their hash.
     """
     if not originals.is_dir():
-        raise UsageError(f"{originals} is not a folder; name the one that has {about.name}'s original files")
+        raise UsageError(
+            f"{originals} is not a folder; name the folder with the original files of {about.name}"
+        )
     archives.mkdir(parents=True, exist_ok=True)
     for file in (each for each in originals.iterdir() if each.is_file()):
         if file.suffix == ".gz" and about.fingerprints and not file.name.endswith(".tar.gz"):

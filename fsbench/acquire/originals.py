@@ -1,4 +1,4 @@
-"""The original files of image datasets, as torchvision and medmnist download them, as canonical arrays."""
+"""Converts the original files of image datasets, from torchvision and medmnist, to canonical arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = tuple[np.ndarray, np.ndarray, "np.ndarray | None", tuple[str, ...]]
 """`x` uint8 `[N, C, H, W]`, `y` int64 `[N]`, `test` bool `[N]` or None, and the names of the classes."""
 
 Tell = Callable[[int, int], None]
-"""Called with how many images of how many are converted."""
+"""Called with the number of converted images, and the number of all images."""
 
 _TRAIN_TEST = ({"split": "train"}, {"split": "test"})
 _TRAIN_VAL_TEST = ({"split": "train"}, {"split": "val"}, {"split": "test"})
@@ -47,7 +47,7 @@ _ARCHIVES = {
 
 
 def archive_folder(about: About, root: Path) -> Path:
-    """Where below `root` the loader of a dataset looks for the files that it downloads."""
+    """The folder below `root` in which the loader of a dataset looks for its files."""
     return root / _ARCHIVES.get(about.loader.partition(":")[2], "")
 
 
@@ -100,7 +100,7 @@ def _arrays(part: Any, about: About, tell: Tell) -> tuple[np.ndarray, np.ndarray
 
 
 def _channels_first(data: np.ndarray, about: About) -> np.ndarray:
-    """Arrays of a loader as `[N, C, H, W]`. Raises DataError if they are not the images of the dataset."""
+    """Arrays of a loader as `[N, C, H, W]`. Raises DataError if they are not the dataset's images."""
     channels = about.shape[0]
     if data.ndim == 3:
         data = data[:, None]
@@ -108,21 +108,21 @@ def _channels_first(data: np.ndarray, about: About) -> np.ndarray:
         data = data.transpose(0, 3, 1, 2)
     if data.dtype != np.uint8 or data.shape[1:] != about.shape:
         raise DataError(
-            f"{about.name}: the loader gave {data.dtype} {list(data.shape)}, "
-            f"expected uint8 {['N', *about.shape]}; the library has changed, or the files are others"
+            f"{about.name}: the loader gave {data.dtype} {list(data.shape)}, expected uint8 "
+            f"{['N', *about.shape]}; the library or the files have changed"
         )
     return data
 
 
 def _single(labels: np.ndarray) -> np.ndarray:
-    """One label a sample; of several yes-or-no labels `[N, L]`, whether there is any."""
+    """One label per sample; for several yes-or-no labels `[N, L]`, whether any is set."""
     if labels.ndim == 2:
         labels = labels[:, 0] if labels.shape[1] == 1 else np.any(labels > 0, axis=1)
     return labels.astype(np.int64)
 
 
 def _fitted(image: Any, size: int) -> np.ndarray:
-    """The square in the middle of a picture, at a size, `[3, size, size]`."""
+    """The central square of a picture, resized to `[3, size, size]`."""
     from PIL import Image, ImageOps
 
     fitted = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
@@ -130,7 +130,7 @@ def _fitted(image: Any, size: int) -> np.ndarray:
 
 
 class _Part:
-    """Images and labels as a loader would have them."""
+    """Images and labels, as in a loader."""
 
     def __init__(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.data = data
@@ -138,7 +138,7 @@ class _Part:
 
 
 def _usps(file: Path) -> _Part:
-    """The digits of LIBSVM's file, grey values -1 to 1 rounded to 0 to 255 (torchvision cuts them off)."""
+    """The digits of LIBSVM's file, with grey values -1 to 1 rounded to 0 to 255 (torchvision truncates)."""
     import bz2
 
     text = bz2.decompress(file.read_bytes()).decode("ascii")
@@ -149,7 +149,7 @@ def _usps(file: Path) -> _Part:
 
 
 def _omniglot(root: Path, tell: Tell) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """The drawings, ink bright: background alphabets by name, then those of evaluation, by their drawers."""
+    """The drawings with bright ink: background, then evaluation alphabets, by name; each by its drawers."""
     from PIL import Image
 
     characters = [

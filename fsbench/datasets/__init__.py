@@ -1,1 +1,1 @@
-"""What datasets there are: what is known of each, and how it is loaded."""
+"""The datasets: what is known about each, and how it is loaded."""

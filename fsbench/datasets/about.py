@@ -1,4 +1,4 @@
-"""What is known of datasets whether they are on this machine or not."""
+"""What is known about datasets, whether they are on this machine or not."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MEDMNIST = "Yang, Shi, Wei, Liu, Zhao, Ke, Pfister & Ni 2023, MedMNIST v2, Scie
 
 @dataclass(frozen=True)
 class About:
-    """What a list of datasets says of one.
+    """What a list of datasets says about one of them.
 
-    `family` names the data that it is made of, by default itself; `num_classes` and `shape` are 0 and
-    `()` where only the data say; `download` is the size of what is downloaded in MB, None where nothing is;
-    `loader` is the `library:class` that downloads it; `fingerprints` are those of its arrays, by the
-    name of the file that holds them.
+    `family` names the data that it is made from, by default itself; `num_classes` and `shape` are 0 and `()`
+    if only the data can tell; `download` is the size of the download in MB, None if there is none; `loader`
+    is the `library:class` that downloads it; `fingerprints` are those of its arrays, by the name of the file
+    that contains them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A dataset: what is known of it, and its arrays with their fingerprint."""
+"""A dataset: what is known about it, and its arrays with their fingerprint."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["Dataset", "DatasetInfo", "digest"]
 class Dataset:
     """A loaded dataset, read-only: `x` as its kind stores it, `y` int64 `[N]`.
 
-    `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64
-    `[N]`) numbers what belongs together, such as the samples of one patient. Missing values are NaN
-    in tables with `columns`. `variant` tells apart what the arrays do not (symmetries that the user says).
-    `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine
-    if and only if the data are. Raises DataError when the arrays are not what `info` says.
+    `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64 `[N]`)
+    numbers samples that belong together, such as those of one patient. Missing values are NaN in tables with
+    `columns`. `variant` distinguishes datasets with equal arrays (by symmetries that the user gives).
+    `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine if and
+    only if the data is equal. Raises DataError if the arrays do not match `info`.
     """
 
     info: DatasetInfo
@@ -51,7 +51,7 @@ class Dataset:
 
     @functools.cached_property
     def members(self) -> tuple[np.ndarray, ...]:
-        """The numbers of each class's samples outside the dataset's own test part, in its order."""
+        """The numbers of each class's samples outside the dataset's own test part, in the dataset's order."""
         kept = np.arange(len(self.y)) if self.test is None else np.flatnonzero(~self.test)
         order = kept[np.argsort(self.y[kept], kind="stable")]
         counts = np.bincount(self.y[kept], minlength=self.info.num_classes)
@@ -86,7 +86,7 @@ def _check_parts(info: DatasetInfo, y: np.ndarray, parts: Mapping[str, np.ndarra
                 f"{info.text}: {name} is {array.dtype} {list(array.shape)}, expected {kind} {list(y.shape)}"
             )
     if (parts["groups"] is not None) != info.grouped:
-        raise DataError(f"{info.text}: grouped is {info.grouped}, which its groups contradict")
+        raise DataError(f"{info.text}: grouped is {info.grouped}, but its groups say otherwise")
     for name, counts in (("test", info.test_counts), ("val", info.val_counts)):
         mask = parts[name]
         found = () if mask is None else tuple(np.bincount(y[mask], minlength=info.num_classes).tolist())

@@ -1,8 +1,8 @@
 """The files of datasets: one `NAME.npz` each in the data folder.
 
 The canonical file has `x` (uint8 `[N, C, H, W]`), `y` (int64 `[N]`), `test` (bool `[N]`) if the dataset has
-a test part of its own, and `about`, a JSON text with the names of the classes and the fingerprint.
-Files in the layouts of `_LAYOUTS` are read too: images as uint8 `[N, H, W]` or `[N, H, W, C]`.
+its own test part, and `about`, a JSON text with the names of the classes and the fingerprint. Files in the
+layouts of `_LAYOUTS` are also read: images as uint8 `[N, H, W]` or `[N, H, W, C]`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _LAYOUTS = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before its images are read.
+    """What is known from a file before its images are read.
 
     `shape` is `(C, H, W)`; `class_counts` and `test_counts` are as in DatasetInfo; `classes` and
-    `fingerprint` are empty where the file has none.
+    `fingerprint` are empty if the file has none.
     """
 
     shape: tuple[int, ...]
@@ -54,7 +54,7 @@ class Header:
 
 
 def data_dir() -> Path:
-    """The folder of datasets: FSBENCH_DATA_DIR, or a cache folder of the user's."""
+    """The folder of datasets: FSBENCH_DATA_DIR, or a folder in the user's cache."""
     if given := os.environ.get(DATA_DIR):
         return Path(given)
     if sys.platform == "win32":
@@ -67,10 +67,10 @@ def data_dir() -> Path:
 
 
 def read_header(path: Path, distinct: bool = False) -> Header:
-    """What a file says of its images, quickly; remembered until the file changes.
+    """The header of a file, read quickly and remembered until the file changes.
 
-    `distinct` leaves out the test samples that `cifair_duplicates` numbers. Raises DataError for a
-    file that is damaged or holds something else.
+    `distinct` leaves out the test samples that `cifair_duplicates` numbers. Raises DataError for a file that
+    is damaged or contains something else.
     """
     with _damage(path):
         stamp = path.stat()
@@ -112,7 +112,7 @@ def read_arrays(path: Path, distinct: bool = False) -> tuple[np.ndarray, np.ndar
 
 
 def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, about: dict[str, Any]) -> None:
-    """Write a canonical file, uncompressed, whole or not at all. Raises OSError."""
+    """Write a canonical file, uncompressed, completely or not at all. Raises OSError."""
     arrays = {"x": x, "y": y, "about": np.array(json.dumps(about))}
     arrays |= {} if test is None else {"test": test}
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
@@ -128,7 +128,7 @@ def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, abo
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The arrays of an npz, each read when it is asked for. Raises DataError for a damaged file."""
+    """The arrays of an npz, each read on demand. Raises DataError for a damaged file."""
     with _damage(path), path.open("rb") as raw:
         file = np.load(raw, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
@@ -139,7 +139,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged file raises into one line."""
+    """Turn the errors of reading a damaged file into one line."""
     try:
         yield
     except (
@@ -198,7 +198,7 @@ def _channels_first(images: np.ndarray) -> np.ndarray:
 def _labels(
     path: Path, file: Any, parts: tuple[tuple[str, str, bool], ...], lengths: list[int], distinct: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """The labels of all parts, int64 `[N]`, and which samples are of the test part, if any are."""
+    """The labels of all parts, int64 `[N]`, and which samples are in the test part, if there is one."""
     labels: list[np.ndarray] = []
     for (_, name, _), length in zip(parts, lengths, strict=True):
         y = _single(file[name])
@@ -225,7 +225,7 @@ def _labels(
 
 
 def _single(y: np.ndarray) -> np.ndarray:
-    """One label a sample; of several yes-or-no labels `[N, L]`, whether there is any."""
+    """One label per sample; for several yes-or-no labels `[N, L]`, whether any is set."""
     if y.ndim != 2:
         return y
     single: np.ndarray = y[:, 0] if y.shape[1] == 1 else np.any(y > 0, axis=1)
@@ -233,7 +233,7 @@ def _single(y: np.ndarray) -> np.ndarray:
 
 
 def _kept(file: Any, test: np.ndarray) -> np.ndarray:
-    """Which samples are not in `cifair_duplicates`, which numbers those of the test part."""
+    """Which samples are not in `cifair_duplicates`, which numbers test samples."""
     kept = np.ones(len(test), dtype=np.bool_)
     if "cifair_duplicates" in file:
         kept[np.flatnonzero(test)[file["cifair_duplicates"]]] = False
@@ -255,7 +255,7 @@ def _about(path: Path, file: Any) -> dict[str, Any]:
 
 
 def _class_names(file: Any) -> tuple[str, ...]:
-    """The names of the classes in a file without `about`; those of characters are by alphabet."""
+    """The names of the classes in a file without `about`; characters are named after their alphabet."""
     if "classes" in file:
         return tuple(map(str, file["classes"]))
     if "alphabets" not in file:

@@ -1,11 +1,11 @@
 """`glyphs`: letters of five alphabets and digits, drawn from the fonts that matplotlib ships.
 
-A class is a character, a sample is one typeface's drawing of it, slightly rotated, scaled and
-shifted. Every drawing is first scaled so that its ink fills the same box, so a class is a shape:
-letters that some typeface draws like a letter already in the list, up to size (the Greek Alpha, the
-Cyrillic А and the Latin A; the Latin c and C), are left out of both sides. Latin, Cyrillic and
-Armenian letters and digits are for meta-training, Greek and Georgian letters for the test. A
-character has 24 samples of 12 to 21 typefaces, so some are two drawings by one typeface.
+A class is a character, and a sample is one typeface's drawing of it, slightly rotated, scaled and shifted.
+Every drawing is first scaled so that its ink fills the same box, so a class is a shape: letters that some
+typeface draws like an earlier letter, up to size (the Greek Alpha, the Cyrillic А and the Latin A; the Latin
+c and C), are left out of both sides. Latin, Cyrillic and Armenian letters and digits are for meta-training,
+Greek and Georgian letters for the test. A character has 24 samples of 12 to 21 typefaces, so some are two
+drawings by one typeface.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SMALLEST, _LARGEST = 8, 64
 
 
 def glyphs_info(text: str, size: int = 28) -> DatasetInfo:
-    """Glyphs at a `size` from 8 to 64 pixels a side. Raises SpecError for other sizes."""
+    """Glyphs with a `size` of 8 to 64 pixels a side. Raises SpecError for other sizes."""
     if not _SMALLEST <= size <= _LARGEST:
         raise SpecError(f"{text}: expected a size from {_SMALLEST} to {_LARGEST}")
     return DatasetInfo(
@@ -74,7 +74,7 @@ def glyphs_info(text: str, size: int = 28) -> DatasetInfo:
 def load_glyphs(info: DatasetInfo) -> Dataset:
     """Draw all samples: bright ink on black, by Pillow and its FreeType (10.4 and 13.0 draw the same).
 
-    Raises DataError if the fonts are not there or lack a character.
+    Raises DataError if fonts are missing or lack a character.
     """
     faces = Faces()
     images = np.stack(
@@ -111,7 +111,10 @@ class Faces:
         ascii_only = set() if character.isascii() else set(_COMPUTER_MODERN)
         found = [face for face, has in self._has.items() if character in has and face not in ascii_only]
         if len(found) < _FEWEST_FACES:
-            raise DataError(f"glyphs: matplotlib has {character!r} in {len(found)} typefaces only")
+            raise DataError(
+                f"glyphs: matplotlib has {character!r} in only {len(found)} typefaces; install another "
+                "version"
+            )
         return found
 
     def draw(self, face: str, character: str) -> Image.Image:
@@ -124,7 +127,7 @@ class Faces:
 
 
 def draw_sample(faces: Faces, character: str, number: int, size: int) -> np.ndarray:
-    """Sample `number` of a character, `[size, size]` uint8: typefaces in turn, each time moved anew."""
+    """Sample `number` of a character, `[size, size]` uint8: typefaces in turn, moved anew each time."""
     from PIL import Image
 
     having = faces.having(character)
@@ -147,7 +150,7 @@ def draw_sample(faces: Faces, character: str, number: int, size: int) -> np.ndar
 def _canvas_to_ink(
     ink: tuple[int, int], canvas: int, angle: float, zoom: float, shift: np.ndarray
 ) -> tuple[float, ...]:
-    """The affine map, row by row, that says where in the ink a pixel of the canvas comes from."""
+    """The affine map, row by row, from a pixel of the canvas to its place in the ink."""
     turn = zoom * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     offset = np.array(ink) / 2 - turn @ (canvas / 2 + shift)
     return tuple(np.column_stack([turn, offset]).ravel().tolist())

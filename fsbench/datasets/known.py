@@ -1,4 +1,4 @@
-"""The datasets by name: how each is described, how it is loaded. Plugins and `add_dataset` bring them."""
+"""The datasets by name, from plugins and `add_dataset`: how each is described and loaded."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class DatasetEntry:
     """How a dataset is described without loading its samples, and how it is loaded.
 
     `describe(text, ...)` takes the dataset's arguments by name, each annotated and with a default, and
-    returns its DatasetInfo, with `text` as given; `load(info, ...)` returns the Dataset, and takes those of
-    the arguments that it names. Both raise AbsentData where the data are not on this machine. `about(name)`
-    says what is known all the same, None where `describe` always answers. `stamp(name)` is something else
-    whenever the data on this machine may be, and None where there are none. `family` names the data that it
-    is made of, by default itself. Datasets of a `collection` are listed together, and `install` is the
-    command that brings them. `added` is a dataset that was added, which no cache may keep once another takes
-    its place.
+    returns its DatasetInfo, with `text` as given. `load(info, ...)` takes those of the arguments that it
+    names and returns the Dataset. Both raise AbsentData if the data is not on this machine. `about(name)`
+    says what is known even then; it is None if `describe` always works. `stamp(name)` is a value that changes
+    whenever the data on this machine may have changed, and None without data. `family` names the data that it
+    is made from, by default itself. Datasets of a `collection` are listed together, and `install` is the
+    command that installs them. `added` is a dataset from `add_dataset`, which no cache may keep once another
+    takes its place.
     """
 
     name: str
@@ -81,7 +81,7 @@ def dataset_arguments(name: str) -> dict[str, object]:
 
 
 def about(name: str) -> About:
-    """What is known of a dataset whether it is here or not. Raises UnknownName."""
+    """What is known about a dataset, whether it is on this machine or not. Raises UnknownName."""
     entry = DATASETS.find(name)
     try:
         if entry.about is not None:
@@ -115,17 +115,17 @@ def _stamp(entry: DatasetEntry) -> Hashable:
 
 
 def family(name: str) -> str:
-    """The name of the data that a dataset is made of: mnist5k is of mnist. An unknown name is its own."""
+    """The name of the data that a dataset is made from: mnist for mnist5k. An unknown name is its own."""
     return about(name).family if name in DATASETS else name
 
 
 def download_size(name: str) -> int | None:
-    """The size in MB of what `fsbench data fetch` downloads, None where nothing is. Raises UnknownName."""
+    """The size in MB of the download of `fsbench data fetch`, None without one. Raises UnknownName."""
     return about(name).download
 
 
 def dataset_info(dataset: str | Call) -> DatasetInfo:
-    """What is known of a dataset without loading its samples.
+    """What is known about a dataset without loading its samples.
 
     Raises UnknownName, SpecError, AbsentData if it is not on this machine, or DataError if it is damaged.
     """
@@ -152,7 +152,7 @@ def _info(text: str, entry: DatasetEntry, stamp: Hashable) -> DatasetInfo:
 
 
 def _values(call: Call, entry: DatasetEntry) -> dict[str, Any]:
-    """The arguments of a dataset by name, those given checked against the annotations of `describe`."""
+    """The arguments of a dataset by name, checked against the annotations of `describe`."""
     hints = inspect.get_annotations(entry.describe, eval_str=True)
     given = {k: coerce(f"{call.name}({k}={v})", v, hints[k]) for k, v in call.kwargs}
     return _arguments(entry) | given
@@ -175,7 +175,7 @@ def load_dataset(dataset: str | Call) -> Dataset:
 
 
 def keep_datasets(texts: Collection[str]) -> None:
-    """Let go of every dataset that was loaded but these, by their canonical texts."""
+    """Release all loaded datasets except these, given by their canonical texts."""
     for text in _loaded.keys() - set(texts):
         del _loaded[text]
 
@@ -209,9 +209,9 @@ def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
 
 
 def add_dataset(dataset: Dataset) -> str:
-    """Register a loaded dataset of one's own under its name for this process; returns the name.
+    """Register a loaded dataset under its name for this process; returns the name.
 
-    Raises DataError if the name is taken by other data, or cannot stand in an expression.
+    Raises DataError if the name is taken by other data, or is not valid in an expression.
     """
     name = dataset.info.text
     if not NAME.fullmatch(name):

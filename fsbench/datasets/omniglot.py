@@ -1,4 +1,4 @@
-"""Omniglot: characters for episodes, with the split of classes that the literature uses."""
+"""Omniglot: characters for episodes, with the usual split of classes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SIZE = 28
 def omniglot_info(text: str, size: int = _SIZE, rotations: bool = True) -> DatasetInfo:
     """Omniglot at a `size`; with `rotations`, a character turned by 90, 180 or 270 degrees is another class.
 
-    Ink is bright on black. The classes of the test are Vinyals et al.'s 423 characters with their turns.
-    Raises AbsentData, DataError if the file is damaged, SpecError for a bad size.
+    Ink is bright on black. The test classes are Vinyals et al.'s 423 characters with their rotations. Raises
+    AbsentData, DataError if the file is damaged, SpecError for a bad size.
     """
     about = image_sets()["omniglot"]
     header = read_header(about)
@@ -47,7 +47,7 @@ def omniglot_info(text: str, size: int = _SIZE, rotations: bool = True) -> Datas
 
 
 def load_omniglot(info: DatasetInfo) -> Dataset:
-    """The samples of each character, then of each of its turns. Raises AbsentData or DataError."""
+    """The samples of each character, then of each of its rotations. Raises AbsentData or DataError."""
     about = image_sets()["omniglot"]
     header = read_header(about)
     turns = info.num_classes // about.num_classes

@@ -14,8 +14,8 @@ _EXACT = 1 << 24
 def resize(images: np.ndarray, size: int) -> np.ndarray:
     """Square uint8 images `[..., S, S]` as `[..., size, size]`, halves rounded up.
 
-    A smaller image has the mean of the area that each pixel covers, a larger one is interpolated
-    linearly between the centres of the pixels. Weights are whole numbers, and so are all sums.
+    Images are reduced by averaging the area that each pixel covers, and enlarged by linear interpolation
+    between the centres of the pixels. All weights and sums are whole numbers.
     """
     side = images.shape[-1]
     if side == size:
@@ -52,7 +52,7 @@ def recolour(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def check_size(text: str, size: int, shape: tuple[int, ...]) -> None:
-    """Raise SpecError if images `(C, H, W)` cannot be had at a size."""
+    """Raise SpecError if images `(C, H, W)` cannot be resized to a size."""
     if size != shape[-1] and not SMALLEST <= size <= LARGEST:
         raise SpecError(f"{text}: expected a size from {SMALLEST} to {LARGEST}")
     if size != shape[-1] and shape[-1] != shape[-2]:
@@ -60,7 +60,7 @@ def check_size(text: str, size: int, shape: tuple[int, ...]) -> None:
 
 
 def _averaging(side: int, size: int) -> np.ndarray:
-    """Weights `[size, side]` in parts of `side`: how far a new pixel overlaps an old one."""
+    """Weights `[size, side]` in units of 1 / `side`: the overlap of each new pixel with each old one."""
     old, new = np.arange(side), np.arange(size)[:, None]
     overlap = np.minimum((old + 1) * size, (new + 1) * side) - np.maximum(old * size, new * side)
     weights: np.ndarray = overlap.clip(min=0)
@@ -68,7 +68,7 @@ def _averaging(side: int, size: int) -> np.ndarray:
 
 
 def _interpolating(side: int, size: int) -> np.ndarray:
-    """Weights `[size, side]` in parts of `2 * size`; beyond the outer centres the edge goes on."""
+    """Weights `[size, side]` in units of 1 / `(2 * size)`; the edge continues beyond the outer centres."""
     new = np.arange(size)
     place = ((2 * new + 1) * side - size).clip(0, 2 * size * (side - 1))
     before, part = np.divmod(place, 2 * size)

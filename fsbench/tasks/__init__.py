@@ -1,1 +1,1 @@
-"""Tasks: protocols applied to datasets, the splits that they draw, and suites of them."""
+"""Tasks: protocols applied to datasets, their splits, and suites of tasks."""

@@ -1,11 +1,10 @@
-"""What a split is made of, and the drawing that all protocols share.
+"""The parts of a split, and the drawing that all protocols share.
 
-A dataset with a test part of its own is tested on exactly that. Of another, a class of n samples gives
-2/5 of them to the test, or fewer where the test part of all classes would have more than 1000; where
-samples are grouped, as many whole groups as fit in there. The rest is the class's pool. Which samples
-these are follows from the data and the split seed alone, so that all protocols on a dataset are tested
-on the same samples and a larger training part contains a smaller one: training takes from the front of
-a pool, validation from its end.
+A dataset with its own test part is tested on exactly that part. In any other dataset, 2/5 of the samples of
+each class are for the test, or fewer if the whole test part would have more than 1000; if samples are
+grouped, as many whole groups as fit. The rest is the pool of the class. The drawn samples depend only on the
+data and the split seed, so all protocols on a dataset are tested on the same samples, and a larger training
+part contains a smaller one: training samples come from the front of a pool, validation samples from its end.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MAX_TEST = 1000
 class Rows:
     """Samples with their labels as given: three int64 arrays of one shape, `[E, N]` or `[N]`.
 
-    `index` numbers the samples of a dataset, `origin` says of which: its place in the protocol's
+    `index` has the numbers of samples in a dataset, and `origin` says in which: its place in the protocol's
     `datasets`. `y` may differ from the dataset's label (noise, or the classes of an episode).
     """
 
@@ -35,7 +34,7 @@ class Rows:
     origin: np.ndarray
 
     def reordered(self, rng: np.random.Generator) -> Rows:
-        """The same samples `[N]` in a random order, so that the order says nothing of the class."""
+        """The same samples `[N]` in a random order, so that the order reveals nothing about the class."""
         order = rng.permutation(len(self.index))
         return Rows(self.index[order], self.y[order], self.origin[order])
 
@@ -44,7 +43,7 @@ class Rows:
 class Split:
     """One draw of a task: train, val and test `[E, ...]`, unlabeled and source `[...]` or None.
 
-    The labels of `unlabeled` are never written anywhere. `fingerprint` identifies all of it.
+    The labels of `unlabeled` are never written anywhere. `fingerprint` identifies the whole split.
     """
 
     train: Rows
@@ -86,9 +85,9 @@ def divide(dataset: Dataset, seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def class_order(dataset: Dataset, label: int, *key: object) -> np.ndarray:
-    """A class's samples, without those of the dataset's own test part, in a random order.
+    """A class's samples outside the dataset's own test part, in a random order.
 
-    It follows from the data and `key`.
+    The order depends only on the data and `key`.
     """
     members = dataset.members[label]
     return generator("class order", dataset.fingerprint, label, *key).permutation(members)
@@ -105,7 +104,7 @@ def true_rows(dataset: Dataset, index: np.ndarray, origin: int = 0) -> Rows:
 
 
 def join(parts: Sequence[Rows]) -> Rows:
-    """Rows one after the other."""
+    """Concatenate rows."""
     return Rows(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("index", "y", "origin")))
 
 

@@ -25,7 +25,7 @@ def protocol_names() -> list[str]:
 
 
 def task_calls(text: str) -> list[Call]:
-    """The expressions of comma-separated tasks, one for each item of a list; asks no dataset anything.
+    """The expressions of comma-separated tasks, one for each item of a list; reads no dataset.
 
     Raises SpecError or UnknownName.
     """
@@ -40,17 +40,17 @@ def task_calls(text: str) -> list[Call]:
 
 
 def named_datasets(task: str) -> list[str]:
-    """The names of the datasets that one task's text names, here or not, each once. Raises SpecError."""
+    """The names of the datasets in a task's text, each once, on this machine or not. Raises SpecError."""
     call = parse_call(task)
     values = [*call.args, call.keywords.get("source")]
     return list(dict.fromkeys(as_call(value).name for value in values if value is not None))
 
 
 def parse_tasks(text: str) -> list[Task]:
-    """The tasks of comma-separated expressions; lists expand, what is named twice comes once.
+    """The tasks of comma-separated expressions; lists expand, and duplicates are dropped.
 
-    Loads no data. Raises SpecError, UnknownName, AbsentData for a dataset that is not here, or
-    TaskError for what the datasets cannot give.
+    Loads no data. Raises SpecError, UnknownName, AbsentData for a dataset that is not on this machine, or
+    TaskError for a task that its datasets do not allow.
     """
     found: dict[str, Task] = {}
     for call in task_calls(text):

@@ -1,4 +1,4 @@
-"""Drawing that never divides a group: all samples of a group stand on one side of a split."""
+"""Drawing that never divides a group: all samples of a group are on one side of a split."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TRIES = 100
 def draw_parts(
     dataset: Dataset, orders: Sequence[np.ndarray], wanted: np.ndarray, complete: Sequence[int], seed: int
 ) -> np.ndarray:
-    """The part of each sample, int8 `[N]`: a row of `wanted`, or -1 for samples that are not drawn from.
+    """The part of each sample, int8 `[N]`: a row of `wanted`, or -1 for samples that are not in `orders`.
 
-    `orders` holds each class's samples in a random order; `wanted` `[P, C]` says how many samples of each
-    class each part should have, and gets them where there are no groups. Groups of several
-    samples are placed first, the large ones before the small, each where most of it is still wanted (as
-    scikit-learn's StratifiedGroupKFold does); other orders are tried until the parts that are to
-    be `complete` have a sample of every class that they want. Raises TaskError if none of a hundred is.
+    `orders` has each class's samples in a random order; `wanted` `[P, C]` says how many samples of each class
+    each part should have, which is exact if there are no groups. Groups of several samples are placed first,
+    large ones before small ones, each in the part that still needs most of it (as scikit-learn's
+    StratifiedGroupKFold does). Up to a hundred orders are tried, until the parts in `complete` have a sample
+    of every class that they should have. Raises TaskError if none of them works.
     """
     for attempt in range(_TRIES):
         part = np.full(len(dataset.y), -1, dtype=np.int8)
@@ -35,14 +35,14 @@ def draw_parts(
             return part
     raise TaskError(
         f"{dataset.info.text}: no split was found in which training and test have every class and no group "
-        "is divided; too much of a class is in one group"
+        "is divided; one group has too many samples of a class"
     )
 
 
 def draw_test(dataset: Dataset, room: Sequence[int], seed: int) -> np.ndarray:
-    """Whole groups for the test as a mask bool `[N]`, at most `room` samples of each class.
+    """Whole groups for the test as a mask bool `[N]`, with at most `room` samples of each class.
 
-    Raises TaskError if the groups of a class are all larger.
+    Raises TaskError if all groups of a class are larger.
     """
     assert dataset.groups is not None, "samples without groups are drawn by class"
     left = np.array(room)
@@ -57,13 +57,14 @@ def draw_test(dataset: Dataset, room: Sequence[int], seed: int) -> np.ndarray:
     if len(missing):
         raise TaskError(
             f"{dataset.info.text}: class {dataset.info.classes[missing[0]]!r} has no group of at most "
-            f"{room[missing[0]]} samples for the test; holdout({dataset.info.text}) divides it as it can"
+            f"{room[missing[0]]} samples for the test; use holdout({dataset.info.text}), which allows "
+            "larger groups"
         )
     return test
 
 
 def _class_table(dataset: Dataset, index: np.ndarray) -> np.ndarray:
-    """How many of some samples are of each group and class, `[G, C]`."""
+    """The number of samples of each group and class, `[G, C]`."""
     assert dataset.groups is not None
     table = np.zeros((int(dataset.groups.max()) + 1, dataset.info.num_classes), dtype=np.int64)
     np.add.at(table, (dataset.groups[index], dataset.y[index]), 1)
@@ -79,7 +80,7 @@ def _place_groups(
     attempt: int,
     seed: int,
 ) -> None:
-    """Give every group of several samples a part; writes `part`, and what is then wanted into `left`."""
+    """Give every group of several samples a part; writes `part`, and what is still wanted to `left`."""
     assert dataset.groups is not None
     free = np.concatenate(orders)
     table = _class_table(dataset, free)
@@ -98,7 +99,7 @@ def _place_groups(
 
 
 def _place_singles(orders: Sequence[np.ndarray], part: np.ndarray, left: np.ndarray) -> None:
-    """Fill the parts with the samples that have none yet: the last part first, the first last."""
+    """Fill the parts with the samples that have none yet, from the last part to the first."""
     for label, order in enumerate(orders):
         rest = order[part[order] < 0]
         for place in reversed(range(len(left))):

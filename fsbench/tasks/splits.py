@@ -1,9 +1,9 @@
 """Splits: drawn and sealed by the parent, opened by workers.
 
-The parent writes what a worker may see into a folder of `.npy` files; the labels of the test and of
-the unlabelled part, and the numbers of the samples (in a public dataset, numbers are labels), stay
-with the parent. Rows are in random order. Sealing keeps an honest strategy from a mistake, and a
-dishonest one from what it is handed; it cannot keep code from loading a public dataset by itself.
+The parent writes what a worker may see into a folder of `.npy` files. The labels of the test and of the
+unlabelled part, and the numbers of the samples (which reveal the labels in a public dataset), stay in the
+parent. Rows are in random order. Sealing prevents mistakes, and hides the labels from dishonest strategies;
+it cannot stop code from loading a public dataset itself.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _TASK_FILE = "task.json"
 class SplitArrays:
     """What a worker sees of a split of E cells, as read-only memory maps.
 
-    `train_x [E, N, ...]`, `val_x [E, V, ...]` and `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and
-    `source_x [S, ...]` are what the kind's preparation makes of stored samples, fitted on that cell's
-    training part (of the source, on its own). Labels as given and
-    `train_domain` (0 source, 1 target) are int64 of the shapes `[E, N]`, `[E, V]` and `[S]`.
+    `train_x [E, N, ...]`, `val_x [E, V, ...]`, `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and `source_x [S,
+    ...]` are stored samples after the kind's preparation, which is fitted on the training part of the cell
+    (for the source, on the source). Labels as given and `train_domain` (0 source, 1 target) are int64 of the
+    shapes `[E, N]`, `[E, V]` and `[S]`.
     """
 
     info: TaskInfo
@@ -54,10 +54,10 @@ class SplitArrays:
 class SealedSplit:
     """A split on disk, and what stays in the parent.
 
-    `path` is the folder that workers open, `fingerprint` the split's, `test_y` int64 `[E, M]` the
-    labels of the test part, `num_classes` the number of classes C, `n_train` that of the training samples
-    of all cells. `overlap` is a record's: test samples per training sample where every split takes all
-    samples of the dataset, else 0.
+    `path` is the folder that workers open, `fingerprint` that of the split, `test_y` int64 `[E, M]` the
+    labels of the test part, `num_classes` the number of classes C, and `n_train` the number of training
+    samples of all cells. `overlap` is as in a record: test samples per training sample if every split uses
+    all samples of the dataset, otherwise 0.
     """
 
     path: str
@@ -71,7 +71,7 @@ class SealedSplit:
 def draw_split(task: Task, seed: int) -> Split:
     """One draw of a task, a function of the data, the task and the seed.
 
-    Raises DataError or TaskError where it cannot be, PluginError for what else its protocol raises.
+    Raises DataError or TaskError if it is impossible, PluginError for any other error of its protocol.
     """
     try:
         split = task.protocol.draw(seed)
@@ -87,7 +87,7 @@ def draw_split(task: Task, seed: int) -> Split:
 
 
 def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
-    """Write what workers may see of a task's split into a new `folder`, whole or not at all.
+    """Write what workers may see of a task's split into a new `folder`, completely or not at all.
 
     Raises StoreError if it cannot be written.
     """
@@ -95,8 +95,8 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
         _write(folder, _visible_arrays(task, split), _to_json(task.info))
     except OSError as error:
         raise StoreError(
-            f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; "
-            "make room there or name another folder"
+            f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; free some space "
+            "there or name another folder"
         ) from error
     n_train, test_y = split.train.y.size, split.test.y
     overlap = test_y.size / n_train if task.protocol.exhaustive else 0.0
@@ -104,7 +104,7 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
 
 
 def open_split(path: str) -> SplitArrays:
-    """Map the arrays of a split's folder. Raises DataError if it is not whole."""
+    """Map the arrays of a split's folder. Raises DataError if it is not complete."""
     folder = Path(path)
     try:
         info = _from_json((folder / _TASK_FILE).read_text(encoding="utf-8"))
@@ -140,7 +140,7 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
 
 
 def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
-    """The inputs of rows as they are stored, `[E, N, ...]` or `[N, ...]`."""
+    """The stored inputs of rows, `[E, N, ...]` or `[N, ...]`."""
     first = _dataset_of(datasets, rows)
     if len(np.unique(rows.origin)) < 2:
         gathered: np.ndarray = first.x[rows.index]
@@ -158,7 +158,7 @@ def _dataset_of(datasets: list[Dataset], rows: Rows) -> Dataset:
 
 
 def _write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) -> None:
-    """Write arrays as they come, so that one at a time is in memory, into a folder of read-only files."""
+    """Write arrays one at a time, so that only one is in memory, into a folder of read-only files."""
     folder.mkdir(parents=True)
     try:
         for name, array in arrays:
@@ -172,7 +172,7 @@ def _write(folder: Path, arrays: Iterable[tuple[str, np.ndarray]], task: str) ->
 
 
 def _save(file: Path, array: np.ndarray) -> None:
-    # Not by numpy's own writing of arrays to files, which does not say that a disk is full.
+    # Not with numpy's own function, which does not report a full disk.
     array = np.ascontiguousarray(array)
     with file.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))

@@ -1,4 +1,4 @@
-"""Suites: named, versioned lists of tasks, one small TOML file each: of fsbench, of a plugin, or anywhere."""
+"""Suites: named, versioned lists of tasks, each a small TOML file of fsbench, a plugin or the user."""
 
 from __future__ import annotations
 
@@ -42,14 +42,13 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Suite:
-    """A list of tasks under a name that says its version: a suite whose tasks change gets a new name.
+    """A list of tasks whose name includes a version: a suite whose tasks change gets a new name.
 
-    `tasks` are texts, so that a suite can be read where its data is absent. `split_seeds` is how many
-    split seeds a run takes by default. `fingerprints` holds, by task, the first 16 digits of the
-    fingerprints that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in
-    every task's recipe, for all strategies alike; `timeout` the seconds that a trial may take.
-    `cost` is what ERM takes on one split seed of all tasks on one core, in reference loops (see
-    `fsbench.cli.estimate`).
+    `tasks` are texts, so that a suite can be read when its data is missing. `split_seeds` is the default
+    number of split seeds of a run. `fingerprints` has, for each task, the first 16 digits of the fingerprints
+    that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in every task's recipe,
+    for all strategies alike; `timeout` is the time limit of a trial in seconds. `cost` is the time of ERM on
+    one split seed of all tasks on one core, in reference loops (see `fsbench.cli.estimate`).
     """
 
     name: str
@@ -63,21 +62,21 @@ class Suite:
     cost: float | None = None
 
     def missing(self) -> list[str]:
-        """The names of the datasets that its tasks need and that are not here, in the order of the tasks."""
+        """The names of the datasets that its tasks need and this machine lacks, in the order of the tasks."""
         return list(dict.fromkeys(name for task in self.tasks for name in missing_datasets(task)))
 
     def left_out(self) -> list[str]:
-        """The tasks that cannot run here, because data that they need is absent."""
+        """The tasks that cannot run on this machine because their data is missing."""
         return [task for task in self.tasks if missing_datasets(task)]
 
     def unpublished(self) -> list[str]:
-        """The tasks of which no fingerprint is published: nothing says which splits they must have."""
+        """The tasks without a published fingerprint, whose splits cannot be checked."""
         return [task for task in self.tasks if not self.fingerprints.get(task)]
 
     def parse(self, available: bool = False) -> tuple[Task, ...]:
-        """The tasks, all of them, or with `available` those whose data is here.
+        """All tasks or, with `available`, those whose data is on this machine.
 
-        Raises AbsentData if data is absent, and what `parse_tasks` raises.
+        Raises AbsentData if data is missing, and everything that `parse_tasks` raises.
         """
         absent = self.left_out()
         if absent and (not available or len(absent) == len(self.tasks)):
@@ -100,7 +99,7 @@ class Suite:
 
 
 def missing_datasets(task: str) -> list[str]:
-    """The names of the datasets that a task is made of and that are not here. Raises SpecError."""
+    """The names of a task's datasets that are not on this machine. Raises SpecError."""
     return [name for name in named_datasets(task) if not is_available(name)]
 
 
@@ -109,7 +108,7 @@ def _check_file(file: Any) -> None:
         raise PluginError(f"fsbench_suites returned {file!r}; expected paths of TOML files")
     if not (file.name.endswith(_ENDING) and file.is_file()):
         raise PluginError(
-            f"fsbench_suites returned {str(file)!r}; expected the path of a TOML file that is there"
+            f"fsbench_suites returned {str(file)!r}; expected the path of an existing TOML file"
         )
 
 
@@ -119,28 +118,26 @@ SUITES: Sort[Traversable] = Sort(
 
 
 def suite_names() -> list[str]:
-    """The names of all suites that plugins bring, sorted."""
+    """The names of all installed suites, sorted."""
     return sorted(SUITES)
 
 
 def load_suite(name: str | os.PathLike[str]) -> Suite:
-    """A suite by its name, or by the path of its file; needs none of its data.
+    """A suite by its name, or by the path of its file; its data is not needed.
 
-    Raises UnknownName, or UsageError for a file that is no suite.
+    Raises UnknownName, or UsageError for a file that is not a suite.
     """
     name = os.fspath(name)
     if not name.endswith(_ENDING):
         return read_suite(SUITES.find(name))
     suite = read_suite(Path(name))
     if suite.name in SUITES and read_suite(SUITES[suite.name]) != suite:
-        raise UsageError(
-            f"{name} is another suite than the installed {suite.name}; give the file another name"
-        )
+        raise UsageError(f"{name} differs from the installed suite {suite.name}; give the file another name")
     return suite
 
 
 def read_suite(file: Traversable) -> Suite:
-    """The suite of a TOML file, named as the file. Raises UsageError, UnknownName or SpecError."""
+    """The suite of a TOML file, named after it. Raises UsageError, UnknownName or SpecError."""
     name = file.name.removesuffix(_ENDING)
     if not NAME.fullmatch(name):
         raise UsageError(
@@ -159,7 +156,7 @@ def read_suite(file: Traversable) -> Suite:
 
 
 def _check_values(file: Traversable, values: Mapping[str, Any]) -> None:
-    """Raise UsageError for what the file of a suite lacks, or has and should not."""
+    """Raise UsageError if the file of a suite has missing, unknown or wrong keys."""
     for key, value in values.items():
         if key not in _KEYS:
             raise UsageError(f"the suite {file} has {key!r}; a suite has {', '.join(_KEYS)}")
@@ -173,7 +170,7 @@ def _check_values(file: Traversable, values: Mapping[str, Any]) -> None:
 
 
 def ad_hoc(tasks: str) -> Suite:
-    """A suite of the tasks that a text names, without a name or known splits. Raises as `task_calls`."""
+    """A suite of the tasks in a text, without a name or known splits. Raises as `task_calls`."""
     return Suite("", 0, "", _texts(task_calls(tasks)), _AD_HOC_SEEDS)
 
 
@@ -184,7 +181,7 @@ def _fetching(names: list[str]) -> str:
     where = f"--data-dir or {DATA_DIR} names another folder; " if not named else ""
     return (
         f"`fsbench data fetch {' '.join(names)}{named}` gets {these} into {folder} ({where}prepared files "
-        f"such as {names[0]}.npz there do as well)"
+        f"such as {names[0]}.npz in it can be used instead)"
     )
 
 

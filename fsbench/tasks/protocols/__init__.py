@@ -1,4 +1,4 @@
-"""Protocols: rules that make low-data situations. `PROTOCOLS` has them by name; each has its own file."""
+"""Protocols: rules that make low-data situations. `PROTOCOLS` has them by name; each is in its own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of every protocol: its arguments, its canonical text, what it draws."""
+"""The base class of every protocol: its arguments, its canonical text, its draws."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fsbench.types import TaskInfo
 class Protocol(ABC):
     """A rule that makes a low-data situation out of datasets.
 
-    A subclass is a frozen dataclass with a `name` and a one-line `summary`; `cite` names who described the
-    rule first, if anybody did. The fields without a default are its positional arguments and name datasets,
-    as does `source`; they hold canonical texts. `shown` names the arguments that the canonical text has even
-    where they are the default. `check` says at once what cannot be drawn. `nested` names those
-    whose larger value gives a training part that holds the smaller one's. `exhaustive` says that every split
-    takes all samples, so that splits overlap as much as can be.
+    A subclass is a frozen dataclass with a `name` and a one-line `summary`; `cite` is the paper that first
+    described the rule, if there is one. The fields without a default are its positional arguments and name
+    datasets, as does `source`; they contain canonical texts. `shown` names the arguments that are always in
+    the canonical text, even if they have their defaults. `check` refuses what cannot be drawn. `nested` names
+    arguments whose larger value gives a training part that contains that of a smaller value. `exhaustive`
+    says that every split uses all samples, so that splits overlap as much as possible.
     """
 
     name: ClassVar[str] = ""
@@ -66,22 +66,22 @@ class Protocol(ABC):
     @property
     @abstractmethod
     def datasets(self) -> tuple[str, ...]:
-        """The datasets, as texts, in the order that the rows of a split number them."""
+        """The datasets, as texts, in the order in which the rows of a split number them."""
 
     @abstractmethod
     def check(self) -> None:
-        """Raise TaskError if the datasets cannot give this task."""
+        """Raise TaskError if the datasets do not allow this task."""
 
     @abstractmethod
     def info(self) -> TaskInfo:
-        """What a strategy may know of the task."""
+        """What a strategy may know about the task."""
 
     @abstractmethod
     def draw(self, seed: int) -> Split:
         """One draw, a function of the datasets, the arguments and the seed; without a fingerprint."""
 
     def require(self, holds: bool, problem: str) -> None:
-        """Raise TaskError with the task's text and the problem unless something holds."""
+        """Raise TaskError with the task's text and the problem unless a condition holds."""
         if not holds:
             raise TaskError(f"{self.text}: {problem}")
 
@@ -94,11 +94,12 @@ class Protocol(ABC):
     def require_ungrouped(self, info: DatasetInfo) -> None:
         """Raise TaskError if some samples of a dataset belong together, as this protocol divides them."""
         self.require(
-            not info.grouped, f"samples of {info.text} belong together, which this divides; use holdout"
+            not info.grouped,
+            f"samples of {info.text} belong together, but this protocol divides them; use holdout",
         )
 
     def require_same_kind(self, source: DatasetInfo, target: DatasetInfo) -> None:
-        """Raise TaskError if the samples of two datasets are of two kinds."""
+        """Raise TaskError if the samples of two datasets differ in kind."""
         self.require(
             source.kind == target.kind,
             f"the source {source.text} is {source.kind} data and {target.text} is {target.kind} data",
@@ -126,7 +127,7 @@ def _check_class(cls: Any) -> None:
     if unwritten := sorted(cls.__abstractmethods__):
         raise PluginError(f"{cls.__name__} does not define {', '.join(unwritten)}")
     if not cls.summary.strip():
-        raise PluginError(f"{cls.__name__} has no summary; say in one line what it makes")
+        raise PluginError(f"{cls.__name__} has no summary; describe it in one line")
 
 
 PROTOCOLS: Sort[type[Protocol]] = Sort("protocol", "fsbench_protocols", _check_class, lambda cls: cls.name)
@@ -140,7 +141,7 @@ class OneDataset(Protocol):
 
     @property
     def data(self) -> DatasetInfo:
-        """What is known of the dataset."""
+        """What is known about the dataset."""
         return dataset_info(self.dataset)
 
     @property
@@ -149,7 +150,7 @@ class OneDataset(Protocol):
         return (self.dataset,)
 
     def describe(self, **facts: Any) -> TaskInfo:
-        """The dataset's part of what a strategy may know, with the `facts` of the task."""
+        """What a strategy may know: the facts of the dataset and the `facts` of the task."""
         data = self.data
         known: dict[str, Any] = {
             "text": self.text,
@@ -191,7 +192,7 @@ def _dataset_call(call: Call, value: Value) -> Call:
     try:
         return as_call(value)
     except SpecError as error:
-        raise SpecError(f"{call}: a dataset is wanted: {error}") from None
+        raise SpecError(f"{call}: expected a dataset: {error}") from None
 
 
 def _names_a_dataset(f: Field[Any]) -> bool:

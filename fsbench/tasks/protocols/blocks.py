@@ -17,15 +17,17 @@ from fsbench.types import TaskInfo
 
 @dataclass(frozen=True)
 class Blocks(OneDataset):
-    """Split i takes samples `i * (k + val)` and on of each class: `k` to train, then `val` to validate.
+    """Split i takes samples from `i * (k + val)` on of each class: `k` to train, then `val` to validate.
 
-    "Samples" are those outside the dataset's own test part, in the order of the dataset, and the test
-    is that part. Two blocks have no sample in common. This is the rule of the benchmark DEIC: Brigato,
-    Barz, Iocchi & Denzler 2021, "Tune it or don't use it: benchmarking data-efficient image classification".
+    The samples are those outside the dataset's own test part, in the order of the dataset, and the test is
+    that part. Two blocks have no sample in common. This is the rule of the benchmark DEIC: Brigato, Barz,
+    Iocchi & Denzler 2021, "Tune it or don't use it: benchmarking data-efficient image classification".
     """
 
     name: ClassVar[str] = "blocks"
-    summary: ClassVar[str] = "split i takes the i-th k labels of each class in the dataset's own order"
+    summary: ClassVar[str] = (
+        "split i takes the i-th block of k labels of each class, in the dataset's own order"
+    )
     shown: ClassVar[tuple[str, ...]] = ("k",)
     cite: ClassVar[str] = (
         "Brigato, L., Barz, B., Iocchi, L. and Denzler, J. (2021). Tune it or don't use it: Benchmarking "
@@ -37,18 +39,18 @@ class Blocks(OneDataset):
 
     @property
     def num_blocks(self) -> int:
-        """How many blocks every class has: split seeds from 0 to one less can be drawn."""
+        """How many blocks every class has; split seeds are from 0 to this number minus one."""
         info = self.data
         smallest = min(pool_count(info, label) for label in range(info.num_classes))
         return smallest // (self.k + self.val)
 
     def check(self) -> None:
-        """Raise TaskError if the dataset has no test part of its own, or not one whole block."""
+        """Raise TaskError if the dataset does not have its own test part and at least one whole block."""
         info = self.data
         self.require_at_least(1, "k")
         self.require_at_least(0, "val")
         self.require(
-            bool(info.test_counts), f"{info.text} has no test part of its own; choose another protocol"
+            bool(info.test_counts), f"{info.text} does not have its own test part; choose another protocol"
         )
         self.require_ungrouped(info)
         label = min(range(info.num_classes), key=lambda c: pool_count(info, c))
@@ -68,7 +70,7 @@ class Blocks(OneDataset):
         if seed >= self.num_blocks:
             raise TaskError(
                 f"{self.text}: {self.data.text} has {self.num_blocks} blocks of {self.k + self.val} samples "
-                f"a class; choose split seeds from 0 to {self.num_blocks - 1}"
+                f"per class; choose split seeds from 0 to {self.num_blocks - 1}"
             )
         dataset = load_dataset(self.dataset)
         rng = generator(self.text, dataset.fingerprint, seed)

@@ -1,4 +1,4 @@
-"""`episodes`: small tasks of new classes, after meta-training on others."""
+"""`episodes`: small tasks with new classes, after meta-training on others."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fsbench.types import TaskInfo
 class Episodes(OneDataset):
     """`n` test episodes (Vinyals et al. 2016), each a cell of the split, of the dataset's test classes.
 
-    An episode has `way` classes, numbered anew, with `shot` support samples (its training part) and
-    `queries` query samples (its test part) of each. There is no validation part. All samples of the
-    dataset's other classes are the source. The first episodes are the same for every n, the classes
-    of a smaller way are among those of a larger one, and so are the support samples of a smaller shot.
-    Vinyals, Blundell, Lillicrap, Kavukcuoglu & Wierstra, "Matching networks for one shot learning".
+    An episode has `way` classes, renumbered, with `shot` support samples (its training part) and `queries`
+    query samples (its test part) of each. There is no validation part. All samples of the dataset's other
+    classes are the source. The first episodes are the same for every n, the classes of a smaller way are
+    among those of a larger one, and so are the support samples of a smaller shot. Vinyals, Blundell,
+    Lillicrap, Kavukcuoglu & Wierstra, "Matching networks for one shot learning".
     """
 
     name: ClassVar[str] = "episodes"
@@ -47,8 +47,8 @@ class Episodes(OneDataset):
         self.require_at_least(1, "shot", "queries", "n")
         self.require(
             bool(info.evaluation_classes),
-            f"{info.text} has no classes set aside for test episodes; "
-            f"these have: {', '.join(datasets_with_evaluation_classes())}",
+            f"{info.text} has no classes reserved for test episodes; these datasets have: "
+            f"{', '.join(datasets_with_evaluation_classes())}",
         )
         ways = len(info.evaluation_classes)
         self.require(self.way <= ways, f"{info.text} has {ways} test classes; that is the largest way")

@@ -1,4 +1,4 @@
-"""What `kshot`, `longtail` and `noisy` share: a few labels of each class of one dataset."""
+"""The base class of `kshot`, `longtail` and `noisy`: a few labels of each class of one dataset."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from fsbench.types import TaskInfo
 
 @dataclass(frozen=True)
 class FewLabels(OneDataset):
-    """A task on one dataset; all labelled samples of a `source` dataset may come with it.
+    """A task on one dataset, optionally with all labelled samples of a `source` dataset.
 
-    A subclass says how many training labels each class gets, and may give wrong ones. `val` is the
-    number of validation labels of each class, by default half of its training labels, one at least.
+    A subclass says how many training labels each class gets, and may make some of them wrong. `val` is the
+    number of validation labels of each class, by default half of its training labels and at least one.
     """
 
     source: str | None = None
@@ -39,11 +39,11 @@ class FewLabels(OneDataset):
         """The number of training labels of each class."""
 
     def is_balanced(self) -> bool:
-        """Whether all classes have as many training labels as given."""
+        """Whether all classes have the same number of training labels as given."""
         return len(set(self.train_counts())) == 1
 
     def val_for(self, labels: int) -> int:
-        """How many validation labels come with so many training labels: `val`, or half, one at least."""
+        """The number of validation labels for a number of training labels: `val`, or half, at least one."""
         return max(1, labels // 2) if self.val is None else self.val
 
     def val_counts(self) -> list[int]:
@@ -51,7 +51,7 @@ class FewLabels(OneDataset):
         return [self.val_for(n) for n in self.train_counts()]
 
     def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
-        """The labels that the first n samples of a class are given, `[n]`; by default they are right."""
+        """The given labels of the first n samples of a class, `[n]`; by default the true labels."""
         return np.full(n, label)
 
     def check_counts(self, argument: str) -> None:
@@ -76,14 +76,14 @@ class FewLabels(OneDataset):
         target, source = self.data, dataset_info(self.source)
         self.require(
             family(source.name) != family(target.name),
-            "the source is the task's own dataset or made of the same data; choose another one",
+            "the source is the task's own dataset or made from the same data; choose another one",
         )
         self.require_same_kind(source, target)
         if get_kind(target.kind).mismatch(source.shape, target.shape):
             self.require_same_shape(source, target)
 
     def info(self) -> TaskInfo:
-        """What a strategy may know; `labels_per_class` is that of the largest class."""
+        """What a strategy may know; `labels_per_class` is the number of the largest class."""
         source = None if self.source is None else dataset_info(self.source)
         return self.describe(
             source_shape=None if source is None else source.shape,
@@ -108,7 +108,7 @@ class FewLabels(OneDataset):
 
     @functools.cached_property
     def _without_source(self) -> str:
-        """The text of the task without its source, which changes nothing of the labels that are drawn."""
+        """The text of the task without its source, which does not affect the drawn labels."""
         return replace(self, source=None).text
 
     def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
@@ -116,7 +116,8 @@ class FewLabels(OneDataset):
         labelled = []
         for label, index in enumerate(classes):
             given = self.given_labels(label, len(index), dataset.fingerprint, seed, part)
-            # The first sample of validation is the last of the pool: what is nested grows from there.
+            # Validation starts with the last sample of the pool, so that smaller parts are nested in larger
+            # ones.
             labelled.append(rows(index, given[::-1] if part == "val" else given))
         return join(labelled).reordered(rng)
 

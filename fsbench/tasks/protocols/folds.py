@@ -18,10 +18,10 @@ from fsbench.types import TaskInfo
 class Folds(OneDataset):
     """`n` stratified folds: each is tested once in a repetition, after training on the others.
 
-    Split seed s is fold `s % n` of repetition `s // n`, so `folds(wine, n=2)` at ten seeds has the splits of
-    5x2 cross-validation (Dietterich 1998, "Approximate statistical tests for comparing supervised
-    classification learning algorithms"). Each fold is a split of its own, because what trains in one is
-    tested in another. There is no validation part.
+    Split seed s is fold `s % n` of repetition `s // n`, so `folds(wine, n=2)` with ten seeds has the splits
+    of 5x2 cross-validation (Dietterich 1998, "Approximate statistical tests for comparing supervised
+    classification learning algorithms"). Each fold is a separate split, because training samples of one are
+    test samples of another. There is no validation part.
     """
 
     name: ClassVar[str] = "folds"
@@ -37,7 +37,7 @@ class Folds(OneDataset):
         self.require_at_least(2, "n")
         self.require(
             not info.test_counts,
-            f"{info.text} has a test part of its own, on which it is always tested; choose another protocol",
+            f"{info.text} has its own test part, on which it is always tested; choose another protocol",
         )
         self.require_ungrouped(info)
         smallest = int(np.argmin(info.class_counts))
@@ -48,7 +48,7 @@ class Folds(OneDataset):
         )
 
     def train_counts(self) -> list[int]:
-        """The number of training labels of each class, in the fold that leaves most."""
+        """The number of training labels of each class, in the fold that leaves the most."""
         return [count - count // self.n for count in self.data.class_counts]
 
     def info(self) -> TaskInfo:
@@ -57,7 +57,7 @@ class Folds(OneDataset):
         return self.describe(labels_per_class=max(counts), balanced=len(set(self.data.class_counts)) == 1)
 
     def draw(self, seed: int) -> Split:
-        """One fold of a repetition's random order of each class."""
+        """One fold of the random order of each class in a repetition."""
         dataset = load_dataset(self.dataset)
         repetition, fold = divmod(seed, self.n)
         labels = range(dataset.info.num_classes)

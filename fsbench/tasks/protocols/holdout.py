@@ -1,4 +1,4 @@
-"""`holdout`: all the labels that there are, a part of them held out."""
+"""`holdout`: all labels, with a part of them held out."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from fsbench.types import TaskInfo
 
 @dataclass(frozen=True)
 class Holdout(OneDataset):
-    """Every sample is in training, validation or test: `test` and `val` are shares of each class.
+    """Every sample is in training, validation or test; `test` and `val` are fractions of each class.
 
-    The test gets that share of a class, rounded, at least one; validation the share rounded down, so
-    that classes of fewer than five have none; training the rest, at least one. Samples of one group stay
-    on one side, the shares then hold as nearly as the groups allow. Parts that the dataset
-    brings are taken as they are.
+    The test gets its fraction of a class, rounded, at least one sample; validation gets its fraction rounded
+    down, so classes of fewer than five samples have none; training gets the rest, at least one. Samples of
+    one group stay on one side of the split; the fractions then hold as closely as the groups allow. The
+    dataset's own test and validation parts are used unchanged.
     """
 
     name: ClassVar[str] = "holdout"
-    summary: ClassVar[str] = "all labels, a share of each class held out; groups stay whole"
+    summary: ClassVar[str] = "all labels, a fraction of each class held out; groups stay whole"
     exhaustive: ClassVar[bool] = True
 
     test: float = 0.3
     val: float = 0.2
 
     def check(self) -> None:
-        """Raise TaskError if the shares cannot be, or a class is too small to be held out from."""
-        self.require(0 < self.test < 1, f"test is {self.test:g}; expected a share between 0 and 1")
-        problem = f"val is {self.val:g}; expected at least 0 and less than the test leaves"
+        """Raise TaskError if the fractions are invalid, or a class is too small to hold samples out."""
+        self.require(0 < self.test < 1, f"test is {self.test:g}; expected a fraction between 0 and 1")
+        problem = f"val is {self.val:g}; expected at least 0 and test + val below 1"
         self.require(0 <= self.val < 1 - self.test, problem)
         if self.data.test_counts:
             own = "the dataset has its own test part; leave test= out"
@@ -44,7 +44,10 @@ class Holdout(OneDataset):
         if self.data.val_counts:
             self.require(self.val == type(self).val, "the dataset has its own val part; leave val= out")
         for name, count in zip(self.data.classes, self.counts()[0], strict=True):
-            self.require(count > 0, f"class {name!r} has too few samples to be held out from; give it more")
+            self.require(
+                count > 0,
+                f"class {name!r} has too few samples to hold some out; add samples or remove the class",
+            )
 
     def counts(self) -> np.ndarray:
         """How many samples of each class training, validation and test should have, `[3, C]`."""
@@ -56,7 +59,7 @@ class Holdout(OneDataset):
         return np.stack([rest - val, val, test])
 
     def info(self) -> TaskInfo:
-        """What a strategy may know; with groups, the counts are what is aimed at."""
+        """What a strategy may know; with groups, the counts are targets."""
         train, val, _ = self.counts()
         return self.describe(
             num_val=int(val.sum()),
@@ -73,7 +76,7 @@ class Holdout(OneDataset):
         return Split(train=train, val=val, test=test)
 
     def _parts(self, dataset: Dataset, seed: int) -> np.ndarray:
-        """The part of each sample, 0, 1 or 2: as given, or drawn."""
+        """The part of each sample, 0, 1 or 2, as given or drawn."""
         given = {number: mask for number, mask in ((1, dataset.val), (2, dataset.test)) if mask is not None}
         part = np.zeros(len(dataset.y), dtype=np.int64)
         for number, mask in given.items():
@@ -89,7 +92,7 @@ class Holdout(OneDataset):
 
 
 def held_out(counts: np.ndarray, share: float = Holdout.test) -> np.ndarray:
-    """How many samples of each class the test gets, int64 `[C]`: a share, rounded, at least one."""
+    """The number of test samples of each class, int64 `[C]`: a fraction, rounded, at least one."""
     return np.maximum(1, np.floor(counts * share + 0.5)).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""`longtail`: classes from many labels to few."""
+"""`longtail`: from classes with many labels to classes with few."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import ClassVar
 from fsbench.tasks.protocols.few_labels import FewLabels
 
 _ROUNDING = 1e-9
-"""Above the rounding errors of a power: head / ir is not cut to one less where it is whole."""
+"""Larger than the rounding errors of a power, so that a whole head / ir is not truncated to one less."""
 
 
 @dataclass(frozen=True)
 class LongTail(FewLabels):
     """Labels that fall exponentially from the first class to the last (the profile of Cui et al. 2019).
 
-    Class c of C has `head * ir ** (-c / (C - 1))` training labels, cut to a whole number, one at least:
+    Class c of C has `head * ir ** (-c / (C - 1))` training labels, truncated to a whole number, at least one:
     `head` in the first class of the dataset's own order, `head / ir` in the last. Validation has the same
-    profile (half as many, one at least), as somebody with such data would have, unless `val` says
-    otherwise; the test part is as balanced as the dataset. `longtail(cifar10, ir=100, head=5000, val=0)`
-    is CIFAR-10-LT (Cao et al. 2019, LDAM). Cui, Jia, Lin, Song & Belongie, "Class-balanced loss based on
-    effective number of samples".
+    profile (half as many, at least one), as it would in practice, unless `val` is given; the test part is as
+    balanced as the dataset. `longtail(cifar10, ir=100, head=5000, val=0)` is CIFAR-10-LT (Cao et al. 2019,
+    LDAM). Cui, Jia, Lin, Song & Belongie, "Class-balanced loss based on effective number of samples".
     """
 
     name: ClassVar[str] = "longtail"

@@ -16,18 +16,18 @@ from fsbench.tasks.protocols.few_labels import FewLabels
 class Noisy(FewLabels):
     """`k` labels of each class, of which `round(rate * k)` are wrong.
 
-    `symmetric` noise gives another class, each with the same probability; `asymmetric` noise gives
-    the next class, and the first one for the last. The validation labels have the same noise, because
-    somebody with noisy labels has no others; the labels of the test part are right.
+    `symmetric` noise gives another class, each with the same probability; `asymmetric` noise gives the next
+    class, and the first one for the last. The validation labels have the same noise, because in practice
+    there are no others; the labels of the test part are right.
 
-    A sample that is wrong is given one and the same class at every k and rate. The wrong samples at a
-    lower rate are among those at a higher one. At another k they are the same but for as few as the
-    exact numbers allow: the order in which samples become wrong is that of van der Corput's sequence, of
-    which every start is spread evenly (the samples themselves are in random order).
+    A wrong label is the same at every k and rate. The samples with wrong labels at a lower rate are among
+    those at a higher one. At another k they are the same except for as few as the exact numbers allow:
+    samples become wrong in the order of van der Corput's sequence, every beginning of which is spread evenly
+    (the samples themselves are in random order).
     """
 
     name: ClassVar[str] = "noisy"
-    summary: ClassVar[str] = "k labels of each class, a share of them wrong"
+    summary: ClassVar[str] = "k labels of each class, a fraction of them wrong"
     shown: ClassVar[tuple[str, ...]] = ("k", "rate")
     nested: ClassVar[tuple[str, ...]] = ("k",)
 
@@ -36,7 +36,7 @@ class Noisy(FewLabels):
     kind: Literal["symmetric", "asymmetric"] = "symmetric"
 
     def check(self) -> None:
-        """Raise TaskError if the rate is outside [0, 1), or k is not what a class allows."""
+        """Raise TaskError if the rate is outside [0, 1), or a class does not allow k."""
         self.require_at_least(1, "k")
         self.require(0 <= self.rate < 1, f"rate is {self.rate:g}; expected at least 0 and less than 1")
         self.check_counts("k")
@@ -47,11 +47,11 @@ class Noisy(FewLabels):
         return [self.k] * self.data.num_classes
 
     def is_balanced(self) -> bool:
-        """Symmetric noise gives some classes more labels than others."""
+        """False for symmetric noise, which gives some classes more labels than others."""
         return self.kind == "asymmetric" or round(self.rate * self.k) == 0
 
     def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
-        """The labels with the exact number of wrong ones; which class a wrong one names is random."""
+        """The labels with the exact number of wrong ones, whose classes are random."""
         classes = self.data.num_classes
         rng = generator("noise", label, *key)
         step = 1 if self.kind == "asymmetric" else rng.integers(1, classes, pool_count(self.data, label))[:n]

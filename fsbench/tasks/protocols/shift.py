@@ -1,4 +1,4 @@
-"""`shift`: labels in one domain, the test in another."""
+"""`shift`: labels in one domain, the test part in another."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from fsbench.types import TaskInfo
 class Shift(Protocol):
     """Labels of a source dataset, inputs of a target dataset, and `k` labels of each target class.
 
-    The training part is the source's pool, plus the k target labels if there are any;
-    `train_domain` is 0 for source and 1 for target samples. The rest of the target's pool is
-    unlabelled. Validation is on the source: its own test part, which is held out of training here.
-    The test is the target's test part.
+    The training part is the source's pool, plus the k target labels per class if there are any;
+    `train_domain` is 0 for source and 1 for target samples. The rest of the target's pool is unlabelled. The
+    validation part is the source's test part, which is not used for training. The test part is the target's
+    test part.
     """
 
     name: ClassVar[str] = "shift"
-    summary: ClassVar[str] = "labels in a source domain, the test in a target domain"
+    summary: ClassVar[str] = "labels in a source domain, the test part in a target domain"
 
     source: str
     target: str
@@ -33,15 +33,15 @@ class Shift(Protocol):
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """The source, then the target: their numbers are those of `train_domain`."""
+        """The source, then the target, numbered as in `train_domain`."""
         return (self.source, self.target)
 
     def check(self) -> None:
-        """Raise TaskError if the two are one dataset, differ in kind, shape or classes, or k does not fit."""
+        """Raise TaskError if both are one dataset, differ in kind, shape or classes, or k is too large."""
         source, target = dataset_info(self.source), dataset_info(self.target)
         self.require(
             family(source.name) != family(target.name),
-            "source and target are one dataset, or made of the same data; choose two",
+            "source and target are one dataset, or made from the same data; choose two",
         )
         self.require_same_kind(source, target)
         self.require_same_shape(source, target)
@@ -76,7 +76,7 @@ class Shift(Protocol):
         )
 
     def draw(self, seed: int) -> Split:
-        """All of the source's pool and the front of each target class's pool, in random order."""
+        """The whole pool of the source and the front of each target class's pool, in random order."""
         source, target = load_dataset(self.source), load_dataset(self.target)
         source_test, source_pools = divide(source, seed)
         target_test, target_pools = divide(target, seed)
