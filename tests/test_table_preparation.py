@@ -276,7 +276,7 @@ def test_kshot_tests_on_whole_groups(seed: int) -> None:
     [
         ("test=0", "test is 0; expected a fraction between 0 and 1"),
         ("test=1.5", "test is 1.5"),
-        ("test=0.6, val=0.4", "val is 0.4; expected at least 0 and test + val below 1"),
+        ("test=0.6, val=0.4", "val is 0.4; expected at least 0 and test [+] val below 1"),
         ("val=-0.1", "val is -0.1"),
     ],
 )
