@@ -7,20 +7,21 @@ import sys
 from collections.abc import Iterator
 
 _LARGE = 1 << 21
-_MADV_COLLAPSE = (
-    25  # since Linux 6.1; an older kernel, or one without large pages, refuses and nothing changes
-)
+_PIECE = 32 * _LARGE
+_MADV_COLLAPSE = 25  # since Linux 6.1; where that is not known, or large pages are off, nothing changes
 
 
-def merge_pages() -> None:
-    """Put what this process has written so far into large pages, where the system can."""
+def merge_pages() -> Iterator[None]:
+    """Put what this process has written so far into large pages, where the system can; a piece a step."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
-    for first, last in _written():
+    for first, last in list(_written()):
         begin, end = -(-first // _LARGE) * _LARGE, last // _LARGE * _LARGE
-        if begin < end:
-            libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), _MADV_COLLAPSE)
+        for piece in range(begin, end, _PIECE):
+            size = min(_PIECE, end - piece)
+            libc.madvise(ctypes.c_void_p(piece), ctypes.c_size_t(size), _MADV_COLLAPSE)
+            yield
 
 
 def _written() -> Iterator[tuple[int, int]]:

@@ -95,7 +95,7 @@ class _Server:
 
     def __init__(self, control: socket.socket, begin: Begin, last: signal.Signals) -> None:
         self.control, self.begin, self.last = control, begin, last
-        self.forks = 0
+        self.forks, self.merging = 0, merge_pages()
         self.children: dict[int, int] = {}
         self.alive, self.lifeline = os.pipe()
         self.waking, self.wake = os.pipe()
@@ -134,15 +134,15 @@ class _Server:
             return False
         what, number = REQUEST.unpack(data)
         if what == FORK:
-            self.forks += 1
-            if self.forks == _MANY_FORKS:
-                merge_pages()
             pid = os.fork()
             if pid == 0:
                 self.become(*handles)
             self.children[number] = pid
             for handle in handles:
                 os.close(handle)
+            self.forks += 1
+            if self.forks > _MANY_FORKS:
+                next(self.merging, None)
         elif number in self.children:
             if what == TERMINATE:
                 os.kill(self.children[number], signal.SIGTERM)
