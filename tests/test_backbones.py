@@ -185,7 +185,7 @@ def test_the_perceptron_of_finn_et_al() -> None:
     [
         ("conv5", UnknownName, "did you mean 'conv4'"),
         ("conv4(wide=3)", SpecError, "conv4 takes width, norm"),
-        ("conv4(3)", SpecError, "the arguments of a backbone have names"),
+        ("conv4(3)", SpecError, "write the arguments of a backbone with their names"),
         ("conv4(width=0)", SpecError, "expected at least 1"),
         ("conv4(norm=layer)", SpecError, "expected one of batch, group"),
         ("conv4(width=[1, 2])", SpecError, r"width=\[1, 2\]\): expected a whole number"),
@@ -195,7 +195,7 @@ def test_the_perceptron_of_finn_et_al() -> None:
         ("resnet20(size=32)", SpecError, "resnet20 takes no arguments"),
         ("resnet18(dropout=0.1)", SpecError, "resnet18 takes size"),
         ("resnet18(size=16)", SpecError, "size is 16; expected at least 32"),
-        ("vgg16(size=64)", SpecError, "vgg16: size is 64; its hidden layers want 224"),
+        ("vgg16(size=64)", SpecError, "vgg16: size is 64; its hidden layers need 224"),
         ("vit_b_16(size=40)", SpecError, "vit_b_16: size is 40; expected a multiple of 16"),
         ("mobilenet_v3(variant=tiny)", SpecError, "expected one of large, small"),
     ],

@@ -94,7 +94,7 @@ def stored(folder: Path) -> list[Record]:
 @pytest.mark.parametrize(
     ("spec", "recipe", "says"),
     [
-        ("transfer(weights=imagenet)", {}, "mlp has no pretrained weights of the name 'imagenet'; give the"),
+        ("transfer(weights=imagenet)", {}, "mlp has no pretrained weights named 'imagenet'; give the"),
         ("focal+transfer(weights=imagenet)", {}, "mlp has no pretrained weights"),
         (
             'transfer(weights="ResNet34_Weights.IMAGENET1K_V1")',

@@ -42,7 +42,7 @@ def test_a_recipe_reads_back_from_its_text(recipe: Recipe) -> None:
         ("lr=-1", "expected at least 0"),
         ("optimizer=adam", "expected one of adamw, sgd"),
         ("3", "expected NAME=value pairs"),
-        ("backbone=conv4(3)", "the arguments of a backbone have names"),
+        ("backbone=conv4(3)", "write the arguments of a backbone with their names"),
     ],
 )
 def test_wrong_recipes_say_what_was_expected(text: str, says: str) -> None:

@@ -138,7 +138,7 @@ BAD = [
     (
         "backbones",
         [dataclasses.replace(BACKBONE, make="tiny")],
-        "'tiny' names no function; expected 'module:func",
+        "'tiny' does not name a function; expected 'module:func",
     ),
     (
         "backbones",

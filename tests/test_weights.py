@@ -121,7 +121,7 @@ def test_a_download_that_fails_says_how_to_bring_the_file(cache: Path) -> None:
         (
             "lenet",
             "imagenet",
-            "lenet has no pretrained weights of the name 'imagenet'; give the path of a file",
+            "lenet has no pretrained weights named 'imagenet'; give the path of a file",
         ),
         (RESNET, "ResNet50_Weights.IMAGENET1K_V2", "IMAGENET1K_V2 are not weights of resnet18"),
         (RESNET, "ResNet18_Weights.IMAGENET1K_V7", "it has ResNet18_Weights.IMAGENET1K_V1"),
@@ -162,13 +162,13 @@ def test_files_that_are_not_weights_are_one_clear_line(tmp_path: Path) -> None:
     others = [
         (
             {"body": NotATensor()},
-            "holds more than tensors, which could run code and is not loaded; save model",
+            "contains more than tensors, which could run code and is not loaded; save model",
         ),
-        (torch.nn.Linear(2, 2), "holds more than tensors"),
-        ([torch.zeros(2)], "it holds list"),
+        (torch.nn.Linear(2, 2), "contains more than tensors"),
+        ([torch.zeros(2)], "it contains list"),
         (
             {"epoch": 3, "state_dict": {}},
-            "'epoch' in it is int; of a checkpoint, save the part with the model's",
+            "'epoch' in it is int; save only the part of a checkpoint with",
         ),
     ]
     for held, message in others:
@@ -184,7 +184,7 @@ def test_a_damaged_download_is_named(content: bytes, tmp_path: Path, monkeypatch
     file = tmp_path / "checkpoints" / "resnet18-f37072fd.pth"
     file.parent.mkdir()
     file.write_bytes(content)
-    with pytest.raises(DataError, match=r"resnet18-f37072fd\.pth is damaged; remove it, and it is down"):
+    with pytest.raises(DataError, match=r"resnet18-f37072fd\.pth is damaged; remove it, so that it is down"):
         load_weights("resnet18", "imagenet", torch.device("cpu"))
 
 

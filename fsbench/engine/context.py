@@ -1,4 +1,4 @@
-"""The engine's side of `fsbench.context.Context`, which says what each method is for."""
+"""The engine's implementation of `fsbench.context.Context`, which documents each method."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ M = TypeVar("M")
 
 
 class EngineContext(Scope):
-    """One component's view of a trial, inside one stage; the engine's own where there is no component."""
+    """One component's view of a trial, inside one stage; without a component, the engine's own view."""
 
     def __init__(self, state: TrialState, component: Strategy | None = None, stage: str = "engine") -> None:
         self._state = state
@@ -159,7 +159,7 @@ class EngineContext(Scope):
             network = build_network(
                 self.recipe.backbone, self.task.kind, self.task.input_shape, classes, self.recipe.dropout
             )
-        # Convolutions of a CPU are up to twice as fast with the channels last.
+        # Convolutions on a CPU are up to twice as fast with the channels last.
         return network.to(self.device).to(memory_format=torch.channels_last)
 
     def start(self, purpose: str) -> nn.Module:
@@ -262,9 +262,10 @@ class EngineContext(Scope):
             state.effects.used.add("model")
 
     def _use(self, ground: Ground) -> None:
-        """Remember that a fit, or what comes after it, reads the recipe or the model.
+        """Remember that a fit, or something after it, reads the recipe or the model.
 
-        Around an owner of `fit`, a reader is not who fits: what it does depends on the owner.
+        A component around an owner of `fit` does not itself fit: whether the recipe or model is used depends
+        on the owner.
         """
         component, effects = self._component, self._state.effects
         if component is None or self._stage not in ("fit", "postprocess"):
@@ -275,7 +276,7 @@ class EngineContext(Scope):
 
 
 class _Withheld:
-    """Stands for data that a component may not touch: any look at it raises."""
+    """Stands for data that a component may not use: any access raises."""
 
     def __init__(self, refuse: Callable[[], None]) -> None:
         self._refuse = refuse

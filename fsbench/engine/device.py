@@ -1,4 +1,4 @@
-"""Devices: which there are, what they are called, and how much memory a trial took."""
+"""Devices: their names, and the memory that a trial used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def resolve(device: str) -> torch.device:
-    """The device of `auto`, `cpu`, `cuda` or `cuda:i`. Raises UsageError if it is not there."""
+    """The device of `auto`, `cpu`, `cuda` or `cuda:i`. Raises UsageError if it does not exist."""
     check_device(device)
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -29,7 +29,7 @@ def resolve(device: str) -> torch.device:
 
 
 def forks_are_spoilt() -> bool:
-    """Whether a process forked from this one could not use CUDA, because this one has."""
+    """Whether forked processes could not use CUDA, because this process has used it."""
     pid = os.fork()
     if pid == 0:
         os._exit(torch.cuda._is_in_bad_fork())
@@ -37,7 +37,7 @@ def forks_are_spoilt() -> bool:
 
 
 def describe(device: torch.device) -> str:
-    """The hardware's name."""
+    """The name of the hardware."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return _processor() or platform.machine()
@@ -66,7 +66,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start measuring peak memory afresh, where the system can."""
+    """Start measuring peak memory anew, if the system can."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif os.access(_CLEAR, os.W_OK):
@@ -81,7 +81,7 @@ def peak_memory(device: torch.device) -> int:
         found = re.search(r"VmHWM:\s*(\d+) kB", _STATUS.read_text())
         if found:
             return int(found[1]) * 1024
-    import resource  # not everywhere
+    import resource  # does not exist on every system
 
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

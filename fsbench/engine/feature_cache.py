@@ -1,7 +1,7 @@
 """Features of samples on disk: one SQLite file for each frozen body, shared by workers, trials and runs.
 
-A key is a hash of a sample's own input, so a cache says nothing of labels, splits or places in a
-data set, and serves every split of it. It may be deleted between runs; what is damaged is made again.
+A key is a hash of a sample's input, so a cache reveals nothing about labels, splits or positions in a
+dataset, and serves every split of it. It may be deleted between runs; damaged parts are computed again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 Compute = Callable[[Sequence[bytes]], np.ndarray]
-"""What makes features: `compute(keys)` gives float32 `[len(keys), D]`."""
+"""Computes features: `compute(keys)` returns float32 `[len(keys), D]`."""
 
 Rows = dict[bytes, np.ndarray]
 
@@ -35,20 +35,20 @@ _TABLES = """
 class FeatureCache:
     """The features `[D]` float32 of samples in one file, by their keys.
 
-    `limit` is how many bytes the files of the folder may have together; a full cache is read and no longer
-    written. A file that cannot be used costs time and nothing else. A damaged one is left to those that have
-    it open, and `NAME-1.sqlite` takes its place: taking it away from them would spoil the new one, into
-    which the journal of their last change would be read.
+    `limit` is the total number of bytes of the files in the folder; a full cache is read but no longer
+    written. A file that cannot be used only costs time. A damaged file is left to the processes that have it
+    open, and `NAME-1.sqlite` takes its place: if it were replaced, the journal of their last change would be
+    read into the new file and damage it.
     """
 
     def __init__(self, path: Path, width: int, limit: int = LIMIT) -> None:
         self.path, self.width, self.limit = _newest(path), width, limit
 
     def get(self, keys: Sequence[bytes], compute: Compute, size: int) -> Rows:
-        """The features of every key. What is not there is computed, `size` samples at a time, and kept.
+        """The features of every key. Missing ones are computed, `size` samples at a time, and kept.
 
-        A worker leases the samples that it computes, so that another computes others or waits. The
-        lease of one that died runs out.
+        A worker leases the samples that it computes, so that other workers compute others or wait. The lease
+        of a worker that died expires.
         """
         found: Rows = {}
         for _ in range(2):
@@ -86,7 +86,7 @@ class FeatureCache:
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
-            # Losing power may damage the file, which then is made again.
+            # A power failure may damage the file, which is then rebuilt.
             db.execute("PRAGMA synchronous = OFF")
             db.executescript(_TABLES)
         except BaseException:
@@ -102,7 +102,7 @@ class FeatureCache:
                 found[key] = row
 
     def _lease(self, db: sqlite3.Connection, missing: Sequence[bytes], size: int, found: Rows) -> list[bytes]:
-        """Up to `size` keys to compute; what others have finished meanwhile is read instead."""
+        """Up to `size` keys to compute; features that others have finished meanwhile are read instead."""
         for window in _windows(missing, _WINDOW):
             with _transaction(db):
                 self._read(db, window, found)
@@ -119,7 +119,7 @@ class FeatureCache:
         return []
 
     def _release(self, db: sqlite3.Connection, keys: Sequence[bytes]) -> None:
-        """Let others compute what this worker could not. A lease that cannot be given up runs out."""
+        """Let others compute what this worker could not. A lease that cannot be released expires."""
         with contextlib.suppress(sqlite3.Error), _transaction(db):
             db.executemany("DELETE FROM leases WHERE key = ?", [(key,) for key in keys])
 
@@ -133,14 +133,14 @@ class FeatureCache:
 
 
 class MemoryCache:
-    """The features of samples in memory, as long as they fit: for a body that no other trial has."""
+    """The features of samples in memory, as long as they fit, for a body that no other trial has."""
 
     def __init__(self, limit: int = 2**26) -> None:
         self.rows: Rows = {}
         self.room = limit
 
     def get(self, keys: Sequence[bytes], compute: Compute, size: int) -> Rows:
-        """The features of every key; what is not there is computed, `size` samples at a time."""
+        """The features of every key; missing ones are computed, `size` samples at a time."""
         found = {key: self.rows[key] for key in keys if key in self.rows}
         for part in _windows([key for key in keys if key not in found], size):
             values = compute(part)
@@ -168,7 +168,7 @@ def _windows(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
 
 
 def _newest(path: Path) -> Path:
-    """The last of the files that took the place of damaged ones; the path itself if none did."""
+    """The latest file that replaced damaged ones; the path itself if there is none."""
     while (successor := _successor(path)).exists():
         path = successor
     return path

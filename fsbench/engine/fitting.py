@@ -1,4 +1,4 @@
-"""One composed strategy fitted on one training part: the way that a trial and an argument share."""
+"""Fits a composed strategy on a training part, both for a trial and for a strategy in an argument."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fsbench.types import Fitted, LabeledSet, Recipe
 
 
 def begin(state: TrialState, ctx: Scope) -> None:
-    """What is done once for all cells: the recipe after `configure`, the start after `init_model`."""
+    """Do what all cells share: make the recipe with `configure`, the start with `init_model`."""
     state.recipe = state.composition.configure(state.recipe, ctx)
     state.start = state.composition.init_model(ctx.new_model(state.task.num_classes), ctx)
     state.started.add(state.start)
 
 
 def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False) -> Fitted:
-    """A cell's fitted predictor, from a copy of the start, or from itself if it is the `only` cell."""
+    """A cell's fitted predictor, from a copy of the start, or from the start itself for the `only` cell."""
     assert state.start is not None, "begin comes first"
     assert state.val is not None, "a cell has a validation set"
     state.class_counts = data.class_counts()
@@ -36,9 +36,9 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
 
 
 def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:
-    """The innermost `fit`: training by the recipe. Each call draws batches of its own.
+    """The innermost `fit`: training by the recipe. Each call draws separate batches.
 
-    A body that is frozen is run once for each sample, and its head trained on that.
+    A frozen body is run only once per sample, and the head is trained on its features.
     """
     wants_unlabeled = any(
         "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components

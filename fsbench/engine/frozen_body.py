@@ -1,7 +1,7 @@
 """Training the head of a frozen body on features, each computed once.
 
-A body none of whose parameters is trained gives the same features in every step, so they are computed
-before the first. Those of pretrained weights are the same in every trial, so they are kept on disk.
+A body without trained parameters gives the same features in every step, so they are computed before the first
+step. Features of pretrained weights are the same in every trial, so they are kept on disk.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FORMAT = 2
 
 
 def frozen_network(model: nn.Module, composition: Composition) -> Network | None:
-    """The model, if training it needs its features only: its body is frozen, no component sees inputs."""
+    """The model, if training needs only its features: its body is frozen, and no component sees inputs."""
     if type(model) is not Network or any(composition.chain(s.name) for s in STAGES.values() if s.sees_inputs):
         return None
     body = list(model.body.parameters())
@@ -87,7 +87,7 @@ def fit_head(
 
 
 class HeadOnly(nn.Module):
-    """What is left to train of a network whose features `[N, D]` are known: its dropout and its head."""
+    """What is trained of a network whose features `[N, D]` are known: its dropout and its head."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class HeadOnly(nn.Module):
         self.dropout, self.head = network.dropout, network.head
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """The features `[N, D]` that are given."""
+        """The given features `[N, D]`."""
         return x
 
     def forward_head(self, features: torch.Tensor) -> torch.Tensor:
@@ -111,8 +111,8 @@ class HeadOnly(nn.Module):
 class BodyFeatures:
     """Features `[N, D]` float32 of inputs `[N, ...]`, by a network's body in evaluation mode.
 
-    The body sees batches of one size, the last one filled up, so that the company a sample is in does
-    not change its features.
+    The body sees batches of the same size (the last one is padded), so that the features of a sample do not
+    depend on the other samples.
     """
 
     def __init__(
@@ -164,12 +164,12 @@ def weights_digest(weights: Mapping[str, Any]) -> str:
 
 
 def _name(what: tuple[object, ...]) -> str:
-    """A file's name for what a sample's features depend on beside the sample."""
+    """The name of the file for everything except the sample on which its features depend."""
     return hashlib.sha256("\n".join(map(str, (_FORMAT, *what))).encode()).hexdigest()[:32]
 
 
 def _surroundings(device: torch.device) -> list[str]:
-    """The hardware, and the versions of what builds bodies and runs them."""
+    """The hardware, and the versions of the packages that build and run bodies."""
     packages = [f"{name} {version(name)}" for name in ("torchvision", "efficientnet-lite-pytorch")]
     ours = f"fsbench {fsbench.__version__}"
     return [f"{device.type} {devices.describe(device)}", f"torch {torch.__version__}", ours, *packages]

@@ -1,4 +1,4 @@
-"""The state of a trial, and data that is in memory only while somebody holds it."""
+"""The state of a trial, and data that is in memory only while it is referenced."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class Lent(Generic[T]):
-    """A value that is made when it is asked for and lives only as long as somebody holds it."""
+    """A value that is made on demand and exists only while it is referenced."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._made: Callable[[], T | None] = lambda: None
 
     def __call__(self) -> T:
-        """The value that somebody still holds, or else a new one."""
+        """The value that is still referenced, or a new one."""
         found = self._made()
         if found is None:
             found = self._make()
@@ -38,14 +38,14 @@ class Lent(Generic[T]):
 class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through a context.
 
-    `phase` tells training runs apart, so that each draws batches of its own; `cell` is the number
-    of the split's cell; `step` and `progress` follow the training that is going on, and `memories` holds
-    what components remember of it. `start` is the model as `init_model` left it, `model` the one that is
-    trained, `starts` holds the other starts that were asked for, by purpose, and `started` every copy
-    of a start. `source` and `unlabeled` are lent so that memory holds no copy of what nobody trains on,
-    `val` is the cell's validation set, `class_counts` `[C]` those of its training part. `features` is the
-    folder where features of frozen bodies are kept, `pretrained` has digests of the weights loaded.
-    `members` holds the states of strategies that were fitted as arguments of others, by text and recipe.
+    `phase` distinguishes training runs, so that each draws separate batches; `cell` is the number of the
+    split's cell; `step` and `progress` follow the current training run, and `memories` has the components'
+    objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
+    has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
+    are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
+    training part. `features` is the folder for features of frozen bodies, `pretrained` has the digests of
+    loaded weights. `members` has the states of strategies that were fitted as arguments of others, by text
+    and recipe.
     """
 
     identity: tuple[object, ...]

@@ -1,4 +1,4 @@
-"""One optimizer step: gradients that can be asked for again, and the update."""
+"""One optimizer step: repeatable gradients, and the update."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsbench.types import Batch
 class OptimizerStep:
     """The engine's `fsbench.Step`: an objective on one augmented batch, and the optimizer.
 
-    `loss` is what the first call of `gradients` found, a detached scalar; None until then.
+    `loss` is the result of the first call of `gradients`, a detached scalar; None before.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class OptimizerStep:
         return tuple(p for group in self.optimizer.param_groups for p in group["params"])
 
     def gradients(self) -> torch.Tensor:
-        """Gradients afresh; asked again, on the same random numbers and without a trace in buffers."""
+        """Compute the gradients anew; a repeated call uses the same random numbers and keeps buffers."""
         again = self.loss is not None
         buffers = [(b, b.clone()) for b in self.objective.buffers()] if again else []
         if again and self._random is not None:
@@ -42,7 +42,7 @@ class OptimizerStep:
         return loss.detach()
 
     def update(self) -> None:
-        """Move the parameters by the optimizer."""
+        """Update the parameters with the optimizer."""
         self.optimizer.step()
 
 
@@ -55,7 +55,7 @@ class _RandomState:
         self.cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
     def restore(self) -> None:
-        """Draw from here again."""
+        """Restore this state."""
         torch.set_rng_state(self.cpu)
         if self.cuda is not None:
             torch.cuda.set_rng_state(self.cuda, self.device)

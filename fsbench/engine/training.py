@@ -22,7 +22,7 @@ from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 Role = Literal["body", "head", "auxiliary"]
 _LARGEST_BATCH = 1024
 _STEPS_BETWEEN_LOOKS = 500
-# A CPU is slower with batches that leave its caches.
+# A CPU is slower with batches that do not fit its caches.
 _BATCH_VALUES = {"cpu": 2**21, "cuda": 2**23}
 
 
@@ -31,8 +31,8 @@ def train(
 ) -> nn.Module:
     """Train an objective's model in place for `recipe.steps` steps; returns it in evaluation mode.
 
-    All batches are drawn before the first step. The losses are looked at now and then, as a look waits
-    for the device: training that went wrong ends early. Raises NonFinite when a loss was NaN or infinite.
+    All batches are drawn before the first step. Losses are checked only every few hundred steps, because a
+    check waits for the device. Raises NonFinite if a loss was NaN or infinite.
     """
     ctx, composition = objective.ctx, objective.composition
     optimizer = make_optimizer(objective, recipe)
@@ -85,9 +85,9 @@ def _require_finite(losses: torch.Tensor) -> None:
 
 
 def _train_mode(objective: Objective) -> None:
-    """Training mode, but evaluation mode for modules all of whose parameters are frozen.
+    """Training mode, but evaluation mode for modules with only frozen parameters.
 
-    A frozen body keeps its normalisation statistics and drops nothing out.
+    A frozen body keeps its normalisation statistics and has no dropout.
     """
     objective.train()
     for module in objective.modules():
@@ -97,7 +97,7 @@ def _train_mode(objective: Objective) -> None:
 
 
 def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer over what is trainable; the body of the model has a rate of its own."""
+    """The recipe's optimizer for all trainable parameters; the body of the model has a separate rate."""
     scales = {"body": recipe.backbone_lr_scale, "head": 1.0, "auxiliary": 1.0}
     rates: dict[float, list[nn.Parameter]] = {}
     for parameter, role in roles(objective):
@@ -114,8 +114,8 @@ def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimize
 def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
     """Every parameter with its role: of an auxiliary module, of the model's head, or of its body.
 
-    A head is the `head` of a module that has `forward_head`, wherever it is in the model. A model
-    without one is all head: nothing of it is said to be pretrained.
+    A head is the `head` of a module with `forward_head`, anywhere in the model. A model without one counts as
+    a head, because nothing in it is known to be pretrained.
     """
     heads = [m.get_submodule("head") for m in objective.model.modules() if hasattr(m, "forward_head")]
     of_heads = {id(parameter) for head in heads for parameter in head.parameters()}
@@ -126,7 +126,7 @@ def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
 
 
 def schedule(recipe: Recipe, step: int) -> float:
-    """What the learning rate is multiplied by at a step: a half cosine to zero, or one."""
+    """The factor of the learning rate at a step: a half cosine to zero, or one."""
     if recipe.schedule == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
@@ -135,8 +135,8 @@ def schedule(recipe: Recipe, step: int) -> float:
 def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:
     """The row numbers of every batch, `[steps, batch]` int64 on the device.
 
-    Reshuffled passes over the data; with sampling weights, independent weighted draws. A set that
-    is smaller than a batch is used whole.
+    Batches are reshuffled passes over the data or, with sampling weights, independent weighted draws. A set
+    smaller than a batch is used whole.
     """
     size = min(recipe.batch_size, len(data))
     wanted = recipe.steps * size
@@ -162,7 +162,7 @@ def as_fitted(network: nn.Module) -> Fitted:
 
 
 def batch_of(model: nn.Module, x: torch.Tensor, most: int = _LARGEST_BATCH) -> int:
-    """How many inputs `[N, ...]` a model may be given at once, by the size that it brings them to."""
+    """How many inputs `[N, ...]` a model may get at once, by the size to which it resizes them."""
     shape = tuple(x.shape[1:])
     values = math.prod(model.kind.adapted_shape(shape, model.wants) if isinstance(model, Network) else shape)
     return max(1, min(most, _BATCH_VALUES[x.device.type] // max(1, values)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fsbench.tasks.splits import SplitArrays
 
 CHUNK = 256
-"""How many samples a predictor is given at once."""
+"""The largest number of samples in one call of a predictor."""
 
 
 @dataclass
@@ -49,10 +49,10 @@ def run_trial(
     device: torch.device,
     features: Path | None = None,
 ) -> TrialResult:
-    """Run a composed strategy on a split. Everything random follows from `identity`.
+    """Run a composed strategy on a split. All random numbers depend only on `identity`.
 
-    `features` is the folder where features of frozen pretrained bodies are kept, if they are to be.
-    Raises whatever a strategy raises, InertComponent, NonFinite or BadPrediction.
+    `features` is the folder for features of frozen pretrained bodies, if they are kept. Raises whatever a
+    strategy raises, InertComponent, NonFinite or BadPrediction.
     """
     state = TrialState(identity, split.info, composition, recipe, device, features=features)
     ctx = EngineContext(state)
@@ -74,7 +74,7 @@ def run_trial(
 
 
 def _check_effects(state: TrialState) -> None:
-    """Raise InertComponent for a component, of the strategy or of one in its fields, without effect."""
+    """Raise InertComponent for a component without effect, in the strategy or in one of its fields."""
     state.composition.check_effects(EngineContext(state))
     for member in state.members.values():
         _check_effects(member)
@@ -88,7 +88,7 @@ def _run_cell(
     kind, domain = state.task.kind, None if split.train_domain is None else split.train_domain[cell]
     with clock.timing("fit"):
         state.val = labeled_set(kind, split.val_x[cell], split.val_y[cell], classes, state.device)
-        # Nothing here holds on to the training set, so that `resample` can let go of it.
+        # No reference to the training set is kept, so that `resample` can release it.
         fitted = fit_cell(
             state,
             ctx,
@@ -104,7 +104,7 @@ def _run_cell(
 def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray:
     """Logits `[N, C]` of stored inputs `[N, ...]`, a chunk at a time.
 
-    So no predictor meets a whole test part that did not declare it, and no more than a chunk is float32.
+    So a predictor sees a whole test part only if it is declared, and only one chunk is float32 at a time.
     """
     kind = get_kind(state.task.kind)
     whole = "test_inputs" in state.composition.uses
@@ -137,7 +137,7 @@ def labeled_set(
 ) -> LabeledSet:
     """Opened inputs of a kind and labels `[N]` as a labelled set with one-hot targets."""
     labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
-    # one_hot would make int64 first, gigabytes for a source of thousands of classes.
+    # one_hot would first make int64, which takes gigabytes for a source of thousands of classes.
     targets = torch.zeros(len(labels), num_classes, device=device)
     targets[torch.arange(len(labels), device=device), labels] = 1.0
     where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
@@ -159,7 +159,7 @@ def check_logits(logits: Any, samples: int, num_classes: int) -> torch.Tensor:
 
 
 class _Clock:
-    """Wall-clock seconds by name, measured around work that the device has finished."""
+    """Wall-clock seconds by name, measured until the device has finished."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -1,6 +1,6 @@
-"""The worker's side: a job of texts and the name of a split in, logits and costs out. No test labels here.
+"""The worker's side: a job of texts and the name of a split in, logits and costs out; no test labels.
 
-The executor calls these functions by name, in processes that may hold torch.
+The executor calls these functions by name, in processes that may import torch.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _splits, _features = Path(), Path()
 def prepare(
     modules: Sequence[str], splits: str, features: str, device: str, tell: Callable[[str], object]
 ) -> str | None:
-    """Make ready what workers inherit: plugins, one torch thread and, for a CPU, what a first training costs.
+    """Prepare what workers inherit: plugins, one torch thread and, for a CPU, a first training run.
 
-    `splits` is the folder of the run's splits, `features` that where features of frozen pretrained bodies are
-    kept, "" for nowhere. Returns why a fork must not inherit this process, or None.
+    `splits` is the folder of the run's splits, `features` the folder for features of frozen pretrained
+    bodies, "" for none. Returns why a fork must not inherit this process, or None.
     """
     global _registry, _splits, _features
     torch.set_num_threads(1)
@@ -57,7 +57,8 @@ def prepare(
 def preflight(wanted: Preflight) -> dict[str, str]:
     """The device that a name means ("cuda:0", "cpu"), its hardware's name, and the version of torch.
 
-    Every network is built without memory for its weights. Raises UsageError for what no trial could have.
+    Every network is built without memory for its weights. Raises UsageError for settings with which no trial
+    can succeed.
     """
     found = devices.resolve(wanted.device)
     for text, kind, shape, classes, task in wanted.networks:
@@ -71,7 +72,7 @@ def preflight(wanted: Preflight) -> dict[str, str]:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """Run one trial; what `jobs.Outcome` holds, by name. Raises whatever a strategy raises."""
+    """Run one trial; returns the fields of `jobs.Outcome` by name. Raises whatever a strategy raises."""
     trial, device = job.trial, devices.resolve(job.device)
     devices.prepare(device)
     devices.reset_peak_memory(device)
@@ -100,13 +101,16 @@ def _composition(trial: Trial, kind: str) -> Composition:
 
 
 def _seed(key: int) -> None:
-    """Seed the generators that a strategy should not use, for those that do. Torch's the engine seeds."""
+    """Seed the global generators, for strategies that use them although they should not.
+
+    The engine seeds torch's.
+    """
     random.seed(key)
     np.random.seed(key % 2**32)
 
 
 def _rehearse(registry: Registry) -> None:
-    """Train on noise what most trials train: none pays for what only a process's first training costs."""
+    """Train on noise what most trials train, so that no trial pays the cost of a process's first training."""
     KNeighborsClassifier(1).fit(np.eye(2), [0, 1]).predict(np.eye(2))
     (baseline,) = registry.parse(BASELINE)
     labels, rng = np.arange(8)[None] % 2, np.random.default_rng(0)
@@ -117,6 +121,6 @@ def _rehearse(registry: Registry) -> None:
         x = kind.fit_toys(x)(x)
         info = TaskInfo("rehearsal", "kshot", name, x.shape[2:], 2)
         recipe, split = replace(default_recipe(info), steps=2), SplitArrays(info, x, labels, x, labels, x)
-        # What cannot be done here cannot be done in a trial either, whose record says why.
+        # What fails here also fails in a trial, whose record says why.
         with suppress(Exception):
             run_trial(("rehearsal",), baseline, recipe, split, torch.device("cpu"))

@@ -1,1 +1,1 @@
-"""What a task is trained with, as texts: recipes and the catalogue of backbones. No torch here."""
+"""Recipes and the catalogue of backbones, as texts. This package imports no torch."""

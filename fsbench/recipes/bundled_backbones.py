@@ -1,4 +1,4 @@
-"""The backbones that come with fsbench. Without torch: each says where the function is that builds it."""
+"""The backbones that come with fsbench; each names the function that builds it, so torch is not needed."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ BACKBONES_OF_FSBENCH = (
     Backbone(
         "efficientnet_lite0",
         _home("lite", "efficientnet_lite0"),
-        "Tan & Le 2019, without what small devices lack",
+        "Tan & Le 2019, for small devices",
         _LITE,
         _IMAGES,
         4_652_008,
@@ -137,4 +137,4 @@ BACKBONES_OF_FSBENCH = (
         cite=_TAN,
     ),
 )
-"""In the order in which they are listed, and in which `imagenet` chooses among their weights."""
+"""The backbones, in the order of listing, in which `imagenet` also chooses among their weights."""

@@ -1,4 +1,4 @@
-"""What is known of backbones: where each is built, which input it wants, which weights it has. No torch."""
+"""What is known about backbones: the function that builds each, its input and its weights. No torch."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ from fsbench.versions import version
 
 @dataclass(frozen=True)
 class Backbone:
-    """What is known of a backbone without building it.
+    """What is known about a backbone without building it.
 
-    `make` names the function that builds its body, as "module:function": `function(input_shape, ...)` takes
-    the shape `(channels, height, width)` or `(features,)` that `wants` asks for, and the backbone's
-    arguments by name, each annotated and with a default; it returns a `torch.nn.Module` from inputs `[N,
-    ...]` to features `[N, D]`, and D. An argument `dropout` gets the recipe's. `kinds` names
-    the kinds of samples that it takes, None for all that are float32 numbers (`Kind.mixable`); `wants` is
-    for a kind to read, an InputSpec for images.
+    `make` names the function that builds its body, as "module:function". `function(input_shape, ...)` takes
+    the shape `(channels, height, width)` or `(features,)` that `wants` gives, and the backbone's arguments by
+    name, each annotated and with a default; it returns a `torch.nn.Module` from inputs `[N, ...]` to features
+    `[N, D]`, and D. An argument `dropout` gets that of the recipe. `kinds` names the kinds of samples that it
+    takes, None for all that are float32 numbers (`Kind.mixable`); `wants` is read by the kind, and is an
+    InputSpec for images.
 
-    `parameters` counts a network with the default arguments for inputs of the shape and the number of
-    classes in `counted`, those of its paper. `weights` names the pretrained weights there are, the default
-    first; `load` names the function that gets them: `function(name)` returns a state dictionary, or the path
-    of one saved by `torch.save`. `head` is the layer that they hold beside the body, and `package` the
-    distribution that brings them. `results_version` says which version of the code results come from, as
-    that of a strategy.
+    `parameters` is the number of parameters with the default arguments, for the input shape and the number of
+    classes in `counted`, those of its paper. `weights` names its pretrained weights, the default first;
+    `load` names the function that loads them: `function(name)` returns a state dictionary, or the path of one
+    saved by `torch.save`. `head` is the layer that they contain in addition to the body, and `package` the
+    distribution with the weights. `results_version` is like that of a strategy.
     """
 
     name: str
@@ -62,7 +61,7 @@ def _check_backbone(backbone: Any) -> None:
     named = [backbone.make, *([backbone.load] if backbone.weights else [])]
     if wrong := [text for text in named if not _FUNCTION.fullmatch(text)]:
         raise PluginError(
-            f"backbone {backbone.name!r}: {wrong[0]!r} names no function; expected 'module:function'"
+            f"backbone {backbone.name!r}: {wrong[0]!r} does not name a function; expected 'module:function'"
         )
 
 
@@ -77,12 +76,12 @@ def known_backbone(call: Call) -> Backbone:
     """The catalogue's entry of a backbone expression. Raises UnknownName, or SpecError for `name(1)`."""
     known = BACKBONES.find(call.name)
     if call.args:
-        raise SpecError(f"{call}: the arguments of a backbone have names, as in conv4(width=32)")
+        raise SpecError(f"{call}: write the arguments of a backbone with their names, as in conv4(width=32)")
     return known
 
 
 def weights_path(weights: str) -> Path | None:
-    """The file of weights, or None for a name. Raises DataError if the file is not there."""
+    """The file of weights, or None for a name. Raises DataError if the file does not exist."""
     if _WEIGHTS_NAME.fullmatch(weights) or any(weights in known.weights for known in BACKBONES.values()):
         return None
     if not Path(weights).is_file():
@@ -94,9 +93,9 @@ def weights_path(weights: str) -> Path | None:
 
 
 def find_weights(backbone: str, weights: str) -> str | Path:
-    """What `weights` means for a backbone: the file of a path, the name of "imagenet" or of another name.
+    """What `weights` means for a backbone: a file, or the full name of its weights.
 
-    Raises UsageError for a name that is not the backbone's, DataError for a file that is not there.
+    Raises UsageError for a name that is not the backbone's, DataError for a file that does not exist.
     """
     call = parse_call(backbone)
     path = weights_path(weights)
@@ -107,8 +106,8 @@ def find_weights(backbone: str, weights: str) -> str | Path:
     if not names:
         others = ", ".join(name for name, entry in BACKBONES.items() if entry.weights)
         raise UsageError(
-            f"{call} has no pretrained weights of the name {weights!r}; "
-            f"give the path of a file, or one of the backbones {others}"
+            f"{call} has no pretrained weights named {weights!r}; give the path of a file, or one of the "
+            f"backbones {others}"
         )
     if weights == DEFAULT_WEIGHTS:
         return names[0]
@@ -118,10 +117,10 @@ def find_weights(backbone: str, weights: str) -> str | Path:
 
 
 def _meanings(weights: str) -> Iterator[str]:
-    """What a name of weights stands for in each backbone, in the order of choice, and who brings it.
+    """What a name of weights means in each backbone, in the order of choice, and the package of the weights.
 
-    Where the name is every backbone's default, those of plugins do not count: the results of nobody else
-    change with what is installed, and theirs are told apart by the backbone's code.
+    If the name is the default of every backbone, backbones of plugins do not count, so that other results do
+    not change with what is installed; their own results are distinguished by the backbone's code.
     """
     for name, known in BACKBONES.items():
         origin = BACKBONES.origin(name)
@@ -134,8 +133,8 @@ def _meanings(weights: str) -> Iterator[str]:
 def weights_hash(weights: str) -> str:
     """What identifies pretrained weights: `sha256:` and 12 digits of the file's hash, or a name with a hash.
 
-    The hash beside a name is of what it stands for in every backbone and of the versions of the packages
-    that bring it. For `Strategy.content_hash`. Raises DataError if there is no such file.
+    The hash beside a name covers its meaning in every backbone and the versions of the packages with the
+    weights. It is for `Strategy.content_hash`. Raises DataError if the file does not exist.
     """
     path = weights_path(weights)
     if path is None:

@@ -15,7 +15,7 @@ from fsbench.types import Recipe, TaskInfo
 
 _EPISODE_STEPS = 40
 _POSITIVE = ("steps", "batch_size", "lr")
-# Fields that recipes did not always have: texts that are stored without them stay what they are.
+# Fields added later: stored texts without them stay valid.
 _LATER = {"unlabeled_batch_size": 0}
 
 
@@ -45,7 +45,7 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
 
 
 def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
-    """Read `steps=100, lr=0.01` as changes to a recipe; a mapping of them is one already."""
+    """Read `steps=100, lr=0.01` as changes to a recipe; a mapping is returned as it is."""
     if not isinstance(text, str):
         return dict(text or {})
     call = parse_call(f"recipe({text})")
@@ -55,7 +55,7 @@ def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """The canonical text of a recipe, with every field; those of _LATER only where they differ from that."""
+    """The canonical text of a recipe, with every field; those of _LATER only if they differ from it."""
     values = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
     values = {name: value for name, value in values.items() if _LATER.get(name, ...) != value}
     values["backbone"] = parse_call(recipe.backbone)

@@ -1,6 +1,6 @@
-"""Networks of backbones: `build_network` makes a `Network` of an expression such as `conv4(width=32)`.
+"""Networks of backbones: `build_network` makes a `Network` from an expression such as `conv4(width=32)`.
 
-`fsbench.recipes.catalogue` says what there is, without torch; `network` builds it; each family has a file.
+`fsbench.recipes.catalogue` lists them without torch; `network` builds them; each family has a file.
 """
 
 from __future__ import annotations

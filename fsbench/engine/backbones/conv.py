@@ -16,8 +16,8 @@ _LEAST_VALID = 16
 def conv4(input_shape: tuple[int, ...], width: int = 64, norm: Norm = "batch") -> tuple[nn.Module, int]:
     """The four convolution blocks of Vinyals et al. 2016, "Matching networks for one shot learning".
 
-    A block is 3x3 convolution, normalisation, ReLU and 2x2 max-pooling; images
-    of less than 3 pixels are not pooled further. `norm=group` has 16 channels a group (Wu & He 2018).
+    A block is 3x3 convolution, normalisation, ReLU and 2x2 max-pooling; images of less than 3 pixels are not
+    pooled further. `norm=group` has 16 channels per group (Wu & He 2018).
     """
     channels, height, side = input_shape
     layers: list[nn.Module] = []

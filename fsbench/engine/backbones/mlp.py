@@ -17,7 +17,7 @@ def mlp(
 ) -> tuple[nn.Module, int]:
     """A multilayer perceptron on flattened inputs: linear, normalisation if any, ReLU.
 
-    `widths`, if given, lists the layers' widths in place of `width` and `depth`. Finn et al. 2017
+    `widths`, if given, lists the layers' widths instead of `width` and `depth`. Finn et al. 2017
     ("Model-agnostic meta-learning for fast adaptation of deep networks") classify Omniglot with
     `mlp(widths=[256, 128, 64, 64], norm=batch)`.
     """

@@ -1,4 +1,4 @@
-"""A network: a body that a backbone's name stands for, the input that it wants, and a linear head."""
+"""A network: the body of a backbone, the input that it expects, and a linear head."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fsbench.spec import Call, coerce, format_value, parse_call
 class Network(nn.Module):
     """A body and a linear head, for samples of one kind.
 
-    The kind brings inputs `[N, ...]` to what the backbone `wants`; `body` maps them to features
-    `[N, num_features]`, and the head these to logits `[N, num_classes]`.
+    The kind converts inputs `[N, ...]` to what the backbone `wants`; `body` maps them to features `[N,
+    num_features]`, and the head maps these to logits `[N, num_classes]`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Network(nn.Module):
         self.head = nn.Linear(num_features, num_classes)
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        """Inputs `[N, ...]` as the body wants them: of images channels, size, mean and deviation."""
+        """Inputs `[N, ...]` as the body expects them: for images, channels, size, mean and deviation."""
         prepared: torch.Tensor = self.adapter(x)
         return prepared
 
@@ -62,7 +62,7 @@ class Network(nn.Module):
         return self.forward_head(self.forward_features(x))
 
     def with_head(self, num_classes: int) -> Network:
-        """A network that shares this body under a new head for `num_classes`."""
+        """A network with this body, which is shared, and a new head for `num_classes`."""
         device = self.head.weight.device
         network = Network(
             self.body,
@@ -80,14 +80,14 @@ def build_network(
 ) -> Network:
     """The network of a backbone expression for samples of a kind, with weights from torch's global generator.
 
-    `dropout` acts before the head, and where the architecture has dropout of its own. Raises
-    UnknownName, SpecError, or UsageError where an extra is not installed.
+    `dropout` acts before the head and wherever the architecture has dropout. Raises UnknownName, SpecError,
+    or UsageError if an extra is not installed.
     """
     call = parse_call(backbone)
     known = known_backbone(call)
     if not known.takes(kind):
         others = ", ".join(name for name, other in BACKBONES.items() if other.takes(kind)) or "none"
-        raise SpecError(f"{call}: takes no samples of the kind {kind}; backbones that do: {others}")
+        raise SpecError(f"{call} takes no samples of the kind {kind}; backbones that do: {others}")
     make = load_object(known.make)
     hints = _parameters(call.name, make)
     wants = known.wants
@@ -110,32 +110,32 @@ def build_network(
 
 
 def import_backbone(backbone: str) -> None:
-    """Import what a backbone is built from, which takes seconds for some, before a clock runs."""
+    """Import the code of a backbone before time is measured, as some imports take seconds."""
     load_object(known_backbone(parse_call(backbone)).make)
 
 
 def load_object(place: str) -> Any:
-    """What "module:name" names. Raises PluginError where there is none."""
+    """The object that "module:name" names. Raises PluginError if it does not exist."""
     module, _, name = place.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise PluginError(
-            f"cannot load {place}: {error}; is the package that brings it installed whole?"
+            f"cannot load {place}: {error}; check that its package is completely installed"
         ) from error
 
 
 def _parameters(name: str, make: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of what a backbone's function takes beside the shape of the inputs."""
+    """The annotations of a backbone function's arguments after the shape of the inputs."""
     hints = inspect.get_annotations(make, eval_str=True)
     names = list(inspect.signature(make).parameters)[1:]
     if bare := [each for each in names if each not in hints]:
-        raise PluginError(f"backbone {name}: its argument {bare[0]!r} has no annotation; say what it may be")
+        raise PluginError(f"backbone {name}: its argument {bare[0]!r} has no annotation; add its type")
     return {each: hints[each] for each in names}
 
 
 def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a backbone expression, checked against the annotations of who makes it."""
+    """The arguments of a backbone expression, checked against the annotations of its function."""
     known = [name for name in hints if name != "dropout"]
     wrong = [name for name, _ in call.kwargs if name not in known]
     if wrong:
@@ -155,7 +155,7 @@ def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_head(network: nn.Module, head: str) -> tuple[nn.Module, int]:
-    """A network with its last linear layer taken out, and the number of features that the layer took."""
+    """A network without its last linear layer, and the number of features that the layer took."""
     features = network.get_submodule(head).in_features
     network.set_submodule(head, nn.Identity())
     assert isinstance(features, int)

@@ -1,4 +1,4 @@
-"""Pretrained weights: by the name that a backbone has for them, or from a local file."""
+"""Pretrained weights, by a name of the backbone or from a local file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str,
     """The state dictionary of a backbone's body.
 
     `weights` is "imagenet" for the backbone's default, a name of its weights
-    (`ResNet18_Weights.IMAGENET1K_V1`), or the path of a state dictionary saved by `torch.save`: of the
-    body, of a whole Network, or of the published network with its head, which is left out. Raises UsageError
-    for a name that is not the backbone's, DataError for what cannot be read or downloaded.
+    (`ResNet18_Weights.IMAGENET1K_V1`), or the path of a state dictionary saved by `torch.save`: of the body,
+    of a whole Network, or of the published network with its head, which is ignored. Raises UsageError for a
+    name that is not the backbone's, DataError for weights that cannot be read or downloaded.
     """
     known = known_backbone(parse_call(backbone))
     chosen = find_weights(backbone, weights)
@@ -30,7 +30,7 @@ def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str,
 
 
 def _named(known: Backbone, name: str, device: torch.device) -> dict[str, Any]:
-    """The weights that a backbone has under a name, from the function that it says."""
+    """The weights of a backbone under a name, from the function that it names."""
     found = load_object(known.load)(name)
     if isinstance(found, str | Path):
         return _read(Path(found), device)
@@ -43,24 +43,24 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
         found = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
-            f"{problem}: it is damaged, or holds more than tensors, which could run code and is not loaded; "
-            "save model.state_dict()"
+            f"{problem}: it is damaged, or contains more than tensors, which could run code and is not "
+            "loaded; save model.state_dict()"
         ) from error
     except Exception as error:  # torch.load raises anything on a damaged file
         raise DataError(f"{problem}: {one_line(error)}") from error
     if not isinstance(found, dict):
-        raise DataError(f"{problem}: it holds {type(found).__name__}")
+        raise DataError(f"{problem}: it contains {type(found).__name__}")
     for name, value in found.items():
         if not isinstance(value, torch.Tensor):
             raise DataError(
-                f"{problem}: {name!r} in it is {type(value).__name__}; of a checkpoint, save the part with "
-                "the model's tensors"
+                f"{problem}: {name!r} in it is {type(value).__name__}; save only the part of a checkpoint "
+                "with the model's tensors"
             )
     return found
 
 
 def _without_head(found: Mapping[str, Any], head: str) -> dict[str, Any]:
-    """What belongs to the body, of a whole Network's or a whole published network's state dictionary."""
+    """The body's part of the state dictionary of a whole Network or a whole published network."""
     if "head.weight" in found and any(key.startswith("body.") for key in found):
         found = {key: value for key, value in found.items() if not key.startswith("head.")}
         return {key.removeprefix("body."): value for key, value in found.items()}
@@ -68,7 +68,7 @@ def _without_head(found: Mapping[str, Any], head: str) -> dict[str, Any]:
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what an error says."""
+    """The first line of an error's message."""
     lines = str(error).splitlines() or [""]
     named = isinstance(error, OSError | RuntimeError) and lines[0].strip()
     return lines[0].strip().rstrip(".") if named else f"{type(error).__name__} {lines[0]}".strip()

@@ -16,9 +16,9 @@ _WIDTHS = (16, 32, 64)
 
 
 class Block(nn.Module):
-    """Twice normalisation, ReLU and 3x3 convolution, with dropout between, around a shortcut.
+    """Normalisation, ReLU and 3x3 convolution, twice, with dropout between, and a shortcut around them.
 
-    Where the number of channels changes, the shortcut is a 1x1 convolution of the activated input.
+    If the number of channels changes, the shortcut is a 1x1 convolution of the activated input.
     """
 
     def __init__(self, channels: int, width: int, stride: int, dropout: float) -> None:
@@ -38,12 +38,12 @@ class Block(nn.Module):
 
 
 def wrn_16_8(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Module, int]:
-    """WRN-16-8: two blocks a stage of 128, 256 and 512 channels; 11.0 million parameters."""
+    """WRN-16-8: two blocks per stage of 128, 256 and 512 channels; 11.0 million parameters."""
     return _wrn(input_shape, 16, 8, dropout)
 
 
 def wrn_28_2(input_shape: tuple[int, ...], dropout: float = 0.0) -> tuple[nn.Module, int]:
-    """WRN-28-2: four blocks a stage of 32, 64 and 128 channels; 1.5 million parameters."""
+    """WRN-28-2: four blocks per stage of 32, 64 and 128 channels; 1.5 million parameters."""
     return _wrn(input_shape, 28, 2, dropout)
 
 
