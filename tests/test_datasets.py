@@ -177,7 +177,7 @@ def test_every_glyph_is_in_the_fonts_and_none_is_the_box_of_a_missing_one() -> N
         assert len(having) >= 12
         for face in having[::5]:
             assert not np.array_equal(np.asarray(faces.draw(face, character)), missing[face])
-    with pytest.raises(DataError, match="in only . typefaces"):
+    with pytest.raises(DataError, match=r"in only \d+ typefaces"):
         faces.having("漢")
 
 

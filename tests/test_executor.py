@@ -206,7 +206,7 @@ def test_closing_stops_the_workers(tmp_path):
     ("job", "kind", "message"),
     [
         ("pickle", "BadReply", "began a message of"),
-        ("no json", "BadReply", "no message"),
+        ("no json", "BadReply", "not a message"),
         ("too long", "BadReply", "began a message of 10 + 1099511627776 bytes; expected at most"),
         ("neither", "BadReply", "neither a result nor a failure"),
         ("ended", "BadReply", "neither a result nor a failure"),

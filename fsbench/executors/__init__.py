@@ -1,1 +1,1 @@
-"""Where trials run: pools of worker processes."""
+"""Executors: where trials run."""

@@ -1,4 +1,4 @@
-"""The host's end of servers, nurseries and workers: starting them, asking them, hearing how they ended."""
+"""The host's side of servers, nurseries and workers: starts them, talks to them, hears how they ended."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from fsbench.executors.wire import BadReply, Reader, Value, send_object
 from fsbench.failure import MESSAGE_LENGTH, shorten
 
 START_SECONDS = 180.0
-# glibc hands a large array back to the system when it is freed, and a training step asks for the same ones
-# again: `benchmarks/allocation.py` prints what keeping them saves. `pages.py` says what large pages are for.
-# A fixed hash seed makes the order of a set of texts the same in every run.
+# glibc returns a large array to the system when it is freed, and the next training step needs the same ones
+# again: `benchmarks/allocation.py` prints what keeping them saves. `pages.py` explains large pages. A fixed
+# hash seed makes the order of a set of texts the same in every run.
 ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "MALLOC_MMAP_MAX_": "0",
@@ -37,7 +37,7 @@ ENVIRONMENT = {
 }
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from fsbench.executors.server import main; main()"
 _LOG_TAIL = 1 << 18
-# What a crash's report ends with: every compiled module of every library, longer than all the rest.
+# The end of a crash report lists every compiled module of every library, longer than all the rest.
 _EXTENSIONS = re.compile(r"\n+Extension modules: .*")
 _ENDING_SECONDS = 3.0
 _GLANCE_SECONDS = 0.1
@@ -45,7 +45,7 @@ _LONGEST_DOING = 200
 
 
 class Channel:
-    """A socket to a process that is not believed: its messages, as they come."""
+    """A socket to a process that is not trusted, and its messages as they come."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -53,11 +53,11 @@ class Channel:
         self.closed = False
 
     def fileno(self) -> int:
-        """The socket's number, for those who wait for it."""
+        """The socket's number, for waiting."""
         return self.connection.fileno()
 
     def receive(self) -> list[Value]:
-        """The messages that what has come completes; `closed` says if it was the end. Raises BadReply."""
+        """The messages that are now complete; `closed` says whether the socket has ended. Raises BadReply."""
         try:
             data = self.connection.recv(1 << 20, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -69,7 +69,7 @@ class Channel:
 
 
 def wait(channels: Iterable[Channel], seconds: float) -> list[Channel]:
-    """Those of the channels from which something can be received, as soon as there are any, or none."""
+    """Wait for channels from which something can be received; none after the time limit."""
     with selectors.DefaultSelector() as selector:
         for channel in channels:
             selector.register(channel, selectors.EVENT_READ)
@@ -77,9 +77,9 @@ def wait(channels: Iterable[Channel], seconds: float) -> list[Channel]:
 
 
 class Child:
-    """A process that a server forks: the channel to it, and the file that its errors go to.
+    """A process that a server forks: the channel to it, and the file for its errors.
 
-    `doing` is what it last said it does before it is ready.
+    `doing` is the last report of what it does before it is ready.
     """
 
     def __init__(self, number: int) -> None:
@@ -90,7 +90,7 @@ class Child:
         self.doing = ""
 
     def says(self, message: Value) -> str:
-        """What a message of a process that starts says: "ready", "doing" or "unsafe".
+        """The meaning of a message from a starting process: "ready", "doing" or "unsafe".
 
         Raises PluginError or WorkerError if it could not start, BadReply for any other message.
         """
@@ -105,10 +105,10 @@ class Child:
                 return "doing"
             case {"failure": {"kind": str(kind), "message": str(text)}}:
                 raise self.error(f"{kind}: {text}"[:MESSAGE_LENGTH])
-        raise BadReply("a process that is to start sent something else than how that goes")
+        raise BadReply("a starting process sent something other than the state of its start")
 
     def error(self, why: str) -> PluginError | WorkerError:
-        """The error of a process that cannot start: a plugin's, if it was importing one. Notes say where."""
+        """The error of a process that cannot start, or of the plugin that it was importing. Notes say where."""
         error: PluginError | WorkerError = WorkerError(f"no worker can start ({why})")
         if self.doing:
             error = PluginError(f"no worker can start ({why}, while {self.doing})")
@@ -117,19 +117,19 @@ class Child:
         return error
 
     def last_words(self) -> str:
-        """The end of what the process wrote to stderr."""
+        """The end of the process's stderr."""
         size = os.fstat(self.log.fileno()).st_size
         said = os.pread(self.log.fileno(), _LOG_TAIL, max(0, size - _LOG_TAIL)).decode(errors="replace")
         return shorten(_EXTENSIONS.sub("", said))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the channel."""
         self.channel.connection.close()
         self.log.close()
 
 
 class Server:
-    """The host's end of a process that forks others."""
+    """The host's side of a process that forks others."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -149,12 +149,12 @@ class Server:
         return child
 
     def ask(self, what: bytes, child: Child) -> None:
-        """Have a child terminated (it may still say where it was) or killed, whether or not it lives."""
+        """Have a child terminated (it may still report where it was) or killed, running or not."""
         with contextlib.suppress(OSError):  # the server is gone, and its children with it
             self.channel.connection.sendall(REQUEST.pack(what, child.number))
 
     def ended(self) -> dict[int, int]:
-        """The exit codes, by number, of children that some of what has come tells of."""
+        """The exit codes, by number, of children that have ended according to some messages."""
         found: dict[int, int] = {}
         for message in self.channel.receive():
             match message:
@@ -164,7 +164,7 @@ class Server:
 
 
 class _Base(Server):
-    """The server of this process, a program of its own."""
+    """The server of this process, a separate program."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -190,13 +190,13 @@ class _Base(Server):
         self.channel.connection.close()
 
     def code(self, child: Child, seconds: float) -> int | None:
-        """The exit code of a child that hung up, as soon as it is known; None if that takes longer.
+        """The exit code of a child that closed its channel, once it is known; None if that takes too long.
 
         If the server has ended, its exit code.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            with _lock:  # another thread may take in what this one waits for
+            with _lock:  # another thread may receive what this one waits for
                 self.codes |= {} if self.channel.closed else self.ended()
             if child.number in self.codes or self.channel.closed:
                 break
@@ -226,7 +226,7 @@ def _server() -> _Base:
 
 
 class Nursery(Server):
-    """The process that the workers of one run are forked from."""
+    """The process from which the workers of one run are forked."""
 
     def __init__(self, setup: Setup) -> None:
         with _lock:
@@ -234,16 +234,16 @@ class Nursery(Server):
             try:
                 self.child = self.base.fork()
             except ConnectionError:
-                raise WorkerError("no worker can start (what they are forked from has ended)") from None
+                raise WorkerError("no worker can start (the process that forks them has ended)") from None
         super().__init__(self.child.channel)
         self.setup = setup
 
     def start(self) -> str:
-        """Wait until it has prepared; "ready", or "unsafe" if what it did must not be inherited by workers.
+        """Wait until it is prepared; "ready", or "unsafe" if workers must not inherit its state.
 
         Raises PluginError or WorkerError if it cannot start.
         """
-        with contextlib.suppress(ConnectionError):  # it has hung up: see below
+        with contextlib.suppress(ConnectionError):  # it has closed its channel: see below
             send_object(self.channel.connection, self.setup)
         end = time.monotonic() + START_SECONDS
         while (left := end - time.monotonic()) > 0:
@@ -258,7 +258,7 @@ class Nursery(Server):
         raise self.child.error(f"took longer than {START_SECONDS:g} s")
 
     def code(self) -> int | None:
-        """Its exit code, once it has hung up; None if that is not known."""
+        """Its exit code, once it has closed its channel; None if unknown."""
         return self.base.code(self.child, _ENDING_SECONDS)
 
     def close(self) -> None:
@@ -272,9 +272,9 @@ class Nursery(Server):
 
 
 def open_nursery(setup: Setup) -> Nursery:
-    """A nursery that is ready. Raises PluginError or WorkerError, or UsageError where nothing can be forked.
+    """A nursery that is ready. Raises PluginError or WorkerError, or UsageError on a system without fork.
 
-    Where preparing leaves what a fork must not inherit, such as threads, each worker prepares for itself.
+    If preparing leaves something that a fork must not inherit, such as threads, each worker prepares itself.
     """
     for each in (setup, replace(setup, early=False)):
         nursery = Nursery(each)
@@ -290,12 +290,12 @@ def open_nursery(setup: Setup) -> Nursery:
 
 
 def import_path() -> tuple[str, ...]:
-    """The import path of this process, with the working folder's name where it stands for it."""
+    """The import path of this process, with the working folder's name instead of an empty text."""
     return tuple(os.getcwd() if part == "" else part for part in sys.path)
 
 
 def ending(code: int | None) -> str:
-    """How a process ended, in words; of None nobody knows."""
+    """How a process ended, in words; None means unknown."""
     if code is None:
         return "the worker ended"
     if code >= 0:

@@ -1,4 +1,4 @@
-"""Jobs in worker processes of this machine: results, time-outs and crashes alike come back as values."""
+"""Runs jobs in worker processes of this machine; results, time-outs and crashes come back as values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 _TRIES = 3
-_WAIT_SECONDS = 0.5  # Ctrl-C cannot cut a wait short everywhere
+_WAIT_SECONDS = 0.5  # Ctrl-C cannot interrupt a wait on every system
 _TERMINATION_SECONDS = 3.0
 _REPLY_SECONDS = 10.0
 _LONGEST_KIND = 100
@@ -46,11 +46,12 @@ def default_workers(device: str) -> int:
 class LocalExecutor(Generic[J, R]):
     """An `Executor` of `workers` processes at a time on this machine, each forked for its job.
 
-    `function` is what a process calls with a job, as "module:name". Before, `prepare` is called with
-    `arguments` and one more, see `Setup`. `timeout` is in seconds a job; starting a process does not count.
-    `read` turns what a process sent for a job into a result, and raises what becomes the job's Failure;
-    `largest` says how many bytes of arrays a job may send. With `apart`, a process serves job after job for
-    which it gives the same value, for where starting is dear. `environment` is added to that of this process.
+    A process calls `function` with a job, as "module:name". Before that, `prepare` is called with `arguments`
+    and one more, see `Setup`. `timeout` is in seconds per job, without the start of a process. `read` turns
+    what a process sent for a job into a result, and raises the error for the job's Failure; `largest` gives
+    the number of bytes of arrays that a job may send. With `apart`, a process serves all jobs for which
+    `apart` gives the same value, because starting one is expensive. `environment` is added to that of this
+    process.
     """
 
     def __init__(
@@ -72,14 +73,14 @@ class LocalExecutor(Generic[J, R]):
         self._environment = environment or {}
 
     def setup(self) -> Setup:
-        """How workers begin: as this process is now, but with one thread for each library."""
+        """How workers begin: in the state of this process, but with one thread for each library."""
         folder, environment = os.getcwd(), {**os.environ, **ENVIRONMENT, **self._environment}
         return self._setup(path=import_path(), folder=folder, environment=environment)
 
     def run(
         self, jobs: Iterable[J], on_start: Callable[[J], object] = ignore
     ) -> Generator[tuple[J, R | Failure], None, None]:
-        """See `Executor.run`. Raises PluginError or WorkerError when no worker can start."""
+        """See `Executor.run`. Raises PluginError or WorkerError if no worker can start."""
         crew = _Crew(self)
         try:
             yield from crew.run(iter(jobs), on_start)
@@ -88,7 +89,7 @@ class LocalExecutor(Generic[J, R]):
 
 
 class _Worker(Generic[J]):
-    """A process, the job that it has if it has one, and until when it may go on as it is."""
+    """A process, its job if it has one, and the deadline of its present state."""
 
     job: J
 
@@ -100,7 +101,7 @@ class _Worker(Generic[J]):
         self.deadline = time.monotonic() + START_SECONDS
 
     def give(self, job: J, kind: Hashable, largest: int, seconds: float) -> bool:
-        """Hand it a job, which it reads when it is ready; whether somebody is there to read it."""
+        """Send it a job, which it reads when it is ready; returns whether it can still be reached."""
         self.job, self.kind = job, kind
         self.has_job, self.is_fresh, self.is_replying = True, False, False
         self.child.channel.reader.largest = largest
@@ -125,7 +126,7 @@ class _Crew(Generic[J, R]):
         self.lost = 0
 
     def run(self, source: Iterator[J], on_start: Callable[[J], object]) -> Iterator[tuple[J, R | Failure]]:
-        """Keep the workers busy; yield what is finished while they are."""
+        """Keep the workers busy, and yield finished jobs meanwhile."""
         self.waiting.extend(islice(source, 1))
         while self.waiting or self.finished or self.busy:
             if self.waiting and self.busy < self.executor.workers:
@@ -147,7 +148,7 @@ class _Crew(Generic[J, R]):
         return sum(worker.has_job for worker in self.workers.values())
 
     def submit(self, job: J) -> None:
-        """Hand a job to an idle worker that has had jobs of its kind only, or else to a fresh one."""
+        """Send a job to an idle worker with only such jobs so far, or else to a new one."""
         executor = self.executor
         kind = executor.apart(job) if executor.apart else None
         idle = [worker for worker in self.workers.values() if not worker.has_job]
@@ -156,7 +157,7 @@ class _Crew(Generic[J, R]):
             self.retire(idle[0])
         worker = fitting[0] if fitting else self.start()
         if not worker.give(job, kind, executor.largest(job), executor.timeout):
-            self.lose(worker, "the worker hung up")
+            self.lose(worker, "the worker closed its connection")
 
     def stand_by(self) -> None:
         """Have the next worker start while the others work."""
@@ -164,7 +165,7 @@ class _Crew(Generic[J, R]):
             self.start()
 
     def start(self) -> _Worker[J]:
-        """A fresh worker. Raises PluginError or WorkerError."""
+        """A new worker. Raises PluginError or WorkerError."""
         for _ in range(_TRIES):
             if self.nursery is None:
                 self.nursery = open_nursery(self.executor.setup())
@@ -175,10 +176,10 @@ class _Crew(Generic[J, R]):
             else:
                 self.workers[worker.child.number] = worker
                 return worker
-        raise WorkerError("no worker can start (what they are forked from ends, again and again)")
+        raise WorkerError("no worker can start (the process that forks them ends again and again)")
 
     def collect(self) -> None:
-        """Wait a while for news of the workers, and take them in. Raises PluginError or WorkerError."""
+        """Wait a while for messages of the workers, and handle them. Raises PluginError or WorkerError."""
         nursery = self.nursery
         assert nursery is not None, "who waits has started a worker"
         speaking = {w.child.channel: w for w in self.workers.values() if not w.child.channel.closed}
@@ -193,7 +194,7 @@ class _Crew(Generic[J, R]):
             self.hurry(worker)
 
     def hear(self, worker: _Worker[J]) -> None:
-        """Take in what a worker sends. Raises PluginError or WorkerError if it could not start."""
+        """Handle what a worker sends. Raises PluginError or WorkerError if it could not start."""
         try:
             for message in worker.child.channel.receive():
                 if worker.is_told_to_end:
@@ -212,13 +213,13 @@ class _Crew(Generic[J, R]):
             self.retire(worker)
 
     def hear_start(self, worker: _Worker[J], message: Value) -> None:
-        """Take in how a start goes."""
+        """Handle a message about the start of a worker."""
         if worker.child.says(message) == "ready":
             worker.is_ready = True
             worker.deadline = time.monotonic() + self.executor.timeout if worker.has_job else math.inf
 
     def hear_nursery(self, nursery: Nursery) -> None:
-        """Take in which workers ended, and whether the nursery itself did."""
+        """Handle the end of workers, and of the nursery itself."""
         for number, code in nursery.ended().items():
             if number in self.workers:
                 self.bury(self.workers[number], code)
@@ -226,7 +227,7 @@ class _Crew(Generic[J, R]):
             self.lose_nursery(nursery)
 
     def lose_nursery(self, nursery: Nursery) -> None:
-        """Do without a nursery that ended, and so without its workers."""
+        """Give up a nursery that ended, and its workers."""
         how = ending(nursery.code())
         nursery.close()
         self.nursery = None
@@ -234,7 +235,7 @@ class _Crew(Generic[J, R]):
             self.lose(worker, how)
 
     def bury(self, worker: _Worker[J], code: int) -> None:
-        """Take in what a worker that ended had sent before, or else how it ended."""
+        """Handle what a worker sent before it ended, or else how it ended."""
         child = worker.child
         while child.number in self.workers and not child.channel.closed and wait([child.channel], 0):
             self.hear(worker)
@@ -248,7 +249,7 @@ class _Crew(Generic[J, R]):
             self.finish(worker, Failure("Crash", ending(code), child.last_words()))
 
     def lose(self, worker: _Worker[J], why: str) -> None:
-        """Do without a worker that ended before it had begun; its job comes up again, unless that goes on."""
+        """Give up a worker that ended before it began; its job is tried again, but not without limit."""
         self.lost += 1
         if self.lost >= _TRIES:
             raise worker.child.error(why)
@@ -257,7 +258,7 @@ class _Crew(Generic[J, R]):
         self.retire(worker)
 
     def hurry(self, worker: _Worker[J]) -> None:
-        """A worker is late: let it end its reply, or else end it, first so that it can say where it is."""
+        """Handle a late worker: let it finish its reply, or end it, after it could report where it is."""
         if not worker.is_ready:
             raise worker.child.error(f"took longer than {START_SECONDS:g} s")
         if worker.is_told_to_end:
@@ -271,7 +272,7 @@ class _Crew(Generic[J, R]):
             self.nursery.ask(TERMINATE, worker.child)
 
     def result(self, job: J, message: Value) -> R | Failure:
-        """What a worker's reply says. Raises BadReply."""
+        """The result in a worker's reply. Raises BadReply."""
         match message:
             case {"result": value}:
                 try:
@@ -287,7 +288,7 @@ class _Crew(Generic[J, R]):
         return Failure("TimeOut", f"took longer than {self.executor.timeout:g} s", worker.child.last_words())
 
     def finish(self, worker: _Worker[J], result: R | Failure, usable: bool = False) -> None:
-        """A job has ended, and with it its worker, unless that is usable and may have others."""
+        """Handle the end of a job, and of its worker, unless the worker is usable and may get other jobs."""
         self.finished.append((worker.job, result))
         self.lost = 0
         worker.has_job, worker.deadline = False, math.inf
@@ -295,7 +296,7 @@ class _Crew(Generic[J, R]):
             self.retire(worker)
 
     def retire(self, worker: _Worker[J]) -> None:
-        """End a worker, with what it started."""
+        """End a worker and the processes that it started."""
         if self.workers.pop(worker.child.number, None) is not None:
             if self.nursery is not None:
                 self.nursery.ask(KILL, worker.child)

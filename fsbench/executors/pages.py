@@ -1,4 +1,4 @@
-"""Memory of a process that forks often, in large pages: a fork copies a table with an entry for each page."""
+"""Large memory pages for a process that forks often: a fork copies a table with an entry for each page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def merge_pages() -> Iterator[None]:
 
 
 def _written() -> Iterator[tuple[int, int]]:
-    """The address ranges of this process that it can write and that belong to no file."""
+    """The address ranges of this process that are writable and belong to no file."""
     with open("/proc/self/maps") as maps:
         for line in maps.read().splitlines():
             place, rights, _, _, file, *_ = line.split()

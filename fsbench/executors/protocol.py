@@ -1,4 +1,4 @@
-"""What the runner asks of a place where jobs run: this machine's cores, say, or a cluster."""
+"""What the runner needs from a place where jobs run, such as this machine's cores or a cluster."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 def ignore(job: object) -> None:
-    """What `Executor.run` does by default as a job starts: nothing."""
+    """Do nothing: the default of `Executor.run` when a job starts."""
 
 
 class Executor(Protocol[J, R_co]):
-    """Runs jobs, each in a process that nothing but the job itself can spoil.
+    """Runs jobs, each in a process that no other job has changed.
 
     What the jobs call, how many run at once, how long one may take, and which of them must not share a
-    process (`apart`) are settled when an executor is made.
+    process (`apart`) is set when an executor is made.
     """
 
     def run(
         self, jobs: Iterable[J], on_start: Callable[[J], object] = ignore
     ) -> Generator[tuple[J, R_co | Failure], None, None]:
-        """Yield every job with its result, or with the Failure that it ended in, as they end.
+        """Yield every job with its result or its Failure when it ends.
 
-        `jobs` is drawn from as workers become free, one job ahead of them; `on_start` is told of a job when
-        a worker gets it. Closing the generator stops what runs. Raises PluginError when no worker can start.
+        Jobs are taken from `jobs` as workers become free, one job ahead; `on_start` is called with a job when
+        a worker gets it. Closing the generator stops the running jobs. Raises PluginError or WorkerError if
+        no worker can start.
         """
         ...

@@ -1,10 +1,10 @@
-"""The process that workers are forked from, and each worker's shell around its work.
+"""The process from which workers are forked, and the loop around each worker's jobs.
 
-Three generations. A *server*, one for each process that runs fsbench, has imported what every trial needs.
-From it a *nursery* is forked for each run: it takes over the environment of the run, imports its plugins and
-warms up. From that a *worker* is forked for each job. All are told what to do through a socket by the host,
-the process that called fsbench, and none outlives it. The server is a program of its own, so it shares
-nothing with what the host itself does with processes.
+There are three generations. A *server*, one for each process that runs fsbench, has imported what every trial
+needs. From it, a *nursery* is forked for each run: it takes over the environment of the run, imports its
+plugins and warms up. From the nursery, a *worker* is forked for each job. The host, the process that called
+fsbench, controls all of them through sockets, and none outlives it. The server is a separate program, so it
+shares nothing with the host's own processes.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from fsbench.executors.wire import encode, receive_object
 from fsbench.failure import describe
 
 REQUEST = struct.Struct("<cI")
-"""What the host asks of a server: one of the letters below, and a number of a child that the host chose."""
+"""A request of the host: one of the letters below, and the number that the host chose for a child."""
 FORK, TERMINATE, KILL = b"f", b"t", b"k"
 
-# Imports that take longer than many a trial must not count as its time: the first optimizer of a process
-# imports torch._dynamo, the first classifier or sampler scikit-learn and imbalanced-learn.
+# Slow imports must not count as the time of a trial: the first optimizer of a process imports torch._dynamo,
+# the first classifier or sampler scikit-learn and imbalanced-learn.
 PRELOAD = (
     "numpy",
     "torch",
@@ -50,16 +50,16 @@ PRELOAD = (
     "imblearn.under_sampling",
 )
 _HOST_CHECK_SECONDS = 5.0
-_MANY_FORKS = 16  # from then on, what merging pages takes is soon saved
+_MANY_FORKS = 16  # from this number on, merging pages saves more time than it takes
 
 
 @dataclass(frozen=True)
 class Setup:
     """How a nursery begins, and the function that its workers call, both as "module:name".
 
-    `prepare` is called with `arguments` and with a function that tells the host, in one line, what is going
-    on. It runs in the nursery, or in each worker if `early` is false; it returns None, or why what it did
-    must not be inherited by a fork.
+    `prepare` is called with `arguments` and with a function that reports to the host, in one line, what it
+    does. It runs in the nursery, or in each worker if `early` is false. It returns None, or why a fork must
+    not inherit its effects.
     """
 
     function: str
@@ -72,23 +72,23 @@ class Setup:
 
 
 def main() -> None:
-    """Be a server. Standard input is the socket to the host."""
+    """Run as a server. Standard input is the socket to the host."""
     control = socket.socket(fileno=os.dup(0))
     _point(0, os.open(os.devnull, os.O_RDONLY))
-    gc.disable()  # nothing of what an import makes is garbage, and looking for it takes a quarter of the time
+    gc.disable()  # imports make no garbage, and looking for it takes a quarter of the time
     for name in PRELOAD:
-        # Who needs a module that cannot be imported says so itself, and better.
+        # If a module cannot be imported, the code that needs it reports that better.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     _Server(control, _nursery, signal.SIGTERM).serve()
 
 
 Begin: TypeAlias = Callable[[socket.socket, int], None]
-"""What a forked child does, with its socket to the host and the end of a pipe that closes with its server."""
+"""The work of a forked child, with its socket to the host and a pipe that closes with its server."""
 
 
 class _Server:
-    """Forks a child at each request and says which ended, until the host hangs up or ends.
+    """Forks a child at each request and reports which ended, until the host closes its socket or ends.
 
     Then the children get the signal `last`.
     """
@@ -105,9 +105,9 @@ class _Server:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
     def serve(self) -> None:
-        """Do what the host asks for."""
+        """Handle the requests of the host."""
         host = os.getppid()
-        # What is here now is here for good: a collection in a child would only copy it.
+        # These objects stay alive; a collection in a child would only copy their memory.
         gc.freeze()
         gc.enable()
         try:
@@ -120,7 +120,7 @@ class _Server:
                 if self.control in ready and not self.answer():
                     return
         except (BrokenPipeError, ConnectionResetError):
-            return  # the host hung up
+            return  # the host closed its socket
         finally:
             for pid in self.children.values():
                 _kill(pid, self.last)
@@ -128,7 +128,7 @@ class _Server:
                 os.waitpid(pid, 0)
 
     def answer(self) -> bool:
-        """Do one thing that the host asks for; whether there was one."""
+        """Handle one request of the host; returns whether there was one."""
         data, handles, _, _ = socket.recv_fds(self.control, REQUEST.size, 2)
         if not data:
             return False
@@ -151,7 +151,7 @@ class _Server:
         return True
 
     def become(self, connection: int, log: int) -> NoReturn:
-        """Be a child: a process group of its own, its errors in `log`. It never returns."""
+        """Run as a child, in a separate process group, with errors in `log`. It never returns."""
         try:
             signal.set_wakeup_fd(-1)
             for each in (signal.SIGCHLD, signal.SIGTERM):
@@ -162,9 +162,7 @@ class _Server:
             os.setsid()
             _point(2, log)
             faulthandler.enable(all_threads=False)
-            faulthandler.unregister(
-                signal.SIGTERM
-            )  # a nursery's own handler stands in front of what it registered
+            faulthandler.unregister(signal.SIGTERM)  # a nursery's own handler comes before what it registered
             faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
             with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
                 self.begin(socket.socket(fileno=connection), self.alive)
@@ -175,7 +173,7 @@ class _Server:
             os._exit(0)
 
     def reap(self) -> None:
-        """Collect the children that ended, end what they left running, and tell the host."""
+        """Collect the children that ended, end the processes that they left, and report to the host."""
         for number, pid in list(self.children.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
@@ -186,7 +184,7 @@ class _Server:
 
 
 def _nursery(control: socket.socket, alive: int) -> None:
-    """Prepare for a run, tell the host, then fork its workers."""
+    """Prepare for a run, report to the host, then fork its workers."""
     os.close(alive)
     setup: Setup = receive_object(control)
     function = None
@@ -213,7 +211,7 @@ def _nursery(control: socket.socket, alive: int) -> None:
 def _work(
     setup: Setup, function: Callable[[Any], object] | None, connection: socket.socket, alive: int
 ) -> None:
-    """Run jobs until the host hangs up. What a job raises is sent, whatever it is."""
+    """Run jobs until the host closes its socket. Everything that a job raises is sent."""
     threading.Thread(target=_end_with_server, args=(alive,), daemon=True).start()
     try:
         if function is None:
@@ -255,7 +253,7 @@ def _named(text: str) -> Callable[..., Any]:
 
 
 def _threads() -> int:
-    """The number of threads of this process; where the system says, also those that Python did not start."""
+    """The number of threads of this process; if the system tells, also those that Python did not start."""
     try:
         return len(os.listdir("/proc/self/task"))
     except FileNotFoundError:
@@ -268,7 +266,7 @@ def _point(handle: int, target: int) -> None:
 
 
 def _kill(pid: int, number: signal.Signals) -> None:
-    """Signal a child and its group, which it may not have made yet."""
+    """Signal a child and its process group, which may not exist yet."""
     try:
         os.killpg(pid, number)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a worker sends: a header of JSON, then the raw bytes of its arrays. Reading it runs nothing.
+"""The messages of workers: a JSON header, then the raw bytes of arrays. Reading them executes nothing.
 
-A message is two lengths (of the header, 4 bytes; of the arrays, 8), the header, the arrays. In the header an
-array stands as `{"float32": [shape]}`; the bytes follow in the order in which arrays occur.
+A message has two lengths (of the header, 4 bytes; of the arrays, 8), the header, and the arrays. In the
+header, an array is `{"float32": [shape]}`; the bytes follow in the order of the arrays.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOST_AXES, _LONGEST_AXIS = 8, 1 << 32
 
 
 class BadReply(TrialError):
-    """A worker sent what is no message, or a longer one than its job allows."""
+    """A worker sent something that is not a message, or a longer one than its job allows."""
 
 
 def encode(value: Any) -> bytes:
@@ -45,12 +45,14 @@ def encode(value: Any) -> bytes:
 
     header = json.dumps(value, default=store).encode()
     if len(header) > LARGEST_HEADER:
-        raise ValueError(f"a worker returned {len(header)} bytes beside its arrays; at most {LARGEST_HEADER}")
+        raise ValueError(
+            f"a worker returned {len(header)} bytes beside its arrays; expected at most {LARGEST_HEADER}"
+        )
     return b"".join((_LENGTHS.pack(len(header), sum(map(len, arrays))), header, *arrays))
 
 
 class Reader:
-    """Puts messages together from bytes as they come, arrays of at most `largest` bytes in each."""
+    """Assembles messages from bytes as they come, with at most `largest` bytes of arrays in each."""
 
     def __init__(self, largest: int = 0) -> None:
         self.largest = largest
@@ -62,7 +64,7 @@ class Reader:
         return bool(self._bytes)
 
     def feed(self, data: bytes) -> list[Value]:
-        """The messages that are whole with these bytes. Raises BadReply."""
+        """The messages that are complete with these bytes. Raises BadReply."""
         self._bytes += data
         found: list[Value] = []
         while len(self._bytes) >= _LENGTHS.size:
@@ -100,20 +102,22 @@ def _decode(header: bytes, body: bytes) -> Value:
     try:
         value: Value = json.loads(header, object_hook=restore)
     except (ValueError, TypeError, RecursionError) as error:
-        raise BadReply(f"the worker sent what is no message: {' '.join(str(error).split())[:200]}") from None
+        raise BadReply(
+            f"the worker sent something that is not a message: {' '.join(str(error).split())[:200]}"
+        ) from None
     if used != len(body):
         raise BadReply(f"the worker sent {len(body)} bytes of arrays; its header names {used}")
     return value
 
 
 def send_object(connection: socket.socket, value: object) -> None:
-    """Send a job, or how to begin, to a worker: a pickle, because a worker may believe its parent."""
+    """Send a job or a setup to a worker as a pickle, because a worker may trust its parent."""
     data = pickle.dumps(value)
     connection.sendall(struct.pack("<Q", len(data)) + data)
 
 
 def receive_object(connection: socket.socket) -> Any:
-    """Wait for what `send_object` sends. Raises EOFError when the parent has hung up."""
+    """Wait for what `send_object` sends. Raises EOFError if the parent has closed the connection."""
     (length,) = struct.unpack("<Q", _exactly(connection, 8))
     return pickle.loads(_exactly(connection, length))
 
@@ -123,6 +127,6 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
     while len(data) < length:
         part = connection.recv(min(length - len(data), 1 << 20))
         if not part:
-            raise EOFError("the parent hung up")
+            raise EOFError("the parent closed the connection")
         data += part
     return bytes(data)
