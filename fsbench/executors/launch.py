@@ -108,7 +108,7 @@ class Child:
         raise BadReply("a starting process sent something other than the state of its start")
 
     def error(self, why: str) -> PluginError | WorkerError:
-        """The error of a process that cannot start, or of the plugin that it was importing. Notes say where."""
+        """The error of a process that cannot start, or of a plugin that it was importing."""
         error: PluginError | WorkerError = WorkerError(f"no worker can start ({why})")
         if self.doing:
             error = PluginError(f"no worker can start ({why}, while {self.doing})")
