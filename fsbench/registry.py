@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from fsbench import __version__, builtin, hookspecs
-from fsbench.code import UNPACKAGED, code_mark, core_mark, join_marks, source_hash
+from fsbench.code import UNPACKAGED, code_mark, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, UnknownName, UsageError
@@ -26,11 +26,10 @@ from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
-from fsbench.spec import NAME, Call, Sum, Value, expand_sum, parse_call, parse_list
+from fsbench.spec import NAME, Call, Sum, expand_sum, parse_list
 from fsbench.strategy import STRATEGIES, Strategy, from_call, spec_fields, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
-from fsbench.types import Recipe
 
 GROUP = "fsbench"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
@@ -251,64 +250,6 @@ class Registry:
         # A results_version of a base class is about the results of that class only.
         declared = vars(found.thing).get("results_version", "")
         return code_mark(name, declared, found.origin, modules)
-
-    def identity(self, composition: Composition, recipe: Recipe, kind: str) -> str:
-        """The full spec of a trial on samples of a kind.
-
-        It is that of the strategy with the marks of the core, of a plugin's kind and of a plugin's backbone.
-        """
-        marks = core_mark(), self.kind_mark(kind), self.backbone_mark(recipe)
-        return join_marks(composition.full_spec, *marks)
-
-    def kind_mark(self, kind: str) -> str:
-        """The mark of a kind of samples, as `kind:NAME:code+1a2b3c4d`; "" for one that comes with fsbench."""
-        found = self.brought[KINDS.hook].get(kind)
-        mark = _named_mark(kind, found, type(found.thing).__module__) if found else ""
-        return f"kind:{mark}" if mark else ""
-
-    def backbone_mark(self, recipe: Recipe) -> str:
-        """The mark of a recipe's backbone, as `NAME:code+1a2b3c4d`; "" for one that comes with fsbench."""
-        name = parse_call(recipe.backbone).name
-        found = self.brought[BACKBONES.hook].get(name)
-        return _named_mark(name, found, found.thing.make.partition(":")[0]) if found else ""
-
-    def metric_marks(self) -> dict[str, str]:
-        """The marks of metrics by name; metrics that come with fsbench unchanged have none."""
-        found = self.brought[METRICS.hook].items()
-        marks = {name: _named_mark(name, each, each.thing.function.__module__) for name, each in found}
-        return {name: mark.removeprefix(f"{name}:") for name, mark in marks.items() if mark}
-
-    def versions(
-        self, composition: Composition, task: str = "", recipe: str = "", kind: str = ""
-    ) -> dict[str, str]:
-        """The distributions, with their versions, of what a trial used.
-
-        These are those of its components and, given a task and a recipe as texts, of its protocol, its
-        datasets, its backbone, every metric, and the kind of its samples.
-        """
-        used: list[tuple[Sort[Any], str]] = [
-            (STRATEGIES, component.name) for component in composition.all_components
-        ]
-        if task:
-            call = parse_call(task)
-            named = {_name(value) for value in (*call.args, *call.keywords.values())}
-            used += [(PROTOCOLS, call.name), *((DATASETS, name) for name in sorted(named - {""}))]
-        if recipe:
-            used += [(BACKBONES, _name(parse_call(recipe).keywords["backbone"]))]
-            used += [(METRICS, name) for name in self.brought[METRICS.hook]]
-        used += [(KINDS, kind)]
-        known = [self.brought[sort.hook].get(name) for sort, name in used]
-        return dict(sorted(each.origin for each in known if each is not None))
-
-
-def _named_mark(name: str, found: Brought[Any], module: str) -> str:
-    mark = code_mark(name, found.thing.results_version, found.origin, {found.module, module})
-    return f"{name}:{mark}" if mark else ""
-
-
-def _name(value: Value) -> str:
-    """The name in an argument such as `digits` or `mnist5k(size=8)`, "" if it holds none."""
-    return value.name if isinstance(value, Call) else value if isinstance(value, str) else ""
 
 
 def _module_name(plugin: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import numpy as np
 
 from fsbench.draw import Splits
 from fsbench.execute import Execution, MakeExecutor, isolation, local
+from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import check_device
 from fsbench.judge import judge, timestamp
 from fsbench.plan import Plan, make_plan
@@ -116,7 +118,7 @@ def run(
             split_seeds=asked.split_seeds,
             init_seeds=asked.init_seeds,
             recipe_overrides=asked.changes,
-            identify=registry.identity,
+            identify=functools.partial(full_spec, registry),
             statuses={key: record.status for key, record in stored.items()},
             retry_failed=retry_failed,
         )
@@ -143,10 +145,10 @@ class _Walk:
     def __post_init__(self) -> None:
         # Before a split is drawn, so that plugin code meets no test labels in this process.
         here, compositions = installed(), {each.text: each for each in self.asked.compositions}
-        codes = self.registry.metric_marks()
+        codes = metric_marks(self.registry)
         kinds = {task.text: task.info.kind for task in self.asked.tasks}
         for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
-            used = self.registry.versions(compositions[spec], task, recipe, kinds[task])
+            used = versions(self.registry, compositions[spec], task, recipe, kinds[task])
             uses = tuple(sorted(compositions[spec].uses))
             self.known[spec, task, recipe] = {"uses": uses, "versions": here | used, "metric_codes": codes}
         self.listeners = self.registry.listeners()

@@ -17,6 +17,7 @@ from records import over_seeds, record
 from fsbench import Backbone, Metric, Strategy, code, hookimpl
 from fsbench.code import code_mark, join_marks, source_hash, split_marks
 from fsbench.errors import PluginError
+from fsbench.identity import full_spec, metric_marks
 from fsbench.registry import Registry, get_registry, load_registry
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.published import publish, read_jsonl
@@ -79,18 +80,18 @@ def test_what_comes_with_fsbench_has_no_mark_while_its_results_are_the_first() -
 
 def test_another_version_of_the_core_marks_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     (erm,) = get_registry().parse("erm")
-    assert get_registry().identity(erm, RECIPE, "table") == "erm"
+    assert full_spec(get_registry(), erm, RECIPE, "table") == "erm"
     monkeypatch.setattr(code, "RESULTS_VERSION", "2")
-    assert get_registry().identity(erm, RECIPE, "table") == "erm#core+2"
+    assert full_spec(get_registry(), erm, RECIPE, "table") == "erm#core+2"
 
 
 def test_the_code_of_a_strangers_backbone_marks_the_trials_of_its_recipes_only() -> None:
     tiny = Backbone("tiny", f"{__name__}:make", "one layer")
     found = registry(backbones=(tiny, replace(tiny, name="told", results_version="3")))
     (erm,) = found.parse("erm")
-    assert found.identity(erm, RECIPE, "table") == "erm"
-    assert found.identity(erm, replace(RECIPE, backbone="told(width=3)"), "table") == "erm#told:results+3"
-    tiny_ones = found.identity(erm, replace(RECIPE, backbone="tiny"), "table")
+    assert full_spec(found, erm, RECIPE, "table") == "erm"
+    assert full_spec(found, erm, replace(RECIPE, backbone="told(width=3)"), "table") == "erm#told:results+3"
+    tiny_ones = full_spec(found, erm, replace(RECIPE, backbone="tiny"), "table")
     assert tiny_ones == f"erm#tiny:code+{source_hash([__name__])}"
 
 
@@ -217,7 +218,7 @@ def test_values_of_a_metrics_old_code_are_left_out(monkeypatch: pytest.MonkeyPat
     made, module = load_registry(), ModuleType(__name__)
     module.fsbench_metrics = hookimpl(lambda: [metric, replace(metric, name="bare", results_version="")])  # type: ignore[attr-defined]
     made.load("theirs", lambda: module, THEIRS)
-    assert made.metric_marks() == {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
+    assert metric_marks(made) == {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
     monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
     monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: made)
     values = zip([0.2, 0.4, 0.9], ["results+2", "results+2", "results+1"], strict=True)

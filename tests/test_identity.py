@@ -14,6 +14,7 @@ import pytest
 import fsbench
 from fsbench.composition import Composition
 from fsbench.errors import DataError
+from fsbench.identity import versions
 from fsbench.plan import make_plan
 from fsbench.registry import UNPACKAGED, get_registry, load_registry
 from fsbench.store import Store
@@ -132,7 +133,7 @@ def test_the_code_of_an_unpackaged_plugin_is_in_its_version(
         (found,) = registry.parse("scaled+focal")
         assert found.full_spec.startswith('scaled(file="")#unpackaged+')
         assert "#" not in found.full_spec.partition("+focal")[2]
-        return registry.versions(found)["their_package"], found.full_spec
+        return versions(registry, found)["their_package"], found.full_spec
 
     first, edited = version(CODE), version(CODE.replace("2.0", "3.25"))
     assert first[0].startswith(f"{UNPACKAGED}+")

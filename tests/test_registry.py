@@ -12,6 +12,7 @@ import pytest
 import fsbench
 from fsbench import Strategy, hookimpl, param
 from fsbench.errors import ConflictError, SpecError, UnknownName
+from fsbench.identity import versions
 from fsbench.registry import Registry, extra_modules, load_registry
 
 
@@ -53,7 +54,7 @@ def test_a_strangers_strategy_is_parsed_with_checked_arguments() -> None:
     (found,) = registry.parse("bold(rate=1, mode=slow)")
     assert found.text == "bold(mode=slow, rate=1.0)"
     assert found.full_text == "bold(cap=none, flag=false, mode=slow, rate=1.0, size=3)"
-    assert registry.versions(found) == {"stranger": "1.2"}
+    assert versions(registry, found) == {"stranger": "1.2"}
     assert registry.parse(found.full_text) == [found]
 
 

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from fsbench.cli.output import table
 from fsbench.composition import Composition
 from fsbench.stages import STAGES, Stage
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _INNERMOST = {
     "loss": "cross-entropy",
     "step": "gradients and an update",
     "fit": "training by the recipe",
 }
+
+
+def explanation(spec: str) -> RenderableType:
+    """How the components of specs act in each stage. Raises SpecError, UnknownName or ConflictError."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from fsbench.registry import get_registry
+
+    found: list[RenderableType] = []
+    for composition in get_registry().parse(spec):
+        found.append(Text(f"{composition.text}  uses: {', '.join(sorted(composition.uses)) or '-'}", "bold"))
+        rows = explained(composition)
+        found.append(table(("stage", "what acts, in order", "how several compose"), rows))
+    return Group(*found)
 
 
 def explained(composition: Composition) -> list[tuple[str, str, str]]:

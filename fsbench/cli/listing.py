@@ -42,6 +42,8 @@ def list_(section: str | None, explain: str | None) -> None:
     if explain is not None:
         if section != "strategies":
             raise UsageError("--explain belongs to strategies: fsbench list strategies --explain SPEC")
+        from fsbench.cli.explaining import explanation
+
         show(explanation(explain))
         return
     if section is not None and section not in SECTIONS:
@@ -68,22 +70,6 @@ def strategies() -> RenderableType:
         facts = [", ".join(arguments), _from(registry.origin[name])]
         rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
     return table(("strategy", "uses", "what it does"), rows)
-
-
-def explanation(spec: str) -> RenderableType:
-    """How the components of specs act in each stage. Raises SpecError, UnknownName or ConflictError."""
-    from rich.console import Group
-    from rich.text import Text
-
-    from fsbench.cli.explaining import explained
-    from fsbench.registry import get_registry
-
-    found: list[RenderableType] = []
-    for composition in get_registry().parse(spec):
-        found.append(Text(f"{composition.text}  uses: {', '.join(sorted(composition.uses)) or '-'}", "bold"))
-        rows = explained(composition)
-        found.append(table(("stage", "what acts, in order", "how several compose"), rows))
-    return Group(*found)
 
 
 def protocols() -> RenderableType:

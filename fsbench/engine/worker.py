@@ -21,6 +21,7 @@ from fsbench.engine import device as devices
 from fsbench.engine.backbones import build_network
 from fsbench.engine.trial import run_trial
 from fsbench.errors import FsbenchError, PluginError, TrialError, UnknownName, UsageError
+from fsbench.identity import full_spec
 from fsbench.importing import tell_of_imports
 from fsbench.jobs import Job, Preflight
 from fsbench.kinds import get_kind, kind_names
@@ -94,7 +95,7 @@ def _composition(trial: Trial, kind: str) -> Composition:
             raise
         why = "; ".join(f"plugin {each.plugin}: {each.message}" for each in _registry.failures)
         raise PluginError(f"{error}; in the worker, plugins could not be imported: {why}") from error
-    identity = _registry.identity(composition, parse_recipe(trial.recipe), kind)
+    identity = full_spec(_registry, composition, parse_recipe(trial.recipe), kind)
     if identity != trial.full_spec:
         raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
     return composition

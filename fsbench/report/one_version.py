@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from fsbench.code import CodeParts, core_mark, split_marks
 from fsbench.errors import FsbenchError
+from fsbench.identity import backbone_mark, kind_mark, metric_marks
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import get_registry
 from fsbench.report.names import identity
@@ -43,7 +44,7 @@ def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
 
 def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record], list[str]]:
     """The records without the values that other code of a metric computed, and a line about them."""
-    found, now, others = [], get_registry().metric_marks().get(metric, ""), 0
+    found, now, others = [], metric_marks(get_registry()).get(metric, ""), 0
     for record in records:
         if metric in record.metrics and record.metric_codes.get(metric, "") != now:
             kept = {name: value for name, value in record.metrics.items() if name != metric}
@@ -85,11 +86,11 @@ def _core_now(record: Record) -> str:
 
 def _kind_now(record: Record) -> str:
     (task,) = parse_tasks(record.task)
-    return get_registry().kind_mark(task.info.kind)
+    return kind_mark(get_registry(), task.info.kind)
 
 
 def _backbone_now(record: Record) -> str:
-    return get_registry().backbone_mark(parse_recipe(record.recipe))
+    return backbone_mark(get_registry(), parse_recipe(record.recipe))
 
 
 def _strategy_now(record: Record) -> str:
