@@ -1,4 +1,4 @@
-"""The strategies that come with fsbench, registered like anybody else's."""
+"""The strategies that come with fsbench, registered like those of any other plugin."""
 
 from __future__ import annotations
 

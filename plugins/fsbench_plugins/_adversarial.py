@@ -28,13 +28,13 @@ class _ReverseGradient(torch.autograd.Function):
 
 
 def reverse_gradient(x: torch.Tensor, scale: float) -> torch.Tensor:
-    """`x` itself, through which gradients come back times `-scale`."""
+    """`x`, with gradients multiplied by `-scale`."""
     reversed_: torch.Tensor = _ReverseGradient.apply(x, scale)
     return reversed_
 
 
 def ramp(progress: float, gamma: float) -> float:
-    """How strongly the body is opposed to the domain head: from 0 towards 1."""
+    """The factor of the reversed gradient, rising from 0 towards 1."""
     return 2 / (1 + math.exp(-gamma * progress)) - 1
 
 
@@ -43,8 +43,8 @@ def domain_loss(
 ) -> torch.Tensor:
     """Mean binary cross-entropy over source samples plus that over target samples.
 
-    `labelled [B]` and `target [U]` are logits of being from the target; `domain [B]` in [0, 1] says
-    how much of each labelled sample is (none, if it is not given).
+    `labelled [B]` and `target [U]` are logits of being from the target; `domain [B]` in [0, 1] is the
+    fraction of each labelled sample that is from the target (0 if it is not given).
     """
     source, other = F.softplus(labelled), F.softplus(-target)
     if domain is None:

@@ -11,9 +11,9 @@ from fsbench import FsbenchError, LabeledSet, Stream
 class Episodes:
     """Episodes drawn from a labelled set: `way` classes, `shot` support and `queries` query samples each.
 
-    `shot` and `queries` are lowered where fewer than `way` classes have as many samples. The rows of an
-    episode are ordered by class, so all episodes share `support_targets [way * shot, way]` and
-    `query_targets [way * queries, way]`. Raises FsbenchError when not even two samples can be had.
+    `shot` and `queries` are lowered if fewer than `way` classes have enough samples. The rows of an episode
+    are ordered by class, so all episodes share `support_targets [way * shot, way]` and `query_targets [way *
+    queries, way]`. Raises FsbenchError if too few classes have two samples.
     """
 
     def __init__(self, data: LabeledSet, way: int, shot: int, queries: int, rng: Stream) -> None:
@@ -21,7 +21,7 @@ class Episodes:
         counts = np.bincount(y, minlength=data.num_classes)
         least = int(np.sort(counts)[-way])
         if least < 2:
-            raise FsbenchError(f"fewer than {way} source classes have the 2 samples that an episode takes")
+            raise FsbenchError(f"fewer than {way} source classes have the 2 samples that an episode needs")
         self.x, self.way, self.rng = data.x, way, rng
         self.shot = min(shot, least - 1)
         self.queries = min(queries, least - self.shot)

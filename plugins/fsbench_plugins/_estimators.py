@@ -19,7 +19,7 @@ _MOST_ITERATIONS = 1000
 
 
 def make(estimator: str, C: float, n_neighbors: int, n_estimators: int, samples: int, ctx: Context) -> Any:
-    """The unfitted classifier of a name for so many samples, with random numbers of the trial's own."""
+    """The unfitted classifier of a name for a number of samples, with the trial's random numbers."""
     seed = ctx.rng.seed()
     match estimator:
         case "logistic_regression":
@@ -61,8 +61,8 @@ def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:
         return {}
     if isinstance(classifier, KNeighborsClassifier):
         raise InertComponent(
-            "sklearn(estimator=knn): nearest neighbours take no sampling weights, so what gave them has no "
-            "effect; resampling(method=random_over) changes the samples instead"
+            "sklearn(estimator=knn): nearest neighbours take no sampling weights, so the component that "
+            "set them has no effect; resampling(method=random_over) changes the samples instead"
         )
     return {"sample_weight": (train.weights / train.weights.mean()).cpu().numpy()}
 

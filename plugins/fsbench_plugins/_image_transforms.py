@@ -1,4 +1,4 @@
-"""The tensor work of `augmentation` on images: whole batches, one random draw for each sample."""
+"""The tensor operations of `augmentation` on images: whole batches, one random draw for each sample."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Limits:
 def augment_images(x: torch.Tensor, limits: Limits, padding: str, rng: Stream) -> torch.Tensor:
     """Images `[B, C, H, W]` in [0, 1], moved, recoloured and made noisy within the limits.
 
-    Every transformation has random numbers of its own: leaving one out does not change the others.
+    Every transformation has separate random numbers, so leaving one out does not change the others.
     """
     draws = rng.numpy.uniform(-1, 1, (12, len(x)))
     if limits.geometric:
@@ -58,11 +58,11 @@ def augment_images(x: torch.Tensor, limits: Limits, padding: str, rng: Stream) -
 
 
 def affine_maps(limits: Limits, draws: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Random maps from where a pixel goes to where it is taken from: `matrix [B, 2, 2]`, `offset [B, 2]`.
+    """Random maps from each pixel to its place in the source image: `matrix [B, 2, 2]`, `offset [B, 2]`.
 
-    Coordinates are (x, y) in pixels from the centre of an image of `size` (height, width). `draws`
-    `[9, B]` are uniform in [-1, 1). A window is cut from the shifted, turned, zoomed and mirrored image.
-    A handful of numbers for each sample: numpy is faster than a device here.
+    Coordinates are (x, y) in pixels from the centre of an image of `size` (height, width). `draws` `[9, B]`
+    are uniform in [-1, 1). A window is cut from the shifted, turned, zoomed and mirrored image. There are
+    only a few numbers for each sample, so numpy is faster than a device.
     """
     extent = np.array([size[1], size[0]])
     angle = draws[0] * np.radians(limits.rotation)
@@ -107,5 +107,5 @@ def recolour(
 
 
 def grey(x: torch.Tensor) -> torch.Tensor:
-    """The luminance `[B, 1, H, W]` of colour images; other images' mean channel."""
+    """The luminance `[B, 1, H, W]` of colour images, or the mean channel of other images."""
     return luminance(x) if x.shape[1] == 3 else x.mean(1, keepdim=True)

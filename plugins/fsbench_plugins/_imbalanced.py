@@ -1,4 +1,4 @@
-"""What `resampling` asks of imbalanced-learn, and what it does where that has no answer."""
+"""How `resampling` uses imbalanced-learn, and what it does where that library fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from fsbench import LabeledSet
 
 Note = Callable[[str], None]
-_M_NEIGHBORS = 10  # of Borderline-SMOTE's look at all classes; the default of imbalanced-learn
+_M_NEIGHBORS = 10  # the neighbours in all classes for Borderline-SMOTE; the default of imbalanced-learn
 
 
 def pick(train: LabeledSet, method: str, seed: int) -> LabeledSet:
@@ -41,7 +41,7 @@ def synthesise(train: LabeledSet, method: str, k_neighbors: int, seed: int, note
 
 
 def without_tomek_links(train: LabeledSet, note: Note) -> LabeledSet:
-    """The training set without its Tomek links (Tomek 1976); a class of nothing else keeps its samples."""
+    """The training set without its Tomek links (Tomek 1976); a class with only such samples keeps them."""
     y = train.y.cpu().numpy()
     links = TomekLinks(sampling_strategy="all")
     links.fit_resample(train.x.flatten(1).cpu().numpy(), y)
@@ -54,7 +54,7 @@ def without_tomek_links(train: LabeledSet, note: Note) -> LabeledSet:
 
 
 class _Remarks:
-    """What could not be done in full, gathered over the classes into one sentence each."""
+    """Remarks on what could not be done in full, combined over the classes."""
 
     def __init__(self) -> None:
         self.said: dict[str, list[int]] = {}
@@ -108,7 +108,7 @@ def _sampler(method: str, k: int, samples: int, sizes: dict[int, int], seed: int
 
 
 def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray) -> LabeledSet:
-    """The training set and new rows `[n, F]` of classes `[n]`, with what belongs to their nearest rows."""
+    """The training set and new rows `[n, F]` of classes `[n]`, with the attributes of their nearest rows."""
     if len(new_x) == 0:
         return train
     parents = _nearest(train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy(), new_x, new_y)

@@ -20,7 +20,7 @@ Parameters = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Inner:
-    """The inner loop: plain gradient steps on a support set, of the model or of its head only."""
+    """The inner loop: plain gradient steps on a support set, for the model or only its head."""
 
     lr: float
     steps: int
@@ -59,9 +59,9 @@ def meta_train(
     steps: int,
     episodes_a_step: int,
 ) -> None:
-    """Move the model's weights, in place, to where the inner loop does well.
+    """Train the model's weights, in place, so that the inner loop does well.
 
-    All episodes of a step are one batch. Raises FsbenchError when the objective was NaN or infinite.
+    All episodes of a step are one batch. Raises FsbenchError if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
@@ -93,7 +93,7 @@ def meta_train(
 def _augmented(
     support: torch.Tensor, targets: torch.Tensor, ctx: Context, step: int, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each episode's support set after augmentation on its own, stacked."""
+    """Each episode's support set after separate augmentation, stacked."""
     number, batches = len(support), []
     for i, x in enumerate(support):
         ctx.at_step(step * number + i, steps * number)
@@ -114,7 +114,7 @@ def _layers(model: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[_BatchNorm]]:
-    """Let batch normalisation use each batch's statistics and remember none; with `keep`, from then on."""
+    """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently."""
     layers = _layers(model)
     before = [(layer, layer.running_mean, layer.running_var, layer.num_batches_tracked) for layer in layers]
     for layer in layers:
@@ -127,6 +127,6 @@ def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[_Bat
 
 
 def keep_statistics(model: nn.Module, x: torch.Tensor) -> None:
-    """Let batch normalisation that remembers statistics remember those of `x [N, ...]` alone."""
+    """Let batch normalisation that stores statistics store only those of `x [N, ...]`."""
     if any(layer.track_running_stats for layer in _layers(model)):
         update_bn([x], model)

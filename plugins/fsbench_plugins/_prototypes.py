@@ -17,7 +17,7 @@ NEVER = -1e9  # the logit of a class without a sample
 def class_means(features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Prototypes `[C, D]`: the mean of the features `[N, D]` of each class, by targets `[N, C]`.
 
-    A soft target counts with its share. A class without samples has the prototype 0.
+    A soft target counts with its weight. A class without samples has the prototype 0.
     """
     return targets.T @ features / targets.sum(0).clamp(min=torch.finfo(targets.dtype).eps)[:, None]
 
@@ -75,7 +75,7 @@ class Prototypical(nn.Module):
         self._means = torch.empty(0)
 
     def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """Features `[N, D]` of queries `[N, ...]`; the class means are made beside."""
+        """Features `[N, D]` of queries `[N, ...]`; this also computes the class means."""
         features = _features(self.model, torch.cat([self.support.x, x]))
         few = len(self.support.x)
         self._means = class_means(features[:few], self.support.targets)
@@ -89,10 +89,10 @@ class Prototypical(nn.Module):
 def meta_train(
     model: nn.Module, episodes: Episodes, ctx: Context, lr: float, halve_every: int, steps: int
 ) -> None:
-    """Train the model's body, in place, to put queries next to the means of their classes.
+    """Train the model's body, in place, so that queries are close to the means of their classes.
 
-    One episode a step; Adam, its rate halved every so many steps. Raises FsbenchError when the
-    objective was NaN or infinite.
+    There is one episode per step; the optimizer is Adam, with a rate that is halved at regular intervals.
+    Raises FsbenchError if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):

@@ -1,4 +1,4 @@
-"""The tensor work of `augmentation` on tables."""
+"""The tensor operations of `augmentation` on tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def augment_tables(batch: Batch, noise: float, alpha: float, rng: Stream) -> Batch:
-    """MixUp with Beta(alpha, alpha), then Gaussian noise; zero leaves either out."""
+    """MixUp with Beta(alpha, alpha), then Gaussian noise; zero leaves out either."""
     if alpha > 0:
         batch = mix(batch, rng.beta(alpha, alpha, len(batch.x)), rng.permutation(len(batch.x)))
     if noise > 0:
@@ -21,7 +21,7 @@ def augment_tables(batch: Batch, noise: float, alpha: float, rng: Stream) -> Bat
 
 
 def mix(batch: Batch, share: torch.Tensor, partner: torch.Tensor) -> Batch:
-    """`share [B]` of each sample and the rest of the sample with number `partner [B]`."""
+    """Mix each sample, with weight `share [B]`, with the sample number `partner [B]`."""
 
     def mixed(values: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
         return part * values + (1 - part) * values[partner]

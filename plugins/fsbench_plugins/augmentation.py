@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 class Augmentation(Strategy):
     """Random transformations, drawn for each sample of each batch (Shorten & Khoshgoftaar 2019).
 
-    Only what the dataset says to keep its labels is applied (`TaskInfo.symmetries`): mirror images are
-    for photographs, never for digits. `strength` multiplies everything below; 0 is the identity, and a
-    trial of that fails, as of anything without effect.
+    Only transformations that keep the labels of the dataset are applied (`TaskInfo.symmetries`): photographs
+    may be mirrored, digits are not. `strength` multiplies everything below; with 0 nothing changes, so the
+    trial fails, as for any component without effect.
 
-    Images: `crop` is the largest share of a side that is cut away before the rest is resized back,
-    `flip` the probability of each mirror image, `rotation` in degrees to either side, `scale` the largest
-    relative zoom in or out, `translation` the largest shift as a share of the side, in whole pixels;
-    `padding` says what comes in from outside: the pixel at the `border`, or the `reflection` there.
-    `brightness`, `contrast` and `saturation` (of colour images) are relative.
-    Tables: `mixup` is the parameter of Beta(mixup, mixup), from which the share of two samples that are
-    mixed is drawn (Zhang et al. 2018).
-    Both: `noise` is the standard deviation of Gaussian noise, on the scale of the inputs.
+    Images: `crop` is the largest fraction of a side that is cut away before the rest is resized back, `flip`
+    the probability of each mirror image, `rotation` in degrees to either side, `scale` the largest relative
+    zoom in or out, `translation` the largest shift as a fraction of the side, in whole pixels; `padding`
+    fills areas outside the image: with the pixel at the `border`, or with the `reflection` there.
+    `brightness`, `contrast` and `saturation` (of colour images) are relative. Tables: `mixup` is the
+    parameter of Beta(mixup, mixup), from which the weights of two mixed samples are drawn (Zhang et al.
+    2018). Both: `noise` is the standard deviation of Gaussian noise, on the scale of the inputs.
     """
 
     name = "augmentation"
@@ -69,7 +68,7 @@ class Augmentation(Strategy):
         return augment_tables(batch, self.noise * self.strength, self.mixup * self.strength, ctx.rng)
 
     def _limits(self, symmetries: frozenset[str]) -> Limits:
-        """The magnitudes in force where only `symmetries` keep a label."""
+        """The magnitudes if only `symmetries` keep a label."""
         from fsbench_plugins._image_transforms import Limits
 
         def limit(name: str, most: float, *needs: str) -> float:

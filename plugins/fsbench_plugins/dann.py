@@ -1,4 +1,4 @@
-"""Domain-adversarial training: features that do not tell the domains apart."""
+"""Domain-adversarial training: features that do not distinguish the domains."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 class Dann(Strategy):
     """Domain-adversarial neural networks (Ganin et al. 2016).
 
-    A domain head learns to tell the features of labelled source samples from those of unlabelled
-    target samples; its gradient reaches the body reversed and scaled by the paper's ramp
-    `2 / (1 + exp(-gamma p)) - 1` in the training's progress p. Each step has a source and a target
-    half of the recipe's batch size. Labelled target samples, where a task has some, count as target.
+    A domain head learns to distinguish the features of labelled source samples from those of unlabelled
+    target samples; its gradient reaches the body reversed and scaled by the paper's ramp `2 / (1 + exp(-gamma
+    p)) - 1` in the training's progress p. Each step has a source and a target half of the recipe's batch
+    size. Labelled target samples, if the task has any, count as target.
 
-    `weight` multiplies the domain loss (the mean over the source half plus the mean over the target
-    half, as in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's
-    hidden layer. In short training a smaller weight is gentler. `norm=batch`, which the paper has not but
-    many re-implementations have (Jiang et al. 2022), normalises that layer over both halves: without it
-    the body can win by switching the layer's units off for good.
-    The learning rate is the recipe's, not the paper's annealing: every strategy of a task has it.
+    `weight` multiplies the domain loss (the mean over the source half plus the mean over the target half, as
+    in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's hidden layer. For
+    short training, a smaller weight may be better. `norm=batch`, which is not in the paper but in many
+    re-implementations (Jiang et al. 2022), normalises that layer over both halves: without it, the body can
+    win by permanently switching off the layer's units. The learning rate is that of the recipe, not the
+    paper's annealing, as for every strategy on a task.
     """
 
     name = "dann"
@@ -48,7 +48,7 @@ class Dann(Strategy):
         return frozenset({"unlabeled"})
 
     def skip(self, task: TaskInfo) -> str | None:
-        """It needs two domains, and inputs of both."""
+        """The strategy needs two domains, and inputs of both."""
         if task.protocol != "shift":
             return "train and test come from one domain"
         if not task.labels_on_source:
@@ -77,7 +77,9 @@ class Dann(Strategy):
         return self.weight * domain_loss(labelled, target, out.batch.domain)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Fit as it would be. Raises InertComponent when there is no labelled source sample."""
+        """Fit unchanged. Raises InertComponent if there is no labelled source sample."""
         if train.domain is not None and bool((train.domain == 1).all()):
-            raise InertComponent("dann: every labelled sample is of the target domain: no source half")
+            raise InertComponent(
+                "dann: every labelled sample is of the target domain, so there is no source half"
+            )
         return inner(train)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class Focal(Strategy):
     """The focal loss of Lin et al. 2017 over a softmax: `-alpha_c (1 - p_c)^gamma log p_c`.
 
-    `gamma` says how much less a sample counts that the model is already sure of; 0 is cross-entropy.
-    `alpha` weights the classes: `none`; a number, as in the paper, for two classes (`alpha` for class 1,
-    `1 - alpha` for class 0); or `balanced`, the inverse class frequencies of the training labels as
-    given (King & Zeng 2001), scaled so that the mean weight of a training sample is 1.
-    Soft targets weight the classes' terms: `sum_c t_c alpha_c (1 - p_c)^gamma (-log p_c)`.
-    `alpha=balanced` knows nothing of a `resampling` in the same spec: together they correct twice.
+    `gamma` reduces the weight of samples that the model already classifies with confidence; 0 is
+    cross-entropy. `alpha` weights the classes: `none`; a number, as in the paper, for two classes (`alpha`
+    for class 1, `1 - alpha` for class 0); or `balanced`, the inverse class frequencies of the training labels
+    as given (King & Zeng 2001), scaled so that the mean weight of a training sample is 1. Soft targets weight
+    the classes' terms: `sum_c t_c alpha_c (1 - p_c)^gamma (-log p_c)`. `alpha=balanced` does not take a
+    `resampling` in the same spec into account: together they correct twice.
     """
 
     name = "focal"
@@ -37,7 +37,7 @@ class Focal(Strategy):
     alpha: float | Literal["balanced"] | None = param(None, low=0.0, high=1.0)
 
     def skip(self, task: TaskInfo) -> str | None:
-        """A number for alpha is about two classes."""
+        """A number for alpha is only for two classes."""
         if isinstance(self.alpha, float) and task.num_classes != 2:
             return f"alpha={self.alpha} is for two classes, not {task.num_classes}; use alpha=balanced"
         return None
@@ -66,7 +66,7 @@ class Focal(Strategy):
 def log_complement(log_p: torch.Tensor) -> torch.Tensor:
     """`log(1 - p)` of log-probabilities `[..., C]`, exact also where p rounds to 1.
 
-    The likeliest class takes it from the sum of the others; for all others p is at most one half.
+    For the likeliest class it is computed from the sum of the others; for all others p is at most one half.
     """
     import torch
 

@@ -29,27 +29,27 @@ WHOLE_SET = 2**31 - 1
 class Maml(Strategy):
     """MAML (Finn et al. 2017): meta-learn a start on episodes from the source, then adapt it to the task.
 
-    An episode has as many classes as the task, in a random order, `shot` labels a class (`none`: as
-    many as the task, at most 2, as more cost much) and `queries` test samples a class.
-    From the start, `inner_steps` plain gradient steps at `inner_lr` are taken on its labels; the loss of
-    its queries is differentiated through those steps (`first_order` leaves the second derivatives out)
-    and Adam at `meta_lr` moves the start, for `meta_steps` steps of `meta_batch` episodes. `anil` adapts
-    the head only, in the episodes and in the task (Raghu et al. 2020). The task's training then is
-    `adapt_steps` steps of the same kind on all its labels at once, in place of the recipe's optimizer.
-    The head starts meta-learning at zero: with classes in a random order, none is to be preferred.
+    An episode has as many classes as the task, in a random order, `shot` labels per class (`none`: as many as
+    the task, at most 2, because more are expensive) and `queries` test samples per class. From the start,
+    `inner_steps` plain gradient steps at `inner_lr` are taken on its labels; the loss of its queries is
+    differentiated through those steps (`first_order` leaves out the second derivatives), and Adam at
+    `meta_lr` updates the start, for `meta_steps` steps of `meta_batch` episodes. `anil` adapts only the head,
+    in the episodes and in the task (Raghu et al. 2020). The training on the task is then `adapt_steps` steps
+    of the same form on all its labels at once, instead of the recipe's optimizer. Meta-learning starts with a
+    head of zeros: the order of classes is random, so none should be preferred.
 
-    The defaults fit a small budget, and a start learned in it needs more than the paper's few steps
-    (chosen with digits as the source and MNIST as the task, 5 labels a class). The paper's Omniglot
-    setting is `maml(inner_lr=0.4, adapt_steps=3, meta_batch=32, meta_steps=60000, meta_lr=0.001, queries=1,
+    The defaults fit a small budget, with which a start needs more than the paper's few steps (chosen with
+    digits as the source and MNIST as the task, 5 labels per class). The paper's Omniglot setting is
+    `maml(inner_lr=0.4, adapt_steps=3, meta_batch=32, meta_steps=60000, meta_lr=0.001, queries=1,
     transductive=true)`.
 
-    Losses, auxiliary losses and augmentations of other components act in the episodes too;
-    augmentation changes an episode's labelled samples once, and never its queries. Auxiliary modules
-    have no part in the inner steps. On a `shift` task the start is adapted to the target labels alone.
+    Losses, auxiliary losses and augmentations of other components also act in the episodes; augmentation
+    changes an episode's labelled samples once, and never its queries. Auxiliary modules do not take part in
+    the inner steps. On a `shift` task, the start is adapted only to the target labels.
 
-    Batch normalisation takes the statistics of each batch in the episodes. Predictions use those of the
-    task's training samples, so that no prediction depends on other test samples; `transductive` takes
-    those of the inputs that are predicted, as Finn et al. did, which is another, easier problem.
+    In the episodes, batch normalisation uses the statistics of each batch. Predictions use those of the
+    task's training samples, so that no prediction depends on other test samples; `transductive` uses those of
+    the predicted inputs, as Finn et al. did, which is a different, easier problem.
     """
 
     name = "maml"
@@ -74,11 +74,11 @@ class Maml(Strategy):
 
     @property
     def uses(self) -> frozenset[str]:
-        """The source data, for its episodes; the test inputs, if their statistics are taken."""
+        """The source data, for its episodes; the test inputs, if their statistics are used."""
         return frozenset({"source", "test_inputs"} if self.transductive else {"source"})
 
     def skip(self, task: TaskInfo) -> str | None:
-        """It needs a source with enough classes of inputs like the task's, and labels to adapt to."""
+        """The strategy needs a source with enough classes of similar inputs, and labels to adapt to."""
         if problem := source_problem(task):
             return problem
         if task.source_classes < task.num_classes:
@@ -86,11 +86,11 @@ class Maml(Strategy):
         return None if task.labels_on_target else "no labelled target samples to adapt to"
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
-        """It adapts to the target samples alone."""
+        """Only target samples remain."""
         return replace(task, labels_on_source=False)
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """The inner steps in place of the recipe's training."""
+        """The inner steps instead of the recipe's training."""
         return replace(
             recipe,
             optimizer="sgd",
@@ -104,7 +104,7 @@ class Maml(Strategy):
         )
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, where both domains are labelled."""
+        """The target samples, if both domains are labelled."""
         return train if train.domain is None else train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
@@ -130,7 +130,7 @@ class Maml(Strategy):
         return model
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Adapt, and let batch normalisation, if there is any, keep the training samples' statistics."""
+        """Adapt, and let batch normalisation, if there is any, store the training samples' statistics."""
         from fsbench_plugins import _meta_training
 
         fitted = inner(train)

@@ -1,4 +1,4 @@
-"""Prototypical networks: an embedding in which a class is its mean."""
+"""Prototypical networks: an embedding in which each class is represented by its mean."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ MOST_SHOTS = 5
 class Protonet(Strategy):
     """Prototypical networks (Snell et al. 2017): the nearest class mean in a meta-trained embedding.
 
-    The body is trained on `meta_steps` episodes from the source, one a step: `train_way` classes,
-    `shot` support samples a class (`none`: as many as the task has labels, at most 5) and `queries`
-    queries a class, whose logits are minus the squared Euclidean distances of their features to the
-    means of the support's. Adam starts at `meta_lr`, halved every `halve_every` episodes. Then nothing
-    is trained on the task: its classes are the means of its labels' features, and the head is not used.
+    The body is trained on `meta_steps` episodes from the source, one per step: `train_way` classes, `shot`
+    support samples per class (`none`: as many as the task has labels, at most 5) and `queries` queries per
+    class, whose logits are minus the squared Euclidean distances of their features to the means of the
+    support's. Adam starts at `meta_lr`, which is halved every `halve_every` episodes. Nothing is trained on
+    the task: its classes are the means of its labels' features, and the head is not used.
 
     More classes than in the task make better embeddings: the paper has 60 on Omniglot, 20 or 30 on
-    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget. A source of fewer
-    classes lowers `train_way`, one of fewer samples `shot` and `queries`, which the record notes.
+    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget. A source with fewer
+    classes lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes this.
 
-    Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation
-    changes the support, never the queries. A start from other components (`transfer`) is trained on.
-    If it is frozen, nothing is meta-trained. Where both domains are labelled, the means are of target
-    samples alone. Batch normalisation takes the statistics of each episode in meta-training and its
-    running averages over the episodes afterwards, so no prediction depends on other test samples.
+    Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation changes
+    the support, never the queries. A start from other components (`transfer`) is trained further. If it is
+    frozen, nothing is meta-trained. If both domains are labelled, the means are those of target samples only.
+    Batch normalisation uses the statistics of each episode in meta-training, and afterwards its running
+    averages over the episodes, so no prediction depends on other test samples.
     """
 
     name = "protonet"
@@ -64,17 +64,17 @@ class Protonet(Strategy):
         return frozenset({"source"})
 
     def skip(self, task: TaskInfo) -> str | None:
-        """It needs a source of inputs like the task's, and labels to take the means of."""
+        """The strategy needs a source of inputs like the task's, and labels to compute the means of."""
         if problem := source_problem(task):
             return problem
         return None if task.labels_on_target else "no labelled target samples to take the means of"
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
-        """It takes the means of target samples alone."""
+        """Only target samples remain."""
         return replace(task, labels_on_source=False)
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, where both domains are labelled."""
+        """The target samples, if both domains are labelled."""
         return train if train.domain is None else train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:

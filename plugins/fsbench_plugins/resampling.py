@@ -1,4 +1,4 @@
-"""Training sets in which every class counts alike."""
+"""Training sets in which every class has equal weight."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Method = Literal[
     "class_balanced",
 ]
 _BY_ROW = ("random_over", "random_under", "class_balanced")
-"""The methods that take samples as they are."""
+"""The methods that do not change samples."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class Resampling(Strategy):
     `random_over` repeats samples, `random_under` leaves some out; `class_balanced` changes no sample, but
     draws every class equally often into the batches (Kang et al. 2020).
 
-    Images are mixed pixel by pixel. An added sample takes its sampling weight and domain from the nearest
-    given sample of its class. What cannot be done in full is noted in the record: fewer neighbours in a
-    class of few samples, repetition in a class of one. Tasks whose classes are known to be equal
-    are skipped.
+    Images are mixed pixel by pixel. An added sample gets its sampling weight and domain from the nearest
+    given sample of its class. The record notes what cannot be done in full: fewer neighbours in a class of
+    few samples, repetition in a class of one. Tasks whose classes are known to be equally large are skipped.
     """
 
     name = "resampling"
@@ -50,7 +49,7 @@ class Resampling(Strategy):
     k_neighbors: int = param(5, low=1, tune=(1, 10))
 
     def skip(self, task: TaskInfo) -> str | None:
-        """Equal classes leave nothing to do; words and the like lie at no distance from each other."""
+        """Equal classes leave nothing to do; samples such as words cannot be mixed."""
         if task.balanced:
             return "the training classes are balanced"
         if self.method not in _BY_ROW and not get_kind(task.kind).mixable:
@@ -76,7 +75,7 @@ class Resampling(Strategy):
 
 
 def _balanced_weights(train: LabeledSet) -> torch.Tensor:
-    """Sampling weights `[N]` that keep those given within a class and give every class the same sum."""
+    """Sampling weights `[N]` with the given ratios within a class and the same sum for every class."""
     import torch
 
     given = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights

@@ -1,4 +1,4 @@
-"""Classical classifiers of scikit-learn in place of the network."""
+"""Classical classifiers of scikit-learn instead of the network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Estimator = Literal[
 class Sklearn(Strategy):
     """Fits a classifier of scikit-learn (Pedregosa et al. 2011) on the training set, images flattened.
 
-    `estimator`: `logistic_regression` and `svm` (with a radial kernel) have the inverse regularisation
-    `C`; `knn` asks `n_neighbors` neighbours (fewer, and a note, where there are not as many samples);
-    `random_forest` and `gradient_boosting` have `n_estimators` trees, `decision_tree` is one. Whatever
-    is not named here is as scikit-learn has it, but for the iterations of logistic regression, 1000.
+    `estimator`: `logistic_regression` and `svm` (with a radial kernel) have the inverse regularisation `C`;
+    `knn` uses `n_neighbors` neighbours (fewer, with a note, if there are too few samples); `random_forest`
+    and `gradient_boosting` have `n_estimators` trees, `decision_tree` is one tree. All other settings are
+    scikit-learn's defaults, except for 1000 iterations of logistic regression.
 
-    Logits are the logarithms of the predicted probabilities, those below 1e-7 raised to it. `svm`
-    predicts none: its logits are the values of its decision function (of two classes, minus and plus
-    half of it). Nothing is trained by gradients, so recipe, losses and augmentations have no part.
-    Sampling weights become sample weights of mean 1, which `knn` cannot take and refuses; soft targets
-    count as their likeliest class, and the record says so.
+    Logits are the logarithms of the predicted probabilities, which are at least 1e-7. `svm` predicts no
+    probabilities: its logits are the values of its decision function (for two classes, minus and plus half of
+    it). Nothing is trained by gradients, so recipe, losses and augmentations are not used. Sampling weights
+    become sample weights of mean 1, which `knn` cannot use and refuses; soft targets count as their likeliest
+    class, and the record says so.
     """
 
     name = "sklearn"

@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 class Transfer(Strategy):
     """Start from a body trained on the task's source data, or on pretrained weights (Yosinski et al. 2014).
 
-    The body is trained by plain cross-entropy under a head for the source classes, for
-    `source_steps` steps of the recipe on source inputs brought to the task's shape; the task gets a
-    new head, the same that plain training starts from. With `weights`, nothing is trained on the source:
-    `imagenet` is the recipe's backbone's pretrained weights, `"ResNet18_Weights.IMAGENET1K_V1"` is
-    torchvision's of that name, and anything else the path of a `state_dict()` that `torch.save` wrote.
+    The body is trained by plain cross-entropy with a head for the source classes, for `source_steps` steps of
+    the recipe on source inputs converted to the task's shape. The task gets a new head, the same with which
+    plain training starts. With `weights`, nothing is trained on the source: `imagenet` means the pretrained
+    weights of the recipe's backbone, `"ResNet18_Weights.IMAGENET1K_V1"` torchvision's weights of that name,
+    and anything else is the path of a `state_dict()` written by `torch.save`.
 
-    `mode` says what is then trained in the recipe's steps: `finetune` everything; `linear_probe` the
-    head only, the body stays as it is, with the statistics of its normalisation layers;
-    `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et
-    al. 2022), each part with a schedule of its own. Where the body is trained, its learning rate is
-    `backbone_lr_scale` times the head's (discriminative fine-tuning, Howard & Ruder 2018). The default
-    of 1, plain fine-tuning, was chosen by looking: from MNIST to digits and back, at 8x8, it did better
-    than 0.3, and 0.3 better than 0.1.
+    `mode` says what is then trained in the recipe's steps: `finetune` trains everything; `linear_probe` only
+    the head, while the body and the statistics of its normalisation layers stay unchanged;
+    `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et al.
+    2022), each part with a separate schedule. If the body is trained, its learning rate is
+    `backbone_lr_scale` times that of the head (discriminative fine-tuning, Howard & Ruder 2018). The default
+    of 1, plain fine-tuning, was chosen by looking at results: from MNIST to digits and back, at 8x8, it did
+    better than 0.3, and 0.3 better than 0.1.
 
-    On a `shift` task with target labels, `target_only` fine-tunes on the target samples alone: the
-    source ones have had their turn.
+    On a `shift` task with target labels, `target_only` fine-tunes only on the target samples, because the
+    body was already trained on the source samples.
     """
 
     name = "transfer"
@@ -67,7 +67,7 @@ class Transfer(Strategy):
 
     @property
     def uses(self) -> frozenset[str]:
-        """The source data, or the weights given."""
+        """The source data, or the given weights."""
         return frozenset({"source" if self.weights is None else "pretrained"})
 
     @property
@@ -76,7 +76,7 @@ class Transfer(Strategy):
         return "" if self.weights is None else weights_hash(self.weights)
 
     def skip(self, task: TaskInfo) -> str | None:
-        """It needs something to transfer, and something to transfer it to."""
+        """The strategy needs something to transfer, and labels to adapt to."""
         if self.weights is not None:
             return None
         if problem := source_problem(task):
@@ -86,27 +86,27 @@ class Transfer(Strategy):
         return None
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """The backbone must have the weights that are named."""
+        """Raise UsageError if the backbone does not have the named weights."""
         if self.weights is not None:
             find_weights(recipe.backbone, self.weights)
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
-        """On target samples alone, the source ones are gone."""
+        """With `target_only`, only target samples remain."""
         alone = self.weights is None and self.target_only
         return replace(task, labels_on_source=False) if alone else task
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """A learning rate of its own for the body."""
+        """A separate learning rate for the body."""
         return replace(recipe, backbone_lr_scale=recipe.backbone_lr_scale * self.backbone_lr_scale)
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, where both domains are labelled and the source was trained on before."""
+        """The target samples, if both domains are labelled and the body was trained on the source."""
         if train.domain is None or self.weights is not None or not self.target_only:
             return train
         return train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The body's weights from the source, or those given."""
+        """The model with a body trained on the source, or with the given weights."""
         body = model.get_submodule("body")
         if self.weights is None:
             body.load_state_dict(self._train_on_source(ctx))

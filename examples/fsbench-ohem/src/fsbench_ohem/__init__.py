@@ -21,9 +21,9 @@ _ROUNDING = 1e-9
 class Ohem(Strategy):
     """Online hard example mining (Shrivastava et al. 2016): only the largest losses of a batch count.
 
-    `keep` is the share of a batch that counts, rounded up; 1 is the loss as it is. What counts
-    is scaled up, so that the mean of the batch is the mean of its hard samples. The losses are those of the
-    components before it. Where labels are wrong, the wrong ones are the hardest.
+    `keep` is the fraction of a batch that counts, rounded up; 1 leaves the loss unchanged. The remaining
+    losses are scaled up, so that the mean of the batch is the mean of its hard samples. The losses are those
+    of the components before it. If labels are wrong, the samples with wrong labels are the hardest.
     """
 
     name = "ohem"

@@ -1,4 +1,4 @@
-"""Temperature scaling: how sure, not which class."""
+"""Temperature scaling: changes confidences, not decisions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LEAST, MOST = 0.1, 10.0
 class Temperature(Strategy):
     """Temperature scaling (Guo et al. 2017): all logits are divided by one number.
 
-    `value` is that number; `none` takes the one between 0.1 and 10 under which the validation part is
-    likeliest. Decisions stay as they are: only `nll`, `ece` and, with more than two classes, `auroc` move.
-    A validation part as small as the training part fits it roughly, and one of another domain, as
-    on a `shift` task, fits that domain. Where it has no error the likeliest temperature is the least.
+    `value` is that number; `none` takes the number between 0.1 and 10 that makes the validation labels
+    likeliest. Decisions do not change: only `nll`, `ece` and, with more than two classes, `auroc` do. A
+    validation part as small as the training part gives only a rough fit, and one of another domain, as on a
+    `shift` task, fits that domain. If it has no errors, the likeliest temperature is the smallest.
     """
 
     name = "temperature"
@@ -33,7 +33,7 @@ class Temperature(Strategy):
     value: float | None = param(None, low=LEAST, high=MOST)
 
     def skip(self, task: TaskInfo) -> str | None:
-        """It needs a validation part to fit the temperature on."""
+        """The strategy needs a validation part on which to fit the temperature."""
         return None if self.value is not None or task.num_val else "needs a validation part"
 
     @property
@@ -42,7 +42,7 @@ class Temperature(Strategy):
         return frozenset({"val"} if self.value is None else ())
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
-        """The predictor with its logits divided. Raises FsbenchError if nothing is there to fit it on."""
+        """The predictor with its logits divided. Raises FsbenchError if there is no validation sample."""
         by = self._fitted(fitted, val, ctx) if self.value is None else self.value
         return fitted.map(lambda logits: logits / by)
 
