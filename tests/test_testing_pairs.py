@@ -61,7 +61,7 @@ def test_an_installed_strategy_that_fails_by_itself_is_blamed_itself(monkeypatch
     found = together(Smooth)
     assert found.status == "skipped"
     assert found.reason == (
-        "not checked beside what fails without it: wrong (ZeroDivisionError: division by zero)"
+        "not checked with strategies that fail without it: wrong (ZeroDivisionError: division by zero)"
     )
     installed(monkeypatch, Smooth, Mix)
     assert together(broken).status == "failed"

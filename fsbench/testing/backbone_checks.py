@@ -1,4 +1,4 @@
-"""What every backbone must keep to, on toy inputs."""
+"""The contract of every backbone, on toy inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def described(backbone: Backbone) -> None:
 
 
 def builds(backbone: Backbone) -> None:
-    """On each kind of samples that it takes, features are `[N, D]` and logits `[N, C]`, all finite."""
+    """For each kind of samples that it takes, features are `[N, D]` and logits `[N, C]`, all finite."""
     for kind, network, x in _networks(backbone):
         with torch.no_grad():
             features = network.eval().forward_features(x)
@@ -39,7 +39,7 @@ def repeats(backbone: Backbone) -> None:
         one, two = first.state_dict(), second.state_dict()
         require(list(one) == list(two), f"{kind}: two builds name their parameters differently")
         same = all(torch.equal(one[name], two[name]) for name in one)
-        require(same, f"{kind}: two builds from one seed differ; draw weights by torch's generator")
+        require(same, f"{kind}: two builds from one seed differ; draw weights from torch's generator")
 
 
 def trains(backbone: Backbone) -> None:
@@ -61,20 +61,22 @@ def predicts_alone(backbone: Backbone) -> None:
 
 
 def counts(backbone: Backbone) -> str | None:
-    """It has as many parameters as it says."""
+    """It has the number of parameters that it declares."""
     if backbone.parameters is None or backbone.counted is None:
-        return "it does not say how many parameters it has"
+        return "it does not declare its number of parameters"
     shape, classes = backbone.counted
     with registered(BACKBONES, backbone.name, backbone), torch.device("meta"):
         kind = next(kind for kind in ("image", *kind_names()) if backbone.takes(kind))
         network = build_network(backbone.name, kind, shape, classes)
     found = sum(parameter.numel() for parameter in network.parameters())
-    require(found == backbone.parameters, f"it has {found:,} parameters, and says {backbone.parameters:,}")
+    require(
+        found == backbone.parameters, f"it has {found:,} parameters, but declares {backbone.parameters:,}"
+    )
     return None
 
 
 def leaves_globals(backbone: Backbone) -> None:
-    """Building it uses no random numbers but torch's, in the state that it is given."""
+    """Building it uses no random numbers except torch's, in the given state."""
     require_own_randomness(lambda: list(_networks(backbone)))
 
 

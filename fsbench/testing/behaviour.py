@@ -35,7 +35,7 @@ NOWHERE = "it skips every toy task"
 
 
 def explains_skips(bench: Bench) -> None:
-    """`skip` returns None or one line of why, for every situation."""
+    """`skip` returns None or a one-line reason, for every situation."""
     for kind in bench.kinds:
         for split in toys(kind):
             reason = bench.strategy.skip(split.info)
@@ -44,7 +44,7 @@ def explains_skips(bench: Bench) -> None:
 
 
 def runs(bench: Bench) -> None:
-    """It runs in every situation that it does not skip, at least once for each kind it claims."""
+    """It runs in every situation that it does not skip, at least once for each of its kinds."""
     for kind in bench.kinds:
         reason = first_toy(bench.alone, kind)
         require(not isinstance(reason, str), f"it skips every {kind} task: {reason}")
@@ -65,7 +65,7 @@ def reproducible(bench: Bench) -> str | None:
 
 
 def leaves_globals(bench: Bench) -> str | None:
-    """The global random states of Python, numpy and torch are as before."""
+    """The global random states of Python, numpy and torch are unchanged."""
     for split in bench.firsts():
         _, used = bench.again(split)
         require(not used, f"it used the global random state of {', '.join(used)}; use ctx.rng")
@@ -73,7 +73,7 @@ def leaves_globals(bench: Bench) -> str | None:
 
 
 def learns(bench: Bench) -> str | None:
-    """It learns separable classes: at least halfway from chance to a perfect accuracy."""
+    """It learns separable classes: its accuracy is at least halfway between chance and perfect."""
     for split in bench.firsts():
         steps = max(LEARNING_STEPS, bench.run(split).steps)
         logits = run_toy(compose(bench.strategy), split, steps)
@@ -88,7 +88,7 @@ def learns(bench: Bench) -> str | None:
 
 
 def has_effect(bench: Bench) -> str | None:
-    """Somewhere its logits differ from those of the baseline."""
+    """Its logits differ from those of the baseline on some split."""
     if bench.strategy.name == BASELINE:
         return "it is the baseline"
     for kind in bench.kinds:
@@ -101,16 +101,16 @@ def has_effect(bench: Bench) -> str | None:
 
 
 def predicts_alone(bench: Bench) -> str | None:
-    """The logits of a sample are the same whatever other samples are predicted beside it."""
+    """The logits of a sample do not depend on the other samples in the call."""
     if "test_inputs" in bench.strategy.uses:
-        return "it says that it uses the test inputs"
+        return "it declares that it uses the test inputs"
     for split in bench.firsts():
         run, few = bench.run(split), dataclasses.replace(split, test_x=split.test_x[:, :FEW])
         beside, apart = run.logits[:, :FEW], run_toy(bench.alone, few, run.steps)
         require(
             np.allclose(beside, apart, rtol=1e-3, atol=1e-3 * max(1.0, float(np.abs(beside).max()))),
-            f"the logits of {split.info.kind} samples change with the samples beside them; predict each on "
-            "its own, or let uses name 'test_inputs'",
+            f"the logits of {split.info.kind} samples depend on the other samples; predict each "
+            "independently, or let uses name 'test_inputs'",
         )
     return None if bench.firsts() else NOWHERE
 
@@ -126,7 +126,7 @@ def keeps_loss(bench: Bench) -> str | None:
         _check_loss(loss, classes)
 
     _watch(bench, witness(on_loss=look))
-    return None if seen else "no loss was asked for"
+    return None if seen else "its loss was never called"
 
 
 def _check_loss(loss: Callable[..., torch.Tensor], classes: int) -> None:
@@ -200,9 +200,10 @@ def composes(bench: Bench) -> str | None:
 
 
 def composes_with_installed(bench: Bench) -> str | None:
-    """With every installed strategy it runs or says why not.
+    """With every installed strategy it runs, or says why it does not.
 
-    One that fails by itself too, or beside a probe, is named as the reason not to check that pair.
+    An installed strategy that fails by itself, or with a probe, is named as the reason why the pair is not
+    checked.
     """
     reason: str | None = "nothing else is installed"
     ran, at_fault = False, []
@@ -220,12 +221,12 @@ def composes_with_installed(bench: Bench) -> str | None:
             continue
         ran, reason = ran or pair_reason is None, pair_reason or reason
     if at_fault:
-        return f"not checked beside what fails without it: {', '.join(at_fault)}"
+        return f"not checked with strategies that fail without it: {', '.join(at_fault)}"
     return None if ran else reason
 
 
 def _own_fault(cls: type[Strategy]) -> str | None:
-    """How a strategy fails alone or beside a probe, or None."""
+    """How a strategy fails alone or with a probe, or None."""
     try:
         other = Bench(cls)
         for split in other.firsts():

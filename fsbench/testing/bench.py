@@ -1,4 +1,4 @@
-"""One strategy on the toy splits: what was run once is kept, so that checks share it."""
+"""One strategy on the toy splits; its runs are kept, so that checks share them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fsbench.testing.toy import ToySplit
 from fsbench.testing.toy_runs import QUICK_STEPS, compose, first_toy, kinds_of, quick, run_toy, toys
 
 PATIENCE: tuple[int, ...] = (QUICK_STEPS, 40, 200)
-"""The numbers of steps that are tried before a strategy is inert: some wait until the model is sure."""
+"""The numbers of steps tried before a strategy counts as inert: some act only when the model is confident."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Bench:
 
     @functools.cached_property
     def few(self) -> Strategy:
-        """The strategy with few steps of its own."""
+        """The strategy with its own steps lowered."""
         return quick(self.strategy)
 
     @functools.cached_property
@@ -67,7 +67,7 @@ class Bench:
         return [split for split in found if not isinstance(split, str)]
 
     def run(self, split: ToySplit) -> Run:
-        """The strategy alone, after as few steps as it has an effect. Raises what the strategy raises."""
+        """The strategy alone, with the fewest steps that have an effect. Raises what the strategy raises."""
         if split not in self._runs:
             self._runs[split] = self._run(split)
         return self._runs[split]
@@ -84,7 +84,7 @@ class Bench:
     def again(self, split: ToySplit) -> tuple[np.ndarray, tuple[str, ...]]:
         """The logits of a second run like the first, and the global generators that it used.
 
-        The first may import modules, which use them once.
+        The first run may import modules, which may use them once.
         """
         if split not in self._again:
             steps, before = self.run(split).steps, random_states()
@@ -94,9 +94,9 @@ class Bench:
         return self._again[split]
 
     def beside(self, split: ToySplit, *components: Strategy) -> np.ndarray:
-        """Logits of components that it is one of, after as many steps as it needs alone."""
+        """Logits of components that include it, after as many steps as it needs alone."""
         steps = QUICK_STEPS
-        with contextlib.suppress(Exception):  # how it fails alone is for the check of that to say
+        with contextlib.suppress(Exception):  # another check reports how it fails alone
             steps = self.run(split).steps
         return run_toy(compose(*components), split, steps)
 

@@ -1,4 +1,4 @@
-"""The conformance kit: what plugins bring must keep to, as checks that any test runner can call."""
+"""The conformance kit: the contracts of what plugins bring, as checks that any test runner can call."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Thing: TypeAlias = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that what a plugin brings must keep to. Calling it raises AssertionError where it does not.
+    """One check of something from a plugin. Calling it raises AssertionError if the check fails.
 
     A call returns None, or the reason why the check does not apply. `str` is the check's name, for
     `pytest.mark.parametrize(..., ids=str)`. The checks of one strategy share the runs of a `Bench`.
@@ -51,15 +51,15 @@ class Check:
         return self.name
 
     def __call__(self) -> str | None:
-        """Run the check. Raises AssertionError, or what is checked raises."""
+        """Run the check. Raises AssertionError, or what the checked code raises."""
         return self.body(self.subject)
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of a check: `status` is "ok", "failed" or "skipped", with a one-line reason.
+    """The result of a check: `status` is "ok", "failed" or "skipped", with a one-line reason.
 
-    `traceback` is where a failed check raised.
+    `traceback` is that of a failed check.
     """
 
     name: str
@@ -80,12 +80,12 @@ def conformance(thing: Thing) -> list[Check]:
 
 
 def check_conformance(thing: Thing) -> Iterator[CheckResult]:
-    """Run every check, one after the other, and give its result. Raises what `conformance` raises."""
+    """Run every check, one after the other, and yield its result. Raises what `conformance` raises."""
     return map(_result, conformance(thing))
 
 
 def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
-    """What is handed to the checks of a thing, and the checks."""
+    """The argument of the checks of a thing, and the checks."""
     if isinstance(thing, str):
         return Bench(_registered(thing)), strategy_checks.CHECKS
     if isinstance(thing, Strategy) or (isinstance(thing, type) and issubclass(thing, Strategy)):
@@ -102,7 +102,7 @@ def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
         return thing, metric_checks.CHECKS
     if isinstance(thing, Path | Traversable):
         return thing, suite_checks.CHECKS
-    raise TypeError(f"{thing!r} is nothing that a plugin brings; expected a strategy, a dataset's entry, ...")
+    raise TypeError(f"{thing!r} is not something from a plugin; expected a strategy, a dataset's entry, ...")
 
 
 def _result(check: Check) -> CheckResult:

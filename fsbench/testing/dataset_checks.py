@@ -1,4 +1,4 @@
-"""What every dataset must keep to."""
+"""The contract of every dataset."""
 
 from __future__ import annotations
 
@@ -20,40 +20,43 @@ from fsbench.testing.toy_dataset import registered
 
 
 def described(entry: DatasetEntry) -> str | None:
-    """It is described, with a licence and a citation, without being loaded."""
+    """It can be described, with a licence and a citation, without being loaded."""
     if reason := _here(entry):
         return reason
     info = _info(entry)
-    require(info.text == entry.name, f"describe returned the text {info.text!r}, given {entry.name!r}")
+    require(
+        info.text == entry.name,
+        f"describe returned the text {info.text!r}; expected the given {entry.name!r}",
+    )
     for field in ("description", "licence", "citation"):
         require_text(field, getattr(info, field))
     require(info.kind in kind_names(), f"kind is {info.kind!r}; known: {', '.join(kind_names())}")
     require(info.num_classes >= 2, f"it has {info.num_classes} classes; expected at least 2")
-    require(len(set(info.classes)) == info.num_classes, "two classes have one name")
+    require(len(set(info.classes)) == info.num_classes, "two classes have the same name")
     require(min(info.class_counts) > 0, f"class_counts are {list(info.class_counts)}; expected at least 1")
     return None
 
 
 def loads(entry: DatasetEntry) -> str | None:
-    """It loads, and is what its description says: types, shapes, labels, parts and groups."""
+    """It loads and matches its description: types, shapes, labels, parts and groups."""
     if reason := _here(entry):
         return reason
     info, loaded = _info(entry), _load(entry)
-    require(loaded.info == info, "the loaded dataset has another info than describe returned")
+    require(loaded.info == info, "the info of the loaded dataset differs from what describe returned")
     return None
 
 
 def stable(entry: DatasetEntry) -> str | None:
-    """Loaded twice, it is the same to the bit."""
+    """Two loads give the same bits."""
     if reason := _here(entry):
         return reason
     first, second = _load(entry).fingerprint, _load(entry).fingerprint
-    require(first == second, f"two loads differ ({first[:12]} and {second[:12]}); draw by a fixed seed")
+    require(first == second, f"two loads differ ({first[:12]} and {second[:12]}); use a fixed seed")
     return None
 
 
 def leaves_globals(entry: DatasetEntry) -> str | None:
-    """Loading it leaves the global random states of Python, numpy and torch as before."""
+    """Loading it leaves the global random states of Python, numpy and torch unchanged."""
     if reason := _here(entry):
         return reason
     require_own_randomness(lambda: _load(entry))

@@ -1,4 +1,4 @@
-"""Checks of what a strategy says of itself; nothing is run."""
+"""Checks of what a strategy declares; nothing is run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def constructs(strategy: Strategy) -> None:
 
 
 def documented(strategy: Strategy) -> None:
-    """It has a docstring of its own and cites its source; neither is a template's `TODO`."""
+    """It has its own docstring and cites its source; neither is a template's `TODO`."""
     doc = (inspect.getdoc(type(strategy)) or "") if "__doc__" in vars(type(strategy)) else ""
     generated = f"{type(strategy).__name__}("
     require(doc and not doc.startswith(generated), "the class has no docstring")
@@ -58,7 +58,7 @@ def round_trips(strategy: Strategy) -> None:
 
 
 def bounded(strategy: Strategy) -> str | None:
-    """Every hyperparameter takes its bounds and choices, and refuses what lies beyond."""
+    """Every hyperparameter accepts its bounds and choices, and refuses values beyond them."""
     tried = 0
     for f in dataclasses.fields(strategy):
         low, high = f.metadata.get("low"), f.metadata.get("high")
@@ -67,7 +67,10 @@ def bounded(strategy: Strategy) -> str | None:
             dataclasses.replace(strategy, **{f.name: value})
         outside = ([low - 1] if low is not None else []) + ([high + 1] if high is not None else [])
         for value in outside:
-            require(_refused(strategy, f.name, value), f"{f.name}={value} is accepted, beyond its bound")
+            require(
+                _refused(strategy, f.name, value),
+                f"{f.name}={value} is accepted although it is beyond the bound",
+            )
         tried += len(inside)
     return None if tried else "no hyperparameter has bounds"
 

@@ -1,4 +1,4 @@
-"""What checks of every sort demand."""
+"""Requirements that checks of every sort share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def require(condition: object, message: str) -> None:
 
 
 def require_text(what: str, text: object) -> None:
-    """Raise AssertionError unless something is a text that its author wrote, not the template's."""
-    require(isinstance(text, str) and text.strip(), f"{what} is {text!r}; say in a few words what it is")
-    require("TODO" not in str(text), f"the {what} still says TODO, as the template does; write your own")
+    """Raise AssertionError unless something is a text by its author, not that of the template."""
+    require(isinstance(text, str) and text.strip(), f"{what} is {text!r}; describe it in a few words")
+    require("TODO" not in str(text), f"the {what} still contains the TODO of the template; write your own")
 
 
 def require_own_randomness(work: Callable[[], object]) -> None:
@@ -28,11 +28,11 @@ def require_own_randomness(work: Callable[[], object]) -> None:
     before = random_states()
     work()
     changed = ", ".join(name for name, state in random_states().items() if state != before[name])
-    require(not changed, f"it used the global random state of {changed}; draw from a generator of its own")
+    require(not changed, f"it used the global random state of {changed}; use a separate generator")
 
 
 def random_states() -> dict[str, Any]:
-    """The global random states, by who has them."""
+    """The global random states, by library."""
     return {
         "random": random.getstate(),
         "numpy": pickle.dumps(np.random.get_state()),

@@ -1,4 +1,4 @@
-"""What every kind of samples must keep to, on its toy data."""
+"""The contract of every kind of samples, on its toy data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASSES, CELLS, FEW = 3, 2, 4
 
 
 def described(kind: Kind) -> None:
-    """It says what a sample is called, and what each of its symmetries means."""
+    """It has a word for a sample, and explains each of its symmetries."""
     require_text("sample", kind.sample)
     for name, meaning in kind.symmetries.items():
         require_text(f"symmetry {name}", meaning)
@@ -29,54 +29,54 @@ def described(kind: Kind) -> None:
 
 
 def stores_toys(kind: Kind) -> None:
-    """Its toy data are a dataset of it, the same whenever they are drawn."""
+    """Its toy data is a dataset of this kind, and every draw gives the same data."""
     with _registered(kind):
         first, second = toy_dataset("toys", kind.name), toy_dataset("toys", kind.name)
     require(first.fingerprint == second.fingerprint, "two draws of toy data differ; draw from the rng given")
 
 
 def moves_toys(kind: Kind) -> None:
-    """`moved` makes another domain of toy data."""
+    """`moved` makes toy data of another domain."""
     still, moved = (_toys(kind, moved)[0] for moved in (0.0, 1.0))
     require(still.shape == moved.shape, f"moved samples are {list(moved.shape)}, not {list(still.shape)}")
-    require(not np.array_equal(still, moved), "moved toy data are the same")
+    require(not np.array_equal(still, moved), "moved toy data is the same")
 
 
 def prepares_alone(kind: Kind) -> None:
-    """What is made of a sample follows from it and its cell's training part, not from those beside it."""
+    """The preparation of a sample depends only on it and on its cell's training part."""
     x = _toys(kind)
     prepare = kind.fit_toys(x)
     whole = prepare(x)
-    require(np.array_equal(prepare(x[:, :1]), whole[:, :1]), "a sample changes with the samples beside it")
+    require(np.array_equal(prepare(x[:, :1]), whole[:, :1]), "a sample depends on the other samples")
     for cell in range(CELLS):
         alone = kind.fit_toys(x[[cell]])(x[[cell]])
-        require(np.array_equal(alone[0], whole[cell]), "a cell's preparation knows of other cells")
+        require(np.array_equal(alone[0], whole[cell]), "a cell's preparation depends on other cells")
     require(prepare(x[:, :0]).shape[1:] == (0, *whole.shape[2:]), "an empty part has another shape")
 
 
 def opens(kind: Kind) -> None:
-    """Strategies see finite numbers of the shape that was promised: float32 if `mixable`."""
+    """Strategies see finite numbers of the declared shape, as float32 if `mixable`."""
     x = _toys(kind)
     given = kind.tensor(kind.fit_toys(x)(x)[0], torch.device("cpu"))
     shape = kind.seen_shape(x.shape[2:], ())
     require(tuple(given.shape[1:]) == shape, f"samples became {list(given.shape[1:])}, not {list(shape)}")
     require(given.isfinite().all(), "some values are NaN or infinite")
     wrong = kind.mixable and given.dtype != torch.float32
-    require(not wrong, f"samples are {given.dtype}; mixable ones are float32, of others say mixable = False")
+    require(not wrong, f"samples are {given.dtype}; expected float32, or mixable = False")
 
 
 def matches_itself(kind: Kind) -> None:
-    """Samples of the task's own shape are taken as they are."""
+    """Samples that have the task's shape are not changed."""
     with _registered(kind):
         split = toy_split(kind.name, classes=CLASSES)
     shape, x = split.info.input_shape, kind.tensor(split.train_x[0], torch.device("cpu"))
     reason = kind.mismatch(shape, shape)
     require(reason is None, f"samples of one shape are refused: {reason}")
-    require(torch.equal(kind.match(x, shape), x), "match changes samples that have the shape already")
+    require(torch.equal(kind.match(x, shape), x), "match changes samples that already have the shape")
 
 
 def has_a_backbone(kind: Kind) -> None:
-    """The backbone of its recipe takes its samples."""
+    """The backbone of its recipe accepts its samples."""
     with _registered(kind), torch.random.fork_rng(devices=()):
         split = toy_split(kind.name, classes=CLASSES)
         network = build_network(kind.recipe.backbone, kind.name, split.info.input_shape, CLASSES)
@@ -85,7 +85,7 @@ def has_a_backbone(kind: Kind) -> None:
 
 
 def leaves_globals(kind: Kind) -> None:
-    """Toy data and preparation leave the global random states of Python, numpy and torch as before."""
+    """Toy data and preparation leave the global random states of Python, numpy and torch unchanged."""
 
     def work() -> None:
         x = _toys(kind)

@@ -1,4 +1,4 @@
-"""What every metric must keep to, on made-up predictions."""
+"""The contract of every metric, on artificial predictions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def described(metric: Metric) -> None:
 
 
 def bounded(metric: Metric) -> None:
-    """It is a finite float, from 0 to 1 where it is a percentage, whatever the predictions; or None."""
+    """For all predictions, it is a finite float (from 0 to 1 if it is a percentage) or None."""
     for what, logits, y in _predictions():
         value = metric.function(logits.copy(), y.copy())
         problem = "" if value is None else metric_problems(metric, value)
@@ -28,21 +28,21 @@ def bounded(metric: Metric) -> None:
 
 
 def order_free(metric: Metric) -> None:
-    """The order of the samples in a cell, and that of the cells, do not matter."""
+    """It does not depend on the order of the samples in a cell, or of the cells."""
     for what, logits, y in _predictions():
         samples = generator("order of samples", what).permutation(y.shape[1])
         cells = generator("order of cells", what).permutation(len(y))
         before = metric.function(logits.copy(), y.copy())
         moved = metric.function(logits[cells][:, samples].copy(), y[cells][:, samples].copy())
         if before is None or moved is None:
-            require(before is moved, f"on {what} it is None in one order of the samples only")
+            require(before is moved, f"on {what} it is None in only one order of the samples")
         else:
             same = abs(before - moved) <= _TOLERANCE * max(1.0, abs(before))
             require(same, f"on {what} it is {before} in one order of the samples, {moved} in another")
 
 
 def better_is_better(metric: Metric) -> None:
-    """Perfect predictions score at least as well as random ones, and these as well as those all wrong."""
+    """Perfect predictions score at least as well as random ones, and those as well as wrong ones."""
     y = np.arange(60).reshape(1, 60) % 3
     truth, noise = np.eye(3)[y], generator("random predictions").standard_normal((1, 60, 3))
     values = [metric.function(logits, y.copy()) for logits in (10 * truth, noise, np.roll(10 * truth, 1, -1))]
@@ -50,19 +50,19 @@ def better_is_better(metric: Metric) -> None:
     better = "higher" if metric.higher_is_better else "lower"
     require(
         known == sorted(known, reverse=metric.higher_is_better),
-        f"perfect, random and wrong predictions score {known}; {better} is said to be better",
+        f"perfect, random and wrong predictions score {known}, but {better} is declared to be better",
     )
 
 
 def leaves_globals(metric: Metric) -> None:
-    """Computing it leaves the global random states of Python, numpy and torch as before."""
+    """Computing it leaves the global random states of Python, numpy and torch unchanged."""
     require_own_randomness(lambda: [metric.function(logits, y) for _, logits, y in _predictions()])
 
 
 def resolves(metric: Metric) -> str | None:
-    """What it says of its resolution is a positive number."""
+    """Its declared resolution is a positive number."""
     if metric.resolution is None:
-        return "it does not say its resolution"
+        return "it does not declare a resolution"
     for what, _, y in _predictions():
         value = metric.resolution(y.copy())
         good = isinstance(value, float | int) and 0 < value < np.inf

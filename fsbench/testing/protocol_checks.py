@@ -1,4 +1,4 @@
-"""What every protocol must keep to, on toy data."""
+"""The contract of every protocol, on toy data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEEDS = (0, 1, 2)
 
 
 def described(cls: type[Protocol]) -> None:
-    """It has a docstring of its own, a summary in one line, and a name."""
+    """It has its own docstring, a one-line summary, and a name."""
     require_text("docstring", inspect.getdoc(cls) if "__doc__" in vars(cls) else "")
     require(not str(cls.__doc__).startswith(f"{cls.__name__}("), "the class has no docstring")
     require_text("summary", cls.summary)
@@ -40,7 +40,7 @@ def round_trips(cls: type[Protocol]) -> None:
 
 
 def disjoint(cls: type[Protocol]) -> None:
-    """Training, validation and test share no sample in a cell, and no part has one twice."""
+    """Training, validation and test share no sample in a cell, and no part has a sample twice."""
     for task, split in _splits(cls):
         for cell in range(len(split.test.y)):
             seen: set[tuple[int, int]] = set()
@@ -52,7 +52,7 @@ def disjoint(cls: type[Protocol]) -> None:
         tested = {row for cell in range(len(split.test.y)) for row in _rows(split.test, cell)}
         for name, extra in (("unlabeled", split.unlabeled), ("source", split.source)):
             shared = extra is not None and tested & set(_rows(extra))
-            require(not shared, f"{task.text}: {name} holds test samples")
+            require(not shared, f"{task.text}: {name} contains test samples")
 
 
 def deterministic(cls: type[Protocol]) -> None:
@@ -60,13 +60,16 @@ def deterministic(cls: type[Protocol]) -> None:
     for task in _tasks(cls):
         for seed in SEEDS:
             same = draw_split(task, seed).fingerprint == draw_split(task, seed).fingerprint
-            require(same, f"{task.text}: seed {seed} draws two splits; draw from a generator of the seed")
+            require(
+                same,
+                f"{task.text}: seed {seed} gives two different splits; draw from a generator of the seed",
+            )
 
 
 def nested(cls: type[Protocol]) -> str | None:
-    """With a larger value of the arguments that `nested` names, the training part holds the smaller one."""
+    """A larger value of an argument in `nested` gives a training part that contains the smaller one."""
     if not cls.nested:
-        return "it does not say that its training parts are nested"
+        return "it does not declare that its training parts are nested"
     for name in cls.nested:
         require(_default(cls, name) is not None, f"nested names {name!r}; expected arguments with a number")
         for small in _tasks(cls):
@@ -77,13 +80,13 @@ def nested(cls: type[Protocol]) -> str | None:
                 for cell in range(len(few.y)):
                     require(
                         set(_rows(few, cell)) <= set(_rows(many, cell)),
-                        f"{small.text} has training samples that {large.text} has not",
+                        f"{small.text} has training samples that {large.text} does not have",
                     )
     return None
 
 
 def says_what_it_draws(cls: type[Protocol]) -> None:
-    """Shapes, labels and numbers are those that `info` says."""
+    """Shapes, labels and numbers agree with `info`."""
     for task, split in _splits(cls):
         cells = len(split.test.y)
         for name, part in (("train", split.train), ("val", split.val), ("test", split.test)):
@@ -94,7 +97,7 @@ def says_what_it_draws(cls: type[Protocol]) -> None:
             require(good, f"{task.text}: labels of {name} are not 0 to {task.info.num_classes - 1}")
         require(split.train.y.size and split.test.y.size, f"{task.text}: training or test is empty")
         same_source = (split.source is not None) == task.info.has_source
-        require(same_source, f"{task.text}: info and draw do not agree whether there is source data")
+        require(same_source, f"{task.text}: info and draw disagree about source data")
         unlabeled = 0 if split.unlabeled is None else len(split.unlabeled.index)
         require(
             unlabeled == task.info.num_unlabeled,
@@ -103,15 +106,15 @@ def says_what_it_draws(cls: type[Protocol]) -> None:
 
 
 def leaves_globals(cls: type[Protocol]) -> None:
-    """Drawing leaves the global random states of Python, numpy and torch as before."""
+    """Drawing leaves the global random states of Python, numpy and torch unchanged."""
     require_own_randomness(lambda: list(_splits(cls)))
 
 
 def _tasks(cls: type[Protocol]) -> Iterator[Task]:
-    """A task with the default arguments on toy data, each while its data are registered.
+    """A task with the default arguments on each toy dataset, which is registered meanwhile.
 
-    The data are of each kind, without and with a test part of their own. Raises AssertionError if all are
-    refused.
+    There are toy datasets of each kind, with and without their own test part. Raises AssertionError if all
+    are refused.
     """
     names = NAMES[: sum(f.default is dataclasses.MISSING for f in dataclasses.fields(cls))]
     refused, found = "", False

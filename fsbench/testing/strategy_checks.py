@@ -1,4 +1,4 @@
-"""What every strategy must keep to."""
+"""The contract of every strategy."""
 
 from __future__ import annotations
 

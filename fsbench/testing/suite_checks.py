@@ -1,4 +1,4 @@
-"""What every suite must keep to."""
+"""The contract of every suite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsbench.testing.demands import require, require_text
 
 
 def described(file: Traversable) -> None:
-    """It has a description, and its name says its version: `mine-v1`."""
+    """It has a description, and its name includes its version: `mine-v1`."""
     suite = read_suite(file)
     require_text("description", suite.description)
     version = f"-v{suite.version}"
@@ -21,13 +21,13 @@ def described(file: Traversable) -> None:
 
 
 def tasks_parse(file: Traversable) -> str | None:
-    """Each task whose data is here can be read, is written in its canonical text, and stands there once."""
+    """Each task whose data is on this machine can be read, has its canonical text, and occurs once."""
     suite = read_suite(file)
     here = [task for task in suite.tasks if not missing_datasets(task)]
     for text in here:
         (task,) = parse_tasks(text)
         require(task.text == text, f"{text} has the canonical text {task.text}; write that")
-    return None if here else f"the data of its tasks is not here ({', '.join(suite.missing())})"
+    return None if here else f"the data of its tasks is missing ({', '.join(suite.missing())})"
 
 
 def recipe_fits(file: Traversable) -> str | None:
@@ -37,14 +37,14 @@ def recipe_fits(file: Traversable) -> str | None:
     here = [task for task in suite.tasks if not missing_datasets(task)]
     for task in parse_tasks(", ".join(here)) if here else ():
         override(default_recipe(task.info), changes)
-    return None if suite.recipe else "it has no recipe of its own"
+    return None if suite.recipe else "it does not change the recipe"
 
 
 def fingerprints_fit(file: Traversable) -> str | None:
-    """Fingerprints are of its tasks, and as many as it has split seeds."""
+    """Fingerprints belong to its tasks, and there are enough for its split seeds."""
     suite = read_suite(file)
     for task, known in suite.fingerprints.items():
-        require(task in suite.tasks, f"a fingerprint is of {task}, which is no task of it")
+        require(task in suite.tasks, f"a fingerprint is of {task}, which is not one of its tasks")
         enough = len(known) >= suite.split_seeds
         require(enough, f"{task} has {len(known)} fingerprints for {suite.split_seeds} seeds")
     return None if suite.fingerprints else "it has no fingerprints"

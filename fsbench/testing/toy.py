@@ -21,9 +21,9 @@ _MOVE = 0.4
 
 @dataclass(frozen=True, eq=False)
 class ToySplit(SplitArrays):
-    """What a worker sees of a split, held in memory.
+    """What a worker sees of a split, in memory.
 
-    `test_y [E, M]` int64 is for the test that asks: no strategy is handed it.
+    `test_y [E, M]` int64 is only for tests; strategies do not get it.
     """
 
     test_y: np.ndarray = field(kw_only=True)

@@ -1,4 +1,4 @@
-"""Small datasets in memory, and names that are registered for the time of a check."""
+"""Small datasets in memory, and names that are registered during a check."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def toy_datasets(names: tuple[str, ...], kind: str, tested: bool = False) -> Ite
 
 @contextlib.contextmanager
 def registered(sort: Sort[Any], name: str, thing: object) -> Iterator[None]:
-    """A thing under its name inside, and outside what was there before."""
+    """Inside, a thing is registered under its name; afterwards, the previous entry is restored."""
     before = dict(sort.added)
     sort.added[name] = thing
     try:

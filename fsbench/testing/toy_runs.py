@@ -33,7 +33,7 @@ _SITUATIONS: tuple[dict[str, Any], ...] = (
 
 
 def compose(*components: Strategy) -> Composition:
-    """Components as one strategy, with what their fields name looked up. Raises SpecError or UnknownName."""
+    """Components as one strategy; specs in their fields are looked up. Raises SpecError or UnknownName."""
     return get_registry().compose(components)
 
 
@@ -117,9 +117,9 @@ def witness(
     on_batch: Callable[[Batch, Context], None] | None = None,
     on_data: Callable[[LabeledSet, Context], None] | None = None,
 ) -> Strategy:
-    """A strategy that changes no logits and shows what the components before it made of a stage.
+    """A strategy that changes no logits and reports the results of the components before it.
 
-    `on_loss` is given their loss and the number of classes; `on_batch` and `on_data` what their
+    `on_loss` is called with their loss and the number of classes, `on_batch` and `on_data` with what their
     `augment` and `resample` return.
     """
 
@@ -151,14 +151,14 @@ def witness(
             return inner(logits, targets)
 
         def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
-            return fitted.map(lambda logits: logits + 0)  # its one effect, so that it is not inert
+            return fitted.map(lambda logits: logits + 0)  # its only effect, so that it is not inert
 
     return Witness()
 
 
 @dataclasses.dataclass(frozen=True)
 class ProbeLoss(Strategy):
-    """Wraps the loss: targets moved a tenth of the way to uniform."""
+    """Wraps the loss: moves targets a tenth of the way to uniform."""
 
     name = "probe_loss"
 
@@ -171,7 +171,7 @@ class ProbeLoss(Strategy):
 
 @dataclasses.dataclass(frozen=True)
 class ProbeAugment(Strategy):
-    """Puts every second sample of a batch in place of its neighbour, which samples of any kind allow."""
+    """Replaces every second sample of a batch by its neighbour, which works for samples of any kind."""
 
     name = "probe_augment"
 
