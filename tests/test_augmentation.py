@@ -238,7 +238,7 @@ def test_leaving_one_out_does_not_change_the_others():
     assert torch.allclose(alone.sum((1, 2, 3)) / x.sum((1, 2, 3)), factor, atol=0.05)
 
 
-def test_noise_has_the_standard_deviation_asked_for():
+def test_noise_has_the_requested_standard_deviation():
     grey_image = Batch(torch.full((50, 1, 20, 20), 0.5), torch.eye(50))
     assert float(augment(grey_image, **ONLY | {"noise": 0.04}).x.std()) == pytest.approx(0.04, rel=0.05)
     table = Batch(torch.zeros(500, 20), torch.eye(500))

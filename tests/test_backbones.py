@@ -88,7 +88,7 @@ def test_large_backbones_take_images_of_any_size_and_give_what_they_promise(name
 
 
 @pytest.mark.parametrize("name", ["resnet18(size=32)", "resnet18(size=64)"])
-def test_images_are_made_what_the_body_wants_as_torchvision_makes_them(name: str) -> None:
+def test_images_are_prepared_for_the_body_as_in_torchvision(name: str) -> None:
     network = build_network(name, "image", (1, 20, 30), 3)
     x, side = torch.rand(2, 1, 20, 30), network.wants.size
     wanted = reference.resize(x.expand(-1, 3, -1, -1), [side, side], antialias=True)
@@ -157,7 +157,7 @@ def dropouts(network: nn.Module) -> Iterator[float]:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_recipes_dropout_is_all_the_dropout_there_is(name: str) -> None:
+def test_there_is_no_dropout_but_the_recipes(name: str) -> None:
     needs_package(name)
     with torch.device("meta"):
         with_dropout = build_network(name, "image", (1, 8, 8), 5, dropout=0.3)

@@ -205,7 +205,7 @@ def test_errors_of_fsbench_have_their_own_status(call, monkeypatch):
     assert call("run") == (3, "", "fsbench: error: a b\n")
 
 
-def test_plugins_that_cannot_be_loaded_are_told(call, taken, monkeypatch):
+def test_plugins_that_cannot_be_loaded_are_reported(call, taken, monkeypatch):
     failure = LoadFailure("fsbench-odd:odd", "ImportError: no odd")
     monkeypatch.setattr(get_registry(), "failures", [failure])
     status, _, err = call("run")

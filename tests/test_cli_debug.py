@@ -107,7 +107,7 @@ def test_a_reason_is_given_once_and_its_traceback_when_asked(call, monkeypatch):
         ),
     ],
 )
-def test_a_module_that_brings_nothing_is_told(content, message):
+def test_a_module_without_hooks_is_reported(content, message):
     module = ModuleType("empty")
     vars(module).update(content)
     registry = Registry()

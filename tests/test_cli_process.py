@@ -113,7 +113,7 @@ def test_what_could_follow_on_a_line_is_completed(tmp_path, line, follows):
     assert done.stdout.split() == [f"plain,{each}" for each in follows]
 
 
-def test_a_shell_without_a_script_is_told_so(tmp_path):
+def test_a_shell_without_a_script_gets_an_error(tmp_path):
     done = complete(tmp_path, "tcsh_source")
     assert (done.returncode, done.stdout) == (1, "")
     assert "_FSBENCH_COMPLETE=tcsh_source: expected bash_source, zsh_source or fish_source" in done.stderr
@@ -151,7 +151,7 @@ SLOW_RUN = ["run", "--plugins", "slow", "--tasks", TASK, "--seeds", "1", "--reci
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
+def test_ctrl_c_keeps_finished_trials_and_the_next_run_continues(tmp_path):
     process = start_slow(tmp_path)
     deadline = time.monotonic() + 120
     while not _kept(tmp_path) and time.monotonic() < deadline:

@@ -61,7 +61,7 @@ def registry(*classes: type[Strategy], backbones: tuple[Backbone, ...] = ()) -> 
     return made
 
 
-def test_a_strangers_code_is_in_the_full_spec_and_a_declared_version_takes_its_place() -> None:
+def test_the_full_spec_has_the_mark_of_a_plugins_code_or_its_declared_version() -> None:
     found, here = registry(Plain, Declared, Child), source_hash([__name__])
     texts = {c.text: c.full_spec for c in found.parse("plain, declared, child, declared+plain")}
     assert texts == {
@@ -85,7 +85,7 @@ def test_another_version_of_the_core_marks_every_trial(monkeypatch: pytest.Monke
     assert full_spec(get_registry(), erm, RECIPE, "table") == "erm#core+2"
 
 
-def test_the_code_of_a_strangers_backbone_marks_the_trials_of_its_recipes_only() -> None:
+def test_the_code_of_a_plugins_backbone_marks_only_trials_of_its_recipes() -> None:
     tiny = Backbone("tiny", f"{__name__}:make", "one layer")
     found = registry(backbones=(tiny, replace(tiny, name="told", results_version="3")))
     (erm,) = found.parse("erm")
@@ -96,7 +96,7 @@ def test_the_code_of_a_strangers_backbone_marks_the_trials_of_its_recipes_only()
 
 
 @pytest.mark.parametrize("version", ["a b", "2#", "1+2", 2])
-def test_a_version_that_cannot_stand_in_a_text_is_refused(version: object) -> None:
+def test_a_version_that_cannot_be_part_of_a_text_is_refused(version: object) -> None:
     with pytest.raises(PluginError, match=r"mine: results_version is .* expected a text such as '2'"):
         code_mark("mine", version, THEIRS, [])  # type: ignore[arg-type]
 

@@ -288,7 +288,7 @@ class Looker(Strategy):
         return 0.0 if hidden == (None,) * 4 and len(out.batch.x) else 1.0
 
 
-def test_unlabeled_features_are_hidden_from_who_does_not_declare_them() -> None:
+def test_unlabeled_features_are_hidden_from_undeclared_components() -> None:
     composed = Composition((Looker(),))
     batch = Batch(X, TARGETS, X, raw_unlabeled=X)
     out = StepOutput(X, X, TARGETS, 0.0, nn.Identity(), batch, unlabeled_features=X, unlabeled_logits=X)

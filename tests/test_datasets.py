@@ -160,7 +160,7 @@ def test_the_fingerprint_is_of_the_content() -> None:
     assert Dataset(INFO, X.copy(), np.array([1, 0, 0])).fingerprint != same
 
 
-def test_a_digest_tells_types_shapes_and_texts_apart_but_not_byte_orders() -> None:
+def test_a_digest_depends_on_types_shapes_and_texts_but_not_on_byte_order() -> None:
     a = np.arange(6, dtype=np.int32)
     seen = [digest([a]), digest([a.reshape(2, 3)]), digest([a.astype(np.int64)]), digest([a], "text")]
     assert len({*seen, digest([a[:3], a[3:]])}) == 5

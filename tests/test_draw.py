@@ -117,7 +117,7 @@ def test_a_split_is_on_disk_from_its_first_trial_to_its_last(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_split_that_somebody_has_removed_is_done_all_the_same(tmp_path) -> None:
+def test_a_split_that_was_removed_can_still_be_marked_done(tmp_path) -> None:
     splits = made([trial(ONE, 0)], tmp_path)
     shutil.rmtree(splits.of(trial(ONE, 0)).path)
     splits.done(trial(ONE, 0))

@@ -181,13 +181,13 @@ def bundled(text: str) -> tuple[Strategy, ...]:
         "maml(meta_steps=1)+augmentation",
     ],
 )
-def test_beside_an_owner_of_fit_that_sees_no_model_there_is_nothing_to_do(spec: str) -> None:
+def test_components_have_no_effect_with_an_owner_of_fit_that_uses_no_model(spec: str) -> None:
     for components in ((Nearest(), *bundled(spec)), (*bundled(spec), Nearest())):
         with pytest.raises(InertComponent, match=r"(transfer|maml|augmentation|focal) had no effect"):
             trial(*components)
 
 
-def test_a_recipe_or_a_start_that_nobody_uses_is_no_effect() -> None:
+def test_an_unused_recipe_or_start_is_no_effect() -> None:
     transfer = bundled("transfer(source_steps=2)")
     for components, inert in [
         ((Nearest(), Dropout()), "dropout"),

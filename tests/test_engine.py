@@ -155,7 +155,7 @@ def test_a_silent_no_op_never_becomes_a_row() -> None:
         trial(Composition((Constant(), OnlyLoss())))
 
 
-def test_notes_are_kept_once_with_the_name_of_who_said_them() -> None:
+def test_notes_are_kept_once_with_the_name_of_the_component() -> None:
     assert trial(Composition((Constant(),))).notes == ("constant: predicts zeros",)
 
 

@@ -131,7 +131,7 @@ def test_it_says_what_it_needs() -> None:
         component.postprocess(Fitted(lambda x: x), empty, context(component, "postprocess", task_info()))
 
 
-def test_where_there_is_no_error_the_least_temperature_is_likeliest() -> None:
+def test_without_errors_the_smallest_temperature_is_likeliest() -> None:
     logits, targets = torch.eye(CLASSES), torch.eye(CLASSES)
     assert fitted_temperature(logits, targets) == pytest.approx(LEAST, rel=1e-3)
     assert fitted_temperature(-logits, targets) == pytest.approx(MOST, rel=1e-3)

@@ -46,7 +46,7 @@ def wait_until(condition, seconds=10.0) -> bool:
 
 
 @linux
-def test_faults_are_values_and_the_run_goes_on():
+def test_faults_are_values_and_the_run_continues():
     faults = {
         "raise": ("ValueError", "one two xxx"),
         "unprintable": ("Unprintable", "cannot be shown"),
@@ -98,7 +98,7 @@ def test_time_limit_says_where_it_hung():
 
 
 @linux
-def test_a_job_that_will_not_be_told_is_killed_with_its_children(tmp_path, monkeypatch):
+def test_a_job_that_ignores_termination_is_killed_with_its_children(tmp_path, monkeypatch):
     monkeypatch.setattr("fsbench.executors.local._TERMINATION_SECONDS", 0.3)
     results = dict(run([f"deaf:{tmp_path}", "pids"], timeout=2.0))
     assert results[f"deaf:{tmp_path}"].kind == "TimeOut"
@@ -108,7 +108,7 @@ def test_a_job_that_will_not_be_told_is_killed_with_its_children(tmp_path, monke
 
 
 @linux
-def test_every_job_has_a_process_of_its_own():
+def test_every_job_has_its_own_process():
     jobs = ["pids", "nap:0.2", "pids", "pids", "pids"]
     workers = [result[0] for _, result in run(jobs, workers=2) if result]
     assert len(set(workers)) == 4
@@ -149,7 +149,7 @@ def test_jobs_are_drawn_just_ahead_of_the_workers():
 
 
 @linux
-def test_the_next_process_stands_ready_while_the_current_one_works():
+def test_the_next_process_is_ready_while_the_current_one_works():
     (_, age) = run(["nap:2", "age"])[1]
     assert age > 0.5
 
@@ -229,7 +229,7 @@ def test_a_hostile_worker_gets_no_further_than_its_own_job(tmp_path, monkeypatch
 
 
 @linux
-def test_a_second_reply_is_nobodys_result():
+def test_a_second_reply_is_ignored():
     results = run(["hostile:twice", "nap:0.3", "pids"], apart=lambda job: None)
     assert results[0] == ("hostile:twice", "first")
     assert [job for job, _ in results] == ["hostile:twice", "nap:0.3", "pids"]

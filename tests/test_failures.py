@@ -51,7 +51,7 @@ def run(folder: Path, names: str, **options) -> fsbench.Results:
 
 @linux
 @pytest.mark.slow
-def test_every_fault_is_a_record_and_the_run_goes_on(tmp_path, plugins):
+def test_every_fault_is_a_record_and_the_run_continues(tmp_path, plugins):
     results = run(tmp_path, ",".join([*EXPECTED, "prints"]), timeout=8.0)
     assert [r.spec for r in results.records] == ["erm", *EXPECTED, "prints"]
     assert [r.spec for r in results.records if r.status == "ok"] == ["erm", "prints"]
@@ -72,7 +72,7 @@ def test_every_fault_is_a_record_and_the_run_goes_on(tmp_path, plugins):
         assert store.predictions(results.records[0].key).ndim == 3
 
 
-def test_a_plugin_that_cannot_be_imported_hides_nobody(tmp_path, plugins):
+def test_a_plugin_that_cannot_be_imported_does_not_hide_others(tmp_path, plugins):
     results = run(tmp_path, "prints")
     assert [(r.spec, r.status) for r in results.records] == [("erm", "ok"), ("prints", "ok")]
     (failure,) = get_registry().failures

@@ -277,7 +277,7 @@ def test_a_file_with_one_wrong_byte_is_fetched_anew_and_a_whole_one_is_not(folde
     assert load_dataset("kmnist").info.n == 40
 
 
-def test_other_content_than_fsbench_knows_is_refused(folder: Path, offer: Any) -> None:
+def test_unexpected_content_is_refused(folder: Path, offer: Any) -> None:
     offer(lambda train: Images(random_images(20, 28, 28), np.arange(20) % 10))
     with pytest.raises(DataError, match="cannot fetch mnist: it has other data than fsbench knows"):
         fetch("mnist")
@@ -297,7 +297,7 @@ def test_what_a_killed_fetch_left_goes_and_what_a_living_one_has_stays(folder: P
     )
 
 
-def test_too_little_room_is_said_before_the_download(
+def test_too_little_disk_space_is_reported_before_the_download(
     folder: Path, offer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = offer(lambda split: None)

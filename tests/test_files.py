@@ -92,7 +92,7 @@ def test_duplicates_are_left_out_of_cifair10_only(folder: Path) -> None:
     assert fair.info.test_counts == tuple(np.bincount(fair.y[fair.test]))
 
 
-def test_a_file_of_several_yes_or_no_labels_says_whether_there_is_any(folder: Path) -> None:
+def test_several_yes_or_no_labels_become_whether_any_is_set(folder: Path) -> None:
     labels = np.zeros((60, 14), dtype=np.uint8)
     labels[::3, 5] = labels[::6, 9] = 1
     names = ("train", "val", "test")

@@ -83,7 +83,7 @@ def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells
     "member", ["erm", "focal(gamma=1.0)", "transfer(source_steps=2)+focal", "sklearn", "sam+ema"]
 )
 @pytest.mark.parametrize("cells", [1, 2])
-def test_a_member_is_what_it_would_be_in_a_trial_of_its_own(member: str, cells: int) -> None:
+def test_a_member_equals_its_own_trial(member: str, cells: int) -> None:
     assert same(f'fuse(of="{member}")', member, source=True, cells=cells)
 
 
@@ -176,7 +176,7 @@ def test_a_field_can_hold_a_list() -> None:
 
 
 @pytest.mark.parametrize("asks", ["ctx", "argument"])
-def test_the_validation_set_is_for_those_who_declare_it(asks: str) -> None:
+def test_the_validation_set_must_be_declared(asks: str) -> None:
     trial(f"early_threshold(asks={asks})")
     with pytest.raises(UndeclaredUse, match="early_threshold touched val data in postprocess"):
         trial(f"early_threshold(asks={asks}, declared=false)")
@@ -203,7 +203,7 @@ def test_a_fit_on_the_predictions_of_the_validation_set_can_take_gradients() -> 
 # Contracts of authors
 
 
-def test_a_stage_that_returns_a_bare_function_is_told_what_is_expected() -> None:
+def test_a_stage_that_returns_a_bare_function_gets_a_clear_error() -> None:
     @dataclass(frozen=True)
     class Bare(Strategy):
         name = "bare"
@@ -218,7 +218,7 @@ def test_a_stage_that_returns_a_bare_function_is_told_what_is_expected() -> None
 @pytest.mark.parametrize(
     ("stage", "what"), [("configure", "model"), ("configure", "class_counts"), ("init_model", "val")]
 )
-def test_what_is_not_there_yet_is_said_in_one_line(stage: str, what: str) -> None:
+def test_what_does_not_exist_yet_is_an_error_in_one_line(stage: str, what: str) -> None:
     @dataclass(frozen=True)
     class Early(Strategy):
         name = "early"
@@ -249,7 +249,7 @@ def test_the_model_is_there_in_the_losses_of_episodes_too() -> None:
     trial(Composition((*components, Norms())), source=True)
 
 
-def test_unlabelled_batches_say_so_have_a_size_of_their_own_and_keep_the_raw_view() -> None:
+def test_unlabelled_batches_have_a_role_their_own_size_and_the_raw_view() -> None:
     seen: set[tuple[str, int]] = set()
 
     @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_the_polluters_did_what_they_say(runs) -> None:
     assert [record.status for record in records] == 8 * ["ok"]
 
 
-def test_a_polluter_does_spoil_the_process_that_it_has() -> None:
+def test_a_polluter_changes_its_own_process() -> None:
     import plugins_polluting as polluting
     import torch
 

@@ -220,7 +220,7 @@ def test_a_question_for_the_name_of_a_kind_is_found(code: str) -> None:
     assert any(map(asks_for_a_kind, ast.walk(ast.parse(code))))
 
 
-def test_no_other_module_asks_which_kind_it_has() -> None:
+def test_no_other_module_checks_the_kind() -> None:
     """A kind is asked for what it does, not for its name."""
     files = [
         file

@@ -48,7 +48,7 @@ def test_lower_is_better_for_a_loss():
     assert rows[0].difference.mean == pytest.approx(-0.1)
 
 
-def test_hurts_is_said():
+def test_the_verdict_hurts():
     board = leaderboard(over_seeds(A, "erm", BETTER) + over_seeds(A, "dann", ERM, uses=("source",)))
     assert on(board, A)["dann"].verdict == "hurts"
 
@@ -106,7 +106,7 @@ def test_the_latest_reason_of_a_failure_is_shown():
     assert leaderboard(records).problems[0].reason == "TimeOut: day 9"
 
 
-def test_overall_means_weigh_tasks_alike():
+def test_overall_means_give_tasks_equal_weight():
     records = (
         over_seeds(A, "erm", [0.5, 0.6])
         + over_seeds(B, "erm", [0.7, 0.8])
@@ -115,7 +115,7 @@ def test_overall_means_weigh_tasks_alike():
     assert overall(leaderboard(records))["erm"].score.mean == pytest.approx((0.55 + 0.75 + 0.9) / 3)
 
 
-def test_tasks_on_common_data_are_not_taken_for_independent():
+def test_tasks_on_common_data_do_not_count_as_independent():
     """Two tasks with the same numbers say no more than one if they share data, and more if not."""
 
     def half_width(other: str) -> float:
@@ -168,7 +168,7 @@ def test_recipes_are_kept_apart_and_each_has_its_own_baseline():
     assert (overall(board)["focal"].done, overall(board)["focal"].planned) == (1, 2)
 
 
-def test_other_recipes_of_other_tasks_are_no_difference():
+def test_recipes_of_other_tasks_do_not_change_names():
     board = leaderboard(over_seeds(A, "erm", ERM, recipe=IMAGE) + over_seeds(WINE, "erm", ERM))
     assert [label for label, _ in board.tasks] == [A, WINE]
 
@@ -196,7 +196,7 @@ def test_versions_of_a_strategy_are_rows_of_their_own_that_say_what_differs():
     assert leaderboard(records[::-1]) == leaderboard(records)
 
 
-def test_a_full_spec_that_nobody_shares_shows_as_the_spec():
+def test_a_unique_full_spec_is_shown_as_the_spec():
     records = over_seeds(A, "erm", ERM) + over_seeds(A, "erm", [0.5], full_spec="erm", init_seed=1)
     records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=2.0)")
     assert set(on(leaderboard(records), A)) == {"erm", "focal"}
@@ -230,7 +230,7 @@ def test_one_identity_is_one_row_however_its_spec_is_written():
         assert on(leaderboard(order), A)["t [a=1]"].score.n == 2
 
 
-def test_notes_are_told_by_version():
+def test_notes_are_listed_by_version():
     records = [record(A, "t", 0, full_spec=full, notes=("lowered",)) for full in ("t(a=1)", "t(a=2)")]
     assert leaderboard(records).warnings == (
         "noted: t [a=1], in 1 trial; lowered",
@@ -305,7 +305,7 @@ def test_nothing_yet():
     assert (board.overall, board.tasks, len(board.to_frame())) == ((), (), 0)
 
 
-def test_mixed_versions_and_devices_are_said():
+def test_mixed_versions_and_devices_are_warnings():
     records = [record(A, split_seed=s, device=d, versions={"torch": d}) for s, d in enumerate("ab")]
     assert leaderboard(records).warnings == (
         "results of several versions of torch are mixed: a, b",

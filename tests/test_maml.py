@@ -254,7 +254,7 @@ def test_transductive_predictions_do() -> None:
     assert not torch.allclose(model(x)[:5], model(x[:5]), rtol=1e-2, atol=1e-2)
 
 
-def test_transductive_without_batch_normalisation_is_said() -> None:
+def test_transductive_without_batch_normalisation_is_noted() -> None:
     result, _ = source_trial(replace(QUICK, transductive=True))
     assert any("transductive has no effect" in note for note in result.notes)
 

@@ -94,7 +94,7 @@ def test_what_is_held_stays_and_is_made_once(held: dict[str, list[bool]]) -> Non
     assert held == {"source": [True, True], "unlabeled": [True]}
 
 
-def test_what_is_let_go_of_is_made_again(held: dict[str, list[bool]]) -> None:
+def test_a_released_value_is_made_again(held: dict[str, list[bool]]) -> None:
     run(Composition((Keeper(keep=False),)))
     assert held == {"source": [False] * 4, "unlabeled": [False]}
 

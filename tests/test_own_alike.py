@@ -39,7 +39,7 @@ def test_near_duplicates_are_named_and_never_divided(tmp_path: Path) -> None:
         assert not parts[1] & parts[2]
 
 
-def test_near_duplicates_across_given_parts_are_said(tmp_path: Path) -> None:
+def test_near_duplicates_across_given_parts_are_warnings(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "test")):
         make(tmp_path / "pets" / part, {"cat": 4, "dog": 4}, start=100 * number)
     save(tmp_path / "pets" / "test" / "cat" / "again.png", noise(0, 12, 12))

@@ -96,7 +96,7 @@ def test_the_file_of_a_dataset_of_fsbench_keeps_its_test_part(tmp_path: Path) ->
     assert reading.warnings == ("1 array not read: about",)
 
 
-def test_every_array_that_is_not_read_is_said(tmp_path: Path) -> None:
+def test_every_array_that_is_not_read_is_named(tmp_path: Path) -> None:
     x, y = pixels(20, 8, 8), np.arange(20) % 2
     path = npz(tmp_path, x=x, y=y, ages=y, weights=y, classes=np.array(["ill", "well"]))
     assert read(path).warnings == ("2 arrays not read: ages, weights",)

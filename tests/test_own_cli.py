@@ -227,7 +227,9 @@ def test_the_python_and_the_file_of_the_documentation(
 
 
 @pytest.mark.parametrize("display", [PlainProgress, LiveProgress])
-def test_reading_is_told_now_and_then(display: type[PlainProgress], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_is_reported_from_time_to_time(
+    display: type[PlainProgress], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 100.0
     monkeypatch.setattr("fsbench.progress.time.monotonic", lambda: now)
     stream = io.StringIO()

@@ -160,7 +160,7 @@ def test_images_of_a_format_that_is_not_read_are_named(tmp_path: Path) -> None:
         read(tmp_path / "pets")
 
 
-def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_said(tmp_path: Path) -> None:
+def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_warnings(tmp_path: Path) -> None:
     folder = make(tmp_path / "pets", {"cat": 40, "dog": 4, "bird": 1})
     (folder / "fish").mkdir()
     reading = read(folder)
@@ -199,7 +199,7 @@ def test_unicode_and_hostile_class_names(tmp_path: Path) -> None:
     assert all("\x1b" not in line for line in reading.facts)
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     read_own(
         OwnData(make(tmp_path / "pets", {"a": 3, "b": 3})), lambda done, total: told.append((done, total))

@@ -125,7 +125,7 @@ def test_folds_are_repeated_in_another_order_and_leave_test_parts_and_groups_alo
         parse_tasks("folds(together)")
 
 
-def test_a_dataset_of_ones_own_has_a_name_of_its_own(parted: Dataset) -> None:
+def test_own_data_has_a_separate_name(parted: Dataset) -> None:
     assert add_dataset(parted) == "parted"
     assert "parted" in dataset_names()
     with pytest.raises(DataError, match="'parted' exists already, with other data"):

@@ -122,7 +122,7 @@ def test_what_other_programs_write_for_no_number_is_missing(mark: str, tmp_path:
     assert np.isnan(reading.dataset.x[:, 0]).sum() == 13
 
 
-def test_a_column_that_is_nearly_numbers_is_said(tmp_path: Path) -> None:
+def test_a_column_of_nearly_only_numbers_is_a_warning(tmp_path: Path) -> None:
     table = frame(40).astype({"size": object})
     table.loc[7, "size"] = "<5"
     said = read(csv(tmp_path, table), target="kind").warnings
@@ -170,7 +170,7 @@ def test_none_is_no_group(tmp_path: Path) -> None:
     assert "20 rows without 'p': each is a separate group" in reading.warnings
 
 
-def test_groups_are_counted_as_given_and_a_missing_one_is_of_its_own(tmp_path: Path) -> None:
+def test_groups_are_counted_as_given_and_a_missing_value_is_a_separate_group(tmp_path: Path) -> None:
     table = pd.concat([frame(30), frame(30)[:2]], ignore_index=True)
     table["p"] = [f"p{i // 4}" for i in range(32)]
     reading = read(csv(tmp_path, table), target="kind", group="p")

@@ -96,7 +96,7 @@ def test_the_wheel_has_every_file_of_the_packages(unpacked: Path) -> None:
         assert packed == files(source)
 
 
-def test_a_process_of_its_own_finds_the_fsbench_that_is_tested() -> None:
+def test_a_subprocess_finds_the_fsbench_that_is_tested() -> None:
     code = "import fsbench; print(fsbench.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == Path(fsbench.__file__)

@@ -67,7 +67,7 @@ def test_what_is_named_twice_runs_once():
     assert plan([SHARP, again, ERM, SHARP]).trials == plan().trials
 
 
-def test_only_what_the_store_has_not_is_planned():
+def test_only_what_the_store_lacks_is_planned():
     first, second, third, *rest = plan().trials
     statuses = {first.key: "ok", second.key: "failed", third.key: "skipped", "stranger": "ok"}
     made = plan(statuses=statuses)
@@ -122,6 +122,6 @@ def test_every_part_is_in_the_key():
     assert len(trial_key(*base)) == 32
 
 
-def test_a_key_knows_every_argument_where_the_spec_is_short():
+def test_a_key_depends_on_every_argument_though_the_spec_is_short():
     (trial,) = (t for t in plan(seeds=(0,)).trials if t.spec == "sharp" and t.task == TASKS[0].text)
     assert trial.key == trial_key(trial.task, 0, 0, "sharp(gamma=2.0)", trial.recipe)

@@ -47,7 +47,7 @@ def test_the_plugin_of_the_docs_is_short():
 
 
 @pytest.mark.slow
-def test_the_docs_lead_a_stranger_to_the_leaderboard(env, tmp_path):
+def test_the_docs_lead_an_author_to_the_leaderboard(env, tmp_path):
     package = write(tmp_path / "fsbench-smoothing", FILES)
     env.install(package)
     shown = {}
@@ -89,7 +89,7 @@ def test_a_new_plugin_passes_its_own_tests_and_is_used(env, tmp_path, kind):
 
 
 @pytest.mark.slow
-def test_a_broken_plugin_is_reported_and_hides_nobody(tmp_path):
+def test_a_broken_plugin_is_reported_and_does_not_hide_others(tmp_path):
     env = PluginEnv(tmp_path / "env")
     pyproject = FILES["pyproject.toml"].replace("smoothing", "broken")
     env.install(
@@ -190,6 +190,6 @@ def test_the_command_line_knows_the_kinds():
     assert cli_kinds == KINDS
 
 
-def test_scaffold_in_a_folder_that_is_not_there(tmp_path):
+def test_scaffold_in_a_folder_that_does_not_exist(tmp_path):
     with pytest.raises(UsageError, match="cannot write"):
         new_plugin("mine", tmp_path / "nowhere")

@@ -99,7 +99,7 @@ def check(strategy: Any) -> str | None:
 
 
 def test_the_kit_finds_a_predictor_that_adapts_to_its_test_inputs() -> None:
-    with pytest.raises(AssertionError, match="change with the samples beside them"):
+    with pytest.raises(AssertionError, match="depend on the other samples"):
         check(Silent)
     assert check(Honest) == "it declares that it uses the test inputs"
     assert check(Sizes) is None

@@ -153,7 +153,7 @@ def noisy(seed: int) -> LabeledSet:
     return LabeledSet(torch.tensor(x, dtype=torch.float32), torch.eye(20)[y])
 
 
-def test_meta_training_learns_what_tells_classes_apart() -> None:
+def test_meta_training_learns_what_distinguishes_classes() -> None:
     ctx = make_context(QUICK, info=replace(INFO, input_shape=(10,)))
     model = ctx.new_model()
     before, head = accuracy(model, noisy(1)), copy.deepcopy(model.head.state_dict())
@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
         _prototypes.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=2)
 
 
-def test_a_source_of_few_classes_lowers_the_way_and_the_record_says_so() -> None:
+def test_a_source_of_few_classes_lowers_the_way_with_a_note() -> None:
     result, _ = source_trial(Protonet(meta_steps=3), per_class=4)
     assert result.notes == (
         "protonet: 3 episodes, 6-way 4-shot with 5 queries; "

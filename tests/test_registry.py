@@ -49,7 +49,7 @@ def test_bundled_strategies_come_through_the_entry_point_of_the_distribution() -
     assert registry.origin["erm"] == ("fsbench", fsbench.__version__)
 
 
-def test_a_strangers_strategy_is_parsed_with_checked_arguments() -> None:
+def test_a_plugins_strategy_is_parsed_with_checked_arguments() -> None:
     registry = registry_with(Bold)
     (found,) = registry.parse("bold(rate=1, mode=slow)")
     assert found.text == "bold(mode=slow, rate=1.0)"
@@ -139,7 +139,7 @@ def test_a_plugin_that_breaks_the_contract_is_refused_whole(cls: type, says: str
     assert "focal" in registry.strategies
 
 
-def test_a_module_that_cannot_be_imported_is_reported_and_hides_nobody(
+def test_a_module_that_cannot_be_imported_is_reported_and_does_not_hide_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken_plugin.py").write_text("import nothing_of_that_name\n")

@@ -91,7 +91,7 @@ def test_a_narrow_terminal_shows_what_matters_and_explains_no_more():
     assert not re.search(r"^(done|cost|MB|uses)  ", page, re.MULTILINE)
 
 
-def test_plain_where_there_is_no_terminal():
+def test_output_is_plain_without_a_terminal():
     stream = io.StringIO()
     print_leaderboard(BOARD, Console(file=stream, width=100))
     assert "\x1b" not in stream.getvalue()
@@ -145,7 +145,7 @@ def test_the_summary_names_negative_transfer():
         assert line in render(leaderboard(records), format, 1000)
 
 
-def test_what_is_read_from_the_test_inputs_is_said_and_no_transfer():
+def test_using_the_test_inputs_is_shown_and_is_not_transfer():
     records = over_seeds(A, "erm", [0.8, 0.821, 0.779])
     records += over_seeds(A, "maml", [0.7, 0.72, 0.68], uses=("source", "test_inputs"))
     records += over_seeds(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
@@ -179,7 +179,7 @@ def test_cost_fit_and_memory_are_shown():
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown"])
-def test_where_nothing_went_well_the_failure_is_all_that_is_said(format):
+def test_without_results_only_the_failure_is_shown(format):
     page = render(leaderboard([failed()]), format)
     assert re.search("^(- )?No trial has a result.$", page, re.MULTILINE)
     assert re.search("^failed: erm", page, re.MULTILINE | re.IGNORECASE)
@@ -317,7 +317,7 @@ def test_a_board_needs_no_pandas():
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
 
 
-def test_what_trials_noted_is_said_once_for_each_strategy():
+def test_notes_of_trials_are_shown_once_for_each_strategy():
     noted = [record(spec="focal", split_seed=seed, notes=("focal: lowered",)) for seed in (0, 1)]
     board = leaderboard([record(split_seed=0), record(split_seed=1), *noted])
     assert "noted: focal, in 2 trials; focal: lowered" in board.warnings

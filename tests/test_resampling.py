@@ -123,7 +123,7 @@ def test_any_training_set_is_resampled_or_it_says_why_not(
     assert changed or notes
 
 
-def test_a_class_of_few_samples_gets_fewer_neighbours_and_says_so():
+def test_a_class_of_few_samples_gets_fewer_neighbours_with_a_note():
     got, notes, _ = resample(training_set([20, 3, 1, 2]), k_neighbors=5)
     assert counts_of(got) == [20, 20, 20, 20]
     assert notes == [
@@ -136,7 +136,7 @@ def test_a_class_of_few_samples_gets_fewer_neighbours_and_says_so():
 
 
 @pytest.mark.parametrize("method", ["adasyn", "borderline_smote"])
-def test_a_class_without_neighbours_of_another_is_left_and_it_says_so(method):
+def test_a_class_without_neighbours_of_another_is_unchanged_with_a_note(method):
     train = training_set([20, 12], spread=0.01)
     got, notes, _ = resample(train, method=method)
     assert torch.equal(got.x, train.x)
@@ -152,7 +152,7 @@ def test_a_class_of_nothing_but_tomek_links_is_kept():
     assert "resampling: every sample of classes 0, 1 is in a Tomek link; they were kept" in notes
 
 
-def test_balanced_classes_are_left_and_it_says_so():
+def test_balanced_classes_are_unchanged_with_a_note():
     train = training_set([4, 4, 0])
     got, notes, _ = resample(train)
     assert got is train

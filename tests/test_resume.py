@@ -89,7 +89,7 @@ def test_two_runs_on_one_store_do_no_harm(tmp_path):
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
 
 
-def test_a_run_goes_on_beside_one_that_is_killed(tmp_path):
+def test_a_run_continues_while_another_is_killed(tmp_path):
     first, second = start(tmp_path, seconds=0.05), start(tmp_path)
     while not stored(tmp_path):
         time.sleep(0.01)

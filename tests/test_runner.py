@@ -138,7 +138,7 @@ def test_what_an_executor_is_made_with(tmp_path):
     assert (one.split, one.shape) != (other.split, other.shape) == (other.split, (1, 70, 3))
 
 
-def test_what_has_a_process_of_its_own_stands_in_the_record(tmp_path, monkeypatch):
+def test_the_record_says_what_has_its_own_process(tmp_path, monkeypatch):
     """A trial on a CPU; on a GPU, where a process takes seconds to start, a split."""
     assert [r.isolation for r in run(tmp_path / "cpu", seeds=1).records] == ["trial"]
     monkeypatch.setattr(FakeExecutor, "device", "cuda:0")
@@ -381,7 +381,7 @@ def test_strict_makes_a_broken_plugin_fatal(tmp_path, fakes):
 
 
 @pytest.mark.parametrize("error", [ValueError("a hook that fails"), SystemExit(3)])
-def test_a_hook_that_raises_is_named_and_hinders_nobody(tmp_path, fakes, error):
+def test_a_hook_that_raises_is_named_and_does_not_stop_the_run(tmp_path, fakes, error):
     class Failing:
         @fsbench.hookimpl
         def fsbench_trial_finished(self) -> None:
@@ -432,7 +432,7 @@ def test_the_last_split_is_gone_when_a_plugin_hears_of_its_last_trial(tmp_path, 
     assert left == [1, 0, 1, 0]
 
 
-def test_ctrl_c_keeps_what_there_is(tmp_path):
+def test_ctrl_c_keeps_finished_trials(tmp_path):
     class Impatient(Diary):
         def finished(self, record) -> None:
             super().finished(record)
@@ -450,7 +450,7 @@ def test_ctrl_c_keeps_what_there_is(tmp_path):
     assert resumed.records[:2] == results.records[:2]
 
 
-def test_a_full_disk_ends_the_run_and_keeps_what_there_is(tmp_path, monkeypatch):
+def test_a_full_disk_ends_the_run_and_keeps_finished_trials(tmp_path, monkeypatch):
     commit = Store.commit
 
     def full(self, record, predictions=None):

@@ -226,7 +226,7 @@ def test_descriptions_and_loads_that_raise_are_named(stranger) -> None:
         load_dataset("mine")
 
 
-def test_what_is_broken_hides_nobody_in_a_list(stranger, tmp_path, monkeypatch, capsys) -> None:
+def test_a_broken_entry_does_not_hide_others_in_a_list(stranger, tmp_path, monkeypatch, capsys) -> None:
     def fail(*given: object) -> Any:
         raise ZeroDivisionError("by zero")
 
@@ -388,7 +388,7 @@ print(len(more.records))
     ]
 
 
-def test_tasks_read_from_python_find_what_plugins_bring(examples: Path) -> None:
+def test_tasks_from_python_find_entries_of_plugins(examples: Path) -> None:
     code = (
         "from fsbench.tasks.expressions import parse_tasks; print(parse_tasks('handful(moons, n=9)')[0].text)"
     )
@@ -456,7 +456,7 @@ def test_checks_fail_where_they_should(loaded: Registry) -> None:
         assert status[name] == "failed", name
 
 
-def test_what_nobody_brings_has_no_checks() -> None:
+def test_unknown_things_have_no_checks() -> None:
     with pytest.raises(TypeError, match="not something from a plugin"):
         conformance(3)  # type: ignore[arg-type]
 

@@ -121,7 +121,7 @@ def test_what_is_no_path_is_not_to_be_quoted(text: str) -> None:
     assert "in quotes" not in str(caught.value)
 
 
-def test_one_term_is_asked_for_where_a_task_stands() -> None:
+def test_a_task_must_be_one_term() -> None:
     with pytest.raises(SpecError, match="expected one term, got 2"):
         parse_call("a+b")
 

@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another(text: str, 
     assert not np.array_equal(first.test.index, other.test.index)
 
 
-def test_fingerprints_tell_tasks_apart() -> None:
+def test_fingerprints_differ_between_tasks() -> None:
     assert len({draw(text).fingerprint for text in EVERY}) == len(EVERY)
     assert draw("kshot(wine, k=4)").fingerprint != draw("kshot(wine, k=4, val=2)").fingerprint
 

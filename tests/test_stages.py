@@ -28,7 +28,7 @@ def test_every_stage_is_a_method_of_strategies_and_of_compositions() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
-def test_a_stage_that_nobody_overrides_hands_on_what_it_is_given(stage: Any) -> None:
+def test_a_stage_without_overrides_returns_its_input(stage: Any) -> None:
     given, other = object(), object()
     _, *names = inspect.signature(getattr(Strategy, stage.name)).parameters
     assert ("inner" in names) == (stage.law == "wrap")

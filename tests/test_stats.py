@@ -41,7 +41,7 @@ def test_one_task_overall_is_that_task():
     assert overall([dict(enumerate(values))], ["a"]) == estimate(values)
 
 
-def test_independent_tasks_add_their_variances_and_have_the_fewest_degrees_of_freedom():
+def test_independent_tasks_add_their_variances_with_the_smallest_degrees_of_freedom():
     """The standard error is that of Welch's test of the difference of two samples."""
     rng = np.random.default_rng(1)
     a, b = rng.normal(0.5, 1, 5), rng.normal(0, 3, 9)

@@ -72,7 +72,7 @@ def test_a_single_comparison_errs_no_more_than_it_says(n, metric):
             assert (p <= level).mean() <= tolerated(level, draws), (part, rate, by_class, level)
 
 
-def test_without_the_floor_coinciding_values_would_be_believed():
+def test_without_the_floor_equal_values_would_be_significant():
     rng, draws, part = np.random.default_rng(1), 60_000, [1900, 100]
     differences = flips(rng, part, (draws, 3), 2, "balanced_accuracy", by_class=True)
     assert (p_values(differences, 0.0) <= LEVEL).mean() > 5 * LEVEL
@@ -100,7 +100,7 @@ def test_wrong_verdicts_anywhere_among_40_comparisons_stay_below_5_percent(n, me
 
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize("scales", [(1, 1), (1, 0.1), (1, 0.1, 0.1, 0.1), (3, 1, 0.3, 0.1)], ids=str)
-def test_small_p_values_over_tasks_can_be_believed_whatever_the_variances(n, scales):
+def test_small_p_values_over_tasks_are_valid_for_all_variances(n, scales):
     """Groups of tasks with one task each; the rule of Satterthwaite errs several times as often."""
     rng, draws = np.random.default_rng([n, len(scales)]), 200_000
     values = rng.normal(size=(draws, len(scales), n)) * np.array(scales)[:, None]
@@ -116,7 +116,7 @@ def test_small_p_values_over_tasks_can_be_believed_whatever_the_variances(n, sca
         assert (satterthwaite <= LEVEL).mean() > 1.5 * LEVEL
 
 
-def test_flips_over_tasks_with_common_data_err_no_more_than_is_said():
+def test_flips_over_tasks_with_common_data_keep_the_level():
     """Three tasks tested on the same samples, in the extreme: the same decisions flip in all of them."""
     rng, draws, part = np.random.default_rng(11), 4000, [45, 5]
     step = steps(part)["balanced_accuracy"]

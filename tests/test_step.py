@@ -132,7 +132,7 @@ class Asks(Strategy):
             ctx.note(f"the last is step {ctx.step}")
 
 
-def test_gradients_are_repeatable_with_dropout_and_the_last_step_says_so() -> None:
+def test_gradients_are_repeatable_with_dropout_and_the_last_step_is_marked() -> None:
     result = trial(Composition((Asks(),)), BATCH_NORM, kind="image")
     assert result.notes == ("asks: the last is step 3",)
     assert np.array_equal(result.predictions, trial("erm", BATCH_NORM, kind="image").predictions)

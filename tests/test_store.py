@@ -131,7 +131,7 @@ def test_a_text_file_is_refused_and_left_alone(tmp_path, create, content):
     assert (tmp_path / "fsbench.sqlite").read_bytes() == content
 
 
-def test_a_strangers_database_is_refused(tmp_path):
+def test_a_foreign_database_is_refused(tmp_path):
     with sqlite3.connect(tmp_path / "fsbench.sqlite") as stranger:
         stranger.execute("CREATE TABLE trials (key, status, record)")
     stranger.close()

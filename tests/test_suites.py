@@ -178,7 +178,7 @@ def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
     assert len(chosen) == 21
 
 
-def test_absent_data_is_told_before_anything_runs(folder, capsys):
+def test_absent_data_is_reported_before_anything_runs(folder, capsys):
     with pytest.raises(AbsentData, match="the data of 1 of 2 tasks") as caught:
         fsbench.run("erm", suite="mixed")
     assert "svhn" in str(caught.value)
@@ -307,7 +307,7 @@ def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, mon
         (2e5, "2 days"),
     ],
 )
-def test_times_are_told_roughly(seconds, text):
+def test_times_are_shown_roughly(seconds, text):
     assert estimate.roughly(seconds) == text
 
 

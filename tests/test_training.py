@@ -54,7 +54,7 @@ def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
     assert schedule(replace(recipe, schedule="constant"), 99) == 1
 
 
-def test_the_body_has_a_learning_rate_of_its_own_and_what_is_frozen_has_none() -> None:
+def test_the_body_has_its_own_learning_rate_and_frozen_parameters_have_none() -> None:
     ctx = baseline_context(QUICK)
     model = ctx.new_model()
     optimizer = make_optimizer(ctx.objective(model), replace(QUICK, lr=0.1, backbone_lr_scale=0.01))

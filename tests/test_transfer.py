@@ -171,7 +171,7 @@ def test_weights_from_a_file_need_no_source(tmp_path: Path) -> None:
     assert transfer.content_hash == f"sha256:{digest}"
 
 
-def test_weights_that_do_not_fit_are_said_clearly(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_a_clear_error(tmp_path: Path) -> None:
     path, state = saved(tmp_path, "conv4(norm=batch, width=16)")
     with pytest.raises(FsbenchError, match=r"does not fit the body of conv4.*has 0.bias \[16\], not \[8\]"):
         run(Transfer(weights=path))

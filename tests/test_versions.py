@@ -28,12 +28,12 @@ def test_a_record_holds_the_versions_that_decide_its_results(tmp_path, spec) -> 
     assert (found["torch"], found["fsbench"]) == (torch.__version__, fsbench.__version__)
 
 
-def test_who_changes_what_it_gets_changes_nothing_for_others() -> None:
+def test_changing_received_values_changes_nothing_for_others() -> None:
     installed()["numpy"] = "changed"
     assert installed()["numpy"] == metadata.version("numpy")
 
 
-def test_a_package_that_is_not_there_has_no_version(monkeypatch) -> None:
+def test_a_missing_package_has_no_version(monkeypatch) -> None:
     monkeypatch.setattr(versions, "RECORDED", ("numpy", "no-such-package"))
     assert set(installed()) == {"fsbench", "python", "numpy"}
 

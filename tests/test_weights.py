@@ -84,7 +84,7 @@ def test_torchvisions_weights_are_taken_from_its_cache_whole(cache: Path, weight
     assert re.fullmatch(rf"transfer: weights {re.escape(weights)}:[0-9a-f]{{12}}", note)
 
 
-def test_a_variant_has_weights_of_its_own(cache: Path) -> None:
+def test_each_variant_has_its_own_weights(cache: Path) -> None:
     put(
         cache,
         "MobileNet_V3_Small_Weights.IMAGENET1K_V1",
