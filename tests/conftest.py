@@ -1,4 +1,4 @@
-"""What tests share: where they run, the marker `gpu`, seeds, command lines, datasets that are forgotten."""
+"""Shared parts of the tests: where they run, the marker `gpu`, seeds, command lines, registered datasets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Start every test from the same global random numbers, so that none fails now and then."""
+    """Start every test from the same global random numbers, so that results do not vary."""
     random.seed(0)
     np.random.seed(0)
     if torch := sys.modules.get("torch"):

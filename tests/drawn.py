@@ -1,4 +1,4 @@
-"""Splits of every protocol, drawn for the tests of drawing and of what is written of a split."""
+"""Splits of every protocol, for the tests of drawing and of writing splits."""
 
 from __future__ import annotations
 

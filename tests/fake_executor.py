@@ -1,4 +1,4 @@
-"""An executor that computes nothing: what becomes of a trial, the name of its strategy says.
+"""An executor that computes nothing: the name of a strategy says how its trials end.
 
 Data, splits, scores and the store are real. Also a script: `fake_executor.py FOLDER SEEDS SECONDS` runs
 2 strategies on 2 tasks, each trial of so many seconds.
@@ -39,7 +39,7 @@ heard: list[str] = []
 
 @dataclass(frozen=True)
 class Erm(Strategy):
-    """What always runs."""
+    """The baseline, which always runs."""
 
     name: ClassVar[str] = "erm"
 
@@ -51,7 +51,7 @@ class Needy(Strategy):
     name: ClassVar[str] = "needy"
 
     def skip(self, task: TaskInfo) -> str | None:
-        """Say so."""
+        """The reason of the skip."""
         return "needs source data"
 
 
@@ -62,13 +62,13 @@ def strategy(spec: str) -> type[Strategy]:
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
-    """Those above."""
+    """The strategies of this module."""
     return [Erm, Needy, *map(strategy, ODD)]
 
 
 @hookimpl
 def fsbench_trial_finished(record: Record) -> None:
-    """Keep the keys that were told."""
+    """Keep the keys of finished trials."""
     heard.append(record.key)
 
 
@@ -117,7 +117,7 @@ class FakeExecutor:
 
 
 def outcome(job: Job, splits: Path) -> dict:
-    """Random logits, spoilt as the name of the strategy says."""
+    """Random logits, with the fault that the name of the strategy says."""
     values = logits(job.trial, open_split(str(splits / job.split)).test_x.shape[1])
     spoilt = {"nan": values * np.nan, "shape": values[0], "nothing": None, "double": values.astype("f8")}
     lies = {"uses": ["luck"], "n_train": 1, "split_fingerprint": "x", "versions": {"fsbench": "0"}}

@@ -1,4 +1,4 @@
-"""Strategies that the tests of the conformance kit check, right ones and wrong ones."""
+"""Correct and wrong strategies for the tests of the conformance kit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def verdicts(strategy) -> dict[str, str]:
 
 
 def wrong(fields: dict | None = None, **members) -> type[Strategy]:
-    """A strategy that is right but for what is given."""
+    """A strategy that is correct except for the given attributes."""
     members = {"name": "wrong", "cite": "nobody", "__doc__": "Wrong.", **members}
     members["__annotations__"] = dict.fromkeys(fields or {}, float)
     return dataclass(frozen=True)(type("Wrong", (Strategy,), members | (fields or {})))

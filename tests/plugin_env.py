@@ -1,4 +1,4 @@
-"""A stranger's virtual environment: sees the packages of this one, installs into its own."""
+"""A separate virtual environment that sees the packages of this one and installs into its own."""
 
 from __future__ import annotations
 

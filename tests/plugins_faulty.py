@@ -1,4 +1,4 @@
-"""A plugin whose strategies fail in every way that there is."""
+"""A plugin whose strategies fail in every possible way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin with a kind of samples of its own: melodies, whole numbers that nothing may compute with."""
+"""A plugin with a new kind of samples: melodies, whole numbers that must not be computed with."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Rests(Strategy):
 
 @dataclass(frozen=True)
 class Blur(Strategy):
-    """Makes inputs noisy, whatever they are; it says nothing of kinds."""
+    """Adds noise to all inputs; it declares no kinds."""
 
     name = "blur"
     cite = "this test"

@@ -1,4 +1,4 @@
-"""A plugin that keeps what it has seen in a module, as a careless cache does."""
+"""A plugin that keeps samples in a module, as a careless cache does."""
 
 from __future__ import annotations
 

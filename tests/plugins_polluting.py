@@ -1,4 +1,4 @@
-"""A plugin whose strategies spoil the process that they run in, for whatever would run in it next."""
+"""A plugin whose strategies change the process that they run in, which would affect the next trial."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ POLLUTERS = [
 
 
 class Polluter(Strategy):
-    """Predicts otherwise and, when that is done, spoils what is around it."""
+    """Predicts something else and then changes its process."""
 
     cite = "none"
 

@@ -1,4 +1,4 @@
-"""Strategies of strangers that touch the training step, the weights behind a fit, or other strategies."""
+"""Strategies that change the training step, the weights behind a fit, or use other strategies."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Soup(Strategy):
 
 @dataclass(frozen=True)
 class Tent(Strategy):
-    """Moves the weights to where test predictions are sure."""
+    """Adapts the weights so that test predictions are confident."""
 
     name = "tent"
     cite = "Wang et al. (2021). Tent: fully test-time adaptation by entropy minimization. ICLR."
@@ -188,7 +188,7 @@ class Fuse(Strategy):
 
 @dataclass(frozen=True)
 class EarlyThreshold(Strategy):
-    """Shifts the logits by what the validation set says of the classes."""
+    """Shifts the logits according to the classes of the validation set."""
 
     name = "early_threshold"
     cite = "nobody"

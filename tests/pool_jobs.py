@@ -64,7 +64,7 @@ def ancestors():
 
 
 def age():
-    """For how many seconds this process has been there."""
+    """For how many seconds this process has existed."""
     with open("/proc/self/stat") as own, open("/proc/uptime") as system:
         begin = int(own.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
         return float(system.read().split()[0]) - begin
@@ -119,7 +119,7 @@ def drip(connection):
 
 
 def hostile(how: str):
-    """Send something else than the reply that the executor would."""
+    """Send something other than the executor's reply."""
     (connection,) = [each for each in gc.get_objects() if isinstance(each, socket.socket)]
     failure = {"kind": "x" * 10**4, "message": "y" * 10**4, "traceback": "z\n" * 10**5}
     sent = {
@@ -144,7 +144,7 @@ prepared_in = 0
 
 
 def prepare(spoilt: bool, tell):
-    """Remember where this was called; say, or not, that no fork should inherit it."""
+    """Remember where this was called, and report, if asked, that no fork should inherit it."""
     global prepared_in
     prepared_in = os.getpid()
     tell("")

@@ -1,4 +1,4 @@
-"""Backbones: their sizes, the input that each wants and gets, their arguments, and dropout."""
+"""Backbones: their sizes, their inputs, their arguments, and dropout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line shows of faults, with `--debug` and without; checking a plugin."""
+"""What the command line shows about faults, with and without `--debug`; checking a plugin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TASK = "kshot(wine, k=5)"
 
 @dataclass(frozen=True)
 class Jams(Strategy):
-    """It cannot make a step."""
+    """Fails in its first step."""
 
     name = "jams"
     cite = "none"

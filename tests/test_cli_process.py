@@ -1,4 +1,4 @@
-"""Command lines in processes of their own: failures, Ctrl-C, closed pipes, and what is kept."""
+"""Command lines in separate processes: failures, Ctrl-C, closed pipes, and what is kept."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def prepare(folder: Path) -> None:
 
 
 def fsbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one command line in a process of its own, with two strategies that go wrong."""
+    """Run one command line in a separate process, with two strategies that fail."""
     prepare(folder)
     return subprocess.run(
         [sys.executable, "-m", "fsbench", *arguments],
@@ -120,7 +120,7 @@ def test_a_shell_without_a_script_gets_an_error(tmp_path):
 
 
 def complete(folder: Path, instruction: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """What fsbench answers a shell."""
+    """The answer of fsbench to a shell."""
     prepare(folder)
     return subprocess.run(
         [sys.executable, "-m", "fsbench"],

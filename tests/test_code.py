@@ -1,4 +1,4 @@
-"""Which code a result comes from, and tables that never mix the code of yesterday with that of today."""
+"""Which code a result comes from, and tables that never mix old code with new."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ TASK = "kshot(wine, k=5)"
 
 @dataclass(frozen=True)
 class Plain(Strategy):
-    """A stranger's."""
+    """A strategy of another plugin."""
 
     name = "plain"
 
 
 @dataclass(frozen=True)
 class Declared(Strategy):
-    """A stranger's who says what version his results are of."""
+    """A strategy that declares the version of its results."""
 
     name = "declared"
     results_version = "2b"
@@ -47,7 +47,7 @@ class Declared(Strategy):
 
 @dataclass(frozen=True)
 class Child(Declared):
-    """What its base declares is about the base's results."""
+    """A strategy whose base declares a version, which is only about the base's results."""
 
     name = "child"
 
@@ -161,7 +161,7 @@ FIRST, LATER = "2026-01-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"
 
 
 def upgraded(old: str, new: str) -> list[Record]:
-    """What a store holds after an upgrade: a strategy's two old trials, and a new one that went badly."""
+    """The content of a store after an upgrade: two old trials of a strategy, and a new, bad one."""
     erm = over_seeds(TASK, "erm", [0.4, 0.5, 0.6], full_spec="erm")
     before = over_seeds(TASK, "plain", [0.45, 0.539], full_spec=old, created=FIRST)
     return [*erm, *before, record(TASK, "plain", 2, 0.118, full_spec=new, created=LATER)]

@@ -1,4 +1,4 @@
-"""The documentation says what is: its examples run, its links lead somewhere, its numbers were printed."""
+"""The documentation is true: its examples run, its links exist, its numbers were printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The splits of a run: drawn once, in turn, from data that are not kept longer than they are needed."""
+"""The splits of a run: drawn once, one after the other, from data that is kept only while needed."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_split_that_cannot_be_written_is_no_split_at_hand(tmp_path, monkeypatc
 
 @pytest.fixture
 def drawn(monkeypatch) -> list[tuple[str, int]]:
-    """What is drawn to compare it with what is stored."""
+    """The draws for comparison with stored splits."""
     found: list[tuple[str, int]] = []
 
     def draw(task: Task, seed: int):

@@ -1,4 +1,4 @@
-"""No component stands in a row that it had no part in: what is called is not what matters."""
+"""No row names a component without effect; an effect is a change, not a call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def means(x: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Nearest(Strategy):
-    """Owns `fit` and looks at nothing but the training set."""
+    """Owns `fit` and uses only the training set."""
 
     name = "nearest"
     replaces = frozenset({"fit"})
@@ -37,7 +37,7 @@ class Nearest(Strategy):
 
 @dataclass(frozen=True)
 class NearestFeature(Nearest):
-    """Owns `fit` and looks at the model: nearest means of its features."""
+    """Owns `fit` and uses the model: nearest means of its features."""
 
     name = "nearest_feature"
 

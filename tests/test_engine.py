@@ -161,7 +161,7 @@ def test_notes_are_kept_once_with_the_name_of_the_component() -> None:
 
 @dataclass(frozen=True)
 class Sees(Strategy):
-    """Checks what a training step hands to a component that declares unlabelled data."""
+    """Checks what a training step passes to a component that declares unlabelled data."""
 
     name = "sees"
 

@@ -1,4 +1,4 @@
-"""`temperature`: the one number, against scikit-learn's, and that it moves no decision."""
+"""`temperature`: its number agrees with scikit-learn's, and it changes no decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real engine with strategies that fail in every way: the run goes on and the records say why."""
+"""The real engine with strategies that fail in every way: the run continues and the records say why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of features: every damage is mended, nothing is computed twice, nothing waits for ever."""
+"""The file of features: all damage is repaired, nothing is computed twice, nothing waits forever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching: what loaders of torchvision's and medmnist's kind give, converted; and faults on the way."""
+"""Fetching: converting what loaders of torchvision and medmnist return, and handling faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the way of a dataset is one line that says where, and leaves nothing behind."""
+"""A fault while fetching a dataset is one line that says where, and leaves nothing behind."""
 
 from __future__ import annotations
 

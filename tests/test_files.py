@@ -1,4 +1,4 @@
-"""Datasets from files: the layouts that are read, and what damages a file."""
+"""Datasets from files: the layouts that are read, and damaged files."""
 
 from __future__ import annotations
 

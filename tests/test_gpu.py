@@ -1,4 +1,4 @@
-"""What only a GPU can show: the same law and order on another device."""
+"""Checks that need a GPU: the same rules on another device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What identifies a result: arguments, contents of files, and the code of plugins that no package brings."""
+"""What identifies a result: arguments, contents of files, and the code of unpackaged plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin whose import does something odd is named for it, and moves nothing."""
+"""A plugin whose import does something odd is named, and affects nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record is the same bits whatever ran before it, in whichever order and beside whatever else."""
+"""A record has the same bits whatever ran before it, in any order and beside anything else."""
 
 from __future__ import annotations
 

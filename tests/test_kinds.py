@@ -1,4 +1,4 @@
-"""Kinds of samples: what each does to its own, and that nothing else asks which one it has."""
+"""Kinds of samples: how each handles its samples, and that no other module checks the kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker holds: source and unlabelled data leave memory when no strategy holds them any more."""
+"""The memory of a worker: source and unlabelled data is released when no strategy refers to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near-duplicates and other samples that belong together: found, said, and never divided."""
+"""Near-duplicates and other samples that belong together: found, reported, and never divided."""
 
 from __future__ import annotations
 

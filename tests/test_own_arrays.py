@@ -1,4 +1,4 @@
-"""An npz of the user's own: images and tables of every layout, groups, parts, and arrays that do not fit."""
+"""The user's own npz: images and tables of every layout, groups, parts, and arrays that do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of images of the user's own: classes, parts, links, names, options."""
+"""The user's own folder of images: classes, parts, links, names, options."""
 
 from __future__ import annotations
 

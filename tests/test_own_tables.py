@@ -1,4 +1,4 @@
-"""A CSV of the user's own: columns, groups, labels, and files that are not what they say."""
+"""The user's own CSV: columns, groups, labels, and files that are not CSV."""
 
 from __future__ import annotations
 

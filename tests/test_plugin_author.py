@@ -1,4 +1,4 @@
-"""What a stranger does: follow docs/plugins.md, install the plugin, see it on the leaderboard."""
+"""The way of a plugin author: follow docs/plugins.md, install the plugin, see it on the leaderboard."""
 
 from __future__ import annotations
 

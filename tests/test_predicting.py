@@ -1,4 +1,4 @@
-"""What a predictor is handed: chunks of the test part, or all of it if that is declared."""
+"""The inputs of a predictor: chunks of the test part, or all of it if that is declared."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ class Transductive(Strategy):
 
 @dataclass(frozen=True)
 class Silent(Transductive):
-    """Does not say so."""
+    """Does not declare this."""
 
 
 @dataclass(frozen=True)
 class Honest(Transductive):
-    """Says so."""
+    """Declares this."""
 
     @property
     def uses(self) -> frozenset[str]:

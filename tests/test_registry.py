@@ -1,4 +1,4 @@
-"""Plugins: all are found, a broken one is reported and hides nobody."""
+"""Plugins: all are found; a broken one is reported and does not hide others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk from plan to store, with real data, splits and scores, and an executor that computes nothing."""
+"""The steps from plan to store, with real data, splits and scores, and an executor that computes nothing."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_skips_are_stored_with_their_reason(tmp_path):
 
 
 class Behind(FakeExecutor):
-    """Takes a job before it hands out what became of the one before, as the pool does."""
+    """Takes a job before it returns the result of the previous one, as the pool does."""
 
     def run(self, jobs, on_start=lambda job: None):
         held = None

@@ -1,4 +1,4 @@
-"""Test labels never reach a worker: a strategy that searches or remembers everything finds none."""
+"""Test labels never reach a worker: a strategy that searches and keeps everything finds none."""
 
 from __future__ import annotations
 

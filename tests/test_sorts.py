@@ -1,4 +1,4 @@
-"""What plugins bring beside strategies: taken whole or not at all, found, run, listed, cited and checked."""
+"""Plugins with more than strategies: loaded completely or not at all, found, run, listed, cited, checked."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Fine(OneDataset):
     summary = "fine"
 
     def check(self) -> None:
-        """Everything goes."""
+        """Accept everything."""
 
     info = draw = check  # type: ignore[assignment]
 
@@ -64,7 +64,7 @@ class Undecorated(Fine):
 
 @dataclass(frozen=True)
 class Unfinished(Protocol):
-    """Leaves all to others."""
+    """Implements nothing."""
 
     name = "unfinished"
     summary = "nothing"
@@ -91,7 +91,7 @@ def registry(**things: Any) -> Registry:
 
 @pytest.fixture
 def stranger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
-    """Makes a plugin's things those of this process."""
+    """Registers the things of a plugin in this process."""
 
     def install(**things: Any) -> Registry:
         made = registry(**things)

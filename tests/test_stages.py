@@ -1,4 +1,4 @@
-"""The table of stages: what it says is what there is, and `--explain` shows a spec by it."""
+"""The table of stages: it agrees with the code, and `--explain` follows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Few seeds and coarse steps: what `fsbench.stats` promises is held by simulation of null differences."""
+"""Few seeds and coarse steps: simulations of null differences confirm the level of `fsbench.stats`."""
 
 from __future__ import annotations
 

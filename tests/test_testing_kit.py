@@ -1,4 +1,4 @@
-"""The conformance kit passes what is right and catches every way of being wrong."""
+"""The conformance kit passes correct strategies and catches every fault."""
 
 from __future__ import annotations
 

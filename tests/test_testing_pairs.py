@@ -1,4 +1,4 @@
-"""Runs on toys: fewer steps, pairs, and whose fault it is when a pair fails."""
+"""Runs on toy data: fewer steps, pairs, and which strategy is at fault when a pair fails."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_more_steps_fit_better():
 
 
 def installed(monkeypatch, *classes: type[Strategy]) -> None:
-    """Make the baseline and these all that is installed."""
+    """Install only the baseline and these strategies."""
     strategies = {"erm": get_registry().strategies["erm"]} | {cls.name: cls for cls in classes}
     monkeypatch.setattr(behaviour, "get_registry", lambda: SimpleNamespace(strategies=strategies))
 

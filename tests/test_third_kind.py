@@ -1,4 +1,4 @@
-"""A kind of samples that fsbench knows nothing of (plugins_melodies.py), from `kshot` to the leaderboard."""
+"""A kind of samples from a plugin (plugins_melodies.py), from `kshot` to the leaderboard."""
 
 from __future__ import annotations
 

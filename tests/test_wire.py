@@ -1,4 +1,4 @@
-"""What workers send: nothing in it is run, all of it is bounded, and only what is theirs to say is heard."""
+"""The messages of workers: they cannot execute, they are bounded, and only a worker's own fields count."""
 
 from __future__ import annotations
 
