@@ -20,7 +20,7 @@ def require(condition: object, message: str) -> None:
 def require_text(what: str, text: object) -> None:
     """Raise AssertionError unless something is a text by its author, not that of the template."""
     require(isinstance(text, str) and text.strip(), f"{what} is {text!r}; describe it in a few words")
-    require("TODO" not in str(text), f"the {what} still contains the TODO of the template; write your own")
+    require("TODO" not in str(text), f"the {what} still says TODO, as in the template; write your own")
 
 
 def require_own_randomness(work: Callable[[], object]) -> None:
