@@ -1,4 +1,4 @@
-"""What identifies a trial beside its task and its seeds, and the packages behind it, by a registry."""
+"""What identifies a trial in addition to its task and seeds, and the packages that it uses."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def _named_mark(name: str, found: Brought[Any], module: str) -> str:
 
 
 def _name(value: Value) -> str:
-    """The name in an argument such as `digits` or `mnist5k(size=8)`, "" if it holds none."""
+    """The name in an argument such as `digits` or `mnist5k(size=8)`, "" if there is none."""
     return value.name if isinstance(value, Call) else value if isinstance(value, str) else ""

@@ -1,6 +1,7 @@
-"""Writes the package of a new plugin: its code, its test, and what makes it installable.
+"""Writes the package of a new plugin: its code, its test, and its packaging.
 
-The texts are files below `templates/`: `any/` holds what every plugin has, a folder for each kind the rest.
+The texts are files below `templates/`: `any/` has the files of every plugin, and a folder for each kind the
+rest.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COMMANDS = {
     "backbone": 'fsbench run --tasks "kshot(digits, k=5)" --recipe backbone=$name',
     "metric": "fsbench run --metric $name",
 }
-"""What is done with a plugin of each kind."""
+"""The command that uses a plugin of each kind."""
 
 KINDS = tuple(COMMANDS)
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -36,8 +37,8 @@ _RESERVED = {"all", *KINDS}
 def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
     """Write the package `fsbench-NAME` into a folder of that name under `parent`; returns the folder.
 
-    `kind` is one of KINDS. Raises UsageError for a name that cannot be one or is taken, or a folder that
-    is there already; nothing is left of a package that could not be written in full.
+    `kind` is one of KINDS. Raises UsageError for an invalid or taken name, or a folder that already exists;
+    nothing is left of a package that could not be written completely.
     """
     values = _values(name, kind)
     _refuse_taken(name, kind, values["module"])
@@ -45,7 +46,7 @@ def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
     try:
         folder.mkdir()
     except FileExistsError:
-        raise UsageError(f"{folder} is there already; choose another name or remove it") from None
+        raise UsageError(f"{folder} already exists; choose another name or remove it") from None
     except OSError as error:
         raise UsageError(f"cannot write {folder}: {error.strerror}") from None
     try:
@@ -60,7 +61,7 @@ def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
 
 
 def _files(kind: str) -> Iterator[tuple[str, str]]:
-    """The path and the text of every file of a kind's package, both with `$` where a value goes."""
+    """The path and the text of every file of a kind's package, with `$` placeholders."""
     for root in (_TEMPLATES / "any", _TEMPLATES / kind):
         for file in sorted(root.rglob("*" + _ENDING)):
             path = file.relative_to(root).as_posix().removesuffix(_ENDING)
@@ -68,7 +69,7 @@ def _files(kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _values(name: str, kind: str) -> dict[str, str]:
-    """What stands for the `$` of the templates. Raises UsageError for a name that cannot be one."""
+    """The values of the `$` placeholders. Raises UsageError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"plugin name {name!r}: expected lower-case letters, digits, '_' and '-', such as 'my_method'"
@@ -77,7 +78,7 @@ def _values(name: str, kind: str) -> dict[str, str]:
     class_name = "".join(word.capitalize() for word in words)
     for word in (name, class_name):
         if keyword.iskeyword(word) or word in _RESERVED:
-            meaning = "a word of fsbench" if word in _RESERVED else "a keyword of Python"
+            meaning = "reserved by fsbench" if word in _RESERVED else "a keyword of Python"
             raise UsageError(
                 f"plugin name {name!r}: {word} is {meaning}; choose another, such as 'my_method'"
             )
@@ -99,13 +100,13 @@ def command(name: str, kind: str) -> str:
 
 
 def _bounds() -> str:
-    """The versions of fsbench whose public surface this one shares: `>=0.1,<0.2`."""
+    """The versions of fsbench with the same public interface: `>=0.1,<0.2`."""
     major, minor = map(int, __version__.split(".")[:2])
     return f">={major}.{minor},<{major}.{minor + 1}"
 
 
 def _refuse_taken(name: str, kind: str, module: str) -> None:
-    """Raise UsageError where a thing of the kind has the name, or where Python already knows the module."""
+    """Raise UsageError if something of the kind has the name, or the module is already installed."""
     (sort,) = (each for each in SORTS if each.noun == kind)
     if (taken := sort.brought().get(name)) is not None:
         owner = taken.origin.distribution

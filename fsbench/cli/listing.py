@@ -288,7 +288,7 @@ def plugins() -> RenderableType:
     for failure in registry.failures:
         reason = Text(f"could not be loaded: {failure.message}", style="red")
         rows.append((failure.plugin, "", reason))
-    return table(("plugin", "version", "what it brings"), rows)
+    return table(("plugin", "version", "what it contains"), rows)
 
 
 def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:

@@ -46,7 +46,7 @@ def new(name: str, kind: str) -> None:
     click.echo(f"    {command(name, kind)}")
 
 
-@plugin.command(short_help="Run the conformance kit on what a plugin brings.")
+@plugin.command(short_help="Run the conformance kit on the contents of a plugin.")
 @click.argument("name")
 def check(name: str) -> int:
     """Run the conformance kit on NAME.

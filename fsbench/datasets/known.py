@@ -105,7 +105,7 @@ def about(name: str) -> About:
 
 
 def is_available(name: str) -> bool:
-    """Whether a dataset is on this machine. Raises UnknownName, or DataError where that cannot be told."""
+    """Whether a dataset is on this machine. Raises UnknownName, or DataError if this is unknown."""
     return _stamp(DATASETS.find(name)) is not None
 
 
@@ -193,7 +193,7 @@ _VERBS = {"describe": "describe", "about": "describe", "load": "load", "stamp": 
 
 
 def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
-    """What a function of an entry returns. What it raises names the dataset and who brought it."""
+    """The result of a function of an entry. Errors name the dataset and its plugin."""
     try:
         return getattr(entry, what)(*args, **values)
     except FsbenchError:
@@ -203,8 +203,8 @@ def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
         whose = f" of {origin.distribution}" if origin else ""
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); "
-            "is the package that brings it installed whole?"
+            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); check that its package is completely "
+            "installed"
         ) from error
 
 

@@ -51,13 +51,13 @@ def trains(backbone: Backbone) -> None:
 
 
 def predicts_alone(backbone: Backbone) -> None:
-    """In evaluation, the features of a sample do not depend on the samples beside it."""
+    """In evaluation mode, the features of a sample do not depend on the other samples."""
     for kind, network, x in _networks(backbone):
         network.eval()
         with torch.no_grad():
             beside, alone = network.forward_features(x)[:1], network.forward_features(x[:1])
         good = torch.allclose(beside, alone, rtol=1e-3, atol=1e-4)
-        require(good, f"{kind}: the features of a sample change with the samples beside it")
+        require(good, f"{kind}: the features of a sample depend on the other samples")
 
 
 def counts(backbone: Backbone) -> str | None:
