@@ -318,4 +318,4 @@ def test_a_new_plugin(call, tmp_path):
     assert (tmp_path / "fsbench-my-own" / "pyproject.toml").exists()
     status, _, err = call("plugin", "new", "my_own")
     assert status == 2
-    assert "is there already" in err
+    assert "already exists" in err

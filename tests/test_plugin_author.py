@@ -148,7 +148,7 @@ def test_scaffold_files(tmp_path):
 
 def test_scaffold_does_not_overwrite(tmp_path):
     (tmp_path / "fsbench-mine").mkdir()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         new_plugin("mine", tmp_path)
     assert list((tmp_path / "fsbench-mine").iterdir()) == []
 
