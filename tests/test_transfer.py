@@ -179,7 +179,7 @@ def test_weights_that_do_not_fit_are_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(FsbenchError, match=r"it lacks 0.bias and \d+ more"):
         run(Transfer(weights=path))
     torch.save([1, 2], path)
-    with pytest.raises(DataError, match="as a state dictionary of tensors: it holds list"):
+    with pytest.raises(DataError, match="as a state dictionary of tensors: it contains list"):
         run(Transfer(weights=path))
     with pytest.raises(DataError, match="no weights at"):
         run(Transfer(weights=str(tmp_path / "absent.pt")))
