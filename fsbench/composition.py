@@ -234,9 +234,11 @@ class Composition:
         def changed(given: Batch, got: Batch) -> bool:
             return not same_tensors(given, got)
 
+        if not self.chain("augment"):
+            return batch
         unlabeled = batch.unlabeled
         found = self._map("augment", replace(batch, unlabeled=None, raw_unlabeled=None), ctx, changed)
-        if unlabeled is not None and self.chain("augment"):
+        if unlabeled is not None:
             classes = batch.targets.shape[1]
             even = batch.targets.new_full((len(unlabeled), classes), 1 / classes)
             other = Batch(unlabeled, even, role="unlabeled")

@@ -37,22 +37,20 @@ class Objective(nn.Module):
 
     def _loss(self, features: torch.Tensor, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         size = len(batch.x)
-        losses = self.composition.loss(logits[:size], batch.targets, self.ctx)
+        others: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
+        if batch.unlabeled is not None:
+            others = features[size:], logits[size:]
+            features, logits = features[:size], logits[:size]
+        losses = self.composition.loss(logits, batch.targets, self.ctx)
         if losses.shape != (size,):
             raise PluginError(
                 f"{self.composition.text}: the loss has shape {list(losses.shape)}; expected one number "
                 f"for each of the {size} samples"
             )
-        out = StepOutput(
-            features=features[:size],
-            logits=logits[:size],
-            targets=batch.targets,
-            progress=self.ctx.progress,
-            model=self.model,
-            batch=batch,
-            unlabeled_features=features[size:] if batch.unlabeled is not None else None,
-            unlabeled_logits=logits[size:] if batch.unlabeled is not None else None,
-        )
+        if not self.composition.chain("auxiliary_loss"):
+            return losses.mean()
+        progress = self.ctx.progress
+        out = StepOutput(features, logits, batch.targets, progress, self.model, batch, *others)
         return losses.mean() + self.composition.auxiliary_loss(out, self.auxiliary, self.ctx)
 
     def _features_and_logits(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
