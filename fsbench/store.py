@@ -60,7 +60,8 @@ class Store:
                 ) from None
         elif not self.path.exists():
             raise StoreError(
-                f"no results in {self.folder}; `fsbench run --results {self.folder}` produces some"
+                f"no results in {self.folder}; `fsbench run --results {self.folder}` or, in Python, "
+                f"`fsbench.run(..., results={str(self.folder)!r})` produces some"
             )
         self._db = self._open("rwc" if create else "rw")
         try:

@@ -86,7 +86,7 @@ def test_a_store_that_is_something_else(call, tmp_path):
         (("run", "--tasks", TASK, "--results", "folder"), "is not an fsbench store"),
         (("leaderboard", "--results", "text"), "text, line 1 is not a record"),
         (("leaderboard", "--results", "folder"), "is not an fsbench store"),
-        (("leaderboard",), "no results in fsbench-results; `fsbench run"),
+        (("leaderboard",), "`fsbench.run(..., results='fsbench-results')` produces some"),
     ]:
         status, out, err = call(*arguments)
         assert (status, out, err.count("\n")) == (1, "", 1)

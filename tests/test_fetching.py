@@ -219,7 +219,7 @@ FAULTS: list[tuple[Any, str]] = [
         RuntimeError("File not found or\n corrupted."),
         "cannot fetch kmnist: File not found or corrupted.; try",
     ),
-    (EOFError(), "cannot fetch kmnist: EOFError; try again, or get the original files"),
+    (EOFError(), "cannot fetch kmnist: EOFError; try again, or get .* --from .in Python: originals="),
     (
         Images(random_images(20, 28, 28).astype(np.float32), np.arange(20)),
         r"the loader gave float32 \[20, 1, 28",

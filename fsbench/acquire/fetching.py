@@ -55,7 +55,10 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         told = (isinstance(cause, OSError) and cause.strerror) or str(cause)
         reason = textwrap.shorten(told, 200) or type(error).__name__
-        hint = "try again, or get the original files and name their folder with --from"
+        hint = (
+            "try again, or get the original files and name their folder with --from "
+            "(in Python: originals=FOLDER)"
+        )
         if originals is not None:
             hint = f"{originals} should contain the original files as they were published"
         raise DataError(f"cannot fetch {name}: {reason}; {hint}") from error
@@ -120,7 +123,7 @@ def _offline(about: About, originals: Path | None) -> Iterator[None]:
         if none.asked and not isinstance(error, UsageError):
             raise DataError(
                 f"cannot fetch {about.name}: {originals} has no {none.asked[0]}; put all the original files "
-                "there, or leave out --from, so that they are downloaded"
+                "there, or leave out --from (in Python: originals=FOLDER), so that they are downloaded"
             ) from error
         raise
     finally:
