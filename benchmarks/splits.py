@@ -1,9 +1,9 @@
-"""What loading and materialising a dataset of CIFAR-10's size costs, as seconds and as ratios to copying it.
+"""The cost of loading and materialising a dataset of CIFAR-10's size, in seconds and relative to copying it.
 
     python benchmarks/splits.py [--repeats 5]
 
-The dataset is random: 50,000 images of 3x32x32 to train and 10,000 to test. "copy" writes the bytes that a
-split has to one file and nothing else; the median of the repeats is told.
+The dataset is random: 50,000 images of 3x32x32 to train and 10,000 to test. "Copying" only writes the bytes
+of a split to one file. Medians over the repeats are printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TASKS = (
 
 
 def random_dataset() -> Dataset:
-    """60,000 random images in ten classes, the last 10,000 of them the test part."""
+    """60,000 random images in ten classes; the last 10,000 are the test part."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (60_000, 3, 32, 32), dtype=np.uint8)
     y, test = np.arange(60_000) % 10, np.arange(60_000) >= 50_000
@@ -43,7 +43,7 @@ def random_dataset() -> Dataset:
 
 
 def seconds(work: Callable[[int], object], repeats: int) -> tuple[float, float]:
-    """The median time of some repeats, numbered from 0, and that of the processor alone."""
+    """The median wall-clock and processor time of some repeats, which are numbered from 0."""
     taken = []
     for repeat in range(repeats):
         start, busy = time.perf_counter(), time.process_time()
@@ -54,7 +54,7 @@ def seconds(work: Callable[[int], object], repeats: int) -> tuple[float, float]:
 
 
 def measure(text: str, folder: Path, repeats: int) -> str:
-    """One line about a task, whose splits are written into a folder."""
+    """One line about a task; its splits are written into the folder."""
     (task,) = parse_tasks(text)
     drawing, _ = seconds(lambda seed: draw_split(task, seed), repeats)
     drawn = [draw_split(task, seed) for seed in range(repeats)]

@@ -1,12 +1,12 @@
-"""What ERM costs on a suite, in reference loops, for the line `cost` of the suite's file.
+"""The cost of ERM on a suite, in reference loops, for the line `cost` of the suite's file.
 
     python benchmarks/suite_costs.py kshot-v1 [NAME ...] [--write]
 
-Trains ERM on one split of each kind of task, for a few steps and for more, and predicts a few test samples
-and more; lines through these give what all steps of the recipe take, and to predict all test samples and
-all training samples once. What images show does not matter, so random ones stand in for those that are
-absent. One thread; the processor's time counts, not the clock on the wall, so that other programs
-disturb little. The sum over all tasks is divided by the time of the reference loop
+Trains ERM on one split of each kind of task for two numbers of steps, and predicts two numbers of test
+samples. Linear extrapolation gives the time for all steps of the recipe, and for predicting all test samples
+and all training samples once. The content of images does not matter, so random images replace datasets that
+are absent. One thread is used, and processor time is measured instead of wall-clock time, so that other
+programs have little effect. The sum over all tasks is divided by the time of the reference loop
 (`fsbench.cli.estimate`), taken around every task. `--write` puts the cost into the files.
 """
 
@@ -44,7 +44,7 @@ REPEATS = 2
 LONG = 2.0
 STAND_IN_TEST = 512
 
-# The sizes of the official test parts of what may be absent.
+# The sizes of the official test parts of datasets that may be absent.
 TESTS = {
     "mnist": 10000, "fashion_mnist": 10000, "usps": 2007, "svhn": 26032, "cifar10": 10000, "cifar100": 10000,
     "cifair10": 10000, "bloodmnist": 3421, "breastmnist": 156, "dermamnist": 2005, "octmnist": 1000,
@@ -54,7 +54,7 @@ TESTS = {
 
 
 def stand_in(name: str, folder: Path) -> None:
-    """Write random images in the shape of a dataset, as many of each class as any suite takes."""
+    """Write random images in the shape of a dataset, with as many of each class as any suite needs."""
     about = image_sets()[name]
     channels, *sides = about.shape
     per_class = {"cifar10": 5000, "cifar100": 500, "svhn": 5000}.get(name, 100)
@@ -67,7 +67,7 @@ def stand_in(name: str, folder: Path) -> None:
 
 
 def provide(suites: list[Suite], folder: Path) -> None:
-    """Make `folder` the data folder: links to the files that are here, stand-ins for what is missing."""
+    """Make `folder` the data folder: links to the files on this machine, random images for others."""
     here = data_dir()
     missing = {name for suite in suites for name in suite.missing()}
     for file in here.glob("*.npz") if here.is_dir() else ():
@@ -84,7 +84,7 @@ def kind(task: Task) -> tuple[object, ...]:
 
 
 def seconds(task: Task, suite: Suite) -> float:
-    """What ERM takes on one split of a task."""
+    """The processor time of ERM on one split of a task."""
     recipe = override(default_recipe(task.info), parse_overrides(suite.recipe))
     (erm,) = get_registry().parse("erm")
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def seconds(task: Task, suite: Suite) -> float:
 
 
 def quickest(timed: Callable[[int, int], float], steps: int, samples: int) -> float:
-    """The time of a short training, the least of several if it is short."""
+    """The time of a training; if it is short, the minimum of several."""
     times = [timed(steps, samples)]
     times += [timed(steps, samples) for _ in range(REPEATS if times[0] < LONG else 0)]
     return min(times)
@@ -126,7 +126,7 @@ def first(split: SplitArrays, cells: int, tested: int) -> SplitArrays:
 
 
 def cost(suite: Suite) -> float:
-    """What ERM costs on one split of all tasks of a suite, in reference loops; prints each kind of task."""
+    """The cost of ERM on one split of every task of a suite, in reference loops; prints each kind of task."""
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
     for task in suite.parse():
@@ -141,7 +141,7 @@ def cost(suite: Suite) -> float:
 
 
 def write(name: str, value: int) -> None:
-    """Put a cost into the file of a suite, after its split seeds."""
+    """Write the cost into the file of a suite, after its split seeds."""
     path = FOLDER / f"{name}.toml"
     text = re.sub(r"^cost = .*\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     path.write_text(
@@ -150,7 +150,7 @@ def write(name: str, value: int) -> None:
 
 
 def main() -> None:
-    """Measure every suite named."""
+    """Measure the named suites."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -99,7 +99,7 @@ class Context(Protocol):
         """
 
     def note(self, text: str) -> None:
-        """Add a remark to the record, once: for something that was asked for but not done in full."""
+        """Add a remark to the record, once: for something that was requested but not done in full."""
 
     def load_weights(self, weights: str) -> dict[str, Any]:
         """A state dictionary for the body of the recipe's backbone, from a local file or by name.

@@ -75,7 +75,7 @@ def local(
 
 
 def isolation(device: str) -> str:
-    """What has its own process: "trial" on a CPU; "split" on a GPU, where processes start slowly."""
+    """What gets its own process: "trial" on a CPU; "split" on a GPU, where processes start slowly."""
     return "trial" if device == "cpu" else "split"
 
 

@@ -1,4 +1,4 @@
-"""Imports plugins so that the plugin is named for whatever its import does."""
+"""Imports plugins so that the plugin is named, whatever its import does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The sorts of things that plugins bring: strategies, datasets, protocols, ..., each a table by name.
 
 A table is declared next to what it holds. The registry, in a higher layer, fills it with what the plugins
-bring. This module has what all sorts share.
+bring. This module contains what all sorts share.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python tools/freeze_suite.py kshot-v1 [NAME ...] [--replace]
 
-What is published stays: a split that has another fingerprint than the file says is an error, unless
-`--replace` is given (for a suite that nobody has used yet). Tasks whose data is absent keep what the
-file says of them. Tasks on glyphs are left out, because installed libraries draw these, and so are
-those whose data comes from a file that only stands in for the dataset.
+Published fingerprints stay: if the fingerprint of a split differs from that in the file, this is an error,
+unless `--replace` is given (for a suite that nobody has used yet). Tasks whose data is absent keep the
+fingerprints in the file. Tasks on glyphs are left out, because installed libraries draw the glyphs, and so
+are tasks whose data comes from a file that only stands in for the dataset.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def freeze(suite: Suite, replace: bool) -> dict[str, tuple[str, ...]]:
 
 
 def drawn_or_substituted(task: Task) -> bool:
-    """Whether a library draws the data of a task, or a file of another name stands in for it."""
+    """Whether a library draws the data of a task, or a file with another name stands in for it."""
     for text in task.protocol.datasets:
         name = parse_call(text).name
         file = find_file(name) if name in image_sets() else None
@@ -52,7 +52,7 @@ def drawn_or_substituted(task: Task) -> bool:
 
 
 def fingerprints(suite: Suite, task: Task, check: bool) -> tuple[str, ...]:
-    """Those of the first splits of a task, ten at least. Raises DataError where the file says others."""
+    """The fingerprints of a task's first splits, at least ten. Raises DataError if the file has others."""
     drawn = [draw_split(task, seed).fingerprint for seed in range(max(FEWEST, suite.split_seeds))]
     for seed, fingerprint in enumerate(drawn if check else ()):
         check_split(suite, task.text, seed, fingerprint)
@@ -60,7 +60,7 @@ def fingerprints(suite: Suite, task: Task, check: bool) -> tuple[str, ...]:
 
 
 def write(name: str, found: dict[str, tuple[str, ...]]) -> None:
-    """Replace what follows the heading of the fingerprints in the file of a suite."""
+    """Replace everything after the heading of the fingerprints in the file of a suite."""
     path = FOLDER / f"{name}.toml"
     head, heading, _ = path.read_text(encoding="utf-8").partition(HEADING)
     if not heading:
@@ -73,7 +73,7 @@ def write(name: str, found: dict[str, tuple[str, ...]]) -> None:
 
 
 def main() -> int:
-    """Freeze every suite named; one line each."""
+    """Freeze the named suites; prints one line for each."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,6 +1,6 @@
-"""Published results, measured again through fsbench's own strategies and engine: one command a row.
+"""Published results, reproduced with fsbench's strategies and engine: one command per row.
 
     python -m benchmarks.reference R5
 
-What a row prints is what docs/reference-results.md holds.
+docs/reference-results.md contains what the rows print.
 """

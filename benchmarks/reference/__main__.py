@@ -1,4 +1,4 @@
-"""The command line: run one row and print it as docs/reference-results.md keeps it."""
+"""The command line: runs one row and prints it in the form of docs/reference-results.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS: dict[str, Row] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run the row that is asked for; 1 if one of its numbers is outside of its band."""
+    """Run the requested row; returns 1 if one of its numbers is outside its band."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--short", action="store_true", help="the short version, where there is one")

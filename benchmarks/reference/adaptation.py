@@ -9,9 +9,9 @@ _TASKS = {
     "usps-mnist": ("shift(usps(size=28), mnist)", "49 to 75", "90 to 96"),
     "mnist-usps": ("shift(mnist, usps(size=28))", "69 to 82", "84 to 89"),
 }
-# What the paper leaves open is that of a published re-implementation, Jiang et al. 2022: optimizer, weight
-# decay, dropout, and a wide domain head with batch normalisation whose loss is the mean over both halves.
-# Its annealing by (1 + 0.001 t)^-0.75 is not among the schedules.
+# What the paper does not specify is taken from a published re-implementation, Jiang et al. 2022: optimizer,
+# weight decay, dropout, and a wide domain head with batch normalisation whose loss is the mean over both
+# halves. Its annealing by (1 + 0.001 t)^-0.75 is not among the schedules.
 RECIPE = {
     "backbone": "lenet(padding=valid)",
     "dropout": 0.5,
@@ -26,7 +26,7 @@ _SPEC = "dann(weight=0.5, hidden=1024, norm=batch)"
 
 
 def dann(options: Options) -> Outcome:
-    """DANN and training on the source alone, both ways."""
+    """DANN and training on the source alone, in both directions."""
     lines, device, seconds = [], "", 0.0
     for name in [options.only] if options.only else _TASKS:
         task, published, adapted = _TASKS[name]

@@ -1,4 +1,4 @@
-"""R4: plain training on 50 images a class of ciFAIR-10. It wants a GPU."""
+"""R4: plain training on 50 images per class of ciFAIR-10. It needs a GPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CROP_AND_FLIP = (
 
 
 def cross_entropy(options: Options) -> Outcome:
-    """Crop, flip and cross-entropy on the first three DEIC splits."""
+    """Cross-entropy with crop and flip on the first three DEIC splits."""
     task = "blocks(cifair10, k=50)"
     measured = Measured(options, task, _CROP_AND_FLIP, 3, RECIPE)
     found = measured.metric(task, _CROP_AND_FLIP, "balanced_accuracy")

@@ -6,7 +6,7 @@ from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from benchmarks.reference.running import Measured, differences, trial_seconds
 
 OMNIGLOT = "omniglot(size=28, rotations=true)"
-# The baseline that every run has is of no interest here: it takes one step in each test episode.
+# The baseline, which is part of every run, does not matter here: it trains for one step in each test episode.
 _ONE_STEP = 1
 
 _PROTONET = {

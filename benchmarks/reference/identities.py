@@ -1,4 +1,4 @@
-"""R6: what must be equal is equal, in value and gradient."""
+"""R6: identities between losses, in value and gradient, and between resampling methods."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @functools.cache
 def _registry() -> Registry:
-    """The strategies that are installed, and those of the examples."""
+    """The installed strategies, and those of the examples."""
     sys.path.extend(str(EXAMPLES / f"fsbench-{name}" / "src") for name in _EXAMPLES)
     registry = load_registry(f"fsbench_{name}" for name in _EXAMPLES)
     registry.check_loaded()
@@ -44,7 +44,7 @@ def _registry() -> Registry:
 
 
 def _loss_of(spec: str, classes: int) -> Loss:
-    """The composed loss of a spec's predictions, as the engine makes them, on equally many labels a class."""
+    """The composed loss of a spec, as the engine computes it, with equally many labels per class."""
     (composition,) = _registry().parse(spec)
     info = TaskInfo("identities", "kshot", "table", (2,), classes)
     state = TrialState(("identities", 0, 0), info, composition, default_recipe(info), _CPU)
@@ -55,12 +55,12 @@ def _loss_of(spec: str, classes: int) -> Loss:
 
 
 def _binary_focal(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """torchvision's, for two classes: the logit of the second class is the difference of the two."""
+    """torchvision's focal loss, for two classes: its logit is the difference of the two logits."""
     return sigmoid_focal_loss(logits[:, 1] - logits[:, 0], targets[:, 1], alpha=-1, gamma=2)
 
 
 def _worst(ours: Loss, theirs: Loss, classes: int) -> tuple[list[float], list[float]]:
-    """The largest difference in value and in gradient of each try, relative to the largest of theirs."""
+    """The largest difference in value and in gradient of each try, relative to the largest of `theirs`."""
     rng = np.random.default_rng(6)
     in_value, in_gradient = [], []
     for _ in range(_TRIES):
@@ -78,7 +78,7 @@ def _relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 def _smote() -> list[float]:
-    """How far `resampling` is from calling imbalanced-learn, in each try."""
+    """The largest difference between `resampling` and a direct call of imbalanced-learn, in each try."""
     worst = []
     (composition,) = _registry().parse("resampling(method=smote, k_neighbors=3)")
     for seed in range(_TRIES):

@@ -11,13 +11,13 @@ from fsbench.stats import estimate
 
 @dataclass(frozen=True)
 class Band:
-    """What a faithful implementation measures: from `low` to `high`, both included; None is no bound."""
+    """The range expected of a faithful implementation: `low` to `high`, inclusive; None means no bound."""
 
     low: float | None = None
     high: float | None = None
 
     def holds(self, value: float) -> bool:
-        """Whether a value lies inside."""
+        """Whether a value is inside."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def __str__(self) -> str:
@@ -28,10 +28,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Line:
-    """One measured number: a value for each of what the 95 % interval is over (seeds, episodes, data sets).
+    """One measured number: the values over which the 95 % interval is taken (seeds, episodes, data sets).
 
-    `band` None is a number that is shown beside the others, without a verdict of its own. `digits`
-    None is the notation for numbers near zero: 3.3e-16.
+    If `band` is None, the number is shown without a verdict. If `digits` is None, it is shown in scientific
+    notation, for numbers near zero: 3.3e-16.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """Whether the mean, as it is printed, lies in the band."""
+        """Whether the mean, as printed, is inside the band."""
         if self.band is None:
             return "-"
         return "inside" if self.band.holds(float(self._text(self.mean))) else "OUTSIDE"
@@ -69,7 +69,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Options:
-    """How a row is run: `short` for its short version, and what `fsbench.run` takes."""
+    """How a row is run: `short` for its short version, and arguments of `fsbench.run`."""
 
     results: Path
     short: bool = False
@@ -80,9 +80,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row measured. `notes` say what differs from the publication, and what was found.
+    """What a row measured. `notes` contains differences from the publication and findings.
 
-    `seconds` is what its trials took, whether this command ran them or found them in the results folder.
+    `seconds` is the time of its trials, whether this command ran them or found them in the results folder.
     """
 
     lines: Sequence[Line]
@@ -93,7 +93,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table of reference results. `parts` names what `--only` can choose, if anything."""
+    """A row of the table of reference results. `parts` contains the values of `--only`, if any."""
 
     name: str
     title: str
@@ -109,7 +109,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def render(row: Row, outcome: Outcome, command: str, when: str) -> str:
-    """The text that is printed and kept."""
+    """The text of a row as printed."""
     header = ["what", "published", "measured", "over", "band", "verdict"]
     short = f" Short version: {row.short}." if "--short" in command else ""
     notes = "".join(f"- {note}\n" for note in outcome.notes)

@@ -1,4 +1,4 @@
-"""What every row asks of fsbench: run, and give a value for each seed or each cell."""
+"""What every row needs from fsbench: runs, and a value for each seed or each cell."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Measured:
 
 
 def trial_seconds(*runs: Measured) -> float:
-    """What the trials of some runs took, each counted once."""
+    """The total time of the trials of some runs in seconds; each trial counts once."""
     taken = {r.key: r.seconds_fit + r.seconds_predict for run in runs for r in run.records}
     return sum(taken.values())
 

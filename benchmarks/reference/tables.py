@@ -22,7 +22,7 @@ _METHODS = {"SMOTE": "resampling(method=smote, k_neighbors=3)", "random": "resam
 
 
 def imbalanced() -> dict[str, float]:
-    """The imbalance ratio of every KEEL set that is imbalanced and has enough samples of its minority."""
+    """The imbalance ratio of every imbalanced KEEL set with enough samples of the minority class."""
     ratios = {}
     for name in dataset_names():
         if name.startswith("keel-"):
@@ -34,7 +34,7 @@ def imbalanced() -> dict[str, float]:
 
 
 def chosen(ratios: dict[str, float]) -> list[str]:
-    """The most imbalanced set of each family, of the first families of the alphabet."""
+    """The most imbalanced set of each family, for the first families in alphabetical order."""
     first: dict[str, str] = {}
     for name in sorted(ratios, key=lambda n: (-ratios[n], n)):
         first.setdefault(family(name), name)
@@ -50,21 +50,21 @@ class _Grid:
         specs = [
             s for model in models.values() for s in (model, *(f"{m}+{model}" for m in _METHODS.values()))
         ]
-        # The network of the baseline is of no interest here: one step.
+        # The network of the baseline does not matter here: one step.
         self.measured = Measured(options, ", ".join(self.tasks), ", ".join(specs), _FOLDS, {"steps": 1})
 
     def values(self, model: str, method: str | None, metric: str = "balanced_accuracy") -> list[float]:
-        """One value a set, the mean of its folds."""
+        """One value per set, the mean over its folds."""
         spec = self.models[model] if method is None else f"{_METHODS[method]}+{self.models[model]}"
         return [float(np.mean(self.measured.metric(task, spec, metric))) / 100 for task in self.tasks]
 
     def gain(self, model: str, method: str, metric: str = "balanced_accuracy") -> list[float]:
-        """What resampling changes, one value a set."""
+        """The difference that resampling makes, one value per set."""
         return differences(self.values(model, method, metric), self.values(model, None, metric))
 
 
 def oversampling(options: Options) -> Outcome:
-    """What oversampling changes for weak and strong classifiers, on sets chosen before any was looked at."""
+    """The gain from oversampling for weak and strong classifiers, on sets chosen before any was examined."""
     ratios = imbalanced()
     names = chosen(ratios)
     lines = []
@@ -104,7 +104,7 @@ def oversampling(options: Options) -> Outcome:
 
 
 def _where_it_helps(grid: _Grid) -> list[Line]:
-    """The gain on every imbalanced set, and by how well logistic regression does without resampling."""
+    """The gain on every imbalanced set, grouped by the result of logistic regression without resampling."""
     alone, gain = np.array(grid.values(_LR, None)), np.array(grid.gain(_LR, "SMOTE"))
     lines = [_line("all imbalanced sets, SMOTE: balanced accuracy", "-", gain.tolist())]
     for low, high in itertools.pairwise((0.0, 0.75, 0.9, 1.01)):

@@ -1,16 +1,16 @@
-"""The benchmark that `benchmarks/harness.py` has benchopt run: accuracy on wine from five labels a class."""
+"""The benchmark that `benchmarks/harness.py` runs with benchopt: accuracy on wine, five labels per class."""
 
 from benchopt import BaseObjective
 
 
 class Objective(BaseObjective):
-    """The share of wrong answers, of a single run of each solver."""
+    """The error rate of a single run of each solver."""
 
     name = "error"
     sampling_strategy = "run_once"
 
     def set_data(self, train_x, train_y, test_x, test_y):
-        """Keep a split."""
+        """Store a split."""
         self.train_x, self.train_y, self.test_x, self.test_y = train_x, train_y, test_x, test_y
 
     def get_objective(self):
@@ -22,7 +22,7 @@ class Objective(BaseObjective):
         return {"value": float((logits.argmax(1) != self.test_y).mean())}
 
     def get_one_result(self):
-        """Something that can be scored."""
+        """A result that can be scored."""
         import numpy as np
 
         return {"logits": np.zeros((len(self.test_y), 3))}

@@ -1,4 +1,4 @@
-"""The host's side of servers, nurseries and workers: starts them, talks to them, hears how they ended."""
+"""The host's side of servers, nurseries and workers: starts them, talks to them, learns how they ended."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Server:
         return child
 
     def ask(self, what: bytes, child: Child) -> None:
-        """Have a child terminated (it may still report where it was) or killed, running or not."""
+        """Terminate a child (it may still report where it was) or kill it, running or not."""
         with contextlib.suppress(OSError):  # the server is gone, and its children with it
             self.channel.connection.sendall(REQUEST.pack(what, child.number))
 

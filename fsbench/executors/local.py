@@ -160,7 +160,7 @@ class _Crew(Generic[J, R]):
             self.lose(worker, "the worker closed its connection")
 
     def stand_by(self) -> None:
-        """Have the next worker start while the others work."""
+        """Start the next worker while the others work."""
         if self.executor.apart is None and self.busy == len(self.workers):
             self.start()
 
@@ -181,7 +181,7 @@ class _Crew(Generic[J, R]):
     def collect(self) -> None:
         """Wait a while for messages of the workers, and handle them. Raises PluginError or WorkerError."""
         nursery = self.nursery
-        assert nursery is not None, "who waits has started a worker"
+        assert nursery is not None, "a wait follows the start of a worker"
         speaking = {w.child.channel: w for w in self.workers.values() if not w.child.channel.closed}
         soonest = min(worker.deadline for worker in self.workers.values())
         readable = wait([nursery.channel, *speaking], min(_WAIT_SECONDS, soonest - time.monotonic()))
@@ -277,7 +277,7 @@ class _Crew(Generic[J, R]):
             case {"result": value}:
                 try:
                     return self.executor.read(job, value)
-                except Exception as error:  # noqa: BLE001 - who reads a stranger's values may stumble over anything
+                except Exception as error:  # noqa: BLE001 - reading untrusted values may raise anything
                     return describe(error)
             case {"failure": {"kind": str(kind), "message": str(text), "traceback": str(trace)}}:
                 return Failure(kind[:_LONGEST_KIND], " ".join(text.split())[:MESSAGE_LENGTH], shorten(trace))

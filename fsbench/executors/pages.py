@@ -12,7 +12,7 @@ _MADV_COLLAPSE = 25  # since Linux 6.1; where that is not known, or large pages 
 
 
 def merge_pages() -> Iterator[None]:
-    """Put what this process has written so far into large pages, where the system can; a piece a step."""
+    """Put what this process has written so far into large pages, where the system can; one piece per step."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

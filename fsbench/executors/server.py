@@ -166,14 +166,14 @@ class _Server:
             faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
             with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
                 self.begin(socket.socket(fileno=connection), self.alive)
-        except BaseException:  # noqa: BLE001 - it goes where the host reads a child's last words
+        except BaseException:  # noqa: BLE001 - it goes into the log, where the host reads a child's errors
             traceback.print_exc()
             os._exit(1)
         finally:
             os._exit(0)
 
     def reap(self) -> None:
-        """Collect the children that ended, end the processes that they left, and report to the host."""
+        """Collect the children that ended, end processes that they left running, and report to the host."""
         for number, pid in list(self.children.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:

@@ -108,7 +108,7 @@ def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
 def _result(check: Check) -> CheckResult:
     try:
         reason = check()
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything; it is the result
+    except Exception as error:  # noqa: BLE001 - untrusted code may raise anything; it is the result
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
         return CheckResult(check.name, "failed", reason, "".join(format_exception(error)))

@@ -71,7 +71,7 @@ def resolves(metric: Metric) -> str | None:
 
 
 def _predictions() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Logits `[E, M, C]` and labels `[E, M]`, with what they are."""
+    """Logits `[E, M, C]` and labels `[E, M]`, with a description."""
     rng = generator("predictions for metrics")
     for cells, samples, classes in ((1, 40, 3), (5, 30, 4), (1, 20, 2)):
         y = np.stack([rng.permutation(np.arange(samples) % classes) for _ in range(cells)])

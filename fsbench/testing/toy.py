@@ -47,7 +47,7 @@ def toy_split(
 
     Images are 8x8 with one channel, tables have 8 features. `imbalance` is the ratio of the largest
     class to the smallest; more than one of `cells` makes it an `episodes` split; `source` adds
-    labelled data of other classes, `unlabeled` so many unlabelled inputs. With `shift`, training,
+    labelled data of other classes, `unlabeled` that many unlabelled inputs. With `shift`, training,
     validation and source data come from one domain, and the unlabelled and test data (as many as
     `test_per_class`) from another that is moved a little; `target_per_class` training labels of
     each class are then of the target.

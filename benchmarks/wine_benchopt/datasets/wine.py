@@ -6,10 +6,10 @@ from sklearn.datasets import load_wine
 
 
 class Dataset(BaseDataset):
-    """Five training samples of each class, the others to test, standardised on the training part."""
+    """Five training samples per class, the others for testing, standardised on the training part."""
 
     name = "wine"
-    parameters = {"seed": [0]}  # noqa: RUF012 - as benchopt wants it
+    parameters = {"seed": [0]}  # noqa: RUF012 - as benchopt requires
 
     def get_data(self):
         """Draw one split."""

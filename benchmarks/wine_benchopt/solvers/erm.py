@@ -12,7 +12,7 @@ class Solver(BaseSolver):
     sampling_strategy = "run_once"
 
     def set_objective(self, train_x, train_y, test_x):
-        """Keep a split."""
+        """Store a split."""
         self.train_x, self.train_y = torch.from_numpy(train_x), torch.from_numpy(train_y)
         self.test_x = torch.from_numpy(test_x)
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours of scikit-learn."""
+"""Nearest neighbours from scikit-learn."""
 
 from benchopt import BaseSolver
 from sklearn.neighbors import KNeighborsClassifier
@@ -11,7 +11,7 @@ class Solver(BaseSolver):
     sampling_strategy = "run_once"
 
     def set_objective(self, train_x, train_y, test_x):
-        """Keep a split."""
+        """Store a split."""
         self.train_x, self.train_y, self.test_x = train_x, train_y, test_x
 
     def run(self, _):

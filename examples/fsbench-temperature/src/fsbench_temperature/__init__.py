@@ -18,10 +18,10 @@ LEAST, MOST = 0.1, 10.0
 class Temperature(Strategy):
     """Temperature scaling (Guo et al. 2017): all logits are divided by one number.
 
-    `value` is that number; `none` takes the number between 0.1 and 10 that makes the validation labels
-    likeliest. Decisions do not change: only `nll`, `ece` and, with more than two classes, `auroc` do. A
+    `value` is that number; `none` chooses the number between 0.1 and 10 that makes the validation labels
+    most likely. Decisions do not change: only `nll`, `ece` and, with more than two classes, `auroc` do. A
     validation part as small as the training part gives only a rough fit, and one of another domain, as on a
-    `shift` task, fits that domain. If it has no errors, the likeliest temperature is the smallest.
+    `shift` task, fits that domain. If it has no errors, the best temperature is the smallest.
     """
 
     name = "temperature"
@@ -64,7 +64,7 @@ def fitted_temperature(logits: torch.Tensor, targets: torch.Tensor) -> float:
     def loss(log_temperature: float) -> float:
         return float(cross_entropy(exact / math.exp(log_temperature), wanted))
 
-    # Convex in 1 / T and so with one minimum in log T.
+    # Convex in 1 / T, so it has a single minimum in log T.
     found = minimize_scalar(loss, bounds=(math.log(LEAST), math.log(MOST)), method="bounded")
     return math.exp(found.x)
 
