@@ -40,7 +40,7 @@ def test_a_missing_original_file_is_named_and_not_downloaded(
     before = urllib.request._opener  # type: ignore[attr-defined]
     originals = tmp_path / "originals"
     originals.mkdir()
-    with pytest.raises(DataError, match=r"originals has no train-images-idx3-ubyte\.gz; .*in Python: originals="):
+    with pytest.raises(DataError, match=r"has no train-images-idx3-ubyte\.gz; .*Python: originals="):
         fetch("mnist", originals)
     assert list(folder.iterdir()) == []
     assert urllib.request._opener is before  # type: ignore[attr-defined]
