@@ -61,7 +61,7 @@ arguments = st.fixed_dictionaries(
 
 @settings(max_examples=60)
 @given(shapes, st.integers(1, 5), st.sets(st.sampled_from(sorted(ALL))), arguments, st.integers(0, 99))
-def test_shape_range_and_distributions_are_kept(shape, samples, symmetries, values, seed):
+def test_shape_range_and_distributions_are_preserved(shape, samples, symmetries, values, seed):
     given = batch(shape, samples, seed)
     got = augment(given, frozenset(symmetries), seed, **values)
     assert got.x.shape == given.x.shape
@@ -105,7 +105,7 @@ def test_the_same_context_gives_the_same_batch_and_another_step_another(shape):
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (5,)])
-def test_samples_are_drawn_apart(shape):
+def test_each_sample_has_separate_draws(shape):
     same = Batch(batch(shape, 1).x.expand(4, *shape).contiguous(), torch.eye(4))
     got = augment(same).x
     assert all(not torch.equal(got[0], other) for other in got[1:])
@@ -127,7 +127,7 @@ ONLY |= dict.fromkeys(("brightness", "contrast", "saturation"), 0.0)
         ("saturation", {"colour"}),
     ],
 )
-def test_only_what_keeps_the_label_is_applied(name, needs):
+def test_only_label_preserving_transforms_are_applied(name, needs):
     given = batch((3, 8, 8))
     only = ONLY | {name: 30.0 if name == "rotation" else 0.4}
     assert torch.equal(augment(given, ALL - needs, **only).x, given.x)
@@ -168,7 +168,7 @@ def test_translation_with_reflection_is_pad_and_crop():
 
 
 @pytest.mark.parametrize(("padding", "mode"), [("border", "nearest"), ("reflection", "mirror")])
-def test_the_affine_map_equals_scipy(padding, mode):
+def test_the_affine_map_equals_scipys(padding, mode):
     x = batch((2, 9, 13), samples=4).x
     limits = Limits(crop=0.3, hflip=0.5, vflip=0.5, rotation=40, scale=0.5, translation=0.2)
     matrix, offset = affine_maps(limits, Stream("test").numpy.uniform(-1, 1, (9, 4)), (9, 13))
@@ -183,7 +183,7 @@ def test_the_affine_map_equals_scipy(padding, mode):
             np.testing.assert_allclose(got[i, channel], expected, atol=2e-5)
 
 
-def test_rotation_equals_torchvision_inside():
+def test_rotation_equals_torchvisions_inside_the_image():
     x = ndimage.gaussian_filter(batch((1, 21, 21), samples=1).x.numpy(), (0, 0, 1, 1))
     x = torch.from_numpy(x)
     draws = np.zeros((9, 1))
@@ -213,7 +213,7 @@ def test_the_draws_stay_within_the_limits():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_colours_equal_torchvision(channels):
+def test_colour_changes_equal_torchvisions(channels):
     x = batch((channels, 6, 5), samples=3).x
     one = torch.ones(3)
     for factor in (0.0, 0.6, 1.0, 1.7):
@@ -275,7 +275,7 @@ def test_it_composes_with_a_loss_and_resampling(kind):
     assert result.notes == ()
 
 
-def test_what_it_takes():
+def test_invalid_arguments_are_refused():
     for wrong in ({"strength": -1}, {"flip": 0.6}, {"padding": "black"}, {"rotation": math.inf}):
         with pytest.raises(SpecError):
             Augmentation(**wrong)

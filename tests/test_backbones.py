@@ -41,7 +41,7 @@ def count(network: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_parameters_are_as_many_as_published(name: str) -> None:
+def test_parameter_counts_are_the_published_ones(name: str) -> None:
     known = BACKBONES[name]
     found = count(on_meta(name, *known.counted))
     assert found == known.parameters
@@ -60,7 +60,7 @@ def test_the_small_mobilenet_is_torchvisions() -> None:
     assert count(network) == weights.meta["num_params"]
 
 
-def test_conv4_is_the_literatures_on_omniglot() -> None:
+def test_conv4_matches_the_literature_on_omniglot() -> None:
     network = build_network("conv4", "image", (1, 28, 28), 5)
     assert network.num_features == 64
     assert count(network.body) == 111_936
@@ -68,7 +68,7 @@ def test_conv4_is_the_literatures_on_omniglot() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 5, 7)])
 @pytest.mark.parametrize("name", SMALL)
-def test_backbones_give_the_features_that_they_promise(name: str, shape: tuple[int, ...]) -> None:
+def test_backbones_give_the_number_of_features_that_they_declare(name: str, shape: tuple[int, ...]) -> None:
     network = build_network(name, "image", shape, 5)
     features = network.forward_features(torch.rand(3, *shape))
     assert features.shape == (3, network.num_features)
@@ -77,7 +77,7 @@ def test_backbones_give_the_features_that_they_promise(name: str, shape: tuple[i
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_backbones_take_images_of_any_size_and_give_what_they_promise(name: str) -> None:
+def test_large_backbones_take_images_of_any_size(name: str) -> None:
     network = on_meta(name)
     features = network.forward_features(torch.rand(2, 1, 8, 8, device="meta"))
     assert features.shape == (2, network.num_features)
@@ -103,7 +103,7 @@ def test_images_that_are_large_enough_keep_their_size_and_go_to_minus_one_and_on
     assert network.prepare(torch.rand(2, 2, 3, 9)).shape == (2, 2, 4, 9)
 
 
-def test_tables_are_taken_as_they_come() -> None:
+def test_tables_are_passed_unchanged() -> None:
     x = torch.randn(4, 7)
     assert build_network("mlp", "table", (7,), 3).prepare(x) is x
 
@@ -157,7 +157,7 @@ def dropouts(network: nn.Module) -> Iterator[float]:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_there_is_no_dropout_but_the_recipes(name: str) -> None:
+def test_the_only_dropout_is_the_recipes(name: str) -> None:
     needs_package(name)
     with torch.device("meta"):
         with_dropout = build_network(name, "image", (1, 8, 8), 5, dropout=0.3)
@@ -231,7 +231,7 @@ def test_listing_backbones_needs_no_torch() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_documentation_has_every_backbone_as_it_is(name: str) -> None:
+def test_the_documentation_describes_every_backbone_correctly(name: str) -> None:
     known = BACKBONES[name]
     page = (Path(__file__).parents[1] / "docs" / "backbones.md").read_text(encoding="utf-8")
     (row,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))

@@ -77,7 +77,7 @@ def test_wrong_usage_is_one_line_and_status_2(call, arguments, message):
     assert message in err
 
 
-def test_a_store_that_is_something_else(call, tmp_path):
+def test_results_that_are_not_a_store_are_an_error(call, tmp_path):
     (tmp_path / "text").write_text("hello\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "fsbench.sqlite").write_text("hello\n", encoding="utf-8")
@@ -186,7 +186,7 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
         ("metric = 'speed'", "unknown metric 'speed'"),
     ],
 )
-def test_a_wrong_file(call, taken, tmp_path, text, message):
+def test_a_wrong_options_file_is_an_error(call, taken, tmp_path, text, message):
     (tmp_path / "bench.toml").write_text(text, encoding="utf-8")
     status, out, err = call("run", "--config", "bench.toml")
     assert (status, out, err.count("\n")) == (2, "", 1)
@@ -258,7 +258,7 @@ def test_after_a_time_out_a_longer_limit_is_the_advice(call, monkeypatch, kinds,
     assert err.splitlines()[-1] == f"fsbench: {last}{advice}"
 
 
-def test_lists(call, monkeypatch):
+def test_every_list_can_be_printed(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     status, everything, err = call("list")
     assert (status, err) == (0, "")
@@ -279,7 +279,7 @@ def test_lists(call, monkeypatch):
 
 
 @pytest.mark.parametrize("section", ["strategies", "protocols", "datasets", "suites", "backbones", "plugins"])
-def test_lists_break_no_word(call, monkeypatch, section):
+def test_lists_break_no_word_across_lines(call, monkeypatch, section):
     words = {}
     for width in (400, 60, 80, 120):
         monkeypatch.setenv("COLUMNS", str(width))
@@ -292,7 +292,7 @@ def test_lists_break_no_word(call, monkeypatch, section):
         assert names - words[width] <= {"parameters"}
 
 
-def test_citations(call):
+def test_citations_are_printed(call):
     _, everything, _ = call("cite")
     status, chosen, _ = call("cite", "transfer+focal, kshot(wine, source=mnist5k(size=8))")
     headings = [line for line in chosen.splitlines() if not line.startswith(" ")]
@@ -311,7 +311,7 @@ def test_citations(call):
     )
 
 
-def test_a_new_plugin(call, tmp_path):
+def test_new_plugin_writes_a_package(call, tmp_path):
     status, out, err = call("plugin", "new", "my_own")
     assert (status, err) == (0, "")
     assert "pip install -e './fsbench-my-own[test]'" in out

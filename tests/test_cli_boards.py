@@ -32,7 +32,7 @@ def _records(folder) -> list[Record]:
         return store.records()
 
 
-def test_leaderboard_formats(call, stored, tmp_path):
+def test_a_leaderboard_is_printed_in_every_format(call, stored, tmp_path):
     frame = leaderboard(_records(stored)).to_frame()
     status, shown, err = call("leaderboard", "--results", stored)
     assert (status, err) == (0, "")
@@ -52,7 +52,7 @@ def test_leaderboard_formats(call, stored, tmp_path):
     assert "cannot write" in err
 
 
-def test_leaderboard_of_some_tasks(call, stored):
+def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     status, shown, err = call("leaderboard", "--results", stored, *STARTER)
     assert (status, TASK in shown) == (0, True)
     assert err == "fsbench: 9 of starter-v1's 10 tasks have no results here\n"
@@ -71,7 +71,7 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_publishing(call, stored, tmp_path, monkeypatch):
+def test_a_leaderboard_can_be_published(call, stored, tmp_path, monkeypatch):
     short = dataclasses.replace(load_suite("starter-v1"), tasks=(TASK,), split_seeds=2)
     monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
     status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "new")

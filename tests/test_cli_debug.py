@@ -66,7 +66,7 @@ def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):
         assert err.endswith(f"{fault}\n")
 
 
-def test_checking_a_plugin(call, monkeypatch):
+def test_a_plugin_can_be_checked(call, monkeypatch):
     names = ("is documented and cites its source", "round-trips as text", "keeps targets distributions")
     monkeypatch.setattr("fsbench.testing.strategy_checks.CHECKS", {name: CHECKS[name] for name in names})
     status, out, err = call("plugin", "check", "focal(gamma=1)")
@@ -115,7 +115,7 @@ def test_a_module_without_hooks_is_reported(content, message):
     assert [failure.message for failure in registry.failures] == [message]
 
 
-def test_a_distribution_is_checked_whole(call, monkeypatch):
+def test_all_modules_of_a_distribution_are_checked(call, monkeypatch):
     monkeypatch.setattr("fsbench.testing.check_conformance", lambda spec: iter(()))
     titles = {
         f"{s.noun} {name}" for s in SORTS for name, each in s.brought().items() if each.origin[0] == "fsbench"

@@ -71,7 +71,7 @@ def fsbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_failed_trials_come_last_and_stay_failed(first_run):
+def test_failed_trials_are_reported_last_and_are_not_run_again(first_run):
     folder, command, done = first_run
     assert done.returncode == 1
     assert "focal" in done.stdout
@@ -106,7 +106,7 @@ def test_a_shell_gets_its_script_for_completion(tmp_path, shell):
         ("fsbench nonsense --", ["--version", "--debug", "--help"]),
     ],
 )
-def test_what_could_follow_on_a_line_is_completed(tmp_path, line, follows):
+def test_possible_next_words_of_a_command_are_completed(tmp_path, line, follows):
     words = line.split(" ")
     done = complete(tmp_path, "bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
     assert (done.returncode, done.stderr) == (0, "")

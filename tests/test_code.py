@@ -72,7 +72,7 @@ def test_the_full_spec_has_the_mark_of_a_plugins_code_or_its_declared_version() 
     }
 
 
-def test_what_comes_with_fsbench_has_no_mark_while_its_results_are_the_first() -> None:
+def test_bundled_code_has_no_mark_while_its_results_version_is_the_first() -> None:
     assert all("#" not in c.full_spec for c in get_registry().parse("all"))
     assert code_mark("focal", "", OURS, ["fsbench_plugins"]) == ""
     assert code_mark("focal", "2", OURS, ["fsbench_plugins"]) == "results+2"
@@ -96,12 +96,12 @@ def test_the_code_of_a_plugins_backbone_marks_only_trials_of_its_recipes() -> No
 
 
 @pytest.mark.parametrize("version", ["a b", "2#", "1+2", 2])
-def test_a_version_that_cannot_be_part_of_a_text_is_refused(version: object) -> None:
+def test_a_version_that_cannot_be_part_of_a_spec_is_refused(version: object) -> None:
     with pytest.raises(PluginError, match=r"mine: results_version is .* expected a text such as '2'"):
         code_mark("mine", version, THEIRS, [])  # type: ignore[arg-type]
 
 
-def test_the_hash_is_of_every_source_file_of_the_outermost_package_and_of_nothing_else(
+def test_the_hash_covers_exactly_the_source_files_of_the_outermost_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -123,7 +123,7 @@ def test_the_hash_is_of_every_source_file_of_the_outermost_package_and_of_nothin
     assert "outer" not in sys.modules
 
 
-def test_a_namespace_that_many_share_is_not_hashed_whole(
+def test_a_shared_namespace_package_is_not_hashed_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -147,7 +147,7 @@ marks = st.sampled_from(["", "#code+1a2b3c4d", "#results+2", "#unpackaged+000000
     st.sampled_from(["", "kind:text:results+3"]),
     st.sampled_from(["", "tiny-net:code+1a2b3c4d"]),
 )
-def test_a_full_spec_comes_apart_and_together_again(
+def test_a_full_spec_can_be_split_and_joined_again(
     first: str, second: str, core: str, kind: str, backbone: str
 ) -> None:
     strategy = f'scaled(file="a#b.txt"){first}+focal(gamma=1.0){second}'
@@ -187,13 +187,13 @@ def test_old_code_is_never_averaged_with_new(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("old", ["plain#code+33333333", "plain"])
-def test_of_what_is_not_installed_the_latest_is_shown(old: str) -> None:
+def test_the_latest_version_of_an_uninstalled_strategy_is_shown(old: str) -> None:
     records = upgraded(old, "plain#code+22222222")
     assert scores(leaderboard(records))["plain"] == (0.118, 1)
     assert scores(leaderboard(records[::-1]))["plain"] == (0.118, 1)
 
 
-def test_what_one_core_computed_is_not_compared_with_what_another_did() -> None:
+def test_results_of_different_core_versions_are_not_compared() -> None:
     records = [
         *over_seeds(TASK, "erm", [0.4, 0.5], full_spec="erm"),
         *(replace(r, key=f"new{r.key}") for r in over_seeds(TASK, "erm", [0.1, 0.2], full_spec="erm#core+2")),
@@ -210,7 +210,7 @@ def test_a_published_file_holds_one_version(tmp_path: Path) -> None:
     assert specs == {"erm", "plain#code+22222222"}
 
 
-def test_values_of_a_metrics_old_code_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_computed_by_old_metric_code_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def half(logits: object, y: object) -> float:
         return 0.5
 
@@ -232,7 +232,7 @@ def test_values_of_a_metrics_old_code_are_left_out(monkeypatch: pytest.MonkeyPat
     assert any(line.startswith(said) for line in board.warnings)
 
 
-def test_a_package_without_source_is_known_by_its_version() -> None:
+def test_a_package_without_source_is_identified_by_its_version() -> None:
     assert source_hash(["no_module_of_that_name"]) == ""
     assert code_mark("mine", "", Origin("theirs", "1.0 b"), ["no_module_of_that_name"]) == "code+1.0-b"
 

@@ -133,7 +133,7 @@ def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[
 @given(
     st.permutations(["first", "second", "third", "owner"]).flatmap(lambda n: st.just(n[: 1 + len(n) // 2]))
 )
-def test_steps_go_around_those_before_them_and_their_owner_is_innermost(names: list[str]) -> None:
+def test_step_wrappers_go_around_earlier_ones_and_the_owner_is_innermost(names: list[str]) -> None:
     said: list[str] = []
 
     class Says(Strategy):
@@ -272,7 +272,7 @@ class Snoop(Strategy):
 
 
 @pytest.mark.parametrize("what", ["source", "unlabeled", "pretrained"])
-def test_undeclared_use_raises_and_says_what_and_where(what: str) -> None:
+def test_undeclared_use_is_an_error_that_says_what_and_where(what: str) -> None:
     composed = Composition((Snoop(what),))
     ctx = context(composed)
     with pytest.raises(UndeclaredUse, match=f"snoop touched {what} data in configure"):
@@ -310,7 +310,7 @@ def test_a_components_random_numbers_do_not_depend_on_its_neighbours() -> None:
     torch.testing.assert_close(mixed.augment(batch, context(mixed)).x - (2 * X + 1), noise)
 
 
-def test_unlabeled_inputs_are_augmented_with_numbers_of_their_own() -> None:
+def test_unlabeled_inputs_are_augmented_with_separate_random_numbers() -> None:
     composed = Composition((Draws(),))
     out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
     assert out.unlabeled is not None
@@ -328,7 +328,7 @@ class Peeks(Strategy):
         return replace(batch, x=batch.x + 1)
 
 
-def test_augment_never_sees_labelled_and_unlabelled_inputs_side_by_side() -> None:
+def test_augment_never_sees_labelled_and_unlabelled_inputs_in_one_batch() -> None:
     composed = Composition((Peeks(), Draws()))
     out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
     assert out.unlabeled is not None
@@ -367,7 +367,7 @@ class NeedsSource(Strategy):
         return None if task.labels_on_source else "needs labelled source samples"
 
 
-def test_a_component_is_asked_about_what_the_others_leave_of_a_task() -> None:
+def test_a_component_is_asked_about_the_task_as_the_other_components_leave_it() -> None:
     for pair in ((TakesSource(), NeedsSource()), (NeedsSource(), TakesSource())):
         reason = Composition((*pair, First())).skip(INFO)
         assert reason == "needs_source: needs labelled source samples beside takes_source"

@@ -51,6 +51,6 @@ def test_a_pair_runs_or_says_why_not(first, second):
 
 
 @pytest.mark.parametrize("pair", GO_TOGETHER, ids="+".join)
-def test_what_makes_sense_together_runs(pair):
+def test_sensible_combinations_run(pair):
     for first, second in itertools.permutations(pair):
         assert run_pair(STRATEGIES[first](), STRATEGIES[second]()) is None

@@ -130,7 +130,7 @@ def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
         ({}, None),
     ],
 )
-def test_why_it_skips(changes: dict[str, Any], reason: str | None) -> None:
+def test_a_skip_gives_its_reason(changes: dict[str, Any], reason: str | None) -> None:
     assert Dann().skip(replace(SHIFT, **changes)) == reason
 
 
@@ -161,7 +161,7 @@ def rotated_moons(seed: int) -> ToySplit:
 
 
 @pytest.mark.slow
-def test_on_turned_moons_it_beats_training_on_the_source() -> None:
+def test_on_rotated_moons_it_beats_training_on_the_source() -> None:
     recipe = Recipe("mlp(width=15)", 500, 64, lr=1e-2)
     accuracy: dict[str, list[float]] = {"erm": [], "dann(weight=0.3)": []}
     for seed in range(3):
@@ -192,7 +192,7 @@ def final_domain_loss(gamma: float) -> float:
     return float(np.mean(losses[-100:]))
 
 
-def test_its_domain_head_is_confused_by_the_body_that_opposes_it() -> None:
+def test_the_opposing_body_confuses_the_domain_head() -> None:
     confused, free = final_domain_loss(gamma=10), final_domain_loss(gamma=0)
     assert confused > 1.3 * free, (confused, free)
 
@@ -223,13 +223,13 @@ def test_domains_reach_the_loss_with_the_batch() -> None:
 
 @pytest.mark.parametrize("partner", ["focal", "augmentation", "transfer(target_only=false)"])
 @pytest.mark.parametrize("labels", [0, 2])
-def test_it_goes_with_the_others(partner: str, labels: int) -> None:
+def test_it_composes_with_other_strategies(partner: str, labels: int) -> None:
     pair = trial(f"dann+{partner}", target_per_class=labels)
     assert not np.array_equal(pair.predictions, trial(partner, target_per_class=labels).predictions)
 
 
 @pytest.mark.parametrize("partner", ["transfer", "maml(meta_steps=2)"])
-def test_without_a_source_half_it_skips_and_would_fail(partner: str) -> None:
+def test_without_a_source_half_it_skips_and_a_forced_run_fails(partner: str) -> None:
     info = toy_split(shift=True, target_per_class=2).info
     for spec in (f"dann+{partner}", f"{partner}+dann"):
         (pair,) = load_registry().parse(spec)

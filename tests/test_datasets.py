@@ -27,7 +27,7 @@ def drawn() -> Dataset:
 
 
 @pytest.mark.parametrize("name", [*LIGHT, "glyphs(size=14)"])
-def test_a_dataset_is_what_its_info_says_and_read_only(name: str) -> None:
+def test_a_dataset_matches_its_info_and_is_read_only(name: str) -> None:
     data = load_dataset(name)
     assert data.info == dataset_info(name)
     assert data.x.shape == (data.info.n, *data.info.shape)
@@ -78,7 +78,7 @@ def test_small_mnist_looks_like_scikit_learns_digits() -> None:
 
 @settings(max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_a_smaller_image_has_the_mean_of_the_area(side: int, size: int, seed: int) -> None:
+def test_a_pixel_of_a_smaller_image_is_the_mean_of_its_area(side: int, size: int, seed: int) -> None:
     size = min(side, size)
     image = np.random.default_rng(seed).integers(0, 256, (side, side)).astype(np.uint8)
     fine = np.kron(image.astype(float), np.ones((size, size)))
@@ -124,7 +124,7 @@ X = np.zeros((3, 2), dtype=np.float32)
 Y = np.array([0, 1, 0])
 
 
-def test_data_that_are_not_what_the_info_says_are_refused() -> None:
+def test_data_that_do_not_match_the_info_are_refused() -> None:
     bad = X.copy()
     bad[1, 1] = np.nan
     for x, y, message in (
@@ -151,7 +151,7 @@ def test_a_dataset_that_cannot_be_read_is_a_data_error(monkeypatch: pytest.Monke
         load_dataset("gone")
 
 
-def test_the_fingerprint_is_of_the_content() -> None:
+def test_the_fingerprint_depends_on_the_content() -> None:
     same = Dataset(INFO, X.copy(), Y.copy()).fingerprint
     assert Dataset(INFO, X.copy(), Y.copy()).fingerprint == same
     other = X.copy()
@@ -168,7 +168,7 @@ def test_a_digest_depends_on_types_shapes_and_texts_but_not_on_byte_order() -> N
     assert digest([np.asfortranarray(a.reshape(2, 3))]) == digest([a.reshape(2, 3)])
 
 
-def test_every_glyph_is_in_the_fonts_and_none_is_the_box_of_a_missing_one() -> None:
+def test_every_glyph_is_in_the_fonts_and_none_is_the_missing_glyph_box() -> None:
     faces = glyphs.Faces()
     assert len(set(glyphs.CHARACTERS)) == len(glyphs.CHARACTERS)
     missing = {face: np.asarray(faces.draw(face, "\U0010fffd")) for face in faces.fonts}
@@ -223,7 +223,7 @@ def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
     assert KNeighborsClassifier(1).fit(x[even], drawn.y[even]).score(x[~even], drawn.y[~even]) > 0.5
 
 
-def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
+def test_dataset_info_needs_no_heavy_import() -> None:
     code = (
         "import sys; from fsbench.tasks.suites import load_suite; from fsbench.datasets.known import *;"
         "[about(n) for n in dataset_names()]; load_suite('starter-v1');"
@@ -235,7 +235,7 @@ def test_what_is_known_of_a_dataset_costs_no_heavy_import() -> None:
 
 
 @pytest.mark.parametrize("name", ["digits", "wine", "breast_cancer"])
-def test_what_comes_inside_scikit_learn_is_read_without_importing_it(name: str) -> None:
+def test_data_inside_scikit_learn_is_read_without_importing_it(name: str) -> None:
     code = (
         "import sys; from fsbench.datasets.known import load_dataset;"
         f"load_dataset({name!r}); sys.exit('sklearn' in sys.modules)"
@@ -247,7 +247,7 @@ def test_names_are_sorted() -> None:
     assert dataset_names() == sorted(known.DATASETS)
 
 
-def test_what_is_not_kept_leaves_memory_and_is_loaded_again() -> None:
+def test_a_dataset_that_is_not_kept_is_freed_and_loaded_again() -> None:
     wine, digits = load_dataset("wine"), weakref.ref(load_dataset("digits"))
     keep_datasets(["wine", "a name that was never loaded"])
     gc.collect()

@@ -117,13 +117,13 @@ def test_a_split_is_on_disk_from_its_first_trial_to_its_last(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_split_that_was_removed_can_still_be_marked_done(tmp_path) -> None:
+def test_a_removed_split_can_still_be_marked_done(tmp_path) -> None:
     splits = made([trial(ONE, 0)], tmp_path)
     shutil.rmtree(splits.of(trial(ONE, 0)).path)
     splits.done(trial(ONE, 0))
 
 
-def test_a_split_that_cannot_be_written_is_no_split_at_hand(tmp_path, monkeypatch) -> None:
+def test_a_split_that_cannot_be_written_is_not_available(tmp_path, monkeypatch) -> None:
     splits = made([trial(ONE, 0)], tmp_path / "file" / "below")
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot write the split"):
@@ -153,7 +153,7 @@ def test_a_split_of_the_same_seed_is_compared_without_another_draw(drawn, tmp_pa
     assert drawn == []
 
 
-def test_one_stored_split_of_a_task_is_drawn_again_where_its_seeds_are_new(drawn, tmp_path) -> None:
+def test_for_new_seeds_one_stored_split_of_the_task_is_drawn_again(drawn, tmp_path) -> None:
     same = SameData(ad_hoc(ONE), [stored(ONE, seed, fingerprint(ONE, seed)) for seed in (3, 4)], tmp_path)
     for seed in (0, 1, 2):
         same.check(ONE, seed, fingerprint(ONE, seed))
@@ -169,7 +169,7 @@ def test_a_suites_own_splits_come_first(tmp_path) -> None:
         SameData(suite, [stored(ONE, 0, "e" * 64)], tmp_path).check(ONE, 0, "f" * 64)
 
 
-def test_own_data_of_a_name_are_compared_in_every_task_that_can_be_drawn_here(drawn, tmp_path) -> None:
+def test_own_data_are_compared_in_every_task_that_can_be_drawn(drawn, tmp_path) -> None:
     mixed = "kshot(wine, k=1, source=somebodys)"
     right, of_others = stored(ONE, 0, fingerprint(ONE, 0)), stored("kshot(digits, k=1)", 0, "x")
     same = SameData(ad_hoc(ONE), [right, of_others, stored(mixed, 0, "x")], tmp_path)
@@ -181,7 +181,7 @@ def test_own_data_of_a_name_are_compared_in_every_task_that_can_be_drawn_here(dr
         changed.check_own("wine")
 
 
-def test_whatever_a_protocol_raises_is_one_line_that_names_the_task(tmp_path, monkeypatch) -> None:
+def test_any_exception_of_a_protocol_is_one_line_that_names_the_task(tmp_path, monkeypatch) -> None:
     def draw(self, seed: int):
         raise KeyError("a\nbug")
 

@@ -187,7 +187,7 @@ def test_components_have_no_effect_with_an_owner_of_fit_that_uses_no_model(spec:
             trial(*components)
 
 
-def test_an_unused_recipe_or_start_is_no_effect() -> None:
+def test_an_unused_recipe_or_start_has_no_effect() -> None:
     transfer = bundled("transfer(source_steps=2)")
     for components, inert in [
         ((Nearest(), Dropout()), "dropout"),
@@ -216,7 +216,7 @@ def test_an_unused_recipe_or_start_is_no_effect() -> None:
     ],
     ids=lambda components: Composition(components).text,
 )
-def test_what_is_used_counts(components: tuple[Strategy, ...]) -> None:
+def test_a_used_change_counts_as_an_effect(components: tuple[Strategy, ...]) -> None:
     trial(*components)
     trial(*components, cells=2)
 
@@ -242,7 +242,7 @@ def test_what_is_used_counts(components: tuple[Strategy, ...]) -> None:
         "postprocess, weights at prediction",
     ],
 )
-def test_a_stage_that_does_something_counts(how: str) -> None:
+def test_a_stage_that_changes_something_has_an_effect(how: str) -> None:
     trial(Passes(how))
 
 
@@ -257,12 +257,12 @@ def test_a_stage_that_does_something_counts(how: str) -> None:
         "postprocess, closed over",
     ],
 )
-def test_stages_that_hand_on_what_they_were_given_do_nothing(how: str) -> None:
+def test_stages_that_return_their_input_have_no_effect(how: str) -> None:
     with pytest.raises(InertComponent, match="passes had no effect"):
         trial(Passes(how))
 
 
-def test_a_setting_that_hands_on_what_it_was_given_does_nothing() -> None:
+def test_a_setting_that_returns_its_input_has_no_effect() -> None:
     with pytest.raises(InertComponent, match=r"augmentation\(strength=0.0\): augmentation had no effect"):
         trial(*bundled("augmentation(strength=0)"))
     with pytest.raises(InertComponent, match="augmentation had no effect"):

@@ -149,7 +149,7 @@ class OnlyLoss(Strategy):
         return inner(logits, targets) / 2
 
 
-def test_a_silent_no_op_never_becomes_a_row() -> None:
+def test_a_silent_no_op_fails_instead_of_becoming_a_row() -> None:
     assert not np.array_equal(trial(Composition((OnlyLoss(),))).predictions, trial().predictions)
     with pytest.raises(InertComponent, match=r"constant\+only_loss: only_loss had no effect"):
         trial(Composition((Constant(), OnlyLoss())))
@@ -208,7 +208,7 @@ def test_a_model_without_a_head_trains_too() -> None:
 # Devices
 
 
-def test_devices_by_name() -> None:
+def test_devices_are_found_by_name() -> None:
     assert resolve("cpu") == CPU
     with pytest.raises(UsageError, match="expected auto, cpu, cuda"):
         resolve("tpu")
@@ -216,7 +216,7 @@ def test_devices_by_name() -> None:
         resolve("cuda:99")
 
 
-def test_peak_memory_is_of_the_process_and_grows_with_what_is_allocated() -> None:
+def test_peak_memory_is_the_processs_and_grows_with_allocations() -> None:
     reset_peak_memory(CPU)
     before = peak_memory(CPU)
     block = np.ones(40_000_000)

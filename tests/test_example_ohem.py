@@ -56,7 +56,7 @@ def test_keeping_all_is_cross_entropy_bit_for_bit_in_value_and_gradient(seed: in
 @pytest.mark.parametrize(
     ("keep", "samples", "number"), [(0.07, 100, 7), (0.5, 5, 3), (0.01, 3, 1), (0.29, 100, 29)]
 )
-def test_how_many_samples_count(keep: float, samples: int, number: int) -> None:
+def test_the_number_of_samples_that_count_follows_keep(keep: float, samples: int, number: int) -> None:
     assert int((ohem(*batch(samples), keep) > 0).sum()) == number
 
 
@@ -97,6 +97,6 @@ def test_keeping_all_gives_the_baselines_predictions_bit_for_bit(kind: str) -> N
 
 
 @pytest.mark.parametrize("keep", [0.0, 1.1, "most"])
-def test_what_keep_may_be(keep: object) -> None:
+def test_invalid_values_of_keep_are_refused(keep: object) -> None:
     with pytest.raises(SpecError, match="keep"):
         Ohem(keep=keep)  # type: ignore[arg-type]

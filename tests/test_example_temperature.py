@@ -64,7 +64,7 @@ def test_no_other_temperature_is_likelier(samples: int, made_with: float, seed: 
 @pytest.mark.skipif(
     tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8), reason="scikit-learn calibrates so from 1.8"
 )
-def test_it_is_that_of_scikit_learn() -> None:
+def test_the_temperature_is_scikit_learns() -> None:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
@@ -113,13 +113,13 @@ def test_it_divides_the_baselines_logits_and_moves_no_decision() -> None:
     assert before["nll"] != after["nll"]
 
 
-def test_a_given_value_is_taken_and_one_changes_nothing() -> None:
+def test_a_given_value_is_used_and_the_value_one_changes_nothing() -> None:
     plain, _ = predictions(Erm())
     assert np.array_equal(predictions(Temperature(value=1.0))[0], plain)
     assert np.array_equal(predictions(Temperature(value=2.0))[0], plain / 2)
 
 
-def test_it_says_what_it_needs() -> None:
+def test_a_validation_part_is_required_unless_a_value_is_given() -> None:
     assert Temperature().skip(task_info(num_val=0)) == "needs a validation part"
     assert Temperature().skip(task_info(num_val=3)) is None
     assert Temperature(value=2.0).skip(task_info(num_val=0)) is None
@@ -139,7 +139,7 @@ def test_without_errors_the_smallest_temperature_is_likeliest() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 11.0, "hot"])
-def test_what_the_value_may_be(value: object) -> None:
+def test_invalid_values_are_refused(value: object) -> None:
     with pytest.raises(SpecError, match="value"):
         Temperature(value=value)  # type: ignore[arg-type]
 

@@ -87,7 +87,7 @@ def test_jobs_that_are_kept_apart_never_share_a_process(workers):
 
 
 @linux
-def test_time_limit_says_where_it_hung():
+def test_a_time_out_says_where_the_job_hung():
     results = dict(run(["pids", "hang", "spin"], workers=2, timeout=1.0))
     for job in ("hang", "spin"):
         assert results[job].kind == "TimeOut"
@@ -215,7 +215,7 @@ def test_closing_stops_the_workers(tmp_path):
         ("long failure", "x" * 100, "y" * 500),
     ],
 )
-def test_a_hostile_worker_gets_no_further_than_its_own_job(tmp_path, monkeypatch, job, kind, message):
+def test_a_hostile_worker_affects_only_its_own_job(tmp_path, monkeypatch, job, kind, message):
     monkeypatch.setattr("fsbench.executors.local._REPLY_SECONDS", 0.5)
     monkeypatch.chdir(tmp_path)
     results = run([f"hostile:{job}", "pids"], timeout=1.0)
@@ -256,7 +256,7 @@ def test_a_server_or_nursery_that_is_killed_between_jobs_is_replaced(generation)
 
 
 @linux
-def test_what_read_raises_is_the_jobs_failure():
+def test_an_exception_in_read_is_the_jobs_failure():
     def read(job, value):
         raise KeyError("not there")
 
@@ -265,7 +265,7 @@ def test_what_read_raises_is_the_jobs_failure():
 
 
 @linux
-def test_a_nursery_that_is_killed_takes_no_job_with_it(tmp_path):
+def test_killing_a_nursery_loses_no_job(tmp_path):
     results = run([f"kill parent:{tmp_path}", "pids"])
     assert results[0][1] == "second time"
     assert isinstance(results[1][1], list)
@@ -326,7 +326,7 @@ def test_ctrl_c_reaches_the_parent_only(tmp_path):
 
 
 @linux
-def test_a_script_without_a_guard_runs_once_and_prints_stay_out(tmp_path):
+def test_a_script_without_a_guard_runs_once_and_workers_do_not_print(tmp_path):
     parent = start_script(
         tmp_path,
         """
@@ -388,7 +388,7 @@ HOST = """
 
 @linux
 @pytest.mark.parametrize("before", ["pass", "context.Process(target=show, args=(context.Queue(),)).start()"])
-def test_the_hosts_own_processes_and_ours_have_nothing_to_do_with_each_other(tmp_path, monkeypatch, before):
+def test_the_hosts_processes_and_ours_do_not_affect_each_other(tmp_path, monkeypatch, before):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     host = start_script(tmp_path, HOST.replace("{before}", before))
     out, err = host.communicate(timeout=120)

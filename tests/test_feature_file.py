@@ -23,7 +23,7 @@ from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.frozen_body import sample_keys
 
 
-def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path: Path) -> None:
+def test_two_processes_share_the_work_and_compute_nothing_twice(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, queue = context.Barrier(2), context.Queue()
     workers = [context.Process(target=fill, args=(tmp_path / "f.sqlite", barrier, queue)) for _ in range(2)]
@@ -52,13 +52,13 @@ def get(path: Path, limit: int = feature_cache.LIMIT) -> int:
     return len(calls)
 
 
-def test_what_was_computed_is_found_again(tmp_path: Path) -> None:
+def test_computed_features_are_found_again(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "f.sqlite"
     assert [get(path), get(path)] == [300, 0]
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut", "holes", "empty"])
-def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "f.sqlite"
     get(path)
     whole = path.read_bytes()
@@ -73,7 +73,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
     assert get(path) == 0
 
 
-def test_a_flipped_bit_in_a_row_is_noticed_and_mended(tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_row_is_noticed_and_repaired(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
     get(path)
     with closing(sqlite3.connect(path)) as db, db:
@@ -84,7 +84,7 @@ def test_a_flipped_bit_in_a_row_is_noticed_and_mended(tmp_path: Path) -> None:
     assert [get(path), get(path)] == [2, 0]
 
 
-def test_a_row_under_another_key_is_noticed_and_mended(tmp_path: Path) -> None:
+def test_a_row_under_another_key_is_noticed_and_repaired(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
     get(path)
     with closing(sqlite3.connect(path)) as db, db:
@@ -93,7 +93,7 @@ def test_a_row_under_another_key_is_noticed_and_mended(tmp_path: Path) -> None:
     assert [get(path), get(path)] == [1, 0]
 
 
-def test_a_damaged_file_is_not_taken_from_those_that_have_it_open(tmp_path: Path) -> None:
+def test_a_damaged_file_is_not_replaced_while_another_process_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
     get(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_not_taken_from_those_that_have_it_open(tmp_path: Path
     assert path.with_name("f-2.sqlite").exists()
 
 
-def test_what_could_not_be_computed_is_no_longer_leased(tmp_path: Path) -> None:
+def test_the_lease_ends_when_a_computation_fails(tmp_path: Path) -> None:
     path = tmp_path / "f.sqlite"
 
     def fail(keys: Sequence[bytes]) -> np.ndarray:
@@ -137,7 +137,7 @@ def test_where_nothing_can_be_written_features_are_computed(tmp_path: Path) -> N
     assert get(tmp_path / "f.sqlite") == 300
 
 
-def test_a_sample_that_another_computes_is_waited_for_until_its_lease_runs_out(
+def test_a_sample_that_another_process_computes_is_awaited_until_its_lease_expires(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "f.sqlite"
@@ -150,7 +150,7 @@ def test_a_sample_that_another_computes_is_waited_for_until_its_lease_runs_out(
     assert time.monotonic() - begin > 0.4
 
 
-def test_a_failure_while_computing_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+def test_a_failure_while_computing_is_not_mistaken_for_a_file_error(tmp_path: Path) -> None:
     def broken(keys: Sequence[bytes]) -> np.ndarray:
         raise ValueError("the body broke")
 
@@ -158,7 +158,7 @@ def test_a_failure_while_computing_is_not_taken_for_one_of_the_file(tmp_path: Pa
         FeatureCache(tmp_path / "f.sqlite", 3).get(KEYS, broken, 16)
 
 
-def test_memory_is_bounded_too() -> None:
+def test_memory_use_is_bounded() -> None:
     cache = MemoryCache(limit=100)
     assert cache.get(KEYS, rows_of, 4).keys() == set(KEYS)
     assert len(cache.rows) == 8
@@ -170,7 +170,7 @@ def test_memory_is_bounded_too() -> None:
 @given(
     arrays(np.float32, (2, 1, 2, 2), elements=st.floats(0, 1, width=32)),
 )
-def test_samples_have_the_same_key_if_they_are_the_same(x: np.ndarray) -> None:
+def test_equal_samples_have_equal_keys(x: np.ndarray) -> None:
     first, second = sample_keys(torch.from_numpy(x))
     assert (first == second) == (x[0].tobytes() == x[1].tobytes())
     assert sample_keys(torch.from_numpy(x).flatten(2)) != [first, second]

@@ -76,7 +76,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("package", ["torchvision", "efficientnet-lite-pytorch"])
-def test_features_of_another_version_of_what_builds_bodies_are_not_taken(
+def test_features_of_another_version_of_the_body_code_are_not_reused(
     weights: str, tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     probe(weights, tmp_path)
@@ -101,7 +101,7 @@ def in_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("partner", ["erm", "focal"])
-def test_training_on_features_is_training_with_a_frozen_body(
+def test_training_on_features_equals_training_with_a_frozen_body(
     weights: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -123,7 +123,7 @@ def test_training_on_features_is_training_with_a_frozen_body(
     assert plain.train_accuracy == first.train_accuracy > 0.9
 
 
-def test_a_samples_features_do_not_depend_on_its_company() -> None:
+def test_a_samples_features_do_not_depend_on_the_rest_of_its_batch() -> None:
     network = build_network("lenet", "image", (1, 8, 8), 3).eval()
     x = torch.rand(150, 1, 8, 8)
     whole = BodyFeatures(network, MemoryCache(0))(x)
@@ -196,7 +196,7 @@ def test_without_a_folder_the_training_set_is_computed_once(weights: str, comput
     assert sum(computed) == DISTINCT
 
 
-def test_other_weights_and_precisions_share_nothing(
+def test_different_weights_or_precisions_share_no_features(
     weights: str, tmp_path: Path, computed: list[int]
 ) -> None:
     other = save_weights(tmp_path / "other.pt", seed=1)
@@ -210,7 +210,7 @@ def test_other_weights_and_precisions_share_nothing(
     assert len(list((tmp_path / "features").glob("*.sqlite"))) == 3
 
 
-def test_a_body_of_this_trial_alone_is_not_kept(tmp_path: Path) -> None:
+def test_features_of_a_body_that_only_this_trial_has_are_not_kept(tmp_path: Path) -> None:
     (composition,) = load_registry().parse("transfer(mode=linear_probe, source_steps=2)")
     split = toy_split("image", source=True)
     run_trial(("toy", 0, 0), composition, QUICK, split, CPU, tmp_path / "features")

@@ -88,7 +88,7 @@ def left_in(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_grey_arrays_of_two_parts(folder: Path, offer: Any) -> None:
+def test_grey_arrays_of_two_parts_are_converted(folder: Path, offer: Any) -> None:
     data = {True: random_images(20, 28, 28), False: random_images(10, 28, 28)}
     y = [int(each) for each in np.arange(20) % 10]
     calls = offer(lambda train: Images(data[train], np.array(y[: len(data[train])]), classes=["x"] * 10))
@@ -105,7 +105,7 @@ def test_grey_arrays_of_two_parts(folder: Path, offer: Any) -> None:
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (3, 32, 32)])
-def test_coloured_arrays_with_channels_last_or_first(
+def test_coloured_arrays_with_channels_last_or_first_are_converted(
     shape: tuple[int, ...], folder: Path, offer: Any
 ) -> None:
     data, y = random_images(200, *shape), np.arange(200) % 100
@@ -118,14 +118,14 @@ def test_coloured_arrays_with_channels_last_or_first(
     assert dataset.info.classes == tuple(names)
 
 
-def test_labels_by_another_name_and_parts_by_a_split(folder: Path, offer: Any) -> None:
+def test_labels_under_another_name_and_parts_by_split_argument_are_read(folder: Path, offer: Any) -> None:
     calls = offer(lambda split: Images(random_images(10, 3, 96, 96), np.arange(10), "labels"))
     fetch("stl10")
     assert calls == [{"split": "train"}, {"split": "test"}]
     assert dataset_info("stl10").n == 20
 
 
-def test_medmnists_arrays_labels_and_three_parts(folder: Path, offer: Any) -> None:
+def test_medmnists_arrays_labels_and_three_parts_are_converted(folder: Path, offer: Any) -> None:
     sizes = {"train": 16, "val": 8, "test": 12}
 
     def build(split: str) -> Any:
@@ -155,7 +155,7 @@ def test_pictures_of_any_size_and_mode_are_fitted_into_a_square(folder: Path, of
     assert progress[:2] == [(1, 102), (2, 102)]
 
 
-def test_one_part_has_no_test_part(folder: Path, offer: Any) -> None:
+def test_a_dataset_of_one_part_has_no_test_part(folder: Path, offer: Any) -> None:
     offer(
         lambda: Pictures(
             [Image.new("RGB", (64, 64), (n, n, n)) for n in range(20)], [n % 10 for n in range(20)]
@@ -284,7 +284,9 @@ def test_unexpected_content_is_refused(folder: Path, offer: Any) -> None:
     assert left_in(folder) == []
 
 
-def test_what_a_killed_fetch_left_goes_and_what_a_living_one_has_stays(folder: Path, offer: Any) -> None:
+def test_leftovers_of_a_killed_fetch_are_removed_and_files_of_a_running_one_stay(
+    folder: Path, offer: Any
+) -> None:
     gone = 2**22 + 1
     for name in (f".fetch-kmnist-{gone}-a", f".fetch-kmnist-{os.getpid()}-b", f".fetch-mnist-{gone}-c"):
         (folder / name).mkdir(parents=True)
@@ -319,7 +321,7 @@ def test_a_missing_library_is_named(folder: Path, monkeypatch: pytest.MonkeyPatc
         fetch("bloodmnist")
 
 
-def test_names_that_are_not_downloaded(folder: Path, tmp_path: Path) -> None:
+def test_names_that_cannot_be_downloaded_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="wine is not downloaded: it comes with a Python package"):
         fetch("wine")
     with pytest.raises(UsageError, match=r"keel-yeast4 is not downloaded.*fsbench\[keel\]"):
@@ -332,7 +334,7 @@ def test_names_that_are_not_downloaded(folder: Path, tmp_path: Path) -> None:
         fetch("kmnist", tmp_path / "nothing")
 
 
-def test_every_loader_takes_what_it_is_given() -> None:
+def test_every_loader_accepts_the_arguments_it_is_given() -> None:
     for name, about in image_sets().items():
         library, _, kind = about.loader.partition(":")
         if library == "medmnist":
@@ -365,7 +367,7 @@ def test_the_command_fetches_and_lists(folder: Path, offer: Any, tmp_path: Path)
     assert main(["data", "fetch", "kmnist", "mnist", "--from", str(tmp_path)]) == 2
 
 
-def test_a_data_folder_of_the_command_line(folder: Path, tmp_path: Path) -> None:
+def test_the_data_folder_can_be_given_on_the_command_line(folder: Path, tmp_path: Path) -> None:
     before = os.environ["FSBENCH_DATA_DIR"]
     try:
         listed = CliRunner().invoke(cli, ["data", "list", "--data-dir", str(tmp_path / "other")]).output
@@ -374,7 +376,7 @@ def test_a_data_folder_of_the_command_line(folder: Path, tmp_path: Path) -> None
         os.environ["FSBENCH_DATA_DIR"] = before
 
 
-def test_listing_and_citing_know_what_is_not_here(folder: Path) -> None:
+def test_missing_datasets_can_be_listed_and_cited(folder: Path) -> None:
     listed = " ".join(CliRunner().invoke(cli, ["list", "datasets"]).output.split())
     for words in ("food101", "4997 MB to download", "keel-yeast4", "licence: CC BY-SA 3.0", "damaged"):
         assert (words in listed) == (words != "damaged")

@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_images_without_labels_are_no_dataset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_without_labels_are_not_a_dataset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = np.zeros((220, 1, 28, 28), np.uint8), np.arange(210) % 10
     monkeypatch.setattr(fetching, "read_original", lambda *_: (x, y, None, ()))
     with pytest.raises(DataError, match="it has 220 images and 210 labels; are these the original files"):
@@ -46,20 +46,22 @@ def test_a_missing_original_file_is_named_and_not_downloaded(
     assert urllib.request._opener is before  # type: ignore[attr-defined]
 
 
-def test_a_missing_file_is_named_without_what_follows_it_in_the_address(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_without_the_parameters_of_its_address(tmp_path: Path) -> None:
     pytest.importorskip("medmnist")
     with pytest.raises(DataError, match=r"has no pathmnist\.npz; put all .* --from .in Python: originals="):
         fetch("pathmnist", tmp_path)
 
 
-def test_a_data_folder_that_cannot_be_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_folder_that_cannot_be_written_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder.write_text("a file", encoding="utf-8")
     assert main(["data", "fetch", "mnist"]) == 1
     err = capsys.readouterr().err.splitlines()[-1]
     assert f"cannot write into the data folder {folder}: File exists; name another with --data-dir" in err
 
 
-def test_every_name_is_looked_at_before_the_first_download(
+def test_every_name_is_checked_before_the_first_download(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

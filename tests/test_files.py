@@ -70,7 +70,7 @@ def test_all_layouts_of_one_content_are_one_dataset(folder: Path) -> None:
     assert found[0].info.classes[0] == "o"
 
 
-def test_colours_last_become_colours_first(folder: Path) -> None:
+def test_channels_last_become_channels_first(folder: Path) -> None:
     x = RNG.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     np.savez(folder / "svhn.npz", x_train=x[:10], y_train=Y[:10], x_test=x[10:], y_test=Y[:10])
     assert np.array_equal(load_dataset("svhn").x, x.transpose(0, 3, 1, 2))
@@ -92,7 +92,7 @@ def test_duplicates_are_left_out_of_cifair10_only(folder: Path) -> None:
     assert fair.info.test_counts == tuple(np.bincount(fair.y[fair.test]))
 
 
-def test_several_yes_or_no_labels_become_whether_any_is_set(folder: Path) -> None:
+def test_several_binary_labels_become_whether_any_is_set(folder: Path) -> None:
     labels = np.zeros((60, 14), dtype=np.uint8)
     labels[::3, 5] = labels[::6, 9] = 1
     names = ("train", "val", "test")
@@ -106,7 +106,7 @@ def test_several_yes_or_no_labels_become_whether_any_is_set(folder: Path) -> Non
     assert data.info.classes == ("no finding", "finding")
 
 
-def test_omniglots_layout_gives_characters_and_their_turns(
+def test_omniglots_layout_gives_characters_and_their_rotations(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
@@ -167,7 +167,7 @@ def test_a_file_that_is_not_the_dataset_is_one_clear_line(
 
 @pytest.mark.parametrize("kept", [0, 10, 5000, -30])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_a_file_that_was_cut_off_is_one_clear_line(kept: int, save: Any, folder: Path) -> None:
+def test_a_truncated_file_is_one_clear_line(kept: int, save: Any, folder: Path) -> None:
     file = folder / "kmnist.npz"
     save(file, **parted())
     file.write_bytes(file.read_bytes()[:kept])
@@ -194,7 +194,7 @@ def test_altered_bytes_are_noticed(folder: Path) -> None:
         load_dataset("kmnist")
 
 
-def test_other_data_than_the_file_or_fsbench_says_are_refused(folder: Path) -> None:
+def test_data_that_contradict_the_file_or_fsbench_are_refused(folder: Path) -> None:
     files.write(folder / "kmnist.npz", X[:, None], Y, None, {"fingerprint": "0" * 64})
     with pytest.raises(
         DataError, match=r"has other data than kmnist should have .*expected 0000000000000000"
@@ -214,7 +214,7 @@ def test_a_file_that_changes_is_read_again(folder: Path) -> None:
     assert load_dataset("kmnist").info.n == 50
 
 
-def test_writing_is_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_written_completely_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "kmnist.npz"
     files.write(file, X[:, None], Y, None, {"classes": ["a"]})
     before = file.read_bytes()
@@ -233,7 +233,7 @@ def test_writing_is_whole_or_not_at_all(folder: Path, monkeypatch: pytest.Monkey
         assert json.loads(arrays["about"].item()) == {"classes": ["a"]}
 
 
-def test_what_is_not_here_says_what_to_do(folder: Path) -> None:
+def test_missing_data_gives_advice(folder: Path) -> None:
     assert not is_available("cifar10")
     for text in ("cifar10", "cifar10(size=16)"):
         with pytest.raises(
@@ -247,7 +247,7 @@ def test_what_is_not_here_says_what_to_do(folder: Path) -> None:
     assert about("cifar10").num_classes == 10
 
 
-def test_families() -> None:
+def test_datasets_know_their_families() -> None:
     assert family("mnist5k") == family("mnist") == "mnist"
     assert family("cifair10") == "cifar10"
     assert family("keel-yeast1") == family("keel-yeast_2_vs_8") == "yeast"
@@ -293,7 +293,7 @@ def test_a_larger_image_is_interpolated_between_the_centres_of_pixels(
     assert np.abs(resize(image[None], size)[0] - expected).max() <= 0.5 + 1e-6
 
 
-def test_sizes_are_exact_in_float32_as_in_whole_numbers() -> None:
+def test_resizing_is_as_exact_in_float32_as_in_integers() -> None:
     images = RNG.integers(0, 256, (3, 1, 105, 105), dtype=np.uint8)
     old, new = np.arange(105), np.arange(28)[:, None]
     overlap = (np.minimum((old + 1) * 28, (new + 1) * 105) - np.maximum(old * 28, new * 105)).clip(min=0)
@@ -303,7 +303,7 @@ def test_sizes_are_exact_in_float32_as_in_whole_numbers() -> None:
     assert resize(images, 105) is images
 
 
-def test_luma_is_that_of_bt601() -> None:
+def test_luma_follows_bt601() -> None:
     red, green, blue = (np.zeros((1, 3, 1, 1), dtype=np.uint8) for _ in range(3))
     red[0, 0], green[0, 1], blue[0, 2] = 255, 255, 255
     assert [int(recolour(x, 1).item()) for x in (red, green, blue, red | green | blue)] == [76, 150, 29, 255]

@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("spec", ["sklearn+tent", "sklearn+soup", "deep_ensemble+tent", "tent+deep_ensemble"])
-def test_without_a_network_what_changes_weights_fails_with_the_reason(spec: str) -> None:
+def test_changing_weights_without_a_network_fails_with_the_reason(spec: str) -> None:
     with pytest.raises(InertComponent, match=r"(tent|soup) had no effect"):
         trial(spec)
 
@@ -33,7 +33,7 @@ def test_without_a_network_what_changes_weights_fails_with_the_reason(spec: str)
 @pytest.mark.parametrize(
     "spec", ["tent", "protonet(meta_steps=2)+tent", "soup+tent", "transfer(source_steps=2)+tent"]
 )
-def test_with_a_network_it_changes_the_predictions(spec: str) -> None:
+def test_changing_weights_of_a_network_changes_the_predictions(spec: str) -> None:
     plain = spec.removesuffix("+tent") if "+" in spec else "erm"
     assert not same(spec, plain, source=True)
 
@@ -87,15 +87,15 @@ def test_a_member_equals_its_own_trial(member: str, cells: int) -> None:
     assert same(f'fuse(of="{member}")', member, source=True, cells=cells)
 
 
-def test_a_member_is_to_the_bit_with_dropout_and_batch_normalisation_too() -> None:
+def test_a_member_is_bit_identical_even_with_dropout_and_batch_normalisation() -> None:
     assert same("fuse(of=focal)", "focal", BATCH_NORM, kind="image")
 
 
-def test_members_of_members() -> None:
+def test_members_can_have_members() -> None:
     assert same("""fuse(of="fuse(of='focal')")""", "focal")
 
 
-def test_texts_of_members_are_canonical_and_hold_their_full_specs() -> None:
+def test_member_texts_are_canonical_and_contain_their_full_specs() -> None:
     composition = composed('fuse(of="focal( gamma = 2.0 ), sklearn(C=[0.5, 1.0])")')
     assert composition.text == 'fuse(of="focal, sklearn(C=0.5), sklearn")'
     assert "gamma=2.0" in composition.full_spec
@@ -138,12 +138,12 @@ def test_a_member_without_effect_fails_the_trial() -> None:
         trial('fuse(of="erm, sklearn+focal")')
 
 
-def test_what_is_beside_an_owner_of_fit_and_not_in_its_members_has_no_effect() -> None:
+def test_a_component_beside_an_owner_of_fit_and_outside_its_members_has_no_effect() -> None:
     with pytest.raises(InertComponent, match="focal had no effect"):
         trial('focal+fuse(of="erm, sklearn")')
 
 
-def test_unknown_members_are_refused_beforehand() -> None:
+def test_unknown_members_are_refused_before_the_run() -> None:
     with pytest.raises(UnknownName, match="unknown strategy 'focl'"):
         composed("fuse(of=focl)")
     with pytest.raises(UnknownName, match="unknown strategy 'all'"):
@@ -218,7 +218,7 @@ def test_a_stage_that_returns_a_bare_function_gets_a_clear_error() -> None:
 @pytest.mark.parametrize(
     ("stage", "what"), [("configure", "model"), ("configure", "class_counts"), ("init_model", "val")]
 )
-def test_what_does_not_exist_yet_is_an_error_in_one_line(stage: str, what: str) -> None:
+def test_using_something_too_early_is_an_error_in_one_line(stage: str, what: str) -> None:
     @dataclass(frozen=True)
     class Early(Strategy):
         name = "early"
@@ -235,7 +235,7 @@ def test_what_does_not_exist_yet_is_an_error_in_one_line(stage: str, what: str) 
         trial(Composition((Early(),)))
 
 
-def test_the_model_is_there_in_the_losses_of_episodes_too() -> None:
+def test_the_losses_of_episodes_have_the_model_too() -> None:
     @dataclass(frozen=True)
     class Norms(Strategy):
         name = "norms"

@@ -55,7 +55,7 @@ def test_gamma_zero_is_cross_entropy_in_value_and_gradient(classes, samples, sca
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
 @pytest.mark.parametrize("alpha", [None, 0.25, 0.9])
-def test_two_classes_equal_torchvision(gamma, alpha):
+def test_two_classes_equal_torchvisions_focal_loss(gamma, alpha):
     targets = one_hot(2, 200)
     logits = random_logits(2, 200, dtype=torch.float64)
     ours = value_and_gradient(focal(logits, targets.double(), gamma=gamma, alpha=alpha), logits)
@@ -75,7 +75,7 @@ def test_gradients_agree_with_finite_differences(gamma):
 
 @pytest.mark.parametrize("gamma", [0.25, 0.5, 0.99, 2.0])
 @pytest.mark.parametrize("margin", [0.0, 10.0, 30.0, 100.0, 1e4])
-def test_sure_samples_have_finite_gradients(gamma, margin):
+def test_confident_samples_have_finite_gradients(gamma, margin):
     logits = torch.tensor([[margin, 0.0, 0.0], [0.0, margin, 0.0]], requires_grad=True)
     targets = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])  # surely right, surely wrong
     loss, gradient = value_and_gradient(focal(logits, targets, gamma=gamma), logits)
@@ -147,7 +147,7 @@ def test_balanced_alpha_trains_through_a_trial():
     assert (result.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.8
 
 
-def test_what_alpha_may_be():
+def test_invalid_values_of_alpha_are_refused():
     assert Focal(alpha=0.25).skip(task_info(num_classes=2)) is None
     assert "alpha=balanced" in str(Focal(alpha=0.25).skip(task_info(num_classes=10)))
     for wrong in ({"alpha": 1.5}, {"alpha": "often"}, {"gamma": -1}, {"gamma": "oops"}):

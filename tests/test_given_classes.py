@@ -32,13 +32,13 @@ def process_registry() -> Iterator[None]:
     get_registry.cache_clear()
 
 
-def test_what_is_registered_needs_no_loading(registry: Registry) -> None:
+def test_registered_strategies_need_no_loading(registry: Registry) -> None:
     given = [Focal(gamma=1.0), Focal, "erm"]
     assert [registry.spec(each) for each in given] == ["focal(gamma=1.0)", "focal", "erm"]
     assert registry.modules == []
 
 
-def test_a_class_of_a_module_is_loaded_by_its_place(registry: Registry) -> None:
+def test_a_class_of_a_module_is_loaded_by_module_and_name(registry: Registry) -> None:
     assert registry.spec(Scaled(by=3.0)) == registry.spec(Scaled(3.0)) == "scaled_in_tests(by=3.0)"
     assert registry.modules == ["plugins_given:Outer.Scaled"]
     (found,) = registry.parse("scaled_in_tests(by=3)")
@@ -46,7 +46,7 @@ def test_a_class_of_a_module_is_loaded_by_its_place(registry: Registry) -> None:
     assert load_registry(registry.modules).parse("scaled_in_tests(by=3)")[0].full_spec == found.full_spec
 
 
-def test_a_module_that_was_loaded_anew_brings_its_new_class(registry: Registry) -> None:
+def test_a_reloaded_module_provides_its_new_class(registry: Registry) -> None:
     registry.spec(Scaled)
     again = importlib.reload(plugins_given)
     assert registry.spec(again.Outer.Scaled) == "scaled_in_tests"
@@ -65,7 +65,7 @@ class OfAScript(Strategy):
 OfAScript.__module__ = "__main__"
 
 
-def test_what_workers_cannot_import_is_refused_with_what_to_do(registry: Registry) -> None:
+def test_classes_that_workers_cannot_import_are_refused_with_advice(registry: Registry) -> None:
     @dataclass(frozen=True)
     class Local(Strategy):
         """In a function."""
@@ -83,7 +83,7 @@ def test_what_workers_cannot_import_is_refused_with_what_to_do(registry: Registr
     assert registry.failures == []
 
 
-def test_a_class_that_cannot_be_taken_is_an_error_and_leaves_nothing(registry: Registry) -> None:
+def test_an_unusable_class_is_an_error_and_leaves_nothing_registered(registry: Registry) -> None:
     with pytest.raises(PluginError, match="'focal' of plugins_given is already taken by fsbench"):
         registry.spec(plugins_given.Thief)
     with pytest.raises(PluginError, match="size has no default"):
@@ -94,7 +94,7 @@ def test_a_class_that_cannot_be_taken_is_an_error_and_leaves_nothing(registry: R
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("process_registry")
-def test_a_run_of_instances_classes_and_texts(tmp_path: Path) -> None:
+def test_instances_classes_and_texts_can_run_together(tmp_path: Path) -> None:
     scaled = plugins_given.Outer.Scaled
     results = fsbench.run(
         [Focal(gamma=1.0), scaled(by=3.0), scaled, "resampling"],

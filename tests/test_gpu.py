@@ -35,7 +35,7 @@ def logits(spec: str, device: str, **recipe: object) -> np.ndarray:
     return run_trial(("toy", 0, 0), composition, changed, split, torch.device(device)).predictions
 
 
-def test_random_numbers_are_those_of_the_cpu() -> None:
+def test_random_numbers_are_the_same_as_on_the_cpu() -> None:
     assert torch.equal(Stream("k", device="cuda").normal(9).cpu(), Stream("k").normal(9))
 
 
@@ -44,7 +44,7 @@ def test_same_seed_same_bits(spec: str) -> None:
     assert np.array_equal(logits(spec, "cuda:0"), logits(spec, "cuda:0"))
 
 
-def test_training_goes_as_on_the_cpu() -> None:
+def test_training_agrees_with_the_cpu() -> None:
     gpu, cpu = logits("erm", "cuda:0"), logits("erm", "cpu")
     assert (gpu.argmax(-1) == cpu.argmax(-1)).mean() > 0.9
 

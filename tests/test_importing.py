@@ -42,7 +42,7 @@ def listing(**more) -> subprocess.CompletedProcess[str]:
 
 
 @linux
-def test_one_that_leaves_the_process_is_listed_with_what_it_did(plugin):
+def test_a_plugin_that_exits_the_process_is_listed_with_the_reason(plugin):
     plugin("import os; os._exit(3)")
     done = listing()
     assert done.returncode == 0, done.stderr
@@ -52,7 +52,7 @@ def test_one_that_leaves_the_process_is_listed_with_what_it_did(plugin):
 
 
 @linux
-def test_one_that_crashes_is_named_by_the_traceback(plugin):
+def test_a_plugin_that_crashes_is_named_by_the_traceback(plugin):
     plugin("import ctypes; ctypes.string_at(0)")
     done = listing()
     assert done.returncode == -11
@@ -61,7 +61,7 @@ def test_one_that_crashes_is_named_by_the_traceback(plugin):
 
 
 @linux
-def test_one_that_hangs_is_named_while_it_does(plugin):
+def test_a_plugin_that_hangs_is_named_meanwhile(plugin):
     plugin("import time; time.sleep(600)")
     script = "import fsbench.importing as i; i.PATIENCE_SECONDS = 0.5; from fsbench.cli import main; main()"
     program = subprocess.Popen(
@@ -76,7 +76,7 @@ def test_one_that_hangs_is_named_while_it_does(plugin):
         program.communicate()
 
 
-def test_one_that_changes_the_folder_moves_no_results(plugin, tmp_path):
+def test_a_plugin_that_changes_the_folder_does_not_move_results(plugin, tmp_path):
     plugin("import os, tempfile; os.chdir(tempfile.gettempdir())")
     assert main([*QUICK, "--recipe", "steps=1"]) == 0
     assert (tmp_path / "fsbench-results" / "fsbench.sqlite").exists()
@@ -116,7 +116,7 @@ def run_apart(expression: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_one_that_fails_in_the_worker_only_is_the_reason_of_the_failure(plugin):
+def test_a_plugin_that_fails_only_in_workers_is_the_reason_of_the_failure(plugin):
     plugin(GOOD_IN_THE_PARENT.format(odd='raise ImportError("no such driver")'))
     done = run_apart("results.failures[0].reason['kind'], results.failures[0].reason['message']")
     assert done.stderr == ""
@@ -125,7 +125,7 @@ def test_one_that_fails_in_the_worker_only_is_the_reason_of_the_failure(plugin):
 
 
 @linux
-def test_one_that_crashes_where_workers_come_from_ends_the_run_and_is_named(plugin):
+def test_a_plugin_that_crashes_the_server_ends_the_run_and_is_named(plugin):
     plugin(GOOD_IN_THE_PARENT.format(odd="import ctypes; ctypes.string_at(0)"))
     done = run_apart("results")
     assert done.stdout == (
@@ -134,7 +134,7 @@ def test_one_that_crashes_where_workers_come_from_ends_the_run_and_is_named(plug
     ), done.stderr
 
 
-def test_one_that_starts_threads_is_imported_in_each_worker(plugin):
+def test_a_plugin_that_starts_threads_is_imported_in_each_worker(plugin):
     plugin(
         GOOD_IN_THE_PARENT.format(
             odd="import threading, time; threading.Thread(target=time.sleep, args=(99,), daemon=True).start()"
@@ -145,7 +145,7 @@ def test_one_that_starts_threads_is_imported_in_each_worker(plugin):
 
 
 @linux
-def test_the_parent_of_a_run_is_light(tmp_path):
+def test_the_parent_of_a_run_imports_nothing_heavy(tmp_path):
     """Neither torch nor the engine comes in on the way from the command line to the leaderboard."""
     script = """
         import resource, sys
@@ -161,7 +161,7 @@ def test_the_parent_of_a_run_is_light(tmp_path):
     assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
 
 
-def test_where_nothing_can_be_forked_a_run_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+def test_a_run_without_fork_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
     """As on Windows; what there is can still be listed."""
     monkeypatch.delattr(os, "fork")
     assert main([*QUICK, "--results", str(tmp_path)]) == 2

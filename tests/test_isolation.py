@@ -53,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, tuple[
 
 @pytest.mark.parametrize("run", ["after", "among"])
 @pytest.mark.parametrize("spec", ["erm", *HONEST.split(", ")])
-def test_what_ran_before_changes_no_bit(runs, run, spec) -> None:
+def test_earlier_trials_change_no_bit(runs, run, spec) -> None:
     alone, logits = runs["alone"][spec]
     beside, others = runs[run][spec]
     assert (alone.status, alone.isolation) == ("ok", "trial")
@@ -63,7 +63,7 @@ def test_what_ran_before_changes_no_bit(runs, run, spec) -> None:
     assert same == {name: value for name, value in vars(beside).items() if name not in measured}
 
 
-def test_the_polluters_did_what_they_say(runs) -> None:
+def test_the_polluters_really_pollute(runs) -> None:
     """Else the test above would show nothing."""
     records = [record for record, _ in runs["after"].values() if record.spec in POLLUTERS.split(", ")]
     assert [record.status for record in records] == 8 * ["ok"]

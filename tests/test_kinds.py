@@ -67,7 +67,7 @@ def test_kinds_need_no_torch() -> None:
         ),
     ],
 )
-def test_arrays_that_are_not_of_their_kind_are_refused(info: DatasetInfo, x: np.ndarray, says: str) -> None:
+def test_arrays_that_do_not_fit_their_kind_are_refused(info: DatasetInfo, x: np.ndarray, says: str) -> None:
     with pytest.raises(DataError, match=says):
         Dataset(info, x, np.array([0, 1]))
 
@@ -77,7 +77,7 @@ def test_a_dataset_of_an_unknown_kind_is_refused() -> None:
         Dataset(replace(INFO, kind="smell"), np.zeros((2, 2), np.float32), np.array([0, 1]))
 
 
-def test_what_is_seen_of_stored_samples_and_stored_of_seen_ones() -> None:
+def test_stored_samples_convert_to_inputs_and_back() -> None:
     columns = (0, 3, 0, 2)
     info = replace(INFO, shape=(7,), columns=columns)
     assert get_kind("table").seen_shape((4,), columns) == (7,)
@@ -118,7 +118,7 @@ def test_tables_are_matched_only_where_they_have_the_same_features() -> None:
         ("image", (3, 8, 8), (4, 32, 32), "source images have 4 channels, the task's 3"),
     ],
 )
-def test_what_keeps_a_source_from_being_used(
+def test_an_unusable_source_has_a_reason(
     kind: str, shape: tuple[int, ...], source: tuple[int, ...] | None, problem: str | None
 ) -> None:
     assert source_problem(task(kind, shape, source)) == problem
@@ -191,7 +191,7 @@ class Unexplained(Image):
         (Unexplained, "is described, with its symmetries"),
     ],
 )
-def test_the_kit_finds_what_is_wrong_with_a_kind(kind: type[Kind], failing: str) -> None:
+def test_the_kit_finds_faults_of_a_kind(kind: type[Kind], failing: str) -> None:
     found = [result.name for result in check_conformance(kind()) if result.status == "failed"]
     assert failing in found
 
@@ -216,7 +216,7 @@ def asks_for_a_kind(node: ast.AST) -> bool:
         "match kind:\n    case 'image': 1",
     ],
 )
-def test_a_question_for_the_name_of_a_kind_is_found(code: str) -> None:
+def test_a_comparison_with_the_name_of_a_kind_is_found(code: str) -> None:
     assert any(map(asks_for_a_kind, ast.walk(ast.parse(code))))
 
 

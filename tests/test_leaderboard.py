@@ -48,7 +48,7 @@ def test_lower_is_better_for_a_loss():
     assert rows[0].difference.mean == pytest.approx(-0.1)
 
 
-def test_the_verdict_hurts():
+def test_a_worse_strategy_gets_the_verdict_hurts():
     board = leaderboard(over_seeds(A, "erm", BETTER) + over_seeds(A, "dann", ERM, uses=("source",)))
     assert on(board, A)["dann"].verdict == "hurts"
 
@@ -62,7 +62,7 @@ def test_init_seeds_of_a_split_are_averaged_first():
     assert row.planned == row.done == 4
 
 
-def test_one_seed_settles_nothing():
+def test_one_seed_gives_no_verdict():
     row = on(leaderboard(over_seeds(A, "erm", [0.1]) + over_seeds(A, "focal", [0.9])), A)["focal"]
     assert (row.verdict, row.score.half_width, row.difference.half_width) == ("not settled", None, None)
 
@@ -134,7 +134,7 @@ def test_tasks_on_common_data_do_not_count_as_independent():
     [("mnist", "mnist5k", True), ("cifar10", "cifair10", True), ("keel-yeast1", "keel-yeast4", True),
      ("mnist", "fashion_mnist", False), ("mnist", "wine", False), ("mine", "yours", False)],
 )  # fmt: skip
-def test_names_of_one_family_are_common_data(one, other, same):
+def test_datasets_of_one_family_count_as_common_data(one, other, same):
     first, second = settings(record(f"kshot({name}, k=5)") for name in (one, other))
     assert (first.group == second.group) == same
 
@@ -184,7 +184,7 @@ def test_equal_scores_share_a_rank():
     assert overall(board)["a"].verdict == "not settled"
 
 
-def test_versions_of_a_strategy_are_rows_of_their_own_that_say_what_differs():
+def test_versions_of_a_strategy_are_separate_rows_that_say_what_differs():
     records = over_seeds(A, "erm", ERM, full_spec="erm")
     records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=1.0)")
     records += over_seeds(A, "focal", ERM, full_spec="focal(alpha=None, gamma=2.0)")
@@ -212,7 +212,7 @@ def test_a_unique_full_spec_is_shown_as_the_spec():
         (["t(a=1, b=2)", "t(b=2, a=1)"], None),
     ],
 )
-def test_what_differs_is_short_and_never_the_same(several, expected):
+def test_texts_of_differences_are_short_and_unique(several, expected):
     names = strategy_names(record(spec="t", full_spec=full) for full in several)
     if expected is None:
         assert all(re.fullmatch(r"t \[[0-9a-f]{8}\]", name) for name in names.values())
@@ -248,7 +248,7 @@ def test_few_coinciding_flips_are_no_verdict():
         assert row.difference.half_width == pytest.approx(scipy.stats.t.ppf(0.975, 2) * 0.002 / np.sqrt(3))
 
 
-def test_no_difference_anywhere_is_not_known_exactly():
+def test_equal_results_everywhere_do_not_prove_equality():
     row = on(leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", ERM)), A)["focal"]
     assert (row.difference.mean, row.verdict) == (0.0, "not settled")
     assert row.difference.half_width > 0
@@ -275,7 +275,7 @@ def test_cost_is_a_ratio_to_the_baseline_on_the_same_trials():
     assert overall(leaderboard(over_seeds(A, "focal", ERM)))["focal"].cost is None
 
 
-def test_fit_and_memory_are_those_of_the_trials_that_went_well():
+def test_fit_and_memory_come_from_successful_trials():
     records = [record(A, split_seed=s, train_accuracy=t, peak_memory=m)
                for s, (t, m) in enumerate([(0.8, 10), (1.0, 30), (None, 20)])]  # fmt: skip
     row = on(leaderboard([*records, failed(task=A, split_seed=3, peak_memory=99)]), A)["erm"]
@@ -287,7 +287,7 @@ def test_seconds_are_the_median_of_fit_and_predict():
     assert overall(leaderboard(records))["erm"].seconds == 2.25
 
 
-def test_a_metric_that_some_records_lack():
+def test_a_strategy_without_the_metric_on_some_tasks_has_no_rank():
     records = over_seeds(A, "erm", ERM) + [
         record(WINE, split_seed=s, metrics={"accuracy": 0.5}) for s in range(3)
     ]
@@ -295,12 +295,12 @@ def test_a_metric_that_some_records_lack():
     assert (row.done, row.planned, row.rank) == (1, 2, None)
 
 
-def test_an_unknown_metric():
+def test_an_unknown_metric_is_an_error():
     with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
         leaderboard([], metric="accurcy")
 
 
-def test_nothing_yet():
+def test_no_records_give_an_empty_leaderboard():
     board = leaderboard([])
     assert (board.overall, board.tasks, len(board.to_frame())) == ((), (), 0)
 
@@ -375,7 +375,7 @@ def test_a_skip_or_a_trial_not_run_withholds_nothing():
     assert overall(board)["focal"].verdict == "helps"
 
 
-def test_a_failure_makes_no_other_verdict_easier():
+def test_a_failure_makes_no_other_verdict_more_likely():
     noisy = over_seeds(A, "noisy", [0.7 + s / 100 for s in range(8)])
     before = on(leaderboard([*clear(), *noisy]), A)["noisy"].p
     after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])

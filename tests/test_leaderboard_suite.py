@@ -68,7 +68,7 @@ def noisy(task: str, recipe: str, spec: str = "erm", seed: int = 0):
     return record(task, spec, seed, recipe=recipe, split_fingerprint=fingerprint)
 
 
-def test_records_under_another_recipe_than_the_suites_are_left_out(tmp_path, capsys, monkeypatch):
+def test_records_with_a_recipe_other_than_the_suites_are_left_out(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "empty"))
     short = replace(load_suite("noise-v1"), tasks=(*NOISY, ABSENT), split_seeds=1)
     monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
@@ -95,7 +95,7 @@ def test_records_under_another_recipe_than_the_suites_are_left_out(tmp_path, cap
     assert "focal" in capsys.readouterr().out
 
 
-def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_path, capsys):
+def test_a_suite_without_records_of_its_recipe_has_no_leaderboard(tmp_path, capsys):
     path = published(tmp_path, [noisy(task, TABLE) for task in NOISY])
     assert main(["leaderboard", "--results", path, "--suite", "noise-v1"]) == 2
     out, err = capsys.readouterr()
@@ -105,7 +105,7 @@ def test_a_suite_none_of_whose_records_has_its_recipe_has_no_leaderboard(tmp_pat
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
-def test_published_leaderboards_are_of_their_suites_splits_and_have_every_bundled_strategy(path):
+def test_published_leaderboards_use_their_suites_splits_and_have_every_bundled_strategy(path):
     records, suite = read_jsonl(path), load_suite(path.stem)
     check_records(records, suite, path)
     assert {r.task for r in records} == set(suite.tasks)

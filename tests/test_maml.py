@@ -73,7 +73,7 @@ def numerical_gradient(
 
 @pytest.mark.parametrize("head_only", [False, True])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_the_meta_gradient_is_that_of_finite_differences(steps: int, head_only: bool) -> None:
+def test_the_meta_gradient_agrees_with_finite_differences(steps: int, head_only: bool) -> None:
     objective, support, query = tiny()
     inner = _meta_training.Inner(0.5, steps, head_only=head_only)
     expected = numerical_gradient(objective, inner, support, query)
@@ -98,7 +98,7 @@ def test_first_order_is_the_query_gradient_at_the_adapted_parameters() -> None:
     assert (exact - found).norm() > 0.05 * exact.norm()
 
 
-def test_all_episodes_of_a_step_together_are_each_alone() -> None:
+def test_computing_the_episodes_of_a_step_together_equals_one_by_one() -> None:
     objective, _, _ = tiny()
     inner = _meta_training.Inner(0.5, 2)
     x, targets = torch.randn(3, 4, 3).double(), torch.eye(2).double().repeat(2, 1)
@@ -165,7 +165,7 @@ def test_episodes_have_different_classes_and_rows_ordered_by_class() -> None:
     assert torch.equal(episodes.support_targets.argmax(1), torch.tensor([0, 0, 1, 1, 2, 2]))
 
 
-def test_episodes_shrink_to_what_the_source_has() -> None:
+def test_episodes_shrink_to_the_size_of_the_source() -> None:
     episodes = Episodes(labelled([4, 3, 1, 9]), 3, 5, 5, Stream("episodes"))
     assert (episodes.shot, episodes.queries) == (2, 1)
     assert set(episodes.draw(50)[0][:, :, 1].flatten().tolist()) == {0, 1, 3}
@@ -203,7 +203,7 @@ def test_a_learned_start_adapts_better_than_a_random_one(variant: dict[str, bool
     assert after > before + 0.2, (before, after)
 
 
-def test_the_task_is_adapted_to_by_the_inner_steps_on_all_its_labels() -> None:
+def test_the_inner_steps_adapt_to_all_labels_of_the_task() -> None:
     recipe = Maml(inner_lr=0.3, adapt_steps=2).configure(Recipe("mlp", 99, 16), make_context())
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 0.3, 0, 0)
     assert (recipe.steps, recipe.schedule, recipe.backbone_lr_scale) == (2, "constant", 1)
@@ -249,7 +249,7 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
     torch.testing.assert_close(model(x)[:5], model(x[:5]), rtol=1e-4, atol=1e-5)
 
 
-def test_transductive_predictions_do() -> None:
+def test_transductive_predictions_depend_on_other_test_samples() -> None:
     model, x = predictor(replace(QUICK, transductive=True))
     assert not torch.allclose(model(x)[:5], model(x[:5]), rtol=1e-2, atol=1e-2)
 
@@ -274,11 +274,11 @@ def test_divergence_is_an_error_that_says_what_to_try() -> None:
         ({}, None),
     ],
 )
-def test_why_it_skips(changes: dict[str, Any], reason: str | None) -> None:
+def test_a_skip_gives_its_reason(changes: dict[str, Any], reason: str | None) -> None:
     assert Maml().skip(replace(INFO, **changes)) == reason
 
 
-def test_images_of_another_size_are_brought_to_the_tasks() -> None:
+def test_images_of_another_size_are_resized_to_the_tasks() -> None:
     split = toy_split(kind="image", source=True)
     found = []
     for side in (8, 16):  # pictures of one grey are the same at every size

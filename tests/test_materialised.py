@@ -55,7 +55,7 @@ def test_a_worker_sees_the_inputs_and_labels_of_the_split(text: str, tmp_path: P
     assert seen.info.num_unlabeled == (0 if seen.unlabeled_x is None else len(seen.unlabeled_x))
 
 
-def test_inputs_are_those_of_the_numbers(tmp_path: Path) -> None:
+def test_inputs_are_those_of_the_indices(tmp_path: Path) -> None:
     drawn, (_, seen) = draw(EVERY[4]), sealed(EVERY[4], tmp_path / "split")
     sources = [load_dataset("mnist5k(size=8)").x, load_dataset("digits").x]
     for row in range(0, 4020, 10):
@@ -133,7 +133,7 @@ def test_files_are_read_only(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["split"]
 
 
-def test_a_folder_that_is_there_already_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_folder_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "split").mkdir()
     (tmp_path / "split" / "train_y.npy").write_text("another's")
     with pytest.raises(StoreError, match="cannot write the split"):

@@ -56,7 +56,7 @@ def run(composition: Composition) -> None:
 
 
 @pytest.mark.parametrize("spec", ["transfer(source_steps=3)", "maml(meta_steps=2)", "protonet(meta_steps=2)"])
-def test_the_source_is_gone_when_what_starts_from_it_trains(spec: str, held: dict[str, list[bool]]) -> None:
+def test_the_source_is_freed_before_training_starts_from_it(spec: str, held: dict[str, list[bool]]) -> None:
     (composition,) = load_registry().parse(spec)
     run(composition)
     assert held["source"] == [False, False]
@@ -89,7 +89,7 @@ class Keeper(Strategy):
         return model
 
 
-def test_what_is_held_stays_and_is_made_once(held: dict[str, list[bool]]) -> None:
+def test_a_held_value_stays_and_is_made_once(held: dict[str, list[bool]]) -> None:
     run(Composition((Keeper(),)))
     assert held == {"source": [True, True], "unlabeled": [True]}
 

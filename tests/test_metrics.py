@@ -140,7 +140,7 @@ def test_values_are_valid_json_within_their_ranges(given_):
         assert 0 <= value <= (1 if METRICS[name].percent else math.inf)
 
 
-def test_perfect_predictions():
+def test_perfect_predictions_have_perfect_values():
     y = np.array([[0, 1, 2, 2]])
     found = score(100.0 * np.eye(3)[y], y)
     expected = dict.fromkeys(METRICS, 1.0) | {"nll": 0.0, "ece": 0.0}
@@ -169,7 +169,7 @@ def test_one_class_alone_has_no_auroc():
         (np.zeros((1, 3, 2)), np.full((1, 3), -1), "do not fit"),
     ],
 )
-def test_what_does_not_fit_is_refused(logits, y, message):
+def test_mismatched_arrays_are_refused(logits, y, message):
     with pytest.raises(BadPrediction, match=message):
         score(logits, y)
 

@@ -59,7 +59,7 @@ def test_a_class_of_copies_is_left_out(tmp_path: Path) -> None:
     assert "class 'copy' left out: it has 3 images that belong together" in "\n".join(reading.warnings)
 
 
-def test_real_digits_are_not_taken_for_each_other() -> None:
+def test_real_digits_are_not_mistaken_for_near_duplicates() -> None:
     from sklearn.datasets import load_digits
 
     looks = load_digits().images * 255 / 16
@@ -67,7 +67,7 @@ def test_real_digits_are_not_taken_for_each_other() -> None:
     assert len(np.unique(np.concatenate(list(alike(np.stack(wide)))))) < 0.01 * len(looks)
 
 
-def test_alike_and_same_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alike_and_same_agree_with_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(likeness_module, "_BLOCK", 7)
     rng = np.random.default_rng(0)
     looks = rng.uniform(0, 255, (40, 64)).astype(np.float32)
@@ -108,7 +108,7 @@ def aligned(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x.clip(0, 255).astype(np.uint8), np.arange(n) % 2
 
 
-def test_pictures_on_one_background_are_no_near_duplicates(tmp_path: Path) -> None:
+def test_pictures_on_one_background_are_not_near_duplicates(tmp_path: Path) -> None:
     x, y = aligned(60)
     x[58], x[59] = x[0], x[1]
     reading = read(npz(tmp_path, x=x, y=y))
@@ -143,7 +143,7 @@ def test_pictures_that_are_all_equal_but_for_a_few_are_read(tmp_path: Path) -> N
     )
 
 
-def test_bursts_are_kept_together_even_if_every_image_is_of_one(tmp_path: Path) -> None:
+def test_bursts_are_kept_together_even_if_every_image_belongs_to_one(tmp_path: Path) -> None:
     x = np.concatenate([aligned(10, seed)[0][::2] for seed in range(12)])
     groups = read(npz(tmp_path, x=x, y=np.arange(60) // 30)).dataset.groups
     assert groups is not None

@@ -27,7 +27,7 @@ Y = np.arange(12) % 3
         (pixels(12, 100, 80, 3), (3, 64, 64)),
     ],
 )
-def test_images_of_every_layout(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_images_of_every_layout_are_read(x: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
     info = read(npz(tmp_path, x=x, y=Y)).dataset.info
     assert (info.kind, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
 
@@ -41,7 +41,7 @@ def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:
     assert np.array_equal(deep, x)
 
 
-def test_tables_groups_parts_and_class_names(tmp_path: Path) -> None:
+def test_tables_groups_parts_and_class_names_are_read(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(24, 4))
     y = np.arange(24) % 2
     assert read(npz(tmp_path, x=x, y=y)).dataset.info.columns == ()
@@ -148,13 +148,15 @@ BAD_ARRAYS = [
 
 
 @pytest.mark.parametrize(("arrays", "message"), BAD_ARRAYS)
-def test_arrays_that_do_not_fit(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+def test_arrays_that_do_not_fit_are_refused(
+    arrays: dict[str, np.ndarray], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=message) as caught:
         read(npz(tmp_path, **arrays))
     assert "\n" not in str(caught.value)
 
 
-def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_or_too_large_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(b"PK nothing")
     with pytest.raises(DataError, match="is not an npz"):
@@ -168,7 +170,7 @@ def test_archives_that_are_none_or_too_large(tmp_path: Path, monkeypatch: pytest
         read(npz(tmp_path, x=pixels(12, 20, 20), y=Y))
 
 
-def test_an_array_that_says_to_be_larger_than_the_memory_is_one_line(tmp_path: Path) -> None:
+def test_an_array_that_claims_to_exceed_the_memory_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 999), }".ljust(117) + b"\n"
     with zipfile.ZipFile(path, "w") as archive:

@@ -179,7 +179,7 @@ def test_faults_are_one_line_and_a_status(
     assert not any("Traceback" in line or "error" in line for line in told)
 
 
-def test_a_file_of_options(call: Call, taken: dict[str, object], tmp_path: Path) -> None:
+def test_options_can_be_given_in_a_file(call: Call, taken: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(
         'data = "pets"\nimage-size = 16\nsymmetries = ["hflip", "scale"]\ntarget = "x"\n', encoding="utf-8"
     )
@@ -210,7 +210,7 @@ def test_the_commands_of_the_documentation_can_be_run(call: Call, command: str) 
     assert "erm" in out
 
 
-def test_the_python_and_the_file_of_the_documentation(
+def test_the_python_and_the_options_file_of_the_documentation_work(
     call: Call, taken: dict[str, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[object] = []

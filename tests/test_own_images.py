@@ -22,7 +22,7 @@ from fsbench.tasks.splits import draw_split
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 
-def test_a_folder_of_classes(tmp_path: Path) -> None:
+def test_a_folder_of_classes_is_read(tmp_path: Path) -> None:
     reading = read(make(tmp_path / "pets", {"dog": 5, "cat": 4}))
     info = reading.dataset.info
     assert (info.text, info.kind, info.shape) == ("pets", "image", (1, 12, 12))
@@ -62,7 +62,7 @@ def test_given_parts_are_kept(tmp_path: Path) -> None:
     assert split.train.index.size == 8
 
 
-def test_parts_without_a_test_are_an_error_with_advice(tmp_path: Path) -> None:
+def test_parts_without_a_test_part_are_an_error_with_advice(tmp_path: Path) -> None:
     for part in ("train", "val"):
         make(tmp_path / "pets" / part, {"cat": 2, "dog": 2})
     with pytest.raises(DataError, match="pets has train and val but no test folder"):
@@ -70,7 +70,7 @@ def test_parts_without_a_test_are_an_error_with_advice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", ["annotations", "Zebras"])
-def test_a_folder_beside_the_parts_is_no_class_and_makes_none_of_them(other: str, tmp_path: Path) -> None:
+def test_a_folder_beside_the_parts_is_not_read_and_the_parts_stay_parts(other: str, tmp_path: Path) -> None:
     folder = tmp_path / "pets"
     for number, part in enumerate(("Train", "val", "test")):
         make(folder / part, {"cat": 4, "dog": 4}, start=100 * number)
@@ -145,14 +145,14 @@ def test_a_link_that_stays_inside_is_read_and_a_loop_is_not_followed(tmp_path: P
         ({"cat": 5, "dog": 1}, "has one class only, 'cat'.*class 'dog' left out: it has one image only"),
     ],
 )
-def test_too_few_classes(classes: dict[str, int], message: str, tmp_path: Path) -> None:
+def test_too_few_classes_are_an_error(classes: dict[str, int], message: str, tmp_path: Path) -> None:
     (tmp_path / "pets").mkdir()
     with pytest.raises(DataError, match=message) as caught:
         read(make(tmp_path / "pets", classes))
     assert "\n" not in str(caught.value)
 
 
-def test_images_of_a_format_that_is_not_read_are_named(tmp_path: Path) -> None:
+def test_images_of_an_unsupported_format_are_named(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         (tmp_path / "pets" / name / "1.heic").touch()
@@ -174,7 +174,7 @@ def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_warnings(tmp_
     assert "the folder fish has no images" in said
 
 
-def test_images_without_folders_and_only_damaged_ones(tmp_path: Path) -> None:
+def test_images_without_class_folders_or_only_damaged_ones_are_an_error(tmp_path: Path) -> None:
     save(tmp_path / "loose" / "a.png", noise(1, 8, 8))
     with pytest.raises(DataError, match="loose contains images but no folders"):
         read(tmp_path / "loose")
@@ -191,7 +191,7 @@ def test_too_many_pixels_are_refused_before_reading(tmp_path: Path, monkeypatch:
         read(make(tmp_path / "pets", {"cat": 4, "dog": 4}))
 
 
-def test_unicode_and_hostile_class_names(tmp_path: Path) -> None:
+def test_unicode_and_hostile_class_names_are_handled(tmp_path: Path) -> None:
     folder = make(tmp_path / "Früchte & Nüsse", {"Äpfel": 3, "梨": 3, "a\x1b[31mb": 3, "-x": 3})
     reading = read(folder)
     assert reading.dataset.info.text == "Fruchte_Nusse"
@@ -222,7 +222,7 @@ def test_progress_is_reported(tmp_path: Path) -> None:
         ("Crème brûlée.CSV", "Creme_brulee"),
     ],
 )
-def test_names(path: str, name: str) -> None:
+def test_names_of_own_data_are_made_from_paths(path: str, name: str) -> None:
     assert valid_name(Path(path), {"digits"}) == name
     assert parse_call_name(name)
 
@@ -233,7 +233,7 @@ def parse_call_name(name: str) -> bool:
     return as_call(parse_call(f"holdout({name})").args[0]).name == name
 
 
-def test_a_second_reading_takes_the_place_of_the_first(tmp_path: Path) -> None:
+def test_a_second_reading_replaces_the_first(tmp_path: Path) -> None:
     folder = make(tmp_path / "digits", {"a": 3, "b": 3})
     first = read(folder)
     assert first.register() == "my_digits"
@@ -261,7 +261,9 @@ def test_a_second_reading_takes_the_place_of_the_first(tmp_path: Path) -> None:
         ({"target": "x", "group": "x"}, "column 'x' is both target and group"),
     ],
 )
-def test_options_that_do_not_fit(options: dict[str, object], message: str, tmp_path: Path) -> None:
+def test_options_that_do_not_fit_are_refused(
+    options: dict[str, object], message: str, tmp_path: Path
+) -> None:
     folder = make(tmp_path / "pets", {"a": 2, "b": 2})
     with pytest.raises(UsageError, match=message):
         read(folder, **options)

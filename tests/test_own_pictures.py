@@ -37,7 +37,7 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
     assert np.abs(grey.astype(float) - pixels).mean() < 6
 
 
-def test_orientation_first_frame_and_transparency(tmp_path: Path) -> None:
+def test_orientation_first_frame_and_transparency_are_handled(tmp_path: Path) -> None:
     corner = np.zeros((8, 8), dtype=np.uint8)
     corner[0, 0] = 255
     exif = Image.Exif()
@@ -105,7 +105,7 @@ def bomb(path: Path, side: int = 20000) -> None:
     )
 
 
-def test_files_that_are_no_images_are_left_out_and_named(tmp_path: Path) -> None:
+def test_files_that_are_not_images_are_left_out_and_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "pets", {"cat": 4, "dog": 4})
     (folder / "cat" / "story.png").write_text("once upon a time", encoding="utf-8")
     (folder / "cat" / "empty.jpg").touch()

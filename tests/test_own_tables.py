@@ -20,7 +20,7 @@ def read(path: Path, target: str | None = "kind", **options: object) -> Reading:
     return read_own(OwnData(path, target=target, **options))  # type: ignore[arg-type]
 
 
-def test_numbers_and_categories(tmp_path: Path) -> None:
+def test_numbers_and_categories_are_told_apart(tmp_path: Path) -> None:
     reading = read(csv(tmp_path, frame()))
     info, x = reading.dataset.info, reading.dataset.x
     assert (info.text, info.kind, info.shape, info.columns) == ("things", "table", (5,), (0, 0, 3))
@@ -42,7 +42,7 @@ def test_numbers_alone_have_no_columns_unless_some_are_missing(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("mark", ["", "NA", "?", "nan", "  ", "NULL"])
-def test_missing_values_have_many_names(mark: str, tmp_path: Path) -> None:
+def test_many_spellings_of_missing_values_are_recognised(mark: str, tmp_path: Path) -> None:
     text = frame().to_csv(index=False).splitlines()
     text[4] = f"{mark},17,{mark},{text[4].rsplit(',', 1)[1]}"
     dataset = read(csv(tmp_path, "\n".join(text))).dataset
@@ -51,17 +51,17 @@ def test_missing_values_have_many_names(mark: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sep", "decimal"), [(";", ","), (";", "."), ("\t", "."), ("|", ","), (",", ".")])
-def test_delimiters_and_decimal_commas(sep: str, decimal: str, tmp_path: Path) -> None:
+def test_delimiters_and_decimal_commas_are_recognised(sep: str, decimal: str, tmp_path: Path) -> None:
     dataset = read(csv(tmp_path, frame(), sep=sep, decimal=decimal)).dataset
     np.testing.assert_array_equal(dataset.x, read(csv(tmp_path, frame())).dataset.x)
 
 
-def test_a_byte_order_mark_and_blanks_are_no_matter(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_blanks_are_ignored(tmp_path: Path) -> None:
     text = "\ufeff" + frame().to_csv(index=False).replace(",", " , ")
     assert read(csv(tmp_path, text)).dataset.info.columns == (0, 0, 3)
 
 
-def test_columns_that_say_nothing_are_left_out_and_named(tmp_path: Path) -> None:
+def test_uninformative_columns_are_left_out_and_named(tmp_path: Path) -> None:
     table = frame()
     table["name"] = [f"thing {i}" for i in range(30)]
     table["row"] = np.random.default_rng(1).permutation(30) + 1
@@ -87,9 +87,7 @@ NUMBERINGS = {
 
 @pytest.mark.parametrize("ids", NUMBERINGS.values(), ids=NUMBERINGS)
 @pytest.mark.parametrize("unlabelled", [(), (4, 17)])
-def test_a_number_of_each_row_is_no_feature(
-    ids: np.ndarray, unlabelled: tuple[int, ...], tmp_path: Path
-) -> None:
+def test_a_row_number_is_not_a_feature(ids: np.ndarray, unlabelled: tuple[int, ...], tmp_path: Path) -> None:
     table = frame().sort_values("kind", ignore_index=True)
     table.insert(0, "Id", ids)
     table.loc[list(unlabelled), "kind"] = None
@@ -98,14 +96,14 @@ def test_a_number_of_each_row_is_no_feature(
     assert "column 'Id' left out: it only numbers the rows" in reading.warnings
 
 
-def test_a_number_that_only_labelled_rows_have_is_no_feature(tmp_path: Path) -> None:
+def test_a_row_number_of_labelled_rows_only_is_not_a_feature(tmp_path: Path) -> None:
     table = frame().sort_values("kind", ignore_index=True)
     table["Id"] = np.arange(30) + 1001.0
     table.loc[[4, 17], ["Id", "kind"]] = None
     assert "column 'Id' left out: it only numbers the rows" in read(csv(tmp_path, table)).warnings
 
 
-def test_numbers_that_rise_but_number_nothing_are_features(tmp_path: Path) -> None:
+def test_rising_numbers_that_are_not_row_numbers_are_features(tmp_path: Path) -> None:
     table = frame()
     table["twice"] = np.arange(30) // 2 * 10 + 5
     table["measured"] = np.sort(table["size"])
@@ -125,7 +123,7 @@ def test_a_column_of_too_many_texts_is_left_out(tmp_path: Path) -> None:
         read(csv(tmp_path, table[["street", "kind"]]))
 
 
-def test_a_group_is_no_feature_and_is_never_divided(tmp_path: Path) -> None:
+def test_a_group_is_not_a_feature_and_is_never_divided(tmp_path: Path) -> None:
     table = frame(60)
     table["patient"] = [f"p{i // 4}" for i in range(60)]
     table.loc[[8, 50], "patient"] = None
@@ -193,7 +191,9 @@ def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
         ([True, False] * 15, ("False", "True")),
     ],
 )
-def test_labels_of_every_kind(labels: list[object], classes: tuple[str, ...], tmp_path: Path) -> None:
+def test_labels_of_every_type_are_read(
+    labels: list[object], classes: tuple[str, ...], tmp_path: Path
+) -> None:
     assert read(csv(tmp_path, frame().assign(kind=labels))).dataset.info.classes == classes
 
 
@@ -219,7 +219,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "columns", "error", "message"), WRONG)
-def test_wrong_columns(
+def test_wrong_columns_are_an_error(
     options: dict[str, object],
     columns: dict[str, object],
     error: type[FsbenchError] | None,
@@ -235,7 +235,7 @@ def test_wrong_columns(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_ten_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_of_ten_gigabytes_is_refused_without_reading_it(tmp_path: Path) -> None:
     path = tmp_path / "huge.csv"
     with path.open("wb") as file:
         file.truncate(10 * 2**30)
@@ -264,7 +264,7 @@ BYTES = [
 
 
 @pytest.mark.parametrize(("content", "message"), BYTES)
-def test_files_that_are_no_tables(content: bytes, message: str, tmp_path: Path) -> None:
+def test_files_that_are_not_tables_are_refused(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
@@ -280,7 +280,7 @@ def test_infinite_and_huge_numbers_count_as_missing(tmp_path: Path) -> None:
     assert "2 infinite or huge numbers counted as missing" in reading.warnings
 
 
-def test_what_is_none_of_them(tmp_path: Path) -> None:
+def test_other_files_and_missing_paths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is nothing at"):
         read(tmp_path / "nowhere", None)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")

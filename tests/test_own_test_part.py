@@ -64,7 +64,7 @@ def test_the_dataset_is_tested_on_all_of_its_own_test_part(text: str, seed: int)
         assert not dataset.test[part.index].any()
 
 
-def test_the_pools_are_all_the_rest(parted: Dataset) -> None:
+def test_the_training_pools_are_all_other_samples(parted: Dataset) -> None:
     test, pools = divide(parted, 3)
     assert sorted([*test, *np.concatenate(pools)]) == list(range(131))
     assert [len(pool) for pool in pools] == [30, 20, 40]
@@ -91,7 +91,7 @@ def test_blocks_are_consecutive_disjoint_and_in_the_datasets_order(
         assert sorted(held) == mine[start + k : start + k + val].tolist()
 
 
-def test_there_are_as_many_blocks_as_the_smallest_class_has() -> None:
+def test_the_smallest_class_limits_the_number_of_blocks() -> None:
     draw("blocks(parted, k=4, val=1)", 3)
     with pytest.raises(TaskError, match=r"parted has 4 blocks of 5 samples per class; .* seeds from 0 to 3"):
         draw("blocks(parted, k=4, val=1)", 4)
@@ -103,7 +103,7 @@ def test_there_are_as_many_blocks_as_the_smallest_class_has() -> None:
 
 @laws
 @given(st.integers(2, 13), st.integers(0, 20))
-def test_a_repetition_of_folds_tests_each_sample_once(n: int, repetition: int) -> None:
+def test_each_repetition_of_folds_tests_each_sample_once(n: int, repetition: int) -> None:
     dataset = load_dataset("wine")
     folds = [draw(f"folds(wine, n={n})", repetition * n + fold) for fold in range(n)]
     assert sorted(np.concatenate([split.test.index[0] for split in folds])) == list(range(178))

@@ -31,7 +31,7 @@ def test_fractions_keep_their_shades_whatever_their_range(factor: float, kind: t
     assert (said in reading.warnings) is (factor > 1)
 
 
-def test_a_small_range_of_whole_numbers_is_the_whole_range(tmp_path: Path) -> None:
+def test_a_small_range_of_integers_is_the_whole_range(tmp_path: Path) -> None:
     digits = load_dataset("digits")
     raw = np.round(digits.x[:, 0] / 255 * 16).astype(np.uint8)[:200]
     reading = read(npz(tmp_path, x=raw, y=digits.y[:200]))
@@ -44,13 +44,13 @@ def test_masks_are_black_and_white(kind: type, tmp_path: Path) -> None:
     assert set(np.unique(stored(tmp_path, (pixels(12, 8, 8) > 127).astype(kind)))) == {0, 255}
 
 
-def test_a_dark_part_is_no_other_range(tmp_path: Path) -> None:
+def test_a_dark_part_does_not_change_the_range(tmp_path: Path) -> None:
     x = pixels(12, 8, 8)
     dataset = read(npz(tmp_path, x_train=x, y_train=Y, x_test=x // 200, y_test=Y)).dataset
     assert dataset.x[dataset.test].max() == 1
 
 
-def test_an_empty_part_is_no_part(tmp_path: Path) -> None:
+def test_an_empty_part_is_ignored(tmp_path: Path) -> None:
     x, none = pixels(12, 8, 8), np.zeros((0, 8, 8), np.uint8)
     parts = {
         "x_train": x,
@@ -81,7 +81,7 @@ def test_large_numbers_keep_their_differences(start: float, tmp_path: Path) -> N
     assert np.isnan(again[0, 1])
 
 
-def test_none_is_a_class_and_what_else_is_missing_is_named(tmp_path: Path) -> None:
+def test_none_can_be_a_class_and_other_missing_labels_are_named(tmp_path: Path) -> None:
     table = frame(40)
     table["kind"] = ["None", "Cyst", "NA", "Tumour"] * 10
     reading = read(csv(tmp_path, table), target="kind")
@@ -100,7 +100,7 @@ def test_none_among_numbers_is_missing_and_among_texts_a_category(tmp_path: Path
     assert np.isnan(reading.dataset.x[:, 0]).tolist() == [True] * 4 + [False] * 36
 
 
-def test_a_quantity_is_no_target_however_it_is_written(tmp_path: Path) -> None:
+def test_a_quantity_is_not_a_target_however_it_is_written(tmp_path: Path) -> None:
     table = frame(120)
     table["kind"] = [f"{i % 40},5" for i in range(120)]
     with pytest.raises(DataError, match="looks like a quantity"):
@@ -113,7 +113,7 @@ def test_a_quantity_is_no_target_however_it_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mark", ["1.#IND", "-1.#QNAN", "#N/A N/A", "? ", "inf"])
-def test_what_other_programs_write_for_no_number_is_missing(mark: str, tmp_path: Path) -> None:
+def test_not_a_number_texts_of_other_programs_are_missing_values(mark: str, tmp_path: Path) -> None:
     table = frame(40).astype({"size": object})
     table.loc[:9, "size"] = mark
     table.loc[10:12, "size"] = "None"
@@ -132,7 +132,7 @@ def test_a_column_of_nearly_only_numbers_is_a_warning(tmp_path: Path) -> None:
     ) in said
 
 
-def test_lines_may_end_as_on_an_old_machine(tmp_path: Path) -> None:
+def test_old_line_endings_are_read(tmp_path: Path) -> None:
     path = tmp_path / "old.csv"
     path.write_bytes(frame().to_csv(index=False, lineterminator="\r").encode())
     assert read(path, target="kind").dataset.info.class_counts == (15, 15)
@@ -148,7 +148,7 @@ def test_classes_that_would_be_shown_alike_are_refused(tmp_path: Path) -> None:
         read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array(["a\tb", "a\nb", "c"] * 4)))
 
 
-def test_names_of_bytes_are_texts(tmp_path: Path) -> None:
+def test_names_given_as_bytes_are_texts(tmp_path: Path) -> None:
     names = np.array([b"cat", b"dog", b"cow"])
     assert read(npz(tmp_path, x=pixels(12, 8, 8), y=Y, classes=names)).dataset.info.classes == (
         "cat",
@@ -157,12 +157,12 @@ def test_names_of_bytes_are_texts(tmp_path: Path) -> None:
     )
 
 
-def test_labels_of_bytes_are_texts(tmp_path: Path) -> None:
+def test_labels_given_as_bytes_are_texts(tmp_path: Path) -> None:
     reading = read(npz(tmp_path, x=pixels(12, 8, 8), y=np.array([b"cat", "k\u00fch".encode(), b"\xff"] * 4)))
     assert reading.dataset.info.classes == ("\\xff", "cat", "k\u00fch")
 
 
-def test_none_is_no_group(tmp_path: Path) -> None:
+def test_none_is_not_a_group(tmp_path: Path) -> None:
     table = frame(40)
     table["p"] = [f"p{i}" if i < 20 else "None" for i in range(40)]
     reading = read(csv(tmp_path, table), target="kind", group="p")
@@ -199,9 +199,7 @@ def test_a_link_to_itself_is_a_damaged_file(tmp_path: Path) -> None:
     assert any("cat/z.png" in line for line in read(folder).warnings)
 
 
-def test_a_path_that_is_empty_or_out_of_reach_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_or_inaccessible_path_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="the path is empty"):
         read("")  # type: ignore[arg-type]
 

@@ -73,7 +73,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_sdist_has_all_that_a_checkout_has(unpacked: Path) -> None:
+def test_the_sdist_has_every_file_of_a_checkout(unpacked: Path) -> None:
     for name in PUBLISHED:
         assert files(ROOT / name) - files(unpacked / name) == set()
     assert set(SINGLE) <= files(unpacked)
@@ -96,7 +96,7 @@ def test_the_wheel_has_every_file_of_the_packages(unpacked: Path) -> None:
         assert packed == files(source)
 
 
-def test_a_subprocess_finds_the_fsbench_that_is_tested() -> None:
+def test_a_subprocess_finds_the_fsbench_under_test() -> None:
     code = "import fsbench; print(fsbench.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == Path(fsbench.__file__)

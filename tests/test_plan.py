@@ -62,12 +62,12 @@ def test_one_split_at_a_time_and_the_baseline_first():
     assert made.keys == tuple(t.key for t in made.trials)
 
 
-def test_what_is_named_twice_runs_once():
+def test_a_strategy_or_task_named_twice_runs_once():
     again = Composition((Erm(), Sharp(gamma=2.0)))
     assert plan([SHARP, again, ERM, SHARP]).trials == plan().trials
 
 
-def test_only_what_the_store_lacks_is_planned():
+def test_only_trials_missing_from_the_store_are_planned():
     first, second, third, *rest = plan().trials
     statuses = {first.key: "ok", second.key: "failed", third.key: "skipped", "stranger": "ok"}
     made = plan(statuses=statuses)
@@ -108,7 +108,7 @@ def test_a_wrong_override_is_named(wrong):
         plan(recipe_overrides=wrong)
 
 
-def test_every_part_is_in_the_key():
+def test_every_part_of_a_trial_is_in_its_key():
     base = ("task", 0, 0, "spec", "recipe")
     others = [
         ("tusk", 0, 0, "spec", "recipe"),

@@ -125,7 +125,7 @@ def test_every_example_conforms(code):
         namespace["fsbench_trial_finished"](record)
 
 
-def test_scaffold_files(tmp_path):
+def test_the_scaffold_writes_these_files(tmp_path):
     folder = new_plugin("my-own_thing", tmp_path)
     assert folder.name == "fsbench-my-own-thing"
     code = (folder / "src/fsbench_my_own_thing/__init__.py").read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def test_scaffold_files(tmp_path):
     assert not any("$" in p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file())
 
 
-def test_scaffold_does_not_overwrite(tmp_path):
+def test_the_scaffold_does_not_overwrite(tmp_path):
     (tmp_path / "fsbench-mine").mkdir()
     with pytest.raises(UsageError, match="already exists"):
         new_plugin("mine", tmp_path)
@@ -159,7 +159,7 @@ TAKEN = ["erm", "focal", "plugins"]
 
 
 @pytest.mark.parametrize("name", NO_NAMES + RESERVED + TAKEN)
-def test_scaffold_names(name, tmp_path):
+def test_wrong_scaffold_names_are_refused(name, tmp_path):
     with pytest.raises(UsageError, match="plugin name"):
         new_plugin(name, tmp_path)
     assert list(tmp_path.iterdir()) == []

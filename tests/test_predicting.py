@@ -54,7 +54,7 @@ def test_test_inputs_come_in_chunks_unless_they_are_declared() -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, CHUNK, 2 * CHUNK + 3])
-def test_stored_images_become_float_chunk_by_chunk_all_the_same(samples: int) -> None:
+def test_stored_images_become_float_chunk_by_chunk(samples: int) -> None:
     x = np.random.default_rng(0).integers(0, 256, (samples, 1, 4, 4), dtype=np.uint8)
     assert torch.equal(get_kind("image").tensor(x, CPU), torch.from_numpy(x).float() / 255)
 

@@ -36,7 +36,7 @@ def test_networks_that_can_be_built_pass(backbone: str) -> None:
     assert preflight(wanted(backbone=backbone))["device"] == "cpu"
 
 
-def test_every_backbone_passes_on_what_its_paper_has() -> None:
+def test_every_backbone_passes_on_the_inputs_of_its_paper() -> None:
     pytest.importorskip("torchvision")
     pytest.importorskip("efficientnet_lite_pytorch")
     recipe = default_recipe(TaskInfo("t", "kshot", "image", (1, 8, 8), 3))
@@ -70,7 +70,7 @@ def test_a_network_that_cannot_be_built_is_wrong_usage(
     assert str(raised.value).endswith("(in the recipe of kshot(it))")
 
 
-def test_a_run_refuses_it_before_anything_is_stored(tmp_path) -> None:
+def test_a_run_refuses_an_impossible_network_before_anything_is_stored(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"takes width, norm \(in the recipe of kshot\(digits, k=1\)\)"):
         # transfer is skipped here for want of a source: that is not stored either.
         fsbench.run(

@@ -24,7 +24,7 @@ def tell(observer, trials=TRIALS, failing=(3,)) -> None:
     observer.ended()
 
 
-def test_plain_lines_now_and_then():
+def test_plain_progress_lines_come_at_intervals():
     stream = io.StringIO()
     observer = make_observer(stream)
     assert isinstance(observer, PlainProgress)
@@ -45,7 +45,7 @@ def test_a_run_that_never_began_says_nothing(make):
 
 
 @pytest.mark.parametrize("make", [PlainProgress, LiveProgress])
-def test_a_complete_plan_is_one_line(make):
+def test_progress_of_a_complete_plan_is_one_line(make):
     stream = Terminal()
     make(stream).complete(Plan((), (), ("a", "b", "c"), 2, 2))
     assert stream.getvalue() == "nothing to run: 2 of 2 trials are done already\n"

@@ -51,7 +51,7 @@ def by_hand(features: np.ndarray, y: np.ndarray, queries: np.ndarray) -> np.ndar
     return logits
 
 
-def test_class_means_and_distances_are_those_of_the_paper() -> None:
+def test_class_means_and_distances_follow_the_paper() -> None:
     train, query = labelled([4, 2, 7]), labelled([3, 3, 3], seed=1).x
     means = _prototypes.class_means(train.x.double(), train.targets.double())
     found = _prototypes.negative_squared_distances(query.double(), means)
@@ -61,7 +61,7 @@ def test_class_means_and_distances_are_those_of_the_paper() -> None:
     np.testing.assert_array_equal(found.argmax(1).numpy(), nearest)
 
 
-def test_a_soft_target_counts_with_its_share() -> None:
+def test_a_soft_target_is_weighted_by_its_share() -> None:
     features = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 8.0]])
     targets = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     means = _prototypes.class_means(features, targets)
@@ -164,7 +164,7 @@ def test_meta_training_learns_what_distinguishes_classes() -> None:
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
 
 
-def test_the_rate_is_halved_every_so_many_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_learning_rate_is_halved_at_fixed_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     rates: list[float] = []
 
     class Watched(torch.optim.Adam):
@@ -197,7 +197,7 @@ def test_a_source_of_few_classes_lowers_the_way_with_a_note() -> None:
     assert result.notes == ("protonet: 3 episodes, 5-way 1-shot with 5 queries",)
 
 
-def test_it_skips_what_it_cannot_do() -> None:
+def test_it_skips_tasks_that_it_cannot_do() -> None:
     assert Protonet().skip(replace(INFO, source_shape=None)) == "needs source data"
     assert Protonet().skip(replace(INFO, source_shape=(4,))) == "source has 4 features, the task 3"
     assert "no labelled target" in str(Protonet().skip(replace(INFO, labels_on_target=False)))

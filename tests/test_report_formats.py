@@ -68,7 +68,7 @@ def test_all_formats_show_the_same_numbers(metric):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
-def test_the_terminal_is_not_overrun(width):
+def test_lines_fit_the_width_of_the_terminal(width):
     lines = render(BOARD, "terminal", width).splitlines()
     assert max(map(len, lines)) <= width
     assert any(re.match("1 {1,2}augmentation ", line) for line in lines)
@@ -104,7 +104,7 @@ def test_no_color_is_respected(monkeypatch):
     assert not re.search(r"\x1b\[[\d;]*3[0-7]m", stream.getvalue())
 
 
-def test_colours_mean_something():
+def test_colours_follow_the_verdicts():
     records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
     records += over_seeds("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
     records += over_seeds("kshot(wine, k=5)", "bad", [0.6, 0.621, 0.579])
@@ -220,7 +220,7 @@ def test_an_empty_board_says_what_to_do():
     assert render(leaderboard([]), "csv") == ""
 
 
-def test_an_unknown_format():
+def test_an_unknown_format_is_an_error():
     with pytest.raises(UnknownName, match="did you mean 'markdown'"):
         render(BOARD, "markdwn")
 
@@ -231,7 +231,7 @@ def test_json_is_stable_and_strict():
     assert "NaN" not in first
 
 
-def test_published_records_come_back_and_say_the_same(tmp_path):
+def test_published_records_can_be_read_back_unchanged(tmp_path):
     path = tmp_path / "starter.jsonl"
     write_jsonl(realistic(), path)
     assert render(leaderboard(read_jsonl(path)), "markdown") == render(BOARD, "markdown")
@@ -269,14 +269,14 @@ def test_a_published_spec_names_the_weights_file_without_its_folder(tmp_path):
     [(b"{}", "line 1 is not a record"), (b"\n[1]", "line 2 is not a record"), (b"{", "not a record"),
      (b"\xff\xfe", "not UTF-8 text")],
 )  # fmt: skip
-def test_damaged_published_records(tmp_path, content, message):
+def test_damaged_published_records_are_refused(tmp_path, content, message):
     path = tmp_path / "x.jsonl"
     path.write_bytes(content)
     with pytest.raises(StoreError, match=message):
         read_jsonl(path)
 
 
-def test_published_records_that_cannot_be_read_or_written(tmp_path):
+def test_published_records_that_cannot_be_read_or_written_are_an_error(tmp_path):
     with pytest.raises(StoreError, match="cannot read"):
         read_jsonl(tmp_path / "absent.jsonl")
     with pytest.raises(StoreError, match="cannot write"):

@@ -72,7 +72,7 @@ def assert_same(got, x, y):
         ("random_under", lambda seed: under_sampling.RandomUnderSampler(random_state=seed)),
     ],
 )
-def test_many_classes_equal_imbalanced_learn(kind, method, reference):
+def test_many_classes_are_resampled_as_by_imbalanced_learn(kind, method, reference):
     train = training_set([40, 20, 9, 30], kind, spread=8.0)
     got, notes, seed = resample(train, method=method, k_neighbors=3)
     x, y = reference(seed).fit_resample(train.x.flatten(1).numpy(), train.y.numpy())
@@ -144,7 +144,7 @@ def test_a_class_without_neighbours_of_another_is_unchanged_with_a_note(method):
     assert "class 1: left as it was" in notes[0]
 
 
-def test_a_class_of_nothing_but_tomek_links_is_kept():
+def test_a_class_with_only_tomek_links_is_kept():
     x = np.array([[0.0], [10.0], [0.1], [10.1], [5.0]], dtype=np.float32)
     train = labeled_set("table", x, np.array([0, 0, 1, 1, 2]), 3, torch.device("cpu"))
     got, notes, _ = resample(train, method="smote_tomek")
@@ -252,7 +252,7 @@ def test_it_trains_on_two_domains():
     assert not np.array_equal(result.predictions, baseline.predictions)
 
 
-def test_what_it_takes():
+def test_invalid_arguments_are_refused():
     for wrong in ({"method": "smoke"}, {"k_neighbors": 0}, {"k_neighbors": 1.5}):
         with pytest.raises(SpecError):
             Resampling(**wrong)

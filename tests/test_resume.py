@@ -81,7 +81,7 @@ def test_killed_at_any_moment_nothing_stored_is_lost(tmp_path):
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
 
 
-def test_two_runs_on_one_store_do_no_harm(tmp_path):
+def test_two_runs_can_share_a_store(tmp_path):
     first, second = start(tmp_path), start(tmp_path)
     finish(first)
     finish(second)

@@ -96,7 +96,7 @@ class Diary(Observer):
         self.lines.append(("ended", None))
 
 
-def test_from_plan_to_store(tmp_path):
+def test_a_run_goes_from_plan_to_store(tmp_path):
     diary = Diary()
     results = run(tmp_path, tasks=BOTH, seeds=2, observer=diary)
     assert [(r.task, r.split_seed, r.status) for r in results.records] == [
@@ -126,7 +126,7 @@ def test_from_plan_to_store(tmp_path):
     assert fake_executor.heard == keys
 
 
-def test_what_an_executor_is_made_with(tmp_path):
+def test_an_executor_gets_the_settings_of_the_run(tmp_path):
     run(tmp_path, jobs=3, timeout=7, device="cpu", seeds=2)
     first, second = FakeExecutor.made
     assert (first.settings["workers"], second.settings["workers"]) == (1, 3)
@@ -138,7 +138,7 @@ def test_what_an_executor_is_made_with(tmp_path):
     assert (one.split, one.shape) != (other.split, other.shape) == (other.split, (1, 70, 3))
 
 
-def test_the_record_says_what_has_its_own_process(tmp_path, monkeypatch):
+def test_the_record_says_whether_a_trial_or_a_split_has_its_own_process(tmp_path, monkeypatch):
     """A trial on a CPU; on a GPU, where a process takes seconds to start, a split."""
     assert [r.isolation for r in run(tmp_path / "cpu", seeds=1).records] == ["trial"]
     monkeypatch.setattr(FakeExecutor, "device", "cuda:0")
@@ -185,7 +185,7 @@ def test_a_second_run_does_nothing_and_a_wider_one_only_what_is_new(tmp_path, dr
     assert drawn == [f"{A} 2", f"{A} 0", f"{A} 3"]
 
 
-def test_what_another_run_has_stored_meanwhile_stays(tmp_path):
+def test_records_that_another_run_stored_meanwhile_stay(tmp_path):
     class Rival(Observer):
         def started(self, trial) -> None:
             first = Store.commit
@@ -197,7 +197,7 @@ def test_what_another_run_has_stored_meanwhile_stays(tmp_path):
     assert [r.notes for r in results.records] == [("the rival's",)]
 
 
-def test_the_suite_says_tasks_and_seeds(tmp_path, suite):
+def test_tasks_and_seeds_come_from_the_suite(tmp_path, suite):
     suite()
     results = run(tmp_path, tasks=None)
     assert [(r.task, r.split_seed) for r in results.records] == [(A, 0), (A, 1), (B, 0), (B, 1)]
@@ -229,7 +229,7 @@ def test_bad_predictions_are_failed_records(tmp_path):
         store.predictions(results.failures[0].key)
 
 
-def test_a_worker_cannot_say_what_is_the_parents_to_know(tmp_path):
+def test_a_worker_cannot_set_fields_that_only_the_parent_knows(tmp_path):
     honest, liar = run(tmp_path, "liar", seeds=1).records
     assert (liar.status, liar.uses, liar.n_train) == ("failed", (), 3)
     assert liar.split_fingerprint == honest.split_fingerprint
@@ -279,7 +279,7 @@ def impossible(monkeypatch, text: str) -> None:
     monkeypatch.setattr("fsbench.draw.draw_split", draw)
 
 
-def test_a_task_that_cannot_be_had_ends_the_run_and_what_was_done_is_kept(tmp_path, monkeypatch):
+def test_an_impossible_task_ends_the_run_and_finished_trials_are_kept(tmp_path, monkeypatch):
     impossible(monkeypatch, B)
     diary = Diary()
     with pytest.raises(TaskError, match="no split was found"):
@@ -290,13 +290,13 @@ def test_a_task_that_cannot_be_had_ends_the_run_and_what_was_done_is_kept(tmp_pa
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
 
 
-def test_what_no_draw_is_needed_for_is_refused_before_anything_runs(tmp_path):
+def test_errors_that_need_no_draw_are_found_before_anything_runs(tmp_path):
     with pytest.raises(TaskError, match="k=500"):
         run(tmp_path, tasks=f"{A}, kshot(wine, k=500)", seeds=1)
     assert FakeExecutor.made == []
 
 
-def test_a_split_that_is_not_the_suites_ends_the_run_and_what_was_done_is_kept(tmp_path, suite):
+def test_a_split_other_than_the_suites_ends_the_run_and_finished_trials_are_kept(tmp_path, suite):
     suite(b=("0123456789abcdef",))
     right = fingerprint(B)[:16]
     with pytest.raises(
@@ -362,7 +362,7 @@ def test_usage_errors_come_before_any_work(tmp_path, drawn, options, error, mess
     assert (drawn, FakeExecutor.made) == ([], [])
 
 
-def test_what_no_trial_could_have_ends_the_run_before_anything_is_stored(tmp_path):
+def test_impossible_settings_end_the_run_before_anything_is_stored(tmp_path):
     class Unfit(FakeExecutor):
         def answer(self, job):
             return fsbench.failure.Failure("UsageError", "no such device")
@@ -419,7 +419,7 @@ def test_plugins_are_asked_for_nothing_once_a_split_is_drawn(tmp_path, fakes, dr
     assert len(drawn) == 2
 
 
-def test_the_last_split_is_gone_when_a_plugin_hears_of_its_last_trial(tmp_path, fakes):
+def test_the_last_split_is_removed_before_a_plugin_is_notified_of_its_last_trial(tmp_path, fakes):
     left: list[int] = []
 
     class Plugin:
@@ -467,7 +467,7 @@ def test_a_full_disk_ends_the_run_and_keeps_finished_trials(tmp_path, monkeypatc
     assert run(tmp_path, seeds=3).done == 3
 
 
-def test_a_run_with_nothing_to_do_sweeps_too(tmp_path):
+def test_a_run_with_nothing_to_do_cleans_up_too(tmp_path):
     run(tmp_path, seeds=1)
     (tmp_path / ".splits" / "run-0123456789abcdef").mkdir(parents=True)
     run(tmp_path, seeds=1)

@@ -54,14 +54,14 @@ def use(store: Store) -> None:
 
 
 @pytest.mark.parametrize("clean", [sweep, use])
-def test_what_killed_runs_left_goes(store, clean):
+def test_leftovers_of_killed_runs_are_removed(store, clean):
     leave_behind(store)
     (store.folder / FOLDER / "run-00000000000000ff").mkdir()  # killed before it had its lock
     clean(store)
     assert os.listdir(store.folder) == ["fsbench.sqlite"]
 
 
-def test_a_living_run_is_left_alone(store):
+def test_folders_of_a_running_run_are_left_alone(store):
     with Scratch(store) as mine, Store(store.folder) as other_store:
         (mine.path / "data").write_text("in use")
         with Scratch(other_store) as other:
@@ -109,7 +109,7 @@ def test_a_folder_that_became_a_link_during_the_run_is_left_alone(store, elsewhe
 
 
 @links
-def test_a_lock_that_is_a_link_is_no_mark(store, elsewhere):
+def test_a_lock_that_is_a_link_does_not_mark_a_run(store, elsewhere):
     foreign = store.folder / FOLDER / OWN
     foreign.mkdir(parents=True)
     (foreign / "alive").symlink_to(elsewhere / OWN / "alive")
@@ -122,7 +122,7 @@ def test_a_lock_that_is_a_link_is_no_mark(store, elsewhere):
     ("name", "lock"),
     [("photos", None), ("photos", b""), ("0123456789abcdef", b""), (OWN, None), (OWN, b"no database" * 99)],
 )
-def test_what_has_no_mark_of_a_run_stays_as_it_is(store, clean, name, lock):
+def test_folders_without_the_mark_of_a_run_stay_unchanged(store, clean, name, lock):
     foreign = store.folder / FOLDER / name
     foreign.mkdir(parents=True)
     (foreign / "precious").write_text("mine")

@@ -93,13 +93,13 @@ def test_sampling_weights_are_sample_weights_of_mean_one() -> None:
     torch.testing.assert_close(predict(train.x), same(train.x), rtol=1e-3, atol=1e-3)
 
 
-def test_neighbours_refuse_sampling_weights() -> None:
+def test_nearest_neighbours_refuse_sampling_weights() -> None:
     train = data()
     with pytest.raises(InertComponent, match=r"nearest neighbours take no sampling weights"):
         fitted(Sklearn("knn"), LabeledSet(train.x, train.targets, torch.ones(40)))
 
 
-def test_what_is_changed_is_noted() -> None:
+def test_adjustments_are_noted() -> None:
     train = data()
     soft = LabeledSet(train.x, 0.9 * train.targets + 0.1 / 3)
     predict, _, notes = fitted(Sklearn(), soft)
@@ -134,7 +134,7 @@ def test_resampling_comes_before_it() -> None:
         assert (changed.predictions.argmax(-1) == split.test_y).mean() > 0.9
 
 
-def test_what_never_acts_fails_the_trial() -> None:
+def test_a_component_that_never_acts_fails_the_trial() -> None:
     with pytest.raises(InertComponent, match="focal"):
         trial("focal+sklearn")
     with pytest.raises(ConflictError, match="both own the stage 'fit'"):

@@ -102,7 +102,7 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
     return install
 
 
-def test_what_comes_with_fsbench_goes_through_the_same_hooks() -> None:
+def test_bundled_things_come_through_the_same_hooks() -> None:
     made = Registry()
     core = {sort.noun: set(made.brought[sort.hook]) for sort in SORTS}
     assert core["strategy"] == set()
@@ -153,7 +153,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("hook", "returned", "says"), BAD, ids=[f"{hook}: {says}" for hook, _, says in BAD])
-def test_what_cannot_be_taken_is_named_and_nothing_of_its_plugin_is_taken(hook, returned, says) -> None:
+def test_an_invalid_thing_is_named_and_its_whole_plugin_is_refused(hook, returned, says) -> None:
     things = {"metrics": [dataclasses.replace(METRIC, name="good")], "datasets": [], hook: returned}
     made = registry(**things)
     (failure,) = made.failures
@@ -172,7 +172,7 @@ def test_an_unknown_hook_suggests_the_nearest(hook: str) -> None:
     assert made.failures[0].message == f"unknown hook {hook!r}; did you mean 'fsbench_{nearest}'?"
 
 
-def test_unknown_names_suggest_what_plugins_bring(stranger) -> None:
+def test_unknown_names_suggest_names_of_plugins(stranger) -> None:
     stranger(datasets=[ENTRY], backbones=[BACKBONE], metrics=[METRIC], protocols=[Fine])
     for noun, sort in BY_NOUN.items():
         near = {"kind": "imag", "protocol": "finee", "strategy": "focall", "suite": "starter-v2"}.get(
@@ -182,7 +182,7 @@ def test_unknown_names_suggest_what_plugins_bring(stranger) -> None:
             sort.find(near)
 
 
-def test_a_plugin_that_asks_while_it_is_loaded_is_refused(
+def test_a_plugin_that_uses_the_registry_while_loading_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "hasty.py").write_text("from fsbench.datasets.known import dataset_names\ndataset_names()\n")
@@ -301,7 +301,7 @@ def test_a_metric_that_fails_is_named_and_loses_nothing_else(stranger) -> None:
     assert len(problems) == 4
 
 
-def test_suites_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suites_can_come_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     good = 'version = 1\ndescription = "d"\nsplit_seeds = 2\ntasks = ["kshot(wine, k=[1, 2])"]\n'
     (tmp_path / "mine-v1.toml").write_text(good)
@@ -396,7 +396,7 @@ def test_tasks_from_python_find_entries_of_plugins(examples: Path) -> None:
     assert python(code, examples, FSBENCH_PLUGINS=modules) == "handful(moons, n=9)\n"
 
 
-def test_listing_citing_and_checking_know_them(examples: Path) -> None:
+def test_things_of_plugins_can_be_listed_cited_and_checked(examples: Path) -> None:
     modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
 
     def call(*arguments: str) -> str:

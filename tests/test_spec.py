@@ -115,7 +115,7 @@ def test_faults_say_what_was_expected(text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a.b", "a(x=1.2.3)", "a(x='b.pt)", "a(x=1)/b", 'a(x="b").c'])
-def test_what_is_no_path_is_not_to_be_quoted(text: str) -> None:
+def test_quoting_is_not_suggested_where_there_is_no_path(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         parse(text)
     assert "in quotes" not in str(caught.value)

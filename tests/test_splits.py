@@ -222,7 +222,7 @@ def test_episodes_are_of_test_classes_numbered_anew_and_nested(way: int, shot: i
 
 
 @pytest.mark.parametrize("text", EVERY)
-def test_the_order_of_rows_says_nothing_of_the_class(text: str) -> None:
+def test_the_order_of_rows_does_not_reveal_the_class(text: str) -> None:
     found = []
     for seed in range(8):
         split = draw(text, seed)

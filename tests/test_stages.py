@@ -62,7 +62,7 @@ def test_a_stage_without_overrides_returns_its_input(stage: Any) -> None:
         ("deep_ensemble+sklearn", "fit", "deep_ensemble(sklearn)"),
     ],
 )
-def test_the_chain_of_a_stage(spec: str, stage: str, chain: str) -> None:
+def test_the_explanation_shows_the_chain_of_a_stage(spec: str, stage: str, chain: str) -> None:
     rows = {name: text for name, text, _ in explained(composed(spec))}
     assert list(rows) == list(STAGES)
     assert rows[stage] == chain

@@ -82,7 +82,7 @@ def test_every_task_weighs_the_same():
     assert overall([{0: 1.0, 1: 1.0, 2: 1.0}, {0: 0.0}], ["a", "b"]).mean == 0.5
 
 
-def test_holm_by_hand():
+def test_holm_agrees_with_a_calculation_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
     assert holm([0.4]) == [0.4]
@@ -117,7 +117,7 @@ def test_holm_lies_between_no_correction_and_bonferroni(p):
         (0.1, math.nan, True, "not settled"),
     ],
 )
-def test_verdicts(difference, p, higher, expected):
+def test_verdicts_follow_sign_and_p_value(difference, p, higher, expected):
     assert verdict(difference, p, higher) == expected
 
 
@@ -163,7 +163,7 @@ def test_wrong_verdicts_anywhere_in_a_table_are_rare():
 
 
 @pytest.mark.parametrize(("seeds", "share"), [(5, 0.3), (10, 0.3), (10, 0.5)])
-def test_overlapping_splits_do_not_pass_for_independent_data(seeds, share):
+def test_overlapping_splits_do_not_count_as_independent_data(seeds, share):
     """Two classifiers that are equally good in the population, on one small sample divided many times."""
     rng, size, trials = np.random.default_rng(0), 150, 1000
     tested, naive, corrected = round(share * size), 0, 0

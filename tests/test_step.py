@@ -54,12 +54,12 @@ def test_neutral_settings_are_plain_training_to_the_bit(neutral: str, beside: st
 
 @pytest.mark.parametrize("changed", ["sam(rho=0.5)", "ema(decay=0.9)", "clip(most=0.01)"])
 @pytest.mark.parametrize("beside", ["", "+focal", "+transfer(source_steps=3)"])
-def test_other_settings_are_not(changed: str, beside: str) -> None:
+def test_other_settings_differ_from_plain_training(changed: str, beside: str) -> None:
     assert not same(changed + beside, beside.removeprefix("+") or "erm", source=True)
 
 
 @pytest.mark.parametrize("spec", ["dann+sam", "sam+dann+ema", "mean_teacher+sam", "mean_teacher+ema+dann"])
-def test_components_with_auxiliary_losses_run_beside_it(spec: str) -> None:
+def test_auxiliary_losses_work_with_step_components(spec: str) -> None:
     trial(spec, shift=True)
 
 
@@ -148,7 +148,7 @@ class Handing(Strategy):
         inner(step)
 
 
-def test_a_step_that_is_only_handed_on_is_no_effect() -> None:
+def test_passing_the_step_on_unchanged_has_no_effect() -> None:
     with pytest.raises(InertComponent, match="handing had no effect"):
         trial(Composition((Handing(),)))
     with pytest.raises(InertComponent, match="handing had no effect"):

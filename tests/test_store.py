@@ -27,7 +27,7 @@ def logits(seed=0, shape=(1, 7, 3)) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def test_a_record_comes_back_as_it_went(tmp_path):
+def test_a_record_is_read_back_unchanged(tmp_path):
     full = record(
         uses=("source",),
         notes=("one", "two"),
@@ -93,7 +93,7 @@ def test_record_and_predictions_are_one_transaction(tmp_path):
         assert len(store.records()) == 1
 
 
-def test_two_writers_at_once(tmp_path):
+def test_two_processes_can_write_at_once(tmp_path):
     def write(name: str) -> None:
         with Store(tmp_path) as store:
             for i in range(20):
@@ -110,13 +110,13 @@ def test_two_writers_at_once(tmp_path):
         assert all(np.array_equal(store.predictions(f"shared{i}"), logits(i)) for i in range(20))
 
 
-def test_a_folder_without_a_store(tmp_path):
+def test_a_folder_without_a_store_is_an_error(tmp_path):
     with pytest.raises(StoreError, match=r"no results in .*`fsbench run --results .*`fsbench\.run\("):
         Store(tmp_path / "absent", create=False)
     assert not (tmp_path / "absent").exists()
 
 
-def test_a_file_where_the_folder_should_be(tmp_path):
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("hello")
     with pytest.raises(StoreError, match="cannot make the results folder"):
         Store(tmp_path / "file")
@@ -139,13 +139,13 @@ def test_a_foreign_database_is_refused(tmp_path):
         Store(tmp_path)
 
 
-def test_a_folder_in_place_of_the_file(tmp_path):
+def test_a_folder_in_place_of_the_file_is_an_error(tmp_path):
     (tmp_path / "fsbench.sqlite").mkdir()
     with pytest.raises(StoreError, match="cannot write"):
         Store(tmp_path)
 
 
-def test_an_empty_file_is_what_a_run_killed_at_birth_leaves(tmp_path):
+def test_an_empty_file_left_by_a_killed_run_can_be_written(tmp_path):
     (tmp_path / "fsbench.sqlite").touch()
     with pytest.raises(StoreError, match="is empty"):
         Store(tmp_path, create=False)
@@ -175,7 +175,7 @@ def test_a_damaged_store_says_so(tmp_path):
         [store.predictions(r.key) for r in store.records()]
 
 
-def test_a_record_that_is_no_json_is_damage(tmp_path):
+def test_a_record_that_is_not_json_is_damage(tmp_path):
     with Store(tmp_path) as store:
         store.commit(record(), logits())
         store._db.execute("UPDATE trials SET record = '{'")
@@ -200,7 +200,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
-def test_a_file_that_cannot_grow(tmp_path):
+def test_a_file_that_cannot_grow_is_one_line(tmp_path):
     """The operating system's own refusal (a limit on the file's size) in a process of its own."""
     script = """
         import resource, signal, sys
@@ -271,7 +271,7 @@ def test_a_read_only_folder_can_be_read_and_not_written(tmp_path):
     assert second.startswith("cannot write")
 
 
-def test_a_lock_that_never_opens(tmp_path, monkeypatch):
+def test_a_lock_that_is_never_released_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("fsbench.store._BUSY_SECONDS", 0.1)
     with (
         Store(tmp_path) as store,

@@ -217,7 +217,7 @@ def test_without_a_data_folder_named_the_advice_says_how_to_name_one(folder, mon
         fsbench.run("erm", suite="mixed")
 
 
-def test_the_part_that_is_here_runs_with_the_suites_recipe(folder, capsys):
+def test_the_available_part_of_a_suite_runs_with_its_recipe(folder, capsys):
     options = ["run", "--suite", "mixed", "--plugins", "erm", "--jobs", "1", "--available"]
     assert main(options) == 0
     out, err = capsys.readouterr()
@@ -330,7 +330,7 @@ def tool(folder, monkeypatch) -> ModuleType:
     return module
 
 
-def test_freezing_writes_what_is_here_and_changes_nothing_published(tool, folder, capsys, monkeypatch):
+def test_freezing_writes_available_tasks_and_changes_nothing_published(tool, folder, capsys, monkeypatch):
     kept = f'"{ABSENT}" = ["{"1" * 16}"]\n'
     (folder / "mixed.toml").write_text(SUITE.replace("[fing", "# a remark\n[fing") + kept, encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["freeze_suite.py", "mixed"])

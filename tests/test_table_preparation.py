@@ -86,7 +86,7 @@ def test_numbers_without_gaps_are_only_standardised() -> None:
         assert transform(each).tobytes() == ((each - mean) / deviation).astype(np.float32).tobytes()
 
 
-def test_images_pass() -> None:
+def test_images_pass_unchanged() -> None:
     x = np.zeros((1, 2, 1, 4, 4), dtype=np.uint8)
     about = DatasetInfo("i", "", "image", (1, 4, 4), ("a", "b"), (1, 1), "none", "nobody")
     assert get_kind("image").fit(x, about)(x) is x
@@ -105,7 +105,7 @@ def test_columns_agree_with_scikit_learn(seed: int, n: int, missing: float) -> N
         np.testing.assert_allclose(found[0], reference(train, x), rtol=1e-5, atol=1e-5)
 
 
-def test_what_the_training_part_does_not_know_is_zero() -> None:
+def test_categories_missing_from_the_training_part_are_zero() -> None:
     train = np.array([[1, 0, np.nan, 0], [3, 0, np.nan, 0], [np.nan, 1, np.nan, np.nan]], dtype=np.float32)
     new = np.array([[2, 2, 9000, 1], [np.nan, np.nan, np.nan, np.nan]], dtype=np.float32)
     transform = get_kind("table").fit(train[None], mixed().info)
@@ -228,7 +228,7 @@ def test_four_of_each_class_is_enough() -> None:
     assert split.val.y.size == 0
 
 
-def test_parts_that_a_dataset_brings_are_taken() -> None:
+def test_given_parts_of_a_dataset_are_used() -> None:
     y = np.arange(40) % 2
     x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     test, val = np.arange(40) >= 30, (np.arange(40) >= 20) & (np.arange(40) < 30)
@@ -280,6 +280,6 @@ def test_kshot_tests_on_whole_groups(seed: int) -> None:
         ("val=-0.1", "val is -0.1"),
     ],
 )
-def test_bad_shares(arguments: str, message: str) -> None:
+def test_bad_shares_are_refused(arguments: str, message: str) -> None:
     with pytest.raises(TaskError, match=message):
         parse_tasks(f"holdout(wine, {arguments})")

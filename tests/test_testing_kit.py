@@ -32,7 +32,7 @@ from fsbench.testing import (
 
 
 @pytest.mark.parametrize("strategy", [Smooth, Mix, Source, Nearest], ids=lambda cls: cls.name)
-def test_what_is_right_passes(strategy):
+def test_correct_strategies_pass(strategy):
     assert set(verdicts(strategy).values()) <= {"ok", "skipped"}
 
 
@@ -134,7 +134,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_caught(case):
+def test_faults_are_caught(case):
     strategy, name, message = WRONG[case]
     (check,) = (check for check in conformance(strategy) if str(check) == name)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - a strategy may raise anything
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_caught(case):
     assert message in f"{caught.type.__name__}: {caught.value}"
 
 
-def test_a_method_that_waits_until_it_is_sure_passes_in_time():
+def test_a_method_that_acts_once_confident_passes_with_enough_steps():
     started = time.process_time()
     found = verdicts(FixMatch())
     assert set(found.values()) <= {"ok", "skipped"}
@@ -150,13 +150,13 @@ def test_a_method_that_waits_until_it_is_sure_passes_in_time():
     assert time.process_time() - started < 10
 
 
-def test_a_method_that_is_never_sure_has_no_effect():
+def test_a_method_that_is_never_confident_has_no_effect():
     found = verdicts(FixMatch(threshold=1.0))
     assert found["has an effect"] == "its logits equal those of the baseline everywhere"
     assert "fixmatch had no effect" in found["runs on what it claims"]
 
 
-def test_what_did_not_run_is_not_ok():
+def test_checks_that_did_not_run_are_not_ok():
     nowhere = verdicts(wrong(loss=half_loss, skip=lambda self, task: "never"))
     assert [name for name, verdict in nowhere.items() if verdict == "ok"] == [
         "constructs by default",

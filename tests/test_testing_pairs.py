@@ -13,7 +13,7 @@ from fsbench.registry import get_registry
 from fsbench.testing import CheckResult, behaviour, check_conformance, quick, run_pair, run_toy, toy_split
 
 
-def test_quick_lowers_what_counts_steps():
+def test_quick_lowers_fields_that_count_steps():
     assert quick(Source()).steps == 3
     assert quick(Source(steps=2)).steps == 2
     assert quick(Smooth()) == Smooth()
@@ -67,7 +67,7 @@ def test_an_installed_strategy_that_fails_by_itself_is_blamed_itself(monkeypatch
     assert together(broken).status == "failed"
 
 
-def test_one_that_fails_beside_any_loss_is_blamed_itself(monkeypatch):
+def test_a_strategy_that_fails_beside_any_loss_is_blamed(monkeypatch):
     installed(monkeypatch, wrong(loss=picky_loss))
     assert "wrong (AssertionError: soft targets" in together(Mix).reason
 

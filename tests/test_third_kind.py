@@ -57,7 +57,7 @@ def records(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(record["task"].partition("(")[0], record["spec"]): record for record in found}
 
 
-def test_strategies_that_know_nothing_of_it_learn_from_it(records: dict[tuple[str, str], Any]) -> None:
+def test_strategies_that_do_not_know_the_kind_learn_from_it(records: dict[tuple[str, str], Any]) -> None:
     learning = [
         ("kshot", "erm"),
         ("kshot", "focal"),
@@ -78,7 +78,7 @@ def test_strategies_that_know_nothing_of_it_learn_from_it(records: dict[tuple[st
     assert not failed
 
 
-def test_inputs_are_whole_numbers_all_the_way(records: dict[tuple[str, str], Any]) -> None:
+def test_inputs_stay_integers_throughout(records: dict[tuple[str, str], Any]) -> None:
     notes = records["kshot", "rests"]["notes"]
     assert [note.removeprefix("rests: ") for note in notes] == [
         "training set of torch.int64 up to 24",
@@ -95,7 +95,7 @@ def test_inputs_are_whole_numbers_all_the_way(records: dict[tuple[str, str], Any
         ("resampling", "smote mixes samples, which those of melody data are not made for"),
     ],
 )
-def test_what_computes_with_inputs_is_skipped_with_the_reason(
+def test_strategies_that_compute_with_inputs_are_skipped_with_the_reason(
     records: dict[tuple[str, str], Any], spec: str, reason: str
 ) -> None:
     record = records["longtail", spec]
@@ -116,20 +116,20 @@ def test_the_leaderboard_has_every_strategy(records: dict[tuple[str, str], Any],
     assert {"erm", "focal", "rests", "focal+rests", "sklearn(estimator=random_forest)"} <= ranked
 
 
-def test_the_listings_know_it() -> None:
+def test_the_lists_contain_the_kind() -> None:
     assert "melody bag_of_notes" in " ".join(python("-m", "fsbench", "list", "kinds").split())
     assert "1 kind: melody" in " ".join(python("-m", "fsbench", "list", "plugins").split())
     assert "180 samples of 10, 3 classes" in " ".join(python("-m", "fsbench", "list", "datasets").split())
 
 
-def test_the_kit_checks_all_that_its_plugin_brings() -> None:
+def test_the_kit_checks_everything_that_the_plugin_provides() -> None:
     lines = [line.split() for line in python("-m", "fsbench", "plugin", "check", PLUGIN).splitlines()]
     assert ["kind", "melody"] in lines
     assert ["ok", "prepares", "each", "sample", "on", "its", "own"] in lines
 
 
 @pytest.mark.parametrize("spec", ["rests", "focal"])
-def test_the_kit_checks_strategies_on_it(spec: str) -> None:
+def test_the_kit_checks_strategies_on_the_kind(spec: str) -> None:
     code = (
         "from fsbench.testing import conformance\n"
         f"for check in conformance({spec!r}): print(check, check(), sep=': ')"

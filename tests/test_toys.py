@@ -26,7 +26,7 @@ def test_toy_splits_look_like_real_ones(kind):
 
 
 @pytest.mark.parametrize("kind", kind_names())
-def test_the_toys_have_all_that_a_strategy_can_use(kind):
+def test_the_toys_have_everything_that_a_strategy_can_use(kind):
     infos = [split.info for split in toys(kind)]
     assert {info.protocol for info in infos} == {"longtail", "kshot", "shift", "episodes"}
     assert any(info.num_unlabeled and not info.has_source for info in infos)

@@ -132,7 +132,7 @@ def test_frozen_then_finetune_shares_the_steps_between_head_and_everything() -> 
 
 
 @pytest.mark.parametrize(("share", "steps"), [(0.0, [6]), (1.0, [6]), (0.05, [6])])
-def test_frozen_then_finetune_with_one_part(share: float, steps: list[int]) -> None:
+def test_frozen_then_finetune_can_have_only_one_part(share: float, steps: list[int]) -> None:
     watch = WatchFit()
     run(watch, Transfer(source_steps=2, mode="frozen_then_finetune", head_share=share))
     assert [recipe.steps for recipe, _ in watch.recipes] == steps
@@ -216,7 +216,9 @@ TABLE = TaskInfo("t", "kshot", "table", (13,), 3, source_shape=(13,), source_cla
         ({"weights": "body.pt"}, {"source_shape": None, "labels_on_target": False}, None),
     ],
 )
-def test_why_it_skips(arguments: dict[str, Any], changes: dict[str, Any], reason: str | None) -> None:
+def test_a_skip_gives_its_reason(
+    arguments: dict[str, Any], changes: dict[str, Any], reason: str | None
+) -> None:
     assert Transfer(**arguments).skip(replace(TABLE, **changes)) == reason
 
 
@@ -242,7 +244,7 @@ def test_source_images_of_another_size_and_colour_are_adapted() -> None:
 
 @pytest.mark.parametrize("mode", ["finetune", "linear_probe", "frozen_then_finetune"])
 @pytest.mark.parametrize("partner", ["focal", "augmentation", "focal+augmentation"])
-def test_every_mode_goes_with_the_others(mode: str, partner: str) -> None:
+def test_every_mode_composes_with_other_strategies(mode: str, partner: str) -> None:
     (both,) = load_registry().parse(f"transfer(mode={mode}, source_steps=2)+{partner}")
     result = run_trial(("toy", 0, 0), both, QUICK, toy_split(kind="image", source=True, cells=2), CPU)
     assert result.predictions.shape[0] == 2

