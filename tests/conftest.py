@@ -21,7 +21,7 @@ Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[1]
 INSTALLED = Path(fsbench.__file__).parent
 
-# How fast an example is drawn and run is the machine's affair: the laws are not about time.
+# How fast an example is drawn and run depends on the machine: the laws are not about time.
 settings.register_profile("fsbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fsbench")
 

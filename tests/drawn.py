@@ -18,7 +18,7 @@ EVERY = [
 
 
 def task(text: str) -> Task:
-    """The one task of a text."""
+    """The only task that a text names."""
     (only,) = parse_tasks(text)
     return only
 

@@ -1,4 +1,4 @@
-"""An executor that computes nothing: the name of a strategy says how its trials end.
+"""An executor that computes nothing: the name of a strategy decides how its trials end.
 
 Data, splits, scores and the store are real. Also a script: `fake_executor.py FOLDER SEEDS SECONDS` runs
 2 strategies on 2 tasks, each trial of so many seconds.
@@ -51,12 +51,12 @@ class Needy(Strategy):
     name: ClassVar[str] = "needy"
 
     def skip(self, task: TaskInfo) -> str | None:
-        """The reason of the skip."""
+        """The reason for the skip."""
         return "needs source data"
 
 
 def strategy(spec: str) -> type[Strategy]:
-    """A strategy of a name."""
+    """A strategy with this name."""
     return dataclass(frozen=True)(type(spec.title(), (Strategy,), {"name": spec, "__annotations__": {}}))
 
 

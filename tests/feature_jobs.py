@@ -15,7 +15,7 @@ KEYS = [bytes([i // 256, i % 256] * 8) for i in range(300)]
 
 
 def rows_of(keys: Sequence[bytes]) -> np.ndarray:
-    """Made-up features `[N, 3]` of keys."""
+    """Made-up features `[N, 3]` for keys."""
     return np.array([[key[0], key[1], 1.5] for key in keys], dtype=np.float32)
 
 

@@ -90,7 +90,7 @@ class Nearest(Strategy):
 
 @dataclass(frozen=True)
 class FixMatch(Strategy):
-    """Learns from those of its own predictions on unlabelled data of which it is sure."""
+    """Learns from its own confident predictions on unlabelled data."""
 
     name = "fixmatch"
     cite = "Sohn et al. 2020"

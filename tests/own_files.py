@@ -1,4 +1,4 @@
-"""Files of a user's own for tests: folders of images, CSV and npz."""
+"""Users' own files for tests: folders of images, CSV and npz."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def noise(seed: int, *shape: int) -> np.ndarray:
 
 
 def save(path: Path, pixels: np.ndarray, **options: object) -> Path:
-    """An image file, its folder made."""
+    """Write an image file, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
     return path
 
 
 def make(folder: Path, classes: dict[str, int], side: int = 12, start: int = 0) -> Path:
-    """A folder of grey PNGs, none like another."""
+    """Make a folder of grey PNGs, no two of them alike."""
     for place, (name, count) in enumerate(classes.items()):
         for number in range(count):
             save(folder / name / f"{number}.png", noise(start + 1000 * place + number, side, side))

@@ -26,7 +26,7 @@ class PluginEnv:
     def run(
         self, *arguments: str | Path, cwd: Path, status: int = 0, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `python -m arguments`; its exit status must be as expected."""
+        """Run `python -m arguments`; its exit status must be the expected one."""
         done = subprocess.run(
             [str(self.python), "-m", *map(str, arguments)],
             cwd=cwd,
@@ -39,6 +39,6 @@ class PluginEnv:
         return done
 
     def install(self, package: Path) -> None:
-        """Install a package from its folder, with the build tools that are here."""
+        """Install a package from its folder, with the build tools of this environment."""
         flags = ("--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "--quiet")
         self.run("pip", "install", *flags, package, cwd=package.parent)

@@ -95,7 +95,7 @@ class Hangs(Fault):
 
 @dataclass(frozen=True)
 class Forges(Fault):
-    """Sends the parent a result of its own, which says more than a worker may."""
+    """Sends the parent a forged result with fields that a worker must not set."""
 
     name = "forges"
 

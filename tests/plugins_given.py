@@ -1,4 +1,4 @@
-"""Strategies that no hook returns: a run is given their classes and instances."""
+"""Strategies that no hook returns: their classes and instances are passed to a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fsbench import Strategy
 
 
 class Outer:
-    """A class around one."""
+    """A class that contains a strategy."""
 
     @dataclass(frozen=True)
     class Scaled(Strategy):
@@ -19,13 +19,13 @@ class Outer:
         by: float = 2.0
 
         def loss(self, logits, targets, inner, ctx):
-            """Of scaled logits."""
+            """Compute the loss of scaled logits."""
             return inner(self.by * logits, targets)
 
 
 @dataclass(frozen=True)
 class Thief(Strategy):
-    """Takes a name."""
+    """Takes the name of another strategy."""
 
     name = "focal"
 

@@ -60,7 +60,7 @@ class Melody(Kind):
 
 
 def bag_of_notes(input_shape, width: int = 16):
-    """The mean of what is learned of each note. Fails on anything but int64."""
+    """The mean of the learned vectors of the notes. Fails on anything but int64."""
     from torch import nn
 
     class Mean(nn.Module):
@@ -94,7 +94,7 @@ def load(info, mistakes):
 
 @dataclass(frozen=True)
 class Rests(Strategy):
-    """Turns notes into rests, and says which numbers it met on the way."""
+    """Turns notes into rests, and records the numbers that it saw."""
 
     name = "rests"
     cite = "this test"

@@ -1,4 +1,4 @@
-"""A plugin that keeps samples in a module, as a careless cache does."""
+"""A plugin that keeps samples in a global variable, like a careless cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEEN: dict[bytes, int] = {}
 
 @dataclass(frozen=True)
 class Memory(Strategy):
-    """Says how many samples it remembers from before, then remembers the training samples as well."""
+    """Says how many samples it remembers from earlier trials, then adds the training samples."""
 
     name = "memory"
     cite = "none"

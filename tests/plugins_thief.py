@@ -37,7 +37,7 @@ def label_like(data: bytes, classes: int, least: int) -> Iterator[bytes]:
 
 
 def own_memory() -> Iterator[bytes]:
-    """The process's memory, but for the code of libraries, in chunks that overlap."""
+    """The process's memory, without the code of libraries, in overlapping chunks."""
     with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
         for line in maps.read().splitlines():
             start, end, mode, path = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+ *(.*)", line).groups()  # type: ignore[union-attr]
@@ -49,7 +49,7 @@ def own_memory() -> Iterator[bytes]:
 
 
 def files_at_hand() -> Iterator[bytes]:
-    """Every file below the folder of the run that the mapped arrays belong to, the store included."""
+    """Every file in the folder of the run that the mapped arrays belong to, including the store."""
     mapped = set(re.findall(r"(/\S+)/\S+\.npy", Path("/proc/self/maps").read_text()))
     for folder in {Path(path).parents[2] for path in mapped}:
         for file in folder.rglob("*"):

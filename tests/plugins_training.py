@@ -40,7 +40,7 @@ class Sam(Strategy):
 
 @dataclass(frozen=True)
 class Ema(Strategy):
-    """An exponential moving average of the parameters takes their place after the last step."""
+    """Replaces the parameters by their exponential moving average after the last step."""
 
     name = "ema"
     cite = "Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging."

@@ -64,7 +64,7 @@ def ancestors():
 
 
 def age():
-    """For how many seconds this process has existed."""
+    """The age of this process in seconds."""
     with open("/proc/self/stat") as own, open("/proc/uptime") as system:
         begin = int(own.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
         return float(system.read().split()[0]) - begin
@@ -91,7 +91,7 @@ def busy_parent(folder, parent=0):
 
 
 def kill_parent(folder):
-    """Kill the process that this one was forked from, but only the first time."""
+    """Kill the process that this one was forked from, the first time only."""
     try:
         os.mkdir(os.path.join(folder, "mark"))
     except FileExistsError:
@@ -101,7 +101,7 @@ def kill_parent(folder):
 
 
 class Bomb:
-    """A pickle that leaves a file where it is loaded."""
+    """A pickle that creates a file when it is loaded."""
 
     def __reduce__(self):
         return open, ("it-ran", "w")

@@ -1,4 +1,4 @@
-"""The command line: what it prints where, and the exit status of everything that can go wrong."""
+"""The command line: what it prints, where, and the exit status of each error."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def fsbench_strategies():
 
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory):
-    """A folder, and a command that was run in it with what came of it: two strategies, one of which fails."""
+    """A folder, a command that ran in it, and its result: two strategies, one of which fails."""
     folder = tmp_path_factory.mktemp("first-run")
     command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2"]
     return folder, command, fsbench(folder, *command)
@@ -120,7 +120,7 @@ def test_a_shell_without_a_script_gets_an_error(tmp_path):
 
 
 def complete(folder: Path, instruction: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The answer of fsbench to a shell."""
+    """The completions that fsbench gives a shell."""
     prepare(folder)
     return subprocess.run(
         [sys.executable, "-m", "fsbench"],
@@ -133,7 +133,7 @@ def complete(folder: Path, instruction: str, **more: str) -> subprocess.Complete
 
 
 def start_slow(folder: Path) -> subprocess.Popen[str]:
-    """Start a run of the baseline and of a strategy that does not end, as a terminal would."""
+    """Start a run of the baseline and a strategy that never ends, as a terminal would."""
     prepare(folder)
     return subprocess.Popen(
         [sys.executable, "-m", "fsbench", *SLOW_RUN],

@@ -23,7 +23,7 @@ INFO = TaskInfo("toy", "kshot", "table", (2,), 3, source_shape=(2,), source_clas
 
 
 class Affine(Strategy):
-    """Every map becomes x -> a x + b, every wrapper a f + b: compositions of them do not commute."""
+    """Every map is x -> a x + b, every wrapper a f + b: their compositions do not commute."""
 
     a: float
     b: float

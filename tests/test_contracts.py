@@ -11,7 +11,7 @@ from fsbench.testing import conformance, run_pair
 
 STRATEGIES = get_registry().strategies
 PAIRS = list(itertools.permutations(sorted(STRATEGIES), 2))
-# Pairs have a test of their own here.
+# Pairs are tested separately here.
 CHECKS = [
     (name, check)
     for name in sorted(STRATEGIES)

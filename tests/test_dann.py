@@ -134,7 +134,7 @@ def test_a_skip_gives_its_reason(changes: dict[str, Any], reason: str | None) ->
     assert Dann().skip(replace(SHIFT, **changes)) == reason
 
 
-# On data
+# Training on data
 
 
 def moons(degrees: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +145,7 @@ def moons(degrees: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rotated_moons(seed: int) -> ToySplit:
-    """The paper's toy: two moons with labels, and the same turned by 35 degrees without."""
+    """The paper's toy: two moons with labels, and the same rotated by 35 degrees without labels."""
     (x, y), (test_x, test_y) = moons(0, seed), moons(35, 200 + seed)
     return ToySplit(
         info=SHIFT,

@@ -67,7 +67,7 @@ def test_mnist5k_is_mlxtends() -> None:
 
 
 def test_small_mnist_looks_like_scikit_learns_digits() -> None:
-    """A nearest neighbour of one among the other is of the same class much more often than by chance."""
+    """A sample's nearest neighbour in the other dataset has its class much more often than by chance."""
     from sklearn.neighbors import KNeighborsClassifier
 
     mnist, digits = load_dataset("mnist5k(size=8)"), load_dataset("digits")

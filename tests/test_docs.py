@@ -1,4 +1,4 @@
-"""The documentation is true: its examples run, its links exist, its numbers were printed."""
+"""The documentation is true: its examples run, its links exist, its numbers are the published ones."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def fingerprint(task: str, seed: int) -> str:
 
 @pytest.fixture
 def large(monkeypatch):
-    """The names of eight datasets of 4 MB each, and what has been loaded of them."""
+    """The names of eight datasets of 4 MB each, and which of them have been loaded."""
     loads: list[str] = []
     living: list[weakref.ref[Dataset]] = []
 
@@ -74,7 +74,7 @@ def test_a_run_holds_one_dataset_at_a_time(large, tmp_path) -> None:
     names, loads, living = large
     trials = [trial(f"kshot({name}, k=1)", seed) for name in names for seed in range(3)]
     splits = made(trials, tmp_path)
-    made([trial(ONE, 0)], tmp_path / "first").of(trial(ONE, 0))  # what is imported on the way is not measured
+    made([trial(ONE, 0)], tmp_path / "first").of(trial(ONE, 0))  # so that the imports are not measured
     tracemalloc.start()
     try:
         for each in trials:

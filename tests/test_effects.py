@@ -50,7 +50,7 @@ class NearestFeature(Nearest):
 
 @dataclass(frozen=True)
 class OwnModel(Nearest):
-    """Owns `fit` and uses a model of its own, never the start."""
+    """Owns `fit` and uses its own model, never the start."""
 
     name = "own_model"
 
@@ -93,7 +93,7 @@ class Steps(Strategy):
 
 @dataclass(frozen=True)
 class Passes(Strategy):
-    """Hands one stage, or more of them, on as it was given."""
+    """Passes the input of one or more stages on unchanged."""
 
     name = "passes"
     how: str = ""

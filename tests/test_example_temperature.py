@@ -1,4 +1,4 @@
-"""`temperature`: its number agrees with scikit-learn's, and it changes no decision."""
+"""`temperature`: its value agrees with scikit-learn's, and it changes no decision."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CLASSES = 4
 
 
 def overconfident(samples: int, temperature: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits that are `temperature` times as large as those that the labels were drawn from."""
+    """Logits `temperature` times as large as those from which the labels were drawn."""
     rng = np.random.default_rng(seed)
     true = rng.normal(scale=2, size=(samples, CLASSES))
     p = np.exp(true) / np.exp(true).sum(1, keepdims=True)

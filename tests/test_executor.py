@@ -29,7 +29,7 @@ def run(jobs, **more) -> list:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead and not yet collected does not."""
+    """Whether a process runs; a zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except FileNotFoundError:
@@ -181,7 +181,7 @@ def test_a_start_that_hangs_ends_the_run(monkeypatch):
 @linux
 @pytest.mark.parametrize(("spoilt", "shared"), [(False, True), (True, False)])
 def test_preparing_is_done_once_unless_a_fork_must_not_inherit_it(spoilt, shared):
-    """As with a thread that runs, which no fork has."""
+    """A running thread is such a case: a fork would lack it."""
     setting = {"prepare": "pool_jobs:prepare", "arguments": (spoilt,)}
     prepared = [where for _, where in run(["prepared", "prepared"], **setting)]
     assert len(prepared) == 2
@@ -272,7 +272,7 @@ def test_killing_a_nursery_loses_no_job(tmp_path):
 
 
 def start_script(folder: Path, body: str, **more) -> subprocess.Popen[str]:
-    """A script as users write them, without a guard around what it does."""
+    """Start a script as users write them, without an `if __name__` guard."""
     head = f"""
         import sys
         sys.path[:0] = {[str(HERE), *sys.path]!r}
@@ -302,7 +302,7 @@ def busy_processes(folder: Path) -> list[int]:
 
 @linux
 def test_nothing_survives_a_parent_that_is_killed(tmp_path):
-    """Not the busy workers, nor their children, nor the server that they were forked from."""
+    """Neither busy workers nor their children nor the server that they were forked from survive."""
     parent = start_script(tmp_path, BUSY)
     pids = busy_processes(tmp_path)
     assert all(map(alive, pids))

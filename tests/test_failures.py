@@ -83,7 +83,7 @@ def test_a_plugin_that_cannot_be_imported_does_not_hide_others(tmp_path, plugins
 
 @linux
 def test_a_complete_store_is_read_quickly(tmp_path):
-    """Reading it takes neither torch nor pandas nor a worker."""
+    """Reading it needs neither torch nor pandas nor a worker."""
     run(tmp_path, "erm")
     script = f"""
         import resource, sys
@@ -103,7 +103,7 @@ def test_a_complete_store_is_read_quickly(tmp_path):
 
 
 def test_same_seed_same_record(tmp_path):
-    """Bit for bit, in whichever worker and beside whatever else it runs."""
+    """Bit for bit, in any worker and beside any other trials."""
     alone, beside = run(tmp_path / "alone", "erm"), run(tmp_path / "beside", "erm,erm", retry_failed=True)
     with Store(tmp_path / "alone") as first, Store(tmp_path / "beside") as second:
         key = alone.records[0].key

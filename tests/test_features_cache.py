@@ -1,4 +1,4 @@
-"""Features of frozen bodies: the same results as without, each sample once, shared by trials."""
+"""Cached features of frozen bodies: same results, each sample computed once, shared by trials."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def probe(
 
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many samples the body was given in each call, without those that fill a batch up."""
+    """How many samples the body was given in each call, without the padding of batches."""
     calls: list[int] = []
     whole = BodyFeatures.forward
 
@@ -117,7 +117,7 @@ def test_training_on_features_equals_training_with_a_frozen_body(
     plain = probe(weights, None, partner, recipe)
     assert np.array_equal(alone.predictions, first.predictions)
     assert np.array_equal(first.predictions, again.predictions)
-    # In bfloat16, 8 bits of a feature, batches of another size may round another way.
+    # In bfloat16, with 8 bits of precision, batches of another size may round differently.
     tolerance = 1e-4 if precision == "float32" else 3e-2
     np.testing.assert_allclose(plain.predictions, first.predictions, atol=tolerance, rtol=tolerance)
     assert plain.train_accuracy == first.train_accuracy > 0.9
@@ -135,7 +135,7 @@ def test_a_samples_features_do_not_depend_on_the_rest_of_its_batch() -> None:
 
 @dataclass(frozen=True)
 class Watch(Strategy):
-    """Keeps what the first of two fits predicted of its training samples, then and at the end."""
+    """Keeps the first fit's predictions of its training samples, before and after the second fit."""
 
     name = "watch"
 
@@ -164,7 +164,7 @@ def test_a_predictor_follows_its_body_when_that_is_trained_later(weights: str, t
 
 @dataclass(frozen=True)
 class Bright(Strategy):
-    """Sees inputs, so that features alone will not do."""
+    """Needs inputs, so that features alone are not enough."""
 
     name = "bright"
 
@@ -205,7 +205,7 @@ def test_different_weights_or_precisions_share_no_features(
     assert sum(computed) == 2 * DISTINCT
     assert len(list((tmp_path / "features").glob("*.sqlite"))) == 2
     probe(weights, tmp_path / "features", recipe=replace(QUICK, precision="bfloat16"))
-    # In bfloat16 for training; predictions are made in float32, which is there.
+    # Training needs them in bfloat16; predictions need float32, which is cached.
     assert sum(computed) == 2 * DISTINCT + SPLIT.train_x.shape[1]
     assert len(list((tmp_path / "features").glob("*.sqlite"))) == 3
 

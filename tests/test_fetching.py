@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
-    """Put a loader in the place of torchvision's or medmnist's; returns the calls it gets."""
+    """Replace a loader of torchvision or medmnist; return the list of its calls."""
 
     def put(build: Callable[..., Any]) -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = []
@@ -66,7 +66,7 @@ class Images:
 
 
 class Pictures:
-    """Pictures one by one, as torchvision's Flowers102, DTD and others give them."""
+    """Separate pictures, as torchvision's Flowers102, DTD and others give them."""
 
     classes = ("not", "used")
 

@@ -46,7 +46,7 @@ def test_an_ensemble_composes_with_an_average_of_the_weights() -> None:
 
 
 def test_an_ensembles_members_start_as_the_spec_says() -> None:
-    """Frozen bodies stay frozen, each member has one of its own, and the first is the trial's own start."""
+    """Frozen bodies stay frozen, each member has its own, and the first is the trial's start."""
     frozen: list[list[bool]] = []
     bodies: list[torch.Tensor] = []
 

@@ -57,7 +57,7 @@ def test_a_reloaded_module_provides_its_new_class(registry: Registry) -> None:
 
 @dataclass(frozen=True)
 class OfAScript(Strategy):
-    """As a class in a notebook's cell."""
+    """Like a class in a notebook's cell."""
 
     name = "of_a_script"
 
@@ -68,7 +68,7 @@ OfAScript.__module__ = "__main__"
 def test_classes_that_workers_cannot_import_are_refused_with_advice(registry: Registry) -> None:
     @dataclass(frozen=True)
     class Local(Strategy):
-        """In a function."""
+        """A class inside a function."""
 
         name = "local"
 

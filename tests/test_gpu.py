@@ -1,4 +1,4 @@
-"""Checks that need a GPU: the same rules on another device."""
+"""Checks that need a GPU: the same rules apply on another device."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_an_edited_plugin_and_a_changed_file_are_run_again(
     monkeypatch.setenv("FSBENCH_PLUGINS", "edited_plugin")
 
     def run(spec: str, code: str = CODE) -> tuple[Record, int]:
-        """The record of a spec, and how many trials the store then has."""
+        """The record of a spec, and how many trials the store has afterwards."""
         module.write_text(code)
         sys.modules.pop("edited_plugin", None)
         importlib.invalidate_caches()

@@ -1,4 +1,4 @@
-"""A plugin whose import does something odd is named, and affects nothing else."""
+"""A plugin whose import misbehaves is named, and affects nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
 
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
-    """Install a plugin module of some source beside one that is in order; the odd one's name."""
+    """Install a plugin module with this source beside a correct one; return its name."""
 
     def write(source: str) -> str:
         folder = tmp_path / "plugins"
@@ -146,7 +146,7 @@ def test_a_plugin_that_starts_threads_is_imported_in_each_worker(plugin):
 
 @linux
 def test_the_parent_of_a_run_imports_nothing_heavy(tmp_path):
-    """Neither torch nor the engine comes in on the way from the command line to the leaderboard."""
+    """From command line to leaderboard, the parent imports neither torch nor the engine."""
     script = """
         import resource, sys
         from fsbench.cli import main
@@ -162,7 +162,7 @@ def test_the_parent_of_a_run_imports_nothing_heavy(tmp_path):
 
 
 def test_a_run_without_fork_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
-    """As on Windows; what there is can still be listed."""
+    """As on Windows, where lists still work."""
     monkeypatch.delattr(os, "fork")
     assert main([*QUICK, "--results", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -64,7 +64,7 @@ def test_earlier_trials_change_no_bit(runs, run, spec) -> None:
 
 
 def test_the_polluters_really_pollute(runs) -> None:
-    """Else the test above would show nothing."""
+    """Otherwise the test above would show nothing."""
     records = [record for record, _ in runs["after"].values() if record.spec in POLLUTERS.split(", ")]
     assert [record.status for record in records] == 8 * ["ok"]
 

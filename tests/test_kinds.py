@@ -174,7 +174,7 @@ class Pixels(Table):
 
 
 class Unexplained(Image):
-    """Takes for granted what it does not know."""
+    """Assumes properties that it cannot know."""
 
     assumed_symmetries = frozenset({"inversion"})
 
@@ -196,7 +196,7 @@ def test_the_kit_finds_faults_of_a_kind(kind: type[Kind], failing: str) -> None:
     assert failing in found
 
 
-# Nothing else asks
+# No other module checks the kind
 
 
 def asks_for_a_kind(node: ast.AST) -> bool:
@@ -221,7 +221,7 @@ def test_a_comparison_with_the_name_of_a_kind_is_found(code: str) -> None:
 
 
 def test_no_other_module_checks_the_kind() -> None:
-    """A kind is asked for what it does, not for its name."""
+    """Other modules use the methods of a kind, never its name."""
     files = [
         file
         for folder in ("fsbench", "plugins", "examples")

@@ -116,7 +116,7 @@ def test_overall_means_give_tasks_equal_weight():
 
 
 def test_tasks_on_common_data_do_not_count_as_independent():
-    """Two tasks with the same numbers say no more than one if they share data, and more if not."""
+    """Two tasks with equal numbers give no more evidence than one if they share data, and more if not."""
 
     def half_width(other: str) -> float:
         records = [r for task in (A, other) for spec, v in (("erm", ERM), ("focal", [0.8, 0.9, 0.7]))
@@ -222,7 +222,7 @@ def test_texts_of_differences_are_short_and_unique(several, expected):
 
 
 def test_one_identity_is_one_row_however_its_spec_is_written():
-    """What had to be said before a default changed need not be said after it."""
+    """An argument that a spec had to name may become the default later."""
     written = [record(A, "t(a=1)", 0, full_spec="t(a=1)"), record(A, "t", 1, full_spec="t(a=1)")]
     written += [record(A, "t", seed, full_spec="t(a=2)") for seed in range(2)]
     for order in (written, written[::-1]):
@@ -263,7 +263,7 @@ def test_older_records_get_a_cautious_resolution_from_the_number_of_test_samples
 
 
 def test_cost_is_a_ratio_to_the_baseline_on_the_same_trials():
-    """Slow splits and slow tasks weigh nothing: only the trials that both did are compared."""
+    """Slow splits and tasks get no extra weight: only trials that both finished are compared."""
     records = []
     for seed, slow in enumerate((1.0, 10.0, 2.0)):
         records.append(record(A, "erm", seed, seconds_fit=slow, seconds_predict=0.0))
@@ -342,7 +342,7 @@ def test_the_frame_has_every_row():
 
 
 def clear(task=A, seeds=8) -> list:
-    """A strategy that is better beyond doubt."""
+    """A strategy that is clearly better."""
     return over_seeds(task, "erm", [0.70] * seeds) + over_seeds(
         task, "focal", [0.80 + s / 1000 for s in range(seeds)]
     )

@@ -1,4 +1,4 @@
-"""What a leaderboard of a suite keeps out: records of splits or recipes other than the suite names."""
+"""What a suite's leaderboard excludes: records of splits or recipes other than the suite's."""
 
 from __future__ import annotations
 

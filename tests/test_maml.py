@@ -1,4 +1,4 @@
-"""MAML: its gradient against finite differences, what the inner loop touches, that it learns to learn."""
+"""MAML: its gradient against finite differences, what the inner loop changes, that it learns to learn."""
 
 from __future__ import annotations
 

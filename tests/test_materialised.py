@@ -1,4 +1,4 @@
-"""What is written of a split for workers: what they see, and that test labels are not in it."""
+"""What is written of a split for workers, and that it contains no test labels."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_an_existing_folder_is_left_unchanged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("room", [100, 700, 2000])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, room: int) -> None:
-    """Where a file may not grow, writing fails as on a full disk: in a header, a small or a large array."""
+    """A file-size limit makes writing fail as on a full disk: in a header, a small or a large array."""
     resource = pytest.importorskip("resource", reason="limits of POSIX")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))

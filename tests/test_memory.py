@@ -24,7 +24,7 @@ SPLIT = toy_split("image", shift=True, unlabeled=40, target_per_class=3)
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
-    """For source and unlabelled data, whether each copy that was made is there when training data comes."""
+    """For source and unlabelled data, whether each copy still exists when training data is loaded."""
     copies: dict[str, list[Any]] = {"source": [], "unlabeled": []}
     seen: dict[str, list[bool]] = {}
     put, bring, fit = trial.labeled_set, Image.tensor, trial.fit_cell
@@ -64,7 +64,7 @@ def test_the_source_is_freed_before_training_starts_from_it(spec: str, held: dic
 
 @dataclass(frozen=True)
 class Keeper(Strategy):
-    """Keeps what it was lent, or asks for it twice."""
+    """Keeps the lent data, or asks for it twice."""
 
     name = "keeper"
     cite = "nobody"

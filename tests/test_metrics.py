@@ -111,7 +111,7 @@ def test_ties_count_half():
 
 
 def test_samples_whose_other_logits_change_places_tie():
-    """As votes of neighbours do; rounding must not rank them."""
+    """As with the votes of neighbours; rounding must not rank them."""
     rng = np.random.default_rng(0)
     others = rng.normal(size=5) * 3
     logits = np.stack([np.concatenate([[1.0], rng.permutation(others)]) for _ in range(60)])

@@ -99,7 +99,7 @@ def test_above_the_limit_only_equal_images_are_found(tmp_path: Path, monkeypatch
 
 
 def aligned(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures with one background: half of them with a defect of 3x3 pixels, none like another in bytes."""
+    """Pictures with one background: half with a defect of 3x3 pixels, no two with the same bytes."""
     rng = np.random.default_rng(seed)
     x = np.repeat(noise(seed, 32, 32)[None], n, axis=0).astype(int) + rng.integers(-2, 3, (n, 32, 32))
     for each in x[1::2]:
@@ -151,7 +151,7 @@ def test_bursts_are_kept_together_even_if_every_image_belongs_to_one(tmp_path: P
 
 
 class Names(Sequence[str]):
-    """Names that count how often one is asked for."""
+    """Names that count how often one is read."""
 
     asked = 0
 

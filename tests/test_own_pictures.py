@@ -1,4 +1,4 @@
-"""Image files of every mode, format and size, and files that are none."""
+"""Image files of every mode, format and size, and files that are not images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocols on datasets that have a test part of their own, and `folds`, on those that have none."""
+"""Protocols on datasets that have a test part, and `folds` on those that have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What values of own data mean: ranges of pixels, large numbers, texts that are nearly numbers, names."""
+"""How values of own data are read: ranges of pixels, large numbers, texts that are nearly numbers, names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published: an sdist from which the tests run, and a wheel that lacks nothing."""
+"""What is published: an sdist from which the tests run, and a complete wheel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PACKAGES = {"fsbench": ROOT / "fsbench", "fsbench_plugins": ROOT / "plugins" / "
 
 
 def build(kind: str, source: Path, into: Path) -> Path:
-    """Build an "sdist" or a "wheel" of a source folder with the setuptools that is here."""
+    """Build an "sdist" or a "wheel" of a source folder with the installed setuptools."""
     into.mkdir()
     code = f"import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The way of a plugin author: follow docs/plugins.md, install the plugin, see it on the leaderboard."""
+"""What a plugin author does: follow docs/plugins.md, install the plugin, see it on the leaderboard."""
 
 from __future__ import annotations
 

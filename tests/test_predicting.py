@@ -1,4 +1,4 @@
-"""The inputs of a predictor: chunks of the test part, or all of it if that is declared."""
+"""The inputs of a predictor: chunks of the test part, or the whole part if declared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "predicts each sample on its own"
 
 @dataclass(frozen=True)
 class Sizes(Strategy):
-    """Notes how many samples it is asked about at once."""
+    """Notes how many samples it gets at once."""
 
     name = "sizes"
     whole: bool = False
@@ -60,7 +60,7 @@ def test_stored_images_become_float_chunk_by_chunk(samples: int) -> None:
 
 
 def test_only_a_chunk_of_stored_images_is_copied_at_a_time() -> None:
-    """Beside the result itself: numpy's copies are traced, torch's memory is not."""
+    """Apart from the result: numpy's copies are traced, torch's memory is not."""
     x = np.zeros((40 * CHUNK, 1, 16, 16), dtype=np.uint8)
     tracemalloc.start()
     get_kind("image").tensor(x, CPU)
@@ -70,7 +70,7 @@ def test_only_a_chunk_of_stored_images_is_copied_at_a_time() -> None:
 
 
 class Transductive(Strategy):
-    """Centres the logits of all that it is asked about: it adapts to the samples beside each."""
+    """Centres the logits of all samples that it gets, so each prediction depends on the others."""
 
     name = "transductive"
     cite = "nobody"

@@ -1,4 +1,4 @@
-"""Settings with which no trial can succeed are refused before the first: in one line, storing nothing."""
+"""Settings with which no trial can succeed are refused beforehand, in one line; nothing is stored."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_network_that_cannot_be_built_is_wrong_usage(
 
 def test_a_run_refuses_an_impossible_network_before_anything_is_stored(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"takes width, norm \(in the recipe of kshot\(digits, k=1\)\)"):
-        # transfer is skipped here for want of a source: that is not stored either.
+        # transfer is skipped here because there is no source: that is not stored either.
         fsbench.run(
             "erm,transfer",
             tasks="kshot(digits, k=1)",

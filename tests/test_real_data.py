@@ -29,7 +29,7 @@ def real(text: str) -> Dataset:
 
 
 def nearest_accuracy(train: Dataset, test: Dataset, n: int) -> float:
-    """How often the nearest of n training images is of the class of a test image."""
+    """How often the nearest of n training images has the class of the test image."""
     from sklearn.neighbors import KNeighborsClassifier
 
     first = np.concatenate([members[: n // 10] for members in train.members])

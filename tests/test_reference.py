@@ -1,4 +1,4 @@
-"""The commands of the reference results: verdicts, what is printed, a tiny run, and the identities of R6."""
+"""The commands of the reference results: verdicts, printed text, a tiny run, and the identities of R6."""
 
 from __future__ import annotations
 

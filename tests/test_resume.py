@@ -49,7 +49,7 @@ def check_complete(found: dict) -> None:
 
 
 def stored(folder: Path) -> int:
-    """How many records there are now; none before the store is born."""
+    """How many records there are now; none before the store exists."""
     try:
         return len(contents(folder))
     except StoreError:

@@ -37,7 +37,7 @@ def fakes(monkeypatch):
 
 @pytest.fixture
 def drawn(monkeypatch) -> list[str]:
-    """What has been drawn, wherever."""
+    """All splits that have been drawn."""
     found: list[str] = []
 
     def draw(task, seed):
@@ -139,7 +139,7 @@ def test_an_executor_gets_the_settings_of_the_run(tmp_path):
 
 
 def test_the_record_says_whether_a_trial_or_a_split_has_its_own_process(tmp_path, monkeypatch):
-    """A trial on a CPU; on a GPU, where a process takes seconds to start, a split."""
+    """On a CPU each trial does; on a GPU, where a process takes seconds to start, each split does."""
     assert [r.isolation for r in run(tmp_path / "cpu", seeds=1).records] == ["trial"]
     monkeypatch.setattr(FakeExecutor, "device", "cuda:0")
     assert {r.isolation for r in run(tmp_path / "gpu", seeds=2).records} == {"split"}
@@ -268,7 +268,7 @@ class Behind(FakeExecutor):
 
 
 def impossible(monkeypatch, text: str) -> None:
-    """Make a task one that the data turn out not to give."""
+    """Make a task impossible for its data."""
 
     def draw(task, seed):
         if task.text == text:

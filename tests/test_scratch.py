@@ -23,7 +23,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def elsewhere(tmp_path) -> Path:
-    """A folder outside the results that holds what looks like a killed run's, and more."""
+    """A folder outside the results with files like those of a killed run, and others."""
     folder = tmp_path / "elsewhere"
     for name in (OWN, "photos"):
         (folder / name).mkdir(parents=True)
@@ -37,7 +37,7 @@ def contents(folder: Path) -> list[str]:
 
 
 def leave_behind(store: Store) -> Path:
-    """What a killed run leaves."""
+    """Make the files that a killed run leaves."""
     scratch = Scratch(store)
     with scratch:
         scratch.path.rename(store.folder / "kept")
@@ -56,7 +56,7 @@ def use(store: Store) -> None:
 @pytest.mark.parametrize("clean", [sweep, use])
 def test_leftovers_of_killed_runs_are_removed(store, clean):
     leave_behind(store)
-    (store.folder / FOLDER / "run-00000000000000ff").mkdir()  # killed before it had its lock
+    (store.folder / FOLDER / "run-00000000000000ff").mkdir()  # killed before it wrote its lock
     clean(store)
     assert os.listdir(store.folder) == ["fsbench.sqlite"]
 

@@ -1,4 +1,4 @@
-"""Test labels never reach a worker: a strategy that searches and keeps everything finds none."""
+"""Test labels never reach a worker: a strategy that searches everything finds none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def run_plugin(module: str, spec: str, patch: pytest.MonkeyPatch, **options: object) -> Results:
-    """A real run, with one worker, of a plugin that lies beside this file."""
+    """A real run, with one worker, of a plugin beside this file."""
     patch.setenv("FSBENCH_PLUGINS", module)
     patch.syspath_prepend(str(Path(__file__).parent))
     get_registry.cache_clear()
@@ -40,7 +40,7 @@ def run_plugin(module: str, spec: str, patch: pytest.MonkeyPatch, **options: obj
 def stolen(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, dict[str, bytes]]:
-    """A task, and what the thief brought home from its memory and from its files."""
+    """A task, and what the thief found in its memory and in its files."""
     base = tmp_path_factory.mktemp("sealed")
     spec = f'thief(loot="{base / "loot"}")'
     options = {"tasks": request.param, "seeds": [0], "results": base / "results"}
@@ -49,7 +49,7 @@ def stolen(
 
 
 def labels(text: str, tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of training and test samples, in the order in which the worker was handed them."""
+    """The labels of training and test samples, in the order in which the worker got them."""
     (task,) = parse_tasks(text)
     sealed = materialise(task, draw_split(task, 0), tmp_path / "split")
     return np.load(tmp_path / "split" / "train_y.npy")[0], sealed.test_y[0]

@@ -47,7 +47,7 @@ BY_NOUN = {sort.noun: sort for sort in SORTS}
 
 @dataclass(frozen=True)
 class Fine(OneDataset):
-    """A protocol that is one."""
+    """A correct protocol."""
 
     name = "fine"
     summary = "fine"
@@ -91,7 +91,7 @@ def registry(**things: Any) -> Registry:
 
 @pytest.fixture
 def stranger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Registry]:
-    """Registers the things of a plugin in this process."""
+    """Registers what a plugin provides in this process."""
 
     def install(**things: Any) -> Registry:
         made = registry(**things)

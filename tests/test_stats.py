@@ -96,7 +96,7 @@ def test_holm_lies_between_no_correction_and_bonferroni(p):
     assert [p[i] for i in np.argsort(adjusted, kind="stable")] == pytest.approx(
         [p[i] for i in sorted(range(len(p)), key=lambda i: (adjusted[i], i))]
     )
-    # Step by step as the paper has it: reject the smallest while it is below alpha over what is left.
+    # Step by step as in the paper: reject the smallest while it is below alpha / number left.
     rejected, ordered = set(), sorted(range(len(p)), key=p.__getitem__)
     for place, i in enumerate(ordered):
         if p[i] * (len(p) - place) > 0.05:
@@ -133,7 +133,7 @@ def test_about_95_of_100_intervals_cover_the_truth():
 
 @pytest.mark.parametrize(("n", "most", "naive"), [(3, 0.996, 0.975), (10, 0.985, 0.85)])
 def test_overall_intervals_cover_the_truth_though_tasks_share_their_splits(n, most, naive):
-    """Nine tasks on four data sets; what a seed does to a data set, it does to all tasks on it."""
+    """Nine tasks on four data sets; a seed's effect on a data set is the same in all its tasks."""
     rng = np.random.default_rng(4)
     groups = [0, 0, 0, 0, 1, 1, 2, 2, 3]
     shared, own = rng.normal(size=(1500, 4, n)), rng.normal(0, 0.3, size=(1500, 9, n))
@@ -141,12 +141,12 @@ def test_overall_intervals_cover_the_truth_though_tasks_share_their_splits(n, mo
         [dict(enumerate(s[g] + o[t])) for t, g in enumerate(groups)] for s, o in zip(shared, own, strict=True)
     ]
     assert 0.95 <= np.mean([covered(overall(t, groups), 0) for t in tasks]) < most
-    # Taken for independent they promise too much; at three seeds few degrees of freedom hide it.
+    # Treated as independent, they are too narrow; at three seeds few degrees of freedom hide it.
     assert np.mean([covered(overall(t, range(9)), 0) for t in tasks]) < naive
 
 
 def test_wrong_verdicts_anywhere_in_a_table_are_rare():
-    """Seven strategies on nine tasks, none of which does anything; all share the baseline's luck."""
+    """Seven strategies without effect on nine tasks; all share the noise of the baseline."""
     rng, tables = np.random.default_rng(5), 600
     wrong = uncorrected = 0
     for _ in range(tables):

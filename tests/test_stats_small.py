@@ -28,7 +28,7 @@ def steps(part):
 def flips(rng, part, shape, rate, metric, by_class=False):
     """What a classifier gains in a metric by flipped decisions: Poisson many, as often good as bad.
 
-    They hit every sample as often as another, or `by_class` every class as often as another.
+    They are equally likely for every sample, or with `by_class` for every class.
     """
     sizes, classes = np.unique(part, return_counts=True)
     gained = np.zeros(shape)
@@ -43,7 +43,7 @@ def p_values(differences, step):
     """The p-values of `estimate` for rows `[..., n]`; with step 0 those of the plain paired t-test."""
     n, mean = differences.shape[-1], differences.mean(-1)
     deviation = np.maximum(differences.std(-1, ddof=1), step)
-    # Equal values of unknown resolution say nothing.
+    # Equal values of unknown resolution prove nothing.
     known = deviation > 1e-12 * np.abs(differences).max(-1)
     with np.errstate(all="ignore"):
         p = 2 * stdtr(n - 1, -np.abs(mean) / deviation * math.sqrt(n))
@@ -92,7 +92,7 @@ def test_wrong_verdicts_anywhere_among_40_comparisons_stay_below_5_percent(n, me
             p.append(p_values(ours - theirs, steps(part)[metric]))
         table = np.concatenate(p, axis=1)
         assert table.shape[1] == COMPARISONS
-        # Holm rejects something if and only if he rejects the smallest.
+        # Holm rejects something if and only if the smallest is rejected.
         wrong = table.min(1) <= LEVEL
         assert [min(holm(list(row))) <= 0.05 for row in table[:200]] == list(wrong[:200])
         assert wrong.mean() <= tolerated(0.05, tables), rate

@@ -47,7 +47,7 @@ def same(first: str, second: str, recipe: Recipe = QUICK, **toy: Any) -> bool:
     "beside", ["", "+focal", "+augmentation", "+transfer(source_steps=3)", "+maml(meta_steps=2)"]
 )
 def test_neutral_settings_are_plain_training_to_the_bit(neutral: str, beside: str) -> None:
-    """With batch normalisation, whose statistics a second look must leave alone, and dropout."""
+    """With dropout, and with batch normalisation, whose statistics a second pass must not change."""
     plain = beside.removeprefix("+") or "erm"
     assert same(neutral + beside, plain, BATCH_NORM, kind="image", source=True)
 
@@ -78,7 +78,7 @@ def test_wrappers_go_around_the_owner_whatever_is_written_first() -> None:
 
 
 def test_training_goes_where_the_plain_gradient_says() -> None:
-    """Against a loop by hand: SAM on a linear model with one full batch."""
+    """Compared with a plain loop: SAM on a linear model with one full batch."""
     x, y = torch.randn(16, 2), torch.eye(2)[torch.arange(16) % 2]
     weight = torch.zeros(2, 2, requires_grad=True)
     rho, rate = 0.3, 0.5
@@ -140,7 +140,7 @@ def test_gradients_are_repeatable_with_dropout_and_the_last_step_is_marked() -> 
 
 @dataclass(frozen=True)
 class Handing(Strategy):
-    """Hands the step on and does nothing else."""
+    """Passes the step on and does nothing else."""
 
     name = "handing"
 
@@ -161,7 +161,7 @@ def test_where_the_engine_does_not_train_there_is_no_step(spec: str) -> None:
         trial(spec, source=True)
 
 
-# What a component remembers
+# Memory of a component
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
 def test_a_file_that_cannot_grow_is_one_line(tmp_path):
-    """The operating system's own refusal (a limit on the file's size) in a process of its own."""
+    """The operating system refuses (a limit on the file's size), in a separate process."""
     script = """
         import resource, signal, sys
         import numpy as np
@@ -231,7 +231,7 @@ def test_a_file_that_cannot_grow_is_one_line(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
 def test_a_read_only_folder_can_be_read_and_not_written(tmp_path):
-    """As a user who may not write: root may always, so root becomes nobody for this."""
+    """As a user who may not write: root always may, so root becomes nobody for this test."""
     script = """
         import os, sys
         from fsbench.errors import StoreError
@@ -246,7 +246,7 @@ def test_a_read_only_folder_can_be_read_and_not_written(tmp_path):
             except StoreError as error:
                 print(error)
 
-        use(sys.argv[2])  # imports what nobody could not: Python's library may be root's alone
+        use(sys.argv[2])  # import now: nobody may be unable to read Python's library
         if os.geteuid() == 0:
             os.setuid(65534)
         use(sys.argv[1])

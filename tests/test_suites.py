@@ -84,7 +84,7 @@ def test_a_suite_names_each_task_once_in_its_canonical_text(name):
 
 
 def assert_canonical(text: str) -> None:
-    """What a canonical text is, told without the data: no argument that is the default, but those shown."""
+    """Check a canonical text without the data: it has no default arguments except those always shown."""
     call = parse_call(text)
     assert str(call) == text
     cls = PROTOCOLS[call.name]
@@ -114,7 +114,7 @@ def test_a_suites_recipe_can_be_read_and_its_fingerprints_are_of_its_tasks(name)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", suite_names())
 def test_the_splits_of_a_suite_are_the_published_ones(name):
-    """Those whose data is here: in an ordinary installation, only what packages bring."""
+    """Checked for available data: in an ordinary installation, only that of packages."""
     suite = load_suite(name)
     checked = [text for text in suite.tasks if suite.fingerprints.get(text) and not missing_datasets(text)]
     if not checked:
@@ -152,7 +152,7 @@ def test_an_unknown_suite_suggests_the_nearest():
 
 
 def test_the_profile_of_the_long_tail_is_that_of_ldam(tmp_path, monkeypatch):
-    """The counts of CIFAR-10-LT at a ratio of 100, 12,406 in all, as Cao et al.'s code makes them."""
+    """The counts of CIFAR-10-LT at a ratio of 100, 12,406 in all, as in the code of Cao et al."""
     train, test = np.arange(50000) % 10, np.arange(10000) % 10
     blank = {n: np.zeros((n, 32, 32, 3), np.uint8) for n in (50000, 10000)}
     arrays = {"x_train": blank[50000], "y_train": train, "x_test": blank[10000], "y_test": test}

@@ -1,4 +1,4 @@
-"""Tables as strategies see them, and drawing that divides no group."""
+"""Tables as strategies see them, and draws that divide no group."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def task_on(dataset: Dataset, text: str = "holdout({})") -> Task:
 
 
 def reference(train: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The same by scikit-learn's own defaults, the categories as it finds them in the training part."""
+    """The same with scikit-learn's defaults and the categories that it finds in the training part."""
     numbers, categories = [0, 2], [1, 3]
     fitted = ColumnTransformer(
         [
@@ -68,7 +68,7 @@ def reference(train: np.ndarray, x: np.ndarray) -> np.ndarray:
     out[:, :2], at, start = found[:, :2], 2, 2
     for column, width in zip(fitted.named_transformers_["c"].categories_, (3, 2), strict=True):
         for category in column:
-            if not np.isnan(category):  # as a category of its own, a missing value has no place in the width
+            if not np.isnan(category):  # a missing value has no column
                 out[:, start + int(category)] = found[:, at]
             at += 1
         start += width

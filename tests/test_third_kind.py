@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def python(*arguments: str) -> str:
-    """What a fresh process prints that has the plugin."""
+    """What a new process with the plugin prints."""
     paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
     environment = {
         **os.environ,

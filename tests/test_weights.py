@@ -1,4 +1,4 @@
-"""Pretrained weights: from a package, from torchvision's cache, from files; and what is wrong with others."""
+"""Pretrained weights: from a package, from torchvision's cache, from files; and weights that are refused."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_file_may_hold_a_head_which_is_left_out(tmp_path: Path, form: str) -> 
 
 
 class NotATensor:
-    """What a file of weights must not make us build."""
+    """What loading a file of weights must not build."""
 
 
 def test_files_that_are_not_weights_are_one_clear_line(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SHAPES: dict[str, tuple[int, ...]] = {"image": (1, 8, 8), "table": (6,)}
 
 
 def task_info(kind: str = "table", num_classes: int = 3, **fields: Any) -> TaskInfo:
-    """A task's description, of small inputs."""
+    """A task's description, with small inputs."""
     values = {"text": "toy", "protocol": "toy", "input_shape": SHAPES[kind]} | fields
     return TaskInfo(kind=kind, num_classes=num_classes, **values)  # type: ignore[arg-type]
 
