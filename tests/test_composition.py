@@ -188,7 +188,7 @@ def test_the_baseline_is_the_neutral_element(components: tuple[Affine, ...]) -> 
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([First(), Owner(), Second()])))
-def test_an_owner_goes_innermost_wherever_it_is_written(order: tuple[Strategy, ...]) -> None:
+def test_an_owner_is_innermost_wherever_it_is_written(order: tuple[Strategy, ...]) -> None:
     composed = Composition(order)
     wrappers = tuple(c for c in order if isinstance(c, Affine))
     ctx = context(composed)

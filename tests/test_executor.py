@@ -165,7 +165,7 @@ def test_the_next_process_is_ready_while_the_current_one_works():
     ],
 )
 @pytest.mark.parametrize("spoilt", [False, True])
-def test_workers_that_cannot_start_end_the_run_and_name_a_plugin_at_fault_only(how, error, message, spoilt):
+def test_workers_that_cannot_start_end_the_run_and_name_only_a_plugin_at_fault(how, error, message, spoilt):
     with pytest.raises(error, match=message):
         run(["pids"], workers=2, prepare="pool_jobs:broken_start", arguments=(how, spoilt))
 

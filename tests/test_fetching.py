@@ -247,7 +247,7 @@ def test_a_fault_is_one_line_and_leaves_nothing_behind(
     assert left_in(folder) == []
 
 
-def test_an_interrupt_leaves_nothing_behind_and_a_damaged_file_is_fetched_anew(
+def test_an_interrupt_leaves_nothing_behind_and_a_damaged_file_is_fetched_again(
     folder: Path, offer: Any
 ) -> None:
     def stop(train: bool) -> Any:
@@ -263,7 +263,9 @@ def test_an_interrupt_leaves_nothing_behind_and_a_damaged_file_is_fetched_anew(
     assert load_dataset("kmnist").info.n == 40
 
 
-def test_a_file_with_one_wrong_byte_is_fetched_anew_and_a_whole_one_is_not(folder: Path, offer: Any) -> None:
+def test_a_file_with_one_wrong_byte_is_fetched_again_and_an_intact_one_is_not(
+    folder: Path, offer: Any
+) -> None:
     calls = offer(lambda train: Images(random_images(20, 28, 28), np.arange(20) % 10))
     path = fetch("kmnist")
     first, whole = len(calls), path.read_bytes()

@@ -238,7 +238,7 @@ def test_notes_are_listed_by_version():
     )
 
 
-def test_few_coinciding_flips_are_no_verdict():
+def test_a_few_coinciding_flips_give_no_verdict():
     """Two test samples of 500 more in each of three splits; the plain t test has p = 0."""
     records = over_seeds(A, "erm", ERM, resolution={"balanced_accuracy": 0.002})
     records += over_seeds(A, "focal", [v + 0.004 for v in ERM], resolution={"balanced_accuracy": 0.002})

@@ -99,7 +99,7 @@ def test_a_released_value_is_made_again(held: dict[str, list[bool]]) -> None:
     assert held == {"source": [False] * 4, "unlabeled": [False]}
 
 
-def test_lending_makes_one_at_a_time() -> None:
+def test_lent_data_is_shared_while_in_use() -> None:
     lent = Lent(lambda: LabeledSet(torch.zeros(2, 1), torch.zeros(2, 3)))
     first = lent()
     assert lent() is first

@@ -110,7 +110,7 @@ def test_ties_count_half():
     assert score(tied, y)["auroc"] == reference.roc_auc_score([0, 0, 1, 1], [0, 1, 1, 2])
 
 
-def test_samples_whose_other_logits_change_places_tie():
+def test_samples_with_permuted_other_logits_tie():
     """As with the votes of neighbours; rounding must not rank them."""
     rng = np.random.default_rng(0)
     others = rng.normal(size=5) * 3

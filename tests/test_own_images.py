@@ -94,7 +94,7 @@ def test_two_folders_for_one_part_are_refused(one: str, two: str, tmp_path: Path
         read(tmp_path / "pets")
 
 
-def test_parts_that_hold_no_classes_or_are_not_there_are_no_classes(tmp_path: Path) -> None:
+def test_a_missing_part_or_a_part_without_classes_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "pets"
     make(folder / "train", {"cat": 4, "dog": 4})
     make(folder, {"cars": 3})
@@ -269,7 +269,7 @@ def test_options_that_do_not_fit_are_refused(
         read(folder, **options)
 
 
-def test_symmetries_are_what_the_user_says(tmp_path: Path) -> None:
+def test_symmetries_are_those_that_the_user_gives(tmp_path: Path) -> None:
     folder = make(tmp_path / "pets", {"a": 2, "b": 2})
     assert read(folder, symmetries="hflip, rotation").dataset.info.symmetries == {"hflip", "rotation"}
     assert read(folder, symmetries="none").dataset.info.symmetries == frozenset()

@@ -54,7 +54,7 @@ def test_orientation_first_frame_and_transparency_are_handled(tmp_path: Path) ->
     assert (found[7] == 255).all()
 
 
-def test_the_middle_is_cut_out(tmp_path: Path) -> None:
+def test_the_middle_of_an_image_is_cropped(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30), dtype=np.uint8)
     pixels[:, 10:20] = 200
     assert (read_picture(save(tmp_path / "wide.png", pixels), 10).pixels == 200).all()
@@ -72,7 +72,7 @@ def test_grey_stays_one_channel_if_all_are_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("highest", "bits"), [(255, 8), (1000, 10), (4095, 12), (65535, 16)])
-def test_deep_images_share_one_range(highest: int, bits: int, tmp_path: Path) -> None:
+def test_images_of_high_bit_depth_share_one_range(highest: int, bits: int, tmp_path: Path) -> None:
     pixels = [np.full((8, 8), value, dtype=np.uint16) for value in (0, highest // 2, highest)]
     paths = [save(tmp_path / f"{number}.png", each) for number, each in enumerate(pixels)]
     found = stack([read_picture(path, 8).pixels for path in paths])

@@ -55,7 +55,7 @@ def draw(text: str, seed: int = 0) -> Split:
 @given(
     st.sampled_from(["kshot(parted, k=3)", "longtail(parted, ir=2, head=12)", "noisy(parted, k=8)"]), seeds
 )
-def test_the_dataset_is_tested_on_all_of_its_own_test_part(text: str, seed: int) -> None:
+def test_the_dataset_is_tested_on_its_whole_test_part(text: str, seed: int) -> None:
     split, dataset = draw(text, seed), load_dataset("parted")
     assert dataset.test is not None
     assert set(split.test.index[0]) == set(np.flatnonzero(dataset.test))
@@ -136,7 +136,7 @@ def test_own_data_has_a_separate_name(parted: Dataset) -> None:
         add_dataset(made("digits", (4, 4), ()))
 
 
-def test_a_test_part_enters_the_fingerprint_and_must_be_what_the_info_says(parted: Dataset) -> None:
+def test_a_test_part_is_in_the_fingerprint_and_must_match_the_info(parted: Dataset) -> None:
     other = made("parted", (40, 31, 60), ())
     assert np.array_equal(other.x, parted.x)
     assert np.array_equal(other.y, parted.y)

@@ -124,7 +124,7 @@ def test_a_component_that_changes_the_recipe_first_is_left_to_the_trial() -> Non
         Composition((transfer,)).check_recipe(recipe)
 
 
-def test_the_command_line_says_so_in_one_line(tmp_path, capsys) -> None:
+def test_the_command_line_reports_an_impossible_network_in_one_line(tmp_path, capsys) -> None:
     tasks = "kshot(digits, k=1), kshot(wine, k=1)"
     recipe = ["--recipe", "backbone=resnet20", "--results", str(tmp_path)]
     status = main(["run", "--plugins", "erm", "--tasks", tasks, "--seeds", "1", *recipe])

@@ -38,7 +38,7 @@ def test_plain_progress_lines_come_at_intervals():
 
 
 @pytest.mark.parametrize("make", [PlainProgress, LiveProgress])
-def test_a_run_that_never_began_says_nothing(make):
+def test_a_run_that_never_started_prints_nothing(make):
     stream = Terminal()
     make(stream).ended()
     assert stream.getvalue() == ""

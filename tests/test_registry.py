@@ -132,7 +132,7 @@ class Thief(Strategy):
         (int, "expected subclasses of fsbench.Strategy"),
     ],
 )
-def test_a_plugin_that_breaks_the_contract_is_refused_whole(cls: type, says: str) -> None:
+def test_a_plugin_that_breaks_the_contract_is_refused_completely(cls: type, says: str) -> None:
     registry = registry_with(Bold, cls)
     assert says in registry.failures[0].message
     assert "bold" not in registry.strategies

@@ -84,7 +84,7 @@ def test_no_name_is_broken_in_the_middle_of_a_word(width):
     assert wanted - set(re.findall(r"[\w.]+", table)) == set()
 
 
-def test_a_narrow_terminal_shows_what_matters_and_explains_no_more():
+def test_a_narrow_terminal_shows_the_main_columns_and_no_explanations():
     page = render(BOARD, "terminal", 60)
     assert re.search(r"^# +strategy +score +vs erm +verdict$", page, re.MULTILINE)
     assert re.search(r"^score  ", page, re.MULTILINE)

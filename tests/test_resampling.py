@@ -98,7 +98,7 @@ def test_adasyn_equals_imbalanced_learn_on_two_classes():
     st.booleans(),
     st.integers(0, 99),
 )
-def test_any_training_set_is_resampled_or_it_says_why_not(
+def test_any_training_set_is_resampled_or_a_reason_is_given(
     method, kind, counts, k_neighbors, spread, with_extras, seed
 ):
     train = training_set(counts, kind, spread, seed)

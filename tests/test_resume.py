@@ -57,7 +57,7 @@ def stored(folder: Path) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_nothing_stored_is_lost(tmp_path):
+def test_a_run_killed_at_any_moment_loses_no_stored_record(tmp_path):
     """Killed with SIGKILL at random moments of start and work; every commit survives every kill."""
     moments = random.Random(20)
     before: dict = {}

@@ -148,7 +148,7 @@ def test_the_record_says_whether_a_trial_or_a_split_has_its_own_process(tmp_path
     assert trials.settings["apart"](one) != trials.settings["apart"](other)
 
 
-def test_each_split_is_drawn_once_when_its_turn_comes_and_goes_after_its_last_trial(tmp_path, drawn):
+def test_each_split_is_drawn_once_when_needed_and_removed_after_its_last_trial(tmp_path, drawn):
     class Watch(Observer):
         def started(self, trial) -> None:
             assert drawn[-1] == f"{trial.task} {trial.split_seed}"
@@ -171,7 +171,7 @@ def test_the_store_is_read_once(tmp_path, monkeypatch):
         assert sorted(store.records(), key=str) == sorted(results.records, key=str)
 
 
-def test_a_second_run_does_nothing_and_a_wider_one_only_what_is_new(tmp_path, drawn):
+def test_a_second_run_does_nothing_and_a_larger_one_only_new_trials(tmp_path, drawn):
     first = run(tmp_path, seeds=2)
     drawn.clear()
     FakeExecutor.made.clear()
@@ -307,12 +307,12 @@ def test_a_split_other_than_the_suites_ends_the_run_and_finished_trials_are_kept
         assert [r.task for r in store.records()] == [A, A]
 
 
-def test_splits_that_are_the_suites_pass(tmp_path, suite):
+def test_the_suites_splits_are_accepted(tmp_path, suite):
     suite(a=(fingerprint(A)[:16], fingerprint(A, 1)[:16]), b=(fingerprint(B)[:16],))
     assert run(tmp_path, tasks=None).done == 4
 
 
-def test_stored_records_that_are_not_of_the_suites_splits_are_refused_before_anything_runs(
+def test_stored_records_of_other_splits_than_the_suites_are_refused_before_anything_runs(
     tmp_path, suite, drawn
 ):
     suite()
@@ -335,7 +335,7 @@ def test_results_on_other_data_do_not_mix(tmp_path):
     assert run(tmp_path / "other", "reason", tasks=BOTH, seeds=1).total == 4
 
 
-def test_python_may_give_texts_one_by_one_and_a_recipe_as_text(tmp_path):
+def test_python_accepts_lists_of_texts_and_a_recipe_as_text(tmp_path):
     asked = run(tmp_path, ["erm"], [A, B], seeds=1, recipe="steps=3")
     assert run(tmp_path, "erm", BOTH, seeds=1, recipe={"steps": 3}) == asked
     assert repr(asked) == f"<Results: 2 of 2 trials, 0 failed, {tmp_path / 'fsbench.sqlite'}>"
@@ -396,7 +396,7 @@ def test_a_hook_that_raises_is_named_and_does_not_stop_the_run(tmp_path, fakes, 
     assert results.done == 2
 
 
-def test_plugins_are_asked_for_nothing_once_a_split_is_drawn(tmp_path, fakes, drawn):
+def test_plugins_are_not_asked_anything_once_a_split_is_drawn(tmp_path, fakes, drawn):
     """Test labels are in this process from then on, and `uses` or `content_hash` may be a stranger's code."""
     asked: list[int] = []
 

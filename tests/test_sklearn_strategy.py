@@ -54,7 +54,7 @@ def fitted(subject: Sklearn, train: LabeledSet) -> tuple[Any, int, list[str]]:
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("estimator", DIRECTLY)
-def test_it_predicts_what_scikit_learn_does(estimator: str, classes: int) -> None:
+def test_predictions_equal_scikit_learns(estimator: str, classes: int) -> None:
     train, test = data(classes), data(classes, seed=1).x
     predict, seed, notes = fitted(strategy(estimator), train)
     direct = DIRECTLY[estimator](seed).fit(train.x.double().numpy(), train.y.numpy())

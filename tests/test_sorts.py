@@ -362,7 +362,7 @@ def test_the_examples_are_short_and_conform(noun: str, loaded: Registry) -> None
 
 
 @pytest.mark.slow
-def test_the_examples_run_together_and_the_record_says_whose_they_are(examples: Path, tmp_path: Path) -> None:
+def test_the_examples_run_together_and_the_record_names_their_plugins(examples: Path, tmp_path: Path) -> None:
     code = f"""
 import fsbench
 results = fsbench.run("erm", tasks="handful(moons, n=10), kshot(digits, k=1)", recipe="backbone=mlp", seeds=1,

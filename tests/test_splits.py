@@ -197,7 +197,7 @@ def test_shift_has_labels_of_the_source_and_k_of_the_target(k: int, seed: int) -
 
 @laws
 @given(st.integers(2, 10), st.integers(1, 9), seeds)
-def test_episodes_are_of_test_classes_numbered_anew_and_nested(way: int, shot: int, seed: int) -> None:
+def test_episodes_have_renumbered_test_classes_and_are_nested(way: int, shot: int, seed: int) -> None:
     data = load_dataset("glyphs(size=8)")
     split = draw(f"episodes(glyphs(size=8), way={way}, shot={shot}, queries=5, n=3)", seed)
     small = draw("episodes(glyphs(size=8), way=2, shot=1, queries=5, n=2)", seed)

@@ -30,7 +30,7 @@ def test_a_paired_difference_is_a_paired_t_test():
 
 
 @pytest.mark.parametrize("values", [[0.5], [0.2, 0.2, 0.2], [0.0, 0.0], [0.1 + 0.2, 0.3]])
-def test_without_spread_nothing_is_known(values):
+def test_without_spread_there_is_no_interval(values):
     found = estimate(values)
     assert (found.half_width, found.p) == (None, 1.0)
     assert verdict(found.mean, found.p, True) == "not settled"
@@ -132,7 +132,7 @@ def test_about_95_of_100_intervals_cover_the_truth():
 
 
 @pytest.mark.parametrize(("n", "most", "naive"), [(3, 0.996, 0.975), (10, 0.985, 0.85)])
-def test_overall_intervals_cover_the_truth_though_tasks_share_their_splits(n, most, naive):
+def test_overall_intervals_cover_the_truth_even_if_tasks_share_their_splits(n, most, naive):
     """Nine tasks on four data sets; a seed's effect on a data set is the same in all its tasks."""
     rng = np.random.default_rng(4)
     groups = [0, 0, 0, 0, 1, 1, 2, 2, 3]

@@ -151,7 +151,7 @@ def test_equal_values_are_never_known_exactly(values):
     assert beside.half_width == pytest.approx(found.half_width / math.sqrt(2))
 
 
-def test_no_difference_at_all_is_no_verdict():
+def test_equal_results_give_no_verdict():
     found = estimate([0.0] * 10, 0.002)
     assert (found.mean, found.p, verdict(found.mean, found.p, True)) == (0.0, 1.0, "not settled")
     many = overall([dict.fromkeys(range(10), 0.0)] * 4, ["a", "a", "b", "c"], [0.002] * 4)

@@ -46,7 +46,7 @@ def same(first: str, second: str, recipe: Recipe = QUICK, **toy: Any) -> bool:
 @pytest.mark.parametrize(
     "beside", ["", "+focal", "+augmentation", "+transfer(source_steps=3)", "+maml(meta_steps=2)"]
 )
-def test_neutral_settings_are_plain_training_to_the_bit(neutral: str, beside: str) -> None:
+def test_neutral_settings_are_bit_identical_to_plain_training(neutral: str, beside: str) -> None:
     """With dropout, and with batch normalisation, whose statistics a second pass must not change."""
     plain = beside.removeprefix("+") or "erm"
     assert same(neutral + beside, plain, BATCH_NORM, kind="image", source=True)
@@ -77,7 +77,7 @@ def test_wrappers_go_around_the_owner_whatever_is_written_first() -> None:
     assert same("sam(rho=0.5)+ema", "ema+sam(rho=0.5)")
 
 
-def test_training_goes_where_the_plain_gradient_says() -> None:
+def test_training_agrees_with_a_plain_loop() -> None:
     """Compared with a plain loop: SAM on a linear model with one full batch."""
     x, y = torch.randn(16, 2), torch.eye(2)[torch.arange(16) % 2]
     weight = torch.zeros(2, 2, requires_grad=True)

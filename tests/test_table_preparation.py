@@ -219,7 +219,7 @@ def test_groups_of_one_class_are_nearly_stratified() -> None:
     assert draw_split(task, 0).fingerprint != draw_split(task, 1).fingerprint
 
 
-def test_four_of_each_class_is_enough() -> None:
+def test_four_samples_of_each_class_are_enough() -> None:
     y = np.arange(16) % 4
     x = np.random.default_rng(0).normal(size=(16, 2)).astype(np.float32)
     split = draw_split(task_on(Dataset(info("tiny", y, (2,)), x, y)), 0)

@@ -79,6 +79,6 @@ def test_a_strategy_that_breaks_others_is_blamed(monkeypatch):
     assert found.reason.startswith("wrong+mix: AssertionError")
 
 
-def test_alone_there_is_nothing_to_compose_with(monkeypatch):
+def test_a_strategy_alone_has_nothing_to_compose_with(monkeypatch):
     installed(monkeypatch, Smooth)
     assert together(Smooth).reason == "nothing else is installed"

@@ -74,7 +74,7 @@ def test_the_packaged_weights_recognise_a_palace_and_a_flower() -> None:
 
 
 @pytest.mark.parametrize("weights", ["imagenet", "ResNet18_Weights.IMAGENET1K_V1"])
-def test_torchvisions_weights_are_taken_from_its_cache_whole(cache: Path, weights: str) -> None:
+def test_torchvisions_weights_are_read_completely_from_its_cache(cache: Path, weights: str) -> None:
     theirs = torchvision.models.resnet18().state_dict()
     put(cache, "ResNet18_Weights.IMAGENET1K_V1", theirs)
     found = load_weights(RESNET, weights, CPU)
