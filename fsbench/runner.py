@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsbench import interrupts
 from fsbench.draw import Splits
 from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.identity import full_spec, metric_marks, versions
@@ -161,7 +162,7 @@ class _Walk:
             self.observer.complete(self.plan)
             return False
         try:
-            with Scratch(self.store) as scratch:
+            with interrupts.heard(), Scratch(self.store) as scratch:
                 features = self.store.folder / FEATURES
                 execution = Execution(make, workers, self.asked.timeout, scratch.path, features)
                 self._run_trials(execution, device)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from itertools import count
 from typing import IO
 
+from fsbench import interrupts
 from fsbench.errors import PluginError, UsageError, WorkerError
 from fsbench.executors.server import FORK, KILL, REQUEST, TERMINATE, Setup
 from fsbench.executors.wire import BadReply, Reader, Value, send_object
@@ -41,6 +42,7 @@ _LOG_TAIL = 1 << 18
 _EXTENSIONS = re.compile(r"\n+Extension modules: .*")
 _ENDING_SECONDS = 3.0
 _GLANCE_SECONDS = 0.1
+_WAIT_SECONDS = 0.5  # between checks for a lost Ctrl-C
 _LONGEST_DOING = 200
 
 
@@ -247,7 +249,8 @@ class Nursery(Server):
             send_object(self.channel.connection, self.setup)
         end = time.monotonic() + START_SECONDS
         while (left := end - time.monotonic()) > 0:
-            wait([self.channel], left)
+            interrupts.check()
+            wait([self.channel], min(_WAIT_SECONDS, left))
             for message in self.channel.receive():
                 if (said := self.child.says(message)) != "doing":
                     return said

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, M
 from itertools import islice
 from typing import Generic, TypeVar
 
+from fsbench import interrupts
 from fsbench.errors import WorkerError
 from fsbench.executors.launch import (
     ENVIRONMENT,
@@ -180,6 +181,7 @@ class _Crew(Generic[J, R]):
 
     def collect(self) -> None:
         """Wait a while for messages of the workers, and handle them. Raises PluginError or WorkerError."""
+        interrupts.check()
         nursery = self.nursery
         assert nursery is not None, "a wait follows the start of a worker"
         speaking = {w.child.channel: w for w in self.workers.values() if not w.child.channel.closed}

@@ -1,0 +1,61 @@
+"""Ctrl-C is not lost where some code swallows the exception."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from fsbench import interrupts
+
+
+def swallow_ctrl_c() -> None:
+    """Press Ctrl-C where the exception is cleared, as some extension modules do."""
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_swallowed_interrupt_is_raised_again_where_somebody_waits() -> None:
+    with interrupts.heard():
+        interrupts.check()
+        swallow_ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.check()
+    interrupts.check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_of_one_run_is_forgotten_in_the_next() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts.heard():
+        signal.raise_signal(signal.SIGINT)
+    with interrupts.heard():
+        interrupts.check()
+
+
+def test_a_handler_of_the_caller_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with interrupts.heard():
+            signal.raise_signal(signal.SIGINT)
+            interrupts.check()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+
+def test_a_run_in_another_thread_touches_no_handler() -> None:
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with interrupts.heard():
+                interrupts.check()
+        except BaseException as error:  # noqa: BLE001 - the test shows whatever it was
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert errors == []
