@@ -197,7 +197,8 @@ def test_a_fit_on_the_predictions_of_the_validation_set_can_take_gradients() -> 
             (slope,) = torch.autograd.grad(loss, scale)
             return fitted.map(lambda logits: logits * (1 - 0.01 * slope.sign()))
 
-    trial(Composition((Fits(),)))
+    ratio = trial(Composition((Fits(),))).predictions / trial("erm").predictions
+    np.testing.assert_allclose(np.abs(ratio - 1), 0.01, rtol=1e-2)
 
 
 # Contracts of authors
@@ -246,7 +247,8 @@ def test_the_losses_of_episodes_have_the_model_too() -> None:
             return found + self.amount * sum(p.square().sum() for p in ctx.model.parameters())
 
     components = composed("maml(meta_steps=2)").components
-    trial(Composition((*components, Norms())), source=True)
+    found = trial(Composition((*components, Norms())), source=True)
+    assert not np.array_equal(found.predictions, trial("maml(meta_steps=2)", source=True).predictions)
 
 
 def test_unlabelled_batches_have_a_role_their_own_size_and_the_raw_view() -> None:
