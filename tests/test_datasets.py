@@ -26,14 +26,14 @@ def drawn() -> Dataset:
     return load_dataset("glyphs(size=14)")
 
 
-@pytest.mark.parametrize("name", [*LIGHT, "glyphs(size=14)"])
+@pytest.mark.parametrize("name", [*LIGHT, "glyphs(size=14)", "patches(size=14)"])
 def test_a_dataset_matches_its_info_and_is_read_only(name: str) -> None:
     data = load_dataset(name)
     assert data.info == dataset_info(name)
     assert data.x.shape == (data.info.n, *data.info.shape)
     assert np.bincount(data.y).tolist() == list(data.info.class_counts)
     assert all([data.info.licence, data.info.citation, data.info.description])
-    assert not {"hflip", "vflip"} & data.info.symmetries
+    assert name.startswith("patches") or not {"hflip", "vflip"} & data.info.symmetries
     assert load_dataset(name) is data
     for array in (data.x, data.y):
         with pytest.raises(ValueError, match="read-only"):
@@ -111,6 +111,7 @@ def test_arguments_have_one_canonical_text() -> None:
         ("mnist5k(size=24)", SpecError, "size=28 or a size from 4 to 20"),
         ("mnist5k(size=-1)", SpecError, "size=28 or a size from 4 to 20"),
         ("glyphs(size=1000)", SpecError, "a size from 8 to 64"),
+        ("patches(size=50)", SpecError, "a size from 4 to 48"),
     ],
 )
 def test_bad_names_and_arguments_are_one_clear_line(text: str, error: type[Exception], message: str) -> None:
@@ -221,6 +222,21 @@ def test_glyphs_can_be_learnt(drawn: Dataset) -> None:
     x = drawn.x.reshape(drawn.info.n, -1)
     even = np.arange(drawn.info.n) % 2 == 0
     assert KNeighborsClassifier(1).fit(x[even], drawn.y[even]).score(x[~even], drawn.y[~even]) > 0.5
+
+
+def test_patches_are_parts_of_their_regions_and_can_be_told_apart() -> None:
+    from sklearn.datasets import load_sample_image
+    from sklearn.neighbors import KNeighborsClassifier
+
+    data = load_dataset("patches(size=48)")
+    flower = load_sample_image("flower.jpg")
+    last = data.x[-1].transpose(1, 2, 0)
+    height, width = flower.shape[0] // 2, flower.shape[1] // 3
+    region = flower[height : 2 * height, 2 * width : 3 * width]
+    assert np.array_equal(last, region[-48:, -48:])
+    x = load_dataset("patches(size=8)").x.reshape(data.info.n, -1)
+    even = np.arange(data.info.n) % 2 == 0
+    assert KNeighborsClassifier(1).fit(x[even], data.y[even]).score(x[~even], data.y[~even]) > 0.5
 
 
 def test_dataset_info_needs_no_heavy_import() -> None:

