@@ -29,7 +29,7 @@ class DatasetInfo:
     test and validation part, `()` if it has none. `columns`, for a table, has a number for each stored
     column: 0 if it is numeric, or its number of categories, stored as codes from 0; `()` if all are numeric.
     `shape` is that of a sample as a strategy sees it, with one-hot categories. `grouped` says that some
-    samples belong together.
+    samples belong together. `num_unlabeled` is the number of further inputs without a label.
     """
 
     text: str
@@ -46,6 +46,7 @@ class DatasetInfo:
     val_counts: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
     grouped: bool = False
+    num_unlabeled: int = 0
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ class DatasetInfo:
 
     @property
     def n(self) -> int:
-        """The number of samples."""
+        """The number of samples with a label."""
         return sum(self.class_counts)
 
     @property

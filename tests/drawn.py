@@ -14,6 +14,8 @@ EVERY = [
     "noisy(digits, k=10, rate=0.3)",
     f"{SHIFT[:-1]}, k=2)",
     "episodes(glyphs(size=8), way=3, shot=2, n=4)",
+    "longtail(digits, ir=10, unlabeled=all)",
+    "noisy(digits, k=10, rate=0.3, unlabeled=60)",
 ]
 
 

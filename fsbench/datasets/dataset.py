@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,8 +23,10 @@ class Dataset:
     `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64 `[N]`)
     numbers samples that belong together, such as those of one patient. Missing values are NaN in tables with
     `columns`. `variant` distinguishes datasets with equal arrays (by symmetries that the user gives).
-    `fingerprint` is a SHA-256 over the arrays, their types and their shapes: equal on every machine if and
-    only if the data is equal. Raises DataError if the arrays do not match `info`.
+    `fingerprint` is a SHA-256 over the labelled samples, their types and their shapes: equal on every machine
+    if and only if they are equal. `unlabeled` `[U, ...]` are further inputs, stored like `x`, for tasks with
+    unlabelled inputs; `unlabeled_fingerprint` is a SHA-256 over them, empty without. Raises DataError if the
+    arrays do not match `info`.
     """
 
     info: DatasetInfo
@@ -34,10 +36,12 @@ class Dataset:
     groups: np.ndarray | None = None
     val: np.ndarray | None = None
     variant: str = ""
+    unlabeled: np.ndarray | None = None
     fingerprint: str = field(init=False)
 
     def __post_init__(self) -> None:
         get_kind(self.info.kind).check(self.info, self.x)
+        _check_unlabeled(self.info, self.unlabeled)
         _check_labels(self.info, self.y)
         more = {"test": self.test, "groups": self.groups, "val": self.val}
         _check_parts(self.info, self.y, more)
@@ -46,8 +50,24 @@ class Dataset:
         variant = (self.variant,) if self.variant else ()
         found = digest([self.x, self.y, *given.values()], *given, *columns, *variant)
         object.__setattr__(self, "fingerprint", found)
-        for array in (self.x, self.y, *given.values()):
-            array.flags.writeable = False
+        for array in (self.x, self.y, *given.values(), self.unlabeled):
+            if array is not None:
+                array.flags.writeable = False
+
+    @functools.cached_property
+    def unlabeled_fingerprint(self) -> str:
+        """See the class."""
+        return "" if self.unlabeled is None else digest([self.unlabeled], "unlabelled")
+
+    def inputs(self, index: np.ndarray) -> np.ndarray:
+        """The stored inputs of some samples, by their numbers; unlabelled ones are numbered from `info.n`."""
+        if self.unlabeled is None:
+            found: np.ndarray = self.x[index]
+            return found
+        own = index >= self.info.n
+        found = self.x[np.where(own, 0, index)]
+        found[own] = self.unlabeled[index[own] - self.info.n]
+        return found
 
     @functools.cached_property
     def members(self) -> tuple[np.ndarray, ...]:
@@ -66,6 +86,14 @@ def digest(arrays: Iterable[np.ndarray], *texts: str) -> str:
         sha.update(f"\x1f{little.dtype.str}{little.shape}\x1f".encode())
         sha.update(little.data)
     return sha.hexdigest()
+
+
+def _check_unlabeled(info: DatasetInfo, x: np.ndarray | None) -> None:
+    found = 0 if x is None else len(x)
+    if found != info.num_unlabeled:
+        raise DataError(f"{info.text}: {found} unlabelled inputs, expected {info.num_unlabeled}")
+    if x is not None:
+        get_kind(info.kind).check(replace(info, class_counts=(found,)), x)
 
 
 def _check_labels(info: DatasetInfo, y: np.ndarray) -> None:

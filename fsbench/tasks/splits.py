@@ -82,7 +82,10 @@ def draw_split(task: Task, seed: int) -> Split:
     except Exception as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise PluginError(f"{task.text}: its protocol cannot draw split {seed} ({why})") from error
-    fingerprints = [load_dataset(text).fingerprint for text in task.protocol.datasets]
+    datasets = [load_dataset(text) for text in task.protocol.datasets]
+    fingerprints = [dataset.fingerprint for dataset in datasets]
+    if split.unlabeled is not None:
+        fingerprints += [d.unlabeled_fingerprint for d in datasets if d.unlabeled is not None]
     return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
 
 
@@ -143,13 +146,12 @@ def _gather(datasets: list[Dataset], rows: Rows) -> np.ndarray:
     """The stored inputs of rows, `[E, N, ...]` or `[N, ...]`."""
     first = _dataset_of(datasets, rows)
     if len(np.unique(rows.origin)) < 2:
-        gathered: np.ndarray = first.x[rows.index]
-        return gathered
+        return first.inputs(rows.index)
     x = np.empty((*rows.index.shape, *first.x.shape[1:]), dtype=first.x.dtype)
     for origin, dataset in enumerate(datasets):
         chosen = rows.origin == origin
         if chosen.any():
-            x[chosen] = dataset.x[rows.index[chosen]]
+            x[chosen] = dataset.inputs(rows.index[chosen])
     return x
 
 

@@ -15,6 +15,7 @@ from fsbench.kinds import get_kind
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows, Split, divide, join, pool_count, rows, stack, true_rows
 from fsbench.tasks.protocols.base import OneDataset
+from fsbench.tasks.unlabelled import Wanted, count_unlabelled, draw_unlabelled
 from fsbench.types import TaskInfo
 
 
@@ -24,10 +25,13 @@ class FewLabels(OneDataset):
 
     A subclass says how many training labels each class gets, and may make some of them wrong. `val` is the
     number of validation labels of each class, by default half of its training labels and at least one.
+    `unlabeled` is the number of unlabelled inputs, or `all`: of samples that are neither in training,
+    validation nor test, and of the dataset's own unlabelled ones. With fewer, they are among those with more.
     """
 
     source: str | None = None
     val: int | None = None
+    unlabeled: Wanted = 0
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -68,6 +72,13 @@ class FewLabels(OneDataset):
                 f"{total - room} are for the test, and validation needs {self.val_counts()[label]}; "
                 f"the largest {argument} that it allows is {largest}"
             )
+        self.num_unlabeled()
+
+    def num_unlabeled(self) -> int:
+        """The number of unlabelled inputs. Raises TaskError if there are fewer than wanted."""
+        pool = sum(pool_count(self.data, label) for label in range(self.data.num_classes))
+        room = pool - sum(self.train_counts()) - sum(self.val_counts()) + self.data.num_unlabeled
+        return count_unlabelled(self.text, self.unlabeled, room)
 
     def check_source(self) -> None:
         """Raise TaskError if the source is the dataset itself or has another kind of samples."""
@@ -88,6 +99,7 @@ class FewLabels(OneDataset):
         return self.describe(
             source_shape=None if source is None else source.shape,
             source_classes=0 if source is None else source.num_classes,
+            num_unlabeled=self.num_unlabeled(),
             num_val=sum(self.val_counts()),
             labels_per_class=max(self.train_counts()),
             balanced=self.is_balanced(),
@@ -99,20 +111,23 @@ class FewLabels(OneDataset):
         test, pools = divide(dataset, seed)
         starts = [pool[:n] for pool, n in zip(pools, self.train_counts(), strict=True)]
         ends = [pool[len(pool) - n :] for pool, n in zip(pools, self.val_counts(), strict=True)]
+        train = self._labelled(dataset, starts, seed, "train")
+        val = self._labelled(dataset, ends, seed, "val")
         return Split(
-            train=stack([self._labelled(dataset, starts, seed, "train")]),
-            val=stack([self._labelled(dataset, ends, seed, "val")]),
+            train=stack([train]),
+            val=stack([val]),
             test=stack([true_rows(dataset, test)]),
+            unlabeled=draw_unlabelled(dataset, pools, [train, val], self.num_unlabeled(), seed),
             source=self._source_rows(),
         )
 
     @functools.cached_property
-    def _without_source(self) -> str:
-        """The text of the task without its source, which does not affect the drawn labels."""
-        return replace(self, source=None).text
+    def _labels_only(self) -> str:
+        """The text of the task without what does not affect the drawn labels."""
+        return replace(self, source=None, unlabeled=0).text
 
     def _labelled(self, dataset: Dataset, classes: list[np.ndarray], seed: int, part: str) -> Rows:
-        rng = generator(self._without_source, dataset.fingerprint, seed, part)
+        rng = generator(self._labels_only, dataset.fingerprint, seed, part)
         labelled = []
         for label, index in enumerate(classes):
             given = self.given_labels(label, len(index), dataset.fingerprint, seed, part)

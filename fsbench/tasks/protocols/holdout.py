@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows, Split, class_order, stack, true_rows
 from fsbench.tasks.grouping import draw_parts
 from fsbench.tasks.protocols.base import OneDataset
+from fsbench.tasks.unlabelled import Wanted, count_unlabelled, draw_unlabelled
 from fsbench.types import TaskInfo
 
 
@@ -23,7 +24,8 @@ class Holdout(OneDataset):
     The test gets its fraction of a class, rounded, at least one sample; validation gets its fraction rounded
     down, so classes of fewer than five samples have none; training gets the rest, at least one. Samples of
     one group stay on one side of the split; the fractions then hold as closely as the groups allow. The
-    dataset's own test and validation parts are used unchanged.
+    dataset's own test and validation parts are used unchanged. `unlabeled` is the number of the dataset's own
+    unlabelled inputs that a split has, or `all`.
     """
 
     name: ClassVar[str] = "holdout"
@@ -32,6 +34,7 @@ class Holdout(OneDataset):
 
     test: float = 0.3
     val: float = 0.2
+    unlabeled: Wanted = 0
 
     def check(self) -> None:
         """Raise TaskError if the fractions are invalid, or a class is too small to hold samples out."""
@@ -48,6 +51,7 @@ class Holdout(OneDataset):
                 count > 0,
                 f"class {name!r} has too few samples to hold some out; add samples or remove the class",
             )
+        self.num_unlabeled()
 
     def counts(self) -> np.ndarray:
         """How many samples of each class training, validation and test should have, `[3, C]`."""
@@ -58,10 +62,15 @@ class Holdout(OneDataset):
         val = np.array(self.data.val_counts or np.minimum(share, rest - 1).clip(min=0))
         return np.stack([rest - val, val, test])
 
+    def num_unlabeled(self) -> int:
+        """The number of unlabelled inputs. Raises TaskError if the dataset has fewer."""
+        return count_unlabelled(self.text, self.unlabeled, self.data.num_unlabeled)
+
     def info(self) -> TaskInfo:
         """What a strategy may know; with groups, the counts are targets."""
         train, val, _ = self.counts()
         return self.describe(
+            num_unlabeled=self.num_unlabeled(),
             num_val=int(val.sum()),
             labels_per_class=int(train.max()),
             balanced=len(set(train.tolist())) == 1 and not self.data.grouped,
@@ -71,9 +80,10 @@ class Holdout(OneDataset):
         """Each part in random order. Raises TaskError if groups leave no class for training or test."""
         dataset = load_dataset(self.dataset)
         part = self._parts(dataset, seed)
-        rng = generator(self.text, dataset.fingerprint, seed)
+        rng = generator(replace(self, unlabeled=0).text, dataset.fingerprint, seed)
         train, val, test = (_rows(dataset, part == number, rng) for number in range(3))
-        return Split(train=train, val=val, test=test)
+        own = draw_unlabelled(dataset, [], [], self.num_unlabeled(), seed)
+        return Split(train=train, val=val, test=test, unlabeled=own)
 
     def _parts(self, dataset: Dataset, seed: int) -> np.ndarray:
         """The part of each sample, 0, 1 or 2, as given or drawn."""
