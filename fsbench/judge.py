@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fsbench.errors import BadPrediction, NonFinite, TrialError
+from fsbench.evidence import Drawn
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
-from fsbench.metrics import resolution, score
+from fsbench.metrics import influences, resolution, score
 from fsbench.types import Record, Trial
 
 if TYPE_CHECKING:
     from fsbench.tasks.splits import SealedSplit
 
 
-def judge(
-    trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]
-) -> tuple[Record, np.ndarray | None]:
-    """The record of a trial and, if it succeeded, its predictions: logits float32 `[E, M, C]`.
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A record and, of a successful trial, what is stored beside it.
+
+    `predictions` are logits float32 `[E, M, C]`, `influences` those of each test sample `[E, M]` by metric,
+    and `drawn` is what the split drew.
+    """
+
+    record: Record
+    predictions: np.ndarray | None = None
+    influences: Mapping[str, np.ndarray] = field(default_factory=dict)
+    drawn: Drawn | None = None
+
+
+def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]) -> Judgement:
+    """The judgement of a trial.
 
     `known` holds what the parent knows of the trial: `uses`, `versions`, `device` and `isolation`.
     """
@@ -34,17 +47,18 @@ def judge(
         "created": timestamp(),
     }
     if isinstance(result, Failure):
-        return Record(**vars(trial), **fields, status="failed", reason=asdict(result)), None
+        return Judgement(Record(**vars(trial), **fields, status="failed", reason=asdict(result)))
     fields |= {name: value for name, value in vars(result).items() if name != "predictions"}
     reason = _fault(result.predictions, split)
     if reason is not None:
-        return Record(**vars(trial), **fields, status="failed", reason=reason), None
+        return Judgement(Record(**vars(trial), **fields, status="failed", reason=reason))
     problems: list[str] = []
     fields["metrics"] = score(result.predictions, split.test_y, problems)
     fields["resolution"] = resolution(split.test_y, problems)
+    found = influences(result.predictions, split.test_y, fields["metrics"], problems)
     fields["notes"] = (*fields.get("notes", ()), *problems)
     fields["overlap"] = split.overlap
-    return Record(**vars(trial), **fields, status="ok"), result.predictions
+    return Judgement(Record(**vars(trial), **fields, status="ok"), result.predictions, found, split.drawn)
 
 
 def timestamp() -> str:

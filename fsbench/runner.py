@@ -10,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fsbench import interrupts
 from fsbench.draw import Splits
 from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import check_device
-from fsbench.judge import judge, timestamp
+from fsbench.judge import Judgement, judge, timestamp
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
@@ -187,10 +185,11 @@ class _Walk:
                 splits.done(
                     trial
                 )  # before a plugin hears of it: its test labels are gone with its last trial
-                self._keep(*judged)
+                self._keep(judged)
 
-    def _keep(self, record: Record, predictions: np.ndarray | None) -> None:
-        record = self.records[record.key] = self.store.commit(record, predictions)
+    def _keep(self, judged: Judgement) -> None:
+        record = self.store.commit(judged.record, judged.predictions, judged.influences, judged.drawn)
+        self.records[record.key] = record
         self.observer.finished(record)
         for plugin, listener in self.listeners:
             try:

@@ -12,27 +12,35 @@ import io
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from fsbench.errors import StoreError
+from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
 from fsbench.types import Record
 
 FILE_NAME = "fsbench.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
+_BESIDE = (
+    "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
+    "PRIMARY KEY (metric, key)) WITHOUT ROWID",
+    f"PRAGMA user_version = {SCHEMA}",
+)
 _TABLES = (
     "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE trials (key TEXT PRIMARY KEY, status TEXT NOT NULL, record TEXT NOT NULL)",
     "CREATE TABLE predictions (key TEXT PRIMARY KEY REFERENCES trials (key), data BLOB NOT NULL)",
     f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA}",
+    *_BESIDE,
 )
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
@@ -82,18 +90,32 @@ class Store:
         """Close the file; the store cannot be used afterwards."""
         self._db.close()
 
-    def commit(self, record: Record, predictions: np.ndarray | None = None) -> Record:
-        """Store a record and its predictions (float32, any shape) together; returns the stored record.
+    def commit(
+        self,
+        record: Record,
+        predictions: np.ndarray | None = None,
+        influences: Mapping[str, np.ndarray] | None = None,
+        drawn: Drawn | None = None,
+    ) -> Record:
+        """Store a record together with what belongs to it; returns the stored record.
 
-        The first "ok" record of a trial stays: a later one of the same key changes nothing.
+        `predictions` are float32 of any shape, `influences` those of each test sample by metric, and `drawn`
+        is what the record's split drew, stored once per split. The first "ok" record of a trial stays: a
+        later one of the same key changes nothing.
         """
         with self.exclusive():
             if not self._put(record):
                 row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
                 return self._read(row[0])
+            self._upgrade()
             self._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
             if predictions is not None:
                 self._db.execute("INSERT INTO predictions VALUES (?, ?)", (record.key, _pack(predictions)))
+            packed = [(name, record.key, pack_influence(each)) for name, each in (influences or {}).items()]
+            self._db.executemany("INSERT OR REPLACE INTO influences VALUES (?, ?, ?)", packed)
+            if drawn is not None:
+                values = record.split_fingerprint, drawn.pack()
+                self._db.execute("INSERT OR IGNORE INTO splits VALUES (?, ?)", values)
         return record
 
     def commit_all(self, records: Iterable[Record]) -> None:
@@ -117,6 +139,31 @@ class Store:
         with self._damage():
             return _unpack(row[0])
 
+    def evidence(self) -> Evidence:
+        """What was drawn and how each test sample fared; nothing for records of older versions.
+
+        Influences are read when they are asked for, also after this store has been closed.
+        """
+        if self._pragma("user_version") < SCHEMA:
+            return Evidence()
+        with self._errors():
+            rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
+        with self._damage():
+            drawn = {fingerprint: Drawn.unpack(data) for fingerprint, data in rows}
+        return Evidence(drawn, partial(_influences, self.folder))
+
+    def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
+        """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
+        if self._pragma("user_version") < SCHEMA:
+            return {}
+        query, found = "SELECT data FROM influences WHERE metric = ? AND key = ?", {}
+        with self._errors(), self._damage():
+            for key in keys:
+                row = self._db.execute(query, (metric, key)).fetchone()
+                if row is not None:
+                    found[key] = unpack_influence(row[0])
+        return found
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """One transaction during which no other run can write to this store."""
@@ -129,6 +176,12 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _upgrade(self) -> None:
+        """Add, within a transaction, the tables that a store of an older version lacks."""
+        if self._pragma("user_version") < SCHEMA:
+            for statement in _BESIDE:
+                self._db.execute(statement)
 
     def _put(self, record: Record) -> bool:
         """Write a record unless the trial has an "ok" one; returns whether it was written."""
@@ -224,6 +277,11 @@ class Store:
         if "readonly" in text or "unable to open" in text:
             return f"cannot write {self.path} ({text}); name another results folder"
         return f"cannot use {self.path} ({text}); restore a copy or name another results folder"
+
+
+def _influences(folder: Path, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    with Store(folder, create=False) as store:
+        return store.influences(metric, keys)
 
 
 def _pack(predictions: np.ndarray) -> bytes:

@@ -453,10 +453,10 @@ def test_ctrl_c_keeps_finished_trials(tmp_path):
 def test_a_full_disk_ends_the_run_and_keeps_finished_trials(tmp_path, monkeypatch):
     commit = Store.commit
 
-    def full(self, record, predictions=None):
+    def full(self, record, *beside):
         if record.split_seed == 1:
             raise StoreError("no space left")
-        return commit(self, record, predictions)
+        return commit(self, record, *beside)
 
     monkeypatch.setattr(Store, "commit", full)
     with pytest.raises(StoreError, match="no space left"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fsbench.metrics import influence
+from fsbench.metrics.influence import log_softmax
 from fsbench.metrics.scoring import ROUNDING, Metric
 
 ECE_BINS = 15
@@ -35,12 +37,12 @@ def macro_f1(logits: np.ndarray, y: np.ndarray) -> float:
 
 def negative_log_likelihood(logits: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log of the probability of the true class, in nats."""
-    return float(-np.take_along_axis(_log_softmax(logits), y[..., None], -1).mean())
+    return float(-np.take_along_axis(log_softmax(logits), y[..., None], -1).mean())
 
 
 def calibration_error(logits: np.ndarray, y: np.ndarray) -> float:
     """The expected calibration error over the samples of all cells."""
-    confidence = np.exp(_log_softmax(logits).max(-1))
+    confidence = np.exp(log_softmax(logits).max(-1))
     return expected_calibration_error(confidence, logits.argmax(-1) == y)
 
 
@@ -49,7 +51,7 @@ def auroc(logits: np.ndarray, y: np.ndarray) -> float | None:
     _, true, _ = _counts(logits, y)
     if logits.shape[-1] < 2 or not (true > 0).all():
         return None
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     return float(np.mean([_auroc(cell, labels) for cell, labels in zip(log_p, y, strict=True)]))
 
 
@@ -103,6 +105,7 @@ CLASSIFICATION = (
         "fraction of the test samples that are classified correctly",
         accuracy,
         resolution=_by_sample,
+        influence=influence.of_accuracy,
     ),
     Metric(
         "balanced_accuracy",
@@ -110,6 +113,7 @@ CLASSIFICATION = (
         "recall averaged over classes",
         balanced_accuracy,
         resolution=_by_class,
+        influence=influence.of_balanced_accuracy,
     ),
     Metric(
         "macro_f1",
@@ -117,6 +121,7 @@ CLASSIFICATION = (
         "harmonic mean of precision and recall, averaged over classes",
         macro_f1,
         resolution=_by_class,
+        influence=influence.of_macro_f1,
     ),
     Metric(
         "worst_class_recall",
@@ -124,6 +129,7 @@ CLASSIFICATION = (
         "lowest recall of any class",
         worst_class_recall,
         resolution=_by_worst_class,
+        influence=influence.of_worst_class_recall,
     ),
     Metric(
         "nll",
@@ -133,6 +139,7 @@ CLASSIFICATION = (
         higher_is_better=False,
         percent=False,
         resolution=_by_rounding,
+        influence=influence.of_negative_log_likelihood,
     ),
     Metric(
         "ece",
@@ -150,18 +157,12 @@ CLASSIFICATION = (
         "probability that a sample of a class is ranked above a sample of the other classes",
         auroc,
         resolution=_by_pair,
+        influence=influence.of_auroc,
         cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
         "operating characteristic (ROC) curve. Radiology 143.",
     ),
 )
 """The metrics, in the order of listing."""
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(-1, keepdims=True)
-    # Summed in sorted order, so that samples whose other logits are only permuted get equal values and tie.
-    normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
-    return normal
 
 
 def _confusion(y: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ class Metric:
     `function(logits, y)` of finite float64 logits `[E, M, C]` and int64 labels `[E, M]` returns a float, or
     None if the metric is not defined for these labels. `percent` metrics lie in [0, 1] and are shown in %.
     `resolution(y)` is the effect of one decision on such labels; None means twice an even share.
+    `influence(logits, y)` is the influence of each sample on the value, float `[E, M]`; without it, a report
+    by this metric does not know how much of the spread is due to the choice of the test samples.
     `results_version` says which version of the code its values come from, as that of a strategy.
     """
 
@@ -34,6 +36,7 @@ class Metric:
     higher_is_better: bool = True
     percent: bool = True
     resolution: Callable[[np.ndarray], float] | None = None
+    influence: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     cite: str = ""
     results_version: str = ""
 
@@ -64,9 +67,9 @@ def score(logits: np.ndarray, y: np.ndarray, problems: list[str] | None = None) 
     _check_fit(logits, y)
     values: dict[str, float] = {}
     for name, metric in METRICS.items():
-        value = _asked(metric, metric.function, problems, logits.copy(), y.copy())
+        value = _asked(metric, metric.function, metric_problems, problems, logits.copy(), y.copy())
         if value is not None:
-            values[name] = value
+            values[name] = float(value)
     return values
 
 
@@ -77,8 +80,34 @@ def resolution(y: np.ndarray, problems: list[str] | None = None) -> dict[str, fl
     """
     y = np.asarray(y)
     known = {name: metric for name, metric in METRICS.items() if metric.resolution is not None}
-    found = {name: _asked(metric, metric.resolution, problems, y.copy()) for name, metric in known.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    found = {
+        name: _asked(metric, metric.resolution, metric_problems, problems, y.copy())
+        for name, metric in known.items()
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def influences(
+    logits: np.ndarray, y: np.ndarray, names: Iterable[str], problems: list[str] | None = None
+) -> dict[str, np.ndarray]:
+    """The influence of each test sample, `[E, M]`, on the named metrics, for those that have influences.
+
+    `logits` and `y` are as in `score`, and errors are reported as there.
+    """
+    logits, y = np.asarray(logits, dtype=np.float64), np.asarray(y)
+    found = {}
+    for name in names:
+        metric = METRICS.find(name)
+        if metric.influence is not None:
+            value = _asked(metric, metric.influence, _influence_problems, problems, logits.copy(), y.copy())
+            if value is not None:
+                found[name] = np.asarray(value, dtype=np.float64)
+    return found
+
+
+def _influence_problems(metric: Metric, value: Any) -> str:
+    good = isinstance(value, np.ndarray) and value.dtype.kind == "f" and np.isfinite(value).all()
+    return "" if good else "returned influences that are not an array of finite numbers"
 
 
 def metric_problems(metric: Metric, value: Any) -> str:
@@ -103,17 +132,21 @@ def assumed_resolution(name: str, n_test: int) -> float:
 
 
 def _asked(
-    metric: Metric, function: Callable[..., Any] | None, problems: list[str] | None, *arrays: np.ndarray
-) -> float | None:
-    """The value of a metric's function, if it is valid."""
+    metric: Metric,
+    function: Callable[..., Any] | None,
+    check: Callable[[Metric, Any], str],
+    problems: list[str] | None,
+    *arrays: np.ndarray,
+) -> Any:
+    """What a metric's function returns, if it is valid; None otherwise."""
     assert function is not None
     try:
         value = function(*arrays)
-        problem = "" if value is None else metric_problems(metric, value)
+        problem = "" if value is None else check(metric, value)
     except Exception as error:  # noqa: BLE001 - a stranger's metric may raise anything; the record stays
         value, problem = None, " ".join(f"raised {type(error).__name__}: {error}".split())
     if not problem:
-        return None if value is None else float(value)
+        return value
     origin = METRICS.origin(metric.name)
     line = f"metric {metric.name}{f' of {origin.distribution}' if origin else ''} {problem}"
     if problems is None:

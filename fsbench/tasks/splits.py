@@ -20,6 +20,7 @@ import numpy as np
 from fsbench.datasets.dataset import Dataset, digest
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import DataError, FsbenchError, PluginError, StoreError
+from fsbench.evidence import Drawn
 from fsbench.kinds import get_kind
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
@@ -57,7 +58,7 @@ class SealedSplit:
     `path` is the folder that workers open, `fingerprint` that of the split, `test_y` int64 `[E, M]` the
     labels of the test part, `num_classes` the number of classes C, and `n_train` the number of training
     samples of all cells. `overlap` is as in a record: test samples per training sample if every split uses
-    all samples of the dataset, otherwise 0.
+    all samples of the dataset, otherwise 0. `drawn` has the ids of the samples in every part.
     """
 
     path: str
@@ -66,6 +67,7 @@ class SealedSplit:
     num_classes: int
     n_train: int
     overlap: float
+    drawn: Drawn
 
 
 def draw_split(task: Task, seed: int) -> Split:
@@ -103,7 +105,25 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
         ) from error
     n_train, test_y = split.train.y.size, split.test.y
     overlap = test_y.size / n_train if task.protocol.exhaustive else 0.0
-    return SealedSplit(str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap)
+    return SealedSplit(
+        str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap, drawn(split)
+    )
+
+
+def drawn(split: Split) -> Drawn:
+    """The ids of a split's samples and its test labels, to store beside records."""
+    return Drawn(
+        train=_ids(split.train),
+        val=_ids(split.val),
+        test=_ids(split.test),
+        test_y=split.test.y,
+        unlabeled=np.sort(_ids(split.unlabeled)),
+        source=np.sort(_ids(split.source)),
+    )
+
+
+def _ids(rows: Rows | None) -> np.ndarray:
+    return np.zeros(0, dtype=np.int64) if rows is None else (rows.origin << 32) + rows.index
 
 
 def open_split(path: str) -> SplitArrays:

@@ -1,0 +1,82 @@
+"""What is stored beside the records, so that a report can follow what was drawn and how each sample fared."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+_LEVELS = 127
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The samples of a split, and the labels of its test part; never given to a worker.
+
+    The parts hold ids of samples, int64: the number of a sample in its dataset plus 2**32 times the place of
+    the dataset in the task's text. `train`, `val` and `test` are `[E, N]` in the order in which workers get
+    the samples; `unlabeled` and `source` are sorted, `[N]`, and empty where a task has none. `test_y` `[E,
+    M]` has the test labels.
+    """
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    test_y: np.ndarray
+    unlabeled: np.ndarray
+    source: np.ndarray
+
+    def pack(self) -> bytes:
+        """As bytes that do not depend on the machine."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        # Sorted numbers become a row of ones, which takes no space.
+        arrays |= {name: np.diff(arrays[name], prepend=0) for name in ("unlabeled", "source")}
+        buffer = io.BytesIO()
+        np.savez(buffer, **{name: array.astype("<i8") for name, array in arrays.items()})
+        return zlib.compress(buffer.getvalue(), level=6)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Drawn:
+        """Read what `pack` wrote. Raises ValueError for anything else."""
+        try:
+            with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as stored:
+                arrays = {f.name: stored[f.name] for f in fields(cls)}
+        except (zlib.error, KeyError, EOFError, OSError) as error:
+            raise ValueError(f"not the parts of a split ({error})") from error
+        return cls(**arrays | {name: np.cumsum(arrays[name]) for name in ("unlabeled", "source")})
+
+
+Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]
+"""The stored influences of some trials on a metric, given its name and the keys: float32 `[E * M]` by key."""
+
+
+def _none(metric: str, keys: Sequence[str]) -> Mapping[str, np.ndarray]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was drawn, by split fingerprint, and the influence of each test sample on each metric."""
+
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    influences: Influences = _none
+
+
+def pack_influence(values: np.ndarray) -> bytes:
+    """Influences (any shape) as a scale, float64, and one signed byte for each sample.
+
+    Rounding to 1/127 of the largest value adds less to a variance than one sample in a hundred thousand.
+    """
+    scale = float(np.abs(values).max(initial=0.0)) / _LEVELS
+    steps = np.rint(values.ravel() / scale).clip(-_LEVELS, _LEVELS) if scale else np.zeros(values.size)
+    return struct.pack("<d", scale) + steps.astype(np.int8).tobytes()
+
+
+def unpack_influence(data: bytes) -> np.ndarray:
+    """Read what `pack_influence` wrote: float32 `[E * M]`."""
+    (scale,) = struct.unpack_from("<d", data)
+    return np.frombuffer(data, np.int8, offset=8).astype(np.float32) * np.float32(scale)

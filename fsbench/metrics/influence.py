@@ -1,0 +1,104 @@
+"""The influence of each test sample on a metric: how the value changes, per unit, with the sample's weight.
+
+To first order, the variance of a metric over independent test samples is the sum of squares of its
+influences, and the covariance of two results on common test samples is the sum of their products (Hampel
+1974, "The influence curve and its role in robust estimation"). All functions take logits `[E, M, C]` and
+labels `[E, M]` and return float64 `[E, M]`; each cell's influences add up to zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def of_mean(values: np.ndarray) -> np.ndarray:
+    """The influences on the mean of one value per sample, `[E, M]`, averaged over cells."""
+    influence: np.ndarray = (values - values.mean(1, keepdims=True)) / values.size
+    return influence
+
+
+def of_accuracy(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the accuracy."""
+    return of_mean((logits.argmax(-1) == y).astype(float))
+
+
+def of_balanced_accuracy(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the recall averaged over the classes of each cell."""
+    hit, count, recall = _by_class(logits, y)
+    present = (count > 0).sum(1, keepdims=True)
+    influence: np.ndarray = (hit - _own(recall, y)) / _own(count, y) / present / len(y)
+    return influence
+
+
+def of_worst_class_recall(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the lowest recall: those on the recall of the class that has it now."""
+    hit, count, recall = _by_class(logits, y)
+    worst = np.where(count > 0, recall, np.inf).argmin(1)[:, None]
+    influence: np.ndarray = (y == worst) * (hit - _own(recall, y)) / _own(count, y) / len(y)
+    return influence
+
+
+def of_macro_f1(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the F1 averaged over the classes of each cell's labels and predictions."""
+    classes = np.arange(logits.shape[-1])
+    true, predicted = y[..., None] == classes, logits.argmax(-1)[..., None] == classes
+    total = (true.sum(1, keepdims=True) + predicted.sum(1, keepdims=True)).astype(float)
+    f1 = 2 * (true & predicted).sum(1, keepdims=True) / np.maximum(total, 1)
+    change = 2 * (true & predicted) - f1 * (true.astype(float) + predicted)
+    weight = 1 / np.maximum(total, 1) / (total > 0).sum(2, keepdims=True)
+    influence: np.ndarray = (change * weight).sum(2) / len(y)
+    return influence
+
+
+def of_auroc(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the one-vs-rest AUROC: its structural components.
+
+    DeLong, DeLong & Clarke-Pearson 1988, "Comparing the areas under two or more correlated receiver
+    operating characteristic curves".
+    """
+    scores = log_softmax(logits)
+    if logits.shape[-1] == 2:
+        scores, y = scores[..., 1:] - scores[..., :1], y - 1
+    influence = np.zeros(y.shape)
+    for label in range(scores.shape[-1]):
+        for cell in range(len(y)):
+            influence[cell] += _of_area(scores[cell, :, label], y[cell] == label)
+    influence /= scores.shape[-1] * len(y)
+    return influence
+
+
+def of_negative_log_likelihood(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the mean of -log of the probability of the true class."""
+    return of_mean(-np.take_along_axis(log_softmax(logits), y[..., None], -1)[..., 0])
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """The logarithms of the probabilities, `[E, M, C]`."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    # Summed in sorted order, so that samples whose other logits are only permuted get equal values and tie.
+    normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
+    return normal
+
+
+def _of_area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """The influences on the probability that a positive sample has a higher score, ties counting half."""
+    up, down = np.sort(scores[positive]), np.sort(scores[~positive])
+    below = (np.searchsorted(down, scores, "left") + np.searchsorted(down, scores, "right")) / 2 / len(down)
+    above = 1 - (np.searchsorted(up, scores, "left") + np.searchsorted(up, scores, "right")) / 2 / len(up)
+    area = below[positive].mean()
+    influence: np.ndarray = np.where(positive, (below - area) / len(up), (above - area) / len(down))
+    return influence
+
+
+def _by_class(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each sample is correct `[E, M]`, and the samples and the recall of each class `[E, C]`."""
+    hit = (logits.argmax(-1) == y).astype(float)
+    true = y[..., None] == np.arange(logits.shape[-1])
+    count = true.sum(1)
+    return hit, count, (true * hit[..., None]).sum(1) / np.maximum(count, 1)
+
+
+def _own(by_class: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The value of each sample's class, `[E, M]`."""
+    own: np.ndarray = np.take_along_axis(by_class, y, 1)
+    return own

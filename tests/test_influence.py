@@ -1,0 +1,68 @@
+"""Influences of test samples on metrics: laws, and leave-one-out values as an independent reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fsbench import Metric
+from fsbench.metrics import METRICS, influences, score
+from fsbench.testing.toy_dataset import registered
+
+WITH = [name for name, metric in METRICS.items() if metric.influence is not None]
+
+
+def example(seed, cells=1, samples=400, classes=3, even=True):
+    rng = np.random.default_rng(seed)
+    y = (
+        np.tile(np.arange(samples) % classes, (cells, 1))
+        if even
+        else rng.integers(0, classes, (cells, samples))
+    )
+    logits = rng.normal(size=(cells, samples, classes)) + 1.2 * np.eye(classes)[y] * [1.0, 2.0, 0.5][:classes]
+    return logits, y
+
+
+def test_the_metrics_that_are_not_smooth_have_no_influences():
+    assert {"accuracy", "balanced_accuracy", "macro_f1", "worst_class_recall", "nll", "auroc"} <= set(WITH)
+    assert "ece" not in WITH
+
+
+@pytest.mark.parametrize("name", WITH)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_influences_are_what_a_left_out_sample_changes(name, classes):
+    logits, y = example(0, classes=classes)
+    found = influences(logits, y, [name])[name]
+    whole, samples = score(logits, y)[name], range(0, y.size, 7)
+    left_out = [score(np.delete(logits, i, 1), np.delete(y, i, 1))[name] for i in samples]
+    assert found.shape == y.shape
+    assert found[0, samples] == pytest.approx(whole - np.array(left_out), abs=0.02 * np.abs(found).max())
+
+
+@pytest.mark.parametrize("name", WITH)
+def test_influences_of_a_cell_add_up_to_zero(name):
+    found = influences(*example(1, cells=4, samples=30), [name])[name]
+    assert found.sum(1) == pytest.approx(np.zeros(4), abs=1e-12)
+
+
+def test_the_sums_of_squares_are_the_variances_over_test_parts():
+    """Test parts of two cells of 150 samples from one population."""
+    values, sums = [], []
+    for seed in range(800):
+        logits, y = example(seed, cells=2, samples=150, even=False)
+        values.append([METRICS.find(name).function(logits, y) for name in WITH])
+        sums.append([(each**2).sum() for each in influences(logits, y, WITH).values()])
+    ratios = dict(zip(WITH, np.mean(sums, 0) / np.var(values, 0), strict=True))
+    # The lowest of several recalls is not smooth where two of them are close.
+    assert ratios == {name: pytest.approx(1, abs=0.15) for name in WITH}, ratios
+
+
+def test_influences_of_a_strangers_metric_are_checked():
+    logits, y = example(2)
+    broken = Metric(
+        "broken", "b", "b", lambda logits, y: 0.5, influence=lambda logits, y: np.full(y.shape, np.nan)
+    )
+    with registered(METRICS, "broken", broken):
+        problems = []
+        assert influences(logits, y, ["broken", "accuracy"], problems).keys() == {"accuracy"}
+    assert problems == ["metric broken returned influences that are not an array of finite numbers"]
