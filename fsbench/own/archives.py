@@ -194,6 +194,7 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
     if samples.x.dtype.kind not in "biuf":
         raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
     samples.x = as_float32(samples.x, samples.warnings)
+    samples.features = [f"{number} of x" for number in range(samples.x.shape[1])]
     if np.isnan(samples.x).any():
         samples.columns = (0,) * samples.x.shape[1]
     return samples

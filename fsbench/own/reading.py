@@ -12,6 +12,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
 from fsbench.own.belonging import find_groups
+from fsbench.own.copies import copies_of_target, warn_of_copies
 from fsbench.own.given import OwnData, valid_name
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, some
 from fsbench.tasks.protocols.holdout import held_out
@@ -51,6 +52,9 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     samples.groups = find_groups(samples)
     samples = _without_lone_classes(samples, str(data.path))
     _check_names(samples.classes, str(data.path))
+    if samples.features:
+        copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features)
+        warn_of_copies(copies, samples.warnings)
     _warn_of_sizes(samples)
     name = valid_name(Path(data.path).resolve(), set(dataset_names()) - _own_names)
     dataset = _dataset(samples, name, data)

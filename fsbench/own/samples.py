@@ -23,8 +23,9 @@ class Samples:
     """Samples `x`, as their `kind` stores them, with class numbers `y` int64 `[N]`.
 
     `names` has the names of the samples in warnings. `part` int8 `[N]` is TRAIN, VAL or TEST if the data is
-    divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `looks` float32 `[N, T]`
-    are thumbnails of images. `warnings` are lines for the user.
+    divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `columns` is that of
+    `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are thumbnails of
+    images. `warnings` are lines for the user.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class Samples:
     part: np.ndarray | None = None
     groups: np.ndarray | None = None
     columns: tuple[int, ...] = ()
+    features: Sequence[str] = ()
     looks: np.ndarray | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -50,6 +52,7 @@ class Samples:
             None if self.part is None else self.part[kept],
             None if self.groups is None else self.groups[kept],
             self.columns,
+            self.features,
             None if self.looks is None else self.looks[kept],
             self.warnings,
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds import get_kind
+from fsbench.own.columns import choose_columns
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import Samples, as_float32, printable, some
@@ -19,11 +18,6 @@ from fsbench.words import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_CATEGORIES = 200
-_NUMBERS = "it only numbers the rows"
-_SOMEBODY = re.compile(
-    r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
-)
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
@@ -56,7 +50,9 @@ def read_table(data: OwnData) -> Samples:
     classes, y = _labels(table[data.target], f"{data.path}: the column {data.target!r}")
     groups = None if data.group is None else _groups(table[data.group], remarks)
     features = table.drop(columns=[name for name in (data.target, data.group) if name is not None])
-    x, columns = _features(features, numbering, str(data.path), remarks)
+    columns = choose_columns(features, numbering, str(data.path), remarks)
+    x = as_float32(np.stack([column.values(features) for column in columns], axis=1), remarks)
+    counts = tuple(len(column.texts) for column in columns)
     return Samples(
         kind=get_kind("table"),
         x=x,
@@ -64,7 +60,8 @@ def read_table(data: OwnData) -> Samples:
         classes=classes,
         names=[f"row {number + 1}" for number in row_numbers],
         groups=groups,
-        columns=columns,
+        columns=counts if any(counts) or np.isnan(x).any() else (),
+        features=[str(column.name) for column in columns],
         warnings=remarks,
     )
 
@@ -99,54 +96,6 @@ def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
         )
     numbers: np.ndarray = np.where(missing, len(values) + np.cumsum(missing), codes).astype(np.int64)
     return numbers
-
-
-def _features(
-    table: pd.DataFrame, numbering: set[Hashable], path: str, remarks: list[str]
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The stored columns float32 `[N, F]`, and the number of categories of each (0: numeric)."""
-    stored: list[np.ndarray] = []
-    columns: list[int] = []
-    dropped: dict[str, list[str]] = {}
-    for name in table:
-        values, categories = _column(table[name])
-        reason = _NUMBERS if name in numbering else _says_nothing(values, categories)
-        if reason:
-            dropped.setdefault(reason, []).append(repr(printable(str(name))))
-        else:
-            stored.append(values)
-            columns.append(categories)
-        if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
-            remarks.append(
-                f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
-                "group"
-            )
-    remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
-    if not stored:
-        raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
-    x = as_float32(np.stack(stored, axis=1), remarks)
-    plain = not any(columns) and not np.isnan(x).any()
-    return x, () if plain else tuple(columns)
-
-
-def _column(column: pd.Series) -> tuple[np.ndarray, int]:
-    """The values float64 `[N]`, NaN if missing: numbers and 0, or codes and the number of categories."""
-    if column.dtype.kind in "iufb":
-        return column.to_numpy(dtype=np.float64), 0
-    codes, texts = column.factorize(sort=True)
-    return np.where(codes < 0, np.nan, codes.astype(np.float64)), len(texts)
-
-
-def _says_nothing(values: np.ndarray, categories: int) -> str | None:
-    """Why a column contains nothing to learn from, or None."""
-    known = np.sort(values[~np.isnan(values)])
-    if not len(known) or known[0] == known[-1]:
-        return "it has only one value"
-    if categories == len(known):
-        return "every row has a different text"
-    if categories > MAX_CATEGORIES:
-        return f"it has more than {MAX_CATEGORIES} different texts"
-    return None
 
 
 def _numbers_rows(column: pd.Series) -> bool:

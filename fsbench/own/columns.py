@@ -1,0 +1,125 @@
+"""What the columns of a table become: numbers, categories, dates as numbers of days, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fsbench.errors import DataError
+from fsbench.own.samples import printable, some
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_CATEGORIES = 200
+_NUMBERS = "it only numbers the rows"
+_AMBIGUOUS = "its dates may be day/month or month/day; write them as 2024-01-31"
+_SOMEBODY = re.compile(
+    r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
+)
+_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
+_ORDERS = ("%Y{0}%m{0}%d", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y")
+_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates."""
+
+    name: Hashable
+    texts: tuple[str, ...] = ()
+    date: str = ""
+
+    def values(self, table: pd.DataFrame) -> np.ndarray:
+        """Its values in a table, float64 `[N]`: numbers, codes of the texts, or days since 1970.
+
+        Missing values, unknown texts and what is not a date become NaN.
+        """
+        column = table[self.name]
+        if self.date:
+            return _days(column, self.date)
+        if self.texts:
+            numbers = {text: float(code) for code, text in enumerate(self.texts)}
+            codes: np.ndarray = column.map(str, na_action="ignore").map(numbers).to_numpy(dtype=np.float64)
+            return codes
+        found: np.ndarray = column.to_numpy(dtype=np.float64)
+        return found
+
+
+def choose_columns(
+    table: pd.DataFrame, numbering: Collection[Hashable], path: str, remarks: list[str]
+) -> list[Column]:
+    """The columns of the labelled rows that say something; the remarks name the others, and dates.
+
+    Raises DataError if there are none.
+    """
+    found: list[Column] = []
+    dropped: dict[str, list[str]] = {}
+    for name in table:
+        column, reason = _column(table[name])
+        reason = _NUMBERS if name in numbering else reason
+        if column is None or reason:
+            dropped.setdefault(reason, []).append(repr(printable(str(name))))
+        else:
+            found.append(column)
+        if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
+            remarks.append(
+                f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
+                "group"
+            )
+    if dates := [repr(printable(str(column.name))) for column in found if column.date]:
+        remarks.append(
+            f"column {some(dates)} has dates, which become numbers of days; if the month or the weekday "
+            "matters, add a column with it"
+        )
+    remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
+    if not found:
+        raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
+    return found
+
+
+def _column(column: pd.Series) -> tuple[Column | None, str]:
+    """A column as it is used, or None with the reason why it is left out."""
+    known = column.dropna()
+    if known.nunique() < 2:
+        return None, "it has only one value"
+    if column.dtype.kind in "iufb":
+        return Column(column.name), ""
+    texts = known.astype(str)
+    formats = _date_formats(texts)
+    if len(formats) > 1:
+        return None, _AMBIGUOUS
+    if formats:
+        return Column(column.name, date=formats[0]), ""
+    different = sorted(texts.unique())
+    if len(different) == len(texts):
+        return None, "every row has a different text"
+    if 2 * len(different) > len(texts):
+        return None, "most rows have a text of their own"
+    if len(different) > MAX_CATEGORIES:
+        return None, f"it has more than {MAX_CATEGORIES} different texts"
+    return Column(column.name, tuple(different)), ""
+
+
+def _date_formats(texts: pd.Series) -> list[str]:
+    """The formats under which all texts are dates; two if day and month cannot be told apart."""
+    match = _DATE.fullmatch(texts.iloc[0])
+    if not match or not texts.str.fullmatch(_DATE).all():
+        return []
+    orders = [order.format(match[1]) for order in _ORDERS]
+    times = [time for time in _TIMES if bool(match[2]) == bool(time)]
+    formats = [order + time for order in orders for time in times]
+    return [each for each in formats if not np.isnan(_days(texts, each)).any()]
+
+
+def _days(column: pd.Series, date: str) -> np.ndarray:
+    """Dates of a format as days since 1970, float64 `[N]`; NaN for other texts."""
+    import pandas as pd
+
+    found = pd.to_datetime(column.astype(str), format=date, errors="coerce")
+    days: np.ndarray = ((found - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    return days

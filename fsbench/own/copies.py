@@ -1,0 +1,54 @@
+"""Features that give the answer away: a column that is a copy of the target, or made from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fsbench.own.samples import printable, some
+
+_CHANCE = 1e-3
+
+
+def copies_of_target(x: np.ndarray, columns: Sequence[int], y: np.ndarray, names: Sequence[str]) -> list[str]:
+    """The names of the columns of `x` `[N, F]` that alone tell the class `y` `[N]` of every sample.
+
+    A column does if each of its values, or each interval between values, belongs to one class, and if random
+    labels would do this in none of the columns with a probability of 0.999.
+    """
+    counts = np.bincount(y)
+    rare = sum(math.lgamma(count + 1) for count in counts) - math.lgamma(len(y) + 1)
+    limit = math.log(_CHANCE / x.shape[1])
+    categories = columns or (0,) * x.shape[1]
+    return [
+        name
+        for name, column, count in zip(names, x.T, categories, strict=True)
+        if (choices := _choices(column, count > 0, y)) is not None and choices + rare < limit
+    ]
+
+
+def warn_of_copies(names: Sequence[str], remarks: list[str]) -> None:
+    """Add a warning about columns that give the answer away, if there are any."""
+    if names:
+        shown = some([repr(printable(name)) for name in names])
+        remarks.append(
+            f"column {shown} alone tells the class of every sample: if it is made from the target, or "
+            "known only when the class is, leave it out"
+        )
+
+
+def _choices(column: np.ndarray, categorical: bool, y: np.ndarray) -> float | None:
+    """The logarithm of the number of labellings that a column could tell in its way; None if not this one."""
+    column = np.where(np.isnan(column), np.inf, column)
+    values, place = np.unique(column, return_inverse=True)
+    lowest, highest = np.full(len(values), y.max()), np.zeros(len(values), dtype=y.dtype)
+    np.minimum.at(lowest, place, y)
+    np.maximum.at(highest, place, y)
+    if (lowest != highest).any():
+        return None
+    classes = int(y.max()) + 1
+    if not categorical and int((np.diff(lowest) != 0).sum()) + 1 == classes:
+        return math.lgamma(classes + 1)
+    return len(values) * math.log(classes)
