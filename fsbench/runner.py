@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fsbench import interrupts
+from fsbench.columns import of_records
 from fsbench.draw import Splits
 from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.identity import full_spec, metric_marks, versions
@@ -121,7 +122,8 @@ def run(
             statuses={key: record.status for key, record in stored.items()},
             retry_failed=retry_failed,
         )
-        check_records([stored[key] for key in plan.keys if key in stored], asked.suite, store.path)
+        known = of_records((stored[key] for key in plan.keys if key in stored), ())
+        check_records(known, asked.suite, store.path)
         walk = _Walk(asked, plan, store, same, registry, observer, stored)
         interrupted = walk.go(executor, jobs, device)
     records = tuple(stored[key] for key in plan.keys if key in stored)

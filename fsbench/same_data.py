@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from fsbench.columns import Columns
 from fsbench.errors import AbsentData, DataError, StoreError, TaskError, UnknownName
 from fsbench.tasks.expressions import named_datasets, parse_tasks
 from fsbench.tasks.splits import draw_split
@@ -25,15 +26,15 @@ def check_split(suite: Suite, task: str, seed: int, fingerprint: str) -> None:
         )
 
 
-def check_records(records: Iterable[Record], suite: Suite, place: Path) -> None:
+def check_records(records: Columns, suite: Suite, place: Path) -> None:
     """Raise StoreError if a record that `place` holds is of another split than the suite names."""
-    for record in records:
-        if record.split_fingerprint or record.status == "ok":
+    for shared, seed, fingerprint in records.splits():
+        if fingerprint or shared.status == "ok":
             try:
-                check_split(suite, record.task, record.split_seed, record.split_fingerprint)
+                check_split(suite, shared.task, seed, fingerprint)
             except DataError as error:
                 raise StoreError(
-                    f"{place} contains a record of {record.spec} on other data: {error}"
+                    f"{place} contains a record of {shared.spec} on other data: {error}"
                 ) from None
 
 

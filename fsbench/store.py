@@ -20,6 +20,7 @@ from types import TracebackType
 
 import numpy as np
 
+from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
 from fsbench.types import Record
@@ -29,6 +30,7 @@ SCHEMA = 2
 _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
+_AT_ONCE = 10_000
 _BESIDE = (
     "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
@@ -129,6 +131,22 @@ class Store:
         with self._errors():
             rows = self._db.execute("SELECT record FROM trials ORDER BY rowid").fetchall()
         return [self._read(text) for (text,) in rows]
+
+    def columns(self, metrics: Sequence[str]) -> Columns:
+        """Every record as columns, in the order of `records`, with the values of some metrics.
+
+        This is many times as fast as `records`: SQLite picks what is needed from the text of a record.
+        """
+        shared, own = paths(metrics)
+        places = [f"json_extract(record{', ?' * len(part)})" for part in (shared, own)]
+        query = f"SELECT {', '.join(places)} FROM trials ORDER BY rowid"
+        builder: Builder[str] = Builder(metrics, lambda text: read_shared(json.loads(text)))
+        with self._errors(), self._damage():
+            found = self._db.execute(query, (*shared, *own))
+            while rows := found.fetchmany(_AT_ONCE):
+                keys, values = zip(*rows, strict=True)
+                builder.add(keys, json.loads(f"[{','.join(values)}]"))
+        return builder.columns()
 
     def predictions(self, key: str) -> np.ndarray:
         """The logits of a trial's test part, float32 `[E, M, C]`, exactly as they were committed."""

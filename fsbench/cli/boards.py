@@ -10,7 +10,9 @@ import click
 
 from fsbench.cli.options import complete_suite, metric_option, results_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
+from fsbench.columns import Columns, of_records
 from fsbench.errors import AbsentData, UsageError
+from fsbench.metrics import get_metric
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
@@ -63,10 +65,10 @@ def leaderboard(
 
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
-    records = _select(read_records(results), suite, tasks, results)
-    board = compare(records, metric, all_versions)
+    columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
+    board = compare(columns, metric, all_versions)
     if publish is not None and suite is not None:
-        _publish(records, suite, publish)
+        _publish(_records(results, columns), suite, publish)
     if output is not None:
         _write(output, as_text(board, style, _FILE_WIDTH))
     elif style == "terminal":
@@ -74,19 +76,34 @@ def leaderboard(
     else:
         click.echo(as_text(board, style, _FILE_WIDTH), nl=False)
     if debugging():
-        show_tracebacks(records)
+        show_tracebacks(_records(results, columns))
 
 
-def read_records(path: Path) -> list[Record]:
-    """The records of a results folder or of a published file. Raises StoreError."""
+def _read_columns(path: Path, metric: str) -> Columns:
+    """The records of a results folder or of a published file, with a metric. Raises StoreError."""
     if path.is_file():
         from fsbench.report.published import read_jsonl
 
-        return read_jsonl(path)
+        return of_records(read_jsonl(path), [metric])
     from fsbench.store import Store
 
     with Store(path, create=False) as store:
-        return store.records()
+        return store.columns([metric])
+
+
+def _records(path: Path, columns: Columns) -> list[Record]:
+    """The whole records of some columns, from where these were read. Raises StoreError."""
+    if path.is_file():
+        from fsbench.report.published import read_jsonl
+
+        records = read_jsonl(path)
+    else:
+        from fsbench.store import Store
+
+        with Store(path, create=False) as store:
+            records = store.records()
+    wanted = {(shared.task, shared.recipe) for shared in columns.shared}
+    return [record for record in records if (record.task, record.recipe) in wanted]
 
 
 def show_board(board: Leaderboard) -> None:
@@ -103,7 +120,7 @@ def as_text(board: Leaderboard, style: str, width: int) -> str:
     return render(board, style, width)
 
 
-def _select(records: list[Record], suite: str | None, tasks: str | None, path: Path) -> list[Record]:
+def _select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
     """The records of a suite's tasks under its recipe, or of the tasks given.
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
@@ -116,25 +133,28 @@ def _select(records: list[Record], suite: str | None, tasks: str | None, path: P
         raise UsageError("both a suite and tasks are given; give one of them")
     chosen = load_suite(suite) if suite is not None else None
     wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
-    found = [record for record in records if record.task in wanted]
+    found = records.select([shared.task in wanted for shared in records.shared])
     if chosen is not None:
         found = _under_recipe(found, chosen)
         check_records(found, chosen, path)
-        if lacking := len(chosen.tasks) - len({record.task for record in found}):
+        if lacking := len(chosen.tasks) - len({shared.task for shared in found.shared}):
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
-    if not found:
+    if not len(found):
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
         raise UsageError(f"{path} contains no results of these tasks; `fsbench run {option}` produces some")
     return found
 
 
-def _under_recipe(records: list[Record], suite: Suite) -> list[Record]:
+def _under_recipe(records: Columns, suite: Suite) -> Columns:
     """The records under the recipe that the suite gives their task; reports how many are left out."""
     from fsbench.recipes.recipe import parse_recipe
     from fsbench.words import plural
 
-    wanted = {task: tuple(_recipes(task, suite.recipe)) for task in {record.task for record in records}}
-    kept = [record for record in records if parse_recipe(record.recipe) in wanted[record.task]]
+    wanted = {
+        task: tuple(_recipes(task, suite.recipe)) for task in {shared.task for shared in records.shared}
+    }
+    recipes = {text: parse_recipe(text) for text in {shared.recipe for shared in records.shared}}
+    kept = records.select([recipes[shared.recipe] in wanted[shared.task] for shared in records.shared])
     if left_out := len(records) - len(kept):
         say(f"left out {plural(left_out, 'record')} of {suite.name}'s tasks: not under the suite's recipe")
     return kept

@@ -2,145 +2,234 @@
 
 from __future__ import annotations
 
-import math
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import numpy as np
+
+from fsbench.columns import STATUSES, Columns, Shared
 from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
 from fsbench.metrics import assumed_resolution
 from fsbench.report.names import identity, strategy_names
 from fsbench.spec import Call, Value, format_value, parse_call
-from fsbench.types import Record
-
-Pair = tuple[int, int]
-"""A split seed and an init seed."""
+from fsbench.types import Status
 
 
-@dataclass
+@dataclass(frozen=True)
 class Entry:
-    """The records of one strategy in one setting, by seeds. `strategy` is its name in the table."""
+    """The records of one strategy in one setting. `strategy` is its name in the table.
+
+    `rows [P]` has, for each pair of seeds of the setting, the number of the record among `columns`, or -1 if
+    there is none. All arrays of an entry are `[P]` and float64.
+    """
 
     strategy: str
-    full_spec: str = ""
-    records: dict[Pair, Record] = field(default_factory=dict)
+    full_spec: str
+    columns: Columns
+    rows: np.ndarray
 
-    @property
-    def ok(self) -> list[Record]:
-        """The records of the successful trials."""
-        return [r for r in self.records.values() if r.status == "ok"]
+    @cached_property
+    def ok(self) -> np.ndarray:
+        """Whether the trials succeeded, bool `[P]`."""
+        return self._has("ok")
 
-    def values(self, metric: str) -> dict[Pair, float]:
-        """The finite values of a metric in the successful trials."""
-        found = {p: r.metrics.get(metric, math.nan) for p, r in self.records.items() if r.status == "ok"}
-        return {pair: value for pair, value in found.items() if math.isfinite(value)}
-
-    def count(self, status: str) -> int:
-        """How many trials have a status."""
-        return sum(r.status == status for r in self.records.values())
+    @cached_property
+    def shared(self) -> list[Shared]:
+        """What its records share, each combination once, in the order of the seeds."""
+        return [shared for shared, *_ in self._combinations(self.rows >= 0)]
 
     @property
     def uses(self) -> set[str]:
         """What the strategy uses beyond the few labels."""
-        return {use for r in self.records.values() for use in r.uses}
+        return {use for shared in self.shared for use in shared.uses}
+
+    def values(self, metric: str) -> np.ndarray:
+        """The finite values of a metric in the successful trials, NaN elsewhere."""
+        found = self._of(self.columns.values[metric])
+        return np.where(np.isfinite(found), found, np.nan)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """A number of the successful trials by its name in the records, NaN elsewhere."""
+        return self._of(self.columns.numbers[name])
+
+    def resolution(self, metric: str) -> np.ndarray:
+        """The effect of one decision on the test part on a metric in the successful trials, NaN elsewhere."""
+        known, samples = self._of(self.columns.resolution[metric]), self.numbers("n_test")
+        unknown = self.ok & ~(np.abs(known) > 0)
+        known[unknown] = [assumed_resolution(metric, int(n)) for n in samples[unknown]]
+        return known
 
     @property
-    def seconds(self) -> dict[Pair, float]:
-        """Seconds of fit and predict of each successful trial."""
-        return {p: r.seconds_fit + r.seconds_predict for p, r in self.records.items() if r.status == "ok"}
+    def seconds(self) -> np.ndarray:
+        """Seconds of fit and predict of the successful trials, NaN elsewhere."""
+        total: np.ndarray = self.numbers("seconds_fit") + self.numbers("seconds_predict")
+        return total
+
+    def count(self, status: Status) -> int:
+        """How many trials have a status."""
+        return int(self._has(status).sum())
+
+    def with_status(self, status: Status) -> list[tuple[Shared, int, tuple[str, int]]]:
+        """What the records of a status share, with their number, in the order of the seeds.
+
+        The last value is when the newest of these records was created, and the largest split seed.
+        """
+        return self._combinations(self._has(status))
+
+    def _combinations(self, which: np.ndarray) -> list[tuple[Shared, int, tuple[str, int]]]:
+        rows = self.rows[which]
+        if not len(rows):
+            return []
+        codes = self.columns.code[rows]
+        unique, first, counts = np.unique(codes, return_index=True, return_counts=True)
+        found = []
+        for place in np.argsort(first):
+            code = unique[place]
+            seed = int(self.columns.split_seed[rows[codes == code]].max())
+            found.append((self.columns.shared[code], int(counts[place]), (self.columns.latest[code], seed)))
+        return found
+
+    def _has(self, status: Status) -> np.ndarray:
+        """Whether the trials have a status, bool `[P]`."""
+        found: np.ndarray = self.columns.status[self.rows] == STATUSES.index(status)
+        return found & (self.rows >= 0)
+
+    def _of(self, column: np.ndarray) -> np.ndarray:
+        """A column `[N]` at the successful trials, NaN elsewhere."""
+        return np.where(self.ok, column[self.rows], np.nan)
 
 
 @dataclass
 class Setting:
     """A task under one recipe, within which strategies can be compared.
 
-    Settings with a common dataset have the same number `group`.
+    `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
+    any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
+    `group`.
     """
 
     task: str
     recipe: str
+    columns: Columns
+    pairs: np.ndarray
     label: str = ""
     group: int = 0
     entries: dict[str, Entry] = field(default_factory=dict)
-
-    @property
-    def pairs(self) -> set[Pair]:
-        """The seeds of a complete entry: all seeds with which any strategy has been tried here."""
-        return {pair for entry in self.entries.values() for pair in entry.records}
+    _resolutions: dict[str, float] = field(default_factory=dict)
 
     @property
     def baseline(self) -> Entry:
         """The baseline under the same recipe; without records where it was not run."""
-        return self.entries.get(BASELINE, Entry(BASELINE))
+        nothing = Entry(BASELINE, "", self.columns, np.full(len(self.pairs), -1))
+        return self.entries.get(BASELINE, nothing)
 
     def resolution(self, metric: str) -> float:
         """The most that one decision on the test part of any split changes a metric."""
-        records = [r for entry in self.entries.values() for r in entry.ok]
-        return max(
-            (r.resolution.get(metric) or assumed_resolution(metric, r.n_test) for r in records), default=0.0
-        )
+        if metric not in self._resolutions:
+            arrays = (entry.resolution(metric) for entry in self.entries.values())
+            self._resolutions[metric] = _largest(arrays)
+        return self._resolutions[metric]
 
-    @property
+    @cached_property
     def overlap(self) -> float:
         """The largest ratio of test to training samples where splits share most samples; otherwise 0."""
-        return max((r.overlap for entry in self.entries.values() for r in entry.ok), default=0.0)
+        return _largest(entry.numbers("overlap") for entry in self.entries.values())
+
+    def by_split(self, values: np.ndarray) -> dict[int, float]:
+        """One value per split seed: the mean over its init seeds of values `[P]`; NaN counts as none."""
+        known = np.isfinite(values)
+        splits, found = self.pairs[known, 0], values[known].tolist()
+        first = np.flatnonzero(np.diff(splits, prepend=-1)).tolist()
+        if len(first) == len(found):
+            return dict(zip(splits.tolist(), found, strict=True))
+        ends = [*first[1:], len(found)]
+        return {int(splits[i]): statistics.fmean(found[i:end]) for i, end in zip(first, ends, strict=True)}
 
 
-def settings(records: Iterable[Record]) -> list[Setting]:
+def settings(columns: Columns) -> list[Setting]:
     """The settings of some records, in the natural order of their labels (k=5 before k=20).
 
     Raises StoreError where records must not be mixed: two of one trial, or two different splits
     under one task and split seed.
     """
-    records = list(records)
-    names = strategy_names(records)
-    found: dict[tuple[str, str], Setting] = {}
-    prints: dict[tuple[str, int], str] = {}
-    for record in records:
-        _check_split(record, prints)
-        setting = found.setdefault((record.task, record.recipe), Setting(record.task, record.recipe))
-        name = names[identity(record)]
-        entry = setting.entries.setdefault(name, Entry(name, identity(record)))
-        pair = record.split_seed, record.init_seed
-        if pair in entry.records:
-            raise StoreError(
-                f"two records of {name} on {record.task}, split seed {pair[0]}, init seed {pair[1]}; "
-                "make one table per results folder and version of a strategy"
-            )
-        entry.records[pair] = record
-    _label(found.values())
-    ordered = sorted(found.values(), key=lambda setting: natural(setting.label))
+    _check_splits(columns)
+    names = strategy_names(columns.shared)
+    places: dict[tuple[str, str], int] = {}
+    place_of = [places.setdefault((s.task, s.recipe), len(places)) for s in columns.shared]
+    place = np.array(place_of, dtype=np.int64)[columns.code]
+    # One sort brings the records of each setting together, in the order of their seeds.
+    order = np.lexsort((columns.init_seed, columns.split_seed, place))
+    bounds = np.searchsorted(place[order], np.arange(len(places) + 1))
+    found = [
+        _setting(task, recipe, columns, order[begin:end], names)
+        for (task, recipe), begin, end in zip(places, bounds, bounds[1:], strict=False)
+    ]
+    _label(found)
+    ordered = sorted(found, key=lambda setting: natural(setting.label))
     for setting, group in zip(ordered, _groups([s.task for s in ordered]), strict=True):
         setting.group = group
     return ordered
 
 
-def by_split(values: dict[Pair, float]) -> dict[int, float]:
-    """One value per split seed: the mean over its init seeds."""
-    found = defaultdict(list)
-    for (split_seed, _), value in sorted(values.items()):
-        found[split_seed].append(value)
-    return {seed: statistics.fmean(values) for seed, values in found.items()}
+def _setting(task: str, recipe: str, columns: Columns, rows: np.ndarray, names: Mapping[str, str]) -> Setting:
+    """A setting from the numbers of its records, sorted by seeds."""
+    seeds = np.stack([columns.split_seed[rows], columns.init_seed[rows]], axis=1)
+    new = np.any(np.diff(seeds, axis=0, prepend=-1), axis=1)
+    pair, setting = np.cumsum(new) - 1, Setting(task, recipe, columns, seeds[new])
+    code = columns.code[rows]
+    # Several combinations can belong to one strategy, such as those of two devices.
+    identities = {int(c): identity(columns.shared[c]) for c in np.unique(code)}
+    number = {full: i for i, full in enumerate(dict.fromkeys(identities.values()))}
+    table = np.full((len(number), len(setting.pairs)), -1)
+    strategy = np.zeros(len(columns.shared), dtype=np.int64)
+    strategy[list(identities)] = [number[full] for full in identities.values()]
+    table[strategy[code], pair] = rows
+    if (table >= 0).sum() < len(rows):
+        _refuse_twins(columns, rows, names)
+    for full, i in number.items():
+        setting.entries[names[full]] = Entry(names[full], full, columns, table[i])
+    return setting
+
+
+def _refuse_twins(columns: Columns, rows: np.ndarray, names: Mapping[str, str]) -> None:
+    """Raise StoreError about the first two records of one trial."""
+    seen = set()
+    for row in np.sort(rows):
+        shared = columns.shared[columns.code[row]]
+        trial = names[identity(shared)], int(columns.split_seed[row]), int(columns.init_seed[row])
+        if trial in seen:
+            raise StoreError(
+                f"two records of {trial[0]} on {shared.task}, split seed {trial[1]}, init seed {trial[2]}; "
+                "make one table per results folder and version of a strategy"
+            )
+        seen.add(trial)
+
+
+def _largest(arrays: Iterable[np.ndarray]) -> float:
+    """The largest number that is known; 0 if none is."""
+    return max((float(np.nanmax(array)) for array in arrays if not np.isnan(array).all()), default=0.0)
+
+
+def _check_splits(columns: Columns) -> None:
+    """Raise StoreError if there are different splits under one task and split seed."""
+    known: dict[tuple[str, int], str] = {}
+    for shared, seed, found in columns.splits():
+        if found and known.setdefault((shared.task, seed), found) != found:
+            raise StoreError(
+                f"records of {shared.task}, split seed {seed}, are about different data (splits "
+                f"{known[shared.task, seed][:12]} and {found[:12]}) and cannot be mixed: make a table of "
+                "each alone"
+            )
 
 
 def natural(text: str) -> list[str | int]:
     """A sorting key under which k=5 comes before k=20."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
-
-
-def _check_split(record: Record, prints: dict[tuple[str, int], str]) -> None:
-    if not record.split_fingerprint:
-        return
-    known = prints.setdefault((record.task, record.split_seed), record.split_fingerprint)
-    if known != record.split_fingerprint:
-        raise StoreError(
-            f"records of {record.task}, split seed {record.split_seed}, are about different data (splits "
-            f"{known[:12]} and {record.split_fingerprint[:12]}) and cannot be mixed: make a table of each "
-            "alone"
-        )
 
 
 def _label(found: Iterable[Setting]) -> None:

@@ -5,15 +5,19 @@ Everything is computed here; the other modules of this package only show it.
 
 from __future__ import annotations
 
-import statistics
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fsbench import stats
+from fsbench.columns import STATUSES, Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
-from fsbench.report.entries import Entry, Setting, by_split, natural, settings
+from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
 from fsbench.stats import Estimate
@@ -81,7 +85,7 @@ class Row:
             "seconds": _rounded(self.seconds),
             "cost": _rounded(self.cost),
             "train_accuracy": _rounded(self.train_accuracy),
-            "peak_memory": self.peak_memory,
+            "peak_memory": None if self.peak_memory is None else round(self.peak_memory),
             "full_spec": self.full_spec,
         }
 
@@ -120,18 +124,19 @@ class Leaderboard:
 
 
 def leaderboard(
-    records: Iterable[Record], metric: str = DEFAULT_METRIC, all_versions: bool = False
+    records: Iterable[Record] | Columns, metric: str = DEFAULT_METRIC, all_versions: bool = False
 ) -> Leaderboard:
-    """Compare the strategies of some records by a metric.
+    """Compare the strategies of some records by a metric. Columns must have its values.
 
     If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
     has a separate row. Raises UnknownName for an unknown metric, StoreError for records that must not be
     mixed.
     """
     chosen = get_metric(metric)
-    records, left_out = (list(records), []) if all_versions else of_one_version(records)
-    records, unmeasured = of_one_measure(records, chosen.name)
-    found = settings(records)
+    columns = records if isinstance(records, Columns) else of_records(records, [chosen.name])
+    columns, left_out = (columns, []) if all_versions else of_one_version(columns)
+    columns, unmeasured = of_one_measure(columns, chosen.name)
+    found = settings(columns)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
     overall = [_overall_row(found, s, chosen) for s in strategies]
@@ -144,45 +149,47 @@ def leaderboard(
         rows = _judge([*overall, *rows], chosen)
         comparisons = [row for row in rows if row.difference]
         overall, rows = rows[: len(strategies)], rows[len(strategies) :]
-    tables = [
-        (s.label, _ranked([r for r in rows if (r.task, r.recipe) == (s.task, s.recipe)], chosen))
-        for s in found
-    ]
-    seeds = [len({split for split, _ in setting.pairs}) for setting in found] or [0]
+    by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_setting[row.task, row.recipe].append(row)
+    tables = [(s.label, _ranked(by_setting[s.task, s.recipe], chosen)) for s in found]
+    seeds = [len(np.unique(setting.pairs[:, 0])) for setting in found] or [0]
     return Leaderboard(
         metric=chosen,
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=(*left_out, *unmeasured, *mixtures(records), *remarks(found, strategies)),
+        warnings=(*left_out, *unmeasured, *mixtures(columns), *remarks(found, strategies)),
         comparisons=len(comparisons),
-        trials=sum(r.status == "ok" for r in records),
+        trials=int((columns.status == STATUSES.index("ok")).sum()),
         split_seeds=(min(seeds), max(seeds)),
-        origin=origin(records),
+        origin=origin(columns),
     )
 
 
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
     """A strategy on one task; `_judge` adds the verdict when all rows are known."""
     values, differences = entry.values(metric.name), _differences(setting, entry, metric)
+    scores, done = setting.by_split(values), int(np.isfinite(values).sum())
     step, overlap = setting.resolution(metric.name), setting.overlap
-    fitted = [r.train_accuracy for r in entry.ok if r.train_accuracy is not None]
+    memory = entry.numbers("peak_memory")
+    fitted = _finite(entry.numbers("train_accuracy"))
     return Row(
         task=setting.task,
         recipe=setting.recipe,
         strategy=entry.strategy,
         uses=tuple(sorted(entry.uses)),
-        score=stats.estimate(list(by_split(values).values()), step, overlap) if values else None,
+        score=stats.estimate(list(scores.values()), step, overlap) if scores else None,
         difference=stats.estimate(list(differences.values()), step, overlap) if differences else None,
-        done=len(values),
+        done=done,
         planned=len(setting.pairs),
         failed=entry.count("failed"),
         skipped=entry.count("skipped"),
-        seconds=_median(entry.seconds.values()),
-        complete=values.keys() == setting.pairs,
+        seconds=_median(entry.seconds),
+        complete=done == len(setting.pairs),
         cost=_median(_cost_ratios(setting, entry)),
-        train_accuracy=statistics.fmean(fitted) if fitted else None,
-        peak_memory=_median(r.peak_memory for r in entry.ok if r.peak_memory),
+        train_accuracy=math.fsum(fitted) / len(fitted) if len(fitted) else None,
+        peak_memory=_median(memory[memory > 0]),
         full_spec=entry.full_spec,
         verdict=_withheld([(setting, entry)]),
     )
@@ -191,9 +198,11 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
 def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
     """A strategy over the tasks that it did, compared with the baseline on exactly these tasks."""
     entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
-    scores = [(s, by_split(entry.values(metric.name))) for s, entry in entries]
+    scores = [(s, s.by_split(entry.values(metric.name))) for s, entry in entries]
     differences = [(s, _differences(s, entry, metric)) for s, entry in entries]
-    complete = len(entries) == len(found) and all(c.values(metric.name).keys() == s.pairs for s, c in entries)
+    complete = len(entries) == len(found) and all(
+        np.isfinite(entry.values(metric.name)).all() for _, entry in entries
+    )
     return Row(
         task="overall",
         recipe="",
@@ -205,9 +214,9 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
         planned=len(found),
         failed=sum(entry.count("failed") for _, entry in entries),
         skipped=sum(entry.count("skipped") for _, entry in entries),
-        seconds=_median(value for _, entry in entries for value in entry.seconds.values()),
+        seconds=_median(np.concatenate([entry.seconds for _, entry in entries])),
         complete=complete,
-        cost=_median(ratio for s, entry in entries for ratio in _cost_ratios(s, entry)),
+        cost=_median(np.concatenate([_cost_ratios(setting, entry) for setting, entry in entries])),
         full_spec=entries[0][1].full_spec,
         verdict=_withheld(entries),
     )
@@ -225,19 +234,24 @@ def _differences(setting: Setting, entry: Entry, metric: Metric) -> dict[int, fl
     """Strategy minus baseline by split seed, over the seeds that both did; none for the baseline."""
     if entry.strategy == BASELINE:
         return {}
-    ours, theirs = entry.values(metric.name), setting.baseline.values(metric.name)
-    return by_split({pair: ours[pair] - theirs[pair] for pair in ours.keys() & theirs.keys()})
+    return setting.by_split(entry.values(metric.name) - setting.baseline.values(metric.name))
 
 
-def _cost_ratios(setting: Setting, entry: Entry) -> list[float]:
-    """Seconds over the baseline's seconds, in each trial that both did."""
+def _cost_ratios(setting: Setting, entry: Entry) -> np.ndarray:
+    """Seconds over the baseline's seconds `[P]`; NaN where one of them has none, or took no time."""
     ours, theirs = entry.seconds, setting.baseline.seconds
-    return [ours[pair] / theirs[pair] for pair in ours.keys() & theirs.keys() if theirs[pair] > 0]
+    ratios: np.ndarray = np.divide(ours, theirs, out=np.full(len(ours), np.nan), where=theirs > 0)
+    return ratios
 
 
-def _median(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return statistics.median(found) if found else None
+def _median(values: np.ndarray) -> float | None:
+    found = _finite(values)
+    return float(np.median(found)) if len(found) else None
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    found: np.ndarray = values[np.isfinite(values)]
+    return found
 
 
 def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metric) -> Estimate | None:

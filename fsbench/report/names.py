@@ -7,18 +7,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from fsbench.columns import Shared
 from fsbench.types import Record
 
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24
 
 
-def identity(record: Record) -> str:
+def identity(record: Record | Shared) -> str:
     """What identifies the strategy of a record: its full spec, or its spec in records of older stores."""
     return record.full_spec or record.spec
 
 
-def strategy_names(records: Iterable[Record]) -> dict[str, str]:
+def strategy_names(records: Iterable[Record | Shared]) -> dict[str, str]:
     """A name for each identity: the spec and, where several share one, how they differ.
 
     Two versions of a plugin with other defaults become `focal [gamma=1.0]` and `focal [gamma=2.0]`.

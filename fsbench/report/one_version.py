@@ -8,97 +8,110 @@ strategy: the installed version, if there are records of it, or else that of the
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from fsbench.code import CodeParts, core_mark, split_marks
+from fsbench.columns import Columns, Shared
 from fsbench.errors import FsbenchError
 from fsbench.identity import backbone_mark, kind_mark, metric_marks
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import get_registry
 from fsbench.report.names import identity
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.types import Record
 from fsbench.words import plural
 
-Given = tuple[Record, CodeParts]
+Given = tuple[Shared, CodeParts, str]
+"""What some records share, the parts of their full spec, and when the newest was created."""
 
 
-def of_one_version(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
+def of_one_version(columns: Columns) -> tuple[Columns, list[str]]:
     """The records that one table can show, in their order, and a line about those it leaves out, if any."""
-    given = [(record, split_marks(identity(record))) for record in records]
-    kept = given
+    given = [
+        (shared, split_marks(identity(shared)), created)
+        for shared, created in zip(columns.shared, columns.latest, strict=True)
+    ]
+    kept: Sequence[Given] = given
     for group_of, part, version_now in _CHOICES:
         kept = _choose(kept, group_of, part, version_now)
-    left_out = Counter(record.spec for record, _ in given) - Counter(record.spec for record, _ in kept)
+    shown = {shared for shared, *_ in kept}
+    left_out: Counter[str] = Counter()
+    for shared, count in zip(columns.shared, columns.counts.tolist(), strict=True):
+        if shared not in shown:
+            left_out[shared.spec] += count
     if not left_out:
-        return [record for record, _ in kept], []
+        return columns, []
     names = ", ".join(f"{spec} {count}" for spec, count in sorted(left_out.items()))
     total = plural(left_out.total(), "record")
     line = (
         f"left out: {total} of other versions of the code ({names}); --all-versions (all_versions=True) "
         "shows them"
     )
-    return [record for record, _ in kept], [line]
+    return columns.select([shared in shown for shared in columns.shared]), [line]
 
 
-def of_one_measure(records: Iterable[Record], metric: str) -> tuple[list[Record], list[str]]:
+def of_one_measure(columns: Columns, metric: str) -> tuple[Columns, list[str]]:
     """The records without the values that other code of a metric computed, and a line about them."""
-    found, now, others = [], metric_marks(get_registry()).get(metric, ""), 0
-    for record in records:
-        if metric in record.metrics and record.metric_codes.get(metric, "") != now:
-            kept = {name: value for name, value in record.metrics.items() if name != metric}
-            record, others = replace(record, metrics=kept), others + 1
-        found.append(record)
-    count = plural(others, "value")
+    now = metric_marks(get_registry()).get(metric, "")
+    other = np.array([dict(shared.metric_codes).get(metric, "") != now for shared in columns.shared], bool)
+    left_out = other[columns.code] & ~np.isnan(columns.values[metric])
+    if not left_out.any():
+        return columns, []
+    values = columns.values | {metric: np.where(left_out, np.nan, columns.values[metric])}
+    count = plural(int(left_out.sum()), "value")
     line = (
         f"left out: {count} of {metric}, computed by another version of its code; run in a new results folder"
     )
-    return found, [line] if others else []
+    return replace(columns, values=values), [line]
 
 
 def _choose(
-    given: Sequence[Given], group_of: Callable[..., str], part: str, version_now: Callable[[Record], str]
+    given: Sequence[Given],
+    group_of: Callable[[Shared, CodeParts], str],
+    part: str,
+    version_now: Callable[[Shared], str],
 ) -> list[Given]:
     """In each group, the records of one version of a part."""
-    groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record, parts in given:
-        groups[group_of(record, parts)][getattr(parts, part)].append(record)
+    groups: dict[str, dict[str, list[Given]]] = defaultdict(lambda: defaultdict(list))
+    for each in given:
+        groups[group_of(*each[:2])][getattr(each[1], part)].append(each)
     chosen = {group: _one_of(versions, version_now) for group, versions in groups.items()}
-    return [each for each in given if chosen[group_of(*each)] == getattr(each[1], part)]
+    return [each for each in given if chosen[group_of(*each[:2])] == getattr(each[1], part)]
 
 
-def _one_of(versions: dict[str, list[Record]], version_now: Callable[[Record], str]) -> str:
+def _one_of(versions: dict[str, list[Given]], version_now: Callable[[Shared], str]) -> str:
     if len(versions) == 1:
         return next(iter(versions))
     try:
-        now = version_now(next(iter(versions.values()))[0])
+        now = version_now(next(iter(versions.values()))[0][0])
     except FsbenchError:  # no longer installed, or a file that is missing
         now = ""
     if now in versions:
         return now
-    return max(versions, key=lambda version: (max(r.created for r in versions[version]), version))
+    return max(versions, key=lambda version: (max(newest for *_, newest in versions[version]), version))
 
 
-def _core_now(record: Record) -> str:
+def _core_now(record: Shared) -> str:
     return core_mark()
 
 
-def _kind_now(record: Record) -> str:
+def _kind_now(record: Shared) -> str:
     (task,) = parse_tasks(record.task)
     return kind_mark(get_registry(), task.info.kind)
 
 
-def _backbone_now(record: Record) -> str:
+def _backbone_now(record: Shared) -> str:
     return backbone_mark(get_registry(), parse_recipe(record.recipe))
 
 
-def _strategy_now(record: Record) -> str:
+def _strategy_now(record: Shared) -> str:
     (composition,) = get_registry().parse(record.spec)
     return composition.full_spec
 
 
-_CHOICES: tuple[tuple[Callable[..., str], str, Callable[[Record], str]], ...] = (
+_CHOICES: tuple[tuple[Callable[[Shared, CodeParts], str], str, Callable[[Shared], str]], ...] = (
     (lambda record, parts: "", "core", _core_now),
     (lambda record, parts: record.task, "kind", _kind_now),
     (lambda record, parts: record.recipe, "backbone", _backbone_now),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fsbench.columns import Columns, Shared
 from fsbench.report.entries import Setting
-from fsbench.types import Record
+from fsbench.types import Status
 from fsbench.words import plural
+
+Item = tuple[str, Shared, int, tuple[str, int]]
+"""The label of a task, what records there share, their number, and the date and seed of the newest."""
+_UNKNOWN = ("unknown", "unknown")
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,13 @@ class Problem:
 def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[Problem]:
     """Failures first, by strategy; then skips, by strategy and reason; then trials that were not run."""
     for strategy in strategies:
-        failed = list(_records(found, strategy, "failed"))
-        if failed:
-            _, latest = max(failed, key=lambda item: (item[1].created, item[1].split_seed))
-            yield _problem(
-                "failed", strategy, failed, f"{_reason(latest, 'kind')}: {_reason(latest, 'message')}"
-            )
+        if failed := list(_records(found, strategy, "failed")):
+            _, latest, *_ = max(failed, key=lambda item: item[3])
+            yield _problem("failed", strategy, failed, ": ".join(latest.reason or _UNKNOWN))
     for strategy in strategies:
         by_reason = defaultdict(list)
         for item in _records(found, strategy, "skipped"):
-            by_reason[_reason(item[1], "message")].append(item)
+            by_reason[(item[1].reason or _UNKNOWN)[1]].append(item)
         for reason, skipped in by_reason.items():
             yield _problem("skipped", strategy, skipped, reason)
     for strategy in strategies:
@@ -45,9 +47,9 @@ def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterat
             yield Problem("not run", strategy, sum(missing.values()), tasks)
 
 
-def mixtures(records: Iterable[Record]) -> Iterator[str]:
+def mixtures(columns: Columns) -> Iterator[str]:
     """A line for each package with several versions, and one for several devices, in successful records."""
-    versions, devices = _computed_with(records)
+    versions, devices = _computed_with(columns)
     for package, several in versions.items():
         if len(several) > 1:
             yield f"results of several versions of {package} are mixed: {', '.join(several)}"
@@ -55,53 +57,51 @@ def mixtures(records: Iterable[Record]) -> Iterator[str]:
         yield f"seconds come from several devices: {', '.join(devices)}"
 
 
-def origin(records: Iterable[Record]) -> str:
+def origin(columns: Columns) -> str:
     """The packages, with versions, and devices that computed the successful records; empty without any."""
-    versions, devices = _computed_with(records)
+    versions, devices = _computed_with(columns)
     packages = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items())
     return f"computed with {packages}; on {', '.join(devices)}" if devices else ""
 
 
-def _computed_with(records: Iterable[Record]) -> tuple[dict[str, list[str]], list[str]]:
+def _computed_with(columns: Columns) -> tuple[dict[str, list[str]], list[str]]:
     """The versions of each package, and the devices, of the successful records; all sorted."""
-    good = [record for record in records if record.status == "ok"]
+    good = [shared for shared in columns.shared if shared.status == "ok"]
     versions: dict[str, set[str]] = defaultdict(set)
-    for record in good:
-        for package, version in record.versions.items():
+    for shared in good:
+        for package, version in shared.versions:
             versions[package].add(version)
-    devices = sorted({record.device for record in good})
+    devices = sorted({shared.device for shared in good})
     return {name: sorted(found) for name, found in sorted(versions.items())}, devices
 
 
 def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
     """A line for each strategy with notes: in how many trials, and the most frequent note."""
     for strategy in strategies:
-        noted = [record.notes for _, record in _records(found, strategy, "ok") if record.notes]
+        noted = [(shared.notes, n) for _, shared, n, _ in _records(found, strategy, "ok") if shared.notes]
         if not noted:
             continue
-        notes = Counter(note for several in noted for note in several)
+        notes: Counter[str] = Counter()
+        for several, count in noted:
+            notes.update(dict.fromkeys(several, count))
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
         others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
-        yield f"noted: {strategy}, in {plural(len(noted), 'trial')}; {note}{others}"
+        yield f"noted: {strategy}, in {plural(sum(count for _, count in noted), 'trial')}; {note}{others}"
 
 
-def _records(found: Sequence[Setting], strategy: str, status: str) -> Iterator[tuple[str, Record]]:
+def _records(found: Sequence[Setting], strategy: str, status: Status) -> Iterator[Item]:
     for setting in found:
         if strategy in setting.entries:
-            for _, record in sorted(setting.entries[strategy].records.items()):
-                if record.status == status:
-                    yield setting.label, record
+            for shared, count, newest in setting.entries[strategy].with_status(status):
+                yield setting.label, shared, count, newest
 
 
 def _tried(setting: Setting, strategy: str) -> int:
-    return len(setting.entries[strategy].records) if strategy in setting.entries else 0
-
-
-def _reason(record: Record, part: str) -> str:
-    return (record.reason or {}).get(part, "unknown")
+    return int((setting.entries[strategy].rows >= 0).sum()) if strategy in setting.entries else 0
 
 
 def _problem(
-    kind: Literal["failed", "skipped"], strategy: str, items: Sequence[tuple[str, Record]], reason: str
+    kind: Literal["failed", "skipped"], strategy: str, items: Sequence[Item], reason: str
 ) -> Problem:
-    return Problem(kind, strategy, len(items), tuple(dict.fromkeys(label for label, _ in items)), reason)
+    tasks = tuple(dict.fromkeys(label for label, *_ in items))
+    return Problem(kind, strategy, sum(count for _, _, count, _ in items), tasks, reason)

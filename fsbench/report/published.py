@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fsbench.columns import of_records
 from fsbench.errors import StoreError
 from fsbench.report.entries import natural
 from fsbench.report.leaderboard import leaderboard
@@ -44,7 +45,13 @@ def publish(records: Iterable[Record], path: str | Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
-    write_jsonl(of_one_version(records)[0], path)
+    records = list(records)
+    columns = of_records(records, ())
+    shown = set(of_one_version(columns)[0].shared)
+    kept = [
+        record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
+    ]
+    write_jsonl(kept, path)
     page = path.with_suffix(".md")
     _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))
     return page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from rich import box
@@ -42,16 +43,16 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
         return
     # The overall table shows what each strategy uses.
     columns = [name for name in text.TASK_COLUMNS if name != "uses"]
-    kept: set[str] = set()
+    kept, layout = set[str](), _Layout.of(board)
     for label, rows in board.tasks:
         console.print(Text(label, style="bold"))
         if done := [row for row in rows if row.done]:
-            kept |= _print_table(console, board, done, columns)
+            kept |= _print_table(console, layout, done, columns)
         _print_lines(console, filter(None, [text.without_result(rows)]), "dim")
         console.print()
     console.print(Text("Overall: mean over tasks", style="bold"))
     console.print(Text(text.title(board)))
-    kept |= _print_table(console, board, board.overall, text.OVERALL_COLUMNS)
+    kept |= _print_table(console, layout, board.overall, text.OVERALL_COLUMNS)
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
@@ -68,17 +69,39 @@ def to_terminal(board: Leaderboard, width: int) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _print_table(
-    console: Console, board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]
-) -> set[str]:
+@dataclass(frozen=True)
+class _Layout:
+    """What all tables of a leaderboard share, so that their columns are aligned.
+
+    `shown` has the texts of each row, by its `id`; `widths` those of whole entries; `pieces` is the width of
+    the longest part of a spec that is not broken.
+    """
+
+    shown: dict[int, dict[str, str]]
+    widths: dict[str, int]
+    pieces: int
+
+    @classmethod
+    def of(cls, board: Leaderboard) -> _Layout:
+        """The layout of a leaderboard with at least one row."""
+        shown = {id(row): text.shown(row, board.metric) for row in board.rows}
+        distinct = {
+            name: {texts[name] for texts in shown.values()}
+            for name in dict.fromkeys((*text.TASK_COLUMNS, *text.OVERALL_COLUMNS))
+        }
+        breaks = re.compile(f"{_TERMS}|{_ARGUMENTS}")
+        parts = [len(part.rstrip()) for spec in distinct["strategy"] for part in breaks.split(spec)]
+        widths = {
+            name: max(len(name), *(_width(name, value) for value in values))
+            for name, values in distinct.items()
+        }
+        return cls(shown, widths, max(_NARROWEST, *parts))
+
+
+def _print_table(console: Console, layout: _Layout, rows: Sequence[Row], columns: Sequence[str]) -> set[str]:
     """Print a table of the columns that fit, and return those columns."""
-    # The same widths in every table, so that the columns of all tables are aligned.
-    shown = [text.shown(row, board.metric) for row in board.rows]
-    widths = {name: max(len(name), *(_width(name, texts[name]) for texts in shown)) for name in columns}
-    wanted, pieces = widths["strategy"], re.compile(f"{_TERMS}|{_ARGUMENTS}")
-    widths["strategy"] = max(
-        _NARROWEST, *(len(piece.rstrip()) for texts in shown for piece in pieces.split(texts["strategy"]))
-    )
+    widths = {name: layout.widths[name] for name in columns}
+    wanted, widths["strategy"] = widths["strategy"], layout.pieces
     kept = _fitting(widths, console.width)
     gap = _GAP if _total(widths, kept, _GAP) <= console.width else 1
     left = console.width - _total(widths, kept, gap)
@@ -88,7 +111,7 @@ def _print_table(
         justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
         table.add_column(name, justify=justify, width=widths[name], overflow="fold")
     for row in rows:
-        texts = text.shown(row, board.metric)
+        texts = layout.shown[id(row)]
         style = _STYLES.get(texts["verdict"], "")
         table.add_row(*(_text(name, texts[name], style, room) for name in kept))
     console.print(table)

@@ -1,0 +1,102 @@
+"""How long `fsbench leaderboard` takes on a large store, from the start of the command to its end.
+
+    python benchmarks/records.py [--seeds 50 500] [--tasks 50] [--strategies 40] [--format terminal]
+
+The store has a made-up record for each of some strategies, tasks and split seeds: 100,000 and 1,000,000
+records by default. Printed are the number of records, the size of the store, the seconds, and the memory of
+the process at its largest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.identity import full_spec
+from fsbench.metrics import METRICS
+from fsbench.plan import trial_key
+from fsbench.recipes.recipe import default_recipe, recipe_text
+from fsbench.registry import get_registry
+from fsbench.store import FILE_NAME, Store
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.types import Record
+from fsbench.versions import installed
+
+
+def records(tasks: int, strategies: int, seeds: int) -> Iterator[Record]:
+    """Records of `kshot(digits, k=...)` tasks and of the baseline and focal losses with various gammas."""
+    rng, registry, versions = np.random.default_rng(0), get_registry(), installed()
+    specs = ", ".join(["erm", *(f"focal(gamma={0.1 * i:.1f})" for i in range(1, strategies))])
+    compositions = registry.parse(specs)
+    resolution = {name: 0.002 for name, _ in METRICS.items()}
+    for task in parse_tasks(f"kshot(digits, k=[{', '.join(map(str, range(1, tasks + 1)))}])"):
+        recipe = default_recipe(task.info)
+        written = recipe_text(recipe)
+        for composition in compositions:
+            identity = full_spec(registry, composition, recipe, task.info.kind)
+            for seed, values in enumerate(rng.uniform(0.4, 0.8, (seeds, len(resolution)))):
+                yield Record(
+                    key=trial_key(task.text, seed, 0, identity, written),
+                    status="ok",
+                    task=task.text,
+                    split_seed=seed,
+                    init_seed=0,
+                    spec=composition.text,
+                    recipe=written,
+                    full_spec=identity,
+                    split_fingerprint=f"{hash((task.text, seed)) % 2**64:064x}",
+                    metrics=dict(zip(resolution, values.tolist(), strict=True)),
+                    resolution=resolution,
+                    train_accuracy=float(values[0]),
+                    n_train=10,
+                    n_test=500,
+                    seconds_fit=float(values[1]),
+                    seconds_predict=0.01,
+                    peak_memory=500_000_000 + seed,
+                    device="a processor",
+                    versions=versions,
+                    created="2026-01-01T00:00:00+00:00",
+                    isolation="trial",
+                )
+
+
+def measure(folder: Path, style: str) -> tuple[float, float]:
+    """Wall-clock seconds and megabytes of one `fsbench leaderboard` of a folder."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "fsbench", "leaderboard", "--results", str(folder), "--format", style]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / unit
+
+
+def main() -> None:
+    """Print a line for each number of seeds, in ascending order."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=50)
+    parser.add_argument("--strategies", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[50, 500])
+    parser.add_argument("--format", default="terminal")
+    asked = parser.parse_args()
+    for seeds in sorted(asked.seeds):
+        with tempfile.TemporaryDirectory() as name:
+            with Store(name) as store:
+                store.commit_all(records(asked.tasks, asked.strategies, seeds))
+            size = (Path(name) / FILE_NAME).stat().st_size / 1e6
+            seconds, memory = measure(Path(name), asked.format)
+            count = asked.tasks * asked.strategies * seeds
+            print(
+                f"{count:,} records ({size:.0f} MB): {seconds:.2f} s, {memory:.0f} MB of memory", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()
