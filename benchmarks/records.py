@@ -1,6 +1,6 @@
 """How long `fsbench leaderboard` takes on a large store, from the start of the command to its end.
 
-    python benchmarks/records.py [--seeds 50 500] [--tasks 50] [--strategies 40] [--format terminal]
+    python benchmarks/records.py [--seeds 200 2000] [--tasks 20] [--strategies 25] [--format terminal]
 
 The store has a made-up record for each of some strategies, tasks and split seeds: 100,000 and 1,000,000
 records by default. Printed are the number of records, the size of the store, the seconds, and the memory of
@@ -81,9 +81,9 @@ def measure(folder: Path, style: str) -> tuple[float, float]:
 def main() -> None:
     """Print a line for each number of seeds, in ascending order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=50)
-    parser.add_argument("--strategies", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[50, 500])
+    parser.add_argument("--tasks", type=int, default=20)
+    parser.add_argument("--strategies", type=int, default=25)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[200, 2000])
     parser.add_argument("--format", default="terminal")
     asked = parser.parse_args()
     for seeds in sorted(asked.seeds):

@@ -50,9 +50,9 @@ class Columns:
     """N records as columns.
 
     `shared` holds each combination once, `code [N]` the number of a record's combination; `latest` is when
-    the newest record of a combination was created. `key [N]` are the keys, as bytes. `split [N]` numbers the fingerprints of splits,
-    `fingerprints`. `numbers` has a float64 array `[N]` for each of `NUMBERS`, `values` and `resolution` one
-    for each metric that was asked for; NaN where a record has none.
+    the newest record of a combination was created. `key [N]` are the keys, as bytes. `split [N]`
+    numbers the fingerprints of splits, `fingerprints`. `numbers` has a float64 array `[N]` for each of
+    `NUMBERS`, `values` and `resolution` one for each metric that was asked for; NaN where a record has none.
     """
 
     shared: tuple[Shared, ...]
