@@ -3,8 +3,8 @@
     python benchmarks/records.py [--seeds 200 2000] [--tasks 20] [--strategies 25] [--format terminal]
 
 The store has a made-up record for each of some strategies, tasks and split seeds: 100,000 and 1,000,000
-records by default. Printed are the number of records, the size of the store, the seconds, and the largest memory
-of a process so far.
+records by default. Printed are the number of records, the size of the store, the seconds, and the
+memory of the largest process so far.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def main() -> None:
             wall, busy, memory = measure(Path(name), asked.format)
             count = asked.tasks * asked.strategies * seeds
             print(
-                f"{count:,} records ({size:.0f} MB): {seconds:.2f} s, {memory:.0f} MB of memory", flush=True
+                f"{count:,} records ({size:.0f} MB): {wall:.2f} s (processor {busy:.2f} s), "
+                f"{memory:.0f} MB of memory",
+                flush=True,
             )
 
 
