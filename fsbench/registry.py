@@ -201,14 +201,22 @@ class Registry:
         return name
 
     def parse(self, text: str) -> list[Composition]:
-        """The strategies of comma-separated specs; `all` means every strategy by itself.
+        """The strategies of comma-separated specs; `all` means every strategy by itself (`Strategy.in_all`).
 
         Raises SpecError, UnknownName or ConflictError.
         """
         if text.strip() == "all":
-            names = sorted(self.strategies, key=lambda name: (name != BASELINE, name))
-            return [self.build(Sum((Call(name),))) for name in names]
+            return self._alone(lambda cls: cls.in_all)
         return self._named(text)
+
+    def baselines(self) -> list[Composition]:
+        """The strategies that run in every leaderboard (`Strategy.baseline`)."""
+        return self._alone(lambda cls: cls.baseline)
+
+    def _alone(self, wanted: Callable[[type[Strategy]], bool]) -> list[Composition]:
+        """Some strategies, each by itself, with the baseline of all comparisons first."""
+        names = [name for name, cls in self.strategies.items() if wanted(cls)]
+        return [self.build(Sum((Call(name),))) for name in sorted(names, key=lambda n: (n != BASELINE, n))]
 
     def _named(self, text: str) -> list[Composition]:
         sums = [expanded for each in parse_list(text) for expanded in expand_sum(each)]

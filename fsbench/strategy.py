@@ -52,6 +52,9 @@ class Strategy:
     and, where it applies, `uses` (of USES), `kinds` (of samples that it works on) and `replaces` (stages
     that it owns instead of wrapping). All randomness comes from `ctx.rng`.
 
+    A `baseline` runs in every leaderboard, and other strategies are compared with it. `in_all` says whether
+    `all` includes the strategy.
+
     `results_version` is a text that the author changes whenever results change; if it is empty, a hash of the
     source code takes its place. Without `kinds`, the strategy works on every kind that its stages do not
     exclude: `augment` computes with inputs, so it excludes kinds whose samples are not numbers to compute
@@ -63,6 +66,8 @@ class Strategy:
     results_version: ClassVar[str] = ""
     kinds: ClassVar[frozenset[str] | None] = None
     replaces: ClassVar[frozenset[str]] = frozenset()
+    baseline: ClassVar[bool] = False
+    in_all: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

@@ -84,10 +84,21 @@ def test_unknown_names_suggest_the_nearest() -> None:
         load_registry().parse("focall")
 
 
-def test_all_is_every_strategy_and_starts_with_the_baseline() -> None:
+def test_all_is_every_strategy_that_asks_for_it_and_starts_with_the_baseline() -> None:
     found = [c.text for c in load_registry().parse("all")]
     assert found[0] == "erm"
-    assert len(found) == len(set(found)) == len(load_registry().strategies)
+    assert len(found) == len(set(found))
+    strategies = load_registry().strategies
+    assert set(found) == {name for name, cls in strategies.items() if cls.in_all} != set(strategies)
+
+
+def test_baselines_are_declared() -> None:
+    registry = load_registry()
+    found = [c.text for c in registry.baselines()]
+    assert found[0] == "erm"
+    assert set(found) == {name for name, cls in registry.strategies.items() if cls.baseline}
+    assert {"svm", "knn", "best_classical"} < set(found)
+    assert "sklearn" not in found
 
 
 def test_duplicates_collapse_and_lists_expand() -> None:

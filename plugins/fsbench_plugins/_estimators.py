@@ -18,23 +18,19 @@ SMALLEST = 1e-7
 _MOST_ITERATIONS = 1000
 
 
-def make(estimator: str, C: float, n_neighbors: int, n_estimators: int, samples: int, ctx: Context) -> Any:
-    """The unfitted classifier of a name for a number of samples, with the trial's random numbers."""
-    seed = ctx.rng.seed()
+def by_name(estimator: str, C: float, n_neighbors: int, n_estimators: int, seed: int) -> Any:
+    """The unfitted classifier of a name, with scikit-learn's settings."""
     match estimator:
         case "logistic_regression":
             return LogisticRegression(C=C, max_iter=_MOST_ITERATIONS, random_state=seed)
         case "knn":
-            neighbors = min(n_neighbors, samples)
-            if neighbors < n_neighbors:
-                ctx.note(f"{samples} samples, so n_neighbors={neighbors} instead of {n_neighbors}")
-            return KNeighborsClassifier(neighbors)
+            return KNeighborsClassifier(n_neighbors)
         case "decision_tree":
             return DecisionTreeClassifier(random_state=seed)
         case "random_forest":
             return RandomForestClassifier(n_estimators, random_state=seed)
         case "svm":
-            return SVC(C=C)
+            return SVC(C=C, random_state=seed)
         case "gradient_boosting":
             return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
 
@@ -46,40 +42,63 @@ def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Fitted:
     """
     if bool((train.targets.max(1).values < 1).any()):
         ctx.note("soft targets count as their likeliest class")
-    classifier.fit(_table(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
+    classifier.fit(table(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
     classes = train.num_classes
 
     def predict(x: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(_logits(classifier, _table(x), classes)).to(x.device)
+        return torch.from_numpy(_logits(classifier, table(x), classes)).to(x.device)
 
     return Fitted(predict)
 
 
+def at_most(most: int, train: LabeledSet, ctx: Context, what: str) -> LabeledSet:
+    """The training set or, if it has more than `most` samples, about as many, in equal shares of each class.
+
+    A note then says `what` is done with them: "fitted on", for example.
+    """
+    if len(train) <= most:
+        return train
+    order = ctx.rng.permutation(len(train)).cpu()
+    rows = []
+    for label in torch.unique(train.y).tolist():
+        own = order[(train.y.cpu() == label)[order]]
+        rows.append(own[: max(1, round(len(own) * most / len(train)))])
+    ctx.note(f"{len(train)} samples, {what} {most} of them")
+    return train.select(torch.cat(rows).to(train.x.device))
+
+
+def sample_weights(train: LabeledSet) -> np.ndarray | None:
+    """Sample weights of mean 1, if the training set has sampling weights."""
+    return None if train.weights is None else (train.weights / train.weights.mean()).cpu().numpy()
+
+
 def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:
-    """Sample weights of mean 1, as keyword arguments of `fit`."""
-    if train.weights is None:
+    """The sample weights, as keyword arguments of `fit`."""
+    weights = sample_weights(train)
+    if weights is None:
         return {}
     if isinstance(classifier, KNeighborsClassifier):
         raise InertComponent(
-            "sklearn(estimator=knn): nearest neighbours take no sampling weights, so the component that "
+            "nearest neighbours take no sampling weights, so the component that "
             "set them has no effect; resampling(method=random_over) changes the samples instead"
         )
-    return {"sample_weight": (train.weights / train.weights.mean()).cpu().numpy()}
+    return {"sample_weight": weights}
 
 
-def _table(x: torch.Tensor) -> np.ndarray:
+def table(x: torch.Tensor) -> np.ndarray:
+    """Inputs `[N, ...]` as rows of float64 numbers, `[N, F]`."""
     return x.flatten(1).double().cpu().numpy()
 
 
-def _logits(classifier: Any, table: np.ndarray, num_classes: int) -> np.ndarray:
+def _logits(classifier: Any, x: np.ndarray, num_classes: int) -> np.ndarray:
     """Logits float32 `[N, C]`; classes that the classifier has not seen get the smallest probability."""
     if isinstance(classifier, SVC):
-        values = classifier.decision_function(table)
+        values = classifier.decision_function(x)
         found = np.stack([-values / 2, values / 2], 1) if values.ndim == 1 else values
         lowest = found.min(1, keepdims=True) + np.log(SMALLEST)
     else:
-        found = np.log(np.maximum(classifier.predict_proba(table), SMALLEST))
-        lowest = np.full((len(table), 1), np.log(SMALLEST))
+        found = np.log(np.maximum(classifier.predict_proba(x), SMALLEST))
+        lowest = np.full((len(x), 1), np.log(SMALLEST))
     logits = np.repeat(lowest, num_classes, axis=1)
     logits[:, classifier.classes_] = found
     return logits.astype(np.float32)

@@ -12,4 +12,5 @@ class Erm(Strategy):
     """Plain training on the labels with the task's recipe (Vapnik 1991)."""
 
     name = "erm"
+    baseline = True
     cite = "Vapnik, V. (1991). Principles of risk minimization for learning theory. NeurIPS 4."

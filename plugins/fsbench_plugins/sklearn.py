@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, param
+from fsbench_plugins._classical import PEDREGOSA, Classical, note_if_few
 
 Estimator = Literal[
     "logistic_regression", "knn", "decision_tree", "random_forest", "svm", "gradient_boosting"
@@ -14,13 +15,14 @@ Estimator = Literal[
 
 
 @dataclass(frozen=True)
-class Sklearn(Strategy):
+class Sklearn(Classical):
     """Fits a classifier of scikit-learn (Pedregosa et al. 2011) on the training set, images flattened.
 
     `estimator`: `logistic_regression` and `svm` (with a radial kernel) have the inverse regularisation `C`;
     `knn` uses `n_neighbors` neighbours (fewer, with a note, if there are too few samples); `random_forest`
     and `gradient_boosting` have `n_estimators` trees, `decision_tree` is one tree. All other settings are
-    scikit-learn's defaults, except for 1000 iterations of logistic regression.
+    scikit-learn's defaults, except for 1000 iterations of logistic regression. `all` leaves this strategy
+    out, because the strategies named after a classifier have settings for few labels.
 
     Logits are the logarithms of the predicted probabilities, which are at least 1e-7. `svm` predicts no
     probabilities: its logits are the values of its decision function (for two classes, minus and plus half of
@@ -30,22 +32,24 @@ class Sklearn(Strategy):
     """
 
     name = "sklearn"
-    cite = (
-        "Pedregosa, F. et al. (2011). Scikit-learn: machine learning in Python. JMLR 12. The "
-        "classifiers' own papers are cited in scikit-learn's documentation."
-    )
-    replaces = frozenset({"fit"})
+    cite = f"{PEDREGOSA} The classifiers' own papers are cited in scikit-learn's documentation."
+    baseline = False
+    in_all = False
 
     estimator: Estimator = param("logistic_regression")
     C: float = param(1.0, low=1e-6, tune=(0.01, 100.0))
     n_neighbors: int = param(5, low=1, tune=(1, 15))
     n_estimators: int = param(100, low=1, tune=(50, 500))
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """The predictor of the fitted classifier."""
+    def classifier(self, samples: int, seed: int) -> Any:
+        """scikit-learn's class of the name `estimator`."""
         from fsbench_plugins import _estimators
 
-        classifier = _estimators.make(
-            self.estimator, self.C, self.n_neighbors, self.n_estimators, len(train), ctx
-        )
-        return _estimators.fit(classifier, train, ctx)
+        neighbors = min(self.n_neighbors, samples)
+        return _estimators.by_name(self.estimator, self.C, neighbors, self.n_estimators, seed)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The predictor of the fitted classifier."""
+        if self.estimator == "knn":
+            note_if_few(self.n_neighbors, len(train), ctx)
+        return super().fit(train, inner, ctx)

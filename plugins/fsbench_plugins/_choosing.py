@@ -1,0 +1,43 @@
+"""The choice among classifiers by cross-validation on the training labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedKFold
+
+from fsbench import LabeledSet
+from fsbench_plugins._classical import Classical
+from fsbench_plugins._estimators import sample_weights, table
+
+
+def choose(candidates: Mapping[str, Classical], train: LabeledSet, folds: int, seed: int) -> str:
+    """The candidate with the highest balanced accuracy over stratified folds; the first of equal ones.
+
+    The predictions of all folds are scored together. Where no class has two samples, it is the first.
+    """
+    x, y = table(train.x), train.y.cpu().numpy()
+    folds = min(folds, int(np.bincount(y).max()))
+    if folds < 2:
+        return next(iter(candidates))
+    weights = sample_weights(train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a class has fewer samples than folds
+        parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y))
+
+    def score(candidate: Classical) -> float:
+        found = np.empty_like(y)
+        for kept, held_out in parts:
+            given = {} if weights is None else {"sample_weight": weights[kept]}
+            if len(np.unique(y[kept])) == 1:  # which scikit-learn's classifiers refuse to fit
+                found[held_out] = y[kept][0]
+                continue
+            classifier = candidate.classifier(len(kept), seed)
+            found[held_out] = classifier.fit(x[kept], y[kept], **given).predict(x[held_out])
+        return float(balanced_accuracy_score(y, found))
+
+    scores = {text: score(candidate) for text, candidate in candidates.items()}
+    return max(scores, key=scores.__getitem__)
