@@ -17,6 +17,7 @@ from fsbench import stats
 from fsbench.columns import STATUSES, Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
+from fsbench.report import differences
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
@@ -169,7 +170,7 @@ def leaderboard(
 
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
     """A strategy on one task; `_judge` adds the verdict when all rows are known."""
-    values, differences = entry.values(metric.name), _differences(setting, entry, metric)
+    values = entry.values(metric.name)
     scores, done = setting.by_split(values), int(np.isfinite(values).sum())
     step, overlap = setting.resolution(metric.name), setting.overlap
     memory = entry.numbers("peak_memory")
@@ -180,7 +181,9 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
         strategy=entry.strategy,
         uses=tuple(sorted(entry.uses)),
         score=stats.estimate(list(scores.values()), step, overlap) if scores else None,
-        difference=stats.estimate(list(differences.values()), step, overlap) if differences else None,
+        difference=None
+        if entry.strategy == BASELINE
+        else differences.on_task(setting, entry, setting.baseline, metric),
         done=done,
         planned=len(setting.pairs),
         failed=entry.count("failed"),
@@ -199,7 +202,6 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
     """A strategy over the tasks that it did, compared with the baseline on exactly these tasks."""
     entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
     scores = [(s, s.by_split(entry.values(metric.name))) for s, entry in entries]
-    differences = [(s, _differences(s, entry, metric)) for s, entry in entries]
     complete = len(entries) == len(found) and all(
         np.isfinite(entry.values(metric.name)).all() for _, entry in entries
     )
@@ -208,8 +210,10 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
         recipe="",
         strategy=strategy,
         uses=tuple(sorted({use for _, entry in entries for use in entry.uses})),
-        score=_over_tasks(scores, metric) if complete else None,
-        difference=_over_tasks(differences, metric),
+        score=differences.mean_over_tasks(scores, metric) if complete else None,
+        difference=None
+        if strategy == BASELINE
+        else differences.over_tasks(found, strategy, BASELINE, metric),
         done=sum(bool(values) for _, values in scores),
         planned=len(found),
         failed=sum(entry.count("failed") for _, entry in entries),
@@ -230,13 +234,6 @@ def _withheld(entries: Sequence[tuple[Setting, Entry]]) -> str:
     return f"withheld: {', '.join(failed)}" if failed else "none"
 
 
-def _differences(setting: Setting, entry: Entry, metric: Metric) -> dict[int, float]:
-    """Strategy minus baseline by split seed, over the seeds that both did; none for the baseline."""
-    if entry.strategy == BASELINE:
-        return {}
-    return setting.by_split(entry.values(metric.name) - setting.baseline.values(metric.name))
-
-
 def _cost_ratios(setting: Setting, entry: Entry) -> np.ndarray:
     """Seconds over the baseline's seconds `[P]`; NaN where one of them has none, or took no time."""
     ours, theirs = entry.seconds, setting.baseline.seconds
@@ -252,18 +249,6 @@ def _median(values: np.ndarray) -> float | None:
 def _finite(values: np.ndarray) -> np.ndarray:
     found: np.ndarray = values[np.isfinite(values)]
     return found
-
-
-def _over_tasks(values: Sequence[tuple[Setting, dict[int, float]]], metric: Metric) -> Estimate | None:
-    kept = [(setting, by_seed) for setting, by_seed in values if by_seed]
-    if not kept:
-        return None
-    return stats.overall(
-        [by_seed for _, by_seed in kept],
-        [setting.group for setting, _ in kept],
-        [setting.resolution(metric.name) for setting, _ in kept],
-        [setting.overlap for setting, _ in kept],
-    )
 
 
 def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
