@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fsbench.metrics import influence
+from fsbench.metrics.calibration import brier, calibration_error
 from fsbench.metrics.influence import log_softmax
+from fsbench.metrics.ranking import auprc, auroc
 from fsbench.metrics.scoring import ROUNDING, Metric
-
-ECE_BINS = 15
 
 
 def accuracy(logits: np.ndarray, y: np.ndarray) -> float:
@@ -38,34 +38,6 @@ def macro_f1(logits: np.ndarray, y: np.ndarray) -> float:
 def negative_log_likelihood(logits: np.ndarray, y: np.ndarray) -> float:
     """The mean of -log of the probability of the true class, in nats."""
     return float(-np.take_along_axis(log_softmax(logits), y[..., None], -1).mean())
-
-
-def calibration_error(logits: np.ndarray, y: np.ndarray) -> float:
-    """The expected calibration error over the samples of all cells."""
-    confidence = np.exp(log_softmax(logits).max(-1))
-    return expected_calibration_error(confidence, logits.argmax(-1) == y)
-
-
-def auroc(logits: np.ndarray, y: np.ndarray) -> float | None:
-    """One-vs-rest area under the ROC curve; None if a class is absent from a cell."""
-    _, true, _ = _counts(logits, y)
-    if logits.shape[-1] < 2 or not (true > 0).all():
-        return None
-    log_p = log_softmax(logits)
-    return float(np.mean([_auroc(cell, labels) for cell, labels in zip(log_p, y, strict=True)]))
-
-
-def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Top-label calibration error over equal-width bins of the confidence in (0, 1].
-
-    `confidence` (any shape) is the probability of the predicted class, `correct` whether it is the
-    true one. Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning";
-    15 bins as in Guo et al. 2017, "On calibration of modern neural networks".
-    """
-    confidence, correct = confidence.ravel(), correct.ravel()
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
 
 
 def _by_sample(y: np.ndarray) -> float:
@@ -142,14 +114,28 @@ CLASSIFICATION = (
         influence=influence.of_negative_log_likelihood,
     ),
     Metric(
+        "brier",
+        "Brier score",
+        "squared distance of the probabilities from the label, summed over classes: 0 to 2",
+        brier,
+        higher_is_better=False,
+        percent=False,
+        resolution=_by_rounding,
+        influence=influence.of_brier,
+        cite="Brier, G. W. (1950). Verification of forecasts expressed in terms of probability. Monthly "
+        "Weather Review 78.",
+    ),
+    Metric(
         "ece",
-        "calibration error",
-        "gap between confidence and accuracy, averaged over samples",
+        "squared calibration error",
+        "squared gap between confidence and accuracy, debiased: 0 on average if confidences are right, "
+        "sometimes below",
         calibration_error,
         higher_is_better=False,
-        resolution=_by_sample,
-        cite="Naeini, M. P., Cooper, G. F. and Hauskrecht, M. (2015). Obtaining well calibrated "
-        "probabilities using Bayesian binning. AAAI.",
+        percent=False,
+        resolution=_by_rounding,
+        cite="Kumar, A., Liang, P. and Ma, T. (2019). Verified uncertainty calibration. NeurIPS.",
+        results_version="2",
     ),
     Metric(
         "auroc",
@@ -160,6 +146,16 @@ CLASSIFICATION = (
         influence=influence.of_auroc,
         cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
         "operating characteristic (ROC) curve. Radiology 143.",
+    ),
+    Metric(
+        "auprc",
+        "AUPRC",
+        "precision among the samples ranked as high as a sample of a class, averaged over these and classes",
+        auprc,
+        resolution=_by_pair,
+        influence=influence.of_auprc,
+        cite="Boyd, K., Eng, K. H. and Page, C. D. (2013). Area under the precision-recall curve: point "
+        "estimates and confidence intervals. ECML PKDD.",
     ),
 )
 """The metrics, in the order of listing."""
@@ -183,21 +179,3 @@ def _recall(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The recall of each class `[E, C]`; NaN for a class without labels."""
     hits, true, _ = _counts(logits, y)
     return np.where(true > 0, hits / np.maximum(true, 1), np.nan)
-
-
-def _auroc(log_p: np.ndarray, y: np.ndarray) -> float:
-    """One-vs-rest area under the ROC curve, averaged over classes; the usual one for two classes.
-
-    The area is the Mann-Whitney statistic, ties counting half (Hanley & McNeil 1982). Logarithms of
-    probabilities rank as probabilities do.
-    """
-    if log_p.shape[1] == 2:
-        return _area(log_p[:, 1] - log_p[:, 0], y == 1)
-    return float(np.mean([_area(log_p[:, c], y == c) for c in range(log_p.shape[1])]))
-
-
-def _area(scores: np.ndarray, positive: np.ndarray) -> float:
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    n = int(positive.sum())
-    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))

@@ -72,12 +72,41 @@ def of_negative_log_likelihood(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     return of_mean(-np.take_along_axis(log_softmax(logits), y[..., None], -1)[..., 0])
 
 
+def of_brier(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the Brier score."""
+    return of_mean(squared_distances(logits, y))
+
+
+def of_auprc(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The influences on the one-vs-rest average precision: its derivatives by the samples' weights."""
+    scores = log_softmax(logits)
+    influence = np.zeros(y.shape)
+    for label in range(scores.shape[-1]):
+        for cell in range(len(y)):
+            influence[cell] += _of_average_precision(scores[cell, :, label], y[cell] == label)
+    influence /= scores.shape[-1] * len(y)
+    return influence
+
+
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """The logarithms of the probabilities, `[E, M, C]`."""
     shifted = logits - logits.max(-1, keepdims=True)
     # Summed in sorted order, so that samples whose other logits are only permuted get equal values and tie.
     normal: np.ndarray = shifted - np.log(np.exp(np.sort(shifted)).sum(-1, keepdims=True))
     return normal
+
+
+def squared_distances(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The squared distance of the probabilities from the one-hot label, 0 to 2, of each sample `[E, M]`."""
+    missed = np.exp(log_softmax(logits)) - (y[..., None] == np.arange(logits.shape[-1]))
+    distances: np.ndarray = (missed**2).sum(-1)
+    return distances
+
+
+def precisions(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The samples with at least a sample's score, and the positive ones among them, for each sample `[M]`."""
+    ranked, found = np.sort(scores), np.sort(scores[positive])
+    return len(ranked) - np.searchsorted(ranked, scores), len(found) - np.searchsorted(found, scores)
 
 
 def _of_area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
@@ -87,6 +116,23 @@ def _of_area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     above = 1 - (np.searchsorted(up, scores, "left") + np.searchsorted(up, scores, "right")) / 2 / len(up)
     area = below[positive].mean()
     influence: np.ndarray = np.where(positive, (below - area) / len(up), (above - area) / len(down))
+    return influence
+
+
+def _of_average_precision(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """The influences on the mean precision at the positive samples."""
+    order = np.argsort(scores)
+    at_least, hits = precisions(scores, positive)
+    precision = hits / at_least
+    # A sample counts in the precisions at all positive samples with at most its score.
+    gain, loss = (
+        np.concatenate([[0.0], np.cumsum((positive * each)[order])])[
+            np.searchsorted(scores[order], scores, "right")
+        ]
+        for each in (1 / at_least, precision / at_least)
+    )
+    own = positive * (precision - precision[positive].mean())
+    influence: np.ndarray = (own + positive * gain - loss) / positive.sum()
     return influence
 
 
