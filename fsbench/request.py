@@ -17,7 +17,7 @@ from fsbench.tasks.expressions import Task, named_datasets
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite
 
 if TYPE_CHECKING:
-    from fsbench.own import OwnData
+    from fsbench.own import OwnData, Reading
     from fsbench.progress import Observer
 
 Strategies: TypeAlias = "str | Strategy | type[Strategy] | Sequence[str | Strategy | type[Strategy]]"
@@ -34,7 +34,7 @@ class Request:
 
     `suite` names all tasks, `tasks` are those that can run on this machine. `compositions` starts with the
     baseline and has no duplicates. `changes` apply to every task's recipe; `timeout` is in seconds for each
-    trial. `own` is the name of the user's own data.
+    trial. `own` has the names of the user's own data.
     """
 
     suite: Suite
@@ -44,7 +44,7 @@ class Request:
     init_seeds: tuple[int, ...]
     changes: Mapping[str, Value]
     timeout: float
-    own: str | None = None
+    own: tuple[str, ...] = ()
 
 
 def read_request(
@@ -66,9 +66,10 @@ def read_request(
     Raises UsageError for what cannot be run, AbsentData for tasks whose data is missing.
     """
     check_positive(timeout=timeout)
-    own = None if data is None else read_data(data, suite, observer)
+    reading = None if data is None else read_data(data, suite, observer)
+    own = () if reading is None else tuple(each.info.text for each in reading.datasets)
     named = None if tasks is None else joined(tasks)
-    chosen = choose_tasks(suite, named) if own is None else own_tasks(own, named)
+    chosen = choose_tasks(suite, named) if reading is None else own_tasks(own, named or reading.task)
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
@@ -104,8 +105,8 @@ def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
     return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)
 
 
-def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer) -> str:
-    """Read the user's own data, register it and return its name. The observer hears about it.
+def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer) -> Reading:
+    """Read the user's own data and register it. The observer hears about it.
 
     Raises UsageError if a suite is also given, and everything that `read_own` raises.
     """
@@ -116,19 +117,20 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
     wanted = data if isinstance(data, OwnData) else OwnData(data)
     reading = read_own(wanted, observer.reading)
     observer.read(reading.facts, reading.warnings)
-    return reading.register()
+    reading.register()
+    return reading
 
 
-def own_tasks(name: str, tasks: str | None) -> Suite:
-    """The tasks of a run on own data: those of a text, or `holdout(NAME)` with five split seeds.
+def own_tasks(names: Sequence[str], tasks: str) -> Suite:
+    """The tasks of a text as those of a run on own data, with five split seeds.
 
     Raises UsageError if none of the tasks is about the data.
     """
-    suite = ad_hoc(tasks or f"holdout({name})")
-    if not any(name in named_datasets(task) for task in suite.tasks):
+    suite = ad_hoc(tasks)
+    if not any(name in named_datasets(task) for task in suite.tasks for name in names):
         raise UsageError(
-            f"no task is about the given data, whose name is {name}; write a task such as kshot({name}, "
-            "k=5), or leave the data out"
+            f"no task is about the given data, whose name is {' and '.join(names)}; write a task such as "
+            f"kshot({names[0]}, k=5), or leave the data out"
         )
     return replace(suite, split_seeds=OWN_SEEDS)
 

@@ -108,8 +108,8 @@ def run(
     with Store(results) as store:
         stored = {record.key: record for record in store.records()}
         same = SameData(asked.suite, stored.values(), store.path)
-        if asked.own is not None:
-            same.check_own(asked.own)
+        for name in asked.own:
+            same.check_own(name)
         baseline, *others = asked.compositions
         plan = make_plan(
             asked.tasks,

@@ -30,8 +30,10 @@ pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 @pytest.fixture
 def call(call: Call, tmp_path: Path) -> Call:
     """Run one command line in this process, in a folder with data; exit status, stdout, stderr."""
-    pets(tmp_path / "pets")
+    for number, name in enumerate(("pets", "more_pets", "old_camera", "new_camera")):
+        pets(tmp_path / name, seed=number)
     patients().to_csv(tmp_path / "patients.csv", index=False)
+    patients().assign(hospital=["A", "B", "B"] * 16).to_csv(tmp_path / "visits.csv", index=False)
     np.savez(tmp_path / "scans.npz", x=np.random.default_rng(0).random((20, 8, 8)), y=np.arange(20) % 2)
     return call
 
@@ -49,8 +51,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return found
 
 
-def pets(folder: Path, each: int = 4) -> None:
-    rng = np.random.default_rng(0)
+def pets(folder: Path, each: int = 4, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
     for name in ("cat", "dog", "bird", "fish"):
         (folder / name).mkdir(parents=True)
         for number in range(each):
@@ -156,6 +158,9 @@ FAULTS = [
     (["--data", "empty"], 1, "empty has no images"),
     (["--data", "pickled.npz"], 1, "contains pickled objects"),
     (["--data", ""], 2, "data: the path is empty"),
+    (["--unlabeled", "pets"], 2, "--unlabeled describes your own data"),
+    (["--data", "pets", "--domain", "camera"], 2, "which takes no domain"),
+    (["--data", "pets", "--target-data", "patients.csv"], 2, "give both in one form"),
     (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the given data"),
     (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest k that it allows is 2"),
 ]
@@ -217,7 +222,12 @@ def test_the_python_and_the_options_file_of_the_documentation_work(
     monkeypatch.setattr("fsbench.run", lambda data: asked.append(data), raising=False)
     (code,) = re.findall(r"^```python\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
     exec(code, {})
-    assert asked == ["pets", fsbench.OwnData("patients.csv", target="diagnosis", group="patient")]
+    assert asked == [
+        "pets",
+        fsbench.OwnData("patients.csv", target="diagnosis", group="patient"),
+        fsbench.OwnData("pets", unlabeled="more_pets"),
+        fsbench.OwnData("visits.csv", target="diagnosis", domain="hospital=B"),
+    ]
     (toml,) = re.findall(r"^```toml\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
     (tmp_path / "run.toml").write_text(toml, encoding="utf-8")
     assert tomllib.loads(toml)["seeds"] == 10

@@ -26,6 +26,23 @@ _OPTIONS = (
         "--group", metavar="COLUMN", help="A column; rows with equal values stay on one side of a split."
     ),
     click.option(
+        "--unlabeled",
+        type=click.Path(),
+        metavar="PATH",
+        help="Further inputs without labels, in the form of your data: a folder, a .csv or an .npz.",
+    ),
+    click.option(
+        "--target-data",
+        type=click.Path(),
+        metavar="PATH",
+        help="Labelled data of another domain, such as a new scanner: learn from --data, be tested on this.",
+    ),
+    click.option(
+        "--domain",
+        metavar="COLUMN[=VALUE]",
+        help="A column of a .csv with two domains; the one with VALUE (the second to appear) is tested.",
+    ),
+    click.option(
         "--image-size",
         type=int,
         metavar="N",
@@ -40,6 +57,9 @@ _OPTIONS = (
 )
 
 
+_DESCRIBING = ("target", "group", "image_size", "symmetries", "unlabeled", "target_data", "domain")
+
+
 def own_data_options(command: _Command) -> _Command:
     """Add the options to a command."""
     for option in reversed(_OPTIONS):
@@ -50,7 +70,7 @@ def own_data_options(command: _Command) -> _Command:
 def take_own_data(options: dict[str, Any]) -> OwnData | None:
     """Remove the options from a command's and return the own data, None without --data. Raises UsageError."""
     paths = options.pop("data")
-    given = {name: options.pop(name) for name in ("target", "group", "image_size", "symmetries")}
+    given = {name: options.pop(name) for name in _DESCRIBING}
     if len(paths) > 1:
         raise UsageError(f"--data is given {len(paths)} times ({', '.join(paths)}); a run reads only one")
     if not paths:

@@ -17,9 +17,9 @@ from fsbench.own.samples import (
     PARTS,
     TEST,
     TRAIN,
+    Inputs,
     Progress,
     Samples,
-    as_float32,
     printable,
     some,
 )
@@ -39,7 +39,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     `test` (bool `[N]`) marks the samples of `x` that are for the test. Raises DataError for other arrays,
     arrays that are too large or contain pickled objects, and a group in more than one part.
     """
-    data.refuse("an npz", "target", "group")
+    data.refuse("an npz", "target", "group", "domain")
     arrays = _load(Path(data.path))
     divided = "x_train" in arrays
     keys = [f"_{part}" for part in PARTS if f"x_{part}" in arrays] if divided else [""]
@@ -81,6 +81,21 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
         return _as_table(samples, data)
     white = _white({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
     return _as_images(samples, white, data, progress)
+
+
+def read_inputs(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
+    """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays."""
+    arrays = _load(Path(data.path))
+    if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
+        there = ", ".join(sorted(arrays)) or "nothing"
+        raise DataError(f"{data.path} has {there}; expected an array x of inputs without labels")
+    if other := [printable(name) for name in arrays if name != "x"]:
+        remarks.append(f"{plural(len(other), 'array')} of {data.path} not read: {some(other)}")
+    x = arrays["x"]
+    if x.ndim == 2 and x.dtype.kind in "biuf":
+        return Inputs(x.astype(np.float64))
+    found = _pictures(x, _white({"x": x}, str(data.path), remarks), data, progress)
+    return Inputs(stack([picture.pixels for picture in found]), np.stack([each.look for each in found]))
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -193,17 +208,23 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
     data.refuse("a table", "image_size", "symmetries")
     if samples.x.dtype.kind not in "biuf":
         raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
-    samples.x = as_float32(samples.x, samples.warnings)
+    samples.x = samples.x.astype(np.float64)
     samples.features = [f"{number} of x" for number in range(samples.x.shape[1])]
-    if np.isnan(samples.x).any():
-        samples.columns = (0,) * samples.x.shape[1]
     return samples
 
 
 def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress) -> Samples:
+    found = _pictures(samples.x, white, data, progress)
+    samples.x = stack([picture.pixels for picture in found])
+    samples.looks = np.stack([picture.look for picture in found])
+    return samples
+
+
+def _pictures(x: np.ndarray, white: float, data: OwnData, progress: Progress) -> list[Picture]:
+    """Images of an archive, in one size."""
     from PIL import Image
 
-    pixels = _pixels(samples.x, white, str(data.path))
+    pixels = _pixels(x, white, str(data.path))
     size = data.image_size or min(DEFAULT_LARGEST, max(SMALLEST, min(pixels.shape[1:3])))
     found: list[Picture] = []
     for number, each in enumerate(pixels, 1):
@@ -211,9 +232,7 @@ def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress
         image = Image.fromarray(each.astype(np.float32)) if deep else plain(Image.fromarray(each))
         found.append(square(image, size))
         progress(number, len(pixels))
-    samples.x = stack([picture.pixels for picture in found])
-    samples.looks = np.stack([picture.look for picture in found])
-    return samples
+    return found
 
 
 def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:

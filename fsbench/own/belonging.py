@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsbench.own.likeness import MOST, alike, links, same, together
-from fsbench.own.samples import Samples, some
+from fsbench.own.samples import Inputs, Samples, some
 from fsbench.words import plural
 
 _SHOWN = 2
@@ -25,6 +25,34 @@ def find_groups(samples: Samples) -> np.ndarray | None:
     sets = _equal_rows(samples) if samples.looks is None else _like_images(samples, samples.looks)
     groups = sets if samples.groups is None else together(n, links(sets), samples.groups)
     return groups if len(np.unique(groups)) < n else None
+
+
+def repeats(samples: Samples, more: Inputs) -> np.ndarray:
+    """Which unlabelled inputs repeat a labelled sample, as a mask bool `[U]`.
+
+    These are near-duplicates of labelled images, or only equal ones if the images are too many to compare, or
+    most unlabelled images have a near-duplicate; in tables, equal rows, unless most labelled rows equal
+    another.
+    """
+    n = len(samples.y)
+    if samples.looks is None or more.looks is None:
+        coarse = 2 * len(np.unique(same(samples.x))) > n
+        rows = np.concatenate([samples.x, more.x])
+        return np.zeros(len(more.x), dtype=np.bool_) if coarse else _paired([same(rows)], n, len(rows))
+    looks = np.concatenate([samples.looks, more.looks])
+    equal = _paired([same(looks)], n, len(looks))
+    if len(looks) > MOST:
+        return equal
+    near = _paired(alike(looks), n, len(looks))
+    return equal if 2 * (near & ~equal).sum() > len(near) else near
+
+
+def _paired(blocks: Iterable[np.ndarray], first: int, n: int) -> np.ndarray:
+    """Which of the samples from number `first` to `n` have a partner before `first` in pairs `[P, 2]`."""
+    found = np.zeros(n, dtype=np.bool_)
+    for pairs in blocks:
+        found[pairs[(pairs[:, 0] < first) & (pairs[:, 1] >= first), 1]] = True
+    return found[first:]
 
 
 def _equal_rows(samples: Samples) -> np.ndarray:

@@ -17,8 +17,8 @@ import numpy as np
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.own.given import SMALLEST, OwnData
-from fsbench.own.pictures import SUFFIXES, Unusable, read_picture, shorter_side, stack
-from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, printable, some
+from fsbench.own.pictures import SUFFIXES, Picture, Unusable, read_picture, shorter_side, stack
+from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
 from fsbench.words import plural
 
 DEFAULT_LARGEST = 64
@@ -48,7 +48,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     Raises DataError for a folder without images by class, one that is too large, or a link that leads
     out of it.
     """
-    data.refuse("a folder of images", "target", "group")
+    data.refuse("a folder of images", "target", "group", "domain")
     remarks: list[str] = []
     files = list(_find_files(Path(data.path).resolve(), remarks))
     if not files:
@@ -57,25 +57,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
             f"cats/1.png and dogs/2.jpg{there}"
         )
-    with warnings.catch_warnings():
-        # Pillow's warnings about odd files would only repeat our own, or be of no use.
-        warnings.simplefilter("ignore")
-        sides, bad = _each(shorter_side, files, None)
-        size = data.image_size or min(
-            DEFAULT_LARGEST, max(SMALLEST, int(statistics.median_low(sides.values() or [0])))
-        )
-        if len(sides) * 3 * size * size > MAX_BYTES:
-            raise DataError(
-                f"{data.path}: {plural(len(sides), 'image')} of {size}x{size} are more than "
-                f"{MAX_BYTES >> 30} GB; give a smaller image size or fewer images"
-            )
-        pictures, worse = _each(lambda path: read_picture(path, size), list(sides), progress)
-    bad |= worse
-    if bad:
-        named = [f"{file.name} ({reason})" for file, reason in bad.items()]
-        remarks.append(f"{plural(len(bad), 'file')} left out: {some(named)}")
-    if not pictures:
-        raise DataError(f"{data.path}: none of {plural(len(files), 'image file')} can be read: {some(named)}")
+    pictures = _read_files(data, files, remarks, progress)
     remarks += _empty_classes(files, list(pictures))
     read = list(pictures)
     classes = sorted({file.label for file in read})
@@ -95,6 +77,50 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
         looks=np.stack([picture.look for picture in pictures.values()]),
         warnings=remarks,
     )
+
+
+def read_pictures(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
+    """The images in a folder, whatever folders they are in, for a reading without labels.
+
+    Raises DataError if there are none that can be read.
+    """
+    root = Path(data.path).resolve()
+    paths = [path for path in _walk(root, root, remarks) if _is_image(path)]
+    if not paths:
+        raise DataError(f"{data.path} has no images; give a folder with images, in any folders")
+    files = [File(path, _relative(path, root), "", None) for path in paths]
+    pictures = _read_files(data, files, remarks, progress).values()
+    looks = np.stack([picture.look for picture in pictures])
+    return Inputs(stack([picture.pixels for picture in pictures]), looks)
+
+
+def _read_files(
+    data: OwnData, files: Sequence[File], remarks: list[str], progress: Progress
+) -> dict[File, Picture]:
+    """The images that can be read, in one size; the remarks name the others.
+
+    Raises DataError if there are none, or too many for the memory.
+    """
+    with warnings.catch_warnings():
+        # Pillow's warnings about odd files would only repeat our own, or be of no use.
+        warnings.simplefilter("ignore")
+        sides, bad = _each(shorter_side, files, None)
+        size = data.image_size or min(
+            DEFAULT_LARGEST, max(SMALLEST, int(statistics.median_low(sides.values() or [0])))
+        )
+        if len(sides) * 3 * size * size > MAX_BYTES:
+            raise DataError(
+                f"{data.path}: {plural(len(sides), 'image')} of {size}x{size} are more than "
+                f"{MAX_BYTES >> 30} GB; give a smaller image size or fewer images"
+            )
+        pictures, worse = _each(lambda path: read_picture(path, size), list(sides), progress)
+    bad |= worse
+    if bad:
+        named = [f"{file.name} ({reason})" for file, reason in bad.items()]
+        remarks.append(f"{plural(len(bad), 'file')} left out: {some(named)}")
+    if not pictures:
+        raise DataError(f"{data.path}: none of {plural(len(files), 'image file')} can be read: {some(named)}")
+    return pictures
 
 
 def _each(

@@ -23,7 +23,13 @@ class OwnData:
     `target` names the column of a table with the labels, `group` a column whose equal values belong together
     (the samples of a patient). Images are resized to `image_size` pixels a side; by default their median
     size, at most 64. `symmetries` are the transformations that keep a label: by default only small shifts and
-    zooms, as nothing is known about the images. Raises UsageError or UnknownName for invalid values.
+    zooms, as nothing is known about the images.
+
+    `unlabeled` is the path of further inputs without labels, in the same form (images in any folders, a table
+    in which the target is missing, an npz with `x`). `target_data` is the path of labelled data of another
+    domain, in the same form: strategies learn from `path` and are tested on it. `domain` divides one table
+    into two domains instead: a column with two values, of which the second to appear is the tested one, or
+    `COLUMN=VALUE`, which names the tested one. Raises UsageError or UnknownName for invalid values.
     """
 
     path: str | Path
@@ -31,6 +37,9 @@ class OwnData:
     group: str | None = None
     image_size: int | None = None
     symmetries: Iterable[str] | None = None
+    unlabeled: str | Path | None = None
+    domain: str | None = None
+    target_data: str | Path | None = None
 
     def __post_init__(self) -> None:
         if not str(self.path):
@@ -39,6 +48,14 @@ class OwnData:
             raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.target is not None and self.target == self.group:
             raise UsageError(f"column {self.target!r} is both target and group; give two columns")
+        domains = [name for name in ("domain", "target_data") if getattr(self, name) is not None]
+        if len(domains) > 1:
+            raise UsageError("both a domain column and target data are given; give one of them")
+        if domains and self.unlabeled is not None:
+            raise UsageError(
+                "both unlabelled data and two domains are given; with two domains, the tested one gives the "
+                "unlabelled inputs"
+            )
         if self.symmetries is not None:
             object.__setattr__(self, "symmetries", tuple(_symmetries(self.symmetries)))
 
@@ -52,13 +69,17 @@ class OwnData:
 
 
 def valid_name(path: Path, taken: Collection[str]) -> str:
-    """The name of the data at a path: the last part of the path, made valid in the grammar.
+    """The name of the data at a path: the last part of the path, made valid in the grammar."""
+    return free_name(path.stem if path.suffix.lower() in (".csv", ".tsv", ".npz") else path.name, taken)
+
+
+def free_name(text: str, taken: Collection[str]) -> str:
+    """A text made valid in the grammar, and different from the names in `taken`.
 
     Accents are dropped and other characters become `_`; `my_` is put before a text that is not a name, or is
     taken.
     """
-    stem = path.stem if path.suffix.lower() in (".csv", ".tsv", ".npz") else path.name
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", plain)
     name = re.sub(r"-+", "-", name).strip("_-") or "data"
     if name in taken or not NAME.fullmatch(name) or name.lower() in ("true", "false", "none", "data"):

@@ -29,11 +29,11 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _MOSTLY = 0.8
 
 
-def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFrame:
+def parse_table(path: Path, labels: str | None, remarks: list[str], fewest: int = 2) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts. Warns about nearly numeric columns.
 
-    In the column `labels`, `None` is an ordinary text. Raises DataError for a file that is not a table or too
-    large.
+    In the column `labels`, `None` is an ordinary text. Raises DataError for a file that is too large, or
+    not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -45,7 +45,7 @@ def parse_table(path: Path, labels: str | None, remarks: list[str]) -> pd.DataFr
     _check_names(path, names)
     table = _parse(path, delimiter)
     table.columns = table.columns.map(lambda name: str(name).strip())
-    if table.shape[1] < 2 or not len(table):
+    if table.shape[1] < fewest or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"

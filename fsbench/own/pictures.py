@@ -22,6 +22,7 @@ MAX_PIXELS = 89_478_485
 
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 _BOMB = f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"
+_LUMA = (299, 587, 114)
 _WHITE = (255, 255, 255, 255)
 
 
@@ -115,6 +116,20 @@ def stack(pixels: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([each if each.ndim == 2 else each[..., 0] for each in flat])[:, None]
     colour = np.stack([np.stack([each] * 3) if each.ndim == 2 else each.transpose(2, 0, 1) for each in flat])
     return np.ascontiguousarray(colour)
+
+
+def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
+    """Pixels uint8 `[N, C, S, S]` with another number of channels: grey repeated, or the luma of colours.
+
+    Arrays of other dimensions are returned unchanged.
+    """
+    if x.ndim != 4 or x.shape[1] == channels:
+        return x
+    if channels == 1:
+        luma = (x.astype(np.uint32) * np.array(_LUMA, dtype=np.uint32)[:, None, None]).sum(1, keepdims=True)
+        grey: np.ndarray = ((luma + 500) // 1000).astype(np.uint8)
+        return grey
+    return np.repeat(x, channels, axis=1)
 
 
 def _is_grey(pixels: np.ndarray) -> bool:

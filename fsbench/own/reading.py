@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,13 @@ import numpy as np
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
-from fsbench.own.belonging import find_groups
+from fsbench.own.belonging import find_groups, repeats
 from fsbench.own.copies import copies_of_target, warn_of_copies
-from fsbench.own.given import OwnData, valid_name
-from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Progress, Samples, some
+from fsbench.own.domains import separate
+from fsbench.own.files import read_samples
+from fsbench.own.given import OwnData, free_name, valid_name
+from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
+from fsbench.tasks.drawing import test_count
 from fsbench.tasks.protocols.holdout import held_out
 from fsbench.words import plural
 
@@ -25,61 +28,90 @@ _own_names: set[str] = set()
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset that was read, with lines of text: `facts` about it, and `warnings` about what to check."""
+    """A dataset that was read, with lines of text: `facts` about it, and `warnings` about what to check.
+
+    If there are two domains, `dataset` is the one to learn from and `target` the one to be tested on.
+    """
 
     dataset: Dataset
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
+    target: Dataset | None = None
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """The dataset, and the target if there is one."""
+        return (self.dataset,) if self.target is None else (self.dataset, self.target)
+
+    @property
+    def task(self) -> str:
+        """The task of a run without tasks: it uses all that was read."""
+        names = ", ".join(dataset.info.text for dataset in self.datasets)
+        if self.target is not None:
+            return f"shift({names})"
+        return f"holdout({names}, unlabeled=all)" if self.dataset.info.num_unlabeled else f"holdout({names})"
 
     def register(self) -> str:
-        """Give the dataset its name in this process, in place of an earlier reading; returns the name."""
-        name = self.dataset.info.text
-        if name in _own_names:
-            DATASETS.pop(name, None)
-        _own_names.add(name)
-        return add_dataset(self.dataset)
+        """Give the datasets their names in this process, in place of earlier ones; returns the first."""
+        for name in (dataset.info.text for dataset in self.datasets):
+            if name in _own_names:
+                DATASETS.pop(name, None)
+            _own_names.add(name)
+        names = [add_dataset(dataset) for dataset in self.datasets]
+        return names[0]
 
 
 def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Reading:
-    """Read the user's own data into a dataset, whose name is the last part of the path.
+    """Read the user's own data into a dataset, whose name is the last part of the path, or into two domains.
 
     Near-duplicates (images), equal rows (tables) and the samples of a given group share a group, which no
     split divides. A class with a single group is left out, because it cannot be both learned and tested.
-    Raises UsageError for options that do not fit, DataError for data that cannot be used.
+    Unlabelled inputs that repeat a labelled sample, which may be in the test, are left out. Raises UsageError
+    for options that do not fit, DataError for data that cannot be used.
     """
-    samples = _read(data, progress)
+    samples = read_samples(data, progress)
     given = 0 if samples.groups is None else len(np.unique(samples.groups))
     samples.groups = find_groups(samples)
-    samples = _without_lone_classes(samples, str(data.path))
-    _check_names(samples.classes, str(data.path))
+    if samples.unlabeled is not None:
+        samples.unlabeled = _without_repeats(samples, samples.unlabeled, str(data.unlabeled))
+    if samples.domain is None:
+        parts = [_without_lone_classes(samples, str(data.path))]
+    else:
+        parts = list(separate(samples, str(data.path)))
+    _check_names(parts[0].classes, str(data.path))
     if samples.features:
         copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features)
         warn_of_copies(copies, samples.warnings)
-    _warn_of_sizes(samples)
-    name = valid_name(Path(data.path).resolve(), set(dataset_names()) - _own_names)
-    dataset = _dataset(samples, name, data)
-    return Reading(dataset, tuple(_facts(dataset, samples, data, given)), tuple(samples.warnings))
+    names = _names(samples, data)
+    datasets = [_dataset(part, name, data) for part, name in zip(parts, names, strict=True)]
+    _warn_of_sizes(parts[-1], *_tested(parts[-1], datasets[-1].info))
+    facts = _facts(datasets, parts, data, given)
+    return Reading(datasets[0], tuple(facts), tuple(samples.warnings), *datasets[1:])
 
 
-def _read(data: OwnData, progress: Progress) -> Samples:
-    from fsbench.own.archives import read_archive
-    from fsbench.own.folders import read_folder
-    from fsbench.own.table_files import read_table
+def _without_repeats(samples: Samples, more: Inputs, path: str) -> Inputs:
+    """Leave out unlabelled inputs that repeat a labelled sample. Raises DataError if none is left."""
+    twice = repeats(samples, more)
+    if twice.any():
+        samples.warnings.append(
+            f"{plural(int(twice.sum()), samples.kind.sample)} of {path} left out: they repeat samples with a "
+            "label, which may be in the test"
+        )
+    if twice.all():
+        raise DataError(f"{path}: no input without a label is left; leave it out")
+    return more.keep(~twice)
 
-    path = Path(data.path)
-    try:
-        there = path.exists()
-    except OSError as error:
-        raise DataError(f"cannot read {data.path}: {error.strerror or error}") from None
-    if path.is_dir():
-        return read_folder(data, progress)
-    if not there:
-        raise DataError(f"there is nothing at {data.path}; give a folder of images, a .csv or an .npz")
-    if path.is_file() and path.suffix.lower() == ".npz":
-        return read_archive(data, progress)
-    if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        return read_table(data)
-    raise DataError(f"fsbench cannot read {data.path}; give a folder of images, a .csv or an .npz")
+
+def _names(samples: Samples, data: OwnData) -> list[str]:
+    """The names of the datasets: of the path, of both paths, or of the path and the domains."""
+    taken = set(dataset_names()) - _own_names
+    base = valid_name(Path(data.path).resolve(), taken)
+    if samples.domain is None:
+        return [base]
+    if data.target_data is not None:
+        return [base, valid_name(Path(data.target_data).resolve(), {*taken, base})]
+    first = free_name(f"{base}_{samples.domains[0]}", taken)
+    return [first, free_name(f"{base}_{samples.domains[1]}", {*taken, first})]
 
 
 def _without_lone_classes(samples: Samples, path: str) -> Samples:
@@ -120,7 +152,17 @@ def _lone(count: int, sample: str) -> str:
     return f"{count} {sample}s that belong together, which cannot be both in training and in the test"
 
 
-def _warn_of_sizes(samples: Samples) -> None:
+def _tested(samples: Samples, info: DatasetInfo) -> tuple[str, np.ndarray]:
+    """What a test is called, and how many samples of each class it has, int64 `[C]`."""
+    if samples.domain is not None:
+        return "a test of shift", np.array([test_count(info, label) for label in range(info.num_classes)])
+    counts = np.bincount(samples.y)
+    if samples.part is None:
+        return "a test of holdout", held_out(counts)
+    return "the test part", np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
+
+
+def _warn_of_sizes(samples: Samples, whose: str, tested: np.ndarray) -> None:
     counts = np.bincount(samples.y)
     large, small = int(counts.argmax()), int(counts.argmin())
     if counts[large] >= _UNEVEN * counts[small]:
@@ -128,11 +170,7 @@ def _warn_of_sizes(samples: Samples) -> None:
             f"classes differ much in size ({samples.classes[large]} {counts[large]}, "
             f"{samples.classes[small]} {counts[small]}): balanced accuracy weights them equally"
         )
-    if samples.part is None:
-        tested = held_out(counts)
-    else:
-        tested = np.bincount(samples.y[samples.part == TEST], minlength=len(counts))
-    _warn_of_steps(samples, tested)
+    _warn_of_steps(samples, whose, tested)
     if samples.part is None:
         return
     missing = [repr(name) for name, count in zip(samples.classes, tested, strict=True) if not count]
@@ -146,12 +184,11 @@ def _warn_of_sizes(samples: Samples) -> None:
         )
 
 
-def _warn_of_steps(samples: Samples, tested: np.ndarray) -> None:
+def _warn_of_steps(samples: Samples, whose: str, tested: np.ndarray) -> None:
     """Warn if one test sample of the smallest class changes the score by a lot."""
     there = np.flatnonzero(tested)
     label = there[tested[there].argmin()]
     if tested[label] < _FEW_TESTED:
-        whose = "a test of holdout" if samples.part is None else "the test part"
         points = 100 / (tested[label] * len(there))
         samples.warnings.append(
             f"{whose} has {plural(int(tested[label]), samples.kind.sample)} of class "
@@ -179,9 +216,11 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
         val_counts=val_counts,
         columns=samples.columns,
         grouped=samples.groups is not None,
+        num_unlabeled=0 if samples.unlabeled is None else len(samples.unlabeled.x),
     )
+    unlabeled = None if samples.unlabeled is None else samples.unlabeled.x
     variant = "" if data.symmetries is None else f"symmetries {' '.join(sorted(symmetries))}"
-    return Dataset(info, samples.x, samples.y, test, samples.groups, val, variant)
+    return Dataset(info, samples.x, samples.y, test, samples.groups, val, variant, unlabeled)
 
 
 def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int, ...]]:
@@ -192,20 +231,38 @@ def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int,
     return mask, tuple(np.bincount(samples.y[mask], minlength=len(samples.classes)).tolist())
 
 
-def _facts(dataset: Dataset, samples: Samples, data: OwnData, groups: int) -> Sequence[str]:
-    info = dataset.info
-    per_class = [f"{name} {count}" for name, count in zip(info.classes, info.class_counts, strict=True)]
-    facts = [
-        f"{data.path}: {plural(info.n, samples.kind.sample)} of {samples.kind.describe(info, dataset.x)}",
-        f"labels of {info.num_classes} classes: {some(per_class, 20)}",
-    ]
+def _facts(
+    datasets: Sequence[Dataset], parts: Sequence[Samples], data: OwnData, groups: int
+) -> Iterator[str]:
+    info, samples = datasets[0].info, parts[0]
+    for place, (dataset, part) in enumerate(zip(datasets, parts, strict=True)):
+        per_class = [
+            f"{name} {n}" for name, n in zip(dataset.info.classes, dataset.info.class_counts, strict=True)
+        ]
+        what = part.kind.describe(dataset.info, dataset.x)
+        yield f"{_where(part, data, place)}: {plural(dataset.info.n, part.kind.sample)} of {what}"
+        yield f"labels of {dataset.info.num_classes} classes: {some(per_class, 20)}"
+    if info.num_unlabeled:
+        yield f"{data.unlabeled}: {plural(info.num_unlabeled, samples.kind.sample)} without a label"
     if samples.part is not None:
         sizes = [(part, int((samples.part == n).sum())) for n, part in enumerate(PARTS)]
-        facts.append(f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}")
+        yield f"parts as given: {', '.join(f'{part} {size}' for part, size in sizes if size)}"
     if groups:
-        facts.append(f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides")
+        yield f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides"
     if samples.kind.symmetries:
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
-        facts.append(f"assumed to keep a label: {kept} (change it with symmetries)")
-    facts.append(f"its name in tasks and tables is {info.text}")
-    return facts
+        yield f"assumed to keep a label: {kept} (change it with symmetries)"
+    if len(datasets) == 1:
+        yield f"its name in tasks and tables is {info.text}"
+    else:
+        yield (
+            f"their names in tasks and tables are {info.text} (to learn from) and {datasets[1].info.text} "
+            "(to be tested on; its labels are used for the test only)"
+        )
+
+
+def _where(samples: Samples, data: OwnData, place: int) -> str:
+    """Where the samples of a domain come from."""
+    if data.domain is not None:
+        return f"{data.path}, {printable(data.domain.split('=')[0])}={printable(samples.domains[place])}"
+    return str(data.target_data if place else data.path)

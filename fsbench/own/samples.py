@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fsbench.words import plural
 
 TRAIN, VAL, TEST = 0, 1, 2
 PARTS = ("train", "val", "test")
+SOURCE, TARGET = 0, 1
 Progress = Callable[[int, int], None]
 """Called with the number of files read so far, and the number of all files."""
 
@@ -19,13 +21,27 @@ _SHOWN = 3
 
 
 @dataclass
+class Inputs:
+    """Inputs without labels, read like some samples: `x` `[U, ...]`, and `looks` `[U, T]` of images."""
+
+    x: np.ndarray
+    looks: np.ndarray | None = None
+
+    def keep(self, kept: np.ndarray) -> Inputs:
+        """The inputs of a boolean mask `[U]`."""
+        return Inputs(self.x[kept], None if self.looks is None else self.looks[kept])
+
+
+@dataclass
 class Samples:
-    """Samples `x`, as their `kind` stores them, with class numbers `y` int64 `[N]`.
+    """Samples `x`, as their `kind` stores them (readers give numbers of tables as float64), with class
+    numbers `y` int64 `[N]`.
 
     `names` has the names of the samples in warnings. `part` int8 `[N]` is TRAIN, VAL or TEST if the data is
     divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `columns` is that of
     `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are thumbnails of
-    images. `warnings` are lines for the user.
+    images. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in `domains`.
+    `unlabeled` are further inputs. `warnings` are lines for the user.
     """
 
     kind: Kind
@@ -38,24 +54,19 @@ class Samples:
     columns: tuple[int, ...] = ()
     features: Sequence[str] = ()
     looks: np.ndarray | None = None
+    domain: np.ndarray | None = None
+    domains: tuple[str, str] = ("", "")
+    unlabeled: Inputs | None = None
     warnings: list[str] = field(default_factory=list)
 
     def keep(self, kept: np.ndarray) -> Samples:
         """The samples of a boolean mask `[N]`; classes without samples are dropped."""
         left, y = np.unique(self.y[kept], return_inverse=True)
-        return Samples(
-            self.kind,
-            self.x[kept],
-            y.astype(np.int64),
-            [self.classes[label] for label in left],
-            [name for name, keep in zip(self.names, kept, strict=True) if keep],
-            None if self.part is None else self.part[kept],
-            None if self.groups is None else self.groups[kept],
-            self.columns,
-            self.features,
-            None if self.looks is None else self.looks[kept],
-            self.warnings,
-        )
+        rows: dict[str, Any] = {name: getattr(self, name) for name in ("part", "groups", "looks", "domain")}
+        rows = {name: None if array is None else array[kept] for name, array in rows.items()}
+        classes = [self.classes[label] for label in left]
+        names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
+        return replace(self, x=self.x[kept], y=y.astype(np.int64), classes=classes, names=names, **rows)
 
 
 def as_float32(x: np.ndarray, remarks: list[str]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,11 @@ import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds import get_kind
-from fsbench.own.columns import choose_columns
+from fsbench.own.columns import Column, choose_columns
+from fsbench.own.domains import read_domains
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
-from fsbench.own.samples import Samples, as_float32, printable, some
+from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, printable, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -21,49 +24,134 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
+@dataclass
+class _Rows:
+    """Labelled rows of one file, their names in warnings, and the columns that only number all its rows."""
+
+    path: str
+    table: pd.DataFrame
+    names: list[str]
+    numbering: set[Hashable]
+
+
 def read_table(data: OwnData) -> Samples:
     """The rows of a CSV. Rows without a label are left out, and so are columns without information.
 
-    A column of numbers (also with a decimal comma) is numeric; any other has a category for each text. Raises
-    DataError for a file that is too large or not such a table, UsageError or UnknownName for columns that do
-    not exist.
+    A column of numbers (also with a decimal comma) is numeric; one of dates becomes days; any other has a
+    category for each text. Raises DataError for a file that is too large or not such a table, UsageError or
+    UnknownName for columns that do not exist.
     """
     data.refuse("a table", "image_size", "symmetries")
     remarks: list[str] = []
-    table = parse_table(Path(data.path), data.target, remarks)
+    rows = _labelled_rows(str(data.path), data, remarks)
+    domain, domains, dividing = None, ("", ""), None
+    if data.target_data is not None:
+        other = _labelled_rows(str(data.target_data), data, remarks)
+        domain = np.repeat(np.array([SOURCE, TARGET], dtype=np.int8), [len(rows.table), len(other.table)])
+        rows = _join(rows, other, remarks)
+    elif data.domain is not None:
+        dividing, domain, domains = read_domains(rows.table, data.domain, str(data.path))
+    classes, y = _labels(rows.table[data.target], f"{rows.path}: the column {data.target!r}")
+    groups = None if data.group is None else _groups(rows.table[data.group], remarks)
+    special = {data.target, data.group, dividing} - {None}
+    features = rows.table.drop(columns=list(special))
+    columns = choose_columns(features, rows.numbering, rows.path, remarks)
+    counts = tuple(len(column.texts) for column in columns)
+    return Samples(
+        kind=get_kind("table"),
+        x=_values(columns, features),
+        y=y,
+        classes=classes,
+        names=rows.names,
+        groups=groups,
+        columns=counts if any(counts) else (),
+        features=[str(column.name) for column in columns],
+        domain=domain,
+        domains=domains,
+        unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
+        warnings=remarks,
+    )
+
+
+def _values(columns: Sequence[Column], table: pd.DataFrame) -> np.ndarray:
+    """The columns that are used, float64 `[N, F]`."""
+    return np.stack([column.values(table) for column in columns], axis=1)
+
+
+def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
+    """The rows of a file that have a label."""
+    table = parse_table(Path(path), data.target, remarks)
     if data.target is None:
-        names = some([printable(str(name)) for name in table], 12)
-        raise UsageError(f"{data.path}: no target column is given; name one of {names}")
+        known = some([printable(str(name)) for name in table], 12)
+        raise UsageError(f"{path}: no target column is given; name one of {known}")
     for column in (data.target, data.group):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
     labelled = table[data.target].notna().to_numpy()
-    if not labelled.all():
-        texts = missing_texts(Path(data.path), list(table).index(data.target))
+    if not labelled.all() and str(data.unlabeled) != path:
+        texts = missing_texts(Path(path), list(table).index(data.target))
         read = f" ({some([repr(text) for text in texts])} there is read as missing)" if texts else ""
         remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}")
     if not labelled.any():
-        raise DataError(f"{data.path}: the column {data.target!r} is empty; choose another target")
+        raise DataError(f"{path}: the column {data.target!r} is empty; choose another target")
     # This includes rows without a label; without them, row numbers would have gaps.
     numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
-    row_numbers, table = np.flatnonzero(labelled), table[labelled]
-    classes, y = _labels(table[data.target], f"{data.path}: the column {data.target!r}")
-    groups = None if data.group is None else _groups(table[data.group], remarks)
-    features = table.drop(columns=[name for name in (data.target, data.group) if name is not None])
-    columns = choose_columns(features, numbering, str(data.path), remarks)
-    x = as_float32(np.stack([column.values(features) for column in columns], axis=1), remarks)
-    counts = tuple(len(column.texts) for column in columns)
-    return Samples(
-        kind=get_kind("table"),
-        x=x,
-        y=y,
-        classes=classes,
-        names=[f"row {number + 1}" for number in row_numbers],
-        groups=groups,
-        columns=counts if any(counts) or np.isnan(x).any() else (),
-        features=[str(column.name) for column in columns],
-        warnings=remarks,
-    )
+    names = [f"row {number + 1}" for number in np.flatnonzero(labelled)]
+    return _Rows(path, table[labelled], names, numbering)
+
+
+def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:
+    """The rows of two files with the columns of the first."""
+    import pandas as pd
+
+    other = _alike(second.table, first.table, second.path, first.path, remarks)
+    names = [*first.names, *(f"{name} of {Path(second.path).name}" for name in second.names)]
+    table = pd.concat([first.table, other], ignore_index=True)
+    return _Rows(first.path, table, names, first.numbering & second.numbering)
+
+
+def _alike(
+    table: pd.DataFrame, wanted: pd.DataFrame, path: str, like: str, remarks: list[str]
+) -> pd.DataFrame:
+    """The columns of another table. Raises DataError for missing columns, and texts in place of numbers."""
+    missing = [repr(printable(str(name))) for name in wanted if name not in table]
+    if missing:
+        raise DataError(f"{path} has no column {some(missing)}; expected the columns of {like}")
+    if extra := [repr(printable(str(name))) for name in table if name not in wanted]:
+        remarks.append(f"column {some(extra)} of {path} not read: {like} does not have it")
+    for name in wanted:
+        empty = table[name].isna().all() or wanted[name].isna().all()
+        if not empty and (table[name].dtype.kind == "O") != (wanted[name].dtype.kind == "O"):
+            texts, numbers = (path, like) if table[name].dtype.kind == "O" else (like, path)
+            raise DataError(
+                f"column {printable(str(name))!r} has numbers in {numbers} and texts in {texts}; write it in "
+                "one way"
+            )
+    return table[list(wanted)]
+
+
+def _unlabelled_rows(
+    data: OwnData, columns: Sequence[Column], labelled: pd.DataFrame, remarks: list[str]
+) -> Inputs:
+    """The rows of a file whose target is missing, without those of a group that has labelled rows."""
+    path = str(data.unlabeled)
+    table = parse_table(Path(path), data.target, remarks, fewest=1)
+    if data.target in table:
+        free = table[data.target].isna()
+        if not free.all():
+            remarks.append(f"{plural(int((~free).sum()), 'row')} of {path} not read: the label is given")
+        table = table[free]
+    used = [column.name for column in columns] + ([] if data.group is None else [data.group])
+    table = _alike(table, labelled[used], path, str(data.path), remarks)
+    if data.group is not None:
+        same = table[data.group].isin(labelled[data.group].dropna())
+        if same.any():
+            remarks.append(
+                f"{plural(int(same.sum()), 'row')} of {path} left out: other rows of the same {data.group!r} "
+                "have a label, and may be in the test"
+            )
+        table = table[~same]
+    return Inputs(_values(columns, table))
 
 
 def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:

@@ -1,0 +1,102 @@
+"""From paths to samples: the reader of each form of data, and what is read along with samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.errors import DataError, UsageError
+from fsbench.own.domains import join
+from fsbench.own.given import OwnData
+from fsbench.own.pictures import with_channels
+from fsbench.own.samples import Inputs, Progress, Samples, as_float32
+
+_FORMS = {".npz": "npz", ".csv": "table", ".tsv": "table", ".txt": "table"}
+
+
+def read_samples(data: OwnData, progress: Progress) -> Samples:
+    """The labelled samples, with the unlabelled inputs and the target domain that are read like them.
+
+    Raises UsageError for options that do not fit, DataError for data that cannot be used.
+    """
+    form, samples = _check_forms(data), _read(data, progress)
+    if form == "table":
+        return _as_stored(samples)
+    side = samples.x.shape[-1] if samples.looks is not None else None
+    if data.target_data is not None:
+        other = replace(data, path=data.target_data, target_data=None, image_size=side)
+        samples = join(samples, _read(other, progress), str(data.target_data))
+    elif data.unlabeled is not None:
+        other = replace(data, path=data.unlabeled, unlabeled=None, image_size=side)
+        samples.unlabeled = _read_inputs(other, samples, progress)
+    return _as_stored(samples)
+
+
+def _read(data: OwnData, progress: Progress) -> Samples:
+    from fsbench.own.archives import read_archive
+    from fsbench.own.folders import read_folder
+    from fsbench.own.table_files import read_table
+
+    match _form(data.path):
+        case "folder":
+            return read_folder(data, progress)
+        case "npz":
+            return read_archive(data, progress)
+        case _:
+            return read_table(data)
+
+
+def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
+    """Unlabelled inputs in the shape of some samples. Raises DataError for another shape."""
+    from fsbench.own.archives import read_inputs
+    from fsbench.own.folders import read_pictures
+
+    read = read_pictures if _form(data.path) == "folder" else read_inputs
+    found = read(data, progress, samples.warnings)
+    found.x = with_channels(found.x, samples.x.shape[1])
+    if found.x.shape[1:] != samples.x.shape[1:]:
+        shapes = [list(each.shape[1:]) for each in (found.x, samples.x)]
+        raise DataError(f"{data.path} has inputs of {shapes[0]}, the labelled samples {shapes[1]}")
+    return found
+
+
+def _form(given: str | Path) -> str:
+    """The form of the data at a path: folder, npz or table. Raises DataError if it is none of these."""
+    path = Path(given)
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DataError(f"cannot read {given}: {error.strerror or error}") from None
+    if path.is_dir():
+        return "folder"
+    if not there:
+        raise DataError(f"there is nothing at {given}; give a folder of images, a .csv or an .npz")
+    form = _FORMS.get(path.suffix.lower()) if path.is_file() else None
+    if form is None:
+        raise DataError(f"fsbench cannot read {given}; give a folder of images, a .csv or an .npz")
+    return form
+
+
+def _check_forms(data: OwnData) -> str:
+    """The form of the data. Raises UsageError if other data that goes with it has another form."""
+    form = _form(data.path)
+    for other in (data.unlabeled, data.target_data):
+        if other is not None and (found := _form(other)) != form:
+            raise UsageError(f"{data.path} is a {form} and {other} is a {found}; give both in one form")
+    return form
+
+
+def _as_stored(samples: Samples) -> Samples:
+    """Samples and unlabelled inputs as their kind stores them: numbers of tables in float32."""
+    if samples.x.dtype == samples.kind.dtype:
+        return samples
+    more, n = samples.unlabeled, len(samples.x)
+    x = as_float32(samples.x if more is None else np.concatenate([samples.x, more.x]), samples.warnings)
+    if not samples.columns and np.isnan(x).any():
+        samples.columns = (0,) * x.shape[1]
+    samples.x = x[:n]
+    if more is not None:
+        more.x = x[n:]
+    return samples
