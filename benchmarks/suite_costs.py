@@ -28,7 +28,7 @@ from fsbench.cli.estimate import time_loop
 from fsbench.datasets.about import image_sets
 from fsbench.datasets.files import DATA_DIR, data_dir
 from fsbench.engine.trial import run_trial
-from fsbench.recipes.recipe import default_recipe, override, parse_overrides
+from fsbench.recipes.recipe import task_recipe
 from fsbench.registry import get_registry
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split
@@ -85,7 +85,7 @@ def kind(task: Task) -> tuple[object, ...]:
 
 def seconds(task: Task, suite: Suite) -> float:
     """The processor time of ERM on one split of a task."""
-    recipe = override(default_recipe(task.info), parse_overrides(suite.recipe))
+    recipe = task_recipe(task.info, suite.recipe)
     (erm,) = get_registry().parse("erm")
     with tempfile.TemporaryDirectory() as folder:
         split = open_split(materialise(task, draw_split(task, 0), Path(folder) / "split").path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench.composition import Composition
-from fsbench.recipes.recipe import default_recipe, override, recipe_text
+from fsbench.recipes.recipe import recipe_text, task_recipe
 from fsbench.spec import Value
 from fsbench.types import Recipe, Record, Status, Trial
 
@@ -45,6 +45,7 @@ def make_plan(
     baseline: Composition,
     split_seeds: Sequence[int],
     init_seeds: Sequence[int] = (0,),
+    suite_recipe: str | Mapping[str, str] = "",
     recipe_overrides: Mapping[str, Value] | None = None,
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
@@ -54,7 +55,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a run. The baseline is always included; what is named twice runs once.
 
-    `recipe_overrides` change the recipe of every task. `statuses` says what the store has: "ok" trials are
+    `suite_recipe` is what the suite changes in the default recipes, `recipe_overrides` change the recipe of
+    every task. `statuses` says what the store has: "ok" trials are
     never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial,
     from its strategy, its recipe and its kind of samples. Raises SpecError for an invalid override,
     UsageError for a recipe that a component refuses.
@@ -64,8 +66,9 @@ def make_plan(
     trials: dict[str, Trial] = {}
     skipped: dict[str, Record] = {}
     keys: dict[str, None] = {}
+    drawn = [(task, task_recipe(task.info, suite_recipe, recipe_overrides)) for task in tasks]
     for composition, trial, reason in _everything(
-        tasks, [baseline, *compositions], split_seeds, init_seeds, recipe_overrides or {}, identify
+        drawn, [baseline, *compositions], split_seeds, init_seeds, identify
     ):
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:
@@ -79,16 +82,14 @@ def make_plan(
 
 
 def _everything(
-    tasks: Iterable[Task],
+    tasks: Iterable[tuple[Task, Recipe]],
     compositions: Sequence[Composition],
     split_seeds: Sequence[int],
     init_seeds: Sequence[int],
-    changes: Mapping[str, Value],
     identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
     """Every trial in the order of running, with the reason not to run it, or None."""
-    for task in tasks:
-        changed = override(default_recipe(task.info), changes)
+    for task, changed in tasks:
         recipe = recipe_text(changed)
         identities = [identify(composition, changed, task.info.kind) for composition in compositions]
         reasons = [composition.skip(task.info) for composition in compositions]

@@ -33,8 +33,8 @@ class Request:
     """The request for a run, read and checked.
 
     `suite` names all tasks, `tasks` are those that can run on this machine. `compositions` starts with the
-    baseline and has no duplicates. `changes` apply to every task's recipe; `timeout` is in seconds for each
-    trial. `own` has the names of the user's own data.
+    baseline and has no duplicates. `changes` apply to every task's recipe after the suite's; `timeout` is in
+    seconds for each trial. `own` has the names of the user's own data.
     """
 
     suite: Suite
@@ -82,7 +82,7 @@ def read_request(
         compositions=tuple(compositions.values()),
         split_seeds=seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
         init_seeds=seed_list("init_seeds", init_seeds),
-        changes=parse_overrides(chosen.recipe) | parse_overrides(recipe),
+        changes=parse_overrides(recipe),
         timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
         own=own,
     )

@@ -117,6 +117,7 @@ def run(
             baseline=baseline,
             split_seeds=asked.split_seeds,
             init_seeds=asked.init_seeds,
+            suite_recipe=asked.suite.recipe,
             recipe_overrides=asked.changes,
             identify=functools.partial(full_spec, registry),
             statuses={key: record.status for key, record in stored.items()},

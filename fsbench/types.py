@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fsbench.errors import InertComponent
@@ -102,8 +103,9 @@ class Recipe:
     """What every strategy starts from on a task: the backbone and how it is trained.
 
     `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning rate of
-    everything but the head; `steps` counts optimizer steps; `precision` is `"float32"` or `"bfloat16"`
-    (autocast). `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
+    everything but the head; `precision` is `"float32"` or `"bfloat16"` (autocast). `steps` counts optimizer
+    steps; a training part for which these are fewer than `passes` over its samples gets as many as that
+    takes. `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
     """
 
     backbone: str
@@ -118,6 +120,14 @@ class Recipe:
     dropout: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     unlabeled_batch_size: int = 0
+    passes: int = 0
+
+    def sized(self, samples: int) -> Recipe:
+        """The recipe for a number of training samples: `steps` are enough for `passes`, which are then 0."""
+        if not self.passes:
+            return self
+        batch = min(self.batch_size, samples)
+        return replace(self, steps=max(self.steps, math.ceil(self.passes * samples / batch)), passes=0)
 
 
 @dataclass(frozen=True)

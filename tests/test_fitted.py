@@ -72,8 +72,8 @@ def test_an_ensembles_members_start_as_the_spec_says() -> None:
 def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells() -> None:
     with pytest.raises(InertComponent):
         trial("deep_ensemble(size=1)")
-    result = trial("transfer(source_steps=2)+deep_ensemble", source=True, cells=3)
-    assert result.notes == ("transfer: 2 steps of 16 on 120 source samples",)
+    result = trial("transfer(source_steps=23)+deep_ensemble", source=True, cells=3)
+    assert result.notes == ("transfer: 23 steps of 16 on 120 source samples",)
 
 
 # Strategies as arguments
@@ -89,6 +89,17 @@ def test_a_member_equals_its_own_trial(member: str, cells: int) -> None:
 
 def test_a_member_is_bit_identical_even_with_dropout_and_batch_normalisation() -> None:
     assert same("fuse(of=focal)", "focal", BATCH_NORM, kind="image")
+
+
+@pytest.mark.parametrize("cells", [1, 2])
+def test_a_member_gets_the_passes_of_its_own_trial(cells: int) -> None:
+    recipe = replace(QUICK, steps=2, passes=5)
+    for member in ("erm", "transfer(mode=frozen_then_finetune, source_steps=2)"):
+        assert same(f'fuse(of="{member}")', member, recipe, source=True, cells=cells)
+    long = trial("erm", recipe, source=True, cells=cells).predictions
+    assert not np.array_equal(
+        long, trial("erm", replace(recipe, passes=0), source=True, cells=cells).predictions
+    )
 
 
 def test_members_can_have_members() -> None:

@@ -12,7 +12,14 @@ from fsbench import Recipe
 from fsbench.errors import (
     SpecError,
 )
-from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
+from fsbench.recipes.recipe import (
+    default_recipe,
+    override,
+    parse_overrides,
+    parse_recipe,
+    recipe_text,
+    task_recipe,
+)
 from fsbench.testing import toy_split
 
 QUICK = Recipe("mlp", steps=30, batch_size=16)
@@ -27,6 +34,7 @@ QUICK = Recipe("mlp", steps=30, batch_size=16)
         optimizer=st.sampled_from(["adamw", "sgd"]),
         lr=st.floats(1e-6, 10),
         dropout=st.floats(0, 0.9),
+        passes=st.integers(0, 50),
     )
 )
 def test_a_recipe_reads_back_from_its_text(recipe: Recipe) -> None:
@@ -59,3 +67,33 @@ def test_a_backbone_may_be_given_as_text_with_arguments() -> None:
 def test_episodes_get_fewer_steps() -> None:
     info = toy_split(kind="image").info
     assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps
+
+
+@given(st.integers(1, 500), st.integers(1, 20), st.integers(1, 100), st.integers(1, 5000))
+def test_a_sized_recipe_has_as_many_steps_as_its_passes_need(
+    steps: int, passes: int, batch: int, samples: int
+) -> None:
+    sized = Recipe("mlp", steps, batch, passes=passes).sized(samples)
+    seen = sized.steps * min(batch, samples)
+    assert sized.steps >= steps
+    assert seen >= passes * samples
+    assert sized.steps == steps or seen < passes * samples + min(batch, samples)
+    assert sized.sized(10 * samples) == sized
+
+
+def test_steps_alone_are_exactly_those_steps() -> None:
+    usual = replace(QUICK, passes=20)
+    assert override(usual, {"steps": 5}).passes == 0
+    assert override(usual, {"steps": 5, "passes": 3}).passes == 3
+    assert override(usual, {"lr": 0.1}).passes == 20
+
+
+def test_a_suite_may_change_the_recipes_of_kinds_and_protocols() -> None:
+    info = toy_split(kind="image").info
+    of_suite = {"image": "steps=7, lr=0.5", "episodes": "steps=3", "table": "lr=0.1"}
+    recipe = task_recipe(info, of_suite, {"batch_size": 9})
+    assert (recipe.steps, recipe.lr, recipe.batch_size) == (7, 0.5, 9)
+    episodes = task_recipe(replace(info, protocol="episodes"), of_suite)
+    assert (episodes.steps, episodes.lr) == (3, 0.5)
+    assert task_recipe(info, "steps=7", {"steps": 8}).steps == 8
+    assert task_recipe(info) == default_recipe(info)

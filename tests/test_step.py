@@ -19,8 +19,8 @@ from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
-QUICK = Recipe("mlp", steps=6, batch_size=16)
-BATCH_NORM = Recipe("conv4(norm=batch, width=8)", steps=4, batch_size=16, dropout=0.3)
+QUICK = Recipe("mlp", steps=8, batch_size=16)
+BATCH_NORM = Recipe("conv4(norm=batch, width=8)", steps=7, batch_size=16, dropout=0.3)
 
 
 def composed(spec: str) -> Composition:
@@ -135,7 +135,7 @@ class Asks(Strategy):
 
 def test_gradients_are_repeatable_with_dropout_and_the_last_step_is_marked() -> None:
     result = trial(Composition((Asks(),)), BATCH_NORM, kind="image")
-    assert result.notes == ("asks: the last is step 3",)
+    assert result.notes == ("asks: the last is step 6",)
     assert np.array_equal(result.predictions, trial("erm", BATCH_NORM, kind="image").predictions)
 
 
@@ -183,13 +183,13 @@ class Counts(Strategy):
         return 0.0
 
     def fit(self, train: Any, inner: Callable[..., Any], ctx: Context) -> Any:
-        inner(train, recipe=replace(ctx.recipe, steps=2))
+        inner(train, recipe=replace(ctx.recipe, steps=7))
         return inner(train)
 
 
 def test_memory_is_shared_by_stages_and_lives_as_long_as_a_training_run() -> None:
     result = trial(Composition((Counts(),)))
-    assert result.notes == ("counts: 4 entries", f"counts: {2 * QUICK.steps} entries")
+    assert result.notes == ("counts: 14 entries", f"counts: {2 * QUICK.steps} entries")
 
 
 def test_memory_is_each_components_own() -> None:
@@ -202,7 +202,7 @@ def test_memory_is_each_components_own() -> None:
 
     result = trial(Composition((Counts(), Other())))
     assert set(result.notes) == {
-        f"{name}: {2 * steps} entries" for name in ("counts", "other") for steps in (2, QUICK.steps)
+        f"{name}: {2 * steps} entries" for name in ("counts", "other") for steps in (7, QUICK.steps)
     }
 
 

@@ -102,7 +102,9 @@ def assert_canonical(text: str) -> None:
 @pytest.mark.parametrize("name", suite_names())
 def test_a_suites_recipe_can_be_read_and_its_fingerprints_are_of_its_tasks(name):
     suite = load_suite(name)
-    assert set(parse_overrides(suite.recipe)) <= {f.name for f in dataclasses.fields(fsbench.Recipe)}
+    recipes = [suite.recipe] if isinstance(suite.recipe, str) else suite.recipe.values()
+    for recipe in recipes:
+        assert set(parse_overrides(recipe)) <= {f.name for f in dataclasses.fields(fsbench.Recipe)}
     assert set(suite.fingerprints) <= set(suite.tasks)
     for known in suite.fingerprints.values():
         assert len(known) >= suite.split_seeds

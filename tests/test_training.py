@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 from toy import baseline_context
 
-from fsbench import Context, LabeledSet, Recipe, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
@@ -123,6 +123,42 @@ def test_training_equals_a_plain_torch_loop(recipe: Recipe, reference: type[torc
         cosine.step()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_a_large_training_part_gets_the_passes_of_the_recipe() -> None:
+    """Counted on the part as given, so a changed part is trained on for equally long."""
+    steps: list[int] = []
+
+    @dataclass(frozen=True)
+    class Halves(Strategy):
+        name = "halves"
+
+        def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+            return train.select(torch.arange(len(train)) % 2 == 0)
+
+        def augment(self, batch: Batch, ctx: Context) -> Batch:
+            steps[-1] += 1
+            return replace(batch, x=batch.x + 1)
+
+        def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+            steps.extend([ctx.recipe.steps, 0])
+            inner(train, recipe=replace(ctx.recipe, steps=ctx.recipe.steps // 2))
+            steps.append(0)
+            return inner(train)
+
+    recipe = Recipe("mlp", steps=3, batch_size=8, passes=4)
+    run_trial(("toy",), Composition((Halves(),)), recipe, toy_split(per_class=16), CPU)
+    assert steps == [24, 12, 24]
+
+
+def test_few_passes_are_noted() -> None:
+    def notes(**changes: int) -> tuple[str, ...]:
+        recipe = replace(Recipe("mlp", steps=4, batch_size=9), **changes)
+        return run_trial(("toy",), Composition(()), recipe, toy_split(per_class=12), CPU).notes
+
+    (note,) = notes(steps=4)
+    assert note.startswith("4 steps of 9 are 1 passes over 36 samples; ")
+    assert notes(steps=12) == notes(passes=3) == ()
 
 
 def test_training_that_went_wrong_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from fsbench.testing import ToySplit, toy_split
 
 CPU = torch.device("cpu")
 CONV = "conv4(norm=batch, width=8)"
-QUICK = Recipe(CONV, 6, 16)
+QUICK = Recipe(CONV, 7, 16)
 State = dict[str, torch.Tensor]
 
 
@@ -105,7 +105,7 @@ def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
 
 
 def test_the_record_says_what_was_spent_on_the_source() -> None:
-    assert run(Transfer(source_steps=5)).notes == ("transfer: 5 steps of 16 on 120 source samples",)
+    assert run(Transfer(source_steps=23)).notes == ("transfer: 23 steps of 16 on 120 source samples",)
 
 
 def test_finetune_moves_the_body() -> None:

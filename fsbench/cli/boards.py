@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,10 +160,10 @@ def _under_recipe(records: Columns, suite: Suite) -> Columns:
     return kept
 
 
-def _recipes(task: str, changes: str) -> Iterator[Recipe]:
+def _recipes(task: str, of_suite: str | Mapping[str, str]) -> Iterator[Recipe]:
     """The recipe of a suite's task; if its data is not on this machine, those of every kind of samples."""
     from fsbench.kinds import kind_names
-    from fsbench.recipes.recipe import default_recipe, override, parse_overrides
+    from fsbench.recipes.recipe import task_recipe
     from fsbench.tasks.expressions import parse_tasks, task_calls
     from fsbench.types import TaskInfo
 
@@ -173,7 +173,7 @@ def _recipes(task: str, changes: str) -> Iterator[Recipe]:
         (call,) = task_calls(task)
         infos = [TaskInfo(task, call.name, kind, (), 0) for kind in kind_names()]
     for info in infos:
-        yield override(default_recipe(info), parse_overrides(changes))
+        yield task_recipe(info, of_suite)
 
 
 def _texts(tasks: str) -> set[str]:

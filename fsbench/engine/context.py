@@ -52,7 +52,8 @@ class EngineContext(Scope):
     @property
     def recipe(self) -> Recipe:
         self._use("recipe")
-        return self._state.recipe
+        recipe, samples = self._state.recipe, self._state.samples
+        return recipe if samples is None else recipe.sized(samples)
 
     @property
     def device(self) -> torch.device:
@@ -195,12 +196,13 @@ class EngineContext(Scope):
     def fit_with(self, spec: str, train: LabeledSet) -> Fitted:
         state = self._state
         composition = state.composition.member(self._owner, spec)
-        key = composition.text, self.recipe
+        key = composition.text, state.recipe
         if key not in state.members:
             state.members[key] = replace(
                 state,
                 composition=composition,
                 cell=-1,
+                samples=None,
                 phase=(),
                 memories=None,
                 effects=Effects(),

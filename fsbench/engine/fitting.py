@@ -27,7 +27,7 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
     """A cell's fitted predictor, from a copy of the start, or from the start itself for the `only` cell."""
     assert state.start is not None, "begin comes first"
     assert state.val is not None, "a cell has a validation set"
-    state.class_counts = data.class_counts()
+    state.class_counts, state.samples = data.class_counts(), len(data)
     state.model = state.start if only else copy.deepcopy(state.start)
     state.started.add(state.model)
     data = state.composition.resample(data, ctx)
@@ -52,6 +52,6 @@ def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:
                 return fit_head(ctx, state.composition, network, data, state.features, state.pretrained)
             unlabeled = state.unlabeled() if wants_unlabeled and state.unlabeled else None
             objective = Objective(ctx.model, state.composition, ctx)
-            return as_fitted(train(objective, data, state.recipe, unlabeled))
+            return as_fitted(train(objective, data, ctx.recipe, unlabeled))
 
     return fit

@@ -43,9 +43,9 @@ class TrialState:
     objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
-    training part. `features` is the folder for features of frozen bodies, `pretrained` has the digests of
-    loaded weights. `members` has the states of strategies that were fitted as arguments of others, by text
-    and recipe.
+    training part, and `samples` its size, for which the recipe is sized. `features` is the folder for
+    features of frozen bodies, `pretrained` has the digests of loaded weights. `members` has the states of
+    strategies that were fitted as arguments of others, by text and recipe.
     """
 
     identity: tuple[object, ...]
@@ -57,6 +57,7 @@ class TrialState:
     unlabeled: Lent[torch.Tensor] | None = None
     val: LabeledSet | None = None
     class_counts: torch.Tensor | None = None
+    samples: int | None = None
     start: nn.Module | None = None
     model: nn.Module | None = None
     starts: dict[str, nn.Module] = field(default_factory=dict)

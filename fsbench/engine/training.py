@@ -22,6 +22,7 @@ from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 Role = Literal["body", "head", "auxiliary"]
 _LARGEST_BATCH = 1024
 _STEPS_BETWEEN_LOOKS = 500
+_FEW_PASSES = 3
 # A CPU is slower with batches that do not fit its caches.
 _BATCH_VALUES = {"cpu": 2**21, "cuda": 2**23}
 
@@ -29,12 +30,15 @@ _BATCH_VALUES = {"cpu": 2**21, "cuda": 2**23}
 def train(
     objective: Objective, data: LabeledSet, recipe: Recipe, unlabeled: torch.Tensor | None = None
 ) -> nn.Module:
-    """Train an objective's model in place for `recipe.steps` steps; returns it in evaluation mode.
+    """Train an objective's model in place by a recipe, sized for `data`; returns it in evaluation mode.
 
-    All batches are drawn before the first step. Losses are checked only every few hundred steps, because a
-    check waits for the device. Raises NonFinite if a loss was NaN or infinite.
+    A training of fewer than three passes over the data leaves a note. All batches are drawn before the first
+    step. Losses are checked only every few hundred steps, because a check waits for the device. Raises
+    NonFinite if a loss was NaN or infinite.
     """
     ctx, composition = objective.ctx, objective.composition
+    recipe = recipe.sized(len(data))
+    _note_few_passes(recipe, len(data), ctx)
     optimizer = make_optimizer(objective, recipe)
     rates = [group["lr"] for group in optimizer.param_groups]
     draw = _batches(data, recipe, unlabeled, ctx)
@@ -54,6 +58,15 @@ def train(
                 _require_finite(losses)
     objective.eval()
     return objective.model
+
+
+def _note_few_passes(recipe: Recipe, samples: int, ctx: Scope) -> None:
+    passes = recipe.steps * min(recipe.batch_size, samples) / samples
+    if passes < _FEW_PASSES:
+        ctx.note(
+            f"{recipe.steps} steps of {recipe.batch_size} are {passes:.2g} passes over {samples} samples; "
+            "--recipe passes=10 trains for as many steps as ten passes need"
+        )
 
 
 def _batches(

@@ -16,7 +16,7 @@ from fsbench.types import Recipe, TaskInfo
 _EPISODE_STEPS = 40
 _POSITIVE = ("steps", "batch_size", "lr")
 # Fields added later: stored texts without them stay valid.
-_LATER = {"unlabeled_batch_size": 0}
+_LATER = {"unlabeled_batch_size": 0, "passes": 0}
 
 
 def default_recipe(info: TaskInfo) -> Recipe:
@@ -26,9 +26,12 @@ def default_recipe(info: TaskInfo) -> Recipe:
 
 
 def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
-    """The recipe with some fields changed. Raises SpecError for a wrong name, type or value."""
+    """The recipe with some fields changed. Raises SpecError for a wrong name, type or value.
+
+    `steps` without `passes` means exactly that many steps.
+    """
     hints = typing.get_type_hints(Recipe)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"passes": 0} if "steps" in changes else {}
     for name, value in changes.items():
         if name not in hints:
             raise SpecError(f"recipe has no field {name!r}; it has {', '.join(hints)}")
@@ -42,6 +45,23 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
         if name in _POSITIVE and values[name] <= 0:
             raise SpecError(f"recipe {name}={value}: expected more than 0")
     return dataclasses.replace(recipe, **values)
+
+
+def task_recipe(
+    info: TaskInfo, of_suite: str | Mapping[str, str] = "", changes: Mapping[str, Value] | None = None
+) -> Recipe:
+    """The recipe of a task in a suite: the default one, with the changes of the suite, then `changes`.
+
+    A suite changes all recipes by one text, or those of a kind of samples or a protocol by a text each; those
+    of a protocol count more. Raises SpecError.
+    """
+    texts = (
+        [of_suite] if isinstance(of_suite, str) else [of_suite.get(n, "") for n in (info.kind, info.protocol)]
+    )
+    all_changes: dict[str, Value] = {}
+    for more in (*texts, changes):
+        all_changes |= parse_overrides(more)
+    return override(default_recipe(info), all_changes)
 
 
 def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:

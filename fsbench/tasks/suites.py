@@ -14,9 +14,11 @@ from typing import Any
 from fsbench.datasets.files import DATA_DIR, data_dir
 from fsbench.datasets.known import dataset_info, download_size, is_available
 from fsbench.errors import AbsentData, PluginError, UsageError
+from fsbench.kinds import KINDS
 from fsbench.sorts import Sort
 from fsbench.spec import NAME, Call
 from fsbench.tasks.expressions import Task, named_datasets, parse_tasks, task_calls
+from fsbench.tasks.protocols import PROTOCOLS
 
 _AD_HOC_SEEDS = 3
 _ENDING = ".toml"
@@ -27,7 +29,7 @@ _KEYS: dict[str, Any] = {
     "tasks": list,
     "split_seeds": int,
     "fingerprints": dict,
-    "recipe": str,
+    "recipe": str | dict,
     "timeout": int | float,
     "cost": int | float,
 }
@@ -37,6 +39,7 @@ _WORDS = {
     list: "a list of texts",
     dict: "a table of lists, by task",
     int | float: "a number",
+    str | dict: "a text, or a table of texts by kind of samples or protocol",
 }
 
 
@@ -46,9 +49,10 @@ class Suite:
 
     `tasks` are texts, so that a suite can be read when its data is missing. `split_seeds` is the default
     number of split seeds of a run. `fingerprints` has, for each task, the first 16 digits of the fingerprints
-    that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in every task's recipe,
-    for all strategies alike; `timeout` is the time limit of a trial in seconds. `cost` is the time of ERM on
-    one split seed of all tasks on one core, in reference loops (see `fsbench.cli.estimate`).
+    that the splits of seeds 0, 1, ... must have. `recipe` is what the suite changes in the recipes of its
+    tasks, for all strategies alike: one text, or one for each kind of samples or protocol; `timeout` is the
+    time limit of a trial in seconds. `cost` is the time of ERM on one split seed of all tasks on one core, in
+    reference loops (see `fsbench.cli.estimate`).
     """
 
     name: str
@@ -57,7 +61,7 @@ class Suite:
     tasks: tuple[str, ...]
     split_seeds: int
     fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    recipe: str = ""
+    recipe: str | Mapping[str, str] = ""
     timeout: float | None = None
     cost: float | None = None
 
@@ -165,8 +169,21 @@ def _check_values(file: Traversable, values: Mapping[str, Any]) -> None:
     for key in _NEEDED:
         if not values.get(key):
             raise UsageError(f"the suite {file} has no {key}; it needs {', '.join(_NEEDED)}")
+    _check_recipe(file, values.get("recipe", ""))
     if not all(isinstance(task, str) for task in values["tasks"]):
         raise UsageError(f"the suite {file}: tasks is {values['tasks']!r}; expected a list of texts")
+
+
+def _check_recipe(file: Traversable, recipe: str | Mapping[str, Any]) -> None:
+    """Raise UsageError if one of several recipes is not a text, or not of a kind of samples or a protocol."""
+    for name, text in {} if isinstance(recipe, str) else recipe.items():
+        if name not in KINDS and name not in PROTOCOLS:
+            raise UsageError(
+                f"the suite {file} has a recipe of {name!r}; expected a kind of samples "
+                f"({', '.join(sorted(KINDS))}) or a protocol ({', '.join(sorted(PROTOCOLS))})"
+            )
+        if not isinstance(text, str):
+            raise UsageError(f"the suite {file}: the recipe of {name} is {text!r}; expected a text")
 
 
 def ad_hoc(tasks: str) -> Suite:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.resources.abc import Traversable
 
-from fsbench.recipes.recipe import default_recipe, override, parse_overrides
+from fsbench.recipes.recipe import task_recipe
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.suites import missing_datasets, read_suite
 from fsbench.testing.demands import require, require_text
@@ -33,10 +33,9 @@ def tasks_parse(file: Traversable) -> str | None:
 def recipe_fits(file: Traversable) -> str | None:
     """Its recipe can be read."""
     suite = read_suite(file)
-    changes = parse_overrides(suite.recipe)
     here = [task for task in suite.tasks if not missing_datasets(task)]
     for task in parse_tasks(", ".join(here)) if here else ():
-        override(default_recipe(task.info), changes)
+        task_recipe(task.info, suite.recipe)
     return None if suite.recipe else "it does not change the recipe"
 
 
