@@ -28,7 +28,7 @@ from fsbench.testing import ToySplit, toy_split
 
 CPU = torch.device("cpu")
 CONV = "conv4(norm=batch, width=8)"
-QUICK = Recipe(CONV, 7, 16)
+QUICK = Recipe(CONV, 8, 16)
 State = dict[str, torch.Tensor]
 
 
@@ -128,10 +128,10 @@ def test_frozen_then_finetune_shares_the_steps_between_head_and_everything() -> 
     assert same(first, start.bodies[0])
     assert not same(first, second)
     assert same(second, final)
-    assert [recipe.steps for recipe, _ in watch.recipes] == [4, 2]
+    assert [recipe.steps for recipe, _ in watch.recipes] == [6, 2]
 
 
-@pytest.mark.parametrize(("share", "steps"), [(0.0, [6]), (1.0, [6]), (0.05, [6])])
+@pytest.mark.parametrize(("share", "steps"), [(0.0, [8]), (1.0, [8]), (0.05, [8])])
 def test_frozen_then_finetune_can_have_only_one_part(share: float, steps: list[int]) -> None:
     watch = WatchFit()
     run(watch, Transfer(source_steps=2, mode="frozen_then_finetune", head_share=share))
