@@ -39,7 +39,7 @@ MODULES = {
     "dataset": "moons",
     "protocol": "handful",
     "backbone": "tiny",
-    "metric": "brier",
+    "metric": "doubt",
     "suite": "mine",
 }
 BY_NOUN = {sort.noun: sort for sort in SORTS}
@@ -373,16 +373,16 @@ image = fsbench.run("erm", tasks="kshot(digits, k=1)", recipe="backbone=tiny(wid
 whose = lambda record: sorted(each for each in record.versions if each.startswith("fsbench_"))
 print(image.status, image.full_spec.partition("+")[0], whose(image))
 record = results.records[0]
-print(whose(record), 0 <= record.metrics["brier"] <= 1)
-print(results.leaderboard("brier")["score"].notna().all())
+print(whose(record), 0 <= record.metrics["doubt"] <= 1)
+print(results.leaderboard("doubt")["score"].notna().all())
 more = fsbench.run("erm", suite="mine-v1", seeds=1, recipe="steps=1", results={str(tmp_path / "s")!r})
 print(len(more.records))
 """
     modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
     assert python(code, examples, FSBENCH_PLUGINS=modules).splitlines() == [
         "['ok', 'ok']",
-        "ok erm#tiny:unpackaged ['fsbench_brier', 'fsbench_tiny']",
-        "['fsbench_brier', 'fsbench_handful', 'fsbench_moons'] True",
+        "ok erm#tiny:unpackaged ['fsbench_doubt', 'fsbench_tiny']",
+        "['fsbench_doubt', 'fsbench_handful', 'fsbench_moons'] True",
         "True",
         "2",
     ]
@@ -407,7 +407,7 @@ def test_things_of_plugins_can_be_listed_cited_and_checked(examples: Path) -> No
         assert f"from fsbench_{name} unpackaged+" in call("list", f"{noun}s")
         assert f"1 {noun}: {'mine-v1' if noun == 'suite' else name}" in call("list", "plugins")
     assert "make_moons" in call("cite", "handful(moons)")
-    assert "metric brier ok is described" in call("plugin", "check", "brier")
+    assert "metric doubt ok is described" in call("plugin", "check", "doubt")
 
 
 def test_checks_fail_where_they_should(loaded: Registry) -> None:
@@ -415,8 +415,8 @@ def test_checks_fail_where_they_should(loaded: Registry) -> None:
     moons, handful = (
         loaded.brought[f"fsbench_{h}"][n].thing for h, n in (("datasets", "moons"), ("protocols", "handful"))
     )
-    tiny, brier = (
-        loaded.brought[f"fsbench_{h}"][n].thing for h, n in (("backbones", "tiny"), ("metrics", "brier"))
+    tiny, doubt = (
+        loaded.brought[f"fsbench_{h}"][n].thing for h, n in (("backbones", "tiny"), ("metrics", "doubt"))
     )
 
     def drift(info: fsbench.DatasetInfo, noise: float) -> fsbench.Dataset:
@@ -444,12 +444,12 @@ def test_checks_fail_where_they_should(loaded: Registry) -> None:
         "is nested where it says so": Leaky,
         "has the parameters that it says": dataclasses.replace(tiny, parameters=3, counted=((1, 8, 8), 2)),
         "builds on what it takes": dataclasses.replace(tiny, kinds=None),
-        "stays in its bounds": dataclasses.replace(brier, function=lambda logits, y: 2.0),
+        "stays in its bounds": dataclasses.replace(doubt, function=lambda logits, y: 2.0),
         "does not depend on the order of samples": dataclasses.replace(
-            brier, function=lambda logits, y: float(y[0, 0] == 0)
+            doubt, function=lambda logits, y: float(y[0, 0] == 0)
         ),
-        "is better where predictions are": dataclasses.replace(brier, higher_is_better=True),
-        "is described": dataclasses.replace(brier, meaning="TODO: what it measures"),
+        "is better where predictions are": dataclasses.replace(doubt, higher_is_better=True),
+        "is described": dataclasses.replace(doubt, meaning="TODO: what it measures"),
     }
     for name, thing in found.items():
         status = {r.name: r.status for r in check_conformance(thing)}
