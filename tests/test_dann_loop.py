@@ -21,7 +21,7 @@ from fsbench.testing import toy_split
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.reference import dann_loop  # noqa: E402
+from benchmarks.reference import dann_loop
 
 SPLIT = toy_split("image", shift=True, per_class=30, test_per_class=30)
 
