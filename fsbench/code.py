@@ -2,7 +2,8 @@
 
 A mark follows a `#`: `smoothing(amount=0.1)#code+1a2b3c4d`. It is `results+VERSION` if the author declares a
 `results_version`, otherwise `code+HASH` with a hash of the source of an installed package, or
-`unpackaged+HASH` for a module outside any distribution; `core+VERSION` is that of fsbench itself. What comes
+`unpackaged+HASH` for a module outside any distribution; `core+VERSION` is that of fsbench itself, and
+`space+HASH` that of the ranges from which a tuned trial draws. What comes
 with fsbench has no mark as long as its results are those of its first version.
 """
 
@@ -25,7 +26,7 @@ from fsbench.versions import RESULTS_VERSION
 UNPACKAGED = "unpackaged"
 _FIRST = "1"
 _VERSION = re.compile(r"[\w.-]+", re.ASCII)
-_MARK = re.compile(r"#(?:code|results|unpackaged)\+[\w.-]+", re.ASCII)
+_MARK = re.compile(r"#(?:code|results|unpackaged|space)\+[\w.-]+", re.ASCII)
 _AROUND = re.compile(
     r"(.*?)(?:#(core\+[\w.-]+))?(?:#(kind:[\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?"
     r"(?:#([\w-]+:(?:code|results|unpackaged)\+[\w.-]+))?",

@@ -29,6 +29,7 @@ class Shared(NamedTuple):
     recipe: str
     spec: str
     full_spec: str
+    tuning: str
     uses: tuple[str, ...]
     notes: tuple[str, ...]
     reason: tuple[str, str] | None
@@ -153,7 +154,7 @@ def _rows(records: Iterable[Record], metrics: Sequence[str]) -> tuple[list[Share
 
 def _shared(**fields: Any) -> Shared:
     """A combination from fields of a record, which may be missing (None) in an older one."""
-    reason, texts = fields["reason"], ("task", "recipe", "spec", "full_spec", "device")
+    reason, texts = fields["reason"], ("task", "recipe", "spec", "full_spec", "tuning", "device")
     values: dict[str, Any] = {name: fields[name] or "" for name in texts}
     values |= {name: tuple(fields[name] or ()) for name in ("uses", "notes")}
     values |= {name: tuple(sorted((fields[name] or {}).items())) for name in ("versions", "metric_codes")}

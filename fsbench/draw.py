@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from fsbench.datasets.known import keep_datasets
 from fsbench.same_data import SameData
 from fsbench.tasks.expressions import Task
-from fsbench.tasks.splits import SealedSplit, draw_split, materialise
+from fsbench.tasks.parts import Part
+from fsbench.tasks.splits import SealedSplit, draw_split, drawn, materialise, take
+from fsbench.tuning.search import Try
 from fsbench.types import Trial
 
-Group = tuple[str, int]
-"""A task and a split seed."""
+Group = tuple[str, int, Part | None]
+"""A task, a split seed and, for a try, the part of the split that it is on."""
 
 
 class Splits:
@@ -60,13 +63,16 @@ class Splits:
                 gone = path.rename(path.with_name(f"gone-{path.name}"))
                 self._removing.submit(shutil.rmtree, gone, ignore_errors=True)
 
-    def _draw(self, text: str, seed: int) -> SealedSplit:
+    def _draw(self, text: str, seed: int, part: Part | None) -> SealedSplit:
         task = self._tasks[text]
         keep_datasets(task.protocol.datasets)
         split = draw_split(task, seed)
         self._same.check(text, seed, split.fingerprint)
+        if part is not None:
+            found = materialise(*take(task, split, seed, part), self._folder / next(self._names))
+            return replace(found, drawn=drawn(split))  # of the whole split, which its fingerprint names
         return materialise(task, split, self._folder / next(self._names))
 
 
 def _group(trial: Trial) -> Group:
-    return trial.task, trial.split_seed
+    return trial.task, trial.split_seed, trial.part if isinstance(trial, Try) else None

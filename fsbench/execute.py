@@ -155,4 +155,4 @@ class Execution:
 
 
 def _split_of(job: Job) -> Hashable:
-    return job.trial.task, job.trial.split_seed
+    return job.split

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from fsbench.code import code_mark, core_mark, join_marks
@@ -18,13 +19,32 @@ from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.types import Recipe
 
 
-def full_spec(registry: Registry, composition: Composition, recipe: Recipe, kind: str) -> str:
+def full_spec(
+    registry: Registry, composition: Composition, recipe: Recipe, kind: str, space: str = ""
+) -> str:
     """The full spec of a trial on samples of a kind.
 
-    It is that of the strategy with the marks of the core, of a plugin's kind and of a plugin's backbone.
+    It is that of the strategy with the mark of its search `space`, if the trial has one, and those of the
+    core, of a plugin's kind and of a plugin's backbone.
     """
     marks = core_mark(), kind_mark(registry, kind), backbone_mark(registry, recipe)
-    return join_marks(composition.full_spec, *marks)
+    return join_marks(searched_spec(composition, space), *marks)
+
+
+def searched_spec(composition: Composition, space: str) -> str:
+    """The full spec of a strategy with the mark of the space of a search, if there is one."""
+    return f"{composition.full_spec}#{space}" if space else composition.full_spec
+
+
+def trial_key(
+    task: str, split_seed: int, init_seed: int, full_spec: str, recipe: str, search: str = ""
+) -> str:
+    """What identifies a trial: 32 hexadecimal digits of a SHA-256 over its canonical texts.
+
+    `search` is the text of the search that the trial begins with, or of the part of a split that it is on.
+    """
+    texts = (task, str(split_seed), str(init_seed), full_spec, recipe, *filter(None, [search]))
+    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:32]
 
 
 def kind_mark(registry: Registry, kind: str) -> str:

@@ -49,7 +49,7 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     if isinstance(result, Failure):
         return Judgement(Record(**vars(trial), **fields, status="failed", reason=asdict(result)))
     fields |= {name: value for name, value in vars(result).items() if name != "predictions"}
-    reason = _fault(result.predictions, split)
+    reason = fault(result.predictions, split)
     if reason is not None:
         return Judgement(Record(**vars(trial), **fields, status="failed", reason=reason))
     problems: list[str] = []
@@ -61,12 +61,18 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     return Judgement(Record(**vars(trial), **fields, status="ok"), result.predictions, found, split.drawn)
 
 
+def failed(trial: Trial, failure: Failure, known: Mapping[str, Any]) -> Judgement:
+    """The judgement of a trial that failed before its split was needed; `known` is as in `judge`."""
+    reason, now = asdict(failure), timestamp()
+    return Judgement(Record(**vars(trial), **known, status="failed", reason=reason, created=now))
+
+
 def timestamp() -> str:
     """The current time as in records: UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _fault(predictions: np.ndarray, split: SealedSplit) -> dict[str, str] | None:
+def fault(predictions: np.ndarray, split: SealedSplit) -> dict[str, str] | None:
     """What is wrong with predictions float32 that should be finite logits `[E, M, C]`, or None."""
     error: TrialError | None = None
     expected = (*split.test_y.shape, split.num_classes)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench.composition import Composition
+from fsbench.identity import trial_key
 from fsbench.recipes.recipe import recipe_text, task_recipe
 from fsbench.spec import Value
 from fsbench.types import Recipe, Record, Status, Trial
@@ -32,12 +32,6 @@ class Plan:
     done: int
 
 
-def trial_key(task: str, split_seed: int, init_seed: int, full_spec: str, recipe: str) -> str:
-    """What identifies a trial: 32 hexadecimal digits of a SHA-256 over its canonical texts."""
-    text = "\x1f".join((task, str(split_seed), str(init_seed), full_spec, recipe))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
 def make_plan(
     tasks: Iterable[Task],
     compositions: Iterable[Composition],
@@ -49,6 +43,7 @@ def make_plan(
     recipe_overrides: Mapping[str, Value] | None = None,
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
+    tuning: str = "",
     identify: Callable[[Composition, Recipe, str], str] = lambda composition, recipe, kind: (
         composition.full_spec
     ),
@@ -58,7 +53,8 @@ def make_plan(
     `suite_recipe` is what the suite changes in the default recipes, `recipe_overrides` change the recipe of
     every task. `statuses` says what the store has: "ok" trials are
     never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial,
-    from its strategy, its recipe and its kind of samples. Raises SpecError for an invalid override,
+    from its strategy, its recipe and its kind of samples. `tuning` is the text of a search that every trial
+    begins with, if there is one. Raises SpecError for an invalid override,
     UsageError for a recipe that a component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
@@ -68,7 +64,7 @@ def make_plan(
     keys: dict[str, None] = {}
     drawn = [(task, task_recipe(task.info, suite_recipe, recipe_overrides)) for task in tasks]
     for composition, trial, reason in _everything(
-        drawn, [baseline, *compositions], split_seeds, init_seeds, identify
+        drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify
     ):
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:
@@ -86,6 +82,7 @@ def _everything(
     compositions: Sequence[Composition],
     split_seeds: Sequence[int],
     init_seeds: Sequence[int],
+    tuning: str,
     identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
     """Every trial in the order of running, with the reason not to run it, or None."""
@@ -100,8 +97,8 @@ def _everything(
             for composition, identity, reason in zip(compositions, identities, reasons, strict=True):
                 for init_seed in init_seeds:
                     text = composition.text
-                    key = trial_key(task.text, split_seed, init_seed, identity, recipe)
-                    trial = Trial(task.text, split_seed, init_seed, text, recipe, key, identity)
+                    key = trial_key(task.text, split_seed, init_seed, identity, recipe, tuning)
+                    trial = Trial(task.text, split_seed, init_seed, text, recipe, key, identity, tuning)
                     yield composition, trial, reason
 
 

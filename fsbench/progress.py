@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from fsbench.types import Record, Trial
+from fsbench.types import Record, Trial, Tried
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class Observer:
 
     def planned(self, plan: Plan) -> None:
         """The plan is made and will now be run."""
+
+    def searching(self, number: int, total: int, tries: int) -> None:
+        """A round of the searches of tuned trials begins: its number of `total`, and its number of tries."""
+
+    def tried(self, trial: Trial, found: Tried) -> None:
+        """A configuration has been tried on a part of a split."""
 
     def started(self, trial: Trial) -> None:
         """A worker has begun with a trial (again, if the first worker died before it began)."""
@@ -92,30 +98,47 @@ class PlainProgress(_Lines):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._planned = self._finished = self._failed = self._shown = 0
+        self._count("trials", 0)
+
+    def searching(self, number: int, total: int, tries: int) -> None:
+        """Print the number of tries to run."""
+        self._count("tries", tries)
+        self._say(f"tuning, round {number} of {total}: {tries} {'try' if tries == 1 else 'tries'} to run")
+
+    def tried(self, trial: Trial, found: Tried) -> None:
+        """Print the progress after every tenth of the tries."""
+        self._advance(bool(found.reason))
 
     def planned(self, plan: Plan) -> None:
         """Print the number of trials to run."""
-        self._planned = len(plan.trials)
-        self._begin = time.monotonic()
+        self._count("trials", len(plan.trials))
         self._say(f"{plural(self._planned, 'trial')} to run, {plan.done} of {plan.total} already done")
 
     def finished(self, record: Record) -> None:
         """Print the progress after every tenth of the trials."""
+        self._advance(record.status == "failed")
+
+    def _count(self, what: str, planned: int) -> None:
+        self._what, self._planned, self._begin = what, planned, time.monotonic()
+        self._finished = self._failed = self._shown = 0
+
+    def _advance(self, failed: bool) -> None:
         self._finished += 1
-        self._failed += record.status == "failed"
+        self._failed += failed
         tenth = 10 * self._finished // self._planned
         if tenth > self._shown and self._finished < self._planned:
             self._shown = tenth
             seconds = time.monotonic() - self._begin
             left = seconds / self._finished * (self._planned - self._finished)
-            self._say(f"{self._finished}/{self._planned} trials{self._failures()}, about {left:.0f} s to go")
+            self._say(f"{self._so_far()}, about {left:.0f} s to go")
 
     def ended(self) -> None:
         """Print what was done."""
         if self._planned:
-            seconds = time.monotonic() - self._begin
-            self._say(f"{self._finished}/{self._planned} trials{self._failures()} in {seconds:.0f} s")
+            self._say(f"{self._so_far()} in {time.monotonic() - self._begin:.0f} s")
+
+    def _so_far(self) -> str:
+        return f"{self._finished}/{self._planned} {self._what}{self._failures()}"
 
     def _failures(self) -> str:
         return f", {self._failed} failed" if self._failed else ""
@@ -130,13 +153,28 @@ class LiveProgress(_Lines):
         self._failed = 0
         self._bar: Progress | None = None
 
+    def searching(self, number: int, total: int, tries: int) -> None:
+        """Show a bar of the tries of a round."""
+        self._show_bar(f"tuning, round {number} of {total}", tries)
+
+    def tried(self, trial: Trial, found: Tried) -> None:
+        """Advance the bar."""
+        self._running.pop(trial.key, None)
+        self._failed += bool(found.reason)
+        self._show(advance=1)
+
     def planned(self, plan: Plan) -> None:
-        """Show the bar."""
+        """Show a bar of the trials."""
+        self._show_bar("starting workers", plan.total, plan.done)
+
+    def _show_bar(self, text: str, total: int, done: int = 0) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
         now = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+        self.ended()
+        self._failed = 0
         self._bar = Progress(
             BarColumn(24),
             MofNCompleteColumn(),
@@ -147,7 +185,7 @@ class LiveProgress(_Lines):
             expand=True,
             speed_estimate_period=600,
         )
-        self._line = self._bar.add_task("starting workers", total=plan.total, completed=plan.done)
+        self._line = self._bar.add_task(text, total=total, completed=done)
         self._bar.start()
 
     def started(self, trial: Trial) -> None:

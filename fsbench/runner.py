@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fsbench import interrupts
 from fsbench.columns import of_records
+from fsbench.composition import Composition
 from fsbench.draw import Splits
 from fsbench.execute import Execution, MakeExecutor, isolation, local
+from fsbench.failure import Failure
 from fsbench.identity import full_spec, metric_marks, versions
-from fsbench.jobs import check_device
-from fsbench.judge import Judgement, judge, timestamp
+from fsbench.jobs import Outcome, Place, check_device
+from fsbench.judge import Judgement, failed, judge, timestamp
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
@@ -24,14 +26,20 @@ from fsbench.request import Request, Strategies, check_positive, read_request
 from fsbench.results import Results
 from fsbench.same_data import SameData, check_records
 from fsbench.scratch import Scratch, sweep
+from fsbench.searching import Execute, Read, Searching
 from fsbench.spec import Value
 from fsbench.store import Store
-from fsbench.types import Record, Trial
+from fsbench.tuning.search import Search, tuning_text
+from fsbench.tuning.space import space_mark
+from fsbench.types import Recipe, Record, Trial
 from fsbench.versions import installed
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData
+    from fsbench.tasks.expressions import Task
+    from fsbench.tasks.splits import SealedSplit
 
+T = TypeVar("T")
 DEFAULT_RESULTS = "fsbench-results"
 FEATURES = ".features"
 
@@ -49,6 +57,7 @@ def run(
     timeout: float | None = None,
     results: str | Path = DEFAULT_RESULTS,
     recipe: str | Mapping[str, Value] | None = None,
+    tune: int | None = None,
     retry_failed: bool = False,
     available: bool = False,
     strict: bool = False,
@@ -70,7 +79,9 @@ def run(
         seeds, or which. jobs: The number of worker processes; by default one for each core, at most four on a
         GPU. device: `auto`, `cpu`, `cuda` or `cuda:N`. timeout: Time limit of a trial in seconds; the suite's
         by default, or 300. results: The results folder; it is created if necessary. recipe: What to change in
-        every task's recipe: `"steps=100"` or `{"steps": 100}`. retry_failed: Whether to run failed trials
+        every task's recipe: `"steps=100"` or `{"steps": 100}`. tune: The number of configurations among which
+        each strategy chooses by a search that sees no test sample; without it, the spec and the recipe are
+        used as they are. retry_failed: Whether to run failed trials
         again. available: Whether to leave out tasks whose data is not on this machine. strict: Whether a
         plugin that cannot be loaded is an error. observer: Receives the events of the run. executor: Makes
         the executor of the trials; the processes of this machine by default.
@@ -105,6 +116,7 @@ def run(
         timeout=timeout,
         available=available,
     )
+    tuning = "" if tune is None else tuning_text(tune)
     with Store(results) as store:
         stored = {record.key: record for record in store.records()}
         same = SameData(asked.suite, stored.values(), store.path)
@@ -119,16 +131,21 @@ def run(
             init_seeds=asked.init_seeds,
             suite_recipe=asked.suite.recipe,
             recipe_overrides=asked.changes,
-            identify=functools.partial(full_spec, registry),
+            identify=functools.partial(_identify, registry, tuning),
+            tuning=tuning,
             statuses={key: record.status for key, record in stored.items()},
             retry_failed=retry_failed,
         )
         known = of_records((stored[key] for key in plan.keys if key in stored), ())
         check_records(known, asked.suite, store.path)
-        walk = _Walk(asked, plan, store, same, registry, observer, stored)
+        walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
         interrupted = walk.go(executor, jobs, device)
     records = tuple(stored[key] for key in plan.keys if key in stored)
     return Results(records, store.path, plan.total, interrupted, tuple(asked.suite.left_out()))
+
+
+def _identify(registry: Registry, tuning: str, composition: Composition, recipe: Recipe, kind: str) -> str:
+    return full_spec(registry, composition, recipe, kind, space_mark(composition) if tuning else "")
 
 
 @dataclass
@@ -141,6 +158,7 @@ class _Walk:
     same: SameData
     registry: Registry
     observer: Observer
+    retry_failed: bool
     records: dict[str, Record]
     known: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
@@ -176,19 +194,63 @@ class _Walk:
     def _run_trials(self, execution: Execution, device: str) -> None:
         trials, tasks = self.plan.trials, {task.text: task for task in self.asked.tasks}
         place = execution.find_place(device, trials, tasks)
-        found = {"device": place.hardware, "isolation": isolation(place.device)}
         self._store_skipped()
+        execute = functools.partial(self._execute, execution, place.device, tasks)
+        searches = self._searches(tasks, execute)
         self.observer.planned(self.plan)
+        known = {trial: self._known_of(trial, place) for trial in trials}
+        finals: dict[Trial, Trial] = {}
+        for trial in trials:
+            search = searches.get(trial)
+            final = trial if search is None else search.final()
+            if search is not None:
+                known[trial]["search"] = search.describe()
+            if final is not None:
+                finals[final] = trial
+            elif search is not None:
+                self._keep(failed(trial, search.failure(), known[trial]))
+
+        def read(final: Trial, result: Outcome | Failure, split: SealedSplit) -> Judgement:
+            trial = finals[final]
+            if trial in searches and isinstance(result, Outcome):
+                result = replace(result, seconds_fit=result.seconds_fit + searches[trial].seconds)
+            return judge(trial, result, split, known[trial])
+
+        for judged in execute(tuple(finals), read):
+            self._keep(judged)
+
+    def _known_of(self, trial: Trial, place: Place) -> dict[str, Any]:
+        """What the parent knows of a trial's record."""
+        known = self.known[_texts(trial)]
+        versions = known["versions"] | {"torch": place.torch}
+        here = {"device": place.hardware, "isolation": isolation(place.device)}
+        return known | here | {"versions": versions}
+
+    def _searches(self, tasks: Mapping[str, Task], execute: Execute) -> dict[Trial, Search]:
+        """The finished searches of tuned trials."""
+        tuned = [trial for trial in self.plan.trials if trial.tuning]
+        compositions = {each.text: each for each in self.asked.compositions}
+        searching = Searching(
+            self.registry, self.store, tasks, compositions, self.observer, self.retry_failed
+        )
+        return {search.trial: search for search in searching.run(tuned, execute)}
+
+    def _execute(
+        self,
+        execution: Execution,
+        device: str,
+        tasks: Mapping[str, Task],
+        trials: Sequence[Trial],
+        read: Read[T],
+    ) -> Iterator[T]:
+        """Run trials; yields what `read` makes of each when it ends."""
         splits = Splits(trials, tasks, self.same, execution.folder)
-        with contextlib.closing(execution.run(trials, splits, place.device, self.observer.started)) as stream:
+        with contextlib.closing(execution.run(trials, splits, device, self.observer.started)) as stream:
             for trial, result in stream:
-                known = found | self.known[_texts(trial)]
-                known["versions"] = known["versions"] | {"torch": place.torch}
-                judged = judge(trial, result, splits.of(trial), known)
-                splits.done(
-                    trial
-                )  # before a plugin hears of it: its test labels are gone with its last trial
-                self._keep(judged)
+                found = read(trial, result, splits.of(trial))
+                # Before a plugin hears of it: its test labels are gone with its last trial.
+                splits.done(trial)
+                yield found
 
     def _keep(self, judged: Judgement) -> None:
         record = self.store.commit(judged.record, judged.predictions, judged.influences, judged.drawn)

@@ -23,7 +23,7 @@ import numpy as np
 from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
-from fsbench.types import Record
+from fsbench.types import Record, Tried
 
 FILE_NAME = "fsbench.sqlite"
 SCHEMA = 2
@@ -44,6 +44,7 @@ _TABLES = (
     f"PRAGMA application_id = {_APPLICATION_ID}",
     *_BESIDE,
 )
+_TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET status = excluded.status, record = excluded.record
@@ -181,6 +182,22 @@ class Store:
                 if row is not None:
                     found[key] = unpack_influence(row[0])
         return found
+
+    def keep_try(self, key: str, tried: Tried) -> None:
+        """Store what came of a try of a search; a later one of the same key takes its place."""
+        with self.exclusive():
+            self._db.execute(_TRIES)
+            values = (key, json.dumps(vars(tried)))
+            self._db.execute("INSERT OR REPLACE INTO tries VALUES (?, ?)", values)
+
+    def tries(self) -> dict[str, Tried]:
+        """What came of every try of a search, by key."""
+        with self._errors():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'tries'").fetchone():
+                return {}
+            rows = self._db.execute("SELECT key, tried FROM tries").fetchall()
+        with self._damage():
+            return {key: Tried(**json.loads(text)) for key, text in rows}
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

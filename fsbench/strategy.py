@@ -34,7 +34,8 @@ def param(
 ) -> Any:
     """A hyperparameter with its default, its allowed values, and the range worth tuning.
 
-    `low` and `high` are inclusive bounds, `choices` lists the values, and `tune` is `(from, to)` for numbers.
+    `low` and `high` are inclusive bounds, and `choices` lists the values. `tune` is what `--tune` draws from:
+    `(from, to)` for numbers, on a logarithmic scale if they span a factor of ten; otherwise, the values.
     `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
     separates them, and `ctx.fit_with` fits one of them.
     """
@@ -42,6 +43,11 @@ def param(
         default=default,
         metadata={"low": low, "high": high, "choices": choices, "tune": tune, "spec": spec},
     )
+
+
+def tune_range(f: Field[Any]) -> tuple[Any, ...]:
+    """The range of a field that is worth tuning, as `param` was given it; empty if it has none."""
+    return tuple(f.metadata.get("tune") or ())
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,9 @@ class Trial:
     """The unit of work, of storage and of resumption, as canonical texts and numbers.
 
     `spec` has the arguments that differ from their defaults; `full_spec` has every argument and everything
-    else that identifies the result: hashes of files and marks of code.
+    else that identifies the result: hashes of files and marks of code. `tuning` is the text of the search by
+    which the trial chooses its configuration (`tuning(n=8)`), "" if it runs the spec under the recipe as they
+    are.
     """
 
     task: str
@@ -271,6 +273,16 @@ class Trial:
     recipe: str
     key: str
     full_spec: str = ""
+    tuning: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a try: its score and its seconds to fit and predict or, if it failed, the reason."""
+
+    score: float | None = None
+    seconds: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -283,7 +295,9 @@ class Record:
     on this test part on each metric. `overlap` is the number of test samples per training sample if every
     split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks of the code that computed
     the metrics of plugins. `isolation` is "trial" if the trial had its own process, "split" if the trials of
-    its split shared one.
+    its split shared one. `tuning` is the trial's; `search` then says what was tried: the criterion, the
+    chosen configuration, and the scores of each on the parts held out (`tuning.search`). Seconds include the
+    search.
     """
 
     key: str
@@ -312,6 +326,8 @@ class Record:
     overlap: float = 0.0
     isolation: str = ""
     metric_codes: Mapping[str, str] = field(default_factory=dict)
+    tuning: str = ""
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary that shares its values with the record."""

@@ -64,6 +64,12 @@ INTERRUPTED = 130
     metavar="CHANGES",
     help="Changes to every recipe: steps=100, lr=0.01, precision=bfloat16.",
 )
+@click.option(
+    "--tune",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Let each strategy choose among N configurations by cross-validation on its labels.",
+)
 @metric_option
 @click.option(
     "--jobs",

@@ -16,11 +16,12 @@ import numpy as np
 from fsbench.code import CodeParts, core_mark, split_marks
 from fsbench.columns import Columns, Shared
 from fsbench.errors import FsbenchError
-from fsbench.identity import backbone_mark, kind_mark, metric_marks
+from fsbench.identity import backbone_mark, kind_mark, metric_marks, searched_spec
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import get_registry
 from fsbench.report.names import identity
 from fsbench.tasks.expressions import parse_tasks
+from fsbench.tuning.space import space_mark
 from fsbench.words import plural
 
 Given = tuple[Shared, CodeParts, str]
@@ -108,7 +109,7 @@ def _backbone_now(record: Shared) -> str:
 
 def _strategy_now(record: Shared) -> str:
     (composition,) = get_registry().parse(record.spec)
-    return composition.full_spec
+    return searched_spec(composition, space_mark(composition) if record.tuning else "")
 
 
 _CHOICES: tuple[tuple[Callable[[Shared, CodeParts], str], str, Callable[[Shared], str]], ...] = (

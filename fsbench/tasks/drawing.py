@@ -33,6 +33,10 @@ class Rows:
     y: np.ndarray
     origin: np.ndarray
 
+    def first(self, count: int) -> Rows:
+        """The first samples of each cell."""
+        return Rows(*(getattr(self, name)[..., :count] for name in ("index", "y", "origin")))
+
     def reordered(self, rng: np.random.Generator) -> Rows:
         """The same samples `[N]` in a random order, so that the order reveals nothing about the class."""
         order = rng.permutation(len(self.index))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from fsbench.evidence import Drawn
 from fsbench.kinds import get_kind
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
+from fsbench.tasks.parts import Part
 from fsbench.types import TaskInfo
 
 _TASK_FILE = "task.json"
@@ -91,6 +93,20 @@ def draw_split(task: Task, seed: int) -> Split:
     return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
 
 
+def take(task: Task, split: Split, seed: int, part: Part) -> tuple[Task, Split]:
+    """A part of a task's split as a task and a split of its own, with the fingerprint of the whole split.
+
+    Raises TaskError if there are too few labels.
+    """
+    found = split if part.fold is None else task.protocol.hold_out(split, part.fold, seed)
+    if not part.keeps_val:
+        found = replace(found, train=_joined(found.train, found.val), val=found.val.first(0))
+    info = _described(task.info, found)
+    if found.source is not None and found.source is not split.source:
+        info = replace(info, source_classes=len(np.unique(found.source.y)))
+    return replace(task, info=info), replace(found, fingerprint=split.fingerprint)
+
+
 def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     """Write what workers may see of a task's split into a new `folder`, completely or not at all.
 
@@ -139,6 +155,21 @@ def open_split(path: str) -> SplitArrays:
         return SplitArrays(info, **arrays)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is not the folder of a split: {' '.join(str(error).split())}") from error
+
+
+def _described(info: TaskInfo, split: Split) -> TaskInfo:
+    """What a strategy may know about a part."""
+    info = replace(info, num_val=split.val.y.shape[1])
+    if info.protocol == "shift":  # its labels are counted on the target, and validation labels are not there
+        return info
+    counts = Counter(split.train.y[0].tolist())
+    balanced = info.balanced and len(set(counts.values())) == 1
+    return replace(info, labels_per_class=max(counts.values()), balanced=balanced)
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    parts = (first, second)
+    return Rows(*(np.concatenate([getattr(p, n) for p in parts], axis=1) for n in ("index", "y", "origin")))
 
 
 def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from fsbench.errors import PluginError, SpecError, TaskError
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
 from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
+from fsbench.tasks import parts
 from fsbench.tasks.drawing import Split
 from fsbench.types import TaskInfo
 
@@ -79,6 +80,23 @@ class Protocol(ABC):
     @abstractmethod
     def draw(self, seed: int) -> Split:
         """One draw, a function of the datasets, the arguments and the seed; without a fingerprint."""
+
+    criterion: ClassVar[str] = "stratified cross-validation on train and val"
+    """What `hold_out` does, in a few words."""
+
+    @property
+    def folds(self) -> int:
+        """How many parts of the labels `hold_out` can hold out, one at a time."""
+        return parts.FOLDS
+
+    def hold_out(self, split: Split, fold: int, seed: int) -> Split:
+        """A part of a split's labels in the place of its test part, to compare configurations on.
+
+        By default one fold of a stratified cross-validation over the training and validation labels; a
+        protocol whose validation part is something else overrides this and `folds`. Raises TaskError if there
+        are too few labels.
+        """
+        return parts.hold_out(split, fold, seed, self.datasets)
 
     def require(self, holds: bool, problem: str) -> None:
         """Raise TaskError with the task's text and the problem unless a condition holds."""

@@ -11,6 +11,7 @@ from fsbench.datasets.dataset import Dataset
 from fsbench.datasets.known import load_dataset
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows, Split, class_order, join, rows, stack
+from fsbench.tasks.parts import FOLDS
 from fsbench.tasks.protocols.base import OneDataset, datasets_with_evaluation_classes
 from fsbench.types import TaskInfo
 
@@ -73,18 +74,54 @@ class Episodes(OneDataset):
     def draw(self, seed: int) -> Split:
         """The episodes, and all samples of the other classes with labels counted from zero."""
         dataset = load_dataset(self.dataset)
-        cells = [self._episode(dataset, seed, cell) for cell in range(self.n)]
+        return self._episodes(dataset, np.array(dataset.info.evaluation_classes), seed)
+
+    criterion: ClassVar[str] = "episodes of validation classes, held out of the source"
+
+    @property
+    def folds(self) -> int:
+        """As many as the source has sets of `way` classes with enough samples, at most four.
+
+        Raises TaskError if there is none beside two classes that are left to learn from.
+        """
+        classes = len(self._source_classes())
+        self.require(
+            classes >= self.way + 2,
+            f"a search holds out {self.way} of the source's classes with at least {self.shot + self.queries} "
+            f"samples, and needs two more; there are {classes}",
+        )
+        return max(1, min(FOLDS, classes // self.way))
+
+    def hold_out(self, split: Split, fold: int, seed: int) -> Split:
+        """Episodes of validation classes: classes of the source, which then has only the others."""
+        dataset, every = load_dataset(self.dataset), self._source_classes()
+        order = generator("validation classes", dataset.fingerprint, seed).permutation(every)
+        held_out = order[fold :: self.folds] if self.folds > 1 else order[: self.way]
+        return self._episodes(dataset, np.sort(held_out), f"{seed}, without fold {fold}")
+
+    def _source_classes(self) -> list[int]:
+        """The classes of the source that have enough samples for an episode."""
+        counts, others = self.data.class_counts, set(self.data.evaluation_classes)
+        least = self.shot + self.queries
+        return [label for label, n in enumerate(counts) if label not in others and n >= least]
+
+    def _episodes(self, dataset: Dataset, classes: np.ndarray, key: int | str) -> Split:
+        """Episodes of some classes; the source has the classes that are neither these nor for the test."""
+        cells = [self._episode(dataset, classes, key, cell) for cell in range(self.n)]
         empty = np.zeros((self.n, 0), dtype=np.int64)
+        others = np.setdiff1d(np.arange(dataset.info.num_classes), dataset.info.evaluation_classes)
         return Split(
             train=stack([support for support, _ in cells]),
             val=rows(empty, empty),
             test=stack([query for _, query in cells]),
-            source=_other_classes(dataset),
+            source=_all_of(dataset, np.setdiff1d(others, classes)),
         )
 
-    def _episode(self, dataset: Dataset, seed: int, cell: int) -> tuple[Rows, Rows]:
+    def _episode(
+        self, dataset: Dataset, classes: np.ndarray, seed: int | str, cell: int
+    ) -> tuple[Rows, Rows]:
         rng = generator("episode", dataset.fingerprint, seed, cell)
-        chosen = rng.permutation(dataset.info.evaluation_classes)[: self.way]
+        chosen = rng.permutation(classes)[: self.way]
         support: list[Rows] = []
         query: list[Rows] = []
         for y, label in enumerate(chosen):
@@ -99,7 +136,7 @@ def _numbered(index: np.ndarray, y: int) -> Rows:
     return rows(index, np.full(len(index), y))
 
 
-def _other_classes(dataset: Dataset) -> Rows:
-    others = np.setdiff1d(np.arange(dataset.info.num_classes), dataset.info.evaluation_classes)
-    index = np.flatnonzero(np.isin(dataset.y, others))
-    return rows(index, np.searchsorted(others, dataset.y[index]))
+def _all_of(dataset: Dataset, classes: np.ndarray) -> Rows:
+    """All samples of some classes, with labels counted from zero."""
+    index = np.flatnonzero(np.isin(dataset.y, classes))
+    return rows(index, np.searchsorted(classes, dataset.y[index]))

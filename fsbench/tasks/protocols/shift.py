@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -91,3 +91,14 @@ class Shift(Protocol):
             unlabeled=rest.reordered(rng),
             source=given,
         )
+
+    criterion: ClassVar[str] = "source validation"
+
+    @property
+    def folds(self) -> int:
+        """One: the validation part."""
+        return 1
+
+    def hold_out(self, split: Split, fold: int, seed: int) -> Split:
+        """Source validation: configurations are compared on the validation part, which is of the source."""
+        return replace(split, val=split.val.first(0), test=split.val)

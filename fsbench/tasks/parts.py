@@ -1,0 +1,92 @@
+"""The parts of a split on which a search tries configurations, and all its labels, for the final fit.
+
+None of them contains a test sample of the split, except the part with all labels, on which the chosen
+configuration is fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fsbench.datasets.known import load_dataset
+from fsbench.errors import TaskError
+from fsbench.rng import generator
+from fsbench.tasks.drawing import Rows, Split, join, stack
+
+FOLDS = 4
+"""The number of folds into which a search divides the labels of a split."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """All labels of a split or, with a `fold`, all but those of the fold, which take the place of the test.
+
+    Training and validation labels are put together, unless `keeps_val`, for strategies that use validation
+    labels.
+    """
+
+    fold: int | None = None
+    keeps_val: bool = False
+
+    def __str__(self) -> str:
+        fold = "all labels" if self.fold is None else f"without fold {self.fold}"
+        return f"{fold}, validation apart" if self.keeps_val else fold
+
+
+def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Split:
+    """One round of stratified cross-validation over the training and validation labels of a split.
+
+    The fold takes the place of the test part. Samples of one group stay in one fold. The labels as given are
+    dealt out class by class in random order, so that folds differ by at most one sample of a class, even if a
+    class has fewer samples than there are folds. Raises TaskError if a fold would be empty, or if the split
+    has several cells.
+    """
+    if len(split.train.y) != 1:
+        raise TaskError("a search divides the labels of a split with one cell; this one has several")
+    pool, trained = join([_cell(split.train), _cell(split.val)]), split.train.y.shape[1]
+    folds = _deal(pool, _groups(pool, datasets), seed)
+    if len(np.unique(folds)) < FOLDS:
+        raise TaskError(
+            f"a search needs at least {FOLDS} labels of separate samples; there are {len(pool.y)}"
+        )
+    rest, is_train = folds != fold, np.arange(len(folds)) < trained
+    return replace(
+        split,
+        train=stack([_chosen(pool, rest & is_train)]),
+        val=stack([_chosen(pool, rest & ~is_train)]),
+        test=stack([_chosen(pool, ~rest)]),
+    )
+
+
+def _deal(pool: Rows, groups: np.ndarray, seed: int) -> np.ndarray:
+    """The fold of each sample, int64 `[N]`: units that stay together are dealt out class by class."""
+    units, first, unit_of_each = np.unique(groups, return_index=True, return_inverse=True)
+    order = generator("folds of a search", seed, *pool.index.tolist()).permutation(len(units))
+    order = order[np.argsort(pool.y[first][order], kind="stable")]
+    fold = np.empty(len(units), dtype=np.int64)
+    fold[order] = np.arange(len(units)) % FOLDS
+    dealt: np.ndarray = fold[unit_of_each]
+    return dealt
+
+
+def _groups(pool: Rows, datasets: Sequence[str]) -> np.ndarray:
+    """A number for each sample `[N]`, equal for samples that belong together."""
+    names = [
+        (origin, "sample", index)
+        if (groups := load_dataset(datasets[origin]).groups) is None
+        else (origin, "group", int(groups[index]))
+        for origin, index in zip(pool.origin.tolist(), pool.index.tolist(), strict=True)
+    ]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], dtype=np.int64)
+
+
+def _cell(rows: Rows) -> Rows:
+    return Rows(rows.index[0], rows.y[0], rows.origin[0])
+
+
+def _chosen(rows: Rows, mask: np.ndarray) -> Rows:
+    return Rows(rows.index[mask], rows.y[mask], rows.origin[mask])

@@ -1,0 +1,1 @@
+"""Equal tuning: the same number of configurations for every strategy, compared without any test sample."""
