@@ -60,21 +60,21 @@ def leaderboard(
     all_versions: bool,
     publish: Path | None,
 ) -> None:
-    """Print the leaderboard of stored results."""
-    from fsbench.report.leaderboard import leaderboard as compare
+    """Print the leaderboard of stored results; tuned results have leaderboards of their own, after it."""
+    from fsbench.report.budgets import leaderboards
 
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
     columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
-    board = compare(columns, metric, all_versions)
+    boards = leaderboards(columns, metric, all_versions)
     if publish is not None and suite is not None:
         _publish(_records(results, columns), suite, publish)
     if output is not None:
-        _write(output, as_text(board, style, _FILE_WIDTH))
+        _write(output, as_text(boards, style, _FILE_WIDTH))
     elif style == "terminal":
-        show_board(board)
+        show_boards(boards)
     else:
-        click.echo(as_text(board, style, _FILE_WIDTH), nl=False)
+        click.echo(as_text(boards, style, _FILE_WIDTH), nl=False)
     if debugging():
         show_tracebacks(_records(results, columns))
 
@@ -113,11 +113,24 @@ def show_board(board: Leaderboard) -> None:
     print_board(board, console())
 
 
-def as_text(board: Leaderboard, style: str, width: int) -> str:
-    """A leaderboard in one of the formats."""
+def show_boards(boards: Sequence[Leaderboard]) -> None:
+    """Print leaderboards to stdout, one below the other."""
+    for number, board in enumerate(boards):
+        if number:
+            click.echo()
+        show_board(board)
+
+
+def as_text(boards: Sequence[Leaderboard], style: str, width: int) -> str:
+    """Leaderboards in one of the formats: one below the other; in csv in one table, in json in a list."""
     from fsbench.report import render
 
-    return render(board, style, width)
+    texts = [render(board, style, width) for board in boards]
+    if style == "json" and len(texts) > 1:
+        return f"[{','.join(texts)}]\n"
+    if style == "csv":
+        return "".join([texts[0], *(text.partition("\n")[2] for text in texts[1:])])
+    return "\n".join(texts)
 
 
 def _select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
@@ -189,11 +202,19 @@ def _texts(tasks: str) -> set[str]:
 
 
 def _publish(records: Sequence[Record], name: str, folder: Path) -> None:
-    """Write a suite's page into a folder. Raises UsageError where splits of the suite have no result."""
+    """Write a suite's page into a folder, and one of tuned results if there are any.
+
+    Raises UsageError where splits of the suite have no result, or for results of searches of several sizes.
+    """
     from fsbench.report.published import publish
     from fsbench.tasks.suites import load_suite
 
     suite = load_suite(name)
+    if len(sizes := {record.tuning for record in records if record.tuning}) > 1:
+        raise UsageError(
+            f"results of {' and '.join(sorted(sizes))}, of which only one can be published; use a results "
+            "folder for each"
+        )
     wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
     if lacking := wanted - {(record.task, record.split_seed) for record in records}:
         raise UsageError(
@@ -201,9 +222,10 @@ def _publish(records: Sequence[Record], name: str, folder: Path) -> None:
             f"results are published under its name; `fsbench run --suite {name}` runs them, and --output "
             "writes a page of the results so far"
         )
-    path = folder / f"{suite.name}.jsonl"
-    page = publish(records, path)
-    say(f"wrote {path} and {page}")
+    for tuning in sorted({record.tuning for record in records}):
+        path = folder / f"{suite.name}{'-tuned' if tuning else ''}.jsonl"
+        page = publish([record for record in records if record.tuning == tuning], path)
+        say(f"wrote {path} and {page}")
 
 
 def _write(path: Path, text: str) -> None:

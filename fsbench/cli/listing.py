@@ -229,8 +229,15 @@ def tasks() -> RenderableType:
     rows = []
     for suite in _readable_suites():
         for offer, texts in itertools.groupby(suite.tasks, _offer):
-            rows.append(("\n".join(texts), f"{suite.name}: {offer}"))
+            rows.append(("\n".join(map(_with_labels, texts)), f"{suite.name}: {offer}"))
     return table(("task",), rows)
+
+
+def _with_labels(text: str) -> str:
+    from fsbench.report.text import labels_of
+
+    labels = labels_of(text)
+    return f"{text}: {labels}" if labels else text
 
 
 def _offer(text: str) -> str:

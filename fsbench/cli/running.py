@@ -131,7 +131,7 @@ def warn_of_failures(registry: Registry) -> None:
 
 def _report(results: Results, metric: str, folder: Path) -> int:
     """Print the leaderboard and, last, what failed and why; returns the exit status."""
-    from fsbench.report.leaderboard import leaderboard
+    from fsbench.report.budgets import leaderboards
     from fsbench.report.text import problem_lines
     from fsbench.words import plural
 
@@ -139,7 +139,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         kept = f"{results.done} of {plural(results.total, 'trial')}"
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
-    board = leaderboard(results.records, metric)
+    (board,) = leaderboards(results.records, metric)
     show_board(board)
     if not results.failures:
         return 0

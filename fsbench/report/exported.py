@@ -33,6 +33,7 @@ def to_json(board: Leaderboard) -> str:
         "metric": {name: getattr(board.metric, name) for name in _METRIC},
         "comparisons": board.comparisons,
         "trials": board.trials,
+        "tuned": board.tuned,
         "split_seeds": board.split_seeds,
         "overall": [row.to_dict() for row in board.overall],
         "tasks": [{"label": label, "rows": [r.to_dict() for r in rows]} for label, rows in board.tasks],

@@ -16,6 +16,7 @@ import numpy as np
 from fsbench import stats
 from fsbench.columns import STATUSES, Columns, of_records
 from fsbench.composition import BASELINE
+from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report import differences
 from fsbench.report.entries import Entry, Setting, natural, settings
@@ -98,7 +99,8 @@ class Leaderboard:
     `tasks` pairs each task's label with its rows, the best first. `comparisons` is the number that the
     verdicts are corrected for, `trials` the number of successful records. `split_seeds` is the smallest and
     the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
-    or noted something; `origin` names the versions and devices.
+    or noted something; `origin` names the versions and devices. `tuned` is the number of configurations among
+    which every strategy chose, 0 without tuning.
     """
 
     metric: Metric
@@ -110,6 +112,7 @@ class Leaderboard:
     trials: int
     split_seeds: tuple[int, int]
     origin: str = ""
+    tuned: int = 0
 
     @property
     def rows(self) -> list[Row]:
@@ -131,10 +134,14 @@ def leaderboard(
 
     If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
     has a separate row. Raises UnknownName for an unknown metric, StoreError for records that must not be
-    mixed.
+    mixed: tuned and other results, for example, of which `leaderboards` makes one each.
     """
     chosen = get_metric(metric)
     columns = records if isinstance(records, Columns) else of_records(records, [chosen.name])
+    if len({shared.tuning for shared in columns.shared}) > 1:
+        raise StoreError(
+            "tuned and other results are never in one ranking; `leaderboards` makes a leaderboard of each"
+        )
     columns, left_out = (columns, []) if all_versions else of_one_version(columns)
     columns, unmeasured = of_one_measure(columns, chosen.name)
     found = settings(columns)

@@ -23,6 +23,8 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
         f"{_capital(text.title(board))}.",
         "",
     )
+    if board.tuned:
+        yield from (f"{text.tuned(board)}.", "")
     yield from _list(text.summary(board))
     if not board.rows:
         return
@@ -30,6 +32,8 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
     yield from _table(board, board.overall, text.OVERALL_COLUMNS)
     for label, rows in board.tasks:
         yield from ("", f"## {_code(label)}", "")
+        if budget := text.labels_of(rows[0].task):
+            yield from (f"{_capital(budget)}.", "")
         yield from _table(board, [row for row in rows if row.done], text.TASK_COLUMNS)
         if any(not row.done for row in rows):
             yield from ("", f"{_escape(_capital(text.without_result(rows)))}.")

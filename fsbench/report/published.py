@@ -11,8 +11,8 @@ from typing import Any
 
 from fsbench.columns import of_records
 from fsbench.errors import StoreError
+from fsbench.report.budgets import leaderboards
 from fsbench.report.entries import natural
-from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
 from fsbench.report.one_version import of_one_version
 from fsbench.types import Record
@@ -53,7 +53,8 @@ def publish(records: Iterable[Record], path: str | Path) -> Path:
     ]
     write_jsonl(kept, path)
     page = path.with_suffix(".md")
-    _replace(page, to_markdown(leaderboard(read_jsonl(path)), path.stem))
+    (board,) = leaderboards(read_jsonl(path))
+    _replace(page, to_markdown(board, path.stem))
     return page
 
 
@@ -89,6 +90,8 @@ def _published(record: Record) -> dict[str, Any]:
     values = {k: v for k, v in record.to_dict().items() if k not in _LEFT_OUT}
     values |= {name: round(values[name], 3) for name in ("seconds_fit", "seconds_predict")}
     values |= {name: _without_folders(values[name]) for name in ("spec", "full_spec")}
+    if not record.tuning:
+        del values["tuning"], values["search"]
     values["notes"] = [_without_folders(note) for note in record.notes]
     if record.reason is not None:
         shown = {k: v for k, v in record.reason.items() if k != "traceback"}

@@ -41,11 +41,14 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     if not board.rows:
         console.print(text.EMPTY)
         return
+    if board.tuned:
+        console.print(Text(text.tuned(board), style="bold"))
+        console.print()
     # The overall table shows what each strategy uses.
     columns = [name for name in text.TASK_COLUMNS if name != "uses"]
     kept, layout = set[str](), _Layout.of(board)
     for label, rows in board.tasks:
-        console.print(Text(label, style="bold"))
+        console.print(Text(text.heading(label, rows), style="bold"))
         if done := [row for row in rows if row.done]:
             kept |= _print_table(console, layout, done, columns)
         _print_lines(console, filter(None, [text.without_result(rows)]), "dim")

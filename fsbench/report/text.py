@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 from fsbench.composition import BASELINE
+from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
 from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.report.problems import Problem
 from fsbench.stats import Estimate
+from fsbench.tasks.expressions import parse_tasks
 from fsbench.words import plural
 
 OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "cost")
@@ -89,7 +92,32 @@ def title(board: Leaderboard) -> str:
     low, high = board.split_seeds
     seeds = plural(low, "split seed") if low == high else f"{low} to {high} split seeds"
     tasks, trials = plural(len(board.tasks), "task"), plural(board.trials, "trial")
-    return f"{board.metric.title}{unit} ({better} is better), {tasks}, {seeds}, {trials}"
+    tuned = f", tuned over {plural(board.tuned, 'configuration')}" if board.tuned else ""
+    return f"{board.metric.title}{unit} ({better} is better), {tasks}, {seeds}, {trials}{tuned}"
+
+
+def tuned(board: Leaderboard) -> str:
+    """One line about a leaderboard of tuned results."""
+    return (
+        f"Tuned: each strategy, {BASELINE} too, chose the best of {plural(board.tuned, 'configuration')} "
+        "without the test part"
+    )
+
+
+def heading(label: str, rows: Sequence[Row]) -> str:
+    """A task's label and, if the task is on this machine and says so, its labels in all."""
+    budget = labels_of(rows[0].task)
+    return f"{label}: {budget}" if budget else label
+
+
+@functools.cache
+def labels_of(task: str) -> str:
+    """How many labels a task gives, in words; "" if it does not say, or if its data is not here."""
+    try:
+        (parsed,) = parse_tasks(task)
+    except FsbenchError:
+        return ""
+    return parsed.protocol.labels
 
 
 def summary(board: Leaderboard) -> list[str]:

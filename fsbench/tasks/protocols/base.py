@@ -81,6 +81,11 @@ class Protocol(ABC):
     def draw(self, seed: int) -> Split:
         """One draw, a function of the datasets, the arguments and the seed; without a fingerprint."""
 
+    @property
+    def labels(self) -> str:
+        """How many labels the task gives to train on and to validate, in words; "" if that says little."""
+        return ""
+
     criterion: ClassVar[str] = "stratified cross-validation on train and val"
     """What `hold_out` does, in a few words."""
 

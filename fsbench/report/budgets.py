@@ -1,0 +1,51 @@
+"""A leaderboard for each size of the searches: tuned and default results are never in one ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fsbench.columns import Columns, of_records
+from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+from fsbench.tuning.search import tuning_size
+from fsbench.types import Record
+
+
+def leaderboards(
+    records: Iterable[Record] | Columns, metric: str = DEFAULT_METRIC, all_versions: bool = False
+) -> list[Leaderboard]:
+    """The leaderboards of some records: that of the results without tuning first, then by configurations.
+
+    In a leaderboard of tuned results, strategies are named `tuned(focal)` and are compared with the
+    baseline that was tuned alike. Arguments and errors are those of `leaderboard`, of which it makes at least
+    one, even without records.
+    """
+    columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
+    sizes = sorted({size_of(shared.tuning) for shared in columns.shared}) or [0]
+    parts = [columns.select([size_of(shared.tuning) == size for shared in columns.shared]) for size in sizes]
+    boards = [leaderboard(part, metric, all_versions) for part in parts]
+    return [_renamed(board, size) if size else board for board, size in zip(boards, sizes, strict=True)]
+
+
+def size_of(tuning: str) -> int:
+    """The number of configurations of a search, 0 without one."""
+    return tuning_size(tuning) if tuning else 0
+
+
+def _renamed(board: Leaderboard, n: int) -> Leaderboard:
+    """A leaderboard of results that chose among n configurations, with the names of tuned strategies."""
+
+    def name(strategy: str) -> str:
+        return f"tuned({strategy})"
+
+    def rows(given: Iterable[Row]) -> tuple[Row, ...]:
+        return tuple(replace(row, strategy=name(row.strategy)) for row in given)
+
+    return replace(
+        board,
+        tuned=n,
+        overall=rows(board.overall),
+        tasks=tuple((label, rows(several)) for label, several in board.tasks),
+        problems=tuple(replace(each, strategy=name(each.strategy)) for each in board.problems),
+    )
