@@ -139,7 +139,17 @@ def taken(monkeypatch):
 
 def test_options_reach_the_runner(call, taken):
     line = "--plugins erm --tasks kshot(wine) --seeds 0,4 --init-seeds 2 --jobs 3 --device cpu --timeout 9"
-    more = ["--results", "there", "--recipe", "steps=5, lr=0.1", "--retry-failed", "--available", "--strict"]
+    more = [
+        "--results",
+        "there",
+        "--recipe",
+        "steps=5, lr=0.1",
+        "--tune",
+        "8",
+        "--retry-failed",
+        "--available",
+        "--strict",
+    ]
     status, out, _ = call("run", *line.split(), *more)
     assert status == 0
     assert "No results yet" in out
@@ -148,6 +158,7 @@ def test_options_reach_the_runner(call, taken):
         "plugins": "erm",
         "suite": None,
         "tasks": "kshot(wine)",
+        "tune": 8,
         "seeds": (0, 4),
         "init_seeds": 2,
         "jobs": 3,
