@@ -58,8 +58,8 @@ def configurations(
         ranges = about_recipe | _field_ranges(composition)
         for number in range(1, n):
             values = _draw(ranges, *key, number)
-            changes = {name: values.pop(name) for name in about_recipe}
-            found.append(_configuration(registry, composition, override(recipe, changes), number, values))
+            changed = _changed(recipe, {name: values.pop(name) for name in about_recipe})
+            found.append(_configuration(registry, composition, changed, number, values))
     return found
 
 
@@ -81,6 +81,12 @@ def _configuration(
         return Configuration(number, registry.compose(changed), recipe)
     except SpecError as error:
         return Configuration(number, None, recipe, str(error))
+
+
+def _changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """A recipe with drawn values; passes over the data change as the steps do."""
+    passes = max(1, round(recipe.passes * values["steps"] / recipe.steps)) if recipe.passes else 0
+    return override(recipe, {**values, "passes": passes})
 
 
 def _tuned(component: Strategy) -> list[dataclasses.Field[Any]]:
