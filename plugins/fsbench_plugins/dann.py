@@ -26,8 +26,8 @@ class Dann(Strategy):
     in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's hidden layer. For
     short training, a smaller weight may be better. `norm=batch`, which is not in the paper but in many
     re-implementations (Jiang et al. 2022), normalises that layer over both halves: without it, the body can
-    win by permanently switching off the layer's units. The learning rate is that of the recipe, not the
-    paper's annealing, as for every strategy on a task.
+    win by permanently switching off the layer's units. `norm=none` is the paper's head. The learning rate is
+    that of the recipe, not the paper's annealing, as for every strategy on a task.
     """
 
     name = "dann"
@@ -40,7 +40,7 @@ class Dann(Strategy):
     weight: float = param(1.0, low=0.0, tune=(0.01, 1.0))
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
-    norm: Literal["batch"] | None = None
+    norm: Literal["batch"] | None = "batch"
 
     @property
     def uses(self) -> frozenset[str]:
