@@ -117,12 +117,13 @@ def test_each_repetition_of_folds_tests_each_sample_once(n: int, repetition: int
         assert split.val.index.shape == (1, 0)
 
 
-def test_folds_are_repeated_in_another_order_and_leave_test_parts_and_groups_alone() -> None:
+def test_folds_are_repeated_in_another_order_and_leave_test_parts_alone_and_groups_whole() -> None:
     assert not np.array_equal(draw("folds(wine, n=2)", 0).test.index, draw("folds(wine, n=2)", 2).test.index)
     with pytest.raises(TaskError, match="parted has its own test part"):
         parse_tasks("folds(parted)")
-    with pytest.raises(TaskError, match="samples of together belong together"):
-        parse_tasks("folds(together)")
+    groups = load_dataset("together").groups
+    split = draw("folds(together, n=2)", 0)
+    assert not set(groups[split.train.index[0]]) & set(groups[split.test.index[0]])
 
 
 def test_own_data_has_a_separate_name(parted: Dataset) -> None:

