@@ -12,7 +12,15 @@ from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.scope import Scope
 from fsbench.spec import specs
 from fsbench.stages import STAGES
-from fsbench.strategy import USES, Strategy, excludes, overrides, spec_fields, to_call
+from fsbench.strategy import (
+    USES,
+    Strategy,
+    excludes,
+    overrides,
+    owned_arguments,
+    spec_fields,
+    to_call,
+)
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 from fsbench.wrapping import (
     announced,
@@ -37,8 +45,8 @@ class Composition:
     """Components joined by `+`. The baseline is the neutral element: `erm+focal` is `focal`.
 
     `fsbench.stages` defines the law by which components compose in each stage; a component that owns a stage
-    (`replaces`) is the innermost. Raises ConflictError if two components own one stage or one component is
-    named twice, PluginError for an unknown word in `uses`.
+    (`replaces`, or `yields` where no other one does) is the innermost. Raises ConflictError if two components
+    own one stage or one component is named twice, PluginError for an unknown word in `uses`.
 
     `sources` maps the name of a component to the mark of its code (`fsbench.code`). `members` contains the
     strategies that the fields of components name, by component and text.
@@ -61,12 +69,28 @@ class Composition:
                     f"{component.name}: uses names {', '.join(unknown)}; known: {', '.join(sorted(USES))}"
                 )
         for stage in STAGES:
-            owners = [c.name for c in self.components if stage in c.replaces]
-            if len(owners) > 1:
+            self._check_owners(stage)
+
+    def _check_owners(self, stage: str) -> None:
+        """Raise ConflictError for two owners of a stage, or for arguments that its owner makes idle."""
+        owners, whole = self._owners(stage), "+".join(c.name for c in self.components)
+        if len(owners) > 1:
+            raise ConflictError(
+                f"{whole}: {owners[0].name} and {owners[1].name} both own the stage {stage!r}; "
+                "leave one of them out"
+            )
+        for component in self.components:
+            given = owned_arguments(component, stage)
+            if given and owners and component is not owners[0]:
                 raise ConflictError(
-                    f"{'+'.join(names)}: {owners[0]} and {owners[1]} both own the stage {stage!r}; "
-                    "leave one of them out"
+                    f"{whole}: {given[0]} of {component.name} and {owners[0].name} both decide the stage "
+                    f"{stage!r}; leave one of them out"
                 )
+
+    def _owners(self, stage: str) -> list[Strategy]:
+        """The components that own a stage; those that yield it only if no other one does."""
+        owners = [c for c in self.components if stage in c.replaces]
+        return owners or [c for c in self.components if stage in c.yields]
 
     @property
     def text(self) -> str:
@@ -160,7 +184,7 @@ class Composition:
 
     def owner(self, stage: str) -> Strategy | None:
         """The component that owns a stage, or None."""
-        return next((c for c in self.components if stage in c.replaces), None)
+        return next(iter(self._owners(stage)), None)
 
     def chain(self, stage: str) -> tuple[Strategy, ...]:
         """The components that change a stage, in the order in which they act, with its owner first."""
@@ -168,15 +192,13 @@ class Composition:
 
     @functools.cached_property
     def _chains(self) -> dict[str, tuple[Strategy, ...]]:
-        return {
-            stage: tuple(
-                sorted(
-                    (c for c in self.components if overrides(c, stage)),
-                    key=lambda c: stage not in c.replaces,
-                )
-            )
-            for stage in STAGES
-        }
+        found = {}
+        for stage in STAGES:
+            owner = self.owner(stage)
+            acting = [c for c in self.components if overrides(c, stage)]
+            acting = [c for c in acting if c is owner or stage not in c.yields]
+            found[stage] = tuple(sorted(acting, key=lambda c: c is not owner))
+        return found
 
     def _running(self, stage: str, ctx: Scope) -> Iterator[tuple[Strategy, Scope, Mark]]:
         """The components that change a stage, each with its context and a function that marks an effect."""
@@ -210,6 +232,10 @@ class Composition:
         """The recipe after every component's `configure`."""
         return self._map("configure", recipe, ctx, lambda given, got: given != got)
 
+    def embed(self, batch: Batch, ctx: Scope) -> Batch:
+        """The batch after every component's `embed`."""
+        return self._map("embed", batch, ctx, lambda given, got: not same_tensors(given, got))
+
     def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
         """The training set after every component's `resample`. Raises PluginError if one empties it."""
         return self._map("resample", train, ctx, lambda given, got: not same_tensors(given, got))
@@ -224,17 +250,19 @@ class Composition:
                     mark()
         return model
 
-    def augment(self, batch: Batch, ctx: Scope) -> Batch:
+    def augment(self, batch: Batch, ctx: Scope, embedding: bool = False) -> Batch:
         """The batch after every component's `augment`; unlabelled inputs are transformed alike.
 
         A component sees labelled and unlabelled inputs in separate calls, so it cannot use unlabelled inputs
         that it has not declared. `raw_unlabeled` is not changed.
+
+        Where a component embeds inputs, it alone augments (`embedding`), as later batches contain features.
         """
 
         def changed(given: Batch, got: Batch) -> bool:
             return not same_tensors(given, got)
 
-        if not self.chain("augment"):
+        if not self.chain("augment") or (self.chain("embed") and not embedding):
             return batch
         unlabeled = batch.unlabeled
         found = self._map("augment", replace(batch, unlabeled=None, raw_unlabeled=None), ctx, changed)

@@ -101,11 +101,19 @@ class Context(Protocol):
     def note(self, text: str) -> None:
         """Add a remark to the record, once: for something that was requested but not done in full."""
 
-    def load_weights(self, weights: str) -> dict[str, Any]:
+    def load_weights(self, weights: str, into: nn.Module | None = None) -> dict[str, Any]:
         """A state dictionary for the body of the recipe's backbone, from a local file or by name.
 
-        "imagenet" names the backbone's default. Raises UndeclaredUse unless `uses` names "pretrained",
-        UsageError or DataError if the weights do not fit the backbone or are not available.
+        "imagenet" names the backbone's default. With `into`, it is also loaded into that body. Raises
+        UndeclaredUse unless `uses` names "pretrained", UsageError or DataError if the weights do not fit the
+        backbone or the body, or are not available.
+        """
+
+    def pretrained_features(self, backbone: str, weights: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The frozen body of any backbone with weights, as a map of inputs `[N, ...]` to features `[N, D]`.
+
+        Features are float32 and each is computed once: they are kept in the results folder. It is for the
+        stage `embed`. Raises as `load_weights` does.
         """
 
     def new_model(self, num_classes: int | None = None, purpose: str = "model") -> Any:

@@ -40,6 +40,7 @@ _IN_WORDS: dict[Law, str] = {
 
 _TABLE = (
     Stage("configure", "recipe", "recipe", "map", rests_on="recipe"),
+    Stage("embed", "inputs", "features", "map"),
     Stage("resample", "training set", "training set", "map"),
     Stage("init_model", "model", "model", "map", rests_on="model"),
     Stage("augment", "batch", "batch", "map", sees_inputs=True),

@@ -11,7 +11,7 @@ from fsbench.context import Context
 from fsbench.errors import PluginError, SpecError
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
-from fsbench.spec import Call, Value, coerce, format_value, specs
+from fsbench.spec import Call, Value, coerce, format_value, parse_call, specs
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
@@ -31,18 +31,20 @@ def param(
     choices: tuple[Any, ...] | None = None,
     tune: tuple[Any, ...] | None = None,
     spec: bool = False,
+    backbone: bool = False,
+    stage: str | None = None,
 ) -> Any:
     """A hyperparameter with its default, its allowed values, and the range worth tuning.
 
     `low` and `high` are inclusive bounds, and `choices` lists the values. `tune` is what `--tune` draws from:
     `(from, to)` for numbers, on a logarithmic scale if they span a factor of ten; otherwise, the values.
     `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
-    separates them, and `ctx.fit_with` fits one of them.
+    separates them, and `ctx.fit_with` fits one of them. `backbone` says that its text names a backbone, as in
+    `backbone=resnet18(size=96)`. `stage` names the only stage that reads it, one of `yields`: giving it
+    beside another owner of the stage is a ConflictError.
     """
-    return field(
-        default=default,
-        metadata={"low": low, "high": high, "choices": choices, "tune": tune, "spec": spec},
-    )
+    metadata = {"low": low, "high": high, "choices": choices, "tune": tune}
+    return field(default=default, metadata=metadata | {"spec": spec, "backbone": backbone, "stage": stage})
 
 
 def tune_range(f: Field[Any]) -> tuple[Any, ...]:
@@ -55,8 +57,9 @@ class Strategy:
     """A method for learning from little data; the base class is plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
-    and, where it applies, `uses` (of USES), `kinds` (of samples that it works on) and `replaces` (stages
-    that it owns instead of wrapping). All randomness comes from `ctx.rng`.
+    and, where it applies, `uses` (of USES), `kinds` (of samples that it works on), `replaces` (stages
+    that it owns instead of wrapping) and `yields` (stages that it owns unless another component does; its own
+    method is then left out). All randomness comes from `ctx.rng`.
 
     A `baseline` runs in every leaderboard, and other strategies are compared with it. `in_all` says whether
     `all` includes the strategy.
@@ -74,12 +77,13 @@ class Strategy:
     replaces: ClassVar[frozenset[str]] = frozenset()
     baseline: ClassVar[bool] = False
     in_all: ClassVar[bool] = True
+    yields: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
             given = getattr(self, f.name)
-            if f.metadata.get("spec") and isinstance(given, Call):
+            if isinstance(given, Call) and (f.metadata.get("spec") or f.metadata.get("backbone")):
                 given = str(given)
             value = coerce(f"{self.name}({f.name}={format_value(given)})", given, hints[f.name])
             _check_bounds(self.name, f, value)
@@ -118,6 +122,14 @@ class Strategy:
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """Change the recipe."""
         return recipe
+
+    def embed(self, batch: Batch, ctx: Context) -> Batch:
+        """Represent inputs `[B, ...]` by features `[B, D]`, which all later stages see in their place.
+
+        Called for every input of the task, a few at a time. A batch of the role `"labeled"` is for training:
+        several copies of it may be returned one after the other, such as views by `ctx.augment`.
+        """
+        return batch
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         """Change the training set before anything is fitted."""
@@ -185,6 +197,17 @@ def spec_fields(strategy: Strategy) -> list[str]:
     return [f.name for f in fields(strategy) if f.metadata.get("spec")]
 
 
+def owned_arguments(strategy: Strategy, stage: str) -> list[str]:
+    """The names of given arguments that are only for a stage, which the strategy may have to yield."""
+    given = [f for f in fields(strategy) if getattr(strategy, f.name) != f.default]
+    return [f.name for f in given if f.metadata.get("stage") == stage]
+
+
+def backbone_fields(strategy: Strategy) -> list[str]:
+    """The names of the fields whose texts name a backbone."""
+    return [f.name for f in fields(strategy) if f.metadata.get("backbone")]
+
+
 def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str] = lambda text: text) -> Call:
     """The expression of a strategy: its name and the arguments that differ from the defaults.
 
@@ -195,18 +218,21 @@ def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str]
         strategy.name,
         (),
         tuple(
-            (f.name, _written(getattr(strategy, f.name), bool(f.metadata.get("spec")), member))
+            (f.name, _written(getattr(strategy, f.name), f, member))
             for f in fields(strategy)
             if full or getattr(strategy, f.name) != f.default
         ),
     )
 
 
-def _written(value: Any, spec: bool, member: Callable[[str], str]) -> Value:
+def _written(value: Any, f: Field[Any], member: Callable[[str], str]) -> Value:
     """A field's value in an expression: a tuple is a list in a list, as a list means several strategies."""
     if isinstance(value, tuple):
         return (value,)
-    return ", ".join(map(member, specs(value))) if spec else value
+    if f.metadata.get("backbone") and value:
+        call = parse_call(value)
+        return call if call.args or call.kwargs else call.name
+    return ", ".join(map(member, specs(value))) if f.metadata.get("spec") else value
 
 
 def from_call(cls: type[Strategy], call: Call) -> Strategy:

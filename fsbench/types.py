@@ -29,8 +29,9 @@ class DatasetInfo:
     meta-training. `test_counts` and `val_counts` say how many samples of each class are in the dataset's own
     test and validation part, `()` if it has none. `columns`, for a table, has a number for each stored
     column: 0 if it is numeric, or its number of categories, stored as codes from 0; `()` if all are numeric.
-    `shape` is that of a sample as a strategy sees it, with one-hot categories. `grouped` says that some
-    samples belong together. `num_unlabeled` is the number of further inputs without a label.
+    `shape` is that of a sample as most strategies see it, with one-hot categories; `stored` is that of larger
+    images in `x`, for strategies that need them, `()` if there are none. `grouped` says that some samples
+    belong together. `num_unlabeled` is the number of further inputs without a label.
     """
 
     text: str
@@ -48,6 +49,7 @@ class DatasetInfo:
     columns: tuple[int, ...] = ()
     grouped: bool = False
     num_unlabeled: int = 0
+    stored: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -137,13 +139,15 @@ class LabeledSet:
     `x` are the tensors that its kind makes from stored samples: for images float32 `[N, C, H, W]` in [0, 1],
     for tables float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot or
     soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches. `domain` `[N]`
-    int64, if given, is 0 for source and 1 for target samples.
+    int64, if given, is 0 for source and 1 for target samples. `groups` `[N]` int64, if given, has equal
+    numbers where several samples were made from one, which cross-validation must not separate.
     """
 
     x: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor | None = None
     domain: torch.Tensor | None = None
+    groups: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -164,9 +168,10 @@ class LabeledSet:
 
     def select(self, index: torch.Tensor) -> LabeledSet:
         """The rows that an index or boolean mask picks."""
-        weights = None if self.weights is None else self.weights[index]
-        domain = None if self.domain is None else self.domain[index]
-        return LabeledSet(self.x[index], self.targets[index], weights, domain)
+        weights, domain, groups = (
+            None if each is None else each[index] for each in (self.weights, self.domain, self.groups)
+        )
+        return LabeledSet(self.x[index], self.targets[index], weights, domain, groups)
 
 
 @dataclass(frozen=True)
@@ -174,10 +179,10 @@ class Batch:
     """One training batch: inputs `x [B, ...]` and soft targets `[B, C]`, each row a distribution.
 
     `role` says whether the targets are labels; an `"unlabeled"` batch has uniform targets and occurs only in
-    `augment`. `unlabeled [U, ...]` contains unlabelled inputs if a component declares that it uses them, and
-    `raw_unlabeled [U, ...]` the same inputs before augmentation. `domain` `[B]` float32, if the training set
-    has domains, is the fraction of each sample that is from the target domain: 0, 1, or between for mixed
-    samples.
+    `augment` and `embed`. `unlabeled [U, ...]` contains unlabelled inputs if a component declares that it
+    uses them, and `raw_unlabeled [U, ...]` the same inputs before augmentation. `domain` `[B]` float32, if
+    the training set has domains, is the fraction of each sample that is from the target domain: 0, 1, or
+    between for mixed samples.
     """
 
     x: torch.Tensor

@@ -46,7 +46,8 @@ _OPTIONS = (
         "--image-size",
         type=int,
         metavar="N",
-        help="Side in pixels to which your images are resized.  [default: their median size, 64 at most]",
+        help="Side in pixels to which your images are resized.  [default: their median size, at most 224 for "
+        "pretrained bodies, 64 for small networks]",
     ),
     click.option(
         "--symmetries",

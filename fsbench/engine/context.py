@@ -14,9 +14,9 @@ from torch import nn
 from fsbench.composition import Composition
 from fsbench.effects import Effects
 from fsbench.engine.backbones import Network, build_network
-from fsbench.engine.backbones.weights import load_weights
+from fsbench.engine.backbones.weights import load_into, load_weights
 from fsbench.engine.fitting import begin, fit_cell
-from fsbench.engine.frozen_body import weights_digest
+from fsbench.engine.frozen_body import SHARED, pretrained_features, weights_digest
 from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
@@ -47,7 +47,8 @@ class EngineContext(Scope):
 
     @property
     def task(self) -> TaskInfo:
-        return self._state.task
+        before = self._stage in ("embed", "augment", "augment.unlabeled")
+        return self._state.inputs if before else self._state.task
 
     @property
     def recipe(self) -> Recipe:
@@ -133,11 +134,32 @@ class EngineContext(Scope):
             self._state.memories[self._owner] = make()
         return cast(M, self._state.memories[self._owner])
 
-    def load_weights(self, weights: str) -> dict[str, Any]:
+    def load_weights(self, weights: str, into: nn.Module | None = None) -> dict[str, Any]:
         self._require("pretrained")
-        found = load_weights(self._state.recipe.backbone, weights, self.device)
+        backbone = self._state.recipe.backbone
+        found = load_weights(backbone, weights, self.device)
+        if into is not None:
+            what = f"{backbone} for inputs {list(self.task.input_shape)}"
+            load_into(into, found, weights, what)
         self._state.pretrained.add(weights_digest(found))
         return found
+
+    def pretrained_features(self, backbone: str, weights: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        self._require("pretrained")
+        state, key = self._state, (backbone, weights, self.task.input_shape)
+        if key not in state.bodies:
+            found = load_weights(backbone, weights, self.device)
+            shape = self.task.input_shape
+            with seeded(0):
+                network = build_network(backbone, self.task.kind, shape, 1).to(self.device)
+            network = network.to(memory_format=torch.channels_last)
+            load_into(network.body, found, weights, f"{backbone} for inputs {list(shape)}")
+            folder = state.features
+            body = pretrained_features(network, found, backbone, shape, self.device, folder)
+            state.bodies[key] = body
+        if state.features is not None:
+            self.note(SHARED)
+        return state.bodies[key]
 
     def _require(self, what: str) -> None:
         if self._component is not None and what not in self._component.uses:
@@ -184,7 +206,8 @@ class EngineContext(Scope):
         return self._state.composition.loss(logits, targets, EngineContext(self._state))
 
     def augment(self, batch: Batch) -> Batch:
-        return self._state.composition.augment(batch, EngineContext(self._state))
+        inside = self._stage == "embed"
+        return self._state.composition.augment(batch, EngineContext(self._state), embedding=inside)
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
         with self.entering("pretrain"):
@@ -200,6 +223,8 @@ class EngineContext(Scope):
         if key not in state.members:
             state.members[key] = replace(
                 state,
+                given=state.given if state.task is state.inputs else state.task,
+                stored=state.task.input_shape,
                 composition=composition,
                 cell=-1,
                 samples=None,

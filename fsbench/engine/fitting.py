@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import nn
 
 from fsbench.engine.frozen_body import fit_head, frozen_network
+from fsbench.engine.inputs import adapt, seen, seen_training, taking_stored
 from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
@@ -19,6 +21,7 @@ from fsbench.types import Fitted, LabeledSet, Recipe
 def begin(state: TrialState, ctx: Scope) -> None:
     """Do what all cells share: make the recipe with `configure`, the start with `init_model`."""
     state.recipe = state.composition.configure(state.recipe, ctx)
+    adapt(state, ctx)
     state.start = state.composition.init_model(ctx.new_model(state.task.num_classes), ctx)
     state.started.add(state.start)
 
@@ -30,9 +33,10 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
     state.class_counts, state.samples = data.class_counts(), len(data)
     state.model = state.start if only else copy.deepcopy(state.start)
     state.started.add(state.model)
-    data = state.composition.resample(data, ctx)
+    state.val = replace(state.val, x=seen(state, ctx, state.val.x))
+    data = state.composition.resample(seen_training(state, ctx, data), ctx)
     fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
-    return state.composition.postprocess(fitted, state.val, ctx)
+    return taking_stored(state, ctx, state.composition.postprocess(fitted, state.val, ctx))
 
 
 def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:

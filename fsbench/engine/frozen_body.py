@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from fsbench.stages import STAGES
 from fsbench.types import Fitted, LabeledSet
 from fsbench.versions import version
 
+SHARED = "features of the frozen body are shared by trials; times leave out what another trial computed"
 _LARGEST_BATCH = 64
 _FORMAT = 2
 
@@ -56,25 +57,19 @@ def fit_head(
     of the body's weights is in `pretrained`, features are looked up and kept in `folder`. Raises NonFinite.
     """
     network.eval()
-    shape, precision = tuple(data.x.shape[1:]), ctx.recipe.precision
-    digest = weights_digest(network.body.state_dict()) if folder and pretrained else ""
-    caches: dict[str, FeatureCache | MemoryCache] = {}
-    for kind in {precision, "float32"}:
-        caches[kind] = MemoryCache()
-        if folder is not None and digest in pretrained:
-            what = (digest, ctx.recipe.backbone, network.wants, shape, kind, *_surroundings(ctx.device))
-            caches[kind] = FeatureCache(folder / f"{_name(what)}.sqlite", network.num_features)
-    if digest in pretrained:
-        ctx.note(
-            "features of the frozen body are shared by trials; times leave out what another trial computed"
-        )
-    features = BodyFeatures(network, caches[precision], precision)(data.x)
+    shape, precision, kept = tuple(data.x.shape[1:]), ctx.recipe.precision, None
+    if folder is not None and pretrained:
+        digest = weights_digest(network.body.state_dict())
+        kept = CacheKey(folder, digest, ctx.recipe.backbone, shape) if digest in pretrained else None
+    if kept:
+        ctx.note(SHARED)
+    bodies = {
+        kind: BodyFeatures(network, kept.cache(network, kind, ctx.device) if kept else MemoryCache(), kind)
+        for kind in {precision, "float32"}
+    }
+    features = bodies[precision](data.x)
     train(Objective(HeadOnly(network), composition, ctx), replace(data, x=features), ctx.recipe)
-    known, whole, state = (
-        BodyFeatures(network, caches["float32"]),
-        as_fitted(network).predict,
-        _state(network.body),
-    )
+    known, whole, state = bodies["float32"], as_fitted(network).predict, _state(network.body)
 
     def predict(x: torch.Tensor) -> torch.Tensor:
         if _state(network.body) != state:
@@ -84,6 +79,40 @@ def fit_head(
             return network.forward_head(known(x)).float()
 
     return Fitted(predict, network)
+
+
+def pretrained_features(
+    network: Network,
+    weights: Mapping[str, Any],
+    backbone: str,
+    shape: tuple[int, ...],
+    device: torch.device,
+    folder: Path | None,
+) -> BodyFeatures:
+    """The features of inputs of a shape by the body of a network with loaded weights.
+
+    They are looked up and kept in `folder`, if there is one.
+    """
+    network.requires_grad_(False).eval()
+    if folder is None:
+        return BodyFeatures(network, MemoryCache())
+    kept = CacheKey(folder, weights_digest(weights), backbone, shape)
+    return BodyFeatures(network, kept.cache(network, "float32", device))
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """Everything on which the features of a pretrained body depend, except the sample and the precision."""
+
+    folder: Path
+    digest: str
+    backbone: str
+    shape: tuple[int, ...]
+
+    def cache(self, network: Network, precision: str, device: torch.device) -> FeatureCache:
+        """The cache of the body's features in a precision."""
+        what = (self.digest, self.backbone, network.wants, self.shape, precision, *_surroundings(device))
+        return FeatureCache(self.folder / f"{_name(what)}.sqlite", network.num_features)
 
 
 class HeadOnly(nn.Module):

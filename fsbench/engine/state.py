@@ -38,21 +38,28 @@ class Lent(Generic[T]):
 class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through a context.
 
+    `given` is the task as planned and `stored` the shape of the samples that a fit is passed. `inputs` is the
+    task as the composition sees it, and `task` as it is for the stages after `embed`.
+
     `phase` distinguishes training runs, so that each draws separate batches; `cell` is the number of the
     split's cell; `step` and `progress` follow the current training run, and `memories` has the components'
     objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
     training part, and `samples` its size, for which the recipe is sized. `features` is the folder for
-    features of frozen bodies, `pretrained` has the digests of loaded weights. `members` has the states of
+    features of frozen bodies, `pretrained` has the digests of loaded weights, and `bodies` the pretrained
+    bodies beside the model. `members` has the states of
     strategies that were fitted as arguments of others, by text and recipe.
     """
 
     identity: tuple[object, ...]
-    task: TaskInfo
+    given: TaskInfo
     composition: Composition
     recipe: Recipe
     device: torch.device
+    stored: tuple[int, ...] = ()
+    inputs: TaskInfo = field(init=False)
+    task: TaskInfo = field(init=False)
     source: Lent[LabeledSet] | None = None
     unlabeled: Lent[torch.Tensor] | None = None
     val: LabeledSet | None = None
@@ -72,4 +79,9 @@ class TrialState:
     notes: list[str] = field(default_factory=list)
     features: Path | None = None
     pretrained: set[str] = field(default_factory=set)
+    bodies: dict[tuple[object, ...], Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=dict)
     members: dict[tuple[str, Recipe], TrialState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stored = self.stored or self.given.input_shape
+        self.inputs = self.task = self.given

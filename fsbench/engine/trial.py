@@ -54,7 +54,8 @@ def run_trial(
     `features` is the folder for features of frozen pretrained bodies, if they are kept. Raises whatever a
     strategy raises, InertComponent, NonFinite or BadPrediction.
     """
-    state = TrialState(identity, split.info, composition, recipe, device, features=features)
+    stored = tuple(split.train_x.shape[2:])
+    state = TrialState(identity, split.info, composition, recipe, device, stored=stored, features=features)
     ctx = EngineContext(state)
     _place_extras(state, split)
     import_backbone(recipe.backbone)
@@ -62,6 +63,7 @@ def run_trial(
     with seeded(derive_key(*identity, "torch")):
         with clock.timing("fit"):
             begin(state, ctx)
+        state.stored = state.inputs.input_shape  # in which samples are opened
         cells = [_run_cell(cell, split, ctx, state, clock) for cell in range(len(split.train_y))]
     _check_effects(state)
     return TrialResult(
@@ -85,14 +87,17 @@ def _run_cell(
 ) -> tuple[np.ndarray, float]:
     classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
-    kind, domain = state.task.kind, None if split.train_domain is None else split.train_domain[cell]
+    kind, shape = state.given.kind, state.inputs.input_shape
+    domain = None if split.train_domain is None else split.train_domain[cell]
     with clock.timing("fit"):
-        state.val = labeled_set(kind, split.val_x[cell], split.val_y[cell], classes, state.device)
+        state.val = labeled_set(
+            kind, split.val_x[cell], split.val_y[cell], classes, state.device, shape=shape
+        )
         # No reference to the training set is kept, so that `resample` can release it.
         fitted = fit_cell(
             state,
             ctx,
-            labeled_set(kind, split.train_x[cell], split.train_y[cell], classes, state.device, domain),
+            labeled_set(kind, split.train_x[cell], split.train_y[cell], classes, state.device, domain, shape),
             only,
         )
     with clock.timing("predict"):
@@ -106,25 +111,40 @@ def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray
 
     So a predictor sees a whole test part only if it is declared, and only one chunk is float32 at a time.
     """
-    kind = get_kind(state.task.kind)
+    kind, shape = state.given.kind, state.inputs.input_shape
     whole = "test_inputs" in state.composition.uses
     size = max(1, len(x)) if whole else CHUNK
     parts = []
     for first in range(0, len(x), size):
-        part = kind.tensor(x[first : first + size], state.device)
+        part = _opened(kind, x[first : first + size], state.device, shape)
         parts.append(check_logits(predict(part), len(part), state.task.num_classes).cpu().numpy())
     return np.concatenate(parts)
 
 
 def _place_extras(state: TrialState, split: SplitArrays) -> None:
     """Lend source and unlabelled data on the device to a composition that declares their use."""
-    uses, classes, device = state.composition.uses, state.task.source_classes, state.device
-    kind = state.task.kind
-    x, y, unlabeled = split.source_x, split.source_y, split.unlabeled_x
+    uses, classes, device = state.composition.uses, state.given.source_classes, state.device
+    kind, x, y, unlabeled = state.given.kind, split.source_x, split.source_y, split.unlabeled_x
+
+    def source() -> LabeledSet:
+        assert x is not None
+        assert y is not None
+        enlarged = state.inputs.input_shape != state.given.input_shape
+        shape = None if enlarged else state.given.source_shape
+        return labeled_set(kind, x, y, classes, device, None, shape)
+
     if "source" in uses and x is not None and y is not None:
-        state.source = Lent(lambda: labeled_set(kind, x, y, classes, device))
+        state.source = Lent(source)
     if "unlabeled" in uses and unlabeled is not None:
-        state.unlabeled = Lent(lambda: get_kind(kind).tensor(unlabeled, device))
+        state.unlabeled = Lent(lambda: _opened(kind, unlabeled, device, state.inputs.input_shape))
+
+
+def _opened(
+    kind: str, x: np.ndarray, device: torch.device, shape: tuple[int, ...] | None = None
+) -> torch.Tensor:
+    """Stored inputs `[N, ...]` as tensors, in a smaller shape if one is given."""
+    of_kind = get_kind(kind)
+    return of_kind.tensor(x if shape is None else of_kind.shrink(x, shape), device)
 
 
 def labeled_set(
@@ -134,14 +154,14 @@ def labeled_set(
     num_classes: int,
     device: torch.device,
     domain: np.ndarray | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> LabeledSet:
-    """Opened inputs of a kind and labels `[N]` as a labelled set with one-hot targets."""
+    """Stored inputs as tensors on a device, in a smaller `shape` if one is given, with one-hot targets."""
     labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
-    # one_hot would first make int64, which takes gigabytes for a source of thousands of classes.
     targets = torch.zeros(len(labels), num_classes, device=device)
     targets[torch.arange(len(labels), device=device), labels] = 1.0
     where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
-    return LabeledSet(get_kind(kind).tensor(x, device), targets, domain=where)
+    return LabeledSet(_opened(kind, x, device, shape), targets, domain=where)
 
 
 def check_logits(logits: Any, samples: int, num_classes: int) -> torch.Tensor:

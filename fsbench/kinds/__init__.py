@@ -12,7 +12,7 @@ from fsbench.types import TaskInfo
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["KINDS", "Kind", "get_kind", "kind_names", "match_inputs", "source_problem"]
+__all__ = ["FEATURES", "KINDS", "Kind", "get_kind", "kind_names", "match_inputs", "source_problem"]
 
 
 def _check_kind(kind: Any) -> None:
@@ -23,6 +23,10 @@ def _check_kind(kind: Any) -> None:
 
 
 KINDS: Sort[Kind] = Sort("kind", "fsbench_kinds", _check_kind, lambda kind: kind.name)
+
+
+FEATURES = "table"
+"""The kind of samples that were embedded: rows of numbers."""
 
 
 def kind_names() -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 256
 _LEAST_SIZE = 32
+SEEN_SIZE = 64
 _LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -71,13 +72,22 @@ class Image(Kind):
         """Every byte is a pixel."""
 
     def describe(self, info: DatasetInfo, x: np.ndarray) -> str:
-        """`16x16 pixels, grey`."""
-        channels, height, width = info.shape
-        return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}"
+        """`16x16 pixels, grey`, and how small most strategies see them."""
+        channels, height, width = self.stored_shape(info)
+        seen = f" (small networks see {info.shape[1]}x{info.shape[2]})" if info.stored else ""
+        return f"{height}x{width} pixels, {'grey' if channels == 1 else 'colour'}{seen}"
 
     def arguments(self, shape: tuple[int, ...]) -> dict[str, int]:
         """`channels` and `size`."""
         return {"channels": shape[0], "size": shape[2]}
+
+    def stored_shape(self, info: DatasetInfo) -> tuple[int, ...]:
+        """`stored` of the dataset, if its images are larger than most strategies see them."""
+        return info.stored or info.shape
+
+    def seen_shape(self, stored: tuple[int, ...], columns: tuple[int, ...]) -> tuple[int, ...]:
+        """At most 64 pixels a side, so that training on a CPU is feasible."""
+        return (stored[0], *(min(side, SEEN_SIZE) for side in stored[1:]))
 
     def tensor(self, x: np.ndarray, device: torch.device) -> torch.Tensor:
         """Pixels `[N, C, H, W]` as float32 in [0, 1]; a few at a time, as copies take memory."""
@@ -88,6 +98,37 @@ class Image(Kind):
             rows = slice(first, first + _AT_ONCE)
             found[rows] = torch.from_numpy(np.array(x[rows])).to(device)
         return found.div_(255)
+
+    def shape_for(
+        self, wants: InputSpec | None, shape: tuple[int, ...], stored: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Larger than the task's, if the images and an InputSpec with an exact size are."""
+        size = wants.size if wants is not None and wants.exact else 0
+        sides = zip(shape[1:], stored[1:], strict=True)
+        return (shape[0], *(min(most, max(size, side)) for side, most in sides))
+
+    def shrink(self, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Pixels at a smaller size, by bilinear interpolation with antialiasing."""
+        if x.shape[1:] == shape:
+            return x
+        import torch
+        from torch.nn.functional import interpolate
+
+        found = np.empty((len(x), *shape), dtype=np.uint8)
+        for first in range(0, len(x), _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
+            part = torch.from_numpy(np.array(x[rows]))
+            found[rows] = interpolate(part, size=shape[1:], mode="bilinear", antialias=True).numpy()
+        return found
+
+    def shrink_tensor(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Images in [0, 1] of pixels that are made smaller."""
+        if tuple(x.shape[1:]) == shape:
+            return x
+        import torch
+
+        pixels = (x * 255).round().to(torch.uint8).cpu().numpy()
+        return self.tensor(self.shrink(pixels, shape), x.device)
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
         """Sizes, and grey and colour, can be converted; other numbers of channels cannot."""

@@ -92,6 +92,21 @@ class Kind(ABC):
 
         return torch.from_numpy(np.array(x)).to(device)
 
+    def shape_for(self, wants: Any, shape: tuple[int, ...], stored: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in which a backbone that expects the input `wants` sees samples.
+
+        `shape` is that of the task, `stored` that of opened samples, which may be larger.
+        """
+        return shape
+
+    def shrink(self, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Opened inputs `[N, ...]` in a smaller shape, one that `shape_for` gives."""
+        return x
+
+    def shrink_tensor(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """The tensor `[N, ...]` of opened inputs as if they had been made smaller before."""
+        return x
+
     # From one dataset to another, and to a network
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:

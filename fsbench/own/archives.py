@@ -10,8 +10,7 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
-from fsbench.own.folders import DEFAULT_LARGEST
-from fsbench.own.given import SMALLEST, OwnData
+from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import Picture, plain, square, stack
 from fsbench.own.samples import (
     PARTS,
@@ -225,7 +224,7 @@ def _pictures(x: np.ndarray, white: float, data: OwnData, progress: Progress) ->
     from PIL import Image
 
     pixels = _pixels(x, white, str(data.path))
-    size = data.image_size or min(DEFAULT_LARGEST, max(SMALLEST, min(pixels.shape[1:3])))
+    size = data.image_size or kept_size(min(pixels.shape[1:3]), len(pixels))
     found: list[Picture] = []
     for number, each in enumerate(pixels, 1):
         deep = each.dtype == np.uint16

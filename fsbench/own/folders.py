@@ -16,12 +16,11 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
-from fsbench.own.given import SMALLEST, OwnData
+from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import SUFFIXES, Picture, Unusable, read_picture, shorter_side, stack
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
 from fsbench.words import plural
 
-DEFAULT_LARGEST = 64
 MAX_BYTES = 4 * 2**30
 _PART_NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
@@ -105,9 +104,8 @@ def _read_files(
         # Pillow's warnings about odd files would only repeat our own, or be of no use.
         warnings.simplefilter("ignore")
         sides, bad = _each(shorter_side, files, None)
-        size = data.image_size or min(
-            DEFAULT_LARGEST, max(SMALLEST, int(statistics.median_low(sides.values() or [0])))
-        )
+        median = int(statistics.median_low(sides.values() or [0]))
+        size = data.image_size or kept_size(median, len(sides))
         if len(sides) * 3 * size * size > MAX_BYTES:
             raise DataError(
                 f"{data.path}: {plural(len(sides), 'image')} of {size}x{size} are more than "

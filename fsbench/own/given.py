@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -9,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench.errors import UnknownName, UsageError
-from fsbench.kinds.image import Image
+from fsbench.kinds.image import SEEN_SIZE, Image
 from fsbench.spec import NAME
 
 SYMMETRIES = tuple(Image.symmetries)
-SMALLEST, LARGEST = 8, 256
+SMALLEST, LARGEST = 8, 512
+KEPT_SIZE = 224
+_MOST_VALUES = 2**29
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,10 @@ class OwnData:
     """The user's own data: a folder with one folder of images per class, a `.csv` or an `.npz`.
 
     `target` names the column of a table with the labels, `group` a column whose equal values belong together
-    (the samples of a patient). Images are resized to `image_size` pixels a side; by default their median
-    size, at most 64. `symmetries` are the transformations that keep a label: by default only small shifts and
-    zooms, as nothing is known about the images.
+    (the samples of a patient). Images are resized to `image_size` pixels a side, for all strategies. By
+    default they keep their median size, at most 224, for strategies with a pretrained body of their own,
+    and the others see at most 64. `symmetries` are the transformations that keep a label: by default only
+    small shifts and zooms, as nothing is known about the images.
 
     `unlabeled` is the path of further inputs without labels, in the same form (images in any folders, a table
     in which the target is missing, an npz with `x`). `target_data` is the path of labelled data of another
@@ -66,6 +70,15 @@ class OwnData:
                 raise UsageError(
                     f"{self.path} is {kind}, which takes no {name.replace('_', ' ')}; leave it out"
                 )
+
+
+def kept_size(side: int, images: int) -> int:
+    """The side in pixels to which images of a median `side` are resized by default.
+
+    Large numbers of images are made smaller, down to what small networks see, so that they fit into memory.
+    """
+    room = max(SEEN_SIZE, math.isqrt(_MOST_VALUES // (3 * max(1, images))))
+    return max(SMALLEST, min(side, KEPT_SIZE, room))
 
 
 def valid_name(path: Path, taken: Collection[str]) -> str:

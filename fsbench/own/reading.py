@@ -202,11 +202,13 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
     symmetries = kind.assumed_symmetries if data.symmetries is None else data.symmetries
     test, test_counts = _given(samples, TEST)
     val, val_counts = _given(samples, VAL)
+    stored = samples.x.shape[1:]
+    shape = stored if data.image_size else kind.seen_shape(stored, samples.columns)
     info = DatasetInfo(
         text=name,
         description=f"own data: {plural(len(samples.y), samples.kind.sample)}",
         kind=kind.name,
-        shape=kind.seen_shape(samples.x.shape[1:], samples.columns),
+        shape=shape,
         classes=tuple(samples.classes),
         class_counts=tuple(np.bincount(samples.y).tolist()),
         licence="own data",
@@ -217,6 +219,7 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
         columns=samples.columns,
         grouped=samples.groups is not None,
         num_unlabeled=0 if samples.unlabeled is None else len(samples.unlabeled.x),
+        stored=() if samples.columns or stored == shape else stored,
     )
     unlabeled = None if samples.unlabeled is None else samples.unlabeled.x
     variant = "" if data.symmetries is None else f"symmetries {' '.join(sorted(symmetries))}"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from fsbench import (
     Context,
     Fitted,
-    FsbenchError,
     LabeledSet,
     Recipe,
     Strategy,
@@ -111,7 +110,8 @@ class Transfer(Strategy):
         if self.weights is None:
             body.load_state_dict(self._train_on_source(ctx))
         else:
-            self._load(body, self.weights, ctx)
+            ctx.load_weights(self.weights, into=body)
+            ctx.note(f"weights {weights_hash(self.weights)}")
         body.requires_grad_(self.mode != "linear_probe")
         return model
 
@@ -122,25 +122,6 @@ class Transfer(Strategy):
         trained = ctx.pretrain(ctx.new_model(data.num_classes), data, recipe)
         ctx.note(f"{self.source_steps} steps of {recipe.batch_size} on {len(data)} source samples")
         return trained.get_submodule("body").state_dict()
-
-    def _load(self, body: nn.Module, weights: str, ctx: Context) -> None:
-        found = ctx.load_weights(weights)
-        wanted = body.state_dict()
-        missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-        shapes = [
-            f"{k} {list(found[k].shape)}, not {list(wanted[k].shape)}"
-            for k in sorted(wanted.keys() & found.keys())
-            if getattr(found[k], "shape", None) != wanted[k].shape
-        ]
-        wrong = [f"lacks {k}" for k in missing] + [f"has {k}" for k in unknown] + [f"has {s}" for s in shapes]
-        if wrong:
-            raise FsbenchError(
-                f"{weights!r} does not fit the body of {ctx.recipe.backbone} for inputs "
-                f"{list(ctx.task.input_shape)}: it {wrong[0]}"
-                + (f" and {len(wrong) - 1} more" if len(wrong) > 1 else "")
-            )
-        body.load_state_dict(found)
-        ctx.note(f"weights {weights_hash(weights)}")
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""

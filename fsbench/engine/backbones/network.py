@@ -90,11 +90,11 @@ def build_network(
         raise SpecError(f"{call} takes no samples of the kind {kind}; backbones that do: {others}")
     make = load_object(known.make)
     hints = _parameters(call.name, make)
-    wants = known.wants
-    sized = wants is not None and wants.exact
+    sized = known.wants is not None and known.wants.exact
     arguments = _arguments(call, {**hints, "size": int} if sized else hints)
-    if wants is not None and "size" in arguments:
-        wants = dataclasses.replace(wants, size=arguments.pop("size"))
+    if sized:
+        arguments.pop("size", None)
+    wants = wanted_input(backbone)
     of_kind, given = get_kind(kind), tuple(input_shape)
     if reason := of_kind.unfit(given, wants):
         raise SpecError(f"{call}: {reason}")
@@ -107,6 +107,15 @@ def build_network(
         )
     body, features = made
     return Network(body, features, num_classes, dropout, kind=kind, wants=wants)
+
+
+def wanted_input(backbone: str) -> Any:
+    """What the body of a backbone expression expects; a `size` in it replaces an exact size."""
+    call = parse_call(backbone)
+    wants, size = known_backbone(call).wants, call.keywords.get("size")
+    if wants is None or not wants.exact or not isinstance(size, int):
+        return wants
+    return dataclasses.replace(wants, size=size)
 
 
 def import_backbone(backbone: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from fsbench.engine.backbones.network import load_object
 from fsbench.errors import DataError
@@ -27,6 +28,25 @@ def load_weights(backbone: str, weights: str, device: torch.device) -> dict[str,
     chosen = find_weights(backbone, weights)
     found = _read(chosen, device) if isinstance(chosen, Path) else _named(known, chosen, device)
     return _without_head(found, known.head)
+
+
+def load_into(body: nn.Module, found: Mapping[str, Any], weights: str, what: str) -> None:
+    """Load a state dictionary into a body. Raises DataError, which says what does not fit.
+
+    `weights` names it, `what` the body: `resnet18 for inputs [3, 8, 8]`.
+    """
+    wanted = body.state_dict()
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    shapes = [
+        f"{k} {list(found[k].shape)}, not {list(wanted[k].shape)}"
+        for k in sorted(wanted.keys() & found.keys())
+        if getattr(found[k], "shape", None) != wanted[k].shape
+    ]
+    wrong = [f"lacks {k}" for k in missing] + [f"has {k}" for k in unknown] + [f"has {s}" for s in shapes]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise DataError(f"{weights!r} does not fit the body of {what}: it {wrong[0]}{more}")
+    body.load_state_dict(found)
 
 
 def _named(known: Backbone, name: str, device: torch.device) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Protocol(ABC):
 
     def require_same_shape(self, first: DatasetInfo, second: DatasetInfo) -> None:
         """Raise TaskError, with what to write instead, if samples differ in shape."""
-        shapes = " and ".join("x".join(map(str, info.shape)) for info in (first, second))
+        shapes = " and ".join("x".join(map(str, info.stored or info.shape)) for info in (first, second))
         hint = "choose datasets of one shape"
         for info, other in ((first, second), (second, first)):
             known = dataset_arguments(info.name)
@@ -139,7 +139,8 @@ class Protocol(ABC):
             if info.shape != other.shape and given:
                 hint = f"write {Call(info.name, (), tuple(given.items()))}"
                 break
-        self.require(first.shape == second.shape, f"{first.text} and {second.text} are {shapes}; {hint}")
+        same = (first.shape, first.stored) == (second.shape, second.stored)
+        self.require(same, f"{first.text} and {second.text} are {shapes}; {hint}")
 
 
 def _check_class(cls: Any) -> None:
