@@ -57,6 +57,7 @@ _HOMES = {
     "stack": "fsbench.tasks.drawing",
     "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
+    "weights_problem": "fsbench.recipes.catalogue",
 }
 
 __all__ = [
@@ -106,6 +107,7 @@ __all__ = [
     "stack",
     "true_rows",
     "weights_hash",
+    "weights_problem",
 ]
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ if TYPE_CHECKING:
     from fsbench.kinds.image import InputSpec, luminance
     from fsbench.metrics import Metric
     from fsbench.own import OwnData
-    from fsbench.recipes.catalogue import Backbone, find_weights, weights_hash
+    from fsbench.recipes.catalogue import Backbone, find_weights, weights_hash, weights_problem
     from fsbench.results import Results
     from fsbench.rng import Stream, generator
     from fsbench.runner import run

@@ -109,11 +109,14 @@ class Context(Protocol):
         backbone or the body, or are not available.
         """
 
-    def pretrained_features(self, backbone: str, weights: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    def pretrained_features(
+        self, backbone: str, weights: str, size: int | None = None
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
         """The frozen body of any backbone with weights, as a map of inputs `[N, ...]` to features `[N, D]`.
 
-        Features are float32 and each is computed once: they are kept in the results folder. It is for the
-        stage `embed`. Raises as `load_weights` does.
+        Features are float32 and each is computed once: they are kept in the results folder. `size` replaces
+        the side to which the backbone resizes images, unless its expression says one. It is for the stage
+        `embed`. Raises as `load_weights` does.
         """
 
     def new_model(self, num_classes: int | None = None, purpose: str = "model") -> Any:

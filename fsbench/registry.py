@@ -26,8 +26,8 @@ from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
-from fsbench.spec import NAME, Call, Sum, expand_sum, parse_list
-from fsbench.strategy import STRATEGIES, Strategy, from_call, spec_fields, to_call
+from fsbench.spec import NAME, Call, Sum, expand_sum, parse_call, parse_list
+from fsbench.strategy import STRATEGIES, Strategy, backbone_fields, from_call, spec_fields, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 
@@ -245,8 +245,17 @@ class Registry:
                 component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
                 members |= {(component.name, each.text): each for each in named}
             found.append(component)
-        marks = {c.name: self._strategy_mark(c.name) for c in found}
+        marks = {c.name: "#".join(filter(None, self._marks(c))) for c in found}
         return Composition(tuple(found), {name: mark for name, mark in marks.items() if mark}, members)
+
+    def _marks(self, component: Strategy) -> Iterator[str]:
+        """The marks of a component's code and of the backbones that its fields name."""
+        yield self._strategy_mark(component.name)
+        for name in filter(None, (getattr(component, field) for field in backbone_fields(component))):
+            found = self.brought[BACKBONES.hook].get(parse_call(name).name)
+            if found is not None:
+                modules = {found.module, found.thing.make.partition(":")[0]}
+                yield code_mark(name, found.thing.results_version, found.origin, modules)
 
     def _strategy_mark(self, name: str) -> str:
         """The mark of a strategy's code: of its package, and of those of the strategies that it builds on."""

@@ -21,6 +21,7 @@ from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
 from fsbench.errors import DataError, PluginError, UndeclaredUse
+from fsbench.recipes.catalogue import sized
 from fsbench.rng import Stream, derive_key, seeded
 from fsbench.scope import Scope
 from fsbench.stages import Ground
@@ -144,19 +145,19 @@ class EngineContext(Scope):
         self._state.pretrained.add(weights_digest(found))
         return found
 
-    def pretrained_features(self, backbone: str, weights: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    def pretrained_features(
+        self, backbone: str, weights: str, size: int | None = None
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
         self._require("pretrained")
-        state, key = self._state, (backbone, weights, self.task.input_shape)
+        state, shape, backbone = self._state, self.task.input_shape, sized(backbone, size)
+        key = backbone, weights, shape
         if key not in state.bodies:
             found = load_weights(backbone, weights, self.device)
-            shape = self.task.input_shape
             with seeded(0):
-                network = build_network(backbone, self.task.kind, shape, 1).to(self.device)
-            network = network.to(memory_format=torch.channels_last)
+                network = build_network(backbone, self.task.kind, shape, 1)
+            network = network.to(self.device).to(memory_format=torch.channels_last)
             load_into(network.body, found, weights, f"{backbone} for inputs {list(shape)}")
-            folder = state.features
-            body = pretrained_features(network, found, backbone, shape, self.device, folder)
-            state.bodies[key] = body
+            state.bodies[key] = pretrained_features(network, found, backbone, shape, state.features)
         if state.features is not None:
             self.note(SHARED)
         return state.bodies[key]

@@ -86,7 +86,6 @@ def pretrained_features(
     weights: Mapping[str, Any],
     backbone: str,
     shape: tuple[int, ...],
-    device: torch.device,
     folder: Path | None,
 ) -> BodyFeatures:
     """The features of inputs of a shape by the body of a network with loaded weights.
@@ -97,7 +96,7 @@ def pretrained_features(
     if folder is None:
         return BodyFeatures(network, MemoryCache())
     kept = CacheKey(folder, weights_digest(weights), backbone, shape)
-    return BodyFeatures(network, kept.cache(network, "float32", device))
+    return BodyFeatures(network, kept.cache(network, "float32", network.head.weight.device))
 
 
 @dataclass(frozen=True)

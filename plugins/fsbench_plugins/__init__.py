@@ -12,6 +12,7 @@ from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
 from fsbench_plugins.knn import Knn
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.maml import Maml
+from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
 from fsbench_plugins.random_forest import RandomForest
 from fsbench_plugins.resampling import Resampling
@@ -33,6 +34,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Knn,
         LogisticRegression,
         Maml,
+        Probe,
         Protonet,
         RandomForest,
         Resampling,

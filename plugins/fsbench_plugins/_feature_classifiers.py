@@ -1,0 +1,102 @@
+"""Classifiers on features `[N, D]` of a pretrained body, as predictors of logits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold
+from torch.nn import functional as F
+
+from fsbench import Context, Fitted, LabeledSet
+from fsbench_plugins import _estimators
+
+CHOICES = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
+_FOLDS = 5
+_ITERATIONS = 1000
+_SCALE = 10.0  # of cosines, as Gidaris & Komodakis (2018) start with
+
+
+def logistic_regression(train: LabeledSet, C: float | None, ctx: Context) -> Fitted:
+    """Logistic regression (scikit-learn's) on features divided by their root mean square.
+
+    Without `C`, it is the one of CHOICES with the smallest cross-validated log loss.
+    """
+    scale = train.x.square().mean().sqrt().clamp_min(1e-12)
+    # With few samples of many features, all that counts is in the space that the samples span.
+    turn = torch.linalg.svd((train.x / scale).double(), full_matrices=False).Vh.mT / scale
+    turned = replace(train, x=train.x.double() @ turn)
+    if C is None:
+        C = _chosen(turned, ctx)
+    fitted = _estimators.fit(LogisticRegression(C=C, max_iter=_ITERATIONS), turned, ctx)
+    return Fitted(lambda x: fitted.predict(x.double() @ turn))
+
+
+def _chosen(train: LabeledSet, ctx: Context) -> float:
+    """The best C by stratified cross-validation, which separates no group."""
+    x, y = train.x.cpu().numpy(), train.y.cpu().numpy()
+    groups = np.arange(len(y)) if train.groups is None else train.groups.cpu().numpy()
+    members = [len(np.unique(groups[y == label])) for label in np.unique(y)]
+    if min(members) < 2:
+        ctx.note("a class of one sample, so C=1 was not chosen by cross-validation")
+        return 1.0
+    weights = None if train.weights is None else (train.weights / train.weights.mean()).cpu().numpy()
+    folds = StratifiedGroupKFold(min(_FOLDS, *members), shuffle=True, random_state=ctx.rng.seed())
+    parts = list(folds.split(x, y, groups))
+    losses = [sum(_loss(C, x, y, weights, *part) for part in parts) for C in CHOICES]
+    return CHOICES[int(np.argmin(losses))]
+
+
+def _loss(
+    C: float, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, inside: np.ndarray, out: np.ndarray
+) -> float:
+    """The summed log loss on the samples left out."""
+    own, other = (None if weights is None else weights[rows] for rows in (inside, out))
+    model: Any = LogisticRegression(C=C, max_iter=_ITERATIONS).fit(x[inside], y[inside], own)
+    found = log_loss(
+        y[out], model.predict_proba(x[out]), labels=model.classes_, normalize=False, sample_weight=other
+    )
+    return float(found)
+
+
+def nearest(train: LabeledSet, n_neighbors: int, ctx: Context) -> Fitted:
+    """The shares of classes among the training samples with the largest cosines."""
+    classifier = _estimators.make("knn", 1.0, n_neighbors, 1, len(train), ctx)
+    fitted = _estimators.fit(classifier, replace(train, x=F.normalize(train.x)), ctx)
+    return Fitted(lambda x: fitted.predict(F.normalize(x)))
+
+
+def prototype(train: LabeledSet) -> Fitted:
+    """Ten times the cosine to the mean direction of each class."""
+    means = _means(train)
+    return Fitted(lambda x: _SCALE * F.normalize(x) @ means.mT)
+
+
+def cosine(train: LabeledSet) -> Fitted:
+    """Ten times the cosine to trained class weights, from the class means by L-BFGS on cross-entropy."""
+    weight = _means(train).requires_grad_()
+    share = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
+    x = F.normalize(train.x)
+    optimizer = torch.optim.LBFGS([weight], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        losses = F.cross_entropy(_SCALE * x @ F.normalize(weight).mT, train.targets, reduction="none")
+        loss = (share * losses).sum() / share.sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+    trained = F.normalize(weight.detach())
+    return Fitted(lambda x: _SCALE * F.normalize(x) @ trained.mT)
+
+
+def _means(train: LabeledSet) -> torch.Tensor:
+    """The mean direction `[C, D]` of each class's samples; zero for a class without any."""
+    targets = train.targets if train.weights is None else train.targets * train.weights[:, None]
+    return F.normalize(targets.mT @ F.normalize(train.x))
