@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
 
 from fsbench import Context, Fitted, LabeledSet
@@ -44,7 +45,7 @@ def _chosen(train: LabeledSet, ctx: Context) -> float:
     if min(members) < 2:
         ctx.note("a class of one sample, so C=1 was not chosen by cross-validation")
         return 1.0
-    weights = None if train.weights is None else (train.weights / train.weights.mean()).cpu().numpy()
+    weights = _estimators.sample_weights(train)
     folds = StratifiedGroupKFold(min(_FOLDS, *members), shuffle=True, random_state=ctx.rng.seed())
     parts = list(folds.split(x, y, groups))
     losses = [sum(_loss(C, x, y, weights, *part) for part in parts) for C in CHOICES]
@@ -65,8 +66,10 @@ def _loss(
 
 def nearest(train: LabeledSet, n_neighbors: int, ctx: Context) -> Fitted:
     """The shares of classes among the training samples with the largest cosines."""
-    classifier = _estimators.make("knn", 1.0, n_neighbors, 1, len(train), ctx)
-    fitted = _estimators.fit(classifier, replace(train, x=F.normalize(train.x)), ctx)
+    neighbors = min(n_neighbors, len(train))
+    if neighbors < n_neighbors:
+        ctx.note(f"{len(train)} samples, so n_neighbors={neighbors} instead of {n_neighbors}")
+    fitted = _estimators.fit(KNeighborsClassifier(neighbors), replace(train, x=F.normalize(train.x)), ctx)
     return Fitted(lambda x: fitted.predict(F.normalize(x)))
 
 
