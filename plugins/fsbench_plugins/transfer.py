@@ -18,6 +18,7 @@ from fsbench import (
     param,
     source_problem,
     weights_hash,
+    weights_problem,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class Transfer(Strategy):
     the recipe on source inputs converted to the task's shape. The task gets a new head, the same with which
     plain training starts. With `weights`, nothing is trained on the source: `imagenet` means the pretrained
     weights of the recipe's backbone, `"ResNet18_Weights.IMAGENET1K_V1"` torchvision's weights of that name,
-    and anything else is the path of a `state_dict()` written by `torch.save`.
+    and anything else is the path of a `state_dict()` written by `torch.save`. `backbone` takes the place of
+    the recipe's and sees images at its own resolution, so `transfer(backbone=efficientnet_lite0,
+    weights=imagenet, mode=frozen_then_finetune)` is LP-FT on what `probe` uses.
 
     `mode` says what is then trained in the recipe's steps: `finetune` trains everything; `linear_probe` only
     the head, while the body and the statistics of its normalisation layers stay unchanged;
@@ -63,6 +66,7 @@ class Transfer(Strategy):
     head_share: float = param(0.5, low=0.0, high=1.0)
     target_only: bool = True
     weights: str | None = None
+    backbone: str | None = param(None, backbone=True)
 
     @property
     def uses(self) -> frozenset[str]:
@@ -77,7 +81,7 @@ class Transfer(Strategy):
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs something to transfer, and labels to adapt to."""
         if self.weights is not None:
-            return None
+            return None if self.backbone is None else weights_problem(self.backbone, self.weights)
         if problem := source_problem(task):
             return problem
         if not task.labels_on_target and self.target_only:
@@ -87,7 +91,7 @@ class Transfer(Strategy):
     def check_recipe(self, recipe: Recipe) -> None:
         """Raise UsageError if the backbone does not have the named weights."""
         if self.weights is not None:
-            find_weights(recipe.backbone, self.weights)
+            find_weights(self.backbone or recipe.backbone, self.weights)
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
         """With `target_only`, only target samples remain."""
@@ -95,8 +99,9 @@ class Transfer(Strategy):
         return replace(task, labels_on_source=False) if alone else task
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """A separate learning rate for the body."""
-        return replace(recipe, backbone_lr_scale=recipe.backbone_lr_scale * self.backbone_lr_scale)
+        """A backbone of its own, if one is given, and a separate learning rate for the body."""
+        scale = recipe.backbone_lr_scale * self.backbone_lr_scale
+        return replace(recipe, backbone=self.backbone or recipe.backbone, backbone_lr_scale=scale)
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         """The target samples, if both domains are labelled and the body was trained on the source."""
