@@ -157,7 +157,7 @@ class Composition:
         return None
 
     def _skip_alone(self, component: Strategy, task: TaskInfo) -> str | None:
-        reason = component.skip(task) or excludes(component, task.kind)
+        reason = excludes(component, task.kind) or component.skip(task)
         for member in self.members_of(component) if reason is None else ():
             reason = member.skip(task)
             if reason is not None:

@@ -129,6 +129,17 @@ def warn_of_failures(registry: Registry) -> None:
             click.echo(failure.traceback, err=True)
 
 
+def _tell_of_extras(results: Results) -> None:
+    """A line for each package that a strategy was skipped for."""
+    reasons: dict[str, dict[str, None]] = {}
+    for record in results.records:
+        message = (record.reason or {}).get("message", "")
+        if record.status == "skipped" and "pip install" in message:
+            reasons.setdefault(message, {})[record.spec] = None
+    for message, specs in reasons.items():
+        say(f"{', '.join(specs)} left out: {message}")
+
+
 def _report(results: Results, metric: str, folder: Path) -> int:
     """Print the leaderboard and, last, what failed and why; returns the exit status."""
     from fsbench.report.budgets import leaderboards
@@ -141,6 +152,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         return INTERRUPTED
     (board,) = leaderboards(results.records, metric)
     show_board(board)
+    _tell_of_extras(results)
     if not results.failures:
         return 0
     for line in problem_lines([problem for problem in board.problems if problem.kind == "failed"]):

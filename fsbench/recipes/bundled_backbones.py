@@ -55,7 +55,14 @@ BACKBONES_OF_FSBENCH = (
         parameters=55_050,
         counted=_OMNIGLOT,
     ),
-    Backbone("linear", _home("mlp", "linear"), "no body: the head sees the inputs", InputSpec()),
+    Backbone(
+        "linear",
+        _home("mlp", "linear"),
+        "no body: the head sees the inputs",
+        InputSpec(),
+        parameters=7_850,
+        counted=_OMNIGLOT,
+    ),
     _small(
         "lenet",
         "conv",

@@ -132,9 +132,10 @@ def weights_problem(backbone: str, weights: str) -> str | None:
 
 
 def sized(backbone: str, size: int | None) -> str:
-    """A backbone expression whose input has a size in pixels, unless it names one itself."""
+    """A backbone expression that resizes images to a size, unless it names one itself or takes any size."""
     call = parse_call(backbone)
-    if size is None or "size" in call.keywords:
+    wants = known_backbone(call).wants
+    if size is None or wants is None or not wants.exact or "size" in call.keywords:
         return backbone
     return str(Call(call.name, (), (*call.kwargs, ("size", size))))
 
