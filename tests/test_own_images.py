@@ -256,7 +256,7 @@ def test_a_second_reading_replaces_the_first(tmp_path: Path) -> None:
     [
         ({"target": "x"}, "is a folder of images, which takes no target"),
         ({"group": "x"}, "is a folder of images, which takes no group"),
-        ({"image_size": 4}, "image size 4: expected 8 to 256 pixels"),
+        ({"image_size": 4}, "image size 4: expected 8 to 512 pixels"),
         ({"symmetries": "hflop"}, "unknown symmetry 'hflop'; did you mean 'hflip'"),
         ({"target": "x", "group": "x"}, "column 'x' is both target and group"),
     ],

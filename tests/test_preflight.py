@@ -56,7 +56,7 @@ def test_every_backbone_passes_on_the_inputs_of_its_paper() -> None:
         (
             "table",
             {"backbone": "resnet20"},
-            "resnet20 takes no samples of the kind table; backbones that do: mlp",
+            "resnet20 takes no samples of the kind table; backbones that do: mlp, linear",
         ),
         ("image", {"dropout": 2.0}, "between 0 and 1"),
     ],
@@ -131,6 +131,6 @@ def test_the_command_line_reports_an_impossible_network_in_one_line(tmp_path, ca
     stderr = capsys.readouterr().err.splitlines()
     assert status == 2
     assert stderr == [
-        "fsbench: error: resnet20 takes no samples of the kind table; backbones that do: mlp "
+        "fsbench: error: resnet20 takes no samples of the kind table; backbones that do: mlp, linear "
         "(in the recipe of kshot(wine, k=1))"
     ]

@@ -91,7 +91,7 @@ def _run_cell(
     domain = None if split.train_domain is None else split.train_domain[cell]
     with clock.timing("fit"):
         state.val = labeled_set(
-            kind, split.val_x[cell], split.val_y[cell], classes, state.device, shape=shape
+            kind, split.val_x[cell], split.val_y[cell], classes, state.device, None, shape
         )
         # No reference to the training set is kept, so that `resample` can release it.
         fitted = fit_cell(
