@@ -32,6 +32,9 @@ class Observer:
         for line in remarks:
             warnings.warn(line, UserWarning, stacklevel=4)
 
+    def outlook(self, lines: Sequence[str]) -> None:
+        """What a run on the user's own data can settle, known before it begins."""
+
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:
         """Tasks are left out because datasets that they need are not on this machine."""
 
@@ -78,6 +81,11 @@ class _Lines(Observer):
     def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
         """Print what was read, then the warnings."""
         for line in (*facts, *(f"warning: {line}" for line in remarks)):
+            self._say(line)
+
+    def outlook(self, lines: Sequence[str]) -> None:
+        """Print each line."""
+        for line in lines:
             self._say(line)
 
     def left_out(self, tasks: Sequence[str], missing: Sequence[str]) -> None:

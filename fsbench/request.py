@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from fsbench.beforehand import outlook, seeds_for
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import UsageError
 from fsbench.recipes.recipe import parse_overrides
@@ -24,7 +25,6 @@ Strategies: TypeAlias = "str | Strategy | type[Strategy] | Sequence[str | Strate
 """Strategies as `fsbench.run` takes them: specs, instances or classes, one or several."""
 
 DEFAULT_SUITE = "starter-v1"
-OWN_SEEDS = 5
 DEFAULT_TIMEOUT = 300.0
 
 
@@ -60,6 +60,7 @@ def read_request(
     recipe: str | Mapping[str, Value] | None,
     timeout: float | None,
     available: bool,
+    tune: int | None = None,
 ) -> Request:
     """Read the arguments of `fsbench.run`, which documents them. The observer hears what is left out.
 
@@ -76,13 +77,20 @@ def read_request(
     compositions = {
         c.text: c for c in (*registry.parse(BASELINE), *registry.parse(_specs(registry, plugins)))
     }
+    changes = parse_overrides(recipe)
+    if seeds is None:
+        every = list(compositions.values())
+        seeds = seeds_for(ready, every, changes, tune or 0) if own else chosen.split_seeds
+    split_seeds = seed_list("seeds", seeds)
+    if own:
+        observer.outlook(outlook(ready, list(compositions.values()), split_seeds))
     return Request(
         suite=chosen,
         tasks=ready,
         compositions=tuple(compositions.values()),
-        split_seeds=seed_list("seeds", chosen.split_seeds if seeds is None else seeds),
+        split_seeds=split_seeds,
         init_seeds=seed_list("init_seeds", init_seeds),
-        changes=parse_overrides(recipe),
+        changes=changes,
         timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
         own=own,
     )
@@ -122,7 +130,7 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
 
 
 def own_tasks(names: Sequence[str], tasks: str) -> Suite:
-    """The tasks of a text as those of a run on own data, with five split seeds.
+    """The tasks of a text as those of a run on own data.
 
     Raises UsageError if none of the tasks is about the data.
     """
@@ -132,7 +140,7 @@ def own_tasks(names: Sequence[str], tasks: str) -> Suite:
             f"no task is about the given data, whose name is {' and '.join(names)}; write a task such as "
             f"kshot({names[0]}, k=5), or leave the data out"
         )
-    return replace(suite, split_seeds=OWN_SEEDS)
+    return suite
 
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:

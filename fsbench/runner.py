@@ -71,20 +71,25 @@ def run(
     Args:
         plugins: `all`, or specs in one or several texts; a strategy may also be an instance or a class
             (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. The baseline always runs.
-        suite: The name of the suite whose tasks are run; `starter-v1` by default. tasks: Tasks instead of a
-        suite, in one or several texts. data: The user's own data: a path, or `OwnData`, which says how to
-        read it. The task is then
-            `holdout(NAME)` with five split seeds, unless `tasks` on this data are given.
-        seeds: How many split seeds, or which; the suite's by default. init_seeds: How many initialisation
-        seeds, or which. jobs: The number of worker processes; by default one for each core, at most four on a
-        GPU. device: `auto`, `cpu`, `cuda` or `cuda:N`. timeout: Time limit of a trial in seconds; the suite's
-        by default, or 300. results: The results folder; it is created if necessary. recipe: What to change in
-        every task's recipe: `"steps=100"` or `{"steps": 100}`. tune: The number of configurations among which
-        each strategy chooses by a search that sees no test sample; without it, the spec and the recipe are
-        used as they are. retry_failed: Whether to run failed trials
-        again. available: Whether to leave out tasks whose data is not on this machine. strict: Whether a
-        plugin that cannot be loaded is an error. observer: Receives the events of the run. executor: Makes
-        the executor of the trials; the processes of this machine by default.
+        suite: The name of the suite whose tasks are run; `starter-v1` by default.
+        tasks: Tasks instead of a suite, in one or several texts.
+        data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
+            `holdout(NAME)`, unless `tasks` on this data are given; ten split seeds if that takes about two
+            minutes at most, otherwise five.
+        seeds: How many split seeds, or which; the suite's by default.
+        init_seeds: How many initialisation seeds, or which.
+        jobs: The number of worker processes; by default one for each core, at most four on a GPU.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        timeout: Time limit of a trial in seconds; the suite's by default, or 300.
+        results: The results folder; it is created if necessary.
+        recipe: What to change in every task's recipe: `"steps=100"` or `{"steps": 100}`.
+        tune: The number of configurations among which each strategy chooses by a search that sees no test
+            sample; without it, the spec and the recipe are used as they are.
+        retry_failed: Whether to run failed trials again.
+        available: Whether to leave out tasks whose data is not on this machine.
+        strict: Whether a plugin that cannot be loaded is an error.
+        observer: Receives the events of the run.
+        executor: Makes the executor of the trials; the processes of this machine by default.
 
     Returns:
         The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
@@ -115,6 +120,7 @@ def run(
         recipe=recipe,
         timeout=timeout,
         available=available,
+        tune=tune,
     )
     tuning = "" if tune is None else tuning_text(tune)
     with Store(results) as store:

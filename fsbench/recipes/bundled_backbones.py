@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Callable
+
 from fsbench.kinds.image import InputSpec
 from fsbench.recipes.catalogue import Backbone
+from fsbench.spec import Value
 
 _OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
 _IMAGES = frozenset({"image"})
@@ -23,10 +28,25 @@ def _home(module: str, function: str) -> str:
     return f"fsbench.engine.backbones.{module}:{function}"
 
 
-def _small(name: str, module: str, summary: str, parameters: int, cite: str) -> Backbone:
-    counted = _CIFAR if module in ("resnet", "wide") else _OMNIGLOT
-    home = _home(module, name.replace("-", "_"))
-    return Backbone(name, home, summary, _SMALL, _IMAGES, parameters, counted, cite=cite)
+def _small(
+    name: str,
+    module: str,
+    summary: str,
+    parameters: int,
+    cite: str,
+    multiplications: Callable[..., float] | None = None,
+) -> Backbone:
+    return Backbone(
+        name,
+        _home(module, name.replace("-", "_")),
+        summary,
+        _SMALL,
+        _IMAGES,
+        parameters,
+        _CIFAR if module in ("resnet", "wide") else _OMNIGLOT,
+        cite=cite,
+        multiplications=multiplications,
+    )
 
 
 def _torchvision(name: str, summary: str, parameters: int, head: str, cite: str, *weights: str) -> Backbone:
@@ -46,6 +66,24 @@ def _torchvision(name: str, summary: str, parameters: int, head: str, cite: str,
     )
 
 
+def _in_mlp(
+    shape: tuple[int, ...], width: int = 64, depth: int = 2, widths: tuple[int, ...] = (), **others: Value
+) -> float:
+    sizes = (math.prod(shape), *(widths or (width,) * depth))
+    return sum(before * after for before, after in itertools.pairwise(sizes))
+
+
+def _in_conv4(shape: tuple[int, ...], width: int = 64, **others: Value) -> float:
+    channels, height, side = shape
+    count = 0
+    for _ in range(4):
+        count += 9 * channels * width * height * side
+        channels = width
+        if min(height, side) > 2:
+            height, side = height // 2, side // 2
+    return count
+
+
 BACKBONES_OF_FSBENCH = (
     Backbone(
         "mlp",
@@ -54,6 +92,7 @@ BACKBONES_OF_FSBENCH = (
         InputSpec(),
         parameters=55_050,
         counted=_OMNIGLOT,
+        multiplications=_in_mlp,
     ),
     Backbone(
         "linear",
@@ -78,6 +117,7 @@ BACKBONES_OF_FSBENCH = (
         112_586,
         "Vinyals, O., Blundell, C., Lillicrap, T., Kavukcuoglu, K. and Wierstra, D. (2016). Matching "
         "networks for one shot learning. NeurIPS.",
+        _in_conv4,
     ),
     _small("resnet20", "resnet", "He et al. 2016, for CIFAR", 269_722, _HE),
     _small("resnet32", "resnet", "He et al. 2016, for CIFAR", 464_154, _HE),

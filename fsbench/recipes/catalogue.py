@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ class Backbone:
     `load` names the function that loads them: `function(name)` returns a state dictionary, or the path of one
     saved by `torch.save`. `head` is the layer that they contain in addition to the body, and `package` the
     distribution with the weights. `needs` names the distributions that it cannot do without, and `extra` the
-    extra of fsbench that installs them. `results_version` is like that of a strategy.
+    extra of fsbench that installs them. `multiplications(shape, ...)` takes the shape of a sample and the
+    arguments that are given, and returns the number of multiplications in one pass of the body, None if
+    unknown: an estimate of its cost. `results_version` is like that of a strategy.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Backbone:
     extra: str = ""
     cite: str = ""
     results_version: str = ""
+    multiplications: Callable[..., float] | None = None
 
     def takes(self, kind: str) -> bool:
         """Whether it takes samples of a kind. Raises UnknownName."""

@@ -1,0 +1,98 @@
+"""What can be said before a run on the user's own data: whether it is cheap, and what it can settle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from fsbench.composition import Composition
+from fsbench.recipes.catalogue import known_backbone
+from fsbench.recipes.recipe import task_recipe
+from fsbench.spec import Value, parse_call
+from fsbench.stats import LEVEL
+from fsbench.tasks.drawing import Split
+from fsbench.tasks.expressions import Task
+from fsbench.types import Recipe
+from fsbench.words import plural
+
+FEW_SEEDS, MANY_SEEDS = 5, 10
+CHEAP = 20_000.0
+"""The most reference loops of a run that gets many seeds: about two minutes on two cores."""
+
+# Measured by benchmarks/suite_costs.py for `conv4` and `mlp`: a loop (`fsbench.cli.estimate`) has about this
+# many multiplications, a network needs about twice as long for one, and a step has a fixed cost.
+_IN_A_LOOP = 5.4e8
+_SLOWER = 2.0
+_STEP = 0.1
+_FITS_OF_A_TRY = 3
+_DISAGREE = 0.2
+_POWER = 0.8
+
+
+def seeds_for(
+    tasks: Iterable[Task],
+    compositions: Sequence[Composition],
+    changes: Mapping[str, Value],
+    tune: int = 0,
+) -> int:
+    """The number of split seeds of a run on own data: ten if it is cheap, five otherwise.
+
+    It depends only on the tasks, the strategies, the recipe and the `tune` configurations of a search, so
+    that a repeated run has the same number. A backbone of unknown cost is not cheap.
+    """
+    cost = 0.0
+    for task in tasks:
+        running = sum(each.skip(task.info) is None for each in compositions)
+        labels = task.info.labels_per_class * task.info.num_classes
+        recipe = task_recipe(task.info, changes=changes).sized(labels)
+        cost += running * trial_cost(recipe, task.info.input_shape)
+    cost *= 1 + _FITS_OF_A_TRY * tune
+    return MANY_SEEDS if MANY_SEEDS * cost <= CHEAP else FEW_SEEDS
+
+
+def trial_cost(recipe: Recipe, shape: tuple[int, ...]) -> float:
+    """About how many reference loops plain training takes by a recipe; infinite for an unknown backbone."""
+    call = parse_call(recipe.backbone)
+    count = known_backbone(call).multiplications
+    if count is None:
+        return math.inf
+    # A backward pass needs twice as many as a forward pass.
+    loops = 3 * recipe.batch_size * count(shape, **call.keywords) / _IN_A_LOOP
+    return recipe.steps * (_STEP + _SLOWER * loops)
+
+
+def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: Sequence[int]) -> list[str]:
+    """A line for each task about the smallest difference that its test samples and seeds can settle."""
+    lines = []
+    for task in tasks:
+        compared = sum(each.skip(task.info) is None for each in compositions) - 1
+        if len(seeds) < 2 or compared < 1:
+            continue
+        split = task.protocol.draw(seeds[0])
+        points = 100 * smallest_difference(split, len(seeds), compared, task.protocol.exhaustive)
+        tested = plural(split.test.y[0].size, "test sample")
+        lines.append(
+            f"{task.text}: with {len(seeds)} split seeds of {tested}, and {plural(compared, 'comparison')} "
+            f"with the baseline, differences of about {points:.0f} points or more can be settled (if two "
+            "strategies disagree on a fifth of the samples)"
+        )
+    return lines
+
+
+def smallest_difference(split: Split, seeds: int, compared: int, overlapping: bool) -> float:
+    """The difference in balanced accuracy that is found with a probability of 0.8, from 0 to 1.
+
+    The difference to the baseline varies as if both disagreed on a fifth of the test samples and on nothing
+    else, which is optimistic. The test is Student's, at 5 % divided by the number of comparisons.
+    """
+    from scipy.special import stdtrit
+
+    counts = np.bincount(split.test.y.ravel())
+    counts = counts[counts > 0]
+    variance = _DISAGREE * float((1 / counts).sum()) / len(counts) ** 2
+    overlap = split.test.y.size / split.train.y.size if overlapping else 0.0
+    error = math.sqrt(variance * (1 / seeds + overlap))
+    quantiles = [float(stdtrit(seeds - 1, p)) for p in (1 - (1 - LEVEL) / 2 / compared, _POWER)]
+    return sum(quantiles) * error

@@ -1,0 +1,129 @@
+"""What is said before a run on own data: the number of seeds, and what they can settle."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from drawn import draw, task
+from torch import nn
+
+from fsbench import stats
+from fsbench.beforehand import CHEAP, outlook, seeds_for, smallest_difference, trial_cost
+from fsbench.recipes.catalogue import BACKBONES
+from fsbench.recipes.recipe import default_recipe
+from fsbench.registry import get_registry
+from fsbench.types import Recipe, TaskInfo
+
+
+def counted(body: nn.Module, shape: tuple[int, ...]) -> float:
+    """The multiplications of the layers in one pass, from the shapes of their outputs."""
+    found: list[float] = []
+
+    def count(layer: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
+        weight = layer.weight
+        found.append(weight.numel() * (out[0, 0].numel() if weight.ndim == 4 else 1))
+
+    for layer in body.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    body(torch.zeros(1, *shape))
+    return sum(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "arguments"),
+    [
+        ("mlp", (13,), {}),
+        ("mlp", (1, 8, 8), {"widths": (32, 16, 8)}),
+        ("conv4", (1, 8, 8), {"width": 32, "norm": "group"}),
+        ("conv4", (3, 64, 64), {}),
+        ("conv4", (3, 9, 30), {"width": 16}),
+    ],
+)
+def test_the_multiplications_of_a_backbone_are_those_of_its_layers(name, shape, arguments):
+    module, function = BACKBONES[name].make.split(":")
+    made = getattr(__import__(module, fromlist=[function]), function)(shape, **arguments)[0]
+    count = BACKBONES[name].multiplications
+    assert count is not None
+    assert count(shape, **arguments) == counted(made, shape)
+
+
+MEASURED = [((1, 8, 8), 46), ((1, 14, 14), 62), ((1, 28, 28), 240), ((30,), 8), ((13,), 9)]
+
+
+@pytest.mark.parametrize(("shape", "loops"), MEASURED)
+def test_the_estimated_cost_is_near_the_measured_one(shape, loops):
+    """What benchmarks/suite_costs.py printed for tasks of semi-v1, less 96 loops to predict 10,000 images."""
+    backbone = "conv4(norm=group, width=32)" if len(shape) == 3 else "mlp"
+    found = trial_cost(Recipe(backbone=backbone, steps=200, batch_size=32), shape)
+    assert loops / 3 < found < loops * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "recipe", "expected"),
+    [
+        ("holdout(wine)", {}, 10),
+        ("holdout(digits)", {}, 10),
+        ("holdout(wine)", {"steps": 10**6}, 5),
+        ("holdout(digits)", {"backbone": "resnet18"}, 5),
+    ],
+)
+def test_cheap_runs_have_ten_seeds(text, recipe, expected):
+    compositions = get_registry().parse("erm, focal")
+    assert seeds_for([task(text)], compositions, recipe) == expected
+
+
+def test_the_number_of_seeds_is_about_all_trials():
+    compositions = get_registry().parse("erm, focal, transfer")
+    one = trial_cost(default_recipe(task("holdout(wine)").info), (13,))
+    steps = int(CHEAP / (10 * 2 * one) * 200)
+    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps - 10}) == 10
+    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps + 10}) == 5
+    assert seeds_for([task("holdout(wine)")] * 2, compositions, {"steps": steps - 10}) == 5
+    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps - 10}, tune=1) == 5
+
+
+def test_large_pictures_are_not_cheap():
+    info = TaskInfo("holdout(photos)", "holdout", "image", (3, 64, 64), 2)
+    recipe = Recipe(backbone="conv4(norm=group, width=32)", steps=200, batch_size=32)
+    assert 10 * 8 * trial_cost(recipe, info.input_shape) > CHEAP
+
+
+@pytest.mark.parametrize(("text", "compared"), [("kshot(digits, k=5)", 1), ("kshot(wine, k=5)", 6)])
+def test_a_difference_that_can_be_settled_is_found_eight_times_in_ten(text, compared):
+    """By simulation: two strategies that disagree on a fifth of the samples of a test, by that difference."""
+    split, seeds, runs = draw(text), 10, 400
+    wanted = smallest_difference(split, seeds, compared, overlapping=False)
+    rng = np.random.default_rng(0)
+    counts = np.bincount(split.test.y.ravel())
+    better, worse = (0.2 + wanted) / 2, (0.2 - wanted) / 2
+    found = 0
+    for _ in range(runs):
+        draws = np.array([rng.multinomial(n, [better, worse, 0.8], size=seeds) for n in counts])
+        differences = ((draws[..., 0] - draws[..., 1]) / counts[:, None]).mean(0)
+        p = stats.estimate(differences.tolist()).p
+        found += stats.verdict(wanted, p * compared, True) == "helps"
+    assert 0.7 < found / runs < 0.9
+
+
+def test_more_of_anything_settles_smaller_differences():
+    split, large = draw("kshot(wine, k=5)"), draw("kshot(digits, k=5)")
+    base = smallest_difference(split, 5, 3, overlapping=False)
+    assert smallest_difference(split, 10, 3, overlapping=False) < base
+    assert smallest_difference(split, 5, 1, overlapping=False) < base
+    assert smallest_difference(large, 5, 3, overlapping=False) < base
+    assert smallest_difference(split, 5, 3, overlapping=True) > base
+    assert math.isfinite(base)
+
+
+def test_the_outlook_is_one_line_for_each_task_that_compares_anything():
+    compositions = get_registry().parse("erm, focal, transfer")
+    (line,) = outlook([task("holdout(wine)")], compositions, range(10))
+    assert line.startswith(
+        "holdout(wine): with 10 split seeds of 53 test samples, and 1 comparison with the baseline, "
+    )
+    assert outlook([task("holdout(wine)")], compositions, [0]) == []
+    assert outlook([task("holdout(wine)")], compositions[:1], range(10)) == []
