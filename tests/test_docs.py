@@ -128,6 +128,6 @@ def test_the_recipes_in_the_protocol_are_the_defaults(row, kind, protocol):
     recipe = default_recipe(TaskInfo("t", protocol, kind, (1, 8, 8), 2))
     line = next(x for x in (ROOT / "docs/protocol.md").read_text().splitlines() if x.startswith(f"| {row} |"))
     _, _, backbone, *others, _ = (part.strip() for part in line.split("|"))
-    assert backbone in (f"`{recipe.backbone}`", "as above")
-    fields = ("steps", "batch_size", "optimizer", "lr", "weight_decay", "schedule")
+    assert backbone == f"`{recipe.backbone}`"
+    fields = ("steps", "passes", "batch_size", "optimizer", "lr", "weight_decay", "schedule")
     assert others == [str(getattr(recipe, field)) for field in fields]

@@ -23,7 +23,8 @@ class Kind(ABC):
     """A kind of samples, from the arrays of a dataset to the tensors that strategies see.
 
     A subclass sets `name`, `sample` (the word for one in messages), `dtype` (as stored), `recipe` (what every
-    strategy starts from), and makes toy data. `mixable` says that strategies see float32 numbers that can be
+    strategy starts from), and makes toy data. `episode_recipe` is the recipe of episodes, by default the same
+    with fewer steps. `mixable` says that strategies see float32 numbers that can be
     mixed, scaled and made noisy, unlike token numbers. `symmetries` maps the transformations that can keep a
     label to their meaning; `assumed_symmetries` are those assumed to keep it in unknown data,
     `toy_symmetries` those of the toy data. `results_version` is like that of a strategy.
@@ -35,6 +36,7 @@ class Kind(ABC):
     sample: ClassVar[str] = "sample"
     dtype: ClassVar[type[np.generic]]
     recipe: ClassVar[Recipe]
+    episode_recipe: ClassVar[Recipe | None] = None
     mixable: ClassVar[bool] = True
     results_version: ClassVar[str] = ""
     symmetries: ClassVar[Mapping[str, str]] = {}

@@ -21,8 +21,10 @@ _LATER = {"unlabeled_batch_size": 0, "passes": 0}
 
 def default_recipe(info: TaskInfo) -> Recipe:
     """The recipe of a task. Episodes are adapted in fewer steps, because there are many of them."""
-    recipe = get_kind(info.kind).recipe
-    return dataclasses.replace(recipe, steps=_EPISODE_STEPS) if info.protocol == "episodes" else recipe
+    kind = get_kind(info.kind)
+    if info.protocol != "episodes":
+        return kind.recipe
+    return kind.episode_recipe or dataclasses.replace(kind.recipe, steps=_EPISODE_STEPS, passes=0)
 
 
 def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:

@@ -1,0 +1,128 @@
+"""How long `transfer`, `protonet`, `maml` and `dann` should train, from where their curves flatten.
+
+    python -m benchmarks.calibrate_budgets [NAME ...] [--known FILE]
+
+Each strategy is trained with several budgets on tasks and split seeds (from 1000) that no suite has, and
+scored on samples that its split does not use: neither its training and validation parts nor its test part. Of
+the budgets whose mean balanced accuracy is within one point of the best, the cheapest is the default, unless
+a later remark in docs/calibration.md says otherwise. The cost is a multiple of the time of ERM. `--known`
+keeps every fit in a file, so that an interrupted calibration goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.calibration import FIRST_SEED, Part, Score, Scores, mean_score
+from fsbench.datasets.known import load_dataset
+from fsbench.kinds import get_kind
+from fsbench.recipes.recipe import task_recipe
+from fsbench.registry import get_registry
+from fsbench.rng import generator
+from fsbench.tasks.drawing import Rows
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.splits import SplitArrays, draw_split
+
+SPLITS = 2
+MOST_SCORED = 500
+CLOSE = 1.0
+
+FROM_SOURCE = ("kshot(mnist5k(size=8), k=5, source=digits)", "kshot(digits, k=5, source=glyphs(size=8))")
+CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (300, 600, 1000, 2000))),
+    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (100, 300, 1000, 2000))),
+    "maml": (
+        FROM_SOURCE,
+        tuple(
+            f"maml(meta_steps={n}{more})"
+            for more in ("", ", first_order=true")
+            for n in (120, 300, 600, 1000)
+        ),
+    ),
+    "dann": (("shift(digits, mnist5k(size=8))",), ("erm", "dann", "dann(norm=batch)")),
+}
+RECIPES = {"dann": tuple(f"passes={n}" for n in (3, 10, 20))}
+
+
+def unused(task: Task, seed: int) -> Iterator[Part]:
+    """A split whose test part is replaced by samples of the target that it does not use."""
+    split, kind = draw_split(task, seed), get_kind(task.info.kind)
+    datasets = [load_dataset(text) for text in task.protocol.datasets]
+    number = int(split.test.origin.flat[0])
+    target = datasets[number]
+    parts = [split.train, split.val, split.test]
+    taken = [part.index[part.origin == number] for part in parts]
+    rest = np.setdiff1d(np.arange(len(target.y)), np.concatenate([index.ravel() for index in taken]))
+    rest = generator("unused", seed).permutation(rest)[:MOST_SCORED]
+
+    def gather(rows: Rows) -> np.ndarray:
+        return np.stack(
+            [datasets[o].x[i] for o, i in zip(rows.origin.ravel(), rows.index.ravel(), strict=True)]
+        )
+
+    train_x = gather(split.train)[None]
+    opened = kind.fit(train_x, target.info)
+    part = SplitArrays(
+        task.info,
+        train_x=opened(train_x),
+        train_y=split.train.y,
+        val_x=opened(gather(split.val)[None]),
+        val_y=split.val.y,
+        test_x=opened(target.x[rest][None]),
+        train_domain=split.train.origin if task.info.protocol == "shift" else None,
+        unlabeled_x=None if split.unlabeled is None else opened(gather(split.unlabeled)[None])[0],
+        source_x=None if split.source is None else opened(gather(split.source)[None])[0],
+        source_y=None if split.source is None else split.source.y,
+    )
+    yield part, target.y[rest][None]
+
+
+def curve(scores: Scores, name: str) -> None:
+    """Print the curve of a strategy."""
+    tasks, specs = parse_tasks(", ".join(CURVES[name][0])), CURVES[name][1]
+    print(
+        f"\n# {name}: {', '.join(task.text for task in tasks)}\n{'mean':>6} {'cost':>6}  by task", flush=True
+    )
+    rows = []
+    for change in RECIPES.get(name, ("",)):
+        for spec in specs:
+            by_task = [mean(scores, spec, task, change) for task in tasks]
+            plain = [mean(scores, "erm", task, "") for task in tasks]
+            cost = statistics.median(a.seconds / b.seconds for a, b in zip(by_task, plain, strict=True))
+            accuracy = statistics.mean(score.accuracy for score in by_task)
+            numbers = " ".join(f"{score.accuracy:5.1f}" for score in by_task)
+            print(f"{accuracy:6.1f} {cost:6.1f}  {numbers}  {spec} {change}", flush=True)
+            rows.append((accuracy, cost, spec))
+    best = max(accuracy for accuracy, _, _ in rows)
+    print(f"chosen: {min((r for r in rows if r[0] >= best - CLOSE), key=lambda r: r[1])[2]}", flush=True)
+
+
+def mean(scores: Scores, spec: str, task: Task, change: str) -> Score:
+    """The mean over the splits of a task."""
+    (strategy,) = get_registry().parse(spec)
+    recipe = task_recipe(task.info, change)
+    return mean_score([scores.score(strategy, task, FIRST_SEED + i, recipe) for i in range(SPLITS)])
+
+
+def main() -> None:
+    """Print the named curves."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CURVES))
+    parser.add_argument("--known", type=Path, help="keep every fit in this file")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    scores = Scores(given.known, unused)
+    for name in given.names or CURVES:
+        curve(scores, name)
+
+
+if __name__ == "__main__":
+    main()
