@@ -170,22 +170,23 @@ def compare(
     rows = []
     for (change, recipe), by_task, gap in zip(candidates.items(), found, gaps, strict=True):
         likelihood = statistics.mean(score.likelihood for score in by_task)
-        cost = seconds(recipe, tasks[0].info.kind) / seconds(first, tasks[0].info.kind)
-        rows.append(Row(change, recipe, float(gap), likelihood, cost, tuple(s.accuracy for s in by_task)))
+        relative = cost(recipe, first, tasks[0].info.kind)
+        rows.append(Row(change, recipe, float(gap), likelihood, relative, tuple(s.accuracy for s in by_task)))
     return sorted(rows, key=lambda row: -row.gap)
 
 
 @functools.cache
-def seconds(recipe: Recipe, kind: str) -> float:
-    """The time of a training on a toy split, extrapolated from a few steps."""
-    short, split = replace(recipe, steps=TIMED_STEPS), toy_split(kind=kind)
+def cost(recipe: Recipe, first: Recipe, kind: str) -> float:
+    """How many times as long a recipe trains as the first one, on a toy split, timed in turns."""
+    split = toy_split(kind=kind)
 
-    def timed() -> float:
-        begin = time.perf_counter()
-        run_trial(("time",), erm(), short, split, CPU)
-        return time.perf_counter() - begin
+    def timed(recipe: Recipe) -> float:
+        begin = time.process_time()
+        run_trial(("time",), erm(), replace(recipe, steps=TIMED_STEPS), split, CPU)
+        return (time.process_time() - begin) * recipe.steps
 
-    return min(timed() for _ in range(TIMINGS)) * recipe.steps / TIMED_STEPS
+    times = [(timed(recipe), timed(first)) for _ in range(TIMINGS)]
+    return min(ours for ours, _ in times) / min(theirs for _, theirs in times)
 
 
 def show(title: str, rows: Sequence[Row]) -> None:

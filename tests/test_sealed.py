@@ -73,4 +73,4 @@ def test_nothing_is_remembered_from_one_split_to_the_next(tmp_path: Path) -> Non
         "plugins_memory", "memory", pytest.MonkeyPatch(), tasks=tasks, seeds=2, results=tmp_path
     )
     notes = [record.notes for record in results.records if record.spec == "memory"]
-    assert notes == 6 * [("memory: remembers 0 samples",)]
+    assert [note[0] for note in notes] == 6 * ["memory: remembers 0 samples"]
