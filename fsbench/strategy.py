@@ -41,10 +41,17 @@ def param(
     `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
     separates them, and `ctx.fit_with` fits one of them. `backbone` says that its text names a backbone, as in
     `backbone=resnet18(size=96)`. `stage` names the only stage that reads it, one of `yields`: giving it
-    beside another owner of the stage is a ConflictError.
+    beside another owner of the stage is a ConflictError. Raises SpecError for a range that is empty.
     """
+    if tune is not None and (not tune or (is_span(tune) and not tune[0] < tune[1])):
+        raise SpecError(f"tune is {tune}; expected (from, to), the smaller number first, or several values")
     metadata = {"low": low, "high": high, "choices": choices, "tune": tune}
     return field(default=default, metadata=metadata | {"spec": spec, "backbone": backbone, "stage": stage})
+
+
+def is_span(tune: tuple[Any, ...]) -> bool:
+    """Whether a range is from one number to another, rather than a list of values."""
+    return len(tune) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in tune)
 
 
 def tune_range(f: Field[Any]) -> tuple[Any, ...]:

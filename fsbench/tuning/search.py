@@ -74,8 +74,9 @@ class Search:
 
     def wanted(self, number: int) -> Iterator[Try]:
         """The tries of a round, also those of the rounds before it; none if there is nothing to choose."""
-        if len(self.configurations) > 1 and number < len(rounds(self.folds)):
-            for configuration in self._left(number):
+        left = self._left(number)
+        if len(left) > 1 and number < len(rounds(self.folds)):
+            for configuration in left:
                 for fold in range(rounds(self.folds)[number]):
                     yield self.on(configuration, Part(fold, self.keeps_val))
 
@@ -91,8 +92,6 @@ class Search:
 
     def chosen(self) -> Configuration | None:
         """The best configuration, the first of equals; None if all failed."""
-        if len(self.configurations) == 1:
-            return self.configurations[0]
         best = self._left(len(rounds(self.folds)))
         return best[0] if best else None
 
@@ -127,9 +126,11 @@ class Search:
         }
 
     def _left(self, number: int) -> list[Configuration]:
-        """The configurations that are left for a round, after the last one the best first."""
+        """The configurations that are left for a round, the best first; one is left without more tries."""
         left = [each for each in self.configurations if self.full_specs[each.number] is not None]
         for done, folds in enumerate(rounds(self.folds)[:number], 1):
+            if len(left) == 1:
+                break
             scores = {each.number: self._scores(each)[:folds] for each in left}
             left = [each for each in left if len(scores[each.number]) == folds]
             left.sort(key=lambda each: (-statistics.fmean(scores[each.number]), each.number))

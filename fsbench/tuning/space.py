@@ -19,7 +19,7 @@ from fsbench.errors import SpecError, UsageError
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
-from fsbench.strategy import Strategy, tune_range
+from fsbench.strategy import Strategy, is_span, tune_range
 from fsbench.types import Recipe
 
 if TYPE_CHECKING:
@@ -124,11 +124,6 @@ def _distribution(tune: tuple[Any, ...], whole: bool, log: bool = False) -> Base
     else:
         found = of.CategoricalDistribution(tune)
     return found
-
-
-def is_span(tune: tuple[Any, ...]) -> bool:
-    """Whether a range is from one number to another, rather than a list of values."""
-    return len(tune) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in tune)
 
 
 def _draw(ranges: Mapping[str, BaseDistribution], *key: object) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""What a search draws: the same recipes for every strategy, and values within the declared ranges."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbench.composition import Composition
+from fsbench.errors import SpecError, UsageError
+from fsbench.registry import Registry, load_registry
+from fsbench.strategy import Strategy, param
+from fsbench.tuning.search import tuning_size, tuning_text
+from fsbench.tuning.space import Configuration, configurations, space_mark
+from fsbench.types import Recipe
+
+RECIPE = Recipe("mlp", steps=200, batch_size=32)
+REGISTRY = load_registry()
+SEEDS = st.integers(0, 10_000)
+
+
+@dataclass(frozen=True)
+class Ranged(Strategy):
+    name: ClassVar[str] = "ranged"
+    rate: float = param(0.5, tune=(0.0, 1.0))
+    wide: float = param(1.0, tune=(1e-3, 1e3))
+    count: int = param(5, tune=(1, 15))
+    method: str = param("a", tune=("a", "b", "c"))
+    fixed: float = 7.0
+
+
+@dataclass(frozen=True)
+class Narrow(Strategy):
+    name: ClassVar[str] = "narrow"
+    low: float = param(0.1, high=0.2, tune=(0.5, 0.9))
+
+
+def drawn(spec: str, n: int = 8, seed: int = 0, recipe: Recipe = RECIPE) -> list[Configuration]:
+    (composition,) = REGISTRY.parse(spec)
+    return configurations(REGISTRY, composition, recipe, n, "task", seed, 0)
+
+
+def of_class(strategy: Strategy, n: int, seed: int = 0) -> list[Configuration]:
+    return configurations(Registry(), Composition((strategy,)), RECIPE, n, "task", seed, 0)
+
+
+def test_the_first_configuration_is_the_default():
+    first = drawn("focal+transfer")[0]
+    assert (first.composition.text, first.recipe) == ("focal+transfer", RECIPE)
+
+
+@given(SEEDS)
+def test_fewer_configurations_are_the_first_of_more(seed):
+    assert drawn("focal", 3, seed) == drawn("focal", 5, seed)[:3]
+
+
+@given(SEEDS)
+def test_every_strategy_gets_the_same_recipes(seed):
+    recipes = [[each.recipe for each in drawn(spec, 4, seed)] for spec in ("erm", "focal", "focal+transfer")]
+    assert recipes[0] == recipes[1] == recipes[2]
+    assert len(set(recipes[0])) == 4
+
+
+@given(SEEDS)
+def test_draws_are_within_their_ranges(seed):
+    for each in of_class(Ranged(), 4, seed):
+        (component,) = each.composition.components
+        assert 0 <= component.rate <= 1
+        assert 1e-3 <= component.wide <= 1e3
+        assert component.count in range(1, 16)
+        assert component.method in ("a", "b", "c")
+        assert component.fixed == 7.0
+        assert 1e-4 <= each.recipe.lr <= 1e-2
+        assert 1e-4 <= each.recipe.weight_decay <= 1
+        assert 50 <= each.recipe.steps <= 400
+
+
+def test_every_value_of_a_list_and_both_ends_of_a_wide_range_are_drawn():
+    found = [each.composition.components[0] for each in of_class(Ranged(), 60)]
+    assert {each.method for each in found} == {"a", "b", "c"}
+    assert min(each.wide for each in found) < 0.05
+    assert max(each.wide for each in found) > 20
+    assert len({each.count for each in found}) > 8
+
+
+def test_what_a_spec_sets_is_not_tuned():
+    assert {each.composition.components[0].gamma for each in drawn("focal(gamma=1)")} == {1.0}
+    assert len({each.composition.components[0].gamma for each in drawn("focal")}) == 8
+
+
+def test_both_components_of_a_sum_are_tuned():
+    found = [each.composition.components for each in drawn("focal+transfer")]
+    assert len({focal.gamma for focal, _ in found}) == 8
+    assert len({transfer.backbone_lr_scale for _, transfer in found}) == 8
+
+
+def test_passes_follow_the_steps():
+    recipe = Recipe("mlp", steps=200, batch_size=32, passes=40)
+    for each in drawn("erm", recipe=recipe):
+        assert each.recipe.passes == pytest.approx(40 * each.recipe.steps / 200, abs=0.51)
+
+
+def test_a_draw_that_its_field_refuses_is_out_and_says_why():
+    default, other = of_class(Narrow(), 2)
+    assert default.composition is not None
+    assert other.composition is None
+    assert "expected at most 0.2" in other.reason
+
+
+def test_another_range_is_another_space():
+    @dataclass(frozen=True)
+    class Other(Ranged):
+        rate: float = param(0.5, tune=(0.0, 2.0))
+
+    marks = {space_mark(Composition((strategy,))) for strategy in (Ranged(), Other(), Ranged(rate=0.1))}
+    assert len(marks) == 3
+
+
+def test_without_optuna_only_the_default_can_be_had(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert len(drawn("erm", 1)) == 1
+    with pytest.raises(UsageError, match=r"pip install 'fsbench\[tune\]'"):
+        drawn("erm", 2)
+
+
+def test_optuna_keeps_its_verbosity():
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    drawn("erm", 2)
+    assert optuna.logging.get_verbosity() == before
+
+
+def test_the_text_of_a_search():
+    assert tuning_text(8) == "tuning(n=8)"
+    assert tuning_size("tuning(n=8)") == 8
+    with pytest.raises(UsageError, match="tune=0: expected at least 1"):
+        tuning_text(0)
+
+
+def test_a_range_that_goes_nowhere_is_refused():
+    with pytest.raises(SpecError, match=r"tune is \(2, 1\)"):
+        param(1.0, tune=(2, 1))
