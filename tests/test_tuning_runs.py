@@ -1,0 +1,274 @@
+"""Whole runs with `tune`: what is chosen, what is stored, what a killed run keeps, and what nobody sees."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import fake_executor
+import numpy as np
+import pytest
+import torch
+from drawn import draw, task
+from fake_executor import A, FakeExecutor
+
+import fsbench
+from fsbench.datasets.known import load_dataset
+from fsbench.engine.trial import run_trial
+from fsbench.errors import StoreError
+from fsbench.failure import Failure
+from fsbench.recipes.recipe import override, parse_recipe
+from fsbench.registry import get_registry
+from fsbench.report.budgets import leaderboards
+from fsbench.report.leaderboard import leaderboard
+from fsbench.results import Results
+from fsbench.store import Store
+from fsbench.tasks.parts import Part
+from fsbench.tasks.splits import materialise, open_split, take
+from fsbench.types import Record
+
+WINE = "kshot(wine, k=5)"
+QUICK = {"steps": 20}
+
+
+def real(folder: Path, spec: str = "logistic_regression", **options) -> Results:
+    return fsbench.run(spec, **{"tasks": WINE, "seeds": 2, "recipe": QUICK, "results": folder} | options)
+
+
+def fitted_directly(record: Record, folder: Path) -> np.ndarray:
+    """The logits of the chosen configuration on all labels, without a search, a run or a store."""
+    chosen = record.search["tried"][record.search["chosen"]]
+    (composition,) = get_registry().parse(chosen["spec"])
+    recipe = override(parse_recipe(record.recipe), chosen["recipe"])
+    seed = record.split_seed
+    materialise(*take(task(record.task), draw(record.task, seed), seed, Part()), folder)
+    identity = (record.task, seed, record.init_seed)
+    split = open_split(str(folder))
+    return run_trial(identity, composition, recipe, split, torch.device("cpu")).predictions
+
+
+def predictions(folder: Path) -> dict[str, bytes]:
+    with Store(folder) as store:
+        return {r.key: store.predictions(r.key).tobytes() for r in store.records()}
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory) -> tuple[Path, Results]:
+    """Three tuned configurations each of two strategies on wine."""
+    folder = tmp_path_factory.mktemp("tuned")
+    return folder, real(folder, tune=3)
+
+
+def test_a_tuned_trial_equals_its_choice_on_train_and_val(tuned, tmp_path):
+    folder, results = tuned
+    assert {record.status for record in results.records} == {"ok"}
+    with Store(folder) as store:
+        for number, record in enumerate(results.records):
+            direct = fitted_directly(record, tmp_path / str(number))
+            assert np.array_equal(store.predictions(record.key), direct)
+
+
+def test_the_same_seeds_give_the_same_choice_and_bits(tuned, tmp_path):
+    folder, results = tuned
+    again = real(tmp_path, tune=3, jobs=1)
+    assert predictions(tmp_path) == predictions(folder)
+    assert [record.search for record in again.records] == [record.search for record in results.records]
+
+
+def test_the_record_says_what_was_tried_and_counts_it(tuned):
+    _, results = tuned
+    for record in results.records:
+        assert record.tuning == "tuning(n=3)"
+        assert "#space+" in record.full_spec
+        assert record.n_train == 21  # seven labels of each class
+        search = record.search
+        assert (search["criterion"], search["folds"]) == ("stratified cross-validation on train and val", 4)
+        assert [len(tried["scores"]) for tried in search["tried"]].count(4) == 2
+        assert search["tried"][0]["recipe"] == {}
+        means = {n: np.mean(each["scores"]) for n, each in enumerate(search["tried"])}
+        complete = [n for n, each in enumerate(search["tried"]) if len(each["scores"]) == 4]
+        assert means[search["chosen"]] == max(means[n] for n in complete)
+
+
+def test_all_strategies_try_the_same_recipes(tuned):
+    _, results = tuned
+    by_seed = {0: set(), 1: set()}
+    for record in results.records:
+        by_seed[record.split_seed].add(str([tried["recipe"] for tried in record.search["tried"]]))
+    assert len(by_seed[0]) == len(by_seed[1]) == 1
+    assert by_seed[0] != by_seed[1]
+
+
+def test_seconds_include_the_search(tuned):
+    folder, results = tuned
+    with Store(folder) as store:
+        tries = store.tries()
+    assert len(tries) == 2 * 2 * (3 * 2 + 2 * 2)
+    total = sum(record.seconds_fit + record.seconds_predict for record in results.records)
+    assert total > sum(each.seconds for each in tries.values())
+
+
+def test_one_configuration_is_the_default_fitted_on_train_and_val(tmp_path):
+    results = real(tmp_path / "results", tune=1, seeds=1)
+    with Store(tmp_path / "results") as store:
+        assert store.tries() == {}
+        for number, record in enumerate(results.records):
+            assert record.search["tried"] == [{"spec": record.spec, "recipe": {}, "scores": []}]
+            direct = fitted_directly(record, tmp_path / str(number))
+            assert np.array_equal(store.predictions(record.key), direct)
+
+
+def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
+    default, tuned = real(tmp_path, seeds=2), real(tmp_path, seeds=2, tune=2)
+    both = [*default.records, *tuned.records]
+    assert len({record.key for record in both}) == len(both)
+    first, second = leaderboards(both)
+    assert (first.tuned, second.tuned) == (0, 2)
+    assert {row.strategy for row in first.rows} == {"erm", "logistic_regression"}
+    assert {row.strategy for row in second.rows} == {"tuned(erm)", "tuned(logistic_regression)"}
+    assert [row.verdict for row in second.overall if row.strategy == "tuned(erm)"] == ["baseline"]
+    (alone,) = leaderboards(default.records)
+    assert alone.rows == first.rows
+    with pytest.raises(StoreError, match="never in one ranking"):
+        leaderboard(both)
+
+
+@pytest.mark.parametrize(
+    ("text", "criterion", "spec"),
+    [
+        ("shift(mnist5k(size=8), digits)", "source validation", "knn"),
+        ("episodes(glyphs(size=8), n=3)", "episodes of validation classes, held out of the source", "knn"),
+    ],
+)
+def test_other_protocols_have_criteria_of_their_own(text, criterion, spec, tmp_path):
+    results = real(tmp_path, spec, tasks=text, seeds=1, tune=2, recipe={"steps": 2})
+    for record in results.records:
+        assert record.status == "ok", record.reason
+        assert record.search["criterion"] == criterion
+        assert all(tried["scores"] for tried in record.search["tried"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_test_input_reaches_the_search(tmp_path, monkeypatch):
+    text = "kshot(digits, k=2)"
+    monkeypatch.setenv("FSBENCH_PLUGINS", "plugins_peeping")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    get_registry.cache_clear()
+    try:
+        (tmp_path / "loot").mkdir()
+        spec = f'peeping(loot="{tmp_path / "loot"}")'
+        real(tmp_path / "results", spec, tasks=text, seeds=1, tune=2, recipe={"steps": 2})
+    finally:
+        monkeypatch.undo()
+        get_registry.cache_clear()
+    hidden = [image.tobytes() for image in load_dataset("digits").x[draw(text).test.index[0]]]
+    seen = {file.name: file.read_bytes() for file in (tmp_path / "loot").iterdir()}
+    assert len(seen) == 2 * 2 + 1
+    for name, found in seen.items():
+        peeped = sum(image in found for image in hidden)
+        # The fit on all 30 labels is the only one whose predictor is then given the test inputs.
+        assert peeped == (len(hidden) if name.startswith("30-") else 0)
+
+
+class Stops(FakeExecutor):
+    """Is interrupted after `left` jobs."""
+
+    left = 0
+
+    def answer(self, job):
+        if hasattr(job, "trial"):
+            if Stops.left == 0:
+                raise KeyboardInterrupt
+            Stops.left -= 1
+        return super().answer(job)
+
+
+class Refuses(FakeExecutor):
+    """Fails for every recipe but the default one."""
+
+    def answer(self, job):
+        if hasattr(job, "trial") and "lr=0.001," not in job.trial.recipe:
+            return Failure("Boom", "no such rate")
+        return super().answer(job)
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    registry = fake_executor.registry()
+    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
+    FakeExecutor.made.clear()
+
+
+def jobs() -> int:
+    return sum(hasattr(job, "trial") for each in FakeExecutor.made for job in each.jobs)
+
+
+@pytest.mark.usefixtures("fakes")
+def test_an_interrupted_search_continues_where_it_was(tmp_path):
+    whole = fake_executor.run(tmp_path / "whole", seeds=2, tune=4)
+    every = jobs()
+    assert every == 2 * (4 * 2 + 2 * 2 + 1)
+    FakeExecutor.made.clear()
+    for _ in range(5):
+        Stops.left = 6
+        results = fake_executor.run(tmp_path / "parts", seeds=2, tune=4, executor=Stops)
+    assert not results.interrupted
+    assert jobs() == every + 4  # those in hand when it was interrupted
+    kept = [(r.key, r.metrics, r.search) for r in results.records]
+    assert kept == [(r.key, r.metrics, r.search) for r in whole.records]
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_larger_search_continues_a_smaller_one(tmp_path):
+    small = fake_executor.run(tmp_path, seeds=1, tune=4)
+    before = jobs()
+    large = fake_executor.run(tmp_path, seeds=1, tune=6)
+    assert jobs() - before < 6 * 2 + 3 * 2 + 1 - 4 * 2 + 1
+    first = [each["spec"] for each in small.records[0].search["tried"]]
+    assert [each["spec"] for each in large.records[0].search["tried"]][:4] == first
+
+
+@pytest.mark.usefixtures("fakes")
+def test_nothing_runs_twice(tmp_path):
+    fake_executor.run(tmp_path, seeds=1, tune=4)
+    before = jobs()
+    results = fake_executor.run(tmp_path, seeds=1, tune=4)
+    assert jobs() == before
+    assert len(results.records) == 1
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_configuration_that_fails_is_out_and_said(tmp_path):
+    (record,) = fake_executor.run(tmp_path, seeds=1, tune=3, executor=Refuses).records
+    assert record.status == "ok"
+    assert record.search["chosen"] == 0
+    reasons = [each.get("reason") for each in record.search["tried"]]
+    assert reasons == [None, "Boom: no such rate", "Boom: no such rate"]
+
+
+@pytest.mark.usefixtures("fakes")
+def test_if_every_configuration_fails_so_does_the_trial_and_can_be_tried_again(tmp_path):
+    results = fake_executor.run(tmp_path, "reason", seeds=1, tune=3)
+    record = next(record for record in results.records if record.spec == "reason")
+    assert (record.status, record.reason["kind"]) == ("failed", "NothingToChoose")
+    assert record.reason["message"] == "all 3 configurations failed; the first: ValueError: m"
+    assert len(record.search["tried"]) == 3
+    before = jobs()
+    fake_executor.run(tmp_path, "reason", seeds=1, tune=3)
+    assert jobs() == before
+    fake_executor.run(tmp_path, "reason", seeds=1, tune=3, retry_failed=True)
+    assert jobs() == before + 3 * 2
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_skipped_strategy_is_not_tuned(tmp_path):
+    results = fake_executor.run(tmp_path, "needy", seeds=1, tune=2)
+    statuses = {record.spec: record.status for record in results.records}
+    assert statuses == {"erm": "ok", "needy": "skipped"}
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_record_without_tuning_is_as_it_was(tmp_path):
+    (record,) = fake_executor.run(tmp_path, tasks=A, seeds=1).records
+    assert (record.tuning, record.search) == ("", {})
+    assert "#space" not in record.full_spec
