@@ -204,33 +204,28 @@ class _Walk:
         execute = functools.partial(self._execute, execution, place.device, tasks)
         searches = self._searches(tasks, execute)
         self.observer.planned(self.plan)
-        known = {trial: self._known_of(trial, place) for trial in trials}
-        finals: dict[Trial, Trial] = {}
-        for trial in trials:
-            search = searches.get(trial)
-            final = trial if search is None else search.final()
-            if search is not None:
-                known[trial]["search"] = search.describe()
-            if final is not None:
-                finals[final] = trial
-            elif search is not None:
-                self._keep(failed(trial, search.failure(), known[trial]))
+        known = {trial: self._known_of(trial, place, searches.get(trial)) for trial in trials}
+        finals = {trial: searches[trial].final() if trial in searches else trial for trial in trials}
+        for trial, final in finals.items():
+            if final is None:
+                self._keep(failed(trial, searches[trial].failure(), known[trial]))
+        asked = {final: trial for trial, final in finals.items() if final is not None}
 
         def read(final: Trial, result: Outcome | Failure, split: SealedSplit) -> Judgement:
-            trial = finals[final]
-            if trial in searches and isinstance(result, Outcome):
-                result = replace(result, seconds_fit=result.seconds_fit + searches[trial].seconds)
-            return judge(trial, result, split, known[trial])
+            trial = asked[final]
+            whole = searches[trial].with_cost(result) if trial in searches else result
+            return judge(trial, whole, split, known[trial])
 
-        for judged in execute(tuple(finals), read):
+        for judged in execute(tuple(asked), read):
             self._keep(judged)
 
-    def _known_of(self, trial: Trial, place: Place) -> dict[str, Any]:
+    def _known_of(self, trial: Trial, place: Place, search: Search | None) -> dict[str, Any]:
         """What the parent knows of a trial's record."""
         known = self.known[_texts(trial)]
         versions = known["versions"] | {"torch": place.torch}
         here = {"device": place.hardware, "isolation": isolation(place.device)}
-        return known | here | {"versions": versions}
+        tried = {} if search is None else {"search": search.describe()}
+        return known | here | tried | {"versions": versions}
 
     def _searches(self, tasks: Mapping[str, Task], execute: Execute) -> dict[Trial, Search]:
         """The finished searches of tuned trials."""

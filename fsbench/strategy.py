@@ -68,6 +68,8 @@ class Strategy:
     that it owns instead of wrapping) and `yields` (stages that it owns unless another component does; its own
     method is then left out). All randomness comes from `ctx.rng`.
 
+    `reads_recipe` says whether a fit that it owns depends on the recipe; if not, a search leaves it alone.
+
     A `baseline` runs in every leaderboard, and other strategies are compared with it. `in_all` says whether
     `all` includes the strategy.
 
@@ -85,6 +87,7 @@ class Strategy:
     baseline: ClassVar[bool] = False
     in_all: ClassVar[bool] = True
     yields: ClassVar[frozenset[str]] = frozenset()
+    reads_recipe: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

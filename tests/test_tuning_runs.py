@@ -56,7 +56,7 @@ def predictions(folder: Path) -> dict[str, bytes]:
 def tuned(tmp_path_factory) -> tuple[Path, Results]:
     """Three tuned configurations each of two strategies on wine."""
     folder = tmp_path_factory.mktemp("tuned")
-    return folder, real(folder, tune=3)
+    return folder, real(folder, "focal", tune=3)
 
 
 def test_a_tuned_trial_equals_its_choice_on_train_and_val(tuned, tmp_path):
@@ -70,7 +70,7 @@ def test_a_tuned_trial_equals_its_choice_on_train_and_val(tuned, tmp_path):
 
 def test_the_same_seeds_give_the_same_choice_and_bits(tuned, tmp_path):
     folder, results = tuned
-    again = real(tmp_path, tune=3, jobs=1)
+    again = real(tmp_path, "focal", tune=3, jobs=1)
     assert predictions(tmp_path) == predictions(folder)
     assert [record.search for record in again.records] == [record.search for record in results.records]
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsbench.failure import Failure
+from fsbench.jobs import Outcome
 from fsbench.registry import load_registry
 from fsbench.tasks.parts import Part
 from fsbench.tuning.search import Search, rounds
@@ -85,7 +89,7 @@ def test_one_configuration_needs_no_search():
     found = search(1)
     assert answer(found, [[0.5] * 4]) == [0, 0]
     assert found.final().part == Part()
-    assert found.seconds == 0
+    assert found.tried == {}
 
 
 def test_the_default_wins_a_tie():
@@ -133,7 +137,14 @@ def test_the_final_fit_has_the_trials_key_and_keeps_its_seeds():
     assert (final.key, final.task, final.split_seed, final.init_seed) == ("key", "task", 0, 0)
     assert final.part == Part(None, keeps_val=True)
     assert final.spec == found.configurations[1].composition.text
-    assert found.seconds == 4
+
+
+def test_the_cost_of_the_tries_is_that_of_the_trial():
+    found = search(2)
+    answer(found, [[0.1] * 4, [0.9] * 4])
+    fit = Outcome(np.zeros((1, 1, 1), np.float32), 1.0, 2.0, 3.0, 4)
+    assert found.with_cost(fit) == replace(fit, seconds_fit=6.0)
+    assert found.with_cost(FAILURE := Failure("Boom", "m")) is FAILURE
 
 
 def test_tries_are_of_configurations_so_a_larger_search_reuses_those_of_a_smaller_one():

@@ -15,7 +15,7 @@ from fsbench.errors import SpecError, UsageError
 from fsbench.registry import Registry, load_registry
 from fsbench.strategy import Strategy, param
 from fsbench.tuning.search import tuning_size, tuning_text
-from fsbench.tuning.space import Configuration, configurations, space_mark
+from fsbench.tuning.space import Configuration, configurations, space_mark, tuned_fields
 from fsbench.types import Recipe
 
 RECIPE = Recipe("mlp", steps=200, batch_size=32)
@@ -145,3 +145,28 @@ def test_the_text_of_a_search():
 def test_a_range_that_goes_nowhere_is_refused():
     with pytest.raises(SpecError, match=r"tune is \(2, 1\)"):
         param(1.0, tune=(2, 1))
+
+
+def test_a_recipe_that_is_not_read_stays_as_it_is():
+    found = drawn("logistic_regression")
+    assert {each.recipe for each in found} == {RECIPE}
+    assert len({each.composition.text for each in found}) == 8
+
+
+def test_where_nothing_can_be_tuned_there_is_nothing_to_search():
+    assert len(drawn("best_classical")) == 1
+    assert len(drawn("logistic_regression(C=2)")) == 1
+
+
+def test_a_field_of_a_stage_that_another_component_owns_is_not_tuned():
+    @dataclass(frozen=True)
+    class Yields(Strategy):
+        name: ClassVar[str] = "yields"
+        yields: ClassVar[frozenset[str]] = frozenset({"fit"})
+        depth: int = param(1, tune=(1, 9), stage="fit")
+        size: int = param(1, tune=(1, 9))
+
+    (owner,) = REGISTRY.parse("logistic_regression")
+    assert set(tuned_fields(Composition((Yields(),)))) == {"yields.depth", "yields.size"}
+    both = Composition((Yields(), *owner.components))
+    assert set(tuned_fields(both)) == {"yields.size", "logistic_regression.C"}

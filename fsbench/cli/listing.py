@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from fsbench.cli.output import say, show, table
 from fsbench.errors import FsbenchError, UnknownName, UsageError
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
+from fsbench.strategy import is_span, tune_range
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -57,7 +58,10 @@ def list_(section: str | None, explain: str | None) -> None:
 
 
 def strategies() -> RenderableType:
-    """Every strategy with its hyperparameters, what it uses, and what it does."""
+    """Every strategy with its hyperparameters and their ranges, what it uses, and what it does."""
+    from rich.console import Group
+    from rich.text import Text
+
     from fsbench.registry import get_registry
 
     registry = get_registry()
@@ -65,11 +69,20 @@ def strategies() -> RenderableType:
     for name, cls in sorted(registry.strategies.items()):
         strategy = cls()
         arguments = [
-            f"{f.name}={format_value(getattr(strategy, f.name))}" for f in dataclasses.fields(strategy)
+            f"{f.name}={format_value(getattr(strategy, f.name))}{_range(f)}"
+            for f in dataclasses.fields(strategy)
         ]
         facts = [", ".join(arguments), _from(registry.origin[name])]
         rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
-    return table(("strategy", "uses", "what it does"), rows)
+    listed = table(("strategy", "uses", "what it does"), rows)
+    return Group(listed, Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
+
+
+def _range(f: dataclasses.Field[Any]) -> str:
+    """` [0.0 to 5.0]` or ` [a, b]`: the range of a field, if it has one."""
+    tune = tune_range(f)
+    between = " to " if is_span(tune) else ", "
+    return f" [{between.join(map(format_value, tune))}]" if tune else ""
 
 
 def protocols() -> RenderableType:

@@ -18,6 +18,7 @@ from typing import Any
 from fsbench.errors import UsageError
 from fsbench.failure import MESSAGE_LENGTH, Failure
 from fsbench.identity import trial_key
+from fsbench.jobs import Outcome
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.recipes.recipe import recipe_text
 from fsbench.spec import Call, parse_call
@@ -102,17 +103,19 @@ class Search:
             return None
         return replace(self.on(chosen, Part(keeps_val=self.keeps_val)), key=self.trial.key)
 
+    def with_cost(self, result: Outcome | Failure) -> Outcome | Failure:
+        """What came of the final fit, with the seconds of all tries added to those of the fit."""
+        if isinstance(result, Failure):
+            return result
+        seconds = sum(each.seconds for each in self.tried.values())
+        return replace(result, seconds_fit=result.seconds_fit + seconds)
+
     def failure(self) -> Failure:
         """Why the trial failed if no configuration is left."""
         first, *others = dict.fromkeys(filter(None, map(self._reason, self.configurations)))
         more = f" (and {plural(len(others), 'other reason')})" if others else ""
         count = plural(len(self.configurations), "configuration")
         return Failure("NothingToChoose", f"all {count} failed; the first: {first}{more}"[:MESSAGE_LENGTH])
-
-    @property
-    def seconds(self) -> float:
-        """What the search took, in all its tries."""
-        return sum(each.seconds for each in self.tried.values())
 
     def describe(self) -> dict[str, Any]:
         """What was tried, for the record: plain values in the order of the configurations."""

@@ -8,14 +8,13 @@ are the same for every strategy of a trial's seeds. optuna is imported only wher
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
-from fsbench.errors import SpecError, UsageError
+from fsbench.errors import UsageError
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
@@ -50,57 +49,79 @@ def configurations(
 ) -> list[Configuration]:
     """The first n configurations of a strategy under a recipe, for a key (the trial's task and seeds).
 
-    The first is the strategy under the recipe as they are. Raises UsageError if optuna is needed and missing.
+    The first is the strategy under the recipe as they are, and the only one if nothing can be tuned. A recipe
+    that is not read stays as it is. Raises UsageError if optuna is needed and missing.
     """
-    found = [Configuration(0, composition, recipe)]
-    if n > 1:
-        about_recipe = _recipe_ranges(recipe)
-        ranges = about_recipe | _field_ranges(composition)
+    found, tuned = [Configuration(0, composition, recipe)], tuned_fields(composition)
+    if n > 1 and (tuned or _reads_recipe(composition)):
+        about_recipe = _recipe_ranges(recipe) if _reads_recipe(composition) else {}
+        about_fields = {name: _distribution(tune_range(f), _is_whole(f)) for name, f in tuned.items()}
         for number in range(1, n):
-            values = _draw(ranges, *key, number)
+            values = _draw(about_recipe | about_fields, *key, number)
             changed = _changed(recipe, {name: values.pop(name) for name in about_recipe})
             found.append(_configuration(registry, composition, changed, number, values))
     return found
 
 
+def tuned_fields(composition: Composition) -> dict[str, Field[Any]]:
+    """The fields that a search of a strategy draws, by names such as `focal.gamma`.
+
+    These are the fields with a range that the spec leaves at their defaults, except for those of a stage that
+    another component owns.
+    """
+    return {
+        f"{component.name}.{f.name}": f
+        for component in composition.components
+        for f in fields(component)
+        if tune_range(f) and getattr(component, f.name) == f.default and _decides(composition, component, f)
+    }
+
+
 def space_mark(composition: Composition) -> str:
     """What identifies the ranges that a search of a strategy draws from: `space+1a2b3c4d`."""
-    ranges = [(c.name, f.name, tune_range(f)) for c in composition.components for f in _tuned(c)]
-    text = repr((ranges, _LR, _STEPS, _WEIGHT_DECAY, _LOG_FROM, _DIGITS))
+    ranges = [(name, tune_range(f)) for name, f in tuned_fields(composition).items()]
+    text = repr((ranges, _reads_recipe(composition), _LR, _STEPS, _WEIGHT_DECAY, _LOG_FROM, _DIGITS))
     return f"space+{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _reads_recipe(composition: Composition) -> bool:
+    """Whether what fits reads the recipe."""
+    owner = composition.owner("fit")
+    return owner is None or owner.reads_recipe
+
+
+def _decides(composition: Composition, component: Strategy, f: Field[Any]) -> bool:
+    """Whether a field has an effect in a strategy: the stage that it is for, if any, is the component's."""
+    stage = f.metadata.get("stage")
+    return stage is None or composition.owner(stage) is component
 
 
 def _configuration(
     registry: Registry, composition: Composition, recipe: Recipe, number: int, values: Mapping[str, Any]
 ) -> Configuration:
-    changed = []
+    """A strategy with drawn values `{"focal.gamma": 1.5}`."""
     try:
-        for component in composition.components:
-            own = {f.name: values[f"{component.name}.{f.name}"] for f in _tuned(component)}
-            changed.append(dataclasses.replace(component, **own))
+        changed = [
+            replace(
+                c, **{f.name: values[name] for f in fields(c) if (name := f"{c.name}.{f.name}") in values}
+            )
+            for c in composition.components
+        ]
         return Configuration(number, registry.compose(changed), recipe)
-    except SpecError as error:
+    except UsageError as error:
         return Configuration(number, None, recipe, str(error))
 
 
 def _changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """A recipe with drawn values; passes over the data change as the steps do."""
+    if not values:
+        return recipe
     passes = max(1, round(recipe.passes * values["steps"] / recipe.steps)) if recipe.passes else 0
     return override(recipe, {**values, "passes": passes})
 
 
-def _tuned(component: Strategy) -> list[dataclasses.Field[Any]]:
-    """The fields with a range that the spec leaves at their defaults; what it sets is not tuned."""
-    fields = dataclasses.fields(component)
-    return [f for f in fields if tune_range(f) and getattr(component, f.name) == f.default]
-
-
-def _field_ranges(composition: Composition) -> dict[str, BaseDistribution]:
-    return {
-        f"{component.name}.{f.name}": _distribution(tune_range(f), isinstance(f.default, int))
-        for component in composition.components
-        for f in _tuned(component)
-    }
+def _is_whole(f: Field[Any]) -> bool:
+    return isinstance(f.default, int)
 
 
 def _recipe_ranges(recipe: Recipe) -> dict[str, BaseDistribution]:

@@ -20,6 +20,7 @@ class Classical(Strategy):
     """
 
     baseline = True
+    reads_recipe = False
     replaces = frozenset({"fit"})
 
     def classifier(self, samples: int, seed: int) -> Any:
