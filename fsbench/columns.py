@@ -36,6 +36,7 @@ class Shared(NamedTuple):
     device: str
     versions: tuple[tuple[str, str], ...]
     metric_codes: tuple[tuple[str, str], ...]
+    baseline: bool
 
 
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -158,6 +159,7 @@ def _shared(**fields: Any) -> Shared:
     values: dict[str, Any] = {name: fields[name] or "" for name in texts}
     values |= {name: tuple(fields[name] or ()) for name in ("uses", "notes")}
     values |= {name: tuple(sorted((fields[name] or {}).items())) for name in ("versions", "metric_codes")}
+    values["baseline"] = bool(fields["baseline"])
     values["reason"] = reason and (reason.get("kind") or "unknown", reason.get("message") or "unknown")
     return Shared(status=fields["status"], **values)
 

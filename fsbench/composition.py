@@ -143,6 +143,11 @@ class Composition:
         return tuple(found)
 
     @property
+    def baseline(self) -> bool:
+        """Whether it is one component that is declared as a baseline."""
+        return len(self.components) == 1 and self.components[0].baseline
+
+    @property
     def uses(self) -> frozenset[str]:
         """What the components, and the strategies that their fields name, use beyond the training labels."""
         return frozenset().union(*(c.uses for c in self.all_components))

@@ -107,5 +107,6 @@ def _skipped(trial: Trial, composition: Composition, reason: str) -> Record:
         **vars(trial),
         status="skipped",
         uses=tuple(sorted(composition.uses)),
+        baseline=composition.baseline,
         reason={"kind": "skipped", "message": reason},
     )

@@ -34,7 +34,8 @@ class Request:
 
     `suite` names all tasks, `tasks` are those that can run on this machine. `compositions` starts with the
     baseline and has no duplicates. `changes` apply to every task's recipe after the suite's; `timeout` is in
-    seconds for each trial. `own` has the names of the user's own data.
+    seconds for each trial. `own` has the names of the user's own data. `baseline` is the spec to compare with
+    instead of the declared baselines.
     """
 
     suite: Suite
@@ -45,6 +46,7 @@ class Request:
     changes: Mapping[str, Value]
     timeout: float
     own: tuple[str, ...] = ()
+    baseline: str | None = None
 
 
 def read_request(
@@ -60,6 +62,7 @@ def read_request(
     recipe: str | Mapping[str, Value] | None,
     timeout: float | None,
     available: bool,
+    baseline: Strategies | None,
     tune: int | None = None,
 ) -> Request:
     """Read the arguments of `fsbench.run`, which documents them. The observer hears what is left out.
@@ -74,9 +77,10 @@ def read_request(
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    compositions = {
-        c.text: c for c in (*registry.parse(BASELINE), *registry.parse(_specs(registry, plugins)))
-    }
+    against = None if baseline is None else registry.parse(_specs(registry, baseline))
+    baselines = registry.baselines() if against is None else against
+    asked = registry.parse(_specs(registry, plugins))
+    compositions = {c.text: c for c in (*registry.parse(BASELINE), *baselines, *asked)}
     changes = parse_overrides(recipe)
     if seeds is None:
         every = list(compositions.values())
@@ -93,6 +97,7 @@ def read_request(
         changes=changes,
         timeout=timeout or chosen.timeout or DEFAULT_TIMEOUT,
         own=own,
+        baseline=None if against is None else ", ".join(composition.text for composition in against),
     )
 
 

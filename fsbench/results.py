@@ -18,7 +18,8 @@ class Results:
     """The results of a run: the records of its plan, in the plan's order, both new and stored.
 
     `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
-    `left_out` are the tasks that were not planned because their data is not here.
+    `left_out` are the tasks that were not planned because their data is not here. `baseline` is the spec of
+    what strategies are compared with, if it was given.
     """
 
     records: tuple[Record, ...]
@@ -26,6 +27,7 @@ class Results:
     total: int = 0
     interrupted: bool = False
     left_out: tuple[str, ...] = ()
+    baseline: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -42,8 +44,11 @@ class Results:
         """How many trials have ended, including failed ones."""
         return sum(r.status != "skipped" for r in self.records)
 
-    def leaderboard(self, metric: str = DEFAULT_METRIC) -> pd.DataFrame:
-        """The leaderboard of these records as a data frame."""
+    def leaderboard(self, metric: str = DEFAULT_METRIC, baseline: str | None = None) -> pd.DataFrame:
+        """The leaderboard of these records as a data frame.
+
+        `baseline` names what strategies are compared with, by default what the run was given.
+        """
         from fsbench.report.leaderboard import leaderboard
 
-        return leaderboard(self.records, metric=metric).to_frame()
+        return leaderboard(self.records, metric, baseline=baseline or self.baseline).to_frame()

@@ -61,6 +61,7 @@ def run(
     retry_failed: bool = False,
     available: bool = False,
     strict: bool = False,
+    baseline: Strategies | None = None,
     observer: Observer | None = None,
     executor: MakeExecutor = local,
 ) -> Results:
@@ -70,7 +71,8 @@ def run(
 
     Args:
         plugins: `all`, or specs in one or several texts; a strategy may also be an instance or a class
-            (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. The baseline always runs.
+            (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. Plain training (`erm`) and the
+            baselines always run.
         suite: The name of the suite whose tasks are run; `starter-v1` by default.
         tasks: Tasks instead of a suite, in one or several texts.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
@@ -88,6 +90,8 @@ def run(
         retry_failed: Whether to run failed trials again.
         available: Whether to leave out tasks whose data is not on this machine.
         strict: Whether a plugin that cannot be loaded is an error.
+        baseline: What strategies are compared with besides plain training; by default all strategies that
+            are declared as baselines. `"erm"` means no other.
         observer: Receives the events of the run.
         executor: Makes the executor of the trials; the processes of this machine by default.
 
@@ -120,6 +124,7 @@ def run(
         recipe=recipe,
         timeout=timeout,
         available=available,
+        baseline=baseline,
         tune=tune,
     )
     tuning = "" if tune is None else tuning_text(tune)
@@ -128,11 +133,11 @@ def run(
         same = SameData(asked.suite, stored.values(), store.path)
         for name in asked.own:
             same.check_own(name)
-        baseline, *others = asked.compositions
+        plain, *others = asked.compositions
         plan = make_plan(
             asked.tasks,
             others,
-            baseline=baseline,
+            baseline=plain,
             split_seeds=asked.split_seeds,
             init_seeds=asked.init_seeds,
             suite_recipe=asked.suite.recipe,
@@ -147,7 +152,8 @@ def run(
         walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
         interrupted = walk.go(executor, jobs, device)
     records = tuple(stored[key] for key in plan.keys if key in stored)
-    return Results(records, store.path, plan.total, interrupted, tuple(asked.suite.left_out()))
+    left_out = tuple(asked.suite.left_out())
+    return Results(records, store.path, plan.total, interrupted, left_out, asked.baseline)
 
 
 def _identify(registry: Registry, tuning: str, composition: Composition, recipe: Recipe, kind: str) -> str:
@@ -176,7 +182,12 @@ class _Walk:
         for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
             used = versions(self.registry, compositions[spec], task, recipe, kinds[task])
             uses = tuple(sorted(compositions[spec].uses))
-            self.known[spec, task, recipe] = {"uses": uses, "versions": here | used, "metric_codes": codes}
+            self.known[spec, task, recipe] = {
+                "uses": uses,
+                "baseline": compositions[spec].baseline,
+                "versions": here | used,
+                "metric_codes": codes,
+            }
         self.listeners = self.registry.listeners()
 
     def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:

@@ -299,10 +299,10 @@ class Record:
     `full_spec` is the trial's; records of older stores have none. `resolution` is the effect of one decision
     on this test part on each metric. `overlap` is the number of test samples per training sample if every
     split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks of the code that computed
-    the metrics of plugins. `isolation` is "trial" if the trial had its own process, "split" if the trials of
-    its split shared one. `tuning` is the trial's; `search` then says what was tried: the criterion, the
-    chosen configuration, and the scores of each on the parts held out (`tuning.search`). Seconds include the
-    search.
+    the metrics of plugins. `baseline` says whether the strategy is declared as a baseline. `isolation` is
+    "trial" if the trial had its own process, "split" if the trials of its split shared one. `tuning` is the
+    trial's; `search` then says what was tried: the criterion, the chosen configuration, and the scores of
+    each on the parts held out (`tuning.search`). Seconds include the search.
     """
 
     key: str
@@ -333,6 +333,7 @@ class Record:
     metric_codes: Mapping[str, str] = field(default_factory=dict)
     tuning: str = ""
     search: Mapping[str, Any] = field(default_factory=dict)
+    baseline: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary that shares its values with the record."""

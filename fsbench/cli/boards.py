@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import complete_suite, metric_option, results_option
+from fsbench.cli.options import baseline_option, complete_suite, metric_option, results_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.columns import Columns, of_records
 from fsbench.errors import AbsentData, UsageError
@@ -29,6 +29,7 @@ _FILE_WIDTH = 100
 @click.option("--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite.")
 @click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
 @metric_option
+@baseline_option
 @click.option(
     "--format",
     "style",
@@ -55,6 +56,7 @@ def leaderboard(
     suite: str | None,
     tasks: str | None,
     metric: str,
+    baseline: str | None,
     style: str,
     output: Path | None,
     all_versions: bool,
@@ -66,7 +68,7 @@ def leaderboard(
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
     columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
-    boards = leaderboards(columns, metric, all_versions)
+    boards = leaderboards(columns, metric, all_versions, baseline)
     if publish is not None and suite is not None:
         _publish(_records(results, columns), suite, publish)
     if output is not None:

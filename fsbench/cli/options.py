@@ -41,6 +41,12 @@ metric_option = click.option(
     help="The metric that the leaderboard shows; see `fsbench list metrics`.",
 )
 
+baseline_option = click.option(
+    "--baseline",
+    metavar="SPEC",
+    help="What to compare with besides erm.  [default: the best of the declared baselines]",
+)
+
 
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""

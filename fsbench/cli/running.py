@@ -10,6 +10,7 @@ import click
 
 from fsbench.cli.boards import show_board
 from fsbench.cli.options import (
+    baseline_option,
     complete_suite,
     data_dir_option,
     load_config,
@@ -71,6 +72,7 @@ INTERRUPTED = 130
     help="Let each strategy choose among N configurations by cross-validation on its labels.",
 )
 @metric_option
+@baseline_option
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -150,7 +152,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         kept = f"{results.done} of {plural(results.total, 'trial')}"
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
-    (board,) = leaderboards(results.records, metric)
+    (board,) = leaderboards(results.records, metric, baseline=results.baseline)
     show_board(board)
     _tell_of_extras(results)
     if not results.failures:

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
 from fsbench.tuning.search import tuning_size
 from fsbench.types import Record
 
 
 def leaderboards(
-    records: Iterable[Record] | Columns, metric: str = DEFAULT_METRIC, all_versions: bool = False
+    records: Iterable[Record] | Columns,
+    metric: str = DEFAULT_METRIC,
+    all_versions: bool = False,
+    baseline: str | None = None,
 ) -> list[Leaderboard]:
     """The leaderboards of some records: that of the results without tuning first, then by configurations.
 
@@ -24,7 +28,7 @@ def leaderboards(
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
     sizes = sorted({size_of(shared.tuning) for shared in columns.shared}) or [0]
     parts = [columns.select([size_of(shared.tuning) == size for shared in columns.shared]) for size in sizes]
-    boards = [leaderboard(part, metric, all_versions) for part in parts]
+    boards = [leaderboard(part, metric, all_versions, baseline) for part in parts]
     return [_renamed(board, size) if size else board for board, size in zip(boards, sizes, strict=True)]
 
 
@@ -40,11 +44,15 @@ def _renamed(board: Leaderboard, n: int) -> Leaderboard:
         return f"tuned({strategy})"
 
     def rows(given: Iterable[Row]) -> tuple[Row, ...]:
-        return tuple(replace(row, strategy=name(row.strategy)) for row in given)
+        return tuple(replace(row, strategy=name(row.strategy), against=against(row)) for row in given)
+
+    def against(row: Row) -> Against | None:
+        return row.against and replace(row.against, baseline=name(row.against.baseline))
 
     return replace(
         board,
         tuned=n,
+        against=board.against if board.against in ("", BEST) else name(board.against),
         overall=rows(board.overall),
         tasks=tuple((label, rows(several)) for label, several in board.tasks),
         problems=tuple(replace(each, strategy=name(each.strategy)) for each in board.problems),

@@ -19,6 +19,7 @@ from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report import differences
+from fsbench.report.baselines import Against, Baselines, judged
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
@@ -40,6 +41,7 @@ class Row:
     an overall row) have a score. A row is `complete` if every planned trial succeeded. Only complete rows
     have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `seconds` is
     the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
+    `against` compares the strategy with the best baseline, if the leaderboard has several.
     `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
     overall.
     """
@@ -63,9 +65,11 @@ class Row:
     rank: int | None = None
     p: float | None = None
     verdict: str = "none"
+    against: Against | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for machines, in the units of the records (accuracies in [0, 1])."""
+        against = self.against or Against("", None, None, "none")
         return {
             "task": self.task,
             "recipe": self.recipe,
@@ -78,6 +82,11 @@ class Row:
             "difference_half_width": _rounded(self.difference.half_width if self.difference else None),
             "p_adjusted": _rounded(self.p),
             "verdict": self.verdict,
+            "best_baseline": against.baseline,
+            "baseline_difference": _rounded(against.difference.mean if against.difference else None),
+            "baseline_half_width": _rounded(against.difference.half_width if against.difference else None),
+            "baseline_p_adjusted": _rounded(against.p),
+            "baseline_verdict": against.verdict,
             "split_seeds": self.score.n if self.score else self.difference.n if self.difference else 0,
             "done": self.done,
             "planned": self.planned,
@@ -100,7 +109,8 @@ class Leaderboard:
     verdicts are corrected for, `trials` the number of successful records. `split_seeds` is the smallest and
     the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
     or noted something; `origin` names the versions and devices. `tuned` is the number of configurations among
-    which every strategy chose, 0 without tuning.
+    which every strategy chose, 0 without tuning. `against` is what `Row.against` compares with: "best
+    baseline", one strategy, or "" if there is no such comparison.
     """
 
     metric: Metric
@@ -113,6 +123,7 @@ class Leaderboard:
     split_seeds: tuple[int, int]
     origin: str = ""
     tuned: int = 0
+    against: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -128,13 +139,18 @@ class Leaderboard:
 
 
 def leaderboard(
-    records: Iterable[Record] | Columns, metric: str = DEFAULT_METRIC, all_versions: bool = False
+    records: Iterable[Record] | Columns,
+    metric: str = DEFAULT_METRIC,
+    all_versions: bool = False,
+    baseline: str | None = None,
 ) -> Leaderboard:
     """Compare the strategies of some records by a metric. Columns must have its values.
 
     If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
-    has a separate row. Raises UnknownName for an unknown metric, StoreError for records that must not be
-    mixed: tuned and other results, for example, of which `leaderboards` makes one each.
+    has a separate row. `baseline` names a strategy, or several, to compare with instead of the baselines that
+    the records declare. Raises UnknownName for an unknown metric, UsageError for a `baseline` without
+    records, StoreError for records that must not be mixed: tuned and other results, for example, of which
+    `leaderboards` makes one each.
     """
     chosen = get_metric(metric)
     columns = records if isinstance(records, Columns) else of_records(records, [chosen.name])
@@ -150,13 +166,15 @@ def leaderboard(
     overall = [_overall_row(found, s, chosen) for s in strategies]
     if len(found) == 1:  # the overall comparisons are those of the only task and count once
         rows = _judge(rows, chosen)
-        judged = {row.strategy: row for row in rows}
-        overall = [replace(r, p=judged[r.strategy].p, verdict=judged[r.strategy].verdict) for r in overall]
+        only = {row.strategy: row for row in rows}
+        overall = [replace(r, p=only[r.strategy].p, verdict=only[r.strategy].verdict) for r in overall]
         comparisons = [row for row in rows if row.difference]
     else:
         rows = _judge([*overall, *rows], chosen)
         comparisons = [row for row in rows if row.difference]
         overall, rows = rows[: len(strategies)], rows[len(strategies) :]
+    baselines = Baselines(found, chosen, baseline)
+    overall, rows = _against(overall, rows, baselines)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_setting[row.task, row.recipe].append(row)
@@ -167,12 +185,42 @@ def leaderboard(
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
         problems=tuple(find_problems(found, strategies)),
-        warnings=(*left_out, *unmeasured, *mixtures(columns), *remarks(found, strategies)),
+        warnings=(
+            *left_out,
+            *unmeasured,
+            *mixtures(columns),
+            *baselines.left_out(),
+            *remarks(found, strategies),
+        ),
         comparisons=len(comparisons),
         trials=int((columns.status == STATUSES.index("ok")).sum()),
         split_seeds=(min(seeds), max(seeds)),
         origin=origin(columns),
+        against=baselines.title,
     )
+
+
+def _against(
+    overall: Sequence[Row], rows: Sequence[Row], baselines: Baselines
+) -> tuple[list[Row], list[Row]]:
+    """The rows with their comparisons to the best baseline: a family of tests overall, and one on tasks."""
+    if not baselines.title:
+        return list(overall), list(rows)
+    settings = {(s.task, s.recipe): s for s in baselines.found}
+    on_tasks = judged(
+        [
+            baselines.on_task(
+                settings[row.task, row.recipe], settings[row.task, row.recipe].entries[row.strategy]
+            )
+            for row in rows
+        ]
+    )
+    rows = [replace(row, against=against) for row, against in zip(rows, on_tasks, strict=True)]
+    if len(settings) == 1:
+        only = {row.strategy: row.against for row in rows}
+        return [replace(row, against=only[row.strategy]) for row in overall], rows
+    mean = judged([baselines.over_tasks(row.strategy) for row in overall])
+    return [replace(row, against=against) for row, against in zip(overall, mean, strict=True)], rows
 
 
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
@@ -265,7 +313,7 @@ def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
     verdicts easier to reach.
     """
     adjusted = iter(stats.holm([row.difference.p for row in rows if row.difference]))
-    judged = []
+    found = []
     for row in rows:
         p = next(adjusted) if row.difference else None
         if row.strategy == BASELINE:
@@ -273,10 +321,10 @@ def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
         elif row.difference is None or p is None:
             row = replace(row, verdict="none")
         elif row.verdict == "none":
-            found: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
-            row = replace(row, p=p, verdict=found)
-        judged.append(row)
-    return judged
+            word: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
+            row = replace(row, p=p, verdict=word)
+        found.append(row)
+    return found
 
 
 def _ranked(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:

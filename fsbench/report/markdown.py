@@ -29,12 +29,12 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
     if not board.rows:
         return
     yield from ("", "## Overall", "")
-    yield from _table(board, board.overall, text.OVERALL_COLUMNS)
+    yield from _table(board, board.overall, text.columns(board, text.OVERALL_COLUMNS))
     for label, rows in board.tasks:
         yield from ("", f"## {_code(label)}", "")
         if budget := text.labels_of(rows[0].task):
             yield from (f"{_capital(budget)}.", "")
-        yield from _table(board, [row for row in rows if row.done], text.TASK_COLUMNS)
+        yield from _table(board, [row for row in rows if row.done], text.columns(board, text.TASK_COLUMNS))
         if any(not row.done for row in rows):
             yield from ("", f"{_escape(_capital(text.without_result(rows)))}.")
     if board.problems or board.warnings:
@@ -48,7 +48,7 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
 
 
 def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
+    yield f"| {' | '.join(text.heading(name, board) for name in columns)} |"
     yield f"|{'|'.join('--:' if name in text.RIGHT else '---' for name in columns)}|"
     for row in rows:
         texts = text.shown(row, board.metric) | {"strategy": _code(row.strategy)}

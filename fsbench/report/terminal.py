@@ -17,7 +17,10 @@ from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
 
 # A narrow terminal leaves out columns, the last of these first.
-_IMPORTANCE = ("strategy", "score", "vs erm", "verdict", "#", "done", "uses", "cost", "sec", "train", "MB")
+_IMPORTANCE = (
+    *("strategy", "score", "vs erm", "verdict", text.AGAINST),
+    *("#", "done", "uses", "cost", "sec", "train", "MB"),
+)
 _STYLES = {
     "helps": "green",
     "hurts": "red",
@@ -45,7 +48,7 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
         console.print(Text(text.tuned(board), style="bold"))
         console.print()
     # The overall table shows what each strategy uses.
-    columns = [name for name in text.TASK_COLUMNS if name != "uses"]
+    columns = [name for name in text.columns(board, text.TASK_COLUMNS) if name != "uses"]
     kept, layout = set[str](), _Layout.of(board)
     for label, rows in board.tasks:
         console.print(Text(text.heading(label, rows), style="bold"))
@@ -55,7 +58,7 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
         console.print()
     console.print(Text("Overall: mean over tasks", style="bold"))
     console.print(Text(text.title(board)))
-    kept |= _print_table(console, layout, board.overall, text.OVERALL_COLUMNS)
+    kept |= _print_table(console, layout, board.overall, text.columns(board, text.OVERALL_COLUMNS))
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
@@ -76,10 +79,11 @@ def to_terminal(board: Leaderboard, width: int) -> str:
 class _Layout:
     """What all tables of a leaderboard share, so that their columns are aligned.
 
-    `shown` has the texts of each row, by its `id`; `widths` those of whole entries; `pieces` is the width of
-    the longest part of a spec that is not broken.
+    `headings` are those of the columns; `shown` has the texts of each row, by its `id`; `widths` those of
+    whole entries; `pieces` is the width of the longest part of a spec that is not broken.
     """
 
+    headings: dict[str, str]
     shown: dict[int, dict[str, str]]
     widths: dict[str, int]
     pieces: int
@@ -94,11 +98,12 @@ class _Layout:
         }
         breaks = re.compile(f"{_TERMS}|{_ARGUMENTS}")
         parts = [len(part.rstrip()) for spec in distinct["strategy"] for part in breaks.split(spec)]
+        headings = {name: text.heading(name, board) for name in distinct}
         widths = {
-            name: max(len(name), *(_width(name, value) for value in values))
+            name: max(len(headings[name]), *(_width(name, value) for value in values))
             for name, values in distinct.items()
         }
-        return cls(shown, widths, max(_NARROWEST, *parts))
+        return cls(headings, shown, widths, max(_NARROWEST, *parts))
 
 
 def _print_table(console: Console, layout: _Layout, rows: Sequence[Row], columns: Sequence[str]) -> set[str]:
@@ -112,13 +117,13 @@ def _print_table(console: Console, layout: _Layout, rows: Sequence[Row], columns
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
     for name in kept:
         justify: Literal["left", "right"] = "right" if name in text.RIGHT else "left"
-        table.add_column(name, justify=justify, width=widths[name], overflow="fold")
+        table.add_column(layout.headings[name], justify=justify, width=widths[name], overflow="fold")
     for row in rows:
         texts = layout.shown[id(row)]
         style = _STYLES.get(texts["verdict"], "")
         table.add_row(*(_text(name, texts[name], style, room) for name in kept))
     console.print(table)
-    return set(kept)
+    return {layout.headings[name] for name in kept}
 
 
 def _fitting(widths: Mapping[str, int], room: int) -> list[str]:

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Sequence
 from fsbench.composition import BASELINE
 from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
+from fsbench.report.baselines import BEST
 from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.report.problems import Problem
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.words import plural
 
-OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "done", "cost")
-TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", "train", "done", "sec", "MB")
+AGAINST = "vs baseline"
+OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST, "done", "cost")
+TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST, "train", "done", "sec", "MB")
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 NO_RESULT = "No trial has a result."
@@ -51,6 +53,28 @@ def difference(row: Row, metric: Metric) -> str:
     return interval(row.difference, metric, sign=True) + star
 
 
+def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
+    """The columns that a leaderboard has, of those of the given names."""
+    return [name for name in names if name != AGAINST or board.against]
+
+
+def heading(name: str, board: Leaderboard) -> str:
+    """The heading of a column."""
+    return f"vs {board.against}" if name == AGAINST else name
+
+
+def against(row: Row, metric: Metric) -> str:
+    """The difference to the best baseline and, if there is one, the claim about it."""
+    found = row.against
+    if found is None:
+        return NOTHING
+    if found.difference is None:
+        return "best" if row.strategy == found.baseline else NOTHING
+    star = "" if row.complete else "*"
+    claim = f" {found.verdict}" if found.verdict in ("better", "worse") else ""
+    return f"{interval(found.difference, metric, sign=True)}{star}{claim}"
+
+
 def verdict(row: Row) -> str:
     """The verdict or, without a result, what happened to the trials."""
     if not row.done:
@@ -72,6 +96,7 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
         "score": interval(row.score, metric),
         "vs erm": difference(row, metric),
         "verdict": verdict(row),
+        AGAINST: against(row, metric),
         "train": NOTHING if row.train_accuracy is None else f"{100 * row.train_accuracy:.1f}",
         "done": f"{row.done}/{row.planned}",
         "cost": NOTHING if row.cost is None else f"{row.cost:.{1 if row.cost < 10 else 0}f}x",
@@ -124,7 +149,7 @@ def summary(board: Leaderboard) -> list[str]:
     """A few plain sentences: which strategies help or hurt on which tasks, and what is not settled."""
     if not board.trials:
         return [NO_RESULT if board.rows else EMPTY]
-    lines = [*_tasks_won(board), *_harm(board), *_average(board)]
+    lines = [*_tasks_won(board), *_harm(board), *_average(board), *_against(board)]
     judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
     still = sum(row.verdict == "not settled" for row in judged)
     if still:
@@ -142,7 +167,7 @@ def summary(board: Leaderboard) -> list[str]:
 
 def legend(board: Leaderboard) -> dict[str, str]:
     """How to read the table, column by column, for somebody who has never seen it."""
-    return {
+    meanings = {
         "#": "rank by the mean over tasks, only for strategies with a result in every trial of every task; "
         "neighbours whose intervals overlap may change places with more seeds",
         "uses": "what a strategy uses beyond the few labels; rows that differ here had different information",
@@ -153,12 +178,25 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "is compared on the others",
         "verdict": "helps or hurts only if significant at the 5 % level after a correction (Holm) for all "
         f"{plural(board.comparisons, 'comparison')} in this leaderboard; withheld where trials failed",
+        AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
         "done": "number of trials with a result; in the overall table, of tasks",
         "cost": f"seconds to fit and predict, divided by those of {BASELINE} in the same trial; the median",
         "sec": "median seconds of a trial, to fit and predict",
         "MB": "median peak memory of a trial: of its process on a CPU, of its allocations on a GPU",
     }
+    return {heading(name, board): meanings[name] for name in columns(board, list(meanings))}
+
+
+def _of_baselines(board: Leaderboard) -> str:
+    if board.against != BEST:
+        return (
+            f"the score minus that of {board.against} on the same splits; better or worse only if significant"
+        )
+    return (
+        "the score minus that of the baseline with the highest score on the same splits; better: than every "
+        "baseline, worse: than one, both after a correction for all comparisons in the column"
+    )
 
 
 def without_result(rows: Iterable[Row]) -> str:
@@ -221,6 +259,16 @@ def _harm(board: Leaderboard) -> Iterable[str]:
             )
         else:
             yield f"Hurts: {strategy} is worse than {BASELINE} on {some(labels)}."
+
+
+def _against(board: Leaderboard) -> Iterable[str]:
+    """Strategies with a claim about the best baseline, on average if there are several tasks."""
+    for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
+        found = [row.strategy for row in board.overall if row.against and row.against.verdict == word]
+        average = "on average over tasks, " if len(board.tasks) > 1 else ""
+        if found:
+            than = whom if board.against == BEST else board.against
+            yield f"Against the baselines, {average}{word} than {than}: {', '.join(found)}."
 
 
 def _average(board: Leaderboard) -> Iterable[str]:

@@ -1,0 +1,231 @@
+"""The comparison with the best baseline: what it shows, what it claims, and how often it is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+from records import failed, over_seeds, record, skipped
+
+from fsbench.errors import UsageError
+from fsbench.report import render, text
+from fsbench.report.baselines import Against, claim
+from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.types import Record
+
+A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
+ERM = [0.70, 0.72, 0.68]
+SVM = [0.80, 0.815, 0.78]
+KNN = [0.60, 0.64, 0.59]
+MINE = [0.90, 0.914, 0.879]
+
+pairs = st.lists(st.tuples(st.floats(0, 1), st.floats(-1, 1)), min_size=1, max_size=6)
+
+
+def baseline(spec: str, values: list[float], task: str = A, **more: Any) -> list[Record]:
+    return over_seeds(task, spec, values, baseline=True, **more)
+
+
+def usual(task: str = A) -> list[Record]:
+    """Three baselines, of which the support vector machine is the best."""
+    return baseline("erm", ERM, task) + baseline("svm", SVM, task) + baseline("knn", KNN, task)
+
+
+def on(board: Leaderboard, strategy: str, task: str = A) -> Against | None:
+    (found,) = [row.against for row in dict(board.tasks)[task] if row.strategy == strategy]
+    return found
+
+
+def overall(board: Leaderboard, strategy: str) -> Against | None:
+    (found,) = [row.against for row in board.overall if row.strategy == strategy]
+    return found
+
+
+def test_a_strategy_is_compared_with_the_baseline_of_the_highest_score() -> None:
+    board = leaderboard([*usual(), *over_seeds(A, "focal", MINE)])
+    found = on(board, "focal")
+    assert found is not None
+    assert (board.against, found.baseline, found.verdict) == ("best baseline", "svm", "better")
+    test = scipy.stats.ttest_rel(MINE, SVM)
+    assert found.difference is not None
+    assert found.difference.mean == pytest.approx(np.mean(np.subtract(MINE, SVM)))
+    # The p-value is the largest of those against all baselines, here that against svm or erm.
+    most = max(scipy.stats.ttest_rel(MINE, other).pvalue for other in (ERM, SVM, KNN))
+    assert test.pvalue <= found.p == pytest.approx(most)
+    assert overall(board, "focal") == found
+
+
+def test_baselines_are_shown_but_not_tested() -> None:
+    board = leaderboard([*usual(), *over_seeds(A, "focal", MINE)])
+    assert on(board, "svm") == Against("svm", None, None, "baseline")
+    found = on(board, "erm")
+    assert found is not None
+    assert (found.baseline, found.p, found.verdict) == ("svm", None, "baseline")
+
+
+def test_worse_than_one_baseline_is_worse() -> None:
+    found = on(leaderboard([*usual(), *over_seeds(A, "focal", ERM)]), "focal")
+    assert found is not None
+    assert (found.baseline, found.verdict) == ("svm", "worse")
+    assert found.p == pytest.approx(3 * scipy.stats.ttest_rel(ERM, SVM).pvalue)
+
+
+def test_a_difference_that_one_baseline_leaves_open_is_not_settled() -> None:
+    near = [0.81, 0.80, 0.80]
+    found = on(leaderboard([*usual(), *over_seeds(A, "focal", near)]), "focal")
+    assert found is not None
+    assert found.verdict == "not settled"
+
+
+def test_lower_is_better_for_a_loss() -> None:
+    found = on(leaderboard([*usual(), *over_seeds(A, "focal", MINE)], metric="nll"), "focal")
+    assert found is not None
+    assert (found.baseline, found.verdict) == ("svm", "better")
+
+
+def test_without_another_baseline_there_is_no_such_column() -> None:
+    board = leaderboard(over_seeds(A, "erm", ERM) + over_seeds(A, "focal", MINE))
+    assert board.against == ""
+    assert on(board, "focal") is None
+    for style in ("terminal", "markdown"):
+        assert "best baseline" not in render(board, style)
+
+
+def test_comparisons_are_corrected_for_their_number() -> None:
+    one = on(leaderboard([*usual(), *over_seeds(A, "focal", MINE)]), "focal")
+    two = on(leaderboard([*usual(), *over_seeds(A, "focal", MINE), *over_seeds(A, "dann", MINE)]), "focal")
+    assert one is not None
+    assert two is not None
+    assert two.p == pytest.approx(2 * one.p)
+
+
+def test_where_trials_of_the_strategy_failed_there_is_no_claim() -> None:
+    mine = [*over_seeds(A, "focal", MINE[:2]), failed(task=A, spec="focal", split_seed=2)]
+    found = on(leaderboard([*usual(), *mine]), "focal")
+    assert found is not None
+    assert (found.p, found.verdict) == (None, "withheld")
+
+
+@pytest.mark.parametrize("broken", ["erm", "svm"])
+def test_a_baseline_that_failed_is_left_out_and_said(broken: str) -> None:
+    kept = [r for r in usual() if (r.spec, r.split_seed) != (broken, 1)]
+    board = leaderboard(
+        [
+            *kept,
+            failed(task=A, spec=broken, split_seed=1, baseline=True),
+            *over_seeds(A, "focal", MINE),
+        ]
+    )
+    found = on(board, "focal")
+    assert found is not None
+    assert (found.baseline, found.verdict) == ("erm" if broken == "svm" else "svm", "better")
+    assert f"no complete baseline on {A}: {broken}, where some of its trials have no result" in board.warnings
+
+
+def test_a_board_without_any_result_of_erm_still_compares_the_rest() -> None:
+    lost = [failed(task=A, spec="erm", split_seed=seed, baseline=True) for seed in range(3)]
+    board = leaderboard([*lost, *baseline("svm", SVM), *over_seeds(A, "focal", MINE)])
+    (row,) = [row for row in board.overall if row.strategy == "focal"]
+    assert row.difference is None
+    assert row.against is not None
+    assert (row.against.baseline, row.against.verdict) == ("svm", "better")
+
+
+def test_if_every_baseline_failed_somewhere_the_claim_is_withheld() -> None:
+    records = [*baseline("erm", ERM[:2]), failed(task=A, spec="erm", split_seed=2, baseline=True)]
+    records += [*baseline("svm", SVM[:2]), failed(task=A, spec="svm", split_seed=2, baseline=True)]
+    found = on(leaderboard([*records, *over_seeds(A, "focal", MINE)]), "focal")
+    assert found is not None
+    assert (found.baseline, found.verdict) == ("svm", "withheld")
+
+
+def test_over_tasks_it_is_the_best_on_the_tasks_that_the_strategy_did() -> None:
+    records = [*usual(A), *baseline("erm", MINE, B), *baseline("svm", ERM, B), *baseline("knn", KNN, B)]
+    records += over_seeds(A, "focal", MINE) + over_seeds(B, "focal", MINE)
+    records += over_seeds(A, "maml", MINE) + [skipped(task=B, spec="maml", split_seed=s) for s in range(3)]
+    board = leaderboard(records)
+    both, only = overall(board, "focal"), overall(board, "maml")
+    assert both is not None
+    assert only is not None
+    assert (both.baseline, only.baseline) == ("erm", "svm")
+
+
+def test_a_baseline_that_does_not_apply_everywhere_is_no_warning() -> None:
+    records = [*usual(A), *usual(B), *over_seeds(A, "focal", MINE), *over_seeds(B, "focal", MINE)]
+    records += baseline("hist", MINE, B) + [skipped(task=A, spec="hist", split_seed=s) for s in range(3)]
+    board = leaderboard(records)
+    assert not [line for line in board.warnings if "complete baseline" in line]
+    found, best = on(board, "focal", B), overall(board, "focal")
+    assert found is not None
+    assert best is not None
+    assert (found.baseline, best.baseline) == ("hist", "svm")
+
+
+def test_another_baseline_can_be_named() -> None:
+    records = [*usual(), *over_seeds(A, "focal", MINE)]
+    board = leaderboard(records, baseline="knn")
+    found, svm = on(board, "focal"), on(board, "svm")
+    assert found is not None
+    assert svm is not None
+    assert (board.against, found.baseline, svm.verdict) == ("knn", "knn", "better")
+    assert "vs knn" in render(board, "markdown")
+    assert leaderboard(records, baseline="erm").against == ""
+    assert leaderboard(records, baseline="knn, erm").against == "best baseline"
+    with pytest.raises(UsageError, match=r"baseline svm\(C=3.0\) has no results here"):
+        leaderboard(records, baseline="svm(C=3)")
+
+
+def test_every_format_has_the_comparison() -> None:
+    board = leaderboard([*usual(), *over_seeds(A, "focal", MINE)])
+    assert re.fullmatch(r"\+9\.9 ± \d\.\d better", text.against(board.overall[0], board.metric))
+    for style in ("terminal", "markdown"):
+        page = render(board, style, 160)
+        assert "vs best baseline" in page
+        assert text.against(board.overall[0], board.metric) in page
+        assert "Against the baselines, better than every baseline: focal." in page
+    frame = board.to_frame().set_index(["task", "strategy"])
+    assert frame.loc[(A, "focal"), ["best_baseline", "baseline_verdict"]].tolist() == ["svm", "better"]
+    assert "best_baseline,baseline_difference,baseline_half_width" in render(board, "csv").splitlines()[0]
+    (row,) = [r for r in json.loads(render(board, "json"))["overall"] if r["strategy"] == "focal"]
+    assert row["baseline_difference"] == pytest.approx(np.mean(np.subtract(MINE, SVM)))
+
+
+@given(pairs)
+def test_the_claim_is_an_intersection_union_test(found: list[tuple[float, float]]) -> None:
+    p, gains = [each for each, _ in found], [gain for _, gain in found]
+    value, word = claim(p, gains)
+    assert 0 <= value <= 1
+    if word == "better" and value < 1:
+        assert all(gain > 0 for gain in gains)
+        assert value == max(p)
+    elif value < 1:
+        assert value == len(p) * min(each for each, gain in found if gain < 0)
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+@pytest.mark.parametrize("behind", [0.0, 3.0])
+def test_wrong_claims_are_rare(seeds: int, behind: float) -> None:
+    """A strategy as good as the best of five baselines; the other four are this many deviations `behind`."""
+    rng = np.random.default_rng(0)
+    trials, rivals = 4000, 5
+    # Differences to the baselines have the strategy's own noise in common.
+    noise = rng.normal(size=(trials, 1, seeds)) + rng.normal(size=(trials, rivals, seeds))
+    noise[:, 1:] += behind
+    p = scipy.stats.ttest_1samp(noise, 0, axis=2).pvalue
+    claims = [claim(list(a), list(b)) for a, b in zip(p, noise.mean(2), strict=True)]
+    better = np.mean([word == "better" and value <= 0.05 for value, word in claims])
+    worse = np.mean([word == "worse" and value <= 0.05 for value, word in claims])
+    assert better <= 0.025 + 0.007
+    assert worse <= 0.025 + 0.007
+
+
+def test_records_say_whether_they_are_of_a_baseline() -> None:
+    assert record(baseline=True).to_dict()["baseline"] is True
+    old = {name: value for name, value in record().to_dict().items() if name != "baseline"}
+    assert Record.from_dict(old).baseline is False
