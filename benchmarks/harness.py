@@ -54,6 +54,7 @@ def install_benchopt(folder: Path) -> Path:
 def time_fsbench(splits: int, jobs: int, folder: Path) -> float:
     """The time in seconds of a run of fsbench."""
     command = [sys.executable, "-m", "fsbench", "run", "--plugins", "erm, sklearn(estimator=knn)"]
+    command += ["--baseline", "erm"]
     task = ["--tasks", "kshot(wine, k=5)", "--recipe", "steps=1", "--seeds", str(splits)]
     return seconds([*command, *task, "--device", "cpu", "--jobs", str(jobs)], folder)
 

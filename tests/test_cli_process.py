@@ -45,7 +45,7 @@ def fsbench_strategies():
 def first_run(tmp_path_factory):
     """A folder, a command that ran in it, and its result: two strategies, one of which fails."""
     folder = tmp_path_factory.mktemp("first-run")
-    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2"]
+    command = ["run", "--plugins", "focal,boom", "--tasks", TASK, "--seeds", "2", "--baseline", "erm"]
     return folder, command, fsbench(folder, *command)
 
 
@@ -146,7 +146,21 @@ def start_slow(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-SLOW_RUN = ["run", "--plugins", "slow", "--tasks", TASK, "--seeds", "1", "--recipe", "steps=3", "--jobs", "1"]
+SLOW_RUN = [
+    "run",
+    "--plugins",
+    "slow",
+    "--tasks",
+    TASK,
+    "--seeds",
+    "1",
+    "--recipe",
+    "steps=3",
+    "--jobs",
+    "1",
+    "--baseline",
+    "erm",
+]
 
 
 @pytest.mark.slow

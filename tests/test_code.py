@@ -275,7 +275,19 @@ def test_after_an_upgrade_of_an_installed_package_its_trials_run_again(tmp_path:
         with Store(tmp_path / "fsbench-results") as store:
             return [r for r in store.records() if r.spec == "scaled"]
 
-    asked = ("run", "--plugins", "scaled", "--tasks", TASK, "--recipe", "steps=2", "--jobs", "1")
+    asked = (
+        "run",
+        "--plugins",
+        "scaled",
+        "--tasks",
+        TASK,
+        "--recipe",
+        "steps=2",
+        "--jobs",
+        "1",
+        "--baseline",
+        "erm",
+    )
     run(1.5, *asked, "--seeds", "2")
     assert len(trials()) == 2
     run(1.5, *asked, "--seeds", "2")

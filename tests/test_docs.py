@@ -57,7 +57,8 @@ def test_the_readmes_notebook_example_gives_a_data_frame(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(code.replace("results.leaderboard()", "board = results.leaderboard()"), names)
-    assert set(names["board"]["strategy"]) == {"erm", "focal", "focal(gamma=0.5)"}  # type: ignore[index]
+    found = set(names["board"]["strategy"])  # type: ignore[index]
+    assert {"erm", "svm", "focal", "focal(gamma=0.5)"} < found
 
 
 def test_the_readmes_specs_and_tasks_can_be_read() -> None:

@@ -148,6 +148,7 @@ def test_both_examples_run_beside_the_bundled_strategies(tmp_path: Path) -> None
     sources = [str(path) for path in sorted((Path(__file__).parents[1] / "examples").glob("*/src"))]
     assert len(sources) == 2
     command = ["run", "--plugins", "ohem, temperature, ohem(keep=0.2)+temperature", "--seeds", "2"]
+    command += ["--baseline", "erm"]
     command += ["--tasks", "kshot(wine, k=5), folds(wine, n=3)", "--recipe", "steps=20", "--metric", "nll"]
     done = subprocess.run(
         [sys.executable, "-m", "fsbench", *command, "--results", str(tmp_path)],

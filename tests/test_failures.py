@@ -44,9 +44,8 @@ def plugins(monkeypatch):
 
 
 def run(folder: Path, names: str, **options) -> fsbench.Results:
-    return fsbench.run(
-        names, tasks=TASK, seeds=1, recipe={"steps": 3}, device="cpu", jobs=2, results=folder, **options
-    )
+    options |= {"seeds": 1, "recipe": {"steps": 3}, "device": "cpu", "jobs": 2, "baseline": "erm"}
+    return fsbench.run(names, tasks=TASK, results=folder, **options)
 
 
 @linux
@@ -90,7 +89,7 @@ def test_a_complete_store_is_read_quickly(tmp_path):
         before = resource.getrusage(resource.RUSAGE_SELF)
         import fsbench
         options = dict(tasks={TASK!r}, seeds=1, recipe={{"steps": 3}}, results={str(tmp_path)!r})
-        results = fsbench.run("erm", **options)
+        results = fsbench.run("erm", baseline="erm", **options)
         after = resource.getrusage(resource.RUSAGE_SELF)
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
         heavy = {{"torch", "pandas", "sklearn", "fsbench.engine.worker"}} & set(sys.modules)

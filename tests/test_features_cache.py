@@ -229,7 +229,13 @@ def distinct_samples(task: str, seeds: int) -> int:
 def test_a_run_of_two_workers_keeps_each_distinct_sample_once(weights: str, tmp_path: Path) -> None:
     results = tmp_path / "results"
     spec = f'transfer(weights="{weights}", mode=linear_probe)'
-    asked = {"tasks": "kshot(digits, k=2)", "seeds": 2, "recipe": {"backbone": CONV, "steps": 3}, "jobs": 2}
+    asked = {
+        "tasks": "kshot(digits, k=2)",
+        "seeds": 2,
+        "recipe": {"backbone": CONV, "steps": 3},
+        "jobs": 2,
+        "baseline": "erm",
+    }
     found = fsbench.run(spec, results=results, **asked)  # type: ignore[arg-type]
     assert not found.failures
     (file,) = (results / ".features").glob("*.sqlite")

@@ -103,6 +103,7 @@ def test_instances_classes_and_texts_can_run_together(tmp_path: Path) -> None:
         recipe="steps=2",
         jobs=1,
         results=tmp_path,
+        baseline="erm",
     )
     assert [(r.spec, r.status) for r in results.records] == [
         ("erm", "ok"),

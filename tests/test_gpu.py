@@ -64,6 +64,8 @@ def test_peak_memory_is_the_devices() -> None:
 
 
 def test_a_run_finds_and_records_the_gpu(tmp_path: Path) -> None:
-    results = fsbench.run("focal", tasks="kshot(wine, k=5)", seeds=1, recipe={"steps": 5}, results=tmp_path)
+    results = fsbench.run(
+        "focal", tasks="kshot(wine, k=5)", seeds=1, recipe={"steps": 5}, baseline="erm", results=tmp_path
+    )
     assert {r.status for r in results.records} == {"ok"}
     assert {r.device for r in results.records} == {torch.cuda.get_device_name(0)}

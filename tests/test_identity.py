@@ -165,7 +165,13 @@ def test_an_edited_plugin_and_a_changed_file_are_run_again(
         sys.modules.pop("edited_plugin", None)
         importlib.invalidate_caches()
         get_registry.cache_clear()
-        options = {"tasks": "kshot(wine, k=5)", "seeds": 1, "recipe": {"steps": 2}, "jobs": 1}
+        options = {
+            "tasks": "kshot(wine, k=5)",
+            "seeds": 1,
+            "recipe": {"steps": 2},
+            "jobs": 1,
+            "baseline": "erm",
+        }
         results = fsbench.run(spec, results=tmp_path / "results", **options)  # type: ignore[arg-type]
         with Store(tmp_path / "results") as store:
             return results.records[1], len(store.records())

@@ -12,7 +12,7 @@ import pytest
 from fsbench.cli import main
 from fsbench.registry import get_registry
 
-QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1"]
+QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--baseline", "erm"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
 
 

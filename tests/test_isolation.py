@@ -40,7 +40,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, tuple[
     try:
         for name, (specs, jobs) in asked.items():
             folder = tmp_path_factory.mktemp(name)
-            options = {"tasks": TASK, "seeds": 1, "recipe": {"steps": 10}, "device": "cpu", "jobs": jobs}
+            options = {
+                "tasks": TASK,
+                "seeds": 1,
+                "recipe": {"steps": 10},
+                "device": "cpu",
+                "jobs": jobs,
+                "baseline": "erm",
+            }
             records = fsbench.run(specs, results=folder, **options).records
             with Store(folder) as store:
                 assert all(r.status == "ok" for r in records), [r.reason for r in records]

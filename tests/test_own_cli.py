@@ -81,6 +81,7 @@ def patients(n: int = 48) -> pd.DataFrame:
 @pytest.mark.slow
 def test_four_images_of_each_class_run_resume_and_can_be_read_later(call: Call, tmp_path: Path) -> None:
     line = ["run", "--data", "pets", "--plugins", "augmentation", "--seeds", "2", "--recipe", "steps=2"]
+    line += ["--baseline", "erm"]
     status, out, err = call(*line)
     assert (status, "holdout(pets)" in out) == (0, True)
     assert "pets: 16 images of 9x9 pixels, colour\n" in err
@@ -121,7 +122,12 @@ def test_python_warns_and_returns_records(tmp_path: Path) -> None:
         pytest.warns(UserWarning, match="a test of holdout has 1 image of class"),
     ):
         results = fsbench.run(
-            "erm", data=tmp_path / "pets", results=tmp_path / "results", seeds=1, recipe={"steps": 2}
+            "erm",
+            data=tmp_path / "pets",
+            results=tmp_path / "results",
+            seeds=1,
+            recipe={"steps": 2},
+            baseline="erm",
         )
     assert [record.task for record in results.records] == ["holdout(pets)"]
     assert results.records[0].n_train == 8
@@ -133,7 +139,7 @@ def test_a_changed_table_is_refused_even_where_nothing_is_left_to_run(tmp_path: 
     path = tmp_path / "patients.csv"
     patients().drop(columns="patient").to_csv(path, index=False)
     own = fsbench.OwnData(path, target="diagnosis")
-    options = {"results": tmp_path / "results", "seeds": 1, "recipe": {"steps": 2}}
+    options = {"results": tmp_path / "results", "seeds": 1, "recipe": {"steps": 2}, "baseline": "erm"}
     fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
     patients(60).drop(columns="patient").to_csv(path, index=False)
     with pytest.raises(

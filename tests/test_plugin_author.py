@@ -25,7 +25,18 @@ SNIPPETS = [code for kind, title, code in BLOCK.findall(DOCS) if kind == "python
 COMMANDS = [
     shlex.split(line) for kind, _, code in BLOCK.findall(DOCS) if kind == "sh" for line in code.splitlines()
 ]
-QUICK = ["--tasks", "kshot(wine, k=5)", "--seeds", "1", "--recipe", "steps=20", "--jobs", "1"]
+QUICK = [
+    "--tasks",
+    "kshot(wine, k=5)",
+    "--seeds",
+    "1",
+    "--recipe",
+    "steps=20",
+    "--jobs",
+    "1",
+    "--baseline",
+    "erm",
+]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def run_plugin(module: str, spec: str, patch: pytest.MonkeyPatch, **options: obj
     patch.syspath_prepend(str(Path(__file__).parent))
     get_registry.cache_clear()
     try:
-        results = run(spec, jobs=1, recipe={"steps": 2}, **options)
+        results = run(spec, jobs=1, recipe={"steps": 2}, baseline="erm", **options)
     finally:
         patch.undo()
         get_registry.cache_clear()

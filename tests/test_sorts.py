@@ -366,16 +366,17 @@ def test_the_examples_run_together_and_the_record_names_their_plugins(examples: 
     code = f"""
 import fsbench
 results = fsbench.run("erm", tasks="handful(moons, n=10), kshot(digits, k=1)", recipe="backbone=mlp", seeds=1,
-                      results={str(tmp_path / "r")!r}, jobs=1)
+                      results={str(tmp_path / "r")!r}, baseline="erm", jobs=1)
 print([r.status for r in results.records])
 image = fsbench.run("erm", tasks="kshot(digits, k=1)", recipe="backbone=tiny(width=4), steps=2", seeds=1,
-                    results={str(tmp_path / "r")!r}, jobs=1).records[0]
+                    results={str(tmp_path / "r")!r}, baseline="erm", jobs=1).records[0]
 whose = lambda record: sorted(each for each in record.versions if each.startswith("fsbench_"))
 print(image.status, image.full_spec.partition("+")[0], whose(image))
 record = results.records[0]
 print(whose(record), 0 <= record.metrics["doubt"] <= 1)
 print(results.leaderboard("doubt")["score"].notna().all())
-more = fsbench.run("erm", suite="mine-v1", seeds=1, recipe="steps=1", results={str(tmp_path / "s")!r})
+more = fsbench.run("erm", suite="mine-v1", seeds=1, recipe="steps=1", baseline="erm",
+                   results={str(tmp_path / "s")!r})
 print(len(more.records))
 """
     modules = ",".join(f"fsbench_{name}" for name in MODULES.values())

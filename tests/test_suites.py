@@ -184,7 +184,7 @@ def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
 
 def test_absent_data_is_reported_before_anything_runs(folder, capsys):
     with pytest.raises(AbsentData, match="the data of 1 of 2 tasks") as caught:
-        fsbench.run("erm", suite="mixed")
+        fsbench.run("erm", suite="mixed", baseline="erm")
     assert "svhn" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert main(["run", "--suite", "mixed"]) == 1
@@ -218,22 +218,35 @@ def test_without_a_data_folder_named_the_advice_says_how_to_name_one(folder, mon
     with pytest.raises(
         AbsentData, match=advice + r"prepared files such as svhn\.npz in it can be used instead"
     ):
-        fsbench.run("erm", suite="mixed")
+        fsbench.run("erm", suite="mixed", baseline="erm")
 
 
 def test_the_available_part_of_a_suite_runs_with_its_recipe(folder, capsys):
-    options = ["run", "--suite", "mixed", "--plugins", "erm", "--jobs", "1", "--available"]
+    options = [
+        "run",
+        "--suite",
+        "mixed",
+        "--plugins",
+        "erm",
+        "--baseline",
+        "erm",
+        "--jobs",
+        "1",
+        "--available",
+    ]
     assert main(options) == 0
     out, err = capsys.readouterr()
     assert WINE in out
     assert "svhn" not in out
     assert err.startswith("left out: 1 task whose data is missing (svhn)\n")
-    results = fsbench.run("erm", suite="mixed", available=True)
+    results = fsbench.run("erm", suite="mixed", baseline="erm", available=True)
     assert results.left_out == (ABSENT,)
     (record,) = results.records
     recipe = parse_recipe(record.recipe)
     assert (record.status, recipe.steps, recipe.lr) == ("ok", 2, 0.5)
-    changed = fsbench.run("erm", suite="mixed", available=True, recipe={"steps": 1}).records[0]
+    changed = fsbench.run("erm", suite="mixed", baseline="erm", available=True, recipe={"steps": 1}).records[
+        0
+    ]
     assert (parse_recipe(changed.recipe).steps, parse_recipe(changed.recipe).lr) == (1, 0.5)
 
 
@@ -242,7 +255,14 @@ def test_a_suites_time_limit_holds_unless_another_is_given(folder):
     endless = {"steps": 1_000_000}
     for given, said in ((None, "1 s"), (2, "2 s")):
         results = fsbench.run(
-            "erm", suite="mixed", available=True, jobs=1, timeout=given, recipe=endless, retry_failed=True
+            "erm",
+            suite="mixed",
+            baseline="erm",
+            available=True,
+            jobs=1,
+            timeout=given,
+            recipe=endless,
+            retry_failed=True,
         )
         (failure,) = results.failures
         assert failure.reason["kind"] == "TimeOut"
@@ -253,7 +273,7 @@ def test_a_split_that_is_not_the_suites_is_refused_at_run_and_at_load(folder, ca
     right = draw_split(*parse_tasks(WINE), 0).fingerprint
     text = SUITE + f'"{WINE}" = ["{right[:16]}"]\n'
     (folder / "mixed.toml").write_text(text, encoding="utf-8")
-    records = fsbench.run("erm", suite="mixed", available=True, jobs=1).records
+    records = fsbench.run("erm", suite="mixed", baseline="erm", available=True, jobs=1).records
     assert main(["leaderboard", "--suite", "mixed"]) == 0
     (folder / "mixed.toml").write_text(text.replace(right[:16], "0" * 16), encoding="utf-8")
     capsys.readouterr()
@@ -265,7 +285,7 @@ def test_a_split_that_is_not_the_suites_is_refused_at_run_and_at_load(folder, ca
     assert main(["leaderboard", "--suite", "mixed", "--results", str(folder / "published.jsonl")]) == 1
     for place, error in (("fsbench-results", StoreError), ("fresh", DataError)):
         with pytest.raises(error, match="mixed: split 0"):
-            fsbench.run("focal", suite="mixed", available=True, jobs=1, results=place)
+            fsbench.run("focal", suite="mixed", baseline="erm", available=True, jobs=1, results=place)
     with Store("fsbench-results", create=False) as store:
         assert [record.spec for record in store.records()] == ["erm"]
 

@@ -50,7 +50,8 @@ def records(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """A run's records by protocol and spec."""
     code = (
         "import fsbench, json, sys\n"
-        "found = fsbench.run(sys.argv[1], tasks=sys.argv[2], seeds=1, jobs=2, results=sys.argv[3])\n"
+        "options = dict(tasks=sys.argv[2], seeds=1, jobs=2, results=sys.argv[3], baseline='erm')\n"
+        "found = fsbench.run(sys.argv[1], **options)\n"
         "print(json.dumps([record.to_dict() for record in found.records]))"
     )
     found = json.loads(python("-c", code, SPECS, TASKS, str(folder)))

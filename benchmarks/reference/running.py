@@ -30,6 +30,7 @@ class Measured:
             device=options.device,
             results=options.results,
             timeout=_HOURS,
+            baseline="erm",
         )
         if found.interrupted:
             raise KeyboardInterrupt

@@ -48,7 +48,7 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
 
 
 def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
-    yield f"| {' | '.join(text.heading(name, board) for name in columns)} |"
+    yield f"| {' | '.join(text.column(name, board) for name in columns)} |"
     yield f"|{'|'.join('--:' if name in text.RIGHT else '---' for name in columns)}|"
     for row in rows:
         texts = text.shown(row, board.metric) | {"strategy": _code(row.strategy)}

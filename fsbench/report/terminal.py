@@ -98,7 +98,7 @@ class _Layout:
         }
         breaks = re.compile(f"{_TERMS}|{_ARGUMENTS}")
         parts = [len(part.rstrip()) for spec in distinct["strategy"] for part in breaks.split(spec)]
-        headings = {name: text.heading(name, board) for name in distinct}
+        headings = {name: text.column(name, board) for name in distinct}
         widths = {
             name: max(len(headings[name]), *(_width(name, value) for value in values))
             for name, values in distinct.items()

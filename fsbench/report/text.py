@@ -58,7 +58,7 @@ def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
     return [name for name in names if name != AGAINST or board.against]
 
 
-def heading(name: str, board: Leaderboard) -> str:
+def column(name: str, board: Leaderboard) -> str:
     """The heading of a column."""
     return f"vs {board.against}" if name == AGAINST else name
 
@@ -185,7 +185,7 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "sec": "median seconds of a trial, to fit and predict",
         "MB": "median peak memory of a trial: of its process on a CPU, of its allocations on a GPU",
     }
-    return {heading(name, board): meanings[name] for name in columns(board, list(meanings))}
+    return {column(name, board): meanings[name] for name in columns(board, list(meanings))}
 
 
 def _of_baselines(board: Leaderboard) -> str:
