@@ -50,6 +50,6 @@ def candidates(kind: str, weighted: bool, trees: int = 100) -> dict[str, Classic
     found: dict[str, Classical] = {}
     found |= {f"logistic_regression(C={C})": LogisticRegression(C) for C in (1.0, 0.1, 10.0)}
     found |= {f"svm(C={C})": Svm(C) for C in (10.0, 1.0, 100.0)}
-    found |= {} if weighted else {f"knn(n_neighbors={k})": Knn(k) for k in (5, 1, 15)}
+    found |= {} if weighted else {f"knn(n_neighbors={k})": Knn(k) for k in (1, 5, 15)}
     found |= {"random_forest": RandomForest(trees), "hist_gradient_boosting": HistGradientBoosting(trees)}
     return {text: each for text, each in found.items() if each.kinds is None or kind in each.kinds}

@@ -25,7 +25,7 @@ class Knn(Classical):
         f"Information Theory 13(1). {PEDREGOSA}"
     )
 
-    n_neighbors: int = param(5, low=1, tune=(1, 15))
+    n_neighbors: int = param(1, low=1, tune=(1, 15))
     weights: Literal["distance", "uniform"] = param("distance", choices=("distance", "uniform"))
 
     def classifier(self, samples: int, seed: int) -> Any:
