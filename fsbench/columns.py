@@ -41,7 +41,16 @@ class Shared(NamedTuple):
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 SHARED = Shared._fields
-NUMBERS = ("seconds_fit", "seconds_predict", "train_accuracy", "peak_memory", "n_test", "overlap")
+NUMBERS = (
+    "seconds_fit",
+    "seconds_predict",
+    "train_accuracy",
+    "peak_memory",
+    "n_test",
+    "overlap",
+    "source_before",
+    "source_after",
+)
 """The numbers of a record that a report needs, besides its seeds, metrics and their resolution."""
 _FIRST = ("key", "split_fingerprint", "created", "split_seed", "init_seed")
 _CHUNK = 10_000

@@ -44,7 +44,8 @@ class Job:
 class Outcome:
     """What a worker may report of a successful trial: logits `[E, M, C]` float32, and what only it can know.
 
-    Seconds are wall-clock, `peak_memory` is in bytes.
+    Seconds are wall-clock, `peak_memory` is in bytes. `source_before` and `source_after` are accuracies on
+    held-out source samples, before and after the fit, of a strategy that starts from source data.
     """
 
     predictions: np.ndarray
@@ -53,6 +54,8 @@ class Outcome:
     seconds_predict: float
     peak_memory: int
     notes: tuple[str, ...] = ()
+    source_before: float | None = None
+    source_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,19 @@ def read_outcome(job: Job, value: Any) -> Outcome:
             "seconds_predict": float(predict),
             "peak_memory": int(memory),
             "notes": list(notes),
+            "source_before": float() | None as before,
+            "source_after": float() | None as after,
         } if len(value) == len(fields(Outcome)) and predictions.dtype == np.float32:
-            if 0 <= accuracy <= 1 and 0 <= fit < math.inf and 0 <= predict < math.inf and memory >= 0:
+            shares = [each for each in (accuracy, before, after) if each is not None]
+            costs = (fit, predict, float(memory))
+            if (
+                all(0 <= each <= 1 for each in shares)
+                and 0 <= fit < math.inf
+                and 0 <= predict < math.inf
+                and memory >= 0
+            ):
                 kept = tuple(str(note)[:LONGEST_NOTE] for note in notes[:MOST_NOTES])
-                return Outcome(predictions, accuracy, fit, predict, memory, kept)
+                return Outcome(predictions, accuracy, fit, predict, memory, kept, before, after)
     raise BadOutcome("the worker returned something other than logits, accuracy, seconds, memory and notes")
 
 

@@ -296,6 +296,8 @@ class Record:
 
     `reason` is None for a successful trial, otherwise `{"kind": ..., "message": ...}`. `metrics` maps a
     metric's name to its value on the test part; `train_accuracy` is on the training labels as given.
+    `source_before` and `source_after` are accuracies on held-out source samples before and after the fit of a
+    strategy that starts from source data.
     `full_spec` is the trial's; records of older stores have none. `resolution` is the effect of one decision
     on this test part on each metric. `overlap` is the number of test samples per training sample if every
     split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks of the code that computed
@@ -334,6 +336,8 @@ class Record:
     tuning: str = ""
     search: Mapping[str, Any] = field(default_factory=dict)
     baseline: bool = False
+    source_before: float | None = None
+    source_after: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary that shares its values with the record."""

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.engine.backbones.network import import_backbone
 from fsbench.engine.context import EngineContext
 from fsbench.engine.device import synchronize
 from fsbench.engine.fitting import begin, fit_cell
+from fsbench.engine.source_test import MOST, SourceTest, divide
 from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import BadPrediction, NonFinite
 from fsbench.kinds import get_kind
@@ -32,13 +34,19 @@ CHUNK = 256
 
 @dataclass
 class TrialResult:
-    """Logits `[E, M, C]` float32 of every cell's test part, and what the trial cost."""
+    """Logits `[E, M, C]` float32 of every cell's test part, and what the trial cost.
+
+    `source_before` and `source_after` are accuracies on held-out source samples, with the features of the
+    start and of the network that the first cell's fit left; None without a source or a network.
+    """
 
     predictions: np.ndarray
     train_accuracy: float
     seconds_fit: float
     seconds_predict: float
     notes: tuple[str, ...]
+    source_before: float | None = None
+    source_after: float | None = None
 
 
 def run_trial(
@@ -57,22 +65,39 @@ def run_trial(
     stored = tuple(split.train_x.shape[2:])
     state = TrialState(identity, split.info, composition, recipe, device, stored=stored, features=features)
     ctx = EngineContext(state)
-    _place_extras(state, split)
+    source = _place_extras(state, split)
     import_backbone(recipe.backbone)
     clock = _Clock(device)
     with seeded(derive_key(*identity, "torch")):
         with clock.timing("fit"):
             begin(state, ctx)
         state.stored = state.inputs.input_shape  # in which samples are opened
-        cells = [_run_cell(cell, split, ctx, state, clock) for cell in range(len(split.train_y))]
+        if state.task != state.given:
+            source = None  # the network does not take the source's samples
+        before = source.accuracy(state.start) if source else None
+        cells, after = [], None
+        for cell in range(len(split.train_y)):
+            cells.append(_run_cell(cell, split, ctx, state, clock))
+            if source and cell == 0 and before is not None:
+                after = source.accuracy(cells[0].network)
     _check_effects(state)
     return TrialResult(
-        predictions=np.stack([logits for logits, _ in cells]),
-        train_accuracy=float(np.mean([accuracy for _, accuracy in cells])),
+        predictions=np.stack([cell.logits for cell in cells]),
+        train_accuracy=float(np.mean([cell.accuracy for cell in cells])),
         seconds_fit=clock.seconds["fit"],
         seconds_predict=clock.seconds["predict"],
         notes=tuple(state.notes),
+        source_before=None if after is None else before,
+        source_after=after,
     )
+
+
+class _Cell(NamedTuple):
+    """Logits on the test part, accuracy on the training labels, and the network behind both, if any."""
+
+    logits: np.ndarray
+    accuracy: float
+    network: nn.Module | None
 
 
 def _check_effects(state: TrialState) -> None:
@@ -82,9 +107,7 @@ def _check_effects(state: TrialState) -> None:
         _check_effects(member)
 
 
-def _run_cell(
-    cell: int, split: SplitArrays, ctx: EngineContext, state: TrialState, clock: _Clock
-) -> tuple[np.ndarray, float]:
+def _run_cell(cell: int, split: SplitArrays, ctx: EngineContext, state: TrialState, clock: _Clock) -> _Cell:
     classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
     kind, shape = state.given.kind, state.inputs.input_shape
@@ -103,7 +126,10 @@ def _run_cell(
     with clock.timing("predict"):
         logits = _predict(fitted.predict, split.test_x[cell], state)
     known = _predict(fitted.predict, split.train_x[cell], state)
-    return logits, float((known.argmax(-1) == split.train_y[cell]).mean())
+    accuracy = float((known.argmax(-1) == split.train_y[cell]).mean())
+    # A fit that has no network of its own may predict with the features of the model that it was given.
+    own = fitted.network if hasattr(fitted.network, "forward_features") else state.model
+    return _Cell(logits, accuracy, own if cell == 0 else None)
 
 
 def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray:
@@ -121,22 +147,35 @@ def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray
     return np.concatenate(parts)
 
 
-def _place_extras(state: TrialState, split: SplitArrays) -> None:
-    """Lend source and unlabelled data on the device to a composition that declares their use."""
-    uses, classes, device = state.composition.uses, state.given.source_classes, state.device
-    kind, x, y, unlabeled = state.given.kind, split.source_x, split.source_y, split.unlabeled_x
+def _place_extras(state: TrialState, split: SplitArrays) -> SourceTest | None:
+    """Lend source and unlabelled data on the device to a composition that declares their use.
 
-    def source() -> LabeledSet:
-        assert x is not None
-        assert y is not None
-        enlarged = state.inputs.input_shape != state.given.input_shape
-        shape = None if enlarged else state.given.source_shape
-        return labeled_set(kind, x, y, classes, device, None, shape)
-
-    if "source" in uses and x is not None and y is not None:
-        state.source = Lent(source)
+    A part of the source is held out and returned. On a `shift` task, whose training part has the source's
+    samples, it is the validation part.
+    """
+    uses, given, device = state.composition.uses, state.given, state.device
+    kind, x, y, unlabeled = given.kind, split.source_x, split.source_y, split.unlabeled_x
     if "unlabeled" in uses and unlabeled is not None:
         state.unlabeled = Lent(lambda: _opened(kind, unlabeled, device, state.inputs.input_shape))
+    if "source" not in uses or x is None or y is None:
+        return None
+    labels = np.asarray(y)
+    kept, held_out = divide(labels, *state.identity)
+    parts = {"known": (x, labels, kept), "test": (x, labels, held_out)}
+    if split.train_domain is not None:
+        kept, val = np.arange(len(labels)), np.arange(min(MOST, split.val_y.shape[1]))
+        parts = {"known": (x, labels, kept), "test": (split.val_x[0], split.val_y[0], val)}
+
+    def source() -> LabeledSet:
+        enlarged = state.inputs.input_shape != given.input_shape
+        shape = None if enlarged else given.source_shape
+        seen = x if len(kept) == len(labels) else x[kept]
+        return labeled_set(kind, seen, labels[kept], given.source_classes, device, None, shape)
+
+    state.source = Lent(source)
+    return SourceTest.of(
+        **parts, task=given, open=lambda part: _opened(kind, part, device, given.source_shape)
+    )
 
 
 def _opened(
