@@ -105,12 +105,7 @@ def read_outcome(job: Job, value: Any) -> Outcome:
         } if len(value) == len(fields(Outcome)) and predictions.dtype == np.float32:
             shares = [each for each in (accuracy, before, after) if each is not None]
             costs = (fit, predict, float(memory))
-            if (
-                all(0 <= each <= 1 for each in shares)
-                and 0 <= fit < math.inf
-                and 0 <= predict < math.inf
-                and memory >= 0
-            ):
+            if all(0 <= each <= 1 for each in shares) and all(0 <= each < math.inf for each in costs):
                 kept = tuple(str(note)[:LONGEST_NOTE] for note in notes[:MOST_NOTES])
                 return Outcome(predictions, accuracy, fit, predict, memory, kept, before, after)
     raise BadOutcome("the worker returned something other than logits, accuracy, seconds, memory and notes")

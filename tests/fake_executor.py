@@ -128,6 +128,8 @@ def outcome(job: Job, splits: Path) -> dict:
         "seconds_predict": 0.25,
         "peak_memory": 9,
         "notes": ["noted"],
+        "source_before": None,
+        "source_after": None,
         **(lies if job.trial.spec == "liar" else {}),
     }
 

@@ -131,7 +131,7 @@ def test_the_terminal_page_says_what_matters():
 
 def test_markdown_explains_each_column_in_bold():
     page = render(BOARD, "markdown")
-    for column in {*text.OVERALL_COLUMNS, *text.TASK_COLUMNS} - {"strategy", text.AGAINST}:
+    for column in {*text.OVERALL_COLUMNS, *text.TASK_COLUMNS} - {"strategy", text.AGAINST, text.SOURCE}:
         assert f"\n- **{column}**: " in page
     assert "\\* marks a strategy" in page
 

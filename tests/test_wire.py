@@ -36,6 +36,8 @@ OUTCOME = {
     "seconds_predict": 0.0,
     "peak_memory": 7,
     "notes": ["a"],
+    "source_before": 0.9,
+    "source_after": None,
 }
 
 
@@ -143,6 +145,8 @@ def test_a_valid_outcome_is_read() -> None:
         {"peak_memory": -1},
         {"peak_memory": 1.0},
         {"notes": "abc"},
+        {"source_before": 1.1},
+        {"source_after": "1"},
     ],
     ids=str,
 )

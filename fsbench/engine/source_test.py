@@ -59,7 +59,7 @@ class SourceTest:
 
     @classmethod
     def of(cls, known: Part, test: Part, task: TaskInfo, open: Open) -> SourceTest:
-        """From a part that the strategy sees, of which a thousand samples suffice, and one that is held out."""
+        """From what the strategy sees, of which a thousand samples suffice, and what is held out."""
         few = known[2][:: max(1, len(known[2]) // _KNOWN)]
         held_out = np.sort(test[2])
         return cls(known[0][few], known[1][few], test[0][held_out], test[1][held_out], task, open)

@@ -43,7 +43,7 @@ class Row:
     the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
     `against` compares the strategy with the best baseline, if the leaderboard has several.
     `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
-    overall.
+    overall, and so are the means of `source_before` and `source_after`.
     """
 
     task: str
@@ -60,6 +60,8 @@ class Row:
     complete: bool
     cost: float | None = None
     train_accuracy: float | None = None
+    source_before: float | None = None
+    source_after: float | None = None
     peak_memory: float | None = None
     full_spec: str = ""
     rank: int | None = None
@@ -96,6 +98,8 @@ class Row:
             "seconds": _rounded(self.seconds),
             "cost": _rounded(self.cost),
             "train_accuracy": _rounded(self.train_accuracy),
+            "source_before": _rounded(self.source_before),
+            "source_after": _rounded(self.source_after),
             "peak_memory": None if self.peak_memory is None else round(self.peak_memory),
             "full_spec": self.full_spec,
         }
@@ -229,7 +233,6 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
     scores, done = setting.by_split(values), int(np.isfinite(values).sum())
     step, overlap = setting.resolution(metric.name), setting.overlap
     memory = entry.numbers("peak_memory")
-    fitted = _finite(entry.numbers("train_accuracy"))
     return Row(
         task=setting.task,
         recipe=setting.recipe,
@@ -246,7 +249,9 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
         seconds=_median(entry.seconds),
         complete=done == len(setting.pairs),
         cost=_median(_cost_ratios(setting, entry)),
-        train_accuracy=math.fsum(fitted) / len(fitted) if len(fitted) else None,
+        train_accuracy=_mean(entry.numbers("train_accuracy")),
+        source_before=_mean(entry.numbers("source_before")),
+        source_after=_mean(entry.numbers("source_after")),
         peak_memory=_median(memory[memory > 0]),
         full_spec=entry.full_spec,
         verdict=_withheld([(setting, entry)]),
@@ -299,6 +304,11 @@ def _cost_ratios(setting: Setting, entry: Entry) -> np.ndarray:
 def _median(values: np.ndarray) -> float | None:
     found = _finite(values)
     return float(np.median(found)) if len(found) else None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    found = _finite(values)
+    return math.fsum(found) / len(found) if len(found) else None
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

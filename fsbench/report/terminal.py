@@ -19,7 +19,7 @@ from fsbench.report.leaderboard import Leaderboard, Row
 # A narrow terminal leaves out columns, the last of these first.
 _IMPORTANCE = (
     *("strategy", "score", "vs erm", "verdict", text.AGAINST),
-    *("#", "done", "uses", "cost", "sec", "train", "MB"),
+    *("#", "done", "uses", "cost", "sec", "train", text.SOURCE, "MB"),
 )
 _STYLES = {
     "helps": "green",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fsbench.composition import BASELINE
 from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
+from fsbench.report import sources
 from fsbench.report.baselines import BEST
 from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.report.problems import Problem
@@ -16,8 +17,12 @@ from fsbench.tasks.expressions import parse_tasks
 from fsbench.words import plural
 
 AGAINST = "vs baseline"
+SOURCE = "source"
 OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST, "done", "cost")
-TASK_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST, "train", "done", "sec", "MB")
+TASK_COLUMNS = (
+    *("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST),
+    *("train", SOURCE, "done", "sec", "MB"),
+)
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 NO_RESULT = "No trial has a result."
@@ -55,7 +60,8 @@ def difference(row: Row, metric: Metric) -> str:
 
 def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
     """The columns that a leaderboard has, of those of the given names."""
-    return [name for name in names if name != AGAINST or board.against]
+    there = {AGAINST: bool(board.against), SOURCE: any(row.source_before is not None for row in board.rows)}
+    return [name for name in names if there.get(name, True)]
 
 
 def column(name: str, board: Leaderboard) -> str:
@@ -98,6 +104,7 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
         "verdict": verdict(row),
         AGAINST: against(row, metric),
         "train": NOTHING if row.train_accuracy is None else f"{100 * row.train_accuracy:.1f}",
+        SOURCE: sources.kept(row) or NOTHING,
         "done": f"{row.done}/{row.planned}",
         "cost": NOTHING if row.cost is None else f"{row.cost:.{1 if row.cost < 10 else 0}f}x",
         "sec": NOTHING if row.seconds is None else seconds(row.seconds),
@@ -180,6 +187,8 @@ def legend(board: Leaderboard) -> dict[str, str]:
         f"{plural(board.comparisons, 'comparison')} in this leaderboard; withheld where trials failed",
         AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
+        SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "
+        "features, before and after the training on the task; what is lost has been forgotten",
         "done": "number of trials with a result; in the overall table, of tasks",
         "cost": f"seconds to fit and predict, divided by those of {BASELINE} in the same trial; the median",
         "sec": "median seconds of a trial, to fit and predict",

@@ -53,6 +53,7 @@ class Maml(Strategy):
     """
 
     name = "maml"
+    results_version = "2"
     cite = (
         "Finn, C., Abbeel, P. and Levine, S. (2017). Model-agnostic meta-learning for fast adaptation of "
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "

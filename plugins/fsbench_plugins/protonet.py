@@ -46,6 +46,7 @@ class Protonet(Strategy):
     """
 
     name = "protonet"
+    results_version = "2"
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
