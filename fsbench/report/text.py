@@ -157,6 +157,7 @@ def summary(board: Leaderboard) -> list[str]:
     if not board.trials:
         return [NO_RESULT if board.rows else EMPTY]
     lines = [*_tasks_won(board), *_harm(board), *_average(board), *_against(board)]
+    lines += sources.gains(board, functools.partial(number, metric=board.metric, sign=True))
     judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
     still = sum(row.verdict == "not settled" for row in judged)
     if still:
