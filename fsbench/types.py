@@ -108,6 +108,7 @@ class Recipe:
     everything but the head; `precision` is `"float32"` or `"bfloat16"` (autocast). `steps` counts optimizer
     steps; a training part for which these are fewer than `passes` over its samples gets as many as that
     takes. `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
+    The schedule `warmup_cosine` raises the rate over the first tenth of the steps.
     """
 
     backbone: str
@@ -118,7 +119,7 @@ class Recipe:
     backbone_lr_scale: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-2
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "warmup_cosine", "constant"] = "cosine"
     dropout: float = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     unlabeled_batch_size: int = 0

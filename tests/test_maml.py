@@ -204,9 +204,10 @@ def test_a_learned_start_adapts_better_than_a_random_one(variant: dict[str, bool
 
 
 def test_the_inner_steps_adapt_to_all_labels_of_the_task() -> None:
-    recipe = Maml(inner_lr=0.3, adapt_steps=2).configure(Recipe("mlp", 99, 16), make_context())
+    recipe = Maml(inner_lr=0.3, adapt_steps=2).configure(Recipe("mlp", 99, 16, passes=10), make_context())
     assert (recipe.optimizer, recipe.lr, recipe.momentum, recipe.weight_decay) == ("sgd", 0.3, 0, 0)
-    assert (recipe.steps, recipe.schedule, recipe.backbone_lr_scale) == (2, "constant", 1)
+    assert (recipe.steps, recipe.passes) == (2, 0)
+    assert (recipe.schedule, recipe.backbone_lr_scale) == ("constant", 1)
     assert recipe.batch_size >= 10**6
     assert Maml(anil=True).configure(recipe, make_context()).backbone_lr_scale == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -52,6 +53,19 @@ def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
     assert values == sorted(values, reverse=True)
     assert values[-1] < 1e-3
     assert schedule(replace(recipe, schedule="constant"), 99) == 1
+
+
+@pytest.mark.parametrize("steps", [1, 7, 100])
+def test_a_warm_up_rises_to_one_before_the_cosine(steps: int) -> None:
+    recipe = replace(QUICK, steps=steps, schedule="warmup_cosine")
+    values = [schedule(recipe, step) for step in range(steps)]
+    top = math.ceil(steps / 10)
+    assert values[:top] == sorted(values[:top])
+    assert 0 < values[0] < 1
+    if steps > 1:
+        assert values[top] == 1
+        assert values[top:] == sorted(values[top:], reverse=True)
+        assert values[-1] > 0
 
 
 def test_the_body_has_its_own_learning_rate_and_frozen_parameters_have_none() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins.transfer import Transfer
+from fsbench_plugins.transfer import PRETRAINED_LR_SCALE, Transfer
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -105,7 +105,22 @@ def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
 
 
 def test_the_record_says_what_was_spent_on_the_source() -> None:
-    assert run(Transfer(source_steps=23)).notes == ("transfer: 23 steps of 16 on 120 source samples",)
+    for steps, spent in ((60, 60), (5, 23)):
+        notes = run(Transfer(source_steps=steps)).notes
+        assert notes == (f"transfer: {spent} steps of 16 on 120 source samples",)
+
+
+def test_a_pretrained_body_is_trained_gently_unless_told_otherwise() -> None:
+    ctx = make_context(Transfer())
+
+    def setting(**arguments: Any) -> tuple[float, str]:
+        recipe = Transfer(**arguments).configure(replace(QUICK, backbone_lr_scale=0.5), ctx)
+        return recipe.backbone_lr_scale / 0.5, recipe.schedule
+
+    assert setting() == (1, "cosine")
+    assert setting(weights="imagenet") == (pytest.approx(PRETRAINED_LR_SCALE), "warmup_cosine")
+    assert setting(weights="imagenet", backbone_lr_scale=1.0) == (1, "warmup_cosine")
+    assert setting(backbone_lr_scale=0.25) == (0.25, "cosine")
 
 
 def test_finetune_moves_the_body() -> None:

@@ -139,10 +139,13 @@ def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
 
 
 def schedule(recipe: Recipe, step: int) -> float:
-    """The factor of the learning rate at a step: a half cosine to zero, or one."""
+    """The factor of the learning rate at a step: one, or a half cosine to zero, perhaps after a rise."""
     if recipe.schedule == "constant":
         return 1.0
-    return 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    rise = math.ceil(recipe.steps / 10) if recipe.schedule == "warmup_cosine" else 0
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / (recipe.steps - rise)))
 
 
 def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:

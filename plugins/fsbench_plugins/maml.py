@@ -101,6 +101,7 @@ class Maml(Strategy):
             weight_decay=0.0,
             schedule="constant",
             steps=self.adapt_steps,
+            passes=0,
             batch_size=WHOLE_SET,
         )
 
