@@ -26,17 +26,23 @@ from benchmarks.reference import dann_loop
 SPLIT = toy_split("image", shift=True, per_class=30, test_per_class=30)
 
 
-@pytest.mark.parametrize("spec", ["dann", "dann(norm=none, hidden=100)", "dann(weight=0.3, gamma=5.0)"])
+@pytest.mark.parametrize("spec", ["dann", "dann(norm=none, weight=0.3, gamma=5.0)"])
+@pytest.mark.parametrize("passes", ["one", "two"])
 @pytest.mark.parametrize("backbone", ["lenet", "lenet(norm=batch)"])
 @pytest.mark.parametrize(("optimizer", "lr"), [("adamw", 1e-3), ("sgd", 1e-2)])
-def test_the_first_steps_are_those_of_the_loop(spec: str, backbone: str, optimizer: str, lr: float) -> None:
+def test_the_first_steps_are_those_of_the_loop(
+    spec: str, passes: str, backbone: str, optimizer: str, lr: float
+) -> None:
+    """Two domains pass the body one after the other; inputs of one domain pass it together."""
     (composition,) = load_registry().parse(spec)
     recipe = Recipe(backbone, 8, 16, lr=lr, optimizer=optimizer)  # type: ignore[arg-type]
     cpu = torch.device("cpu")
     state = TrialState(("loop",), SPLIT.info, composition, recipe, cpu)
     ctx = EngineContext(state)
     model = ctx.new_model()
-    data = labeled_set("image", SPLIT.train_x[0], SPLIT.train_y[0], 3, cpu)
+    assert SPLIT.train_domain is not None
+    domain = SPLIT.train_domain[0] if passes == "two" else None
+    data = labeled_set("image", SPLIT.train_x[0], SPLIT.train_y[0], 3, cpu, domain)
     data = replace(data, x=data.x.double(), targets=data.targets.double())
     assert SPLIT.unlabeled_x is not None
     target = torch.from_numpy(SPLIT.unlabeled_x).double() / 255
@@ -54,7 +60,9 @@ def test_the_first_steps_are_those_of_the_loop(spec: str, backbone: str, optimiz
         (data.x * 2 - 1, data.y),
         target * 2 - 1,
         list(zip(rows, others, strict=True)),
-        dann_loop.Choices(weight=subject.weight, ramp=subject.gamma, lr=lr, optimizer=optimizer),
+        dann_loop.Choices(
+            passes=passes, weight=subject.weight, ramp=subject.gamma, lr=lr, optimizer=optimizer
+        ),
     )
     for module in (body, head, domain_head, model, objective.auxiliary):
         module.eval()

@@ -13,7 +13,7 @@ _TASKS = {
 # weight decay, dropout, and a wide domain head with batch normalisation whose loss is the mean over both
 # halves. Its annealing by (1 + 0.001 t)^-0.75 is not among the schedules.
 RECIPE = {
-    "backbone": "lenet(padding=valid)",
+    "backbone": "lenet(norm=batch, padding=valid)",
     "dropout": 0.5,
     "steps": 1500,
     "batch_size": 128,

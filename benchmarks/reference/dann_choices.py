@@ -49,7 +49,7 @@ VARIANTS = {
     "slow-ramp": Variant(replace(_DANN, ramp=3.0)),
     "norm-source": Variant(_SOURCE, norm=True),
     "norm": Variant(_DANN, norm=True),
-    "norm-two-passes": Variant(replace(_DANN, passes="two"), norm=True),
+    "norm-one-pass": Variant(replace(_DANN, passes="one"), norm=True),
 }
 
 

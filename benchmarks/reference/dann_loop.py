@@ -21,7 +21,7 @@ class Choices:
     """
 
     tap: int | None = None
-    passes: str = "one"
+    passes: str = "two"
     weight: float | None = 1.0
     ramp: float = 10.0
     optimizer: str = "adamw"

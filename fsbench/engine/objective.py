@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -32,16 +33,15 @@ class Objective(nn.Module):
         """The scalar objective of one batch: the model in the recipe's precision, losses in float32."""
         with self.ctx.in_force(None, self.model):
             with self.ctx.autocast():
-                features, logits = self._features_and_logits(batch)
-            return self._loss(_widened(features), _widened(logits), batch)
+                features, logits, *others = self._outputs(batch)
+            return self._loss(
+                batch, _widened(features), _widened(logits), [_widened(each) for each in others]
+            )
 
-    def _loss(self, features: torch.Tensor, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        size = len(batch.x)
-        others: tuple[torch.Tensor | None, torch.Tensor | None] = (None, None)
-        if batch.unlabeled is not None:
-            others = features[size:], logits[size:]
-            features, logits = features[:size], logits[:size]
-        losses = self.composition.loss(logits, batch.targets, self.ctx)
+    def _loss(
+        self, batch: Batch, features: torch.Tensor, logits: torch.Tensor, others: list[torch.Tensor]
+    ) -> torch.Tensor:
+        losses, size = self.composition.loss(logits, batch.targets, self.ctx), len(batch.x)
         if losses.shape != (size,):
             raise PluginError(
                 f"{self.composition.text}: the loss has shape {list(losses.shape)}; expected one number "
@@ -49,22 +49,33 @@ class Objective(nn.Module):
             )
         if not self.composition.chain("auxiliary_loss"):
             return losses.mean()
-        progress = self.ctx.progress
-        out = StepOutput(features, logits, batch.targets, progress, self.model, batch, *others)
+        out = StepOutput(features, logits, batch.targets, self.ctx.progress, self.model, batch)
+        if others:
+            out = replace(out, unlabeled_features=others[0], unlabeled_logits=others[1])
         return losses.mean() + self.composition.auxiliary_loss(out, self.auxiliary, self.ctx)
 
-    def _features_and_logits(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _outputs(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """Features and logits of the labelled batch, then those of the unlabelled one, if there is one.
+
+        Unlabelled inputs of another domain than the source pass the model by themselves, so that batch
+        normalisation gives both domains the same mean and deviation; those of the same domain join the batch.
+        """
+        if batch.unlabeled is None:
+            return self._features_and_logits(batch.x)
+        if batch.domain is not None:
+            return *self._features_and_logits(batch.x), *self._features_and_logits(batch.unlabeled)
+        features, logits = self._features_and_logits(torch.cat([batch.x, batch.unlabeled]))
+        size = len(batch.x)
+        return features[:size], logits[:size], features[size:], logits[size:]
+
+    def _features_and_logits(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if not hasattr(self.model, "forward_features"):
-            logits: torch.Tensor = self.model(_inputs(batch))
+            logits: torch.Tensor = self.model(x)
             return logits, logits
         model = cast(Network, self.model)
-        features = model.forward_features(_inputs(batch))
+        features = model.forward_features(x)
         return features, model.forward_head(features)
 
 
 def _widened(x: torch.Tensor) -> torch.Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
-
-
-def _inputs(batch: Batch) -> torch.Tensor:
-    return batch.x if batch.unlabeled is None else torch.cat([batch.x, batch.unlabeled])
