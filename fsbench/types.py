@@ -199,7 +199,8 @@ class StepOutput:
     """What `auxiliary_loss` sees of a forward pass.
 
     `features [B, D]`, `logits [B, C]` and `targets [B, C]` belong to the labelled batch;
-    `unlabeled_features [U, D]` and `unlabeled_logits [U, C]` to the unlabelled one, if there is one.
+    `unlabeled_features [U, D]` and `unlabeled_logits [U, C]` to the unlabelled one, if there is one. Both
+    batches pass the network together, or, if the training set has domains, one after the other.
     `progress` in [0, 1] is the fraction of training that is done. `model` is the network that is trained
     and `batch` what it was given; `modules` is what the component's `auxiliary_modules` returned.
     """

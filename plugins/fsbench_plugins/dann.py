@@ -20,7 +20,8 @@ class Dann(Strategy):
     A domain head learns to distinguish the features of labelled source samples from those of unlabelled
     target samples; its gradient reaches the body reversed and scaled by the paper's ramp `2 / (1 + exp(-gamma
     p)) - 1` in the training's progress p. Each step has a source and a target half of the recipe's batch
-    size. Labelled target samples, if the task has any, count as target.
+    size, which pass the body one after the other, so that batch normalisation in the body has statistics of
+    one half at a time. Labelled target samples, if the task has any, count as target.
 
     `weight` multiplies the domain loss (the mean over the source half plus the mean over the target half, as
     in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's hidden layer. For
@@ -36,6 +37,8 @@ class Dann(Strategy):
         "and Lempitsky, V. (2016). Domain-adversarial training of neural networks. JMLR 17(59). norm: "
         "Jiang, J., Shu, Y., Wang, J. and Long, M. (2022). Transferability in deep learning: a survey."
     )
+
+    results_version = "2"
 
     weight: float = param(1.0, low=0.0, tune=(0.01, 1.0))
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
