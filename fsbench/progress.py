@@ -60,9 +60,26 @@ class Observer:
         """The run is over, complete or not."""
 
 
-def make_observer(stream: TextIO) -> Observer:
-    """A live display if the stream is a terminal, otherwise a plain line from time to time."""
+def make_observer(stream: TextIO, quiet: bool = False) -> Observer:
+    """A live display if the stream is a terminal, otherwise a plain line from time to time.
+
+    A `quiet` one prints only warnings about the user's own data.
+    """
+    if quiet:
+        return Warnings(stream)
     return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
+
+
+class Warnings(Observer):
+    """Prints warnings about the user's own data, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
+        """Print the warnings."""
+        for line in remarks:
+            print(f"warning: {line}", file=self._stream, flush=True)
 
 
 class _Lines(Observer):

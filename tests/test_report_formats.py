@@ -136,11 +136,11 @@ def test_markdown_explains_each_column_in_bold():
     assert "\\* marks a strategy" in page
 
 
-def test_the_summary_names_negative_transfer():
+def test_the_recommendation_names_negative_transfer():
     task = "shift(mnist5k(size=8), digits)"
     records = over_seeds(task, "erm", [0.8, 0.821, 0.779])
     records += over_seeds(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
-    line = f"Negative transfer: dann uses source data and unlabeled data and is worse than erm on {task}."
+    line = "Negative transfer: dann uses source data and unlabeled data and is worse than erm."
     for format in ("terminal", "markdown", "json"):
         assert line in render(leaderboard(records), format, 1000)
 
@@ -151,7 +151,7 @@ def test_using_the_test_inputs_is_shown_and_is_not_transfer():
     records += over_seeds(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
     for format in ("terminal", "markdown"):
         page = render(leaderboard(records), format, 1000)
-        assert f"Hurts: tent is worse than erm on {A}." in page
+        assert "Hurts: tent is worse than erm." in page
         assert "maml uses source data and test inputs and is worse" in page
         assert "test_inputs" not in page
     assert "| source, test inputs |" in page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import baseline_option, complete_suite, metric_option, results_option
+from fsbench.cli.options import baseline_option, complete_suite, legend_option, metric_option, results_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.columns import Columns, of_records
 from fsbench.errors import AbsentData, UsageError
@@ -30,6 +30,7 @@ _FILE_WIDTH = 100
 @click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
 @metric_option
 @baseline_option
+@legend_option
 @click.option(
     "--format",
     "style",
@@ -57,6 +58,7 @@ def leaderboard(
     tasks: str | None,
     metric: str,
     baseline: str | None,
+    legend: bool,
     style: str,
     output: Path | None,
     all_versions: bool,
@@ -74,7 +76,7 @@ def leaderboard(
     if output is not None:
         _write(output, as_text(boards, style, _FILE_WIDTH))
     elif style == "terminal":
-        show_boards(boards)
+        show_boards(boards, legend)
     else:
         click.echo(as_text(boards, style, _FILE_WIDTH), nl=False)
     if debugging():
@@ -108,19 +110,22 @@ def _records(path: Path, columns: Columns) -> list[Record]:
     return [record for record in records if (record.task, record.recipe) in wanted]
 
 
-def show_board(board: Leaderboard) -> None:
-    """Print a leaderboard to stdout."""
-    from fsbench.report.terminal import print_board
+def show_board(board: Leaderboard, legend: bool, quiet: bool = False) -> None:
+    """Print a leaderboard to stdout, or only its recommendation."""
+    from fsbench.report.terminal import print_board, print_recommendation
 
-    print_board(board, console())
+    if quiet:
+        print_recommendation(board, console())
+    else:
+        print_board(board, console(), legend)
 
 
-def show_boards(boards: Sequence[Leaderboard]) -> None:
+def show_boards(boards: Sequence[Leaderboard], legend: bool) -> None:
     """Print leaderboards to stdout, one below the other."""
     for number, board in enumerate(boards):
         if number:
             click.echo()
-        show_board(board)
+        show_board(board, legend)
 
 
 def as_text(boards: Sequence[Leaderboard], style: str, width: int) -> str:

@@ -47,6 +47,10 @@ baseline_option = click.option(
     help="What to compare with besides erm.  [default: the best of the declared baselines]",
 )
 
+legend_option = click.option(
+    "--legend/--no-legend", default=False, help="Whether to explain the columns of the tables."
+)
+
 
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""

@@ -13,6 +13,7 @@ from fsbench.cli.options import (
     baseline_option,
     complete_suite,
     data_dir_option,
+    legend_option,
     load_config,
     metric_option,
     read_seeds,
@@ -73,6 +74,8 @@ INTERRUPTED = 130
 )
 @metric_option
 @baseline_option
+@legend_option
+@click.option("-q", "--quiet", is_flag=True, help="Print only the recommendation, and what failed.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -102,8 +105,10 @@ INTERRUPTED = 130
     callback=load_config,
     help="A TOML file of these options; the command line overrides it.",
 )
-def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) -> int:
-    """Run strategies on tasks and print the leaderboard.
+def run(
+    plugins: str, recipe: str, metric: str, legend: bool, quiet: bool, strict: bool, **options: Any
+) -> int:
+    """Run strategies on tasks and print the leaderboard and, last, what to use.
 
     Exit status 1 if some trials failed.
     """
@@ -118,9 +123,9 @@ def run(plugins: str, recipe: str, metric: str, strict: bool, **options: Any) ->
     if (data := take_own_data(options)) is not None:
         options["data"] = data
     results = run_trials(
-        plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr), **options
+        plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr, quiet), **options
     )
-    return _report(results, metric, options["results"])
+    return _report(results, metric, options["results"], legend, quiet)
 
 
 def warn_of_failures(registry: Registry) -> None:
@@ -142,8 +147,8 @@ def _tell_of_extras(results: Results) -> None:
         say(f"{', '.join(specs)} left out: {message}")
 
 
-def _report(results: Results, metric: str, folder: Path) -> int:
-    """Print the leaderboard and, last, what failed and why; returns the exit status."""
+def _report(results: Results, metric: str, folder: Path, legend: bool, quiet: bool) -> int:
+    """Print the leaderboard and what failed and why; returns the exit status."""
     from fsbench.report.budgets import leaderboards
     from fsbench.report.text import problem_lines
     from fsbench.words import plural
@@ -153,7 +158,7 @@ def _report(results: Results, metric: str, folder: Path) -> int:
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
     (board,) = leaderboards(results.records, metric, baseline=results.baseline)
-    show_board(board)
+    show_board(board, legend, quiet)
     _tell_of_extras(results)
     if not results.failures:
         return 0

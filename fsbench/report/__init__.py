@@ -34,8 +34,11 @@ def render(board: Leaderboard, format: str = "terminal", width: int = 100) -> st
     raise UnknownName("format", format, FORMATS)
 
 
-def print_leaderboard(board: Leaderboard, console: Console | None = None) -> None:
-    """Print a leaderboard on a rich console: in colour on a terminal, plain elsewhere."""
+def print_leaderboard(board: Leaderboard, console: Console | None = None, legend: bool = False) -> None:
+    """Print a leaderboard on a rich console: in colour on a terminal, plain elsewhere.
+
+    With `legend`, also print how to read the tables.
+    """
     from fsbench.report.terminal import print_board
 
-    print_board(board, console)
+    print_board(board, console, legend)

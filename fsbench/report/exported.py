@@ -10,7 +10,8 @@ import io
 import json
 
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.text import legend, summary
+from fsbench.report.recommendation import recommendation
+from fsbench.report.text import legend
 
 _METRIC = ("name", "title", "meaning", "higher_is_better", "percent")
 
@@ -39,7 +40,7 @@ def to_json(board: Leaderboard) -> str:
         "tasks": [{"label": label, "rows": [r.to_dict() for r in rows]} for label, rows in board.tasks],
         "problems": [vars(problem) for problem in board.problems],
         "warnings": board.warnings,
-        "summary": summary(board),
+        "recommendation": recommendation(board),
         "legend": legend(board),
     }
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"

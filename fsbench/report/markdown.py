@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.recommendation import recommendation
 
 
 def to_markdown(board: Leaderboard, name: str = "") -> str:
-    """Summary, overall table, a table per task, trials without a result, and how to read it.
+    """Recommendation, overall table, a table per task, trials without a result, and how to read it.
 
     `name` is that of the suite if the leaderboard is of a suite.
     """
@@ -25,7 +26,7 @@ def _lines(board: Leaderboard, name: str) -> Iterator[str]:
     )
     if board.tuned:
         yield from (f"{text.tuned(board)}.", "")
-    yield from _list(text.summary(board))
+    yield from _list(recommendation(board))
     if not board.rows:
         return
     yield from ("", "## Overall", "")

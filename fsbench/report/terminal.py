@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.recommendation import recommendation
 
 # A narrow terminal leaves out columns, the last of these first.
 _IMPORTANCE = (
@@ -38,8 +39,11 @@ _FOLDED = frozenset({"uses", "verdict"})
 _TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 
 
-def print_board(board: Leaderboard, console: Console | None = None) -> None:
-    """Print each task's table, then the overall table, what has no result, how to read it, the summary."""
+def print_board(board: Leaderboard, console: Console | None = None, legend: bool = False) -> None:
+    """Print each task's table, then the overall table, what has no result, and the recommendation.
+
+    With `legend`, also print how to read the tables.
+    """
     console = console or Console(highlight=False)
     if not board.rows:
         console.print(text.EMPTY)
@@ -62,16 +66,21 @@ def print_board(board: Leaderboard, console: Console | None = None) -> None:
     _print_lines(console, text.problem_lines(board.problems), "")
     _print_lines(console, board.warnings, "yellow")
     console.print()
-    if board.trials:
+    if board.trials and legend:
         _print_legend(console, board, kept)
         console.print()
-    _print_lines(console, text.summary(board), "")
+    print_recommendation(board, console)
+
+
+def print_recommendation(board: Leaderboard, console: Console) -> None:
+    """Print what to use, in plain words."""
+    _print_lines(console, recommendation(board), "")
 
 
 def to_terminal(board: Leaderboard, width: int) -> str:
-    """The leaderboard of `print_board` as plain text of a width."""
+    """The leaderboard of `print_board`, with the legend, as plain text of a width."""
     buffer = io.StringIO()
-    print_board(board, Console(file=buffer, width=width, color_system=None, highlight=False))
+    print_board(board, Console(file=buffer, width=width, color_system=None, highlight=False), legend=True)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

@@ -152,27 +152,6 @@ def labels_of(task: str) -> str:
     return parsed.protocol.labels
 
 
-def summary(board: Leaderboard) -> list[str]:
-    """A few plain sentences: which strategies help or hurt on which tasks, and what is not settled."""
-    if not board.trials:
-        return [NO_RESULT if board.rows else EMPTY]
-    lines = [*_tasks_won(board), *_harm(board), *_average(board), *_against(board)]
-    lines += sources.gains(board, functools.partial(number, metric=board.metric, sign=True))
-    judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
-    still = sum(row.verdict == "not settled" for row in judged)
-    if still:
-        seeds = min(row.difference.n for row in judged if row.difference)
-        if seeds < 2:
-            more = "a single split seed cannot settle anything; run about ten"
-        else:
-            more = (
-                f"more split seeds may settle more, but choose their number, such as {max(10, 2 * seeds)}, "
-                "before you look: each further look is another chance of a wrong verdict"
-            )
-        lines.append(f"Not settled: {still} of {plural(len(judged), 'comparison')} on single tasks; {more}.")
-    return lines
-
-
 def legend(board: Leaderboard) -> dict[str, str]:
     """How to read the table, column by column, for somebody who has never seen it."""
     meanings = {
@@ -241,54 +220,6 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
 
 
-def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:
-    """The labels of the tasks where a strategy has a verdict, by strategy."""
-    found: dict[str, list[str]] = {}
-    for label, rows in board.tasks:
-        for row in rows:
-            if row.verdict == word:
-                found.setdefault(row.strategy, []).append(label)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
-
-
-def _tasks_won(board: Leaderboard) -> Iterable[str]:
-    done = {row.strategy: row.done for row in board.overall}
-    helped = [f"{s} on {len(labels)} of {done[s]} tasks" for s, labels in _judged(board, "helps").items()]
-    if helped:
-        yield f"Helps: {'; '.join(helped)}."
-
-
-def _harm(board: Leaderboard) -> Iterable[str]:
-    """Strategies worse than the baseline; with other data or weights, this is negative transfer."""
-    given = {row.strategy: row.uses for row in board.overall}
-    for strategy, labels in _judged(board, "hurts").items():
-        if set(given[strategy]) - {"test_inputs"}:
-            used = " and ".join(_GIVEN.get(use, use) for use in given[strategy])
-            yield (
-                f"Negative transfer: {strategy} uses {used} and is worse than {BASELINE} on {some(labels)}."
-            )
-        else:
-            yield f"Hurts: {strategy} is worse than {BASELINE} on {some(labels)}."
-
-
-def _against(board: Leaderboard) -> Iterable[str]:
-    """Strategies with a claim about the best baseline, on average if there are several tasks."""
-    for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
-        found = [row.strategy for row in board.overall if row.against and row.against.verdict == word]
-        average = "on average over tasks, " if len(board.tasks) > 1 else ""
-        if found:
-            than = whom if board.against == BEST else board.against
-            yield f"Against the baselines, {average}{word} than {than}: {', '.join(found)}."
-
-
-def _average(board: Leaderboard) -> Iterable[str]:
-    if len(board.tasks) < 2:
-        return
-    for word in ("helps", "hurts"):
-        names = [
-            row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
-            for row in board.overall
-            if row.verdict == word
-        ]
-        if names:
-            yield f"On average over tasks, {word}: {', '.join(names)}."
+def used(uses: Iterable[str]) -> str:
+    """What a strategy uses, in words: source data and test inputs."""
+    return " and ".join(_GIVEN.get(use, use) for use in uses)

@@ -1,0 +1,204 @@
+"""What to use on this data, in plain words: a function of the leaderboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from fsbench.composition import BASELINE
+from fsbench.report import text
+from fsbench.report.baselines import BEST, Against
+from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.stats import Estimate
+from fsbench.words import plural
+
+_CHEAPER = 0.5
+_MANY = 8
+_SEEDS = 10
+
+
+def recommendation(board: Leaderboard) -> list[str]:
+    """A few sentences: what to use, how certain that is, what it costs, what hurts, what would settle more.
+
+    The strategy to use is the one with the highest score among those with a result in every trial that are
+    shown to help; if there is none, the baseline.
+    """
+    if not board.trials:
+        return [text.NO_RESULT if board.rows else text.EMPTY]
+    parts = (_to_use, _helping, _hurting, _over_baselines, _equivalent, _open)
+    return [line for part in parts for line in part(board)]
+
+
+def _to_use(board: Leaderboard) -> Iterator[str]:
+    ranked = sorted((row for row in board.overall if row.rank), key=lambda row: row.rank or 0)
+    baseline = next((row for row in board.overall if row.strategy == BASELINE), None)
+    if baseline is None or not baseline.done:
+        yield f"No recommendation: {BASELINE}, with which strategies are compared, has no result here."
+    elif not ranked:
+        yield "No recommendation: no strategy has a result in every trial."
+    elif not (helping := [row for row in ranked if row.verdict == "helps"]):
+        yield from _plain_training(board, ranked[0], baseline)
+    else:
+        yield from _best(board, ranked[0], helping)
+
+
+def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
+    """The recommendation where no strategy is shown to help."""
+    score = f" ({_score(baseline, board)})" if baseline.score else ""
+    where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
+    yield f"Use {BASELINE}, plain training{score}: no strategy is shown to be better {where}."
+    if first.strategy != BASELINE and first.difference and first.verdict == "not settled":
+        yield (
+            f"{first.strategy} has the highest score ({_score(first, board)}), but "
+            f"{_against(first, board)} may be chance."
+        )
+
+
+def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[str]:
+    """The recommendation of the first of some strategies that help."""
+    best = helping[0]
+    over = f", on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else ""
+    seeds = plural(min(board.split_seeds), "split seed")
+    needs = f" It uses {text.used(best.uses)}." if best.uses else ""
+    yield (
+        f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
+        f"{seeds}.{needs}"
+    )
+    if best.against and board.against:
+        yield from _beside_baselines(best, best.against, board)
+    if first is not best:
+        yield (
+            f"{first.strategy} has a higher score ({_score(first, board)}), but its difference to {BASELINE} "
+            "is not settled."
+        )
+    if best.cost is not None and best.seconds is not None:
+        cost = f"It takes {_times(best.cost)} as long as {BASELINE}, {text.seconds(best.seconds)} s a trial"
+        cheaper = [row for row in helping if row.cost is not None and row.cost <= _CHEAPER * best.cost]
+        near = [row for row in cheaper if _overlap(row.score, best.score)]
+        for row in near[:1]:
+            cost += f"; {row.strategy} helps too ({_score(row, board)}) and takes {_times(row.cost or 0)}"
+        yield f"{cost}."
+
+
+def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterator[str]:
+    """How the recommended strategy compares with the best baseline."""
+    which = f"the best baseline, {against.baseline}" if board.against == BEST else against.baseline
+    gain = text.interval(against.difference, board.metric, sign=True)
+    if against.verdict == "baseline":
+        yield f"{best.strategy} is one of the baselines that every run includes."
+    elif against.verdict == "better":
+        yield f"It is also better than {which}: {gain}."
+    elif against.verdict == "worse":
+        yield f"But it is worse than {which}: {gain}. Rather use that."
+    elif against.difference is not None:
+        yield f"Its difference to {which}, {gain}, is not settled."
+
+
+def _helping(board: Leaderboard) -> Iterator[str]:
+    """All strategies that help: on which share of the tasks and, where they cannot run on all, on average."""
+    helped = _judged(board, "helps")
+    if len(board.tasks) == 1:
+        if len(helped) > 1:
+            yield f"Helps: {_some(list(helped))}."
+        return
+    done = {row.strategy: row.done for row in board.overall}
+    shares = [f"{name} on {len(labels)} of {done[name]} tasks" for name, labels in helped.items()]
+    if shares:
+        yield f"Helps: {_some(shares)}."
+    for word in ("helps", "hurts"):
+        names = [
+            row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
+            for row in board.overall
+            if row.verdict == word
+        ]
+        if names:
+            yield f"On average over tasks, {word}: {_some(names)}."
+
+
+def _hurting(board: Leaderboard) -> Iterator[str]:
+    """Strategies worse than the baseline; with other data or weights, this is negative transfer."""
+    uses = {row.strategy: row.uses for row in board.overall}
+    together: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for name, labels in _judged(board, "hurts").items():
+        others = uses[name] if set(uses[name]) - {"test_inputs"} else ()
+        where = f" on {text.some(labels)}" if len(board.tasks) > 1 else ""
+        together.setdefault((others, where), []).append(name)
+    for (others, where), names in together.items():
+        several = len(names) > 1
+        if others:
+            verbs = ("use", "are") if several else ("uses", "is")
+            what = f"{verbs[0]} {text.used(others)} and {verbs[1]}"
+            yield f"Negative transfer: {_some(names)} {what} worse than {BASELINE}{where}."
+        else:
+            yield f"Hurts: {_some(names)} {'are' if several else 'is'} worse than {BASELINE}{where}."
+
+
+def _over_baselines(board: Leaderboard) -> Iterator[str]:
+    """Strategies that are better or worse than the baselines, on average if there are several tasks."""
+    for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
+        found = [row.strategy for row in board.overall if row.against and row.against.verdict == word]
+        average = "on average over tasks, " if len(board.tasks) > 1 else ""
+        if found:
+            than = whom if board.against == BEST else board.against
+            yield f"Against the baselines, {average}{word} than {than}: {_some(found)}."
+
+
+def _equivalent(board: Leaderboard) -> Iterator[str]:
+    """The strategies that are shown to make no difference worth having."""
+    names = [row.strategy for row in board.overall if row.verdict == "equivalent"]
+    if names:
+        yield f"No difference worth having to {BASELINE}: {_some(names)}."
+
+
+def _open(board: Leaderboard) -> Iterator[str]:
+    """How many comparisons are not settled, and what would settle more of them."""
+    judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
+    still = sum(row.verdict == "not settled" for row in judged)
+    if not still:
+        return
+    seeds = min(row.difference.n for row in judged if row.difference)
+    if seeds < 2:
+        more = "a single split seed cannot settle anything; run about ten"
+    else:
+        more = (
+            f"more split seeds may settle more, but choose their number, such as {max(_SEEDS, 2 * seeds)}, "
+            "before you look: each further look is another chance of a wrong verdict"
+        )
+    single = " on single tasks" if len(board.tasks) > 1 else ""
+    yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}."
+
+
+def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:
+    """The labels of the tasks where a strategy has a verdict, by strategy, most tasks first."""
+    found: dict[str, list[str]] = {}
+    for label, rows in board.tasks:
+        for row in rows:
+            if row.verdict == word:
+                found.setdefault(row.strategy, []).append(label)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _score(row: Row, board: Leaderboard) -> str:
+    unit = " %" if board.metric.percent else ""
+    return f"{text.interval(row.score, board.metric)}{unit}"
+
+
+def _against(row: Row, board: Leaderboard) -> str:
+    return f"{text.difference(row, board.metric)} against {BASELINE}"
+
+
+def _overlap(one: Estimate | None, other: Estimate | None) -> bool:
+    """Whether two intervals overlap."""
+    if one is None or other is None:
+        return False
+    return abs(one.mean - other.mean) <= (one.half_width or 0) + (other.half_width or 0)
+
+
+def _times(cost: float) -> str:
+    return f"{cost:.{1 if cost < 10 else 0}f} times"
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - _MANY} more" if len(every) > _MANY else ""
+    return ", ".join(every[:_MANY]) + more

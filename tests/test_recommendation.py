@@ -1,0 +1,112 @@
+"""The last lines of a run: what to use, how certain that is, what it costs, what hurts, what is open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from records import failed, over_seeds, realistic, skipped
+
+from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.report.recommendation import recommendation
+
+A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
+ERM = [0.70, 0.72, 0.68, 0.71, 0.69]
+
+
+def above(by: float) -> list[float]:
+    """Scores that are higher than those of ERM by nearly the same amount on each split."""
+    return [value + by + 0.002 * (-1) ** place for place, value in enumerate(ERM)]
+
+
+def lines(*parts: list) -> list[str]:
+    """The recommendation on some records, without the widths of intervals."""
+    found = recommendation(leaderboard([record for part in parts for record in part]))
+    return [re.sub(r" ± [\d.]+", "", line) for line in found]
+
+
+def test_the_best_strategy_that_helps_is_recommended_with_its_cost_and_needs():
+    found = lines(
+        over_seeds(A, "erm", ERM),
+        over_seeds(A, "big", above(0.1), seconds_fit=4.75, uses=("pretrained",)),
+        over_seeds(A, "small", above(0.09)),
+    )
+    assert found == [
+        "Use big: 80.0 %, +10.0 against erm, which is settled with 5 split seeds. It uses pretrained weights.",
+        "It takes 4.0 times as long as erm, 5.0 s a trial; small helps too (79.0 %) and takes 1.0 times.",
+        "Helps: big, small.",
+    ]
+
+
+def test_a_cheap_strategy_that_is_much_worse_is_not_offered_instead():
+    found = lines(
+        over_seeds(A, "erm", ERM),
+        over_seeds(A, "big", above(0.2), seconds_fit=9.0),
+        over_seeds(A, "small", above(0.03)),
+    )
+    assert found[1] == "It takes 7.4 times as long as erm, 9.2 s a trial."
+
+
+def test_without_a_strategy_that_helps_plain_training_is_recommended():
+    wild = [0.9, 0.6, 0.8, 0.65, 0.75]
+    found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "wild", wild), over_seeds(A, "bad", above(-0.1)))
+    assert found == [
+        "Use erm, plain training (70.0 %): no strategy is shown to be better on this data.",
+        "wild has the highest score (74.0 %), but +4.0 against erm may be chance.",
+        "Hurts: bad is worse than erm.",
+        found[3],
+    ]
+    assert found[3].startswith("Not settled: 1 of 2 comparisons; more split seeds may settle more")
+
+
+def test_a_higher_score_that_is_not_settled_is_mentioned():
+    wild = [1.0, 0.7, 0.95, 0.75, 0.99]
+    found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "sure", above(0.05)), over_seeds(A, "wild", wild))
+    assert found[0].startswith("Use sure: ")
+    assert found[1] == "wild has a higher score (87.8 %), but its difference to erm is not settled."
+
+
+def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():
+    found = lines(
+        *[over_seeds(task, "erm", ERM) for task in (A, B)],
+        *[over_seeds(task, name, above(-0.1)) for task in (A, B) for name in ("bad", "poor")],
+        over_seeds(A, "far", above(-0.2), uses=("source",)),
+        [skipped(task=B, spec="far", split_seed=seed, uses=("source",)) for seed in range(5)],
+    )
+    assert f"Hurts: bad, poor are worse than erm on {A}, {B}." in found
+    assert f"Negative transfer: far uses source data and is worse than erm on {A}." in found
+    assert "On average over tasks, hurts: bad, poor, far (on its 1 task)." in found
+
+
+def test_what_is_equivalent_makes_no_difference():
+    board = leaderboard([*over_seeds(A, "erm", ERM), *over_seeds(A, "same", above(0.001))])
+    rows = tuple(replace(r, verdict="equivalent") if r.strategy == "same" else r for r in board.overall)
+    tasks = tuple((label, rows) for label, _ in board.tasks)
+    found = recommendation(replace(board, overall=rows, tasks=tasks))
+    assert found[0].startswith("Use erm, plain training")
+    assert found[1:] == ["No difference worth having to erm: same."]
+
+
+@pytest.mark.parametrize(
+    ("board", "line"),
+    [
+        (leaderboard([]), "No results yet; `fsbench run` produces some."),
+        (leaderboard([failed(task=A)]), "No trial has a result."),
+        (leaderboard(over_seeds(A, "alone", ERM)), "No recommendation: erm, with which strategies are"),
+        (
+            leaderboard([*over_seeds(A, "erm", ERM[:2]), failed(task=A, split_seed=2)]),
+            "No recommendation: no strategy has a result in every trial.",
+        ),
+    ],
+)
+def test_without_results_there_is_no_recommendation(board: Leaderboard, line: str):
+    assert recommendation(board)[0].startswith(line)
+
+
+def test_a_realistic_board_gives_a_handful_of_lines_that_fit_a_screen():
+    found = recommendation(leaderboard(realistic(seeds=10)))
+    assert found[0].startswith("Use augmentation: ")
+    assert "on average over 9 tasks" in found[0]
+    assert len(found) <= 9
+    assert sum(len(line) // 80 + 1 for line in found) <= 22
