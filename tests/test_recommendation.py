@@ -33,7 +33,8 @@ def test_the_best_strategy_that_helps_is_recommended_with_its_cost_and_needs():
         over_seeds(A, "small", above(0.09)),
     )
     assert found == [
-        "Use big: 80.0 %, +10.0 against erm, which is settled with 5 split seeds. It uses pretrained weights.",
+        "Use big: 80.0 %, +10.0 against erm, which is settled with 5 split seeds. "
+        "It uses pretrained weights.",
         "It takes 4.0 times as long as erm, 5.0 s a trial; small helps too (79.0 %) and takes 1.0 times.",
         "Helps: big, small.",
     ]
