@@ -23,7 +23,7 @@ def above(by: float) -> list[float]:
 def lines(*parts: list) -> list[str]:
     """The recommendation on some records, without the widths of intervals."""
     found = recommendation(leaderboard([record for part in parts for record in part]))
-    return [re.sub(r" ± [\d.]+", "", line) for line in found]
+    return [re.sub(r" ± \d+\.\d", "", line) for line in found]
 
 
 def test_the_best_strategy_that_helps_is_recommended_with_its_cost_and_needs():
@@ -111,3 +111,18 @@ def test_a_realistic_board_gives_a_handful_of_lines_that_fit_a_screen():
     assert "on average over 9 tasks" in found[0]
     assert len(found) <= 9
     assert sum(len(line) // 80 + 1 for line in found) <= 22
+
+
+def test_the_best_baseline_is_compared_with():
+    simple = over_seeds(A, "simple", above(0.05), baseline=True)
+    better = lines(over_seeds(A, "erm", ERM), simple, over_seeds(A, "good", above(0.1)))
+    assert better[1] == "It is also better than the best baseline, simple: +5.0."
+    assert "Against the baselines, better than every baseline: good." in better
+    alone = lines(over_seeds(A, "erm", ERM), simple)
+    assert alone[:2] == [
+        "Use simple: 75.0 %, +5.0 against erm, which is settled with 5 split seeds.",
+        "simple is one of the baselines that every run includes.",
+    ]
+    wild = [0.80, 0.75, 0.76, 0.80, 0.73]
+    equal = lines(over_seeds(A, "erm", ERM), simple, over_seeds(A, "wild", wild))
+    assert equal[1] == "Its difference to the best baseline, simple, +1.8, is not settled."
