@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 from fsbench.composition import BASELINE
-from fsbench.report import text
+from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import Leaderboard, Row
 from fsbench.stats import Estimate
@@ -24,7 +25,7 @@ def recommendation(board: Leaderboard) -> list[str]:
     """
     if not board.trials:
         return [text.NO_RESULT if board.rows else text.EMPTY]
-    parts = (_to_use, _helping, _hurting, _over_baselines, _equivalent, _open)
+    parts = (_to_use, _helping, _hurting, _over_baselines, _from_sources, _equivalent, _open)
     return [line for part in parts for line in part(board)]
 
 
@@ -140,6 +141,11 @@ def _over_baselines(board: Leaderboard) -> Iterator[str]:
         if found:
             than = whom if board.against == BEST else board.against
             yield f"Against the baselines, {average}{word} than {than}: {_some(found)}."
+
+
+def _from_sources(board: Leaderboard) -> Iterator[str]:
+    """What strategies gain from each source."""
+    yield from sources.gains(board, functools.partial(text.number, metric=board.metric, sign=True))
 
 
 def _equivalent(board: Leaderboard) -> Iterator[str]:
