@@ -29,7 +29,7 @@ def test_pairs_run_or_say_why_not():
     assert "smooth had no effect" in run_pair(Nearest(), Smooth())
     assert "nearest and rival both own" in run_pair(Nearest(), renamed(Nearest, "rival"))
     tables, images = (renamed(Smooth, kind, kinds=frozenset({kind})) for kind in ("table", "image"))
-    assert run_pair(tables, images) == "no kind in common"
+    assert run_pair(tables, images) == "table and image have no kind of samples in common"
     assert run_pair(wrong(loss=half_loss, skip=lambda self, task: "never")(), Smooth()) == "wrong: never"
 
 

@@ -71,7 +71,7 @@ def seen(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:
 
 
 def seen_training(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet:
-    """A training set as the composition sees it; embedding may add copies of a sample, which form a group."""
+    """A training set as the composition sees it; embedding may add copies of a sample, of the same group."""
     x = get_kind(state.inputs.kind).shrink_tensor(data.x, state.inputs.input_shape)
     data = data if x is data.x else replace(data, x=x)
     if not _embeds(state):
@@ -81,13 +81,11 @@ def seen_training(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet
         rows = torch.split(torch.arange(len(data), device=state.device), _AT_ONCE)
         for number, part in enumerate(rows):
             ctx.at_step(number, len(rows))
-            parts.append(_embedded_part(state, ctx, data.select(part), part))
-    if all(len(part) == len(given) for part, given in zip(parts, rows, strict=True)):
-        parts = [replace(part, groups=None) for part in parts]
+            parts.append(_embedded_part(state, ctx, data.select(part)))
     return _joined(parts)
 
 
-def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet, numbers: torch.Tensor) -> LabeledSet:
+def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet:
     domain = None if data.domain is None else data.domain.float()
     got = state.composition.embed(Batch(data.x, data.targets, domain=domain), ctx)
     copies, rest = divmod(len(got.x), len(data))
@@ -96,9 +94,7 @@ def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet, numbers: tor
             f"{state.composition.text}: embed returned {len(got.x)} samples for {len(data)}; expected the "
             "same number, or whole copies one after the other"
         )
-    repeated = replace(data, groups=numbers).select(
-        torch.arange(len(data), device=state.device).repeat(copies)
-    )
+    repeated = data.select(torch.arange(len(data), device=state.device).repeat(copies))
     return replace(repeated, x=got.x, targets=got.targets)
 
 

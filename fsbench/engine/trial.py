@@ -200,7 +200,8 @@ def labeled_set(
     targets = torch.zeros(len(labels), num_classes, device=device)
     targets[torch.arange(len(labels), device=device), labels] = 1.0
     where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
-    return LabeledSet(_opened(kind, x, device, shape), targets, domain=where)
+    groups = torch.arange(len(labels), device=device)
+    return LabeledSet(_opened(kind, x, device, shape), targets, domain=where, groups=groups)
 
 
 def check_logits(logits: Any, samples: int, num_classes: int) -> torch.Tensor:

@@ -192,7 +192,7 @@ def composes(bench: Bench) -> str | None:
                 bench.beside(split, *pair)
             except InertComponent:
                 require(
-                    "fit" in bench.strategy.replaces,
+                    "fit" in bench.strategy.replaces | bench.strategy.yields,
                     f"{compose(*pair).text}: {probe.name} never ran; let fit call inner, or declare "
                     "replaces = frozenset({'fit'})",
                 )

@@ -37,12 +37,14 @@ def documented(strategy: Strategy) -> None:
 
 def declared(strategy: Strategy) -> None:
     """`uses`, `kinds` and `replaces` name things that exist; some stage is overridden."""
-    for attribute, known in (("uses", USES), ("kinds", kind_names()), ("replaces", STAGES)):
+    stages = [(name, STAGES) for name in ("replaces", "yields")]
+    for attribute, known in (("uses", USES), ("kinds", kind_names()), *stages):
         wrong = sorted((getattr(strategy, attribute) or frozenset()).difference(known))
         require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
     require(strategy.kinds != frozenset(), "kinds is empty; leave it out, or name the kinds of samples")
-    idle = sorted(stage for stage in strategy.replaces if not overrides(strategy, stage))
-    require(not idle, f"replaces names {idle}, which it does not override")
+    owned = strategy.replaces | strategy.yields
+    idle = sorted(stage for stage in owned if not overrides(strategy, stage))
+    require(not idle, f"replaces or yields names {idle}, which it does not override")
     changed = [stage for stage in STAGES if overrides(strategy, stage)]
     require(changed or strategy.name == BASELINE, "it overrides no stage")
 

@@ -97,7 +97,7 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
         if first.name not in str(error) or second.name not in str(error):
             raise AssertionError(f"the conflict does not name both components: {error}") from error
         return str(error)
-    reason: str | None = "no kind in common"
+    reason: str | None = f"{first.name} and {second.name} have no kind of samples in common"
     ran = False
     for kind in [kind for kind in kinds_of(first) if kind in kinds_of(second)]:
         split = first_toy(pair, kind)

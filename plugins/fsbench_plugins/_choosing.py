@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fsbench import LabeledSet
 from fsbench_plugins._classical import Classical
@@ -20,13 +20,10 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, folds: int, s
     The predictions of all folds are scored together. Where no class has two samples, it is the first.
     """
     x, y = table(train.x), train.y.cpu().numpy()
-    folds = min(folds, int(np.bincount(y).max()))
+    folds = min(folds, max(members(train)))
     if folds < 2:
         return next(iter(candidates))
-    weights = sample_weights(train)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a class has fewer samples than folds
-        parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y))
+    weights, parts = sample_weights(train), stratified(train, folds, seed)
 
     def score(candidate: Classical) -> float:
         found = np.empty_like(y)
@@ -41,3 +38,23 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, folds: int, s
 
     scores = {text: score(candidate) for text, candidate in candidates.items()}
     return max(scores, key=scores.__getitem__)
+
+
+def members(train: LabeledSet) -> list[int]:
+    """How many different samples each class has; those made from one sample count once."""
+    y, groups = train.y.cpu().numpy(), _groups(train)
+    return [len(np.unique(groups[y == label])) for label in np.unique(y)]
+
+
+def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows kept and held out in each stratified fold; samples made from one are never separated."""
+    y, groups = train.y.cpu().numpy(), _groups(train)
+    single = len(np.unique(groups)) == len(groups)
+    splitter = (StratifiedKFold if single else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a class has fewer samples than folds
+        return list(splitter.split(y, y, groups))
+
+
+def _groups(train: LabeledSet) -> np.ndarray:
+    return np.arange(len(train)) if train.groups is None else train.groups.cpu().numpy()

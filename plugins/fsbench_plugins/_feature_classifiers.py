@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
 
 from fsbench import Context, Fitted, LabeledSet
-from fsbench_plugins import _estimators
+from fsbench_plugins import _choosing, _estimators
 
 CHOICES = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
 _FOLDS = 5
@@ -38,16 +37,13 @@ def logistic_regression(train: LabeledSet, C: float | None, ctx: Context) -> Fit
 
 
 def _chosen(train: LabeledSet, ctx: Context) -> float:
-    """The best C by stratified cross-validation, which separates no group."""
-    x, y = train.x.cpu().numpy(), train.y.cpu().numpy()
-    groups = np.arange(len(y)) if train.groups is None else train.groups.cpu().numpy()
-    members = [len(np.unique(groups[y == label])) for label in np.unique(y)]
-    if min(members) < 2:
+    """The best C by stratified cross-validation."""
+    least = min(_choosing.members(train))
+    if least < 2:
         ctx.note("a class of one sample, so C=1 was not chosen by cross-validation")
         return 1.0
-    weights = _estimators.sample_weights(train)
-    folds = StratifiedGroupKFold(min(_FOLDS, *members), shuffle=True, random_state=ctx.rng.seed())
-    parts = list(folds.split(x, y, groups))
+    x, y, weights = train.x.cpu().numpy(), train.y.cpu().numpy(), _estimators.sample_weights(train)
+    parts = _choosing.stratified(train, min(_FOLDS, least), ctx.rng.seed())
     losses = [sum(_loss(C, x, y, weights, *part) for part in parts) for C in CHOICES]
     return CHOICES[int(np.argmin(losses))]
 

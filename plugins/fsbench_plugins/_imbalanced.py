@@ -128,13 +128,12 @@ def _nearest(x: np.ndarray, y: np.ndarray, new_x: np.ndarray, new_y: np.ndarray)
 
 
 def _joined(first: LabeledSet, second: LabeledSet) -> LabeledSet:
+    """Both sets, where the second one is made of samples of the first."""
+    pairs = [(getattr(first, name), getattr(second, name)) for name in ("weights", "domain", "groups")]
     return LabeledSet(
         torch.cat([first.x, second.x]),
         torch.cat([first.targets, second.targets]),
-        None
-        if first.weights is None or second.weights is None
-        else torch.cat([first.weights, second.weights]),
-        None if first.domain is None or second.domain is None else torch.cat([first.domain, second.domain]),
+        *(None if one is None or other is None else torch.cat([one, other]) for one, other in pairs),
     )
 
 
