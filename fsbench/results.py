@@ -49,6 +49,7 @@ class Results:
 
         `baseline` names what strategies are compared with, by default what the run was given.
         """
-        from fsbench.report.leaderboard import leaderboard
+        from fsbench.report.budgets import leaderboards
 
-        return leaderboard(self.records, metric, baseline=baseline or self.baseline).to_frame()
+        (board,) = leaderboards(self.records, metric, baseline=baseline or self.baseline)
+        return board.to_frame()

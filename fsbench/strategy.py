@@ -41,12 +41,29 @@ def param(
     `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
     separates them, and `ctx.fit_with` fits one of them. `backbone` says that its text names a backbone, as in
     `backbone=resnet18(size=96)`. `stage` names the only stage that reads it, one of `yields`: giving it
-    beside another owner of the stage is a ConflictError. Raises SpecError for a range that is empty.
+    beside another owner of the stage is a ConflictError. Raises SpecError for a range that is empty or
+    not within the bounds.
     """
-    if tune is not None and (not tune or (is_span(tune) and not tune[0] < tune[1])):
-        raise SpecError(f"tune is {tune}; expected (from, to), the smaller number first, or several values")
+    if tune is not None:
+        _check_range(tune, low, high, choices)
     metadata = {"low": low, "high": high, "choices": choices, "tune": tune}
     return field(default=default, metadata=metadata | {"spec": spec, "backbone": backbone, "stage": stage})
+
+
+def _check_range(
+    tune: tuple[Any, ...], low: float | None, high: float | None, choices: tuple[Any, ...] | None
+) -> None:
+    if not tune or (is_span(tune) and not tune[0] < tune[1]):
+        raise SpecError(f"tune is {tune}; expected (from, to), the smaller number first, or several values")
+    outside = [
+        value
+        for value in tune
+        if (choices is not None and value not in choices)
+        or (isinstance(value, int | float) and low is not None and value < low)
+        or (isinstance(value, int | float) and high is not None and value > high)
+    ]
+    if outside:
+        raise SpecError(f"tune is {tune}; expected allowed values, and {outside[0]!r} is not")
 
 
 def is_span(tune: tuple[Any, ...]) -> bool:

@@ -107,7 +107,9 @@ def test_a_suite_without_records_of_its_recipe_has_no_leaderboard(tmp_path, caps
 
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_of_all(path):
-    records, suite = read_jsonl(path), load_suite(path.stem)
+    records, suite = read_jsonl(path), load_suite(path.stem.removesuffix("-tuned"))
+    assert len({r.tuning for r in records}) == 1
+    assert bool(records[0].tuning) == path.stem.endswith("-tuned")
     check_records(of_records(records, ()), suite, path)
     assert {r.task for r in records} == set(suite.tasks)
     found = {r.spec for r in records if r.status != "failed"}
