@@ -165,6 +165,16 @@ def test_tasks_that_are_balanced_by_protocol_are_skipped():
     assert Resampling().skip(task_info(protocol="noisy", labels_per_class=5)) is None
 
 
+@pytest.mark.parametrize(("kind", "method"), [("image", "class_balanced"), ("table", "smote")])
+def test_the_default_method_depends_on_the_kind(kind: str, method: str) -> None:
+    train = training_set((12, 5, 3), kind)
+    found = [resample(train)[0], resample(train, method=method)[0]]
+    for name in ("x", "targets", "weights"):
+        first, second = (getattr(each, name) for each in found)
+        assert (first is None and second is None) or torch.equal(first, second)
+    assert (found[0].weights is not None) == (kind == "image")
+
+
 def test_kept_samples_keep_soft_targets_weights_and_domains():
     hard = training_set([8, 3])
     soft = 0.8 * hard.targets + 0.1

@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 PLUGIN = "plugins_melodies"
 TASKS = "kshot(songs, k=5), longtail(songs, ir=4, head=20, source=hymns), shift(hymns, songs)"
 SPECS = (
-    "erm, focal, rests, focal+rests, resampling(method=random_over), resampling, augmentation, blur, "
-    "sklearn(estimator=random_forest), transfer(source_steps=60), "
+    "erm, focal, rests, focal+rests, resampling(method=random_over), resampling(method=smote), augmentation, "
+    "blur, sklearn(estimator=random_forest), transfer(source_steps=60), "
     "transfer(source_steps=60, mode=linear_probe), protonet(meta_steps=30), "
     "maml(meta_steps=30)"
 )
@@ -93,7 +93,7 @@ def test_inputs_stay_integers_throughout(records: dict[tuple[str, str], Any]) ->
     [
         ("augmentation", "works on image and table data, not on melody data"),
         ("blur", "computes with inputs in augment, which is not possible on melody data"),
-        ("resampling", "smote mixes samples, which those of melody data are not made for"),
+        ("resampling(method=smote)", "smote mixes samples, which those of melody data are not made for"),
     ],
 )
 def test_strategies_that_compute_with_inputs_are_skipped_with_the_reason(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 Method = Literal[
+    "auto",
     "smote",
     "borderline_smote",
     "adasyn",
@@ -31,7 +32,8 @@ class Resampling(Strategy):
     2008) add samples between a sample and one of its `k_neighbors` neighbours of the same class, until
     the class is as large as the largest; `smote_tomek` (Batista et al. 2004) then removes Tomek links;
     `random_over` repeats samples, `random_under` leaves some out; `class_balanced` changes no sample, but
-    draws every class equally often into the batches (Kang et al. 2020).
+    draws every class equally often into the batches (Kang et al. 2020). `auto` is `smote` on tables and
+    `class_balanced` on other data.
 
     Images are mixed pixel by pixel. An added sample gets its sampling weight and domain from the nearest
     given sample of its class. The record notes what cannot be done in full: fewer neighbours in a class of
@@ -45,14 +47,14 @@ class Resampling(Strategy):
         "Lemaître, G., Nogueira, F. and Aridas, C. K. (2017). Imbalanced-learn. JMLR 18(17)."
     )
 
-    method: Method = param("smote")
+    method: Method = param("auto")
     k_neighbors: int = param(5, low=1, tune=(1, 10))
 
     def skip(self, task: TaskInfo) -> str | None:
         """Equal classes leave nothing to do; samples such as words cannot be mixed."""
         if task.balanced:
             return "the training classes are balanced"
-        if self.method not in _BY_ROW and not get_kind(task.kind).mixable:
+        if self._chosen(task) not in _BY_ROW and not get_kind(task.kind).mixable:
             return f"{self.method} mixes samples, which those of {task.kind} data are not made for"
         return None
 
@@ -63,15 +65,22 @@ class Resampling(Strategy):
         if bool((present == present[0]).all()):
             ctx.note("the training classes are balanced already; nothing was resampled")
             return train
-        if self.method == "class_balanced":
+        method = self._chosen(ctx.task)
+        if method == "class_balanced":
             return replace(train, weights=_balanced_weights(train))
         from fsbench_plugins import _imbalanced
 
         seed = ctx.rng.seed()
-        if self.method in _BY_ROW:
-            return _imbalanced.pick(train, self.method, seed)
-        grown = _imbalanced.synthesise(train, self.method, self.k_neighbors, seed, ctx.note)
-        return _imbalanced.without_tomek_links(grown, ctx.note) if self.method == "smote_tomek" else grown
+        if method in _BY_ROW:
+            return _imbalanced.pick(train, method, seed)
+        grown = _imbalanced.synthesise(train, method, self.k_neighbors, seed, ctx.note)
+        return _imbalanced.without_tomek_links(grown, ctx.note) if method == "smote_tomek" else grown
+
+    def _chosen(self, task: TaskInfo) -> Method:
+        """The method on a task."""
+        if self.method != "auto":
+            return self.method
+        return "smote" if task.kind == "table" else "class_balanced"
 
 
 def _balanced_weights(train: LabeledSet) -> torch.Tensor:
