@@ -6,12 +6,13 @@ What many records share, mostly texts, is kept once (`Shared`); there is an arra
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import numpy as np
 
+from fsbench.evidence import Evidence
 from fsbench.types import Record, Status
 
 Key = TypeVar("Key", bound=Hashable)
@@ -64,6 +65,7 @@ class Columns:
     the newest record of a combination was created. `key [N]` are the keys, as bytes. `split [N]`
     numbers the fingerprints of splits, `fingerprints`. `numbers` has a float64 array `[N]` for each of
     `NUMBERS`, `values` and `resolution` one for each metric that was asked for; NaN where a record has none.
+    `evidence` is what is stored beside the records.
     """
 
     shared: tuple[Shared, ...]
@@ -77,6 +79,7 @@ class Columns:
     numbers: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
     resolution: dict[str, np.ndarray]
+    evidence: Evidence = field(default_factory=Evidence)
 
     def __len__(self) -> int:
         return len(self.code)
@@ -115,6 +118,7 @@ class Columns:
             numbers=of_rows(self.numbers),
             values=of_rows(self.values),
             resolution=of_rows(self.resolution),
+            evidence=self.evidence,
         )
 
     def splits(self) -> Iterator[tuple[Shared, int, str]]:
@@ -145,11 +149,13 @@ def read_shared(found: Sequence[Any]) -> Shared:
     return _shared(**values, reason=reason)
 
 
-def of_records(records: Iterable[Record], metrics: Sequence[str]) -> Columns:
-    """The columns of some records, in their order, with the values of some metrics."""
+def of_records(
+    records: Iterable[Record], metrics: Sequence[str], evidence: Evidence | None = None
+) -> Columns:
+    """The columns of some records, in their order, with the values of some metrics and the evidence."""
     builder: Builder[Shared] = Builder(metrics, lambda shared: shared)
     builder.add(*_rows(records, metrics))
-    return builder.columns()
+    return builder.columns(evidence)
 
 
 def _rows(records: Iterable[Record], metrics: Sequence[str]) -> tuple[list[Shared], list[list[Any]]]:
@@ -204,8 +210,8 @@ class Builder(Generic[Key]):
             self._whole.append(np.array([codes, split_seed, init_seed, splits], dtype=np.int64))
             self._floats.append(np.array(numbers, dtype=np.float64))
 
-    def columns(self) -> Columns:
-        """All records that were added."""
+    def columns(self, evidence: Evidence | None = None) -> Columns:
+        """All records that were added, with the evidence beside them."""
         whole = np.concatenate([np.empty((4, 0), np.int64), *self._whole], axis=1)
         width = len(NUMBERS) + 2 * len(self._metrics)
         floats = np.concatenate([np.empty((width, 0)), *self._floats], axis=1)
@@ -222,6 +228,7 @@ class Builder(Generic[Key]):
             numbers=dict(zip(NUMBERS, floats, strict=False)),
             values=dict(zip(self._metrics, values, strict=True)),
             resolution=dict(zip(self._metrics, resolution, strict=True)),
+            evidence=evidence or Evidence(),
         )
 
     def _code(self, key: Key) -> int:

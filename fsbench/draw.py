@@ -70,7 +70,7 @@ class Splits:
         self._same.check(text, seed, split.fingerprint)
         if part is not None:
             found = materialise(*take(task, split, seed, part), self._folder / next(self._names))
-            return replace(found, drawn=drawn(split))  # of the whole split, which its fingerprint names
+            return replace(found, drawn=drawn(task, split))  # of the whole split, which its fingerprint names
         return materialise(task, split, self._folder / next(self._names))
 
 

@@ -6,11 +6,12 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
 _LEVELS = 127
+_PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +19,9 @@ class Drawn:
     """The samples of a split, and the labels of its test part; never given to a worker.
 
     The parts hold ids of samples, int64: the number of a sample in its dataset plus 2**32 times the place of
-    the dataset in the task's text. `train`, `val` and `test` are `[E, N]` in the order in which workers get
-    the samples; `unlabeled` and `source` are sorted, `[N]`, and empty where a task has none. `test_y` `[E,
-    M]` has the test labels.
+    the dataset in `datasets`, which has texts such as `mnist5k(size=8)`. `train`, `val` and `test` are `[E,
+    N]` in the order in which workers get the samples; `unlabeled` and `source` are sorted, `[N]`, and empty
+    where a task has none. `test_y` `[E, M]` has the test labels.
     """
 
     train: np.ndarray
@@ -29,14 +30,16 @@ class Drawn:
     test_y: np.ndarray
     unlabeled: np.ndarray
     source: np.ndarray
+    datasets: tuple[str, ...] = ()
 
     def pack(self) -> bytes:
         """As bytes that do not depend on the machine."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays = {name: getattr(self, name) for name in _PARTS}
         # Sorted numbers become a row of ones, which takes no space.
         arrays |= {name: np.diff(arrays[name], prepend=0) for name in ("unlabeled", "source")}
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: array.astype("<i8") for name, array in arrays.items()})
+        whole = {name: array.astype("<i8") for name, array in arrays.items()}
+        np.savez(buffer, **whole, datasets=np.array(self.datasets, dtype=np.str_))
         return zlib.compress(buffer.getvalue(), level=6)
 
     @classmethod
@@ -44,10 +47,12 @@ class Drawn:
         """Read what `pack` wrote. Raises ValueError for anything else."""
         try:
             with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as stored:
-                arrays = {f.name: stored[f.name] for f in fields(cls)}
+                arrays = {name: stored[name] for name in _PARTS}
+                datasets = tuple(stored["datasets"].tolist()) if "datasets" in stored else ()
         except (zlib.error, KeyError, EOFError, OSError) as error:
             raise ValueError(f"not the parts of a split ({error})") from error
-        return cls(**arrays | {name: np.cumsum(arrays[name]) for name in ("unlabeled", "source")})
+        arrays |= {name: np.cumsum(arrays[name]) for name in ("unlabeled", "source")}
+        return cls(**arrays, datasets=datasets)
 
 
 Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]

@@ -12,6 +12,8 @@ from fsbench.types import Record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fsbench.columns import Columns
+
 
 @dataclass(frozen=True)
 class Results:
@@ -44,12 +46,26 @@ class Results:
         """How many trials have ended, including failed ones."""
         return sum(r.status != "skipped" for r in self.records)
 
-    def leaderboard(self, metric: str = DEFAULT_METRIC, baseline: str | None = None) -> pd.DataFrame:
+    def columns(self, metric: str) -> Columns:
+        """The records as columns, with the values of a metric and what is stored beside the records."""
+        from fsbench.columns import of_records
+        from fsbench.store import Store
+
+        if not self.store_path.exists():
+            return of_records(self.records, [metric])
+        with Store(self.store_path.parent, create=False) as store:
+            return of_records(self.records, [metric], store.evidence())
+
+    def leaderboard(
+        self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float = 0.01
+    ) -> pd.DataFrame:
         """The leaderboard of these records as a data frame.
 
-        `baseline` names what strategies are compared with, by default what the run was given.
+        `baseline` names what strategies are compared with, by default what the run was given. Differences
+        that certainly are within the `margin`, in the units of the records, are equivalent.
         """
         from fsbench.report.budgets import leaderboards
 
-        (board,) = leaderboards(self.records, metric, baseline=baseline or self.baseline)
+        compared = baseline or self.baseline
+        (board,) = leaderboards(self.columns(metric), metric, baseline=compared, margin=margin)
         return board.to_frame()

@@ -134,7 +134,7 @@ class Store:
         return [self._read(text) for (text,) in rows]
 
     def columns(self, metrics: Sequence[str]) -> Columns:
-        """Every record as columns, in the order of `records`, with the values of some metrics.
+        """Every record as columns, in the order of `records`, with some metrics and the evidence.
 
         This is many times as fast as `records`: SQLite picks what is needed from the text of a record.
         """
@@ -147,7 +147,7 @@ class Store:
             while rows := found.fetchmany(_AT_ONCE):
                 keys, values = zip(*rows, strict=True)
                 builder.add(keys, json.loads(f"[{','.join(values)}]"))
-        return builder.columns()
+        return builder.columns(self.evidence())
 
     def predictions(self, key: str) -> np.ndarray:
         """The logits of a trial's test part, float32 `[E, M, C]`, exactly as they were committed."""
@@ -169,7 +169,7 @@ class Store:
             rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
         with self._damage():
             drawn = {fingerprint: Drawn.unpack(data) for fingerprint, data in rows}
-        return Evidence(drawn, partial(_influences, self.folder))
+        return Evidence(drawn, partial(_influences, self.folder)) if drawn else Evidence()
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""

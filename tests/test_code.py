@@ -183,7 +183,7 @@ def test_old_code_is_never_averaged_with_new(monkeypatch: pytest.MonkeyPatch) ->
     assert scores(leaderboard(upgraded(now, other))) == {"erm": (0.5, 3), "plain": (0.4945, 2)}
     both = scores(leaderboard(records, all_versions=True))
     assert sorted(both.values()) == [(0.118, 1), (0.4945, 2), (0.5, 3)]
-    assert leaderboard(records[:5]).warnings == ()
+    assert not any("version" in line for line in leaderboard(records[:5]).warnings)
 
 
 @pytest.mark.parametrize("old", ["plain#code+33333333", "plain"])

@@ -8,7 +8,7 @@ import tempfile
 
 import numpy as np
 import pytest
-from drawn import EVERY, draw
+from drawn import EVERY, draw, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,17 +31,21 @@ def parts(seed=0) -> Drawn:
     rng = np.random.default_rng(seed)
     shapes = {"train": (2, 5), "val": (2, 0), "test": (2, 9), "test_y": (2, 9)}
     sorts = {"unlabeled": np.zeros(0, dtype=np.int64), "source": np.sort(rng.choice(2**33, 20))}
-    return Drawn(**{name: rng.integers(0, 2**33, shape) for name, shape in shapes.items()}, **sorts)
+    datasets = ("digits", "mnist5k(size=8)")
+    return Drawn(
+        **{name: rng.integers(0, 2**33, shape) for name, shape in shapes.items()}, **sorts, datasets=datasets
+    )
 
 
 def same(one: Drawn, other: Drawn) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in PARTS)
+    equal = (np.array_equal(getattr(one, name), getattr(other, name)) for name in PARTS)
+    return one.datasets == other.datasets and all(equal)
 
 
 @pytest.mark.parametrize("text", EVERY)
 def test_the_ids_of_a_split_name_its_samples(text):
     split = draw(text)
-    found = drawn(split)
+    found = drawn(task(text), split)
     assert np.array_equal(found.test & 0xFFFFFFFF, split.test.index)
     assert np.array_equal(found.test >> 32, split.test.origin)
     assert np.array_equal(found.test_y, split.test.y)
@@ -51,7 +55,8 @@ def test_the_ids_of_a_split_name_its_samples(text):
 
 
 def test_whole_sources_take_little_space():
-    found = drawn(draw("kshot(digits, k=3, source=mnist5k(size=8))"))
+    text = "kshot(digits, k=3, source=mnist5k(size=8))"
+    found = drawn(task(text), draw(text))
     assert len(found.source) == 5000
     assert len(found.pack()) < 4000
 

@@ -19,7 +19,8 @@ from fsbench.report import FORMATS, print_leaderboard, render, text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import publish, read_jsonl, write_jsonl
+from fsbench.report.published import publish, read_columns, read_jsonl, write_jsonl
+from fsbench.stats import Estimate
 
 ROOT = Path(__file__).parent.parent
 BOARD = leaderboard(realistic())
@@ -41,9 +42,9 @@ def shown_numbers(values: dict[str, str], board) -> tuple[str, str, str]:
         if values[name] in (None, ""):
             shown.append("-")
             continue
-        half = values[f"{name}_half_width"]
-        mean = text.number(float(values[name]), metric, signed)
-        shown.append(mean if half in (None, "") else f"{mean} ± {text.number(float(half), metric)}")
+        mean, low, high = (values[f"{name}{part}"] for part in ("", "_low", "_high"))
+        bounds = [None if each in (None, "") else float(each) for each in (low, high)]
+        shown.append(text.interval(Estimate(float(mean), *bounds, p=1.0, n=0), metric, signed))
     return values["strategy"], *shown
 
 
@@ -64,7 +65,8 @@ def test_all_formats_show_the_same_numbers(metric):
         kept = [row for row in rows if row["task"] == "overall" or int(row["done"])]
         assert [shown_numbers(row, board) for row in kept] == markdown
     terminal = render(board, "terminal", width=200)
-    for strategy, score, difference in markdown:
+    for strategy, whole, difference in markdown:
+        score = whole.partition(" (")[0]  # its ends are on the next line
         assert re.search(rf"{re.escape(strategy)} .*{re.escape(score)} .*{re.escape(difference)}", terminal)
 
 
@@ -122,8 +124,10 @@ def test_the_terminal_page_says_what_matters():
         "balanced accuracy in % (higher is better), 9 tasks, 3 split seeds",
         "failed: maml, 1 trial on shift(mnist5k(size=8), digits); latest: TimeOut: ran longer",
         "skipped: dann, maml, transfer, transfer+augmentation+focal(gamma=1.5) on 6 tasks: needs source data",
-        "correction (Holm) for all 44 comparisons",
-        "Helps: augmentation on 4 of 9 tasks",
+        "correction (Holm) for all 37 comparisons on tasks",
+        "equivalent (the difference is within 1 point)",
+        "intervals on 9 tasks leave out that test samples were drawn",
+        "Helps: augmentation on 9 of 9 tasks",
         'Hurts: resampling(method="random-over") is worse than erm on',
         "choose their number, such as 10, before you look: each further look is another chance",
     ):
@@ -170,7 +174,7 @@ def test_cost_fit_and_memory_are_shown():
     assert re.search(r"#.* verdict +done +sec\n", narrow)
     assert "overfitting" in wide
     assert "overfitting" not in narrow
-    assert "| 2 | `erm` | - | 70.0 ± 5.0 | - | baseline | 99.9 | 3/3 | 1.2 | 648 |" in render(
+    assert "| 2 | `erm` | - | 70.0 ± 4.9 | - | baseline | 99.9 | 3/3 | 1.2 | 648 |" in render(
         leaderboard(records), "markdown"
     )
     (line,) = (row for row in csv.DictReader(io.StringIO(render(leaderboard(records), "csv")))
@@ -286,7 +290,7 @@ def test_published_records_that_cannot_be_read_or_written_are_an_error(tmp_path)
 
 def agrees(records: Path) -> bool:
     page = records.with_suffix(".md").read_text(encoding="utf-8")
-    (board,) = leaderboards(read_jsonl(records))
+    (board,) = leaderboards(read_columns(records, ["balanced_accuracy"]))
     return page == to_markdown(board, records.stem)
 
 
@@ -324,3 +328,18 @@ def test_notes_of_trials_are_shown_once_for_each_strategy():
     board = leaderboard([record(split_seed=0), record(split_seed=1), *noted])
     assert "noted: focal, in 2 trials; focal: lowered" in board.warnings
     assert "noted: focal, in 2 trials; focal: lowered" in render(board, "markdown")
+
+
+INTERVALS = [
+    ((0.7, 0.66, 0.74), "70.0 ± 4.0"),
+    ((0.912, 0.876, 0.938), "91.2 ± 3.1"),
+    ((0.98, 0.92, 0.995), "98.0 (92.0-99.5)"),
+    ((0.99, 0.978, 0.9995), "99.0 (97.8-100.0)"),
+    ((1.0, 0.97, 1.0), "100.0 (97.0-100.0)"),
+    ((0.5, None, None), "50.0"),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), INTERVALS, ids=[each for _, each in INTERVALS])
+def test_an_interval_shows_its_ends_where_its_sides_differ_or_it_would_leave_0_to_100(values, expected):
+    assert text.interval(Estimate(*values, p=1.0, n=3), BOARD.metric) == expected

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import stdtr, stdtrit
 
+from fsbench import stats
 from fsbench.metrics import resolution
-from fsbench.stats import estimate, holm, overall, verdict
+from fsbench.stats import Sample, holm, overall, verdict
 
 COMPARISONS = 40
 LEVEL = 0.05 / COMPARISONS
@@ -18,6 +19,10 @@ FLIPS = (0.3, 1, 3)
 # Samples of each class in a test part: 50 to 2,000 samples, even and uneven.
 PARTS = ([5] * 10, [45, 5], [100, 100], [180, 20], [160, 32, 8], [200] * 10, [1900, 100])
 METRICS = ("accuracy", "balanced_accuracy")
+
+
+def estimate(values, step=0.0):
+    return stats.estimate(Sample(tuple(values), step))
 
 
 def steps(part):
@@ -98,36 +103,6 @@ def test_wrong_verdicts_anywhere_among_40_comparisons_stay_below_5_percent(n, me
         assert wrong.mean() <= tolerated(0.05, tables), rate
 
 
-@pytest.mark.parametrize("n", [3, 5, 10])
-@pytest.mark.parametrize("scales", [(1, 1), (1, 0.1), (1, 0.1, 0.1, 0.1), (3, 1, 0.3, 0.1)], ids=str)
-def test_small_p_values_over_tasks_are_valid_for_all_variances(n, scales):
-    """Groups of tasks with one task each; the rule of Satterthwaite errs several times as often."""
-    rng, draws = np.random.default_rng([n, len(scales)]), 200_000
-    values = rng.normal(size=(draws, len(scales), n)) * np.array(scales)[:, None]
-    variances = values.var(-1, ddof=1) / n
-    total = variances.sum(1)
-    t = -np.abs(values.mean(-1).sum(1)) / np.sqrt(total)
-    p = 2 * stdtr(n - 1, t)
-    found = [overall([dict(enumerate(v)) for v in tasks], range(len(scales))).p for tasks in values[:100]]
-    assert p[:100] == pytest.approx(found)
-    assert (p <= LEVEL).mean() <= tolerated(LEVEL, draws)
-    if n == 3 and 0.1 in scales:
-        satterthwaite = 2 * stdtr(total**2 * (n - 1) / (variances**2).sum(1), t)
-        assert (satterthwaite <= LEVEL).mean() > 1.5 * LEVEL
-
-
-def test_flips_over_tasks_with_common_data_keep_the_level():
-    """Three tasks tested on the same samples, in the extreme: the same decisions flip in all of them."""
-    rng, draws, part = np.random.default_rng(11), 4000, [45, 5]
-    step = steps(part)["balanced_accuracy"]
-    for n in (3, 5):
-        gained = flips(rng, part, (draws, n), 3, "balanced_accuracy")
-        tasks = [[dict(enumerate(row))] * 3 for row in gained]
-        found = np.array([overall(each, ["digits"] * 3, [step] * 3).p for each in tasks])
-        assert found == pytest.approx(p_values(gained, step))
-        assert (found <= 0.01).mean() <= tolerated(0.01, draws)
-
-
 @pytest.mark.parametrize("part", [[100, 100], [20] * 10, [200] * 10, [1000, 200]], ids=str)
 def test_a_clear_effect_is_still_settled(part):
     """Five points, one point of spread, ten seeds: with 39 comparisons beside it that say nothing."""
@@ -147,12 +122,12 @@ def test_the_floor_costs_nothing_where_values_spread():
 def test_equal_values_are_never_known_exactly(values):
     found, n = estimate(values, 0.01), len(values)
     assert found.half_width == pytest.approx(stdtrit(n - 1, 0.975) * 0.01 / math.sqrt(n))
-    beside = overall([dict(enumerate(values)), dict.fromkeys(range(n), 0.0)], ["a", "b"], [0.01, 0.01])
-    assert beside.half_width == pytest.approx(found.half_width / math.sqrt(2))
+    beside = overall([[Sample(tuple(v / 2 for v in values), 0.005)], [Sample((0.0,) * n, 0.005)]])
+    assert beside.error == pytest.approx(found.error / math.sqrt(2))
 
 
-def test_equal_results_give_no_verdict():
+def test_equal_results_give_no_verdict_on_a_difference():
     found = estimate([0.0] * 10, 0.002)
     assert (found.mean, found.p, verdict(found.mean, found.p, True)) == (0.0, 1.0, "not settled")
-    many = overall([dict.fromkeys(range(10), 0.0)] * 4, ["a", "a", "b", "c"], [0.002] * 4)
+    many = overall([[Sample((0.0,) * 10, 0.001)], [Sample((0.0,) * 10, 0.0005)]])
     assert (many.mean, many.p) == (0.0, 1.0)

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import baseline_option, complete_suite, legend_option, metric_option, results_option
+from fsbench.cli.options import (
+    baseline_option,
+    complete_suite,
+    legend_option,
+    margin_option,
+    metric_option,
+    results_option,
+)
 from fsbench.cli.output import console, debugging, say, show_tracebacks
-from fsbench.columns import Columns, of_records
+from fsbench.columns import Columns
 from fsbench.errors import AbsentData, UsageError
 from fsbench.metrics import get_metric
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
+    from fsbench.evidence import Evidence
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.tasks.suites import Suite
     from fsbench.types import Recipe, Record
@@ -30,6 +38,7 @@ _FILE_WIDTH = 100
 @click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
 @metric_option
 @baseline_option
+@margin_option
 @legend_option
 @click.option(
     "--format",
@@ -58,6 +67,7 @@ def leaderboard(
     tasks: str | None,
     metric: str,
     baseline: str | None,
+    margin: float,
     legend: bool,
     style: str,
     output: Path | None,
@@ -70,9 +80,9 @@ def leaderboard(
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
     columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
-    boards = leaderboards(columns, metric, all_versions, baseline)
+    boards = leaderboards(columns, metric, all_versions, baseline, margin)
     if publish is not None and suite is not None:
-        _publish(_records(results, columns), suite, publish)
+        _publish(_records(results, columns), suite, publish, columns.evidence)
     if output is not None:
         _write(output, as_text(boards, style, _FILE_WIDTH))
     elif style == "terminal":
@@ -86,9 +96,9 @@ def leaderboard(
 def _read_columns(path: Path, metric: str) -> Columns:
     """The records of a results folder or of a published file, with a metric. Raises StoreError."""
     if path.is_file():
-        from fsbench.report.published import read_jsonl
+        from fsbench.report.published import read_columns
 
-        return of_records(read_jsonl(path), [metric])
+        return read_columns(path, [metric])
     from fsbench.store import Store
 
     with Store(path, create=False) as store:
@@ -208,7 +218,7 @@ def _texts(tasks: str) -> set[str]:
     return texts
 
 
-def _publish(records: Sequence[Record], name: str, folder: Path) -> None:
+def _publish(records: Sequence[Record], name: str, folder: Path, evidence: Evidence) -> None:
     """Write a suite's page into a folder, and one of tuned results if there are any.
 
     Raises UsageError where splits of the suite have no result, or for results of searches of several sizes.

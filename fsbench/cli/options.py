@@ -52,6 +52,24 @@ legend_option = click.option(
 )
 
 
+def _margin(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """The margin in the units of the records (a click callback)."""
+    if not value > 0:
+        raise UsageError(f"--margin is {value:g}; expected a number above 0")
+    return value / 100
+
+
+margin_option = click.option(
+    "--margin",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="POINTS",
+    callback=_margin,
+    help="Differences surely within this margin are equivalent: points of a metric in %, 1/100 of others.",
+)
+
+
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""
     from fsbench.datasets.files import DATA_DIR

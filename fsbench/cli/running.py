@@ -15,6 +15,7 @@ from fsbench.cli.options import (
     data_dir_option,
     legend_option,
     load_config,
+    margin_option,
     metric_option,
     read_seeds,
     results_option,
@@ -74,6 +75,7 @@ INTERRUPTED = 130
 )
 @metric_option
 @baseline_option
+@margin_option
 @legend_option
 @click.option("-q", "--quiet", is_flag=True, help="Print only the recommendation, and what failed.")
 @click.option(
@@ -106,7 +108,14 @@ INTERRUPTED = 130
     help="A TOML file of these options; the command line overrides it.",
 )
 def run(
-    plugins: str, recipe: str, metric: str, legend: bool, quiet: bool, strict: bool, **options: Any
+    plugins: str,
+    recipe: str,
+    metric: str,
+    margin: float,
+    legend: bool,
+    quiet: bool,
+    strict: bool,
+    **options: Any,
 ) -> int:
     """Run strategies on tasks and print the leaderboard and, last, what to use.
 
@@ -125,7 +134,7 @@ def run(
     results = run_trials(
         plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr, quiet), **options
     )
-    return _report(results, metric, options["results"], legend, quiet)
+    return _report(results, metric, margin, options["results"], legend, quiet)
 
 
 def warn_of_failures(registry: Registry) -> None:
@@ -147,7 +156,7 @@ def _tell_of_extras(results: Results) -> None:
         say(f"{', '.join(specs)} left out: {message}")
 
 
-def _report(results: Results, metric: str, folder: Path, legend: bool, quiet: bool) -> int:
+def _report(results: Results, metric: str, margin: float, folder: Path, legend: bool, quiet: bool) -> int:
     """Print the leaderboard and what failed and why; returns the exit status."""
     from fsbench.report.budgets import leaderboards
     from fsbench.report.text import problem_lines
@@ -157,7 +166,8 @@ def _report(results: Results, metric: str, folder: Path, legend: bool, quiet: bo
         kept = f"{results.done} of {plural(results.total, 'trial')}"
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
-    (board,) = leaderboards(results.records, metric, baseline=results.baseline)
+    columns = results.columns(metric)
+    (board,) = leaderboards(columns, metric, baseline=results.baseline, margin=margin)
     show_board(board, legend, quiet)
     _tell_of_extras(results)
     if not results.failures:

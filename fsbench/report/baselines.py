@@ -32,8 +32,9 @@ class Against:
 
     `difference` is the score minus that of `baseline`, the best of them on the same trials. `p` is the
     p-value of the verdict, adjusted once all rows are known. The verdict is "better" (than every baseline),
-    "worse" (than one of them), "not settled", "withheld" (where trials failed), or "baseline" in the row of
-    one, for which nothing is tested; the best baseline has no difference.
+    "worse" (than one of them), "not settled", "withheld" (where trials failed, or all splits train on the
+    same samples), or "baseline" in the row of one, for which nothing is tested; the best baseline has no
+    difference.
     """
 
     baseline: str
@@ -75,6 +76,7 @@ class Baselines:
         estimates = {
             name: differences.on_task(setting, entry, setting.entries[name], self.metric) for name in rivals
         }
+        whole = whole and not setting.splits.same
         return self._compare(entry.strategy, estimates, whole and not entry.count("failed"))
 
     def over_tasks(self, strategy: str) -> Against | None:
@@ -83,6 +85,7 @@ class Baselines:
         rivals, whole = self._rivals(done, strategy)
         estimates = {name: differences.over_tasks(done, strategy, name, self.metric) for name in rivals}
         failed = any(s.entries[strategy].count("failed") for s in self.found if strategy in s.entries)
+        whole = whole and not any(setting.splits.same for setting in done)
         return self._compare(strategy, estimates, whole and not failed)
 
     def left_out(self) -> Iterator[str]:

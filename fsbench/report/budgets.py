@@ -8,7 +8,7 @@ from dataclasses import replace
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.report.baselines import BEST, Against
-from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, Row, leaderboard
 from fsbench.tuning.search import tuning_size
 from fsbench.types import Record
 
@@ -18,6 +18,7 @@ def leaderboards(
     metric: str = DEFAULT_METRIC,
     all_versions: bool = False,
     baseline: str | None = None,
+    margin: float = DEFAULT_MARGIN,
 ) -> list[Leaderboard]:
     """The leaderboards of some records: that of the results without tuning first, then by configurations.
 
@@ -28,7 +29,7 @@ def leaderboards(
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
     sizes = sorted({size_of(shared.tuning) for shared in columns.shared}) or [0]
     parts = [columns.select([size_of(shared.tuning) == size for shared in columns.shared]) for size in sizes]
-    boards = [leaderboard(part, metric, all_versions, baseline) for part in parts]
+    boards = [leaderboard(part, metric, all_versions, baseline, margin) for part in parts]
     return [_renamed(board, size) if size else board for board, size in zip(boards, sizes, strict=True)]
 
 

@@ -16,7 +16,9 @@ from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
 from fsbench.metrics import assumed_resolution
 from fsbench.report.names import identity, strategy_names
+from fsbench.report.splits import Splits, splits_of
 from fsbench.spec import Call, Value, format_value, parse_call
+from fsbench.stats import NO_PRIOR, Prior, Sample
 from fsbench.types import Status
 
 
@@ -110,7 +112,8 @@ class Setting:
 
     `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
     any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
-    `group`.
+    `group`. The priors are what the spread of the other rows of a table lets expect. `samples` keeps
+    what was computed of a strategy, of what is subtracted from it, and of a metric.
     """
 
     task: str
@@ -119,7 +122,11 @@ class Setting:
     pairs: np.ndarray
     label: str = ""
     group: int = 0
+    splits: Splits = field(default_factory=Splits)
+    score_prior: Prior = NO_PRIOR
+    difference_prior: Prior = NO_PRIOR
     entries: dict[str, Entry] = field(default_factory=dict)
+    samples: dict[tuple[str, str | None, str], Sample | None] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -139,6 +146,20 @@ class Setting:
     def overlap(self) -> float:
         """The largest ratio of test to training samples where splits share most samples; otherwise 0."""
         return _largest(entry.numbers("overlap") for entry in self.entries.values())
+
+    def influences(self, entry: Entry, done: np.ndarray, metric: str) -> list[np.ndarray] | None:
+        """The influences `[E * M]` of test samples on an entry's results in some pairs of seeds, if known."""
+        return self.splits.influences(metric, self.columns.key[entry.rows[done]].tolist())
+
+    @property
+    def fingerprints(self) -> dict[int, str]:
+        """The fingerprints of its splits by split seed, of those that have a result."""
+        found = {}
+        for entry in self.entries.values():
+            for place in np.flatnonzero(entry.ok):
+                row = entry.rows[place]
+                found[int(self.pairs[place, 0])] = self.columns.fingerprints[self.columns.split[row]]
+        return dict(sorted(found.items()))
 
     def by_split(self, values: np.ndarray) -> dict[int, float]:
         """One value per split seed: the mean over its init seeds of values `[P]`; NaN counts as none."""
@@ -173,6 +194,12 @@ def settings(columns: Columns) -> list[Setting]:
     ordered = sorted(found, key=lambda setting: natural(setting.label))
     for setting, group in zip(ordered, _groups([s.task for s in ordered]), strict=True):
         setting.group = group
+    if columns.evidence.drawn:
+        for group in {setting.group for setting in ordered}:
+            members = [setting for setting in ordered if setting.group == group]
+            fingerprints = [setting.fingerprints for setting in members]
+            for setting, splits in zip(members, splits_of(fingerprints, columns.evidence), strict=True):
+                setting.splits = splits
     return ordered
 
 

@@ -33,6 +33,7 @@ def to_json(board: Leaderboard) -> str:
     content = {
         "metric": {name: getattr(board.metric, name) for name in _METRIC},
         "comparisons": board.comparisons,
+        "margin": board.margin,
         "trials": board.trials,
         "tuned": board.tuned,
         "split_seeds": board.split_seeds,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,16 @@ from fsbench.report.baselines import Against, Baselines, judged
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
+from fsbench.report.stability import deviations, instability, limitations
 from fsbench.stats import Estimate
 from fsbench.types import Record
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DEFAULT_MARGIN = 0.01
+"""The margin of equivalence in the units of the records: one point of a metric in %."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,10 @@ class Row:
     the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
     `against` compares the strategy with the best baseline, if the leaderboard has several.
     `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
-    overall, and so are the means of `source_before` and `source_after`.
+    overall, and so are the means of `source_before` and `source_after`. `unstable` says what is wrong with a
+    mean of the scores, if they are in two clusters. `split_deviation` and `init_deviation` are the standard
+    deviations of scores between splits and between the init seeds of a split, None where they are unknown and
+    overall.
     """
 
     task: str
@@ -68,6 +76,9 @@ class Row:
     p: float | None = None
     verdict: str = "none"
     against: Against | None = None
+    unstable: str = ""
+    split_deviation: float | None = None
+    init_deviation: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for machines, in the units of the records (accuracies in [0, 1])."""
@@ -80,8 +91,12 @@ class Row:
             "uses": " ".join(self.uses),
             "score": _rounded(self.score.mean if self.score else None),
             "score_half_width": _rounded(self.score.half_width if self.score else None),
+            "score_low": _rounded(self.score.low if self.score else None),
+            "score_high": _rounded(self.score.high if self.score else None),
             "difference": _rounded(self.difference.mean if self.difference else None),
             "difference_half_width": _rounded(self.difference.half_width if self.difference else None),
+            "difference_low": _rounded(self.difference.low if self.difference else None),
+            "difference_high": _rounded(self.difference.high if self.difference else None),
             "p_adjusted": _rounded(self.p),
             "verdict": self.verdict,
             "best_baseline": against.baseline,
@@ -89,6 +104,9 @@ class Row:
             "baseline_half_width": _rounded(against.difference.half_width if against.difference else None),
             "baseline_p_adjusted": _rounded(against.p),
             "baseline_verdict": against.verdict,
+            "unstable": self.unstable,
+            "split_deviation": _rounded(self.split_deviation),
+            "init_deviation": _rounded(self.init_deviation),
             "split_seeds": self.score.n if self.score else self.difference.n if self.difference else 0,
             "done": self.done,
             "planned": self.planned,
@@ -126,6 +144,7 @@ class Leaderboard:
     trials: int
     split_seeds: tuple[int, int]
     origin: str = ""
+    margin: float = DEFAULT_MARGIN
     tuned: int = 0
     against: str = ""
 
@@ -147,8 +166,11 @@ def leaderboard(
     metric: str = DEFAULT_METRIC,
     all_versions: bool = False,
     baseline: str | None = None,
+    margin: float = DEFAULT_MARGIN,
 ) -> Leaderboard:
     """Compare the strategies of some records by a metric. Columns must have its values.
+
+    Differences that certainly are within the `margin`, in the units of the records, are called equivalent.
 
     If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
     has a separate row. `baseline` names a strategy, or several, to compare with instead of the baselines that
@@ -165,18 +187,16 @@ def leaderboard(
     columns, left_out = (columns, []) if all_versions else of_one_version(columns)
     columns, unmeasured = of_one_measure(columns, chosen.name)
     found = settings(columns)
+    differences.fit_priors(found, chosen)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
     overall = [_overall_row(found, s, chosen) for s in strategies]
     if len(found) == 1:  # the overall comparisons are those of the only task and count once
-        rows = _judge(rows, chosen)
+        rows = _judge(rows, chosen, margin)
         only = {row.strategy: row for row in rows}
-        overall = [replace(r, p=only[r.strategy].p, verdict=only[r.strategy].verdict) for r in overall]
-        comparisons = [row for row in rows if row.difference]
+        overall = [_like(row, only[row.strategy]) for row in overall]
     else:
-        rows = _judge([*overall, *rows], chosen)
-        comparisons = [row for row in rows if row.difference]
-        overall, rows = rows[: len(strategies)], rows[len(strategies) :]
+        overall, rows = _judge(overall, chosen, margin), _judge(rows, chosen, margin)
     baselines = Baselines(found, chosen, baseline)
     overall, rows = _against(overall, rows, baselines)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -194,9 +214,12 @@ def leaderboard(
             *unmeasured,
             *mixtures(columns),
             *baselines.left_out(),
+            *limitations(found, chosen),
+            *_unstable(tables),
             *remarks(found, strategies),
         ),
-        comparisons=len(comparisons),
+        comparisons=sum(row.difference is not None for row in rows),
+        margin=margin,
         trials=int((columns.status == STATUSES.index("ok")).sum()),
         split_seeds=(min(seeds), max(seeds)),
         origin=origin(columns),
@@ -227,18 +250,32 @@ def _against(
     return [replace(row, against=against) for row, against in zip(overall, mean, strict=True)], rows
 
 
+def _like(overall: Row, only: Row) -> Row:
+    """An overall row with the results of the only task."""
+    score = only.score if overall.score else None
+    return replace(overall, score=score, difference=only.difference, p=only.p, verdict=only.verdict)
+
+
+def _unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:
+    """A line for each row whose mean hides two clusters of scores."""
+    for label, rows in tables:
+        for row in rows:
+            if row.unstable:
+                yield f"unstable: {row.strategy} on {label}; {row.unstable}, so do not rely on their mean"
+
+
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
     """A strategy on one task; `_judge` adds the verdict when all rows are known."""
     values = entry.values(metric.name)
-    scores, done = setting.by_split(values), int(np.isfinite(values).sum())
-    step, overlap = setting.resolution(metric.name), setting.overlap
+    done = int(np.isfinite(values).sum())
     memory = entry.numbers("peak_memory")
+    between, within = deviations(setting, values)
     return Row(
         task=setting.task,
         recipe=setting.recipe,
         strategy=entry.strategy,
         uses=tuple(sorted(entry.uses)),
-        score=stats.estimate(list(scores.values()), step, overlap) if scores else None,
+        score=differences.on_task(setting, entry, None, metric),
         difference=None
         if entry.strategy == BASELINE
         else differences.on_task(setting, entry, setting.baseline, metric),
@@ -255,26 +292,27 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
         peak_memory=_median(memory[memory > 0]),
         full_spec=entry.full_spec,
         verdict=_withheld([(setting, entry)]),
+        unstable=instability(values, metric),
+        split_deviation=between,
+        init_deviation=within,
     )
 
 
 def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
     """A strategy over the tasks that it did, compared with the baseline on exactly these tasks."""
     entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
-    scores = [(s, s.by_split(entry.values(metric.name))) for s, entry in entries]
-    complete = len(entries) == len(found) and all(
-        np.isfinite(entry.values(metric.name)).all() for _, entry in entries
-    )
+    scored = [np.isfinite(entry.values(metric.name)) for _, entry in entries]
+    complete = len(entries) == len(found) and all(each.all() for each in scored)
     return Row(
         task="overall",
         recipe="",
         strategy=strategy,
         uses=tuple(sorted({use for _, entry in entries for use in entry.uses})),
-        score=differences.mean_over_tasks(scores, metric) if complete else None,
+        score=differences.over_tasks(found, strategy, None, metric) if complete else None,
         difference=None
         if strategy == BASELINE
         else differences.over_tasks(found, strategy, BASELINE, metric),
-        done=sum(bool(values) for _, values in scores),
+        done=sum(bool(each.any()) for each in scored),
         planned=len(found),
         failed=sum(entry.count("failed") for _, entry in entries),
         skipped=sum(entry.count("skipped") for _, entry in entries),
@@ -287,11 +325,13 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
 
 
 def _withheld(entries: Sequence[tuple[Setting, Entry]]) -> str:
-    """The verdict where trials of a strategy or of the baseline failed; "none" otherwise."""
+    """Why there is no verdict: trials failed, or all splits train on the same samples; "none" otherwise."""
     ours = sum(entry.count("failed") for _, entry in entries)
     theirs = sum(setting.baseline.count("failed") for setting, _ in entries)
-    failed = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
-    return f"withheld: {', '.join(failed)}" if failed else "none"
+    same = sum(setting.splits.same for setting, _ in entries)
+    why = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
+    why += ["equal splits" if len(entries) == 1 else f"equal splits of {plural(same, 'task')}"] * bool(same)
+    return f"withheld: {', '.join(why)}" if why else "none"
 
 
 def _cost_ratios(setting: Setting, entry: Entry) -> np.ndarray:
@@ -316,22 +356,25 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def _judge(rows: Sequence[Row], metric: Metric) -> list[Row]:
-    """Give a verdict to each row that has a difference, corrected for the number of differences.
+def _judge(rows: Sequence[Row], metric: Metric, margin: float) -> list[Row]:
+    """Give a verdict to each row of a family that has a difference.
 
-    A difference whose verdict is withheld still counts as a comparison, so that a failure does not make other
+    P-values are corrected (Holm) for the number of differences, those of equivalence for themselves. A
+    difference whose verdict is withheld still counts as a comparison, so that a failure does not make other
     verdicts easier to reach.
     """
-    adjusted = iter(stats.holm([row.difference.p for row in rows if row.difference]))
+    gains = [row.difference for row in rows if row.difference]
+    adjusted = iter(stats.holm([each.p for each in gains]))
+    equal = iter(stats.holm([stats.equivalence(each, margin) for each in gains]))
     found = []
     for row in rows:
-        p = next(adjusted) if row.difference else None
+        p, within = (next(adjusted), next(equal)) if row.difference else (None, 1.0)
         if row.strategy == BASELINE:
             row = replace(row, verdict="baseline")
         elif row.difference is None or p is None:
             row = replace(row, verdict="none")
         elif row.verdict == "none":
-            word: str = stats.verdict(row.difference.mean, p, metric.higher_is_better)
+            word: str = stats.verdict(row.difference.mean, p, metric.higher_is_better, within)
             row = replace(row, p=p, verdict=word)
         found.append(row)
     return found

@@ -12,6 +12,7 @@ from fsbench.types import Record
 
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24
+_MANY = 3
 
 
 def identity(record: Record | Shared) -> str:
@@ -35,6 +36,11 @@ def strategy_names(records: Iterable[Record | Shared]) -> dict[str, str]:
         for spec, several in by_spec.items()
         for full, name in zip(several, _names(spec, several), strict=True)
     }
+
+
+def some(names: Sequence[str]) -> str:
+    """The names of tasks if they are few, otherwise their number."""
+    return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
 
 
 def _names(spec: str, several: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from fsbench.composition import BASELINE
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.names import some
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
@@ -121,7 +122,7 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
     together: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for name, labels in _judged(board, "hurts").items():
         others = uses[name] if set(uses[name]) - {"test_inputs"} else ()
-        where = f" on {text.some(labels)}" if len(board.tasks) > 1 else ""
+        where = f" on {some(labels)}" if len(board.tasks) > 1 else ""
         together.setdefault((others, where), []).append(name)
     for (others, where), names in together.items():
         several = len(names) > 1

@@ -24,6 +24,7 @@ _IMPORTANCE = (
 )
 _STYLES = {
     "helps": "green",
+    "equivalent": "cyan",
     "hurts": "red",
     "failed": "red",
     "not settled": "dim",
@@ -33,8 +34,8 @@ _STYLES = {
 _NARROWEST = 8
 _GAP = 2
 _ALWAYS = 4
-# Columns whose texts are continued on the next line after a comma or a colon.
-_FOLDED = frozenset({"uses", "verdict"})
+# Columns whose texts are continued on the next line after a comma or a colon, or before a parenthesis.
+_FOLDED = frozenset({"uses", "verdict", "score"})
 # Where a spec that is too long is broken: between terms, then arguments, then words.
 _TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 
@@ -129,7 +130,7 @@ def _print_table(console: Console, layout: _Layout, rows: Sequence[Row], columns
         table.add_column(layout.headings[name], justify=justify, width=widths[name], overflow="fold")
     for row in rows:
         texts = layout.shown[id(row)]
-        style = _STYLES.get(texts["verdict"], "")
+        style = _STYLES.get(texts["verdict"].partition(",")[0], "")
         table.add_row(*(_text(name, texts[name], style, room) for name in kept))
     console.print(table)
     return {layout.headings[name] for name in kept}
@@ -152,7 +153,7 @@ def _width(name: str, value: str) -> int:
 
 
 def _folded(name: str, value: str) -> str:
-    return re.sub("(?<=[,:]) ", "\n", value) if name in _FOLDED else value
+    return re.sub(r"(?<=[,:]) | (?=\()", "\n", value) if name in _FOLDED else value
 
 
 def _text(name: str, value: str, style: str, room: int) -> Text:

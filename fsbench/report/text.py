@@ -11,6 +11,7 @@ from fsbench.metrics import Metric
 from fsbench.report import sources
 from fsbench.report.baselines import BEST
 from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.names import some
 from fsbench.report.problems import Problem
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import parse_tasks
@@ -25,9 +26,10 @@ TASK_COLUMNS = (
 )
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
+# An interval whose sides differ by less than this factor is shown by half its width.
+_SYMMETRIC = 1.5
 NO_RESULT = "No trial has a result."
 EMPTY = "No results yet; `fsbench run` produces some."
-_MANY = 3
 _GIVEN = {
     "source": "source data",
     "unlabeled": "unlabeled data",
@@ -45,11 +47,19 @@ def number(value: float, metric: Metric, sign: bool = False) -> str:
 
 
 def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> str:
-    """`71.2 ± 3.4`; without the second number if there is no interval."""
+    """`71.2 ± 3.4`, or `98.1 (92.5-99.6)` where the interval is not symmetric; `71.2` without one."""
     if estimate is None:
         return NOTHING
     mean = number(estimate.mean, metric, sign)
-    return mean if estimate.half_width is None else f"{mean} ± {number(estimate.half_width, metric)}"
+    if estimate.low is None or estimate.high is None:
+        return mean
+    below, above = estimate.mean - estimate.low, estimate.high - estimate.mean
+    half, whole = (below + above) / 2, metric.percent and not sign
+    beyond = whole and not half <= estimate.mean <= 1 - half
+    if max(below, above) <= _SYMMETRIC * min(below, above) and not beyond:
+        return f"{mean} ± {number(half, metric)}"
+    dash = " to " if sign else "-"
+    return f"{mean} ({number(estimate.low, metric, sign)}{dash}{number(estimate.high, metric, sign)})"
 
 
 def difference(row: Row, metric: Metric) -> str:
@@ -85,7 +95,8 @@ def verdict(row: Row) -> str:
     """The verdict or, without a result, what happened to the trials."""
     if not row.done:
         return "failed" if row.failed else "skipped" if row.skipped else "not run"
-    return f"no {BASELINE}" if row.verdict == "none" else row.verdict
+    found = f"no {BASELINE}" if row.verdict == "none" else row.verdict
+    return f"{found}, unstable" if row.unstable else found
 
 
 def uses(row: Row) -> str:
@@ -110,6 +121,13 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
         "sec": NOTHING if row.seconds is None else seconds(row.seconds),
         "MB": NOTHING if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}",
     }
+
+
+def margin(board: Leaderboard) -> str:
+    """The margin of equivalence in words."""
+    if board.metric.percent:
+        return f"{100 * board.margin:g} point{'' if board.margin == 0.01 else 's'}"
+    return f"{board.margin:g}"
 
 
 def seconds(value: float) -> str:
@@ -158,13 +176,15 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "#": "rank by the mean over tasks, only for strategies with a result in every trial of every task; "
         "neighbours whose intervals overlap may change places with more seeds",
         "uses": "what a strategy uses beyond the few labels; rows that differ here had different information",
-        "score": f"{board.metric.meaning}; mean over split seeds ± the half-width of its 95 % interval (no ± "
-        "with one seed, which says nothing about the spread)",
+        "score": f"{board.metric.meaning}; mean over split seeds ± the half-width of its 95 % interval, or "
+        "its ends (none with one seed, which says nothing about the spread)",
         f"vs {BASELINE}": f"the score minus that of {BASELINE} (plain training) on the same splits, ± the "
         "half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; it "
         "is compared on the others",
-        "verdict": "helps or hurts only if significant at the 5 % level after a correction (Holm) for all "
-        f"{plural(board.comparisons, 'comparison')} in this leaderboard; withheld where trials failed",
+        "verdict": f"helps, hurts, or equivalent (the difference is within {margin(board)}), if significant "
+        f"at the 5 % level after a correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
+        "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
+        "train on the same samples; unstable where scores are in two clusters",
         AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "
@@ -213,11 +233,6 @@ def _problem_line(several: Sequence[Problem]) -> str:
         return f"failed: {names}, {trials} on {some(first.tasks)}; latest: {first.reason}"
     reason = f": {first.reason}" if first.reason else ""
     return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
-
-
-def some(names: Sequence[str]) -> str:
-    """The names if they are few, otherwise their number."""
-    return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
 
 
 def used(uses: Iterable[str]) -> str:

@@ -122,12 +122,12 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     n_train, test_y = split.train.y.size, split.test.y
     overlap = test_y.size / n_train if task.protocol.exhaustive else 0.0
     return SealedSplit(
-        str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap, drawn(split)
+        str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap, drawn(task, split)
     )
 
 
-def drawn(split: Split) -> Drawn:
-    """The ids of a split's samples and its test labels, to store beside records."""
+def drawn(task: Task, split: Split) -> Drawn:
+    """The ids of the samples of a task's split and its test labels, to store beside records."""
     return Drawn(
         train=_ids(split.train),
         val=_ids(split.val),
@@ -135,6 +135,7 @@ def drawn(split: Split) -> Drawn:
         test_y=split.test.y,
         unlabeled=np.sort(_ids(split.unlabeled)),
         source=np.sort(_ids(split.source)),
+        datasets=task.protocol.datasets,
     )
 
 

@@ -1,0 +1,100 @@
+"""What the splits of a setting have in common, from the evidence stored beside its records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from fsbench.evidence import Drawn, Evidence
+from fsbench.spec import parse_call
+from fsbench.stats import Crossed, crossed, shared_fraction
+
+# Training parts that share more than this are the same: their results differ by the noise of training only.
+_SAME = 0.999
+_KEPT = 4096
+
+
+@dataclass(eq=False)
+class Splits:
+    """The splits of a task, by split seed; `places` numbers the samples of each test part within a group.
+
+    Settings of a group, which may have data in common, number the same sample alike. Without evidence of
+    every split there are none.
+    """
+
+    drawn: Mapping[int, Drawn] = field(default_factory=dict)
+    places: Mapping[int, np.ndarray] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
+    _read: dict[tuple[str, bytes], np.ndarray] = field(default_factory=dict)
+
+    @cached_property
+    def shared(self) -> float:
+        """The fraction of its training samples that a split shares with another, on average."""
+        return shared_fraction(_numbered([each.train.ravel() for each in self.drawn.values()]))
+
+    @cached_property
+    def tested(self) -> float:
+        """The fraction of its test samples that a split shares with another, on average."""
+        return shared_fraction(list(self.places.values()))
+
+    @property
+    def same(self) -> bool:
+        """Whether all splits train on the same samples, so that their spread is that of training only."""
+        return len(self.drawn) > 1 and self.shared > _SAME
+
+    def influences(self, metric: str, keys: Sequence[bytes]) -> list[np.ndarray] | None:
+        """The influences `[E * M]` of test samples in some trials; None if one of them has none."""
+        if not self.drawn:
+            return None
+        found = {key: self._read[metric, key] for key in keys if (metric, key) in self._read}
+        wanted = [key for key in keys if key not in found]
+        if wanted:
+            new = self.evidence.influences(metric, [key.decode() for key in wanted])
+            found |= {key.encode(): values for key, values in new.items()}
+            if len(self._read) + len(new) > _KEPT:
+                self._read.clear()
+            self._read |= {(metric, key): values for key, values in found.items()}
+        return [found[key] for key in keys] if found.keys() >= set(keys) else None
+
+    def crossed(self, by_seed: Mapping[int, np.ndarray]) -> Crossed:
+        """The parts of the variance of a split's result, from the influences by split seed."""
+        return crossed([self.places[seed] for seed in by_seed], list(by_seed.values()))
+
+
+def splits_of(settings: Sequence[Mapping[int, str]], evidence: Evidence) -> list[Splits]:
+    """The splits of settings that may have data in common, each given as fingerprints by split seed."""
+    drawn = [_all_drawn(fingerprints, evidence) for fingerprints in settings]
+    names: dict[str, int] = {}
+    codes = [_codes(each, names) for found in drawn for each in found.values()]
+    places = iter(_numbered(codes))
+    return [Splits(found, {seed: next(places) for seed in found}, evidence) for found in drawn]
+
+
+def _all_drawn(fingerprints: Mapping[int, str], evidence: Evidence) -> dict[int, Drawn]:
+    """What each split drew; nothing if that of one is unknown."""
+    if any(fingerprint not in evidence.drawn for fingerprint in fingerprints.values()):
+        return {}
+    return {seed: evidence.drawn[fingerprint] for seed, fingerprint in fingerprints.items()}
+
+
+def _codes(drawn: Drawn, names: dict[str, int]) -> np.ndarray:
+    """The test samples as ids that agree between settings, whatever the places of their datasets.
+
+    A dataset counts as the same with other arguments, such as another size of its images.
+    """
+    ids = drawn.test.ravel()
+    texts = drawn.datasets or tuple(map(str, range(1 + int(ids.max() >> 32))))
+    numbers = [
+        names.setdefault(parse_call(text).name if drawn.datasets else text, len(names)) for text in texts
+    ]
+    codes: np.ndarray = (np.array(numbers, dtype=np.int64)[ids >> 32] << 32) + (ids & 0xFFFFFFFF)
+    return codes
+
+
+def _numbered(ids: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The ids as numbers from 0 on."""
+    known = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *ids]))
+    return [np.searchsorted(known, each) for each in ids]

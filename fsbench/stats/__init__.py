@@ -1,0 +1,42 @@
+"""Statistics of paired results: estimates with intervals, families of tests, and verdicts.
+
+What the intervals cover, and what they do not, is explained in docs/statistics.md, with the simulations by
+which each rule was chosen.
+"""
+
+from __future__ import annotations
+
+from fsbench.stats.crossing import Crossed, crossed, shared_fraction
+from fsbench.stats.estimation import (
+    FRACTION,
+    LEVEL,
+    NO_LIMITS,
+    NO_PRIOR,
+    Estimate,
+    Prior,
+    Sample,
+    estimate,
+    fit_prior,
+)
+from fsbench.stats.over_tasks import overall
+from fsbench.stats.verdicts import Verdict, equivalence, holm, verdict
+
+__all__ = [
+    "FRACTION",
+    "LEVEL",
+    "NO_LIMITS",
+    "NO_PRIOR",
+    "Crossed",
+    "Estimate",
+    "Prior",
+    "Sample",
+    "Verdict",
+    "crossed",
+    "equivalence",
+    "estimate",
+    "fit_prior",
+    "holm",
+    "overall",
+    "shared_fraction",
+    "verdict",
+]
