@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import UsageError
 from fsbench.report import render, text
-from fsbench.report.baselines import Against, claim
+from fsbench.report.baselines import Against, claim, judged
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.types import Record
 
@@ -98,11 +99,10 @@ def test_without_another_baseline_there_is_no_such_column() -> None:
 
 
 def test_comparisons_are_corrected_for_their_number() -> None:
-    one = on(leaderboard([*usual(), *over_seeds(A, "focal", MINE)]), "focal")
-    two = on(leaderboard([*usual(), *over_seeds(A, "focal", MINE), *over_seeds(A, "dann", MINE)]), "focal")
-    assert one is not None
-    assert two is not None
-    assert two.p == pytest.approx(2 * one.p)
+    found = Against("svm", None, 0.02, "better")
+    assert judged([found]) == [found]
+    assert judged([found, found, None]) == [replace(found, p=0.04), replace(found, p=0.04), None]
+    assert judged([found] * 3) == [replace(found, p=0.06, verdict="not settled")] * 3
 
 
 def test_where_trials_of_the_strategy_failed_there_is_no_claim() -> None:

@@ -120,7 +120,8 @@ def test_damaged_evidence_is_one_line(tmp_path):
 
 
 def test_a_run_stores_each_split_once_and_the_influences_of_each_trial(tmp_path):
-    results = run("sklearn", tasks="kshot(wine, k=5)", seeds=2, results=tmp_path, recipe={"steps": 3}, jobs=1)
+    options = {"tasks": "kshot(wine, k=5)", "seeds": 2, "recipe": {"steps": 3}, "baseline": "erm"}
+    results = run("sklearn", results=tmp_path, jobs=1, **options)
     with Store(tmp_path, create=False) as store:
         found = store.evidence()
     assert set(found.drawn) == {r.split_fingerprint for r in results.records}
