@@ -41,15 +41,15 @@ _SOURCE = replace(_DANN, weight=None)
 VARIANTS = {
     "source": Variant(_SOURCE),
     "dann": Variant(_DANN),
-    "paper-head": Variant(_DANN, domain_norm=False),
-    "convolutions": Variant(replace(_DANN, tap=-2)),
-    "sgd": Variant(replace(_DANN, optimizer="sgd", lr=0.01)),
-    "annealed": Variant(replace(_DANN, optimizer="sgd", lr=0.01, schedule="anneal")),
-    "weight-1": Variant(replace(_DANN, weight=1.0)),
-    "slow-ramp": Variant(replace(_DANN, ramp=3.0)),
     "norm-source": Variant(_SOURCE, norm=True),
-    "norm": Variant(_DANN, norm=True),
     "norm-one-pass": Variant(replace(_DANN, passes="one"), norm=True),
+    "norm": Variant(_DANN, norm=True),
+    "norm-convolutions": Variant(replace(_DANN, tap=-3), norm=True),
+    "norm-paper-head": Variant(_DANN, norm=True, domain_norm=False),
+    "norm-sgd": Variant(replace(_DANN, optimizer="sgd", lr=0.01), norm=True),
+    "norm-annealed": Variant(replace(_DANN, optimizer="sgd", lr=0.01, schedule="anneal"), norm=True),
+    "norm-weight-1": Variant(replace(_DANN, weight=1.0), norm=True),
+    "norm-slow-ramp": Variant(replace(_DANN, ramp=3.0), norm=True),
 }
 
 
