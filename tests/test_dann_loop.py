@@ -7,10 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from fsbench import Recipe
+from fsbench import Recipe, load_dataset
 from fsbench.engine.context import EngineContext
 from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
@@ -21,7 +22,7 @@ from fsbench.testing import toy_split
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.reference import dann_loop
+from benchmarks.reference import dann_choices, dann_loop
 
 SPLIT = toy_split("image", shift=True, per_class=30, test_per_class=30)
 
@@ -73,3 +74,24 @@ def test_the_first_steps_are_those_of_the_loop(
         torch.testing.assert_close(model.forward_head(features), head(expected))
         opinions = objective.auxiliary["dann"](features)
         torch.testing.assert_close(opinions, domain_head(expected))
+
+
+def test_a_blended_digit_is_the_difference_to_a_part_of_a_photograph() -> None:
+    grey, _, blended, labels = dann_choices.colour(np.random.default_rng(0))
+    assert grey.shape == blended.shape == (2500, 3, 28, 28)
+    assert (grey[:, 0] == grey[:, 2]).all()
+    assert not (blended[:, 0] == blended[:, 2]).all((1, 2)).any()
+    digits = load_dataset("mnist5k")
+    found = np.random.default_rng(0).permutation(5000)[2500:]
+    assert np.array_equal(labels, digits.y[found])
+    assert 0 < blended[digits.x[found].repeat(3, axis=1) == 0].mean() < 255
+
+
+def test_every_variant_is_trained_and_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dann_choices", "--steps", "2", "--seeds", "1"])
+    dann_choices.main()
+    printed = capsys.readouterr().out
+    for name in dann_choices.VARIANTS:
+        assert f"| {name} | " in printed
