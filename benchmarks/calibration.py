@@ -6,7 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,12 @@ from fsbench.engine.trial import run_trial
 from fsbench.recipes.recipe import recipe_text
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.splits import SplitArrays
+from fsbench.testing import toy_split
 from fsbench.types import Recipe
 
 CPU = torch.device("cpu")
 FIRST_SEED = 1000
+_TIMED_STEPS, _TIMINGS = 10, 4
 
 Part = tuple[SplitArrays, np.ndarray]
 """What is trained on and predicted, and the labels `[E, M]` of what is predicted."""
@@ -44,23 +46,43 @@ class Scores:
 
     def __init__(self, known: Path | None, parts: Callable[[Task, int], Iterator[Part]]) -> None:
         self.path, self.parts = known, parts
-        self.known: dict[str, Score] = {}
+        self.known: dict[str, tuple[float, ...]] = {}
         self.drawn: dict[tuple[str, int], list[Part]] = {}
         if known is not None and known.exists():
             lines = known.read_text(encoding="utf-8").splitlines()
-            self.known = {key: Score(*numbers) for key, *numbers in map(json.loads, lines)}
+            self.known = {key: tuple(numbers) for key, *numbers in map(json.loads, lines)}
 
     def score(self, strategy: Composition, task: Task, seed: int, recipe: Recipe) -> Score:
         """The mean over the parts of a split."""
-        key = f"{strategy.text} {task.text} {seed} {recipe_text(recipe)}"
-        if key not in self.known:
+
+        def compute() -> tuple[float, ...]:
             if (task.text, seed) not in self.drawn:
                 self.drawn[task.text, seed] = list(self.parts(task, seed))
-            found = mean_score([fit(strategy, recipe, *part) for part in self.drawn[task.text, seed]])
-            self.known[key] = found
+            return astuple(mean_score([fit(strategy, recipe, *part) for part in self.drawn[task.text, seed]]))
+
+        return Score(*self._once(f"{strategy.text} {task.text} {seed} {recipe_text(recipe)}", compute))
+
+    def cost(self, strategy: Composition, kind: str, recipe: Recipe, first: Recipe) -> float:
+        """How many times as long a recipe trains as the first one, on toy data, timed in turns."""
+        split = toy_split(kind=kind)
+
+        def timed(recipe: Recipe) -> float:
+            begin = time.process_time()
+            run_trial(("time",), strategy, replace(recipe, steps=_TIMED_STEPS), split, CPU)
+            return (time.process_time() - begin) * recipe.steps
+
+        def compute() -> tuple[float, ...]:
+            times = [(timed(recipe), timed(first)) for _ in range(_TIMINGS)]
+            return (min(ours for ours, _ in times) / min(theirs for _, theirs in times),)
+
+        return self._once(f"cost {kind} {recipe_text(recipe)} / {recipe_text(first)}", compute)[0]
+
+    def _once(self, key: str, compute: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
+        if key not in self.known:
+            self.known[key] = compute()
             if self.path is not None:
                 with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([key, *astuple(found)]) + "\n")
+                    file.write(json.dumps([key, *self.known[key]]) + "\n")
         return self.known[key]
 
 

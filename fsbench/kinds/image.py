@@ -56,7 +56,7 @@ class Image(Kind):
     name = "image"
     sample = "image"
     dtype = np.uint8
-    recipe = Recipe("conv4(norm=batch, width=32)", steps=200, batch_size=32, lr=0.01, passes=10)
+    recipe = Recipe("conv4(norm=batch, width=64)", steps=100, batch_size=32, lr=0.01, passes=10)
     episode_recipe = Recipe("conv4(norm=group, width=32)", steps=40, batch_size=32)
     symmetries: ClassVar[Mapping[str, str]] = {
         "hflip": "mirrored left to right",
