@@ -11,8 +11,9 @@ from records import IMAGE, TABLE, failed, over_seeds, realistic, record, skipped
 from fsbench.columns import of_records
 from fsbench.errors import StoreError, UnknownName
 from fsbench.report.entries import Setting, settings
-from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.names import strategy_names
+from fsbench.report.rows import Row
 
 ERM = [0.70, 0.72, 0.68]
 BETTER = [0.80, 0.821, 0.779]

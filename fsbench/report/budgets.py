@@ -8,7 +8,8 @@ from dataclasses import replace
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.report.baselines import BEST, Against
-from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, Row, leaderboard
+from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
+from fsbench.report.rows import Row
 from fsbench.tuning.search import tuning_size
 from fsbench.types import Record
 

@@ -9,7 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report import differences
-from fsbench.report.baselines import Against, Baselines, judged
+from fsbench.report.baselines import Baselines, judged
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
+from fsbench.report.rows import EMPTY, Row, rounded
 from fsbench.report.stability import deviations, instability, limitations
-from fsbench.stats import Estimate
 from fsbench.types import Record
 from fsbench.words import plural
 
@@ -33,94 +33,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MARGIN = 0.01
 """The margin of equivalence in the units of the records: one point of a metric in %."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A strategy on one task, or over all tasks (`task` is "overall").
-
-    `score` is the metric over split seeds. `difference` is the score minus the baseline's in the same trials;
-    `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` is helps, hurts, not
-    settled, baseline, none (nothing can be compared), or "withheld: 2 failed" (trials of the strategy or of
-    the baseline failed, and the remaining trials may be the easy ones). `done` of `planned` trials (tasks, in
-    an overall row) have a score. A row is `complete` if every planned trial succeeded. Only complete rows
-    have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `seconds` is
-    the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
-    `against` compares the strategy with the best baseline, if the leaderboard has several.
-    `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
-    overall, and so are the means of `source_before` and `source_after`. `unstable` says what is wrong with a
-    mean of the scores, if they are in two clusters. `split_deviation` and `init_deviation` are the standard
-    deviations of scores between splits and between the init seeds of a split, None where they are unknown and
-    overall.
-    """
-
-    task: str
-    recipe: str
-    strategy: str
-    uses: tuple[str, ...]
-    score: Estimate | None
-    difference: Estimate | None
-    done: int
-    planned: int
-    failed: int
-    skipped: int
-    seconds: float | None
-    complete: bool
-    cost: float | None = None
-    train_accuracy: float | None = None
-    source_before: float | None = None
-    source_after: float | None = None
-    peak_memory: float | None = None
-    full_spec: str = ""
-    rank: int | None = None
-    p: float | None = None
-    verdict: str = "none"
-    against: Against | None = None
-    unstable: str = ""
-    split_deviation: float | None = None
-    init_deviation: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for machines, in the units of the records (accuracies in [0, 1])."""
-        against = self.against or Against("", None, None, "none")
-        return {
-            "task": self.task,
-            "recipe": self.recipe,
-            "rank": self.rank,
-            "strategy": self.strategy,
-            "uses": " ".join(self.uses),
-            "score": _rounded(self.score.mean if self.score else None),
-            "score_half_width": _rounded(self.score.half_width if self.score else None),
-            "score_low": _rounded(self.score.low if self.score else None),
-            "score_high": _rounded(self.score.high if self.score else None),
-            "difference": _rounded(self.difference.mean if self.difference else None),
-            "difference_half_width": _rounded(self.difference.half_width if self.difference else None),
-            "difference_low": _rounded(self.difference.low if self.difference else None),
-            "difference_high": _rounded(self.difference.high if self.difference else None),
-            "p_adjusted": _rounded(self.p),
-            "verdict": self.verdict,
-            "best_baseline": against.baseline,
-            "baseline_difference": _rounded(against.difference.mean if against.difference else None),
-            "baseline_half_width": _rounded(against.difference.half_width if against.difference else None),
-            "baseline_p_adjusted": _rounded(against.p),
-            "baseline_verdict": against.verdict,
-            "unstable": self.unstable,
-            "split_deviation": _rounded(self.split_deviation),
-            "init_deviation": _rounded(self.init_deviation),
-            "split_seeds": self.score.n if self.score else self.difference.n if self.difference else 0,
-            "done": self.done,
-            "planned": self.planned,
-            "complete": self.complete,
-            "failed": self.failed,
-            "skipped": self.skipped,
-            "seconds": _rounded(self.seconds),
-            "cost": _rounded(self.cost),
-            "train_accuracy": _rounded(self.train_accuracy),
-            "source_before": _rounded(self.source_before),
-            "source_after": _rounded(self.source_after),
-            "peak_memory": None if self.peak_memory is None else round(self.peak_memory),
-            "full_spec": self.full_spec,
-        }
 
 
 @dataclass(frozen=True)
@@ -157,7 +69,7 @@ class Leaderboard:
         """A pandas data frame with one line per row, as `Row.to_dict` has it."""
         import pandas as pd
 
-        columns = list(_EMPTY.to_dict())
+        columns = list(EMPTY.to_dict())
         return pd.DataFrame([row.to_dict() for row in self.rows], columns=columns)
 
 
@@ -389,16 +301,8 @@ def _ranked(rows: Sequence[Row], metric: Metric) -> tuple[Row, ...]:
         return not row.complete, -row.done, sign * shown.mean if shown else 0.0, row.strategy
 
     ordered = sorted(rows, key=order)
-    means = [_rounded(row.score.mean) for row in ordered if row.complete and row.score]
+    means = [rounded(row.score.mean) for row in ordered if row.complete and row.score]
     return tuple(
-        replace(row, rank=means.index(_rounded(row.score.mean)) + 1) if row.complete and row.score else row
+        replace(row, rank=means.index(rounded(row.score.mean)) + 1) if row.complete and row.score else row
         for row in ordered
     )
-
-
-def _rounded(value: float | None) -> float | None:
-    """Round to nine decimals, which are the same on every machine."""
-    return None if value is None else round(value, 9)
-
-
-_EMPTY = Row("", "", "", (), None, None, 0, 0, 0, 0, None, False)

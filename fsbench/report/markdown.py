@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from fsbench.report import text
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommendation
+from fsbench.report.rows import Row
 
 
 def to_markdown(board: Leaderboard, name: str = "") -> str:

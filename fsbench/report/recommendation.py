@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from fsbench.composition import BASELINE
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import some
+from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.words import plural
 

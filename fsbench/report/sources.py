@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from fsbench.composition import BASELINE
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.rows import Row
 from fsbench.spec import Value, format_value, parse_call
 from fsbench.words import plural
 

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from fsbench.report import text
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommendation
+from fsbench.report.rows import Row
 
 # A narrow terminal leaves out columns, the last of these first.
 _IMPORTANCE = (

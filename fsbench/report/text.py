@@ -10,9 +10,10 @@ from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
 from fsbench.report import sources
 from fsbench.report.baselines import BEST
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import some
 from fsbench.report.problems import Problem
+from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.words import plural
