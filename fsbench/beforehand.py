@@ -45,8 +45,8 @@ def seeds_for(
     cost = 0.0
     for task in tasks:
         running = sum(each.skip(task.info) is None for each in compositions)
-        labels = task.info.labels_per_class * task.info.num_classes
-        recipe = task_recipe(task.info, changes=changes).sized(labels)
+        samples = task.protocol.draw(0).train.y.shape[1]
+        recipe = task_recipe(task.info, changes=changes).sized(samples)
         cost += running * trial_cost(recipe, task.info.input_shape)
     cost *= 1 + _FITS_OF_A_TRY * tune
     return MANY_SEEDS if MANY_SEEDS * cost <= CHEAP else FEW_SEEDS

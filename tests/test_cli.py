@@ -334,3 +334,21 @@ def test_new_plugin_writes_a_package(call, tmp_path):
     status, _, err = call("plugin", "new", "my_own")
     assert status == 2
     assert "already exists" in err
+
+
+def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call):
+    line = ["run", "--tasks", "kshot(wine, k=1)", "--plugins", "erm", "--baseline", "erm", "--seeds", "1"]
+    line += ["--recipe", "steps=1"]
+    status, out, _ = call(*line)
+    assert status == 0
+    assert "# strategy" in out
+    assert "rank by the mean over tasks" not in out
+    answer = out.splitlines()[-1]
+    assert answer.startswith("Use erm, plain training (")
+    quiet = call(*line, "-q")
+    assert quiet == (0, f"{answer}\n", "")
+    for command in (line, ["leaderboard"]):
+        explained = call(*command, "--legend")[1]
+        assert "rank by the mean over tasks" in explained
+        assert explained.splitlines()[-1] == answer
+        assert call(*command, "--no-legend")[1] == out

@@ -67,7 +67,8 @@ def test_unlabelled_images_that_repeat_a_labelled_one_are_left_out(tmp_path: Pat
 def test_unlabelled_rows_need_the_columns_of_the_labelled_ones(tmp_path: Path) -> None:
     table, more = frame(40), frame(90).iloc[40:].drop(columns="kind")
     more.loc[45, "colour"] = "violet"
-    path, other = csv(tmp_path, table), csv(tmp_path, more.assign(place="x")[::-1], "more.csv")
+    path = csv(tmp_path, table.assign(same=1))
+    other = csv(tmp_path, more.assign(place="x", same=1)[::-1], "more.csv")
     reading, alone = read(path, target="kind", unlabeled=other), read(path, target="kind")
     found = reading.dataset.unlabeled
     assert found is not None
@@ -75,7 +76,10 @@ def test_unlabelled_rows_need_the_columns_of_the_labelled_ones(tmp_path: Path) -
     np.testing.assert_allclose(found[:, 0], more["size"][::-1], rtol=1e-6)
     assert np.flatnonzero(np.isnan(found[:, 2])).tolist() == [44]
     assert reading.dataset.fingerprint == alone.dataset.fingerprint
-    assert f"column 'place' of {other} not read: {path} does not have it" in reading.warnings
+    assert reading.warnings == (
+        "column 'same' left out: it has only one value",
+        f"column 'place' of {other} not read: {path} does not have it",
+    )
     lacking = csv(tmp_path, more.drop(columns="size"), "lacking.csv")
     with pytest.raises(DataError, match=r"lacking\.csv has no column 'size'; expected the columns of "):
         read(path, target="kind", unlabeled=lacking)
@@ -228,8 +232,12 @@ def test_domains_need_two_classes_in_common(tmp_path: Path) -> None:
 
 def test_runs_use_what_was_read_along(tmp_path: Path) -> None:
     path = csv(tmp_path, scans(150), "scans.csv")
-    options = {"seeds": 1, "recipe": {"steps": 3}, "results": tmp_path / "results"}
+    options = {"recipe": {"steps": 3}, "results": tmp_path / "results", "plugins": "dann", "baseline": "erm"}
     own = OwnData(path, target="diagnosis", domain="scanner")
-    results = fsbench.run("dann", data=own, **options)  # type: ignore[arg-type]
+    results = fsbench.run(data=own, **options)  # type: ignore[arg-type]
     assert {record.task for record in results.records} == {"shift(scans_old, scans_new_one)"}
-    assert {record.spec: record.status for record in results.records} == {"erm": "ok", "dann": "ok"}
+    assert {record.split_seed for record in results.records} == set(range(10))
+    assert {record.spec: record.status for record in results.records} == {
+        "erm": "ok",
+        "dann": "ok",
+    }

@@ -61,6 +61,12 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
     assert found[3].startswith("Not settled: 1 of 2 comparisons; more split seeds may settle more")
 
 
+def test_an_equal_score_is_not_called_the_highest():
+    found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "also", ERM))
+    assert found[0].startswith("Use erm, plain training")
+    assert found[1].startswith("Not settled: 1 of 1 comparison")
+
+
 def test_a_higher_score_that_is_not_settled_is_mentioned():
     wild = [1.0, 0.7, 0.95, 0.75, 0.99]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "sure", above(0.05)), over_seeds(A, "wild", wild))

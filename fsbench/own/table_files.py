@@ -142,7 +142,8 @@ def _unlabelled_rows(
             remarks.append(f"{plural(int((~free).sum()), 'row')} of {path} not read: the label is given")
         table = table[free]
     used = [column.name for column in columns] + ([] if data.group is None else [data.group])
-    table = _alike(table, labelled[used], path, str(data.path), remarks)
+    unused = [name for name in table if name in labelled and name not in used]
+    table = _alike(table.drop(columns=unused), labelled[used], path, str(data.path), remarks)
     if data.group is not None:
         same = table[data.group].isin(labelled[data.group].dropna())
         if same.any():

@@ -49,7 +49,8 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
     score = f" ({_score(baseline, board)})" if baseline.score else ""
     where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
     yield f"Use {BASELINE}, plain training{score}: no strategy is shown to be better {where}."
-    if first.strategy != BASELINE and first.difference and first.verdict == "not settled":
+    higher = _score(first, board) != _score(baseline, board)
+    if first.strategy != BASELINE and higher and first.verdict == "not settled":
         yield (
             f"{first.strategy} has the highest score ({_score(first, board)}), but "
             f"{_against(first, board)} may be chance."
