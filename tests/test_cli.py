@@ -336,12 +336,13 @@ def test_new_plugin_writes_a_package(call, tmp_path):
     assert "already exists" in err
 
 
-def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call):
+def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     line = ["run", "--tasks", "kshot(wine, k=1)", "--plugins", "erm", "--baseline", "erm", "--seeds", "1"]
     line += ["--recipe", "steps=1"]
     status, out, _ = call(*line)
     assert status == 0
-    assert "# strategy" in out
+    assert "Overall: mean over tasks" in out
     assert "rank by the mean over tasks" not in out
     answer = out.splitlines()[-1]
     assert answer.startswith("Use erm, plain training (")
