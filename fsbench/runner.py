@@ -73,7 +73,7 @@ def run(
         plugins: `all`, or specs in one or several texts; a strategy may also be an instance or a class
             (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. Plain training (`erm`) and the
             baselines always run.
-        suite: The name of the suite whose tasks are run; `starter-v1` by default.
+        suite: The name of the suite whose tasks are run; `starter-v2` by default.
         tasks: Tasks instead of a suite, in one or several texts.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
             `holdout(NAME)`, unless `tasks` on this data are given; ten split seeds if that takes about two

@@ -52,7 +52,7 @@ def drawn(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def suite(monkeypatch):
-    """Puts a suite of both tasks at two seeds in place of starter-v1, with some fingerprints."""
+    """Puts a suite of both tasks at two seeds in place of the default one, with some fingerprints."""
 
     def put(**fingerprints: tuple[str, ...]) -> None:
         named = {{"a": A, "b": B}[name]: known for name, known in fingerprints.items()}

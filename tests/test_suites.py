@@ -25,7 +25,7 @@ from fsbench.store import Store
 from fsbench.tasks import suites
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.protocols import PROTOCOLS
-from fsbench.tasks.splits import draw_split
+from fsbench.tasks.splits import draw_split, drawn
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
 from fsbench.types import Record, TaskInfo
 
@@ -43,7 +43,7 @@ tasks = ["{WINE}", "{ABSENT}"]
 
 @pytest.fixture(scope="module")
 def starter() -> Suite:
-    return load_suite("starter-v1")
+    return load_suite("starter-v2")
 
 
 @pytest.fixture
@@ -60,12 +60,29 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def test_the_starter_suite_has_images_and_tables_and_needs_no_download(starter, tmp_path, monkeypatch):
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
-    infos = [task.info for task in starter.parse()]
-    assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes"}
+    tasks = starter.parse()
+    infos = [task.info for task in tasks]
+    assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes", "holdout"}
     assert {info.kind for info in infos} == {"image", "table"}
-    assert "shift(mnist5k(size=8), digits)" in starter.tasks
-    assert (starter.name, starter.version, starter.split_seeds) == ("starter-v1", 1, 3)
-    assert set(starter.fingerprints) == {text for text in starter.tasks if "glyphs" not in text}
+    assert (starter.name, starter.version, starter.split_seeds) == ("starter-v2", 2, 5)
+    drawn = {text for text in starter.tasks if "glyphs" in text or "patches" in text}
+    assert set(starter.fingerprints) == set(starter.tasks) - drawn
+    assert sum(info.has_source for info in infos) >= 5
+    assert sum("patches" in text for text in starter.tasks) >= 2
+    assert any(info.protocol == "shift" and info.labels_per_class > 0 for info in infos)
+    assert any(info.protocol != "shift" and info.num_unlabeled > 0 for info in infos)
+    families = {family(parse_call(text).name) for task in tasks for text in task.protocol.datasets}
+    assert families == {"digits", "mnist", "glyphs", "patches", "wine", "breast_cancer"} | {
+        "abalone", "ecoli", "spectf", "vowel"
+    }  # fmt: skip
+
+
+def test_no_two_tasks_of_the_starter_suite_have_the_same_training_samples(starter):
+    trained = set()
+    for task in starter.parse():
+        ids = np.unique(drawn(task, draw_split(task, 0)).train)
+        trained.add((parse_call(task.protocol.datasets[0]).name, ids.tobytes()))
+    assert len(trained) == len(starter.tasks)
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -128,12 +145,12 @@ def test_the_splits_of_a_suite_are_the_published_ones(name):
 
 
 def test_another_split_than_the_published_one_is_an_error(starter):
-    wrong = replace(starter, fingerprints={"kshot(wine, k=5)": ("0123456789abcdef",)})
+    wrong = replace(starter, fingerprints={"kshot(wine, k=2)": ("0123456789abcdef",)})
     with pytest.raises(
-        DataError, match=r"starter-v1: split 0 of kshot\(wine, k=5\) is .* not 0123456789abcdef"
+        DataError, match=r"starter-v2: split 0 of kshot\(wine, k=2\) is .* not 0123456789abcdef"
     ):
-        check_split(wrong, "kshot(wine, k=5)", 0, "fedcba9876543210")
-    check_split(wrong, "kshot(wine, k=5)", 1, "a seed that the suite does not name")
+        check_split(wrong, "kshot(wine, k=2)", 0, "fedcba9876543210")
+    check_split(wrong, "kshot(wine, k=2)", 1, "a seed that the suite does not name")
     check_split(wrong, "kshot(digits, k=5)", 0, "a task that the suite does not name")
 
 
@@ -149,8 +166,8 @@ def test_tasks_without_a_suite_have_no_known_splits():
 
 def test_an_unknown_suite_suggests_the_nearest():
     assert "starter-v1" in suite_names()
-    with pytest.raises(UnknownName, match="unknown suite 'starter-v2'; did you mean 'starter-v1'"):
-        load_suite("starter-v2")
+    with pytest.raises(UnknownName, match="unknown suite 'started-v1'; did you mean 'starter-v1'"):
+        load_suite("started-v1")
 
 
 def test_the_profile_of_the_long_tail_is_that_of_ldam(tmp_path, monkeypatch):

@@ -39,7 +39,7 @@ COMPLETION = "_FSBENCH_COMPLETE"
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, and how certain is that?
 
-    Try `fsbench run`: it runs every installed strategy on the suite starter-v1.
+    Try `fsbench run`: it runs every installed strategy on the suite starter-v2.
     """
 
 
