@@ -92,31 +92,41 @@ def test_large_pictures_are_not_cheap():
     assert 10 * 8 * trial_cost(recipe, info.input_shape) > CHEAP
 
 
-@pytest.mark.parametrize(("text", "compared"), [("kshot(digits, k=5)", 1), ("kshot(wine, k=5)", 6)])
+@pytest.mark.parametrize(
+    ("text", "compared"), [("kshot(digits, k=5)", 1), ("kshot(wine, k=5)", 6), ("holdout(wine)", 3)]
+)
 def test_a_difference_that_can_be_settled_is_found_eight_times_in_ten(text, compared):
-    """By simulation: two strategies that disagree on a fifth of the samples of a test, by that difference."""
-    split, seeds, runs = draw(text), 10, 400
-    wanted = smallest_difference(split, seeds, compared, overlapping=False)
-    rng = np.random.default_rng(0)
-    counts = np.bincount(split.test.y.ravel())
-    better, worse = (0.2 + wanted) / 2, (0.2 - wanted) / 2
-    found = 0
+    """By simulation: two strategies that disagree on a fifth of the samples, by that difference."""
+    splits, runs = [draw(text, seed) for seed in range(10)], 300
+    wanted = smallest_difference(splits, compared)
+    rng, found = np.random.default_rng(0), 0
     for _ in range(runs):
-        draws = np.array([rng.multinomial(n, [better, worse, 0.8], size=seeds) for n in counts])
-        differences = ((draws[..., 0] - draws[..., 1]) / counts[:, None]).mean(0)
-        p = stats.estimate(differences.tolist()).p
-        found += stats.verdict(wanted, p * compared, True) == "helps"
-    assert 0.7 < found / runs < 0.9
+        chances = [(0.2 - wanted) / 2, 0.8, (0.2 + wanted) / 2]
+        gain = rng.choice([-1.0, 0.0, 1.0], p=chances, size=2000)
+        places, influences, values = [], [], []
+        for split in splits:
+            index, y = split.test.index[0], split.test.y[0]
+            classes = np.bincount(y)
+            means = np.bincount(y, weights=gain[index]) / classes
+            influences.append((gain[index] - means[y]) / len(classes) / classes[y])
+            places.append(index)
+            values.append(float(means.mean()))
+        parts = stats.crossed(places, influences)
+        estimate = stats.estimate(stats.Sample(tuple(values), 0.001, parts.common, parts.own))
+        found += stats.verdict(estimate.mean, estimate.p * compared, True) == "helps"
+    assert 0.7 < found / runs < 0.92
 
 
 def test_more_of_anything_settles_smaller_differences():
-    split, large = draw("kshot(wine, k=5)"), draw("kshot(digits, k=5)")
-    base = smallest_difference(split, 5, 3, overlapping=False)
-    assert smallest_difference(split, 10, 3, overlapping=False) < base
-    assert smallest_difference(split, 5, 1, overlapping=False) < base
-    assert smallest_difference(large, 5, 3, overlapping=False) < base
-    assert smallest_difference(split, 5, 3, overlapping=True) > base
+    few, more = ([draw("kshot(wine, k=5)", seed) for seed in range(n)] for n in (5, 10))
+    large = [draw("kshot(digits, k=5)", seed) for seed in range(5)]
+    base = smallest_difference(few, 3)
+    assert smallest_difference(more, 3) < base
+    assert smallest_difference(few, 1) < base
+    assert smallest_difference(large, 3) < base
     assert math.isfinite(base)
+    with_noise = smallest_difference([draw("holdout(wine)", seed) for seed in range(5)], 3)
+    assert with_noise > smallest_difference([draw("holdout(wine)", seed) for seed in range(50)], 3)
 
 
 def test_the_outlook_is_one_line_for_each_task_that_compares_anything():
