@@ -1,7 +1,7 @@
 """An executor that computes nothing: the name of a strategy decides how its trials end.
 
-Data, splits, scores and the store are real. Also a script: `fake_executor.py FOLDER SEEDS SECONDS` runs
-2 strategies on 2 tasks, each trial of so many seconds.
+Data, splits, scores and the store are real. Also a script: `fake_executor.py FOLDER SEEDS SECONDS [TUNE]`
+runs 2 strategies on 2 tasks, each trial of so many seconds, tuned over so many configurations.
 """
 
 from __future__ import annotations
@@ -147,5 +147,6 @@ def run(folder: Path | str, plugins: str = "erm", tasks: str | None = A, **optio
 if __name__ == "__main__":
     runner.get_registry = registry
     FakeExecutor.pause = float(sys.argv[3])
-    found = run(sys.argv[1], "erm,reason", f"{A}, {B}", seeds=int(sys.argv[2]))
+    tune = int(sys.argv[4]) if len(sys.argv) > 4 else None
+    found = run(sys.argv[1], "erm,reason", f"{A}, {B}", seeds=int(sys.argv[2]), tune=tune)
     print(len(found.records), found.interrupted)

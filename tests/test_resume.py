@@ -19,10 +19,10 @@ SEEDS, TRIALS = 30, 120
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 
 
-def start(folder: Path, seconds: float = 0.02) -> subprocess.Popen[str]:
+def start(folder: Path, seconds: float = 0.02, seeds: int = SEEDS, *tune: str) -> subprocess.Popen[str]:
     """A run of 2 tasks x 2 strategies x 30 seeds, each trial of `seconds`."""
     root = os.pathsep.join([str(SCRIPT.parent), *filter(None, sys.path)])
-    command = [sys.executable, str(SCRIPT), str(folder), str(SEEDS), str(seconds)]
+    command = [sys.executable, str(SCRIPT), str(folder), str(seeds), str(seconds), *tune]
     pipe, environment = subprocess.PIPE, {**os.environ, "PYTHONPATH": root}
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
@@ -79,6 +79,31 @@ def test_a_run_killed_at_any_moment_loses_no_stored_record(tmp_path):
     assert before.items() <= complete.items()
     check_complete(complete)
     assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+
+
+def test_a_killed_search_keeps_every_try(tmp_path):
+    def tries(folder: Path) -> dict:
+        try:
+            with Store(folder, create=False) as store:
+                return store.tries()
+        except StoreError:
+            return {}
+
+    process = start(tmp_path / "killed", 0.02, 2, "4")
+    while len(before := tries(tmp_path / "killed")) < 20:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    for folder in ("killed", "whole"):
+        out, err = start(tmp_path / folder, 0, 2, "4").communicate(timeout=60)
+        assert (out, err) == ("8 False\n", "")
+    assert before.items() <= tries(tmp_path / "killed").items()
+    chosen = [
+        {key: (record.status, record.search) for key, (record, _) in contents(tmp_path / folder).items()}
+        for folder in ("killed", "whole")
+    ]
+    assert chosen[0] == chosen[1]
+    assert {status for status, _ in chosen[0].values()} == {"ok", "failed"}
 
 
 def test_two_runs_can_share_a_store(tmp_path):
