@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from fsbench.recipes.recipe import override, parse_recipe
 from fsbench.registry import get_registry
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
+from fsbench.report.recommendation import recommendation
+from fsbench.report.text import legend
 from fsbench.results import Results
 from fsbench.store import Store
 from fsbench.tasks.parts import Part
@@ -32,7 +35,8 @@ QUICK = {"steps": 20}
 
 
 def real(folder: Path, spec: str = "logistic_regression", **options) -> Results:
-    return fsbench.run(spec, **{"tasks": WINE, "seeds": 2, "recipe": QUICK, "results": folder} | options)
+    given = {"tasks": WINE, "baseline": "erm", "seeds": 2, "recipe": QUICK, "results": folder} | options
+    return fsbench.run(spec, **given)
 
 
 def fitted_directly(record: Record, folder: Path) -> np.ndarray:
@@ -85,7 +89,7 @@ def test_the_record_says_what_was_tried_and_counts_it(tuned):
         assert (search["criterion"], search["folds"]) == ("stratified cross-validation on train and val", 4)
         assert [len(tried["scores"]) for tried in search["tried"]].count(4) == 2
         assert search["tried"][0]["recipe"] == {}
-        means = {n: np.mean(each["scores"]) for n, each in enumerate(search["tried"])}
+        means = {n: round(np.mean(each["scores"]), 9) for n, each in enumerate(search["tried"])}
         complete = [n for n, each in enumerate(search["tried"]) if len(each["scores"]) == 4]
         assert means[search["chosen"]] == max(means[n] for n in complete)
 
@@ -127,6 +131,10 @@ def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
     assert {row.strategy for row in first.rows} == {"erm", "logistic_regression"}
     assert {row.strategy for row in second.rows} == {"tuned(erm)", "tuned(logistic_regression)"}
     assert [row.verdict for row in second.overall if row.strategy == "tuned(erm)"] == ["baseline"]
+    said = " ".join([*recommendation(second), *legend(second).values()])
+    assert "No recommendation" not in said
+    assert "tuned(erm)" in said
+    assert not re.search(r"(?<!tuned\()\berm\b", said)
     (alone,) = leaderboards(default.records)
     assert alone.rows == first.rows
     with pytest.raises(StoreError, match="never in one ranking"):
@@ -239,7 +247,7 @@ def test_nothing_runs_twice(tmp_path):
 
 @pytest.mark.usefixtures("fakes")
 def test_a_configuration_that_fails_is_out_and_said(tmp_path):
-    (record,) = fake_executor.run(tmp_path, seeds=1, tune=3, executor=Refuses).records
+    (record,) = fake_executor.run(tmp_path, seeds=1, tune=3, recipe="lr=0.001", executor=Refuses).records
     assert record.status == "ok"
     assert record.search["chosen"] == 0
     reasons = [each.get("reason") for each in record.search["tried"]]

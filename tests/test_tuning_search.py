@@ -63,7 +63,7 @@ def test_the_choice_has_the_highest_mean_of_those_that_were_tried_on_all_folds(t
     answer(found, table)
     most = max(len(found._scores(each)) for each in found.configurations)
     means = {
-        each.number: statistics.fmean(table[each.number][:most] or [0])
+        each.number: round(statistics.fmean(table[each.number][:most] or [0]), 9)
         for each in found.configurations
         if len(found._scores(each)) == most
     }
@@ -76,7 +76,7 @@ def test_no_configuration_leaves_before_a_worse_one(table):
     found = search(len(table))
     answer(found, table)
     done = {each.number: len(found._scores(each)) for each in found.configurations}
-    first = {number: statistics.fmean(table[number][:2]) for number in done}
+    first = {number: round(statistics.fmean(table[number][:2]), 9) for number in done}
     assert all(first[a] >= first[b] for a in done for b in done if done[a] > done[b])
 
 

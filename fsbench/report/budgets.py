@@ -39,23 +39,20 @@ def size_of(tuning: str) -> int:
     return tuning_size(tuning) if tuning else 0
 
 
-def _renamed(board: Leaderboard, n: int) -> Leaderboard:
+def _renamed(given: Leaderboard, n: int) -> Leaderboard:
     """A leaderboard of results that chose among n configurations, with the names of tuned strategies."""
+    board = replace(given, tuned=n)
 
-    def name(strategy: str) -> str:
-        return f"tuned({strategy})"
-
-    def rows(given: Iterable[Row]) -> tuple[Row, ...]:
-        return tuple(replace(row, strategy=name(row.strategy), against=against(row)) for row in given)
+    def rows(several: Iterable[Row]) -> tuple[Row, ...]:
+        return tuple(replace(row, strategy=board.name(row.strategy), against=against(row)) for row in several)
 
     def against(row: Row) -> Against | None:
-        return row.against and replace(row.against, baseline=name(row.against.baseline))
+        return row.against and replace(row.against, baseline=board.name(row.against.baseline))
 
     return replace(
         board,
-        tuned=n,
-        against=board.against if board.against in ("", BEST) else name(board.against),
+        against=board.against if board.against in ("", BEST) else board.name(board.against),
         overall=rows(board.overall),
         tasks=tuple((label, rows(several)) for label, several in board.tasks),
-        problems=tuple(replace(each, strategy=name(each.strategy)) for each in board.problems),
+        problems=tuple(replace(each, strategy=board.name(each.strategy)) for each in board.problems),
     )

@@ -61,6 +61,15 @@ class Leaderboard:
     against: str = ""
 
     @property
+    def baseline(self) -> str:
+        """The name of the baseline's rows."""
+        return self.name(BASELINE)
+
+    def name(self, strategy: str) -> str:
+        """The name of the rows of a strategy: `tuned(focal)` if it was tuned."""
+        return f"tuned({strategy})" if self.tuned else strategy
+
+    @property
     def rows(self) -> list[Row]:
         """Every row: overall, then task by task."""
         return [*self.overall, *(row for _, rows in self.tasks for row in rows)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 
-from fsbench.composition import BASELINE
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import Leaderboard
@@ -33,9 +32,9 @@ def recommendation(board: Leaderboard) -> list[str]:
 
 def _to_use(board: Leaderboard) -> Iterator[str]:
     ranked = sorted((row for row in board.overall if row.rank), key=lambda row: row.rank or 0)
-    baseline = next((row for row in board.overall if row.strategy == BASELINE), None)
+    baseline = next((row for row in board.overall if row.strategy == board.baseline), None)
     if baseline is None or not baseline.done:
-        yield f"No recommendation: {BASELINE}, with which strategies are compared, has no result here."
+        yield f"No recommendation: {board.baseline}, with which strategies are compared, has no result here."
     elif not ranked:
         yield "No recommendation: no strategy has a result in every trial."
     elif not (helping := [row for row in ranked if row.verdict == "helps"]):
@@ -48,9 +47,9 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
     """The recommendation where no strategy is shown to help."""
     score = f" ({_score(baseline, board)})" if baseline.score else ""
     where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
-    yield f"Use {BASELINE}, plain training{score}: no strategy is shown to be better {where}."
+    yield f"Use {board.baseline}, plain training{score}: no strategy is shown to be better {where}."
     higher = _score(first, board) != _score(baseline, board)
-    if first.strategy != BASELINE and higher and first.verdict == "not settled":
+    if first.strategy != board.baseline and higher and first.verdict == "not settled":
         yield (
             f"{first.strategy} has the highest score ({_score(first, board)}), but "
             f"{_against(first, board)} may be chance."
@@ -71,11 +70,12 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
         yield (
-            f"{first.strategy} has a higher score ({_score(first, board)}), but its difference to {BASELINE} "
-            "is not settled."
+            f"{first.strategy} has a higher score ({_score(first, board)}), but its difference to "
+            f"{board.baseline} is not settled."
         )
     if best.cost is not None and best.seconds is not None:
-        cost = f"It takes {_times(best.cost)} as long as {BASELINE}, {text.seconds(best.seconds)} s a trial"
+        took = f"{text.seconds(best.seconds)} s a trial"
+        cost = f"It takes {_times(best.cost)} as long as {board.baseline}, {took}"
         cheaper = [row for row in helping if row.cost is not None and row.cost <= _CHEAPER * best.cost]
         near = [row for row in cheaper if _overlap(row.score, best.score)]
         for row in near[:1]:
@@ -131,9 +131,9 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
         if others:
             verbs = ("use", "are") if several else ("uses", "is")
             what = f"{verbs[0]} {text.used(others)} and {verbs[1]}"
-            yield f"Negative transfer: {_some(names)} {what} worse than {BASELINE}{where}."
+            yield f"Negative transfer: {_some(names)} {what} worse than {board.baseline}{where}."
         else:
-            yield f"Hurts: {_some(names)} {'are' if several else 'is'} worse than {BASELINE}{where}."
+            yield f"Hurts: {_some(names)} {'are' if several else 'is'} worse than {board.baseline}{where}."
 
 
 def _over_baselines(board: Leaderboard) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _equivalent(board: Leaderboard) -> Iterator[str]:
     """The strategies that are shown to make no difference worth having."""
     names = [row.strategy for row in board.overall if row.verdict == "equivalent"]
     if names:
-        yield f"No difference worth having to {BASELINE}: {_some(names)}."
+        yield f"No difference worth having to {board.baseline}: {_some(names)}."
 
 
 def _open(board: Leaderboard) -> Iterator[str]:
@@ -192,7 +192,7 @@ def _score(row: Row, board: Leaderboard) -> str:
 
 
 def _against(row: Row, board: Leaderboard) -> str:
-    return f"{text.difference(row, board.metric)} against {BASELINE}"
+    return f"{text.difference(row, board.metric)} against {board.baseline}"
 
 
 def _overlap(one: Estimate | None, other: Estimate | None) -> bool:

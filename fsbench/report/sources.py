@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from fsbench.composition import BASELINE
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.spec import Value, format_value, parse_call
@@ -46,4 +45,4 @@ def gains(board: Leaderboard, number: Callable[[float], str]) -> Iterator[str]:
                 f"{name} {number(mean)} ({plural(tasks, 'task')})"
                 for name, (mean, tasks) in sorted(means.items(), key=lambda item: -item[1][0])
             )
-            yield f"Gain of {strategy} over {BASELINE} by source: {shown}."
+            yield f"Gain of {strategy} over {board.baseline} by source: {shown}."

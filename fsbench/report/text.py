@@ -179,9 +179,9 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "uses": "what a strategy uses beyond the few labels; rows that differ here had different information",
         "score": f"{board.metric.meaning}; mean over split seeds ± the half-width of its 95 % interval, or "
         "its ends (none with one seed, which says nothing about the spread)",
-        f"vs {BASELINE}": f"the score minus that of {BASELINE} (plain training) on the same splits, ± the "
-        "half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; it "
-        "is compared on the others",
+        f"vs {BASELINE}": f"the score minus that of {board.baseline} (plain training) on the same splits, ± "
+        "the half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; "
+        "it is compared on the others",
         "verdict": f"helps, hurts, or equivalent (the difference is within {margin(board)}), if significant "
         f"at the 5 % level after a correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
         "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
@@ -191,7 +191,8 @@ def legend(board: Leaderboard) -> dict[str, str]:
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "
         "features, before and after the training on the task; what is lost has been forgotten",
         "done": "number of trials with a result; in the overall table, of tasks",
-        "cost": f"seconds to fit and predict, divided by those of {BASELINE} in the same trial; the median",
+        "cost": f"seconds to fit and predict, divided by those of {board.baseline} in the same trial; the "
+        "median",
         "sec": "median seconds of a trial, to fit and predict",
         "MB": "median peak memory of a trial: of its process on a CPU, of its allocations on a GPU",
     }

@@ -28,6 +28,7 @@ from fsbench.types import Trial, Tried
 from fsbench.words import plural
 
 _FIRST = 2
+_DIGITS = 9  # so that equal means are equal, whatever the order of their folds
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Search:
                 break
             scores = {each.number: self._scores(each)[:folds] for each in left}
             left = [each for each in left if len(scores[each.number]) == folds]
-            left.sort(key=lambda each: (-statistics.fmean(scores[each.number]), each.number))
+            left.sort(key=lambda each: (-round(statistics.fmean(scores[each.number]), _DIGITS), each.number))
             left = left[: math.ceil(len(self.configurations) / 2**done)]
         return left
 
@@ -157,7 +158,7 @@ class Search:
     def _describe(self, configuration: Configuration) -> dict[str, Any]:
         spec = self.trial.spec if configuration.composition is None else configuration.composition.text
         found: dict[str, Any] = {"spec": spec, "recipe": _changes(self.configurations[0], configuration)}
-        found["scores"] = [round(score, 6) for score in self._scores(configuration)]
+        found["scores"] = self._scores(configuration)
         if reason := self._reason(configuration):
             found["reason"] = reason
         return found
