@@ -15,8 +15,8 @@ from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
 from fsbench.types import Record
 
-TASK = "kshot(wine, k=5)"
-STARTER = ("--suite", "starter-v1")
+TASK = "kshot(wine, k=2)"
+STARTER = ("--suite", "starter-v2")
 
 
 @pytest.fixture(scope="module")
@@ -55,34 +55,34 @@ def test_a_leaderboard_is_printed_in_every_format(call, stored, tmp_path):
 def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     status, shown, err = call("leaderboard", "--results", stored, *STARTER)
     assert (status, TASK in shown) == (0, True)
-    assert err == "fsbench: 9 of starter-v1's 10 tasks have no results here\n"
-    assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 5])")[1]
+    assert err == "fsbench: 12 of starter-v2's 13 tasks have no results here\n"
+    assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 2])")[1]
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
     assert "contains no results of these tasks; `fsbench run --tasks" in err
-    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v1")
+    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v2")
     assert (status, err.count("\n")) == (2, 1)
 
 
 def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_path):
     status, out, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path)
     assert (status, out) == (2, "")
-    assert "28 of the 30 splits of starter-v1 have no result" in err
+    assert "63 of the 65 splits of starter-v2 have no result" in err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_leaderboard_can_be_published(call, stored, tmp_path, monkeypatch):
-    short = dataclasses.replace(load_suite("starter-v1"), tasks=(TASK,), split_seeds=2)
+    short = dataclasses.replace(load_suite("starter-v2"), tasks=(TASK,), split_seeds=2)
     monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
     status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "new")
     assert status == 0
-    assert "starter-v1.jsonl and" in err
-    published = read_jsonl(tmp_path / "new" / "starter-v1.jsonl")
+    assert "starter-v2.jsonl and" in err
+    published = read_jsonl(tmp_path / "new" / "starter-v2.jsonl")
     assert {record.key for record in published} == {record.key for record in _records(stored)}
-    page = (tmp_path / "new" / "starter-v1.md").read_text(encoding="utf-8")
-    assert page == to_markdown(leaderboard(published), "starter-v1")
-    shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v1.jsonl", "--format", "markdown")[1]
-    assert shown == page.replace("# Leaderboard: starter-v1", "# Leaderboard", 1)
+    page = (tmp_path / "new" / "starter-v2.md").read_text(encoding="utf-8")
+    assert page == to_markdown(leaderboard(published), "starter-v2")
+    shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v2.jsonl", "--format", "markdown")[1]
+    assert shown == page.replace("# Leaderboard: starter-v2", "# Leaderboard", 1)
     (tmp_path / "file").touch()
     status, _, err = call(
         "leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "file" / "new"
