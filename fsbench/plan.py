@@ -44,6 +44,7 @@ def make_plan(
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
     tuning: str = "",
+    only: Callable[[Trial], bool] = lambda trial: True,
     identify: Callable[[Composition, Recipe, str], str] = lambda composition, recipe, kind: (
         composition.full_spec
     ),
@@ -54,7 +55,7 @@ def make_plan(
     every task. `statuses` says what the store has: "ok" trials are
     never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial,
     from its strategy, its recipe and its kind of samples. `tuning` is the text of a search that every trial
-    begins with, if there is one. Raises SpecError for an invalid override,
+    begins with, if there is one. `only` says which trials belong to the plan. Raises SpecError for an invalid override,
     UsageError for a recipe that a component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
@@ -66,6 +67,8 @@ def make_plan(
     for composition, trial, reason in _everything(
         drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify
     ):
+        if not only(trial):
+            continue
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +64,7 @@ def run(
     baseline: Strategies | None = None,
     observer: Observer | None = None,
     executor: MakeExecutor = local,
+    only: Callable[[Trial], bool] = lambda trial: True,
 ) -> Results:
     """Run strategies on tasks and return the records; trials in the results folder are not run again.
 
@@ -94,6 +95,7 @@ def run(
             are declared as baselines. `"erm"` means no other.
         observer: Receives the events of the run.
         executor: Makes the executor of the trials; the processes of this machine by default.
+        only: Which of the trials to run and to return; all by default.
 
     Returns:
         The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
@@ -144,6 +146,7 @@ def run(
             recipe_overrides=asked.changes,
             identify=functools.partial(_identify, registry, tuning),
             tuning=tuning,
+            only=only,
             statuses={key: record.status for key, record in stored.items()},
             retry_failed=retry_failed,
         )

@@ -23,10 +23,12 @@ import numpy as np
 from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
+from fsbench.looks import Look
 from fsbench.types import Record, Tried
 
 FILE_NAME = "fsbench.sqlite"
-SCHEMA = 2
+SCHEMA = 3
+_WITH_EVIDENCE = 2
 _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
@@ -35,6 +37,7 @@ _BESIDE = (
     "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
     "PRIMARY KEY (metric, key)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS looks (number INTEGER PRIMARY KEY, data TEXT NOT NULL)",
     f"PRAGMA user_version = {SCHEMA}",
 )
 _TABLES = (
@@ -163,7 +166,7 @@ class Store:
 
         Influences are read when they are asked for, also after this store has been closed.
         """
-        if self._pragma("user_version") < SCHEMA:
+        if self._pragma("user_version") < _WITH_EVIDENCE:
             return Evidence()
         with self._errors():
             rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
@@ -173,7 +176,7 @@ class Store:
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
-        if self._pragma("user_version") < SCHEMA:
+        if self._pragma("user_version") < _WITH_EVIDENCE:
             return {}
         query, found = "SELECT data FROM influences WHERE metric = ? AND key = ?", {}
         with self._errors(), self._damage():
@@ -198,6 +201,21 @@ class Store:
             rows = self._db.execute("SELECT key, tried FROM tries").fetchall()
         with self._damage():
             return {key: Tried(**json.loads(text)) for key, text in rows}
+
+    def add_look(self, look: Look) -> None:
+        """Store a look at results that are still being collected; later tables show its verdicts."""
+        with self.exclusive():
+            self._upgrade()
+            self._db.execute("INSERT INTO looks (data) VALUES (?)", (look.to_json(),))
+
+    def looks(self) -> list[Look]:
+        """The stored looks, in their order."""
+        if self._pragma("user_version") < SCHEMA:
+            return []
+        with self._errors():
+            rows = self._db.execute("SELECT data FROM looks ORDER BY number").fetchall()
+        with self._damage():
+            return [Look.from_json(text) for (text,) in rows]
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from fsbench.cli.options import (
 )
 from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import own_data_options, take_own_data
+from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
 
@@ -53,6 +54,7 @@ INTERRUPTED = 130
     metavar="N|LIST",
     help="Split seeds: how many, or which (0,4,7).  [default: the suite's]",
 )
+@settling_options
 @click.option(
     "--init-seeds",
     callback=read_seeds,
@@ -131,9 +133,19 @@ def run(
         warn_of_failures(get_registry())
     if (data := take_own_data(options)) is not None:
         options["data"] = data
-    results = run_trials(
-        plugins, recipe=changes, strict=strict, observer=make_observer(sys.stderr, quiet), **options
-    )
+    budget, observer = take_budget(options), make_observer(sys.stderr, quiet)
+    if budget is not None:
+        return settle(
+            plugins,
+            budget=budget,
+            metric=metric,
+            margin=margin,
+            recipe=changes,
+            strict=strict,
+            observer=observer,
+            **options,
+        )
+    results = run_trials(plugins, recipe=changes, strict=strict, observer=observer, **options)
     return _report(results, metric, margin, options["results"], legend, quiet)
 
 

@@ -1,0 +1,83 @@
+"""`fsbench run --until-settled`: split seeds where nothing is settled, within a budget of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fsbench.cli.output import say
+from fsbench.errors import UsageError
+from fsbench.words import plural
+
+if TYPE_CHECKING:
+    from fsbench.looks import Look
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def settling_options(command: _Command) -> _Command:
+    """The options `--until-settled` and `--budget`."""
+    command = click.option(
+        "--budget", callback=read_duration, metavar="TIME", help="The time for --until-settled: 20m, 1h30m."
+    )(command)
+    return click.option(
+        "--until-settled",
+        is_flag=True,
+        help="Run more split seeds where verdicts are open, look by look; --seeds is the first number.",
+    )(command)
+
+
+def read_duration(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """A time such as `90s`, `20m` or `1h30m`, in seconds (a click callback). Raises UsageError."""
+    if text is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        raise UsageError(f"{param.opts[0]} {text!r}: expected a time such as 90s, 20m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def take_budget(options: dict[str, Any]) -> float | None:
+    """Remove both options; the budget in seconds if a run until settled is asked for, otherwise None.
+
+    Raises UsageError for one option without the other, or together with a list of seeds.
+    """
+    wanted, budget = options.pop("until_settled"), options.pop("budget")
+    if wanted != (budget is not None):
+        raise UsageError("--until-settled and --budget belong together; give both, such as --budget 20m")
+    if wanted and isinstance(options["seeds"], tuple):
+        raise UsageError("--until-settled starts with a number of split seeds; give --seeds a number")
+    found: float | None = budget
+    return found
+
+
+def settle(*args: Any, budget: float, metric: str, results: Path, **options: Any) -> int:
+    """Run until settled, and print the leaderboard of the results folder; returns the exit status."""
+    from fsbench.cli.boards import show_board
+    from fsbench.report.budgets import leaderboards
+    from fsbench.store import Store
+    from fsbench.until_settled import run_until_settled
+
+    found = run_until_settled(*args, budget=budget, metric=metric, results=results, tell=_tell, **options)
+    if found.results is not None and found.results.interrupted and not found.late:
+        say(f"interrupted; finished trials are kept in {results}, and the same command continues from there")
+        return 130
+    with Store(results, create=False) as store:
+        columns = store.columns([metric])
+    for board in leaderboards(columns, metric):
+        show_board(board)
+    if found.late:
+        say(
+            f"the budget is spent, {plural(found.unsettled, 'comparison')} on single tasks open; the same "
+            "command continues with another budget"
+        )
+    return 0
+
+
+def _tell(look: Look, unsettled: int) -> None:
+    say(f"look {look.number}, at {look.seeds} split seeds: {plural(unsettled, 'comparison')} on tasks open")

@@ -1,0 +1,134 @@
+"""Runs split seeds where nothing is settled yet, look by look, until all is settled or time is up.
+
+Each look judges comparisons after a number of split seeds that is fixed beforehand: the first number, and
+then twice as many each time. `fsbench.looks` has the rule by which verdicts stay honest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fsbench.composition import BASELINE
+from fsbench.errors import UsageError
+from fsbench.looks import Key, Look, summed_up
+from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.progress import Observer
+from fsbench.report.leaderboard import DEFAULT_MARGIN, leaderboard
+from fsbench.report.looking import look_at, still_open
+from fsbench.results import Results
+from fsbench.runner import DEFAULT_RESULTS, run
+from fsbench.store import Store
+from fsbench.types import Trial
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a run until settled ended: its looks, earlier ones included, and the results of the last part.
+
+    `unsettled` is the number of comparisons on single tasks that are open. `late` says that the budget ended
+    the run.
+    """
+
+    looks: tuple[Look, ...]
+    results: Results | None
+    unsettled: int
+    late: bool
+
+
+def run_until_settled(
+    *args: Any,
+    budget: float,
+    metric: str = DEFAULT_METRIC,
+    margin: float = DEFAULT_MARGIN,
+    seeds: int | None = None,
+    results: str | Path = DEFAULT_RESULTS,
+    observer: Observer | None = None,
+    tell: Callable[[Look, int], object] = lambda look, unsettled: None,
+    **options: Any,
+) -> Settled:
+    """Run as `fsbench.run`, and again with twice the split seeds wherever a comparison is not settled.
+
+    `budget` is the time in seconds; trials that run when it is over are stopped. `seeds` is the number of the
+    first look, by default that of the suite. The looks are stored in the results folder, where the same
+    command continues from the last one. `tell` hears of each look, with the number of open comparisons.
+    Raises UsageError for a budget or seeds that are not positive numbers, and whatever `fsbench.run` raises.
+    """
+    if not budget > 0:
+        raise UsageError(f"the budget is {budget} s; expected more than 0")
+    if seeds is not None and (not isinstance(seeds, int) or seeds < 2):
+        raise UsageError(f"seeds={seeds}: looks start with a number of split seeds of at least 2")
+    metric, timer = get_metric(metric).name, Timer(observer or Observer(), budget)
+    looks = _stored(results, metric, margin)
+    found: Results | None = None
+    while not looks or still_open(looks):
+        wanted = _Wanted(summed_up(looks), still_open(looks))
+        now = looks[-1].seeds * 2 if looks else seeds
+        found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
+        if found.interrupted:
+            break
+        board = leaderboard(found.columns(metric), metric, margin=margin)
+        look = look_at(board, looks, now or board.split_seeds[1])
+        with Store(results) as store:
+            store.add_look(look)
+        looks = (*looks, look)
+        tell(look, len(still_open(looks)))
+        if not board.comparisons or timer.over:
+            break
+    return Settled(looks, found, len(still_open(looks)), timer.over)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which trials a look needs: those of open comparisons, and of the baseline on their tasks.
+
+    Comparisons that no look has `known` are open, as at the first look.
+    """
+
+    known: Collection[Key]
+    open: Collection[Key]
+
+    def __call__(self, trial: Trial) -> bool:
+        key = trial.task, trial.recipe, trial.full_spec or trial.spec
+        if trial.spec == BASELINE:
+            return not self.known or trial.task in {task for task, *_ in self.open}
+        return key in self.open or key not in self.known
+
+
+class Timer(Observer):
+    """Passes a run's events on to another observer, and ends the run once a time in seconds is over."""
+
+    def __init__(self, inner: Observer, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        for name in dir(Observer):
+            if not name.startswith("_") and name not in vars(Timer):
+                setattr(self, name, getattr(inner, name))
+        self._inner = inner
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._ends
+
+    def finished(self, record: Any) -> None:
+        """Pass on that a record is stored. Raises KeyboardInterrupt, as Ctrl-C does, when time is over."""
+        self._inner.finished(record)
+        if self.over:
+            raise KeyboardInterrupt
+
+
+def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:
+    """The looks of a results folder by a metric. Raises UsageError if they had another margin."""
+    if not Path(results).exists():
+        return ()
+    with Store(results) as store:
+        looks: Sequence[Look] = [look for look in store.looks() if look.metric == metric]
+    if looks and looks[0].margin != margin:
+        raise UsageError(
+            f"the looks in {results} have a margin of {looks[0].margin}, not {margin}; keep to it, or name "
+            "another results folder"
+        )
+    return tuple(looks)
