@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fsbench.looks import Look
+
 _LEVELS = 127
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 
@@ -65,10 +67,14 @@ def _none(metric: str, keys: Sequence[str]) -> Mapping[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was drawn, by split fingerprint, and the influence of each test sample on each metric."""
+    """What was drawn, by split fingerprint, and the influence of each test sample on each metric.
+
+    `looks` are those at results that were still being collected (`fsbench.looks`).
+    """
 
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     influences: Influences = _none
+    looks: tuple[Look, ...] = ()
 
 
 def pack_influence(values: np.ndarray) -> bytes:

@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 
 def spent(number: int) -> float:
     """The error that look `number`, from 1, may spend: a half, a quarter, ... of 5 %."""
-    return ERROR / 2**number
+    return ERROR * 0.5**number
 
 
 def adjusted(p: float, number: int, comparisons: int) -> float:

@@ -52,11 +52,11 @@ def make_plan(
     """The plan of a run. The baseline is always included; what is named twice runs once.
 
     `suite_recipe` is what the suite changes in the default recipes, `recipe_overrides` change the recipe of
-    every task. `statuses` says what the store has: "ok" trials are
-    never planned again, "failed" ones only with `retry_failed`. `identify` gives the full spec of a trial,
-    from its strategy, its recipe and its kind of samples. `tuning` is the text of a search that every trial
-    begins with, if there is one. `only` says which trials belong to the plan. Raises SpecError for an invalid override,
-    UsageError for a recipe that a component refuses.
+    every task. `statuses` says what the store has: "ok" trials are never planned again, "failed" ones only
+    with `retry_failed`. `identify` gives the full spec of a trial, from its strategy, its recipe and its kind
+    of samples. `tuning` is the text of a search that every trial begins with, if there is one. `only` says
+    which trials belong to the plan. Raises SpecError for an invalid override, UsageError for a recipe that a
+    component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}

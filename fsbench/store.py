@@ -172,7 +172,8 @@ class Store:
             rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
         with self._damage():
             drawn = {fingerprint: Drawn.unpack(data) for fingerprint, data in rows}
-        return Evidence(drawn, partial(_influences, self.folder)) if drawn else Evidence()
+        looks = tuple(self.looks())
+        return Evidence(drawn, partial(_influences, self.folder), looks) if drawn else Evidence(looks=looks)
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""

@@ -143,6 +143,8 @@ def run(
             recipe=changes,
             strict=strict,
             observer=observer,
+            legend=legend,
+            quiet=quiet,
             **options,
         )
     results = run_trials(plugins, recipe=changes, strict=strict, observer=observer, **options)

@@ -50,27 +50,40 @@ def take_budget(options: dict[str, Any]) -> float | None:
     wanted, budget = options.pop("until_settled"), options.pop("budget")
     if wanted != (budget is not None):
         raise UsageError("--until-settled and --budget belong together; give both, such as --budget 20m")
+    if wanted and options["tune"] is not None:
+        raise UsageError("--until-settled and --tune are both given; give one of them")
     if wanted and isinstance(options["seeds"], tuple):
         raise UsageError("--until-settled starts with a number of split seeds; give --seeds a number")
     found: float | None = budget
     return found
 
 
-def settle(*args: Any, budget: float, metric: str, results: Path, **options: Any) -> int:
+def settle(
+    *args: Any,
+    budget: float,
+    metric: str,
+    margin: float,
+    results: Path,
+    legend: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
     """Run until settled, and print the leaderboard of the results folder; returns the exit status."""
     from fsbench.cli.boards import show_board
     from fsbench.report.budgets import leaderboards
     from fsbench.store import Store
     from fsbench.until_settled import run_until_settled
 
-    found = run_until_settled(*args, budget=budget, metric=metric, results=results, tell=_tell, **options)
+    found = run_until_settled(
+        *args, budget=budget, metric=metric, margin=margin, results=results, tell=_tell, **options
+    )
     if found.results is not None and found.results.interrupted and not found.late:
         say(f"interrupted; finished trials are kept in {results}, and the same command continues from there")
         return 130
     with Store(results, create=False) as store:
         columns = store.columns([metric])
-    for board in leaderboards(columns, metric):
-        show_board(board)
+    for board in leaderboards(columns, metric, baseline=options["baseline"], margin=margin):
+        show_board(board, legend, quiet)
     if found.late:
         say(
             f"the budget is spent, {plural(found.unsettled, 'comparison')} on single tasks open; the same "

@@ -9,6 +9,7 @@ from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
+from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
 from fsbench.tuning.search import tuning_size
 from fsbench.types import Record
@@ -25,13 +26,17 @@ def leaderboards(
 
     In a leaderboard of tuned results, strategies are named `tuned(focal)` and are compared with the
     baseline that was tuned alike. Arguments and errors are those of `leaderboard`, of which it makes at least
-    one, even without records.
+    one, even without records. Results of `--until-settled` have the verdicts of its looks.
     """
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
     sizes = sorted({size_of(shared.tuning) for shared in columns.shared}) or [0]
     parts = [columns.select([size_of(shared.tuning) == size for shared in columns.shared]) for size in sizes]
     boards = [leaderboard(part, metric, all_versions, baseline, margin) for part in parts]
-    return [_renamed(board, size) if size else board for board, size in zip(boards, sizes, strict=True)]
+    looks = columns.evidence.looks
+    return [
+        _renamed(board, size) if size else with_looks(board, looks)
+        for board, size in zip(boards, sizes, strict=True)
+    ]
 
 
 def size_of(tuning: str) -> int:

@@ -9,7 +9,8 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.looks import OPEN, Key, Look, adjusted, summed_up
 from fsbench.metrics import Metric
-from fsbench.report.leaderboard import Leaderboard, Row
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.rows import Row
 from fsbench.words import plural
 
 WITHHELD, OVERALL = "withheld", "overall"
@@ -23,9 +24,9 @@ def key_of(row: Row) -> Key:
 def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
     """The next look, at a leaderboard whose open comparisons have a number of split seeds.
 
-    Settled comparisons are not judged again. Those whose verdict is withheld, or that lack results,
-    never get one. The mean over tasks is judged as long as all tasks have as many seeds: later, which tasks get
-    seeds depends on the results.
+    Settled comparisons are not judged again. Those whose verdict is withheld, or that lack results, never get
+    one. The mean over tasks is judged as long as all tasks have as many seeds: later, which tasks get seeds
+    depends on the results.
     """
     known, number = summed_up(before), len(before) + 1
     on_tasks = [row for _, rows in board.tasks for row in rows if row.difference]
