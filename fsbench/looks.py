@@ -2,8 +2,9 @@
 
 Whoever looks at results after some split seeds, and runs more seeds where nothing is settled, has several
 chances of a wrong verdict. So the 5 % error of a family of comparisons is divided among the looks beforehand
-(alpha spending, Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials"): each look may spend
-half of what is left. At a look, this is divided evenly among the comparisons of the family, because they are
+(alpha spending, Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials"): all looks together
+spend 2.5 %, each one half of what is left. The other 2.5 % are a reserve, because p-values are less exact at
+such small levels. At a look, this is divided evenly among the comparisons of the family, because they are
 not all looked at equally often. By the union bound, the probability of any wrong verdict at any look stays at
 most 5 %, whatever decides which comparisons get more seeds.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 ERROR = 0.05
+_SPENT = ERROR / 2
 OPEN = "not settled"
 
 Key = tuple[str, str, str]
@@ -22,8 +24,8 @@ Key = tuple[str, str, str]
 
 
 def spent(number: int) -> float:
-    """The error that look `number`, from 1, may spend: a half, a quarter, ... of 5 %."""
-    return ERROR * 0.5**number
+    """The error that look `number`, from 1, may spend: a half, a quarter, ... of 2.5 %."""
+    return _SPENT * 0.5**number
 
 
 def adjusted(p: float, number: int, comparisons: int) -> float:

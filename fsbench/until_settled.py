@@ -68,7 +68,7 @@ def run_until_settled(
         wanted = _Wanted(summed_up(looks), still_open(looks))
         now = looks[-1].seeds * 2 if looks else seeds
         found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
-        if found.interrupted:
+        if found.interrupted and found.done < found.total:
             break
         board = leaderboard(found.columns(metric), metric, margin=margin)
         look = look_at(board, looks, now or board.split_seeds[1])

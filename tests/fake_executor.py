@@ -28,7 +28,7 @@ from fsbench.types import Record, TaskInfo, Trial
 
 A, B = "kshot(wine, k=1)", "kshot(wine, k=2)"
 CLASSES = 3
-ODD = ("nan", "shape", "double", "nothing", "liar", "reason", "crash", "slow")
+ODD = ("double2", "nan", "shape", "double", "nothing", "liar", "reason", "crash", "slow")
 FAILURES = {
     "reason": Failure("ValueError", "m", "t"),
     "crash": Failure("Crash", "the worker ended with exit status 7"),

@@ -82,6 +82,7 @@ def leaderboard(
     columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
     boards = leaderboards(columns, metric, all_versions, baseline, margin)
     if publish is not None and suite is not None:
+        _refuse_looks(columns)
         _publish(_records(results, columns), suite, publish, columns.evidence)
     if output is not None:
         _write(output, as_text(boards, style, _FILE_WIDTH))
@@ -216,6 +217,15 @@ def _texts(tasks: str) -> set[str]:
         known = all(str(value).partition("(")[0] in DATASETS for value in call.args)
         texts |= {task.text for task in parse_tasks(str(call))} if known else {str(call)}
     return texts
+
+
+def _refuse_looks(columns: Columns) -> None:
+    """Raise UsageError for results whose number of split seeds depends on them."""
+    if columns.evidence.looks:
+        raise UsageError(
+            "these results were collected with --until-settled, so their number of split seeds depends on "
+            "them; publish those of a run with a number that was chosen beforehand"
+        )
 
 
 def _publish(records: Sequence[Record], name: str, folder: Path, evidence: Evidence) -> None:

@@ -1,0 +1,195 @@
+"""Split seeds where verdicts are open: the rule of the looks, and the run that follows it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import fake_executor
+import numpy as np
+import pytest
+from fake_executor import A, B, FakeExecutor
+from records import over_seeds
+from sklearn.neighbors import KNeighborsClassifier
+
+from fsbench import stats
+from fsbench.cli import main
+from fsbench.errors import UsageError
+from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
+from fsbench.report.budgets import leaderboards
+from fsbench.report.leaderboard import leaderboard
+from fsbench.report.looking import look_at, still_open
+from fsbench.store import FILE_NAME, SCHEMA, Store
+from fsbench.tasks.splits import open_split
+from fsbench.until_settled import run_until_settled
+
+
+class Executor(FakeExecutor):
+    """Strategy `liar` classifies by nearest neighbours; all others guess."""
+
+    def answer(self, job):
+        if getattr(job, "trial", None) is None or job.trial.spec != "liar":
+            return super().answer(job)
+        split = open_split(str(self.settings["splits"] / job.split))
+        train = split.train_x[0].reshape(len(split.train_x[0]), -1)
+        test = split.test_x[0].reshape(len(split.test_x[0]), -1)
+        found = KNeighborsClassifier(1).fit(train, split.train_y[0]).predict(test)
+        values = np.eye(3, dtype=np.float32)[found][None]
+        fields = {"train_accuracy": 1.0, "seconds_fit": 0.1, "seconds_predict": 0.1, "peak_memory": 1}
+        more = {"notes": [], "source_before": None, "source_after": None}
+        return self.work.read(job, {"predictions": values, **fields, **more})
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    registry = fake_executor.registry()
+    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
+
+    def call(plugins="liar, double2", seconds=3600.0, **options):
+        return run_until_settled(
+            plugins, tasks=[A, B], budget=seconds, results=tmp_path / "r", executor=Executor, **options
+        )
+
+    return call
+
+
+def look(number, **found) -> Look:
+    keys = {("t", "r", name): value for name, value in found.items()}
+    return Look(number, 5 * 2 ** (number - 1), "accuracy", 0.01, 3, keys)
+
+
+def test_all_looks_together_spend_half_of_five_percent():
+    assert sum(spent(number) for number in range(1, 60)) == pytest.approx(ERROR / 2)
+    assert adjusted(0.001, 1, 10) == pytest.approx(0.04)
+    assert adjusted(0.001, 2, 10) == pytest.approx(0.08)
+    assert adjusted(0.4, 3, 10) == 1.0
+
+
+def test_looks_sum_up_to_the_first_verdict_and_the_smallest_p():
+    looks = [look(2, a=(0.01, "helps"), b=(0.5, "not settled")), look(1, a=(0.3, "not settled")),
+             look(3, b=(0.7, "not settled"))]  # fmt: skip
+    assert summed_up(looks) == {("t", "r", "a"): (0.01, "helps"), ("t", "r", "b"): (0.5, "not settled")}
+    assert still_open(looks) == {("t", "r", "b")}
+    assert Look.from_json(looks[0].to_json()) == looks[0]
+
+
+def test_looks_are_stored_and_older_stores_have_none(tmp_path):
+    with Store(tmp_path) as store:
+        store.add_look(look(1, a=(0.3, "not settled")))
+        store.add_look(look(2, a=(0.01, "helps")))
+        assert store.looks() == [look(1, a=(0.3, "not settled")), look(2, a=(0.01, "helps"))]
+    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+        db.execute("DROP TABLE looks")
+        db.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    with Store(tmp_path) as store:
+        assert store.looks() == []
+        store.add_look(look(1))
+        assert store.looks() == [look(1)]
+
+
+def table(rng, rows, seeds, deviations, mean):
+    values = mean + deviations[:, None] * rng.normal(size=(rows, seeds))
+    return [tuple(each) for each in values.tolist()]
+
+
+def verdicts(values, spending, margin=0.01, first=5, looks=4) -> list[str]:
+    """The verdicts of a table whose open rows get twice the seeds at each look."""
+    words = {}
+    rows = len(values)
+    seeds = dict.fromkeys(range(rows), first)
+    for number in range(1, looks + 1):
+        seeds |= {row: first * 2 ** (number - 1) for row in range(rows) if row not in words}
+        samples = [stats.Sample(values[row][: seeds[row]], resolution=0.001) for row in range(rows)]
+        prior = stats.fit_prior(samples)
+        found = [stats.estimate(each, prior) for each in samples]
+        corrected = stats.holm([each.p for each in found])
+        for row in set(range(rows)) - words.keys():
+            p, equal = corrected[row], 1.0
+            if spending:
+                p = adjusted(found[row].p, number, rows)
+                equal = adjusted(stats.equivalence(found[row], margin), number, rows)
+            if (word := stats.verdict(found[row].mean, p, True, equal)) != "not settled":
+                words[row] = word
+    return list(words.values())
+
+
+@pytest.mark.parametrize("first", [3, 5, 10])
+def test_the_error_of_all_looks_stays_below_five_percent(first):
+    """No row differs, or all differ by exactly the margin; a Holm correction at each look errs far more."""
+    rng, false, false_equal, naive, tables = np.random.default_rng(first), 0, 0, 0, 250
+    for _ in range(tables):
+        deviations = 0.02 * np.exp(rng.normal(0, 0.5, 8))
+        same = table(rng, 8, first * 8, deviations, 0.0)
+        false += bool({"helps", "hurts"} & set(verdicts(same, True, first=first)))
+        naive += bool(verdicts(same, False, first=first))
+        apart = [tuple(np.array(row) + 0.01) for row in same]
+        false_equal += "equivalent" in verdicts(apart, True, first=first)
+    assert false / tables <= 0.05
+    assert false_equal / tables <= 0.05
+    assert naive / tables > 0.08
+
+
+def test_effects_are_settled_at_the_first_look_that_can():
+    rng = np.random.default_rng(0)
+    found = verdicts(table(rng, 6, 40, np.full(6, 0.02), 0.03), True)
+    assert found == ["helps"] * 6
+
+
+def test_a_run_goes_on_where_nothing_is_settled(run, tmp_path):
+    heard = []
+    settled = run("liar, reason", seeds=3, tell=lambda look, unsettled: heard.append((look.seeds, unsettled)))
+    assert settled.unsettled == 0
+    assert not settled.late
+    assert heard[-1][1] == 0
+    words = {key[0]: word for key, (_, word) in summed_up(settled.looks).items() if "liar" in key[2]}
+    assert words[A] == words[B] == "helps"
+    with Store(tmp_path / "r") as store:
+        assert store.looks() == list(settled.looks)
+        (board,) = leaderboards(store.columns(["balanced_accuracy"]))
+    assert {row.verdict for _, rows in board.tasks for row in rows if row.strategy == "liar"} == {"helps"}
+    assert any("with --until-settled" in line for line in board.warnings)
+    again = run("liar, reason", seeds=3)
+    assert (again.results, again.looks) == (None, settled.looks)
+
+
+def test_only_open_comparisons_get_more_seeds_and_a_budget_ends_the_run(run, tmp_path, monkeypatch):
+    fake_executor.heard.clear()
+    monkeypatch.setattr("fsbench.until_settled.Timer.over", property(lambda _: len(fake_executor.heard) > 60))
+    settled = run("liar, double2", seeds=4)
+    assert (settled.late, settled.unsettled, [each.seeds for each in settled.looks]) == (True, 2, [4, 8])
+    seeds = {}
+    with Store(tmp_path / "r") as store:
+        for record in store.records():
+            seeds.setdefault(record.spec, set()).add(record.split_seed)
+    assert seeds["liar"] == set(range(4))
+    assert seeds["double2"] > set(range(8))
+    fake_executor.heard.clear()
+    assert [each.seeds for each in run("liar, double2", seeds=4).looks][:3] == [4, 8, 16]
+
+
+def test_rows_without_all_results_get_no_verdict():
+    records = over_seeds(A, "erm", [0.5, 0.6, 0.55, 0.52]) + over_seeds(A, "focal", [0.9, 0.9, 0.91])
+    found = look_at(leaderboard(records), (), 4)
+    assert [word for _, word in found.found.values()] == ["withheld: incomplete"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--until-settled"], "belong together"),
+        (["--budget", "20m"], "belong together"),
+        (["--until-settled", "--budget", "soon"], "expected a time such as 90s, 20m or 1h30m"),
+        (["--until-settled", "--budget", "1m", "--seeds", "0,4"], "give --seeds a number"),
+        (["--until-settled", "--budget", "1m", "--tune", "3"], "give one of them"),
+        (["--until-settled", "--budget", "0s"], "expected more than 0"),
+        (["--until-settled", "--budget", "1m", "--seeds", "1"], "at least 2"),
+    ],
+)
+def test_wrong_options_are_one_line(options, message, capsys):
+    assert main(["run", "--tasks", A, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_margin_is_kept(run):
+    run("liar", seeds=4)
+    with pytest.raises(UsageError, match=r"have a margin of 0\.01, not 0\.02"):
+        run("liar", margin=0.02)
