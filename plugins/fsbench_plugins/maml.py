@@ -62,11 +62,11 @@ class Maml(Strategy):
     replaces = frozenset({"init_model"})
 
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
-    inner_steps: int = param(1, low=1, tune=(1, 5))
+    inner_steps: int = param(1, low=1, tune=(1, 3))
     adapt_steps: int = param(50, low=1, tune=(1, 100))
     meta_lr: float = param(3e-3, low=0.0, tune=(1e-4, 1e-2))
-    meta_steps: int = param(120, low=1, tune=(50, 20000))
-    meta_batch: int = param(2, low=1, tune=(2, 32))
+    meta_steps: int = param(120, low=1)
+    meta_batch: int = param(2, low=1, tune=(1, 4))
     shot: int | None = param(None, low=1)
     queries: int = param(3, low=1)
     first_order: bool = False
