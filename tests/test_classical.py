@@ -141,4 +141,8 @@ def test_large_training_sets_are_reduced_class_by_class() -> None:
     assert part.class_counts().tolist() == [50, 10, 1]
     direct = svm.SVC(C=10.0, break_ties=True).fit(*arrays(part))
     np.testing.assert_array_equal(predict(train.x).argmax(1).numpy(), direct.predict(arrays(train)[0]))
+    _, _, notes = fitted(Knn(most_samples=60), train)
+    assert notes == ["knn: 361 samples, compared with 60 of them"]
+    assert RandomForest(most_samples=60).classifier(361, 0).max_samples == 60
+    assert RandomForest(most_samples=361).classifier(361, 0).max_samples is None
     assert _estimators.at_most(361, train, ctx, "fitted on") is train

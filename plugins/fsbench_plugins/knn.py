@@ -16,7 +16,8 @@ class Knn(Classical):
 
     Each of `n_neighbors` neighbours (fewer, with a note, if there are too few samples) votes with the inverse
     of its distance as its weight, or all have the same weight (`weights="uniform"`). Sampling weights cannot
-    be used and are refused.
+    be used and are refused. Of more than `most_samples` samples, that many are kept, drawn class by class,
+    with a note.
     """
 
     name = "knn"
@@ -26,6 +27,7 @@ class Knn(Classical):
     )
 
     n_neighbors: int = param(1, low=1, tune=(1, 15))
+    most_samples: int = param(50_000, low=1)
     weights: Literal["distance", "uniform"] = param("distance", choices=("distance", "uniform"))
 
     def classifier(self, samples: int, seed: int) -> Any:
@@ -36,5 +38,7 @@ class Knn(Classical):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The predictor of the fitted classifier."""
+        from fsbench_plugins import _estimators
+
         note_if_few(self.n_neighbors, len(train), ctx)
-        return super().fit(train, inner, ctx)
+        return super().fit(_estimators.at_most(self.most_samples, train, ctx, "compared with"), inner, ctx)
