@@ -116,6 +116,15 @@ def test_a_normalised_domain_head_takes_its_statistics_over_both_halves() -> Non
     torch.testing.assert_close(subject.auxiliary_loss(step_output(0.5, x, head), ctx), expected)
 
 
+@pytest.mark.parametrize(("steps", "passes", "lasts"), [(40, 0, 40), (40, 10, 200), (300, 10, 300)])
+def test_training_is_long_enough_unless_the_recipe_fixes_its_steps(
+    steps: int, passes: int, lasts: int
+) -> None:
+    recipe = Recipe("mlp", steps, 8, passes=passes)
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), recipe, CPU))
+    assert Dann(steps=200).configure(recipe, ctx).sized(16).steps == lasts
+
+
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
     out = replace(step_output(1.0, torch.ones(2, 3), nn.Linear(3, 1)), unlabeled_features=None)
     ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))

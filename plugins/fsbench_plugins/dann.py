@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, StepOutput, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo, param
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +27,9 @@ class Dann(Strategy):
     in the paper's equation 9, where it is 1), `hidden` is the width of the domain head's hidden layer. For
     short training, a smaller weight may be better. `norm=batch`, which is not in the paper but in many
     re-implementations (Jiang et al. 2022), normalises that layer over both halves: without it, the body can
-    win by permanently switching off the layer's units. `norm=none` is the paper's head. The learning rate is
-    that of the recipe, not the paper's annealing, as for every strategy on a task.
+    win by permanently switching off the layer's units. `norm=none` is the paper's head. Training lasts for at
+    least `steps` steps, unless the recipe fixes its steps (`passes=0`). The learning rate is that of the
+    recipe, not the paper's annealing, as for every strategy on a task.
     """
 
     name = "dann"
@@ -44,6 +45,7 @@ class Dann(Strategy):
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
     norm: Literal["batch"] | None = "batch"
+    steps: int = param(1000, low=0, tune=(500, 5000))
 
     @property
     def uses(self) -> frozenset[str]:
@@ -57,6 +59,10 @@ class Dann(Strategy):
         if not task.labels_on_source:
             return "no labelled source sample to train on"
         return None if task.num_unlabeled else "needs unlabelled target data"
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps, unless the recipe fixes their number."""
+        return replace(recipe, steps=max(recipe.steps, self.steps)) if recipe.passes else recipe
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: features `[N, D]` to a logit `[N, 1]` of being from the target."""
