@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fsbench.stats import estimate
+from fsbench.stats import Sample, estimate
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Line:
     @property
     def mean(self) -> float:
         """The mean of the values."""
-        return estimate(self.values).mean
+        return estimate(Sample(tuple(self.values))).mean
 
     @property
     def verdict(self) -> str:
@@ -58,7 +58,7 @@ class Line:
 
     def cells(self) -> list[str]:
         """The cells of the printed table."""
-        found = estimate(self.values)
+        found = estimate(Sample(tuple(self.values)))
         width = "" if found.half_width is None else f" ± {self._text(found.half_width)}"
         measured = f"{self._text(found.mean)}{width}"
         band = "-" if self.band is None else str(self.band)
