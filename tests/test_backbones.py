@@ -26,8 +26,8 @@ MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "wrn-16-8": 11.0, "wrn-28-2": 1.
 
 
 def needs_package(name: str) -> None:
-    if name == "efficientnet_lite0":
-        pytest.importorskip("efficientnet_lite_pytorch")
+    for package in BACKBONES[name].needs[:1]:
+        pytest.importorskip(package.replace("-", "_"))
 
 
 def on_meta(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5) -> Network:

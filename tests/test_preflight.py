@@ -39,6 +39,7 @@ def test_networks_that_can_be_built_pass(backbone: str) -> None:
 def test_every_backbone_passes_on_the_inputs_of_its_paper() -> None:
     pytest.importorskip("torchvision")
     pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("timm")
     recipe = default_recipe(TaskInfo("t", "kshot", "image", (1, 8, 8), 3))
     networks = tuple(
         (recipe_text(override(recipe, {"backbone": name})), "image", *known.counted, "t")

@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from toy import context, task_info
 
-import fsbench
 from fsbench import Batch, Context, Fitted, LabeledSet, Strategy
 from fsbench.composition import Composition
 from fsbench.engine import frozen_body
@@ -362,32 +361,6 @@ def test_several_embed_one_after_the_other() -> None:
     assert torch.allclose(seen[0][1].x[:, 1], (2 * x.amax(1)) ** 3, atol=1e-5)
     assert torch.allclose(seen[1][1].x[:, 1], 2 * x.amax(1) ** 3, atol=1e-5)
     assert not np.array_equal(first, second)
-
-
-def test_a_strategy_with_members_embeds_like_its_member_alone(weights: str) -> None:
-    @dataclass(frozen=True)
-    class First(Strategy):
-        """The first of some strategies."""
-
-        name = "first"
-        cite = "nobody"
-        replaces = frozenset({"fit"})
-        of: str = fsbench.param("erm", spec=True)
-
-        def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
-            """Fit the first."""
-            return ctx.fit_with(fsbench.specs(self.of)[0], train)
-
-        @property
-        def uses(self) -> frozenset[str]:
-            """The weights."""
-            return frozenset({"pretrained"})
-
-    whole = get_registry().compose([First(of=spec(weights, partner="+augmentation"))])
-    found = run_trial(("toy", 0, 0), whole, default_recipe(SPLIT.info), SPLIT, CPU).predictions
-    (alone,) = get_registry().parse(spec(weights, partner="+augmentation"))
-    known = run_trial(("toy", 0, 0), alone, default_recipe(SPLIT.info), SPLIT, CPU).predictions
-    assert np.array_equal(found, known)
 
 
 def test_embedding_that_loses_samples_is_refused() -> None:

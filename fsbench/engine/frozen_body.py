@@ -198,7 +198,7 @@ def _name(what: tuple[object, ...]) -> str:
 
 def _surroundings(device: torch.device) -> list[str]:
     """The hardware, and the versions of the packages that build and run bodies."""
-    packages = [f"{name} {version(name)}" for name in ("torchvision", "efficientnet-lite-pytorch")]
+    packages = [f"{name} {version(name)}" for name in ("torchvision", "efficientnet-lite-pytorch", "timm")]
     ours = f"fsbench {fsbench.__version__}"
     return [f"{device.type} {devices.describe(device)}", f"torch {torch.__version__}", ours, *packages]
 

@@ -186,5 +186,21 @@ BACKBONES_OF_FSBENCH = (
         extra="pretrained",
         cite=_TAN,
     ),
+    Backbone(
+        "timm",
+        _home("from_timm", "timm"),
+        "any image model of timm",
+        InputSpec(3, 224, exact=True, mean=(0.0,), std=(1.0,)),
+        _IMAGES,
+        11_689_512,
+        _IMAGENET,
+        weights=("resnet18.a1_in1k",),
+        load=_home("from_timm", "timm_weights"),
+        package="timm",
+        named_by="model",
+        needs=("timm",),
+        extra="timm",
+        cite="Wightman, R. (2019). PyTorch image models. github.com/huggingface/pytorch-image-models.",
+    ),
 )
 """The backbones, in the order of listing, in which `imagenet` also chooses among their weights."""

@@ -33,10 +33,11 @@ class Backbone:
     classes in `counted`, those of its paper. `weights` names its pretrained weights, the default first;
     `load` names the function that loads them: `function(name)` returns a state dictionary, or the path of one
     saved by `torch.save`. `head` is the layer that they contain in addition to the body, and `package` the
-    distribution with the weights. `needs` names the distributions that it cannot do without, and `extra` the
-    extra of fsbench that installs them. `multiplications(shape, ...)` takes the shape of a sample and the
-    arguments that are given, and returns the number of multiplications in one pass of the body, None if
-    unknown: an estimate of its cost. `results_version` is like that of a strategy.
+    distribution with the weights. `named_by` is the argument whose value names the weights, if the backbone
+    stands for many networks; `weights` then has its default. `needs` names the distributions that it cannot
+    do without, and `extra` the extra of fsbench that installs them. `multiplications(shape, ...)` takes the
+    shape of a sample and the arguments that are given, and returns the number of multiplications in one pass
+    of the body, None if unknown: an estimate of its cost. `results_version` is like that of a strategy.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Backbone:
     load: str = ""
     head: str = ""
     package: str = ""
+    named_by: str = ""
     needs: tuple[str, ...] = ()
     extra: str = ""
     cite: str = ""
@@ -108,7 +110,10 @@ def find_weights(backbone: str, weights: str) -> str | Path:
     if path is not None:
         return path
     variant = str(call.keywords.get("variant", ""))
-    names = [name for name in known_backbone(call).weights if variant in name.lower()]
+    known = known_backbone(call)
+    names = [name for name in known.weights if variant in name.lower()]
+    if known.named_by:
+        names = [str(call.keywords.get(known.named_by, names[0]))]
     if not names:
         others = ", ".join(name for name, entry in BACKBONES.items() if entry.weights)
         raise UsageError(
@@ -150,6 +155,8 @@ def _meanings(weights: str) -> Iterator[str]:
     not change with what is installed; their own results are distinguished by the backbone's code.
     """
     for name, known in BACKBONES.items():
+        if known.named_by:
+            continue
         origin = BACKBONES.origin(name)
         house = origin is None or origin.distribution == HOUSE
         for choice in known.weights:
@@ -157,15 +164,20 @@ def _meanings(weights: str) -> Iterator[str]:
                 yield f"{name} {choice} {known.package} {version(known.package)}"
 
 
-def weights_hash(weights: str) -> str:
+def weights_hash(weights: str, backbone: str | None = None) -> str:
     """What identifies pretrained weights: `sha256:` and 12 digits of the file's hash, or a name with a hash.
 
-    The hash beside a name covers its meaning in every backbone and the versions of the packages with the
-    weights. It is for `Strategy.content_hash`. Raises DataError if the file does not exist.
+    The hash beside a name covers its meaning in the given backbone, otherwise in every one, and the versions
+    of the packages with the weights. It is for `Strategy.content_hash`. Raises DataError if the file does not
+    exist, UsageError for a name that is not the backbone's.
     """
     path = weights_path(weights)
     if path is None:
-        return f"{weights}:{hashlib.sha256('; '.join(_meanings(weights)).encode()).hexdigest()[:12]}"
+        meanings = _meanings(weights)
+        if backbone is not None:
+            package = known_backbone(parse_call(backbone)).package
+            meanings = iter([f"{find_weights(backbone, weights)} {package} {version(package)}"])
+        return f"{weights}:{hashlib.sha256('; '.join(meanings).encode()).hexdigest()[:12]}"
     about = path.stat()
     return f"sha256:{_file_hash(path, about.st_mtime_ns, about.st_size)[:12]}"
 

@@ -69,7 +69,7 @@ class Probe(Strategy):
     @property
     def content_hash(self) -> str:
         """The hash of the weights file, or the weights' name."""
-        return weights_hash(self.weights)
+        return weights_hash(self.weights, self.backbone)
 
     def skip(self, task: TaskInfo) -> str | None:
         """The weights must be at hand."""

@@ -81,7 +81,7 @@ class Transfer(Strategy):
     @property
     def content_hash(self) -> str:
         """The hash of the weights file, or the weights' name."""
-        return "" if self.weights is None else weights_hash(self.weights)
+        return "" if self.weights is None else weights_hash(self.weights, self.backbone)
 
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs something to transfer, and labels to adapt to."""
@@ -129,7 +129,7 @@ class Transfer(Strategy):
             body.load_state_dict(self._train_on_source(ctx))
         else:
             ctx.load_weights(self.weights, into=body)
-            ctx.note(f"weights {weights_hash(self.weights)}")
+            ctx.note(f"weights {self.content_hash}")
         body.requires_grad_(self.mode != "linear_probe")
         return model
 
