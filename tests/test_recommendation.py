@@ -132,3 +132,11 @@ def test_the_best_baseline_is_compared_with():
     wild = [0.80, 0.75, 0.76, 0.80, 0.73]
     equal = lines(over_seeds(A, "erm", ERM), simple, over_seeds(A, "wild", wild))
     assert equal[1] == "Its difference to the best baseline, simple, +1.8, is not settled."
+
+
+def test_a_recommended_strategy_that_sometimes_collapses_is_called_unstable():
+    high = [value + 0.2 for value in ERM] * 4
+    board = leaderboard([*over_seeds(A, "erm", ERM * 4), *over_seeds(A, "shaky", [0.72, *high[1:]])])
+    found = recommendation(board)
+    assert found[0].startswith("Use shaky: ")
+    assert found[1].startswith("But shaky is unstable: 1 of 20 scores are ")

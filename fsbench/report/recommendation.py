@@ -66,6 +66,7 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
         f"{seeds}.{needs}"
     )
+    yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
@@ -81,6 +82,15 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         for row in near[:1]:
             cost += f"; {row.strategy} helps too ({_score(row, board)}) and takes {_times(row.cost or 0)}"
         yield f"{cost}."
+
+
+def _unstable(best: Row, board: Leaderboard) -> Iterator[str]:
+    """A warning where scores of the recommended strategy are in two clusters."""
+    for label, rows in board.tasks:
+        where = f" on {label}" if len(board.tasks) > 1 else ""
+        for row in rows:
+            if row.strategy == best.strategy and row.unstable:
+                yield f"But {best.strategy} is unstable{where}: {row.unstable}."
 
 
 def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterator[str]:
