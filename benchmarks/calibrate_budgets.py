@@ -45,9 +45,11 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             for n in (120, 300, 600, 1000)
         ),
     ),
-    "dann": (("shift(digits, mnist5k(size=8))",), ("erm", "dann")),
+    "dann": (
+        ("shift(digits, mnist5k(size=8))",),
+        ("erm", *(f"dann(steps={n})" for n in (0, 1000, 2000))),
+    ),
 }
-RECIPES = {"dann": tuple(f"passes={n}" for n in (3, 10, 20, 40))}
 
 
 def unused(task: Task, seed: int) -> Iterator[Part]:
@@ -90,23 +92,22 @@ def curve(scores: Scores, name: str) -> None:
         f"\n# {name}: {', '.join(task.text for task in tasks)}\n{'mean':>6} {'cost':>6}  by task", flush=True
     )
     rows = []
-    for change in RECIPES.get(name, ("",)):
-        for spec in specs:
-            by_task = [mean(scores, spec, task, change) for task in tasks]
-            plain = [mean(scores, "erm", task, "") for task in tasks]
-            cost = statistics.median(a.seconds / b.seconds for a, b in zip(by_task, plain, strict=True))
-            accuracy = statistics.mean(score.accuracy for score in by_task)
-            numbers = " ".join(f"{score.accuracy:5.1f}" for score in by_task)
-            print(f"{accuracy:6.1f} {cost:6.1f}  {numbers}  {spec} {change}", flush=True)
-            rows.append((accuracy, cost, spec))
+    for spec in specs:
+        by_task = [mean(scores, spec, task) for task in tasks]
+        plain = [mean(scores, "erm", task) for task in tasks]
+        cost = statistics.median(a.seconds / b.seconds for a, b in zip(by_task, plain, strict=True))
+        accuracy = statistics.mean(score.accuracy for score in by_task)
+        numbers = " ".join(f"{score.accuracy:5.1f}" for score in by_task)
+        print(f"{accuracy:6.1f} {cost:6.1f}  {numbers}  {spec}", flush=True)
+        rows.append((accuracy, cost, spec))
     best = max(accuracy for accuracy, _, _ in rows)
     print(f"chosen: {min((r for r in rows if r[0] >= best - CLOSE), key=lambda r: r[1])[2]}", flush=True)
 
 
-def mean(scores: Scores, spec: str, task: Task, change: str) -> Score:
+def mean(scores: Scores, spec: str, task: Task) -> Score:
     """The mean over the splits of a task."""
     (strategy,) = get_registry().parse(spec)
-    recipe = task_recipe(task.info, change)
+    recipe = task_recipe(task.info)
     return mean_score([scores.score(strategy, task, FIRST_SEED + i, recipe) for i in range(SPLITS)])
 
 
