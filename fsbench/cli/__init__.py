@@ -16,6 +16,7 @@ from fsbench.cli.data import data
 from fsbench.cli.listing import list_
 from fsbench.cli.output import say
 from fsbench.cli.plugins import plugin
+from fsbench.cli.power import power
 from fsbench.cli.running import INTERRUPTED, run
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.errors import FsbenchError
@@ -43,7 +44,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (run, leaderboard, list_, data, plugin, cite):
+for command in (run, leaderboard, power, list_, data, plugin, cite):
     cli.add_command(command)
 
 

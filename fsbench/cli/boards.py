@@ -79,7 +79,7 @@ def leaderboard(
 
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
-    columns = _select(_read_columns(results, get_metric(metric).name), suite, tasks, results)
+    columns = select(read_columns(results, get_metric(metric).name), suite, tasks, results)
     boards = leaderboards(columns, metric, all_versions, baseline, margin)
     if publish is not None and suite is not None:
         _refuse_looks(columns)
@@ -94,7 +94,7 @@ def leaderboard(
         show_tracebacks(_records(results, columns))
 
 
-def _read_columns(path: Path, metric: str) -> Columns:
+def read_columns(path: Path, metric: str) -> Columns:
     """The records of a results folder or of a published file, with a metric. Raises StoreError."""
     if path.is_file():
         from fsbench.report.published import read_columns
@@ -151,7 +151,7 @@ def as_text(boards: Sequence[Leaderboard], style: str, width: int) -> str:
     return "\n".join(texts)
 
 
-def _select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
+def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
     """The records of a suite's tasks under its recipe, or of the tasks given.
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.

@@ -19,11 +19,13 @@ from fsbench.stats.estimation import (
     fit_prior,
 )
 from fsbench.stats.over_tasks import overall
+from fsbench.stats.power import MOST, splits_needed
 from fsbench.stats.verdicts import Verdict, equivalence, holm, verdict
 
 __all__ = [
     "FRACTION",
     "LEVEL",
+    "MOST",
     "NO_LIMITS",
     "NO_PRIOR",
     "Crossed",
@@ -38,5 +40,6 @@ __all__ = [
     "holm",
     "overall",
     "shared_fraction",
+    "splits_needed",
     "verdict",
 ]

@@ -146,16 +146,20 @@ def estimate(sample: Sample, prior: Prior = NO_PRIOR, limits: tuple[float, float
 
 def between(sample: Sample, prior: Prior = NO_PRIOR) -> Part:
     """The variance of a row's mean, moderated by a prior."""
-    spread, df = sample.spread, len(sample.values) - 1.0
-    if spread is None:
+    if sample.spread is None:
         return Part(None, sample.common, 0.0)
-    plain = sample.own is None
+    return part(sample, *moderated(sample, prior))
+
+
+def moderated(sample: Sample, prior: Prior) -> tuple[float, float]:
+    """The variance between splits of a row whose spread is known, and its degrees of freedom."""
+    plain, df = sample.own is None, len(sample.values) - 1.0
     lent, expected = (prior.plain_lent, prior.plain_expected) if plain else (prior.lent, prior.expected)
-    variance = (lent * expected * _scale(sample) + df * spread) / (lent + df)
-    return _part(sample, variance, lent + df)
+    variance = (lent * expected * _scale(sample) + df * (sample.spread or 0.0)) / (lent + df)
+    return variance, lent + df
 
 
-def _part(sample: Sample, between: float, df: float) -> Part:
+def part(sample: Sample, between: float, df: float) -> Part:
     """The variance of a row's mean, given the variance between splits and its degrees of freedom.
 
     Training samples that splits share make their results alike: as for a sum over training samples, the

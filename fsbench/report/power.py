@@ -1,0 +1,112 @@
+"""How many more split seeds would settle what is open in a leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fsbench import stats
+from fsbench.columns import Columns
+from fsbench.metrics import get_metric
+from fsbench.report import differences
+from fsbench.report.entries import Setting, settings
+from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
+from fsbench.report.one_version import of_one_measure, of_one_version
+from fsbench.report.rows import Row
+from fsbench.stats import Estimate, Sample
+
+OPEN = "not settled"
+_LEVEL = 1 - stats.LEVEL
+
+
+@dataclass(frozen=True)
+class Need:
+    """An open comparison with ERM: `more` is the number of further split seeds that would settle it.
+
+    That is with a probability of 80 %, if the true difference is the present `difference`. Where no number
+    can be promised, `more` is None and `reason` says why.
+    """
+
+    task: str
+    strategy: str
+    difference: Estimate
+    more: int | None
+    reason: str = ""
+
+
+def needs(columns: Columns, metric: str, margin: float = DEFAULT_MARGIN) -> list[Need]:
+    """What the open comparisons on single tasks need, those with the fewest seeds first.
+
+    Raises as `leaderboard`.
+    """
+    chosen = get_metric(metric)
+    columns, _ = of_one_version(columns)
+    columns, _ = of_one_measure(columns, chosen.name)
+    board = leaderboard(columns, chosen.name, margin=margin)
+    found = settings(columns)
+    differences.fit_priors(found, chosen)
+    places = {(setting.task, setting.recipe): setting for setting in found}
+    levels = _levels(board)
+    every = [
+        _need(places[row.task, row.recipe], row, board, levels)
+        for _, rows in board.tasks
+        for row in rows
+        if row.difference and (row.verdict == OPEN or row.verdict.startswith("withheld"))
+    ]
+    return sorted(every, key=lambda need: (need.more is None, need.more or 0))
+
+
+def said(found: list[Need]) -> Iterator[str]:
+    """What to do about some needs, in a few sentences."""
+    known = [need for need in found if need.more is not None]
+    if not found:
+        yield "Nothing is open."
+        return
+    if known:
+        most = max(need.more or 0 for need in known)
+        yield (
+            f"{len(known)} of {len(found)} open comparisons would be settled, each with a probability of "
+            f"80 %, by at most {most} more split seeds, if the true differences are as they seem now."
+        )
+        yield "`fsbench run --until-settled --budget 20m` runs seeds where they are needed."
+    if len(known) < len(found):
+        yield f"{len(found) - len(known)} cannot be promised by any number up to {stats.MOST}."
+
+
+def _levels(board: Leaderboard) -> tuple[float, float]:
+    """What the p-values of the next difference, and of the next equivalence, must not exceed (Holm)."""
+    words = [row.verdict for _, rows in board.tasks for row in rows if row.difference]
+    differ, equal = sum(word in ("helps", "hurts") for word in words), words.count("equivalent")
+    return _LEVEL / max(len(words) - differ, 1), _LEVEL / max(len(words) - equal, 1)
+
+
+def _need(setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float]) -> Need:
+    assert row.difference is not None
+    sample = differences.sample(setting, setting.entries[row.strategy], setting.baseline, board.metric)
+    assert sample is not None
+    reason, more = _obstacle(row, sample), None
+    if not reason:
+        total = stats.splits_needed(sample, setting.difference_prior, levels, board.margin)
+        more = None if total is None else total - len(sample.values)
+        reason = "" if total else _limit(sample)
+    return Need(setting.label, row.strategy, row.difference, more, reason)
+
+
+def _obstacle(row: Row, sample: Sample) -> str:
+    """Why more split seeds are no remedy, or why nothing is known; "" otherwise."""
+    if row.verdict != OPEN:
+        return row.verdict
+    if row.unstable:
+        return f"unstable: {row.unstable}"
+    if len(sample.values) < 2:
+        return "one split seed says nothing about the spread"
+    return "all splits have equal values" if sample.spread is None else ""
+
+
+def _limit(sample: Sample) -> str:
+    """Why not even the largest number of splits would suffice."""
+    if sample.common > (sample.spread or 0.0) / stats.MOST:
+        return "all splits have the same test samples, which are too few"
+    if sample.shared or sample.overlap:
+        return "splits share too many training samples"
+    return f"more than {stats.MOST} split seeds"

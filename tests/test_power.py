@@ -1,0 +1,87 @@
+"""How many more split seeds would settle a comparison: promises that simulations keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from records import over_seeds, record
+
+from fsbench import stats
+from fsbench.cli import main
+from fsbench.columns import of_records
+from fsbench.report.power import needs, said
+from fsbench.stats import NO_PRIOR, Sample, splits_needed
+from fsbench.store import Store
+
+A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
+LEVELS = (0.05 / 4, 0.05 / 4)
+
+
+def shaped(n: int, mean: float, deviation: float, **more) -> Sample:
+    """A sample of exactly this mean and standard deviation."""
+    values = np.random.default_rng(0).normal(size=n)
+    values = (values - values.mean()) / values.std(ddof=1) * deviation + mean
+    return Sample(tuple(values.tolist()), **more)
+
+
+@pytest.mark.parametrize(("mean", "margin"), [(0.02, 0.01), (0.01, 0.001), (0.0, 0.01), (0.002, 0.01)])
+def test_the_promised_number_settles_four_of_five(mean, margin):
+    needed = splits_needed(shaped(5, mean, 0.02), NO_PRIOR, LEVELS, margin)
+    rng, settled, repeats = np.random.default_rng(1), 0, 400
+    for _ in range(repeats):
+        found = stats.estimate(Sample(tuple(rng.normal(mean, 0.02, needed).tolist())))
+        settled += found.p <= LEVELS[0] or stats.equivalence(found, margin) <= LEVELS[1]
+    assert 0.73 < settled / repeats < 0.93
+
+
+def test_larger_differences_need_fewer_splits_and_common_test_samples_limit_them():
+    def needed(mean, **more):
+        return splits_needed(shaped(5, mean, 0.02, **more), NO_PRIOR, LEVELS, 1e-6)
+
+    assert needed(0.04) < needed(0.02) < needed(0.01)
+    assert needed(0.02, common=1e-5, own=1e-5) > needed(0.02, common=0.0, own=1e-5)
+    assert needed(0.02, common=1e-4, own=1e-4) is None
+    assert needed(0.01, own=1e-6, shared=0.9) is None
+    assert needed(0.0) is None
+    assert splits_needed(Sample((0.1,)), NO_PRIOR, LEVELS, 0.01) is None
+
+
+def records() -> list:
+    rng = np.random.default_rng(0)
+    base = 0.7 + 0.01 * rng.normal(size=6)
+    found = over_seeds(A, "erm", base) + over_seeds(B, "erm", base)
+    found += over_seeds(A, "close", base + 0.006 + 0.01 * rng.normal(size=6))
+    found += over_seeds(A, "clear", base + 0.2) + over_seeds(B, "once", [0.7])
+    found += over_seeds(B, "broken", base[:5] + 0.01 * rng.normal(size=5))
+    return [
+        *found,
+        record(B, "broken", 5, status="failed", reason={"kind": "Crash", "message": "m"}, metrics={}),
+    ]
+
+
+def test_needs_are_about_open_comparisons_and_say_why_they_promise_nothing():
+    found = {
+        (need.task, need.strategy): need
+        for need in needs(of_records(records(), ["balanced_accuracy"]), "balanced_accuracy")
+    }
+    assert (A, "clear") not in found
+    assert found[A, "close"].more > 0
+    assert found[B, "once"].more is None
+    assert found[B, "once"].reason == "one split seed says nothing about the spread"
+    assert found[B, "broken"].reason == "withheld: 1 failed"
+    lines = " ".join(said(list(found.values())))
+    assert f"at most {found[A, 'close'].more} more split seeds" in lines
+    assert "2 cannot be promised" in lines
+    assert list(said([])) == ["Nothing is open."]
+
+
+def test_the_command_prints_a_row_for_each(tmp_path, capsys):
+    with Store(tmp_path) as store:
+        store.commit_all(records())
+    assert main(["power", "--results", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "close" in shown
+    assert "withheld: 1 failed" in " ".join(shown.split())
+    assert "clear" not in shown
+    assert main(["power", "--results", str(tmp_path), "--tasks", A]) == 0
+    assert "broken" not in capsys.readouterr().out
