@@ -256,6 +256,13 @@ def test_mixup_mixes_inputs_targets_and_domains_alike():
         torch.testing.assert_close(getattr(got, name), expected)
 
 
+def test_tables_are_not_mixed_by_default():
+    given = batch((4,), samples=30)
+    got = augment(given)
+    assert torch.equal(got.targets, given.targets)
+    assert not torch.equal(got.x, given.x)
+
+
 def test_mixup_draws_its_shares_from_a_beta_distribution():
     samples = 4000
     given = Batch(torch.zeros(samples, 2), torch.eye(samples))

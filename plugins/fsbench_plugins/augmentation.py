@@ -25,7 +25,8 @@ class Augmentation(Strategy):
     fills areas outside the image: with the pixel at the `border`, or with the `reflection` there.
     `brightness`, `contrast` and `saturation` (of colour images) are relative. Tables: `mixup` is the
     parameter of Beta(mixup, mixup), from which the weights of two mixed samples are drawn (Zhang et al.
-    2018). Both: `noise` is the standard deviation of Gaussian noise, on the scale of the inputs.
+    2018); 0, the default, mixes none, because mixing few rows of a table hurts. Both: `noise` is the standard
+    deviation of Gaussian noise, on the scale of the inputs.
     """
 
     name = "augmentation"
@@ -48,7 +49,7 @@ class Augmentation(Strategy):
     contrast: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
     saturation: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
     noise: float = param(0.05, low=0.0, high=1.0, tune=(0.0, 0.2))
-    mixup: float = param(0.2, low=0.0, high=4.0, tune=(0.1, 1.0))
+    mixup: float = param(0.0, low=0.0, high=4.0, tune=(0.0, 1.0))
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""
