@@ -175,7 +175,7 @@ def test_an_unknown_hook_suggests_the_nearest(hook: str) -> None:
 def test_unknown_names_suggest_names_of_plugins(stranger) -> None:
     stranger(datasets=[ENTRY], backbones=[BACKBONE], metrics=[METRIC], protocols=[Fine])
     for noun, sort in BY_NOUN.items():
-        near = {"kind": "imag", "protocol": "finee", "strategy": "focall", "suite": "starter-v2"}.get(
+        near = {"kind": "imag", "protocol": "finee", "strategy": "focall", "suite": "starter-v9"}.get(
             noun, "minee"
         )
         with pytest.raises(UnknownName, match=f"unknown {noun} '{near}'; did you mean"):
