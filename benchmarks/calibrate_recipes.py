@@ -87,8 +87,7 @@ SEARCHES: dict[str, tuple[tuple[str, ...], str, list[list[Sequence[str]]]]] = {
                 ],
                 ["lr=0.001", "lr=0.003", "lr=0.01", "lr=0.03"],
             ],
-            [["steps=100", "steps=200", "steps=300"], ["batch_size=16", "batch_size=32"]],
-            [DECAYS, ["dropout=0.0", "dropout=0.3"]],
+            [["steps=100", "steps=200", "steps=300"], DECAYS],
         ],
     ),
     "episodes": (
