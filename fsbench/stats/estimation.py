@@ -15,7 +15,7 @@ NO_LIMITS = (-math.inf, math.inf)
 _ROUNDING = 1e-12
 # The most degrees of freedom that other rows lend to a row. With more, rows that are far less stable than
 # the others get too many verdicts: see docs/statistics.md.
-MOST_LENT = 4.0
+MOST_LENT = 6.0
 MOST_LENT_PLAIN = 2.0
 _FEWEST_ROWS = 4
 _MANY = 1e6

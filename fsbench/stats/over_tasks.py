@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from fsbench.stats.estimation import NO_LIMITS, Estimate, Part, Sample, between,
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
 FEWEST_SIGNS = 9
 _ALL_PATTERNS = 12
-_DRAWN_PATTERNS = 1 << 14
+_DRAWN_PATTERNS = 1 << 13
 _MOST_SIGNS = 64
 
 
@@ -69,17 +70,23 @@ def _added(parts: Sequence[Part]) -> Part:
 def _flip(mean: float, units: Sequence[Sample], noise: float) -> float:
     """The two-sided p-value of a mean among the sums of its contributions with all signs, plus noise."""
     terms = np.concatenate([_terms(unit) for unit in units])
-    if len(terms) <= _ALL_PATTERNS:
-        signs = ((np.arange(1 << len(terms))[:, None] >> np.arange(len(terms))) & 1) * 2.0 - 1
-    else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (_DRAWN_PATTERNS, len(terms)))
-        signs[0] = 1
+    signs = _signs(len(terms))
     sums = np.abs(signs @ terms)
     if noise > 1e-12 * np.abs(terms).max():
         from scipy.special import ndtr
 
         return float((ndtr((sums - abs(mean)) / noise) + ndtr((-sums - abs(mean)) / noise)).mean())
     return float((sums >= abs(mean) * (1 - 1e-9)).mean())
+
+
+@lru_cache(maxsize=8)
+def _signs(count: int) -> np.ndarray:
+    """All patterns of so many signs `[K, count]`; where these are too many, random ones, and all plus."""
+    if count <= _ALL_PATTERNS:
+        return ((np.arange(1 << count)[:, None] >> np.arange(count)) & 1) * 2.0 - 1
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (_DRAWN_PATTERNS, count))
+    signs[0] = 1
+    return signs
 
 
 def _terms(unit: Sample) -> np.ndarray:

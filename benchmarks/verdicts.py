@@ -1,0 +1,189 @@
+"""How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
+
+    python benchmarks/verdicts.py [coverage] [tasks] [overall] [power RECORDS ...]
+
+`coverage`: how often 95 % intervals contain the true difference of the population. `tasks` and `overall`: how
+often a whole family of comparisons of equally good classifiers has a wrong verdict, and how many true
+differences are found. `power`: how many verdicts the records of a published file or a results folder give
+with some of their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+
+from benchmarks.simulated import KINDS, boards, rows  # noqa: E402
+from fsbench import stats  # noqa: E402
+from fsbench.columns import Columns, of_records  # noqa: E402
+from fsbench.composition import BASELINE  # noqa: E402
+from fsbench.metrics import DEFAULT_METRIC, get_metric  # noqa: E402
+from fsbench.report import differences  # noqa: E402
+from fsbench.report.entries import settings  # noqa: E402
+from fsbench.report.leaderboard import leaderboard  # noqa: E402
+from fsbench.report.published import read_columns, read_jsonl  # noqa: E402
+from fsbench.stats import Estimate, Sample  # noqa: E402
+from fsbench.store import Store  # noqa: E402
+
+SEEDS = (3, 5, 10)
+MARGIN = 0.01
+
+
+def plain(sample: Sample) -> Estimate:
+    """The paired t test of a sample, with the floor of coarse steps."""
+    return stats.estimate(Sample(sample.values, sample.resolution))
+
+
+def coverage(count: int = 1000) -> None:
+    """Intervals of single rows, by kind of task."""
+    print(f"{'covered (%)':42}" + "".join(f"{f'{n} seeds: plain':>18} {'now':>5}" for n in SEEDS))
+    for kind in KINDS:
+        found = []
+        for n in SEEDS:
+            samples, truth = rows(kind, count, n, np.random.default_rng(n))
+            for how in (plain, stats.estimate):
+                estimates = [how(sample) for sample in samples]
+                found.append(100 * np.mean([(e.low or 0) <= truth <= (e.high or 0) for e in estimates]))
+        print(
+            f"{kind.name:42}"
+            + "".join(f"{a:18.1f} {b:5.1f}" for a, b in zip(found[::2], found[1::2], strict=True))
+        )
+
+
+def tasks(count: int = 400) -> None:
+    """Families of rows on single tasks: wrong verdicts without differences, found differences of 5 points."""
+    for n in SEEDS:
+        wrong, found = np.zeros(2), np.zeros(2)
+        equal = 0
+        for board in boards(KINDS, 4, count, n, np.random.default_rng([1, n])):
+            both = [plain(s).p for s in board], [e.p for e in moderated(board)]
+            wrong += [min(stats.holm(p)) <= 0.05 for p in both]
+        for board in boards(KINDS, 4, count // 4, n, np.random.default_rng([2, n]), gain=0.05):
+            both = [plain(s).p for s in board], [e.p for e in moderated(board)]
+            found += [sum(p <= 0.05 for p in stats.holm(each)) for each in both]
+        for board in boards(KINDS[:9], 4, count // 2, n, np.random.default_rng([3, n]), gain=MARGIN):
+            equal += min(stats.holm([stats.equivalence(e, MARGIN) for e in moderated(board)])) <= 0.05
+        print(
+            f"tasks, {n} seeds: wrong verdicts in {100 * wrong[0] / count:.1f} % of tables by plain tests, "
+            f"{100 * wrong[1] / count:.1f} % now; found {found[0] / (count // 4):.1f} and "
+            f"{found[1] / (count // 4):.1f} of {4 * len(KINDS)} differences of 5 points; wrongly equivalent "
+            f"in {100 * equal / (count // 2):.1f} %"
+        )
+
+
+def moderated(board: list[Sample]) -> list[Estimate]:
+    """The estimates of all rows of a table."""
+    prior = stats.fit_prior(board)
+    return [stats.estimate(sample, prior) for sample in board]
+
+
+def overall(count: int = 200, strategies: int = 8) -> None:
+    """Families of comparisons over five independent tasks."""
+    kinds = [KINDS[i] for i in (0, 1, 3, 4, 7)]
+    for n in SEEDS:
+        wrong, found, covered = np.zeros(2), np.zeros(2), 0
+        for gain, rate in ((0.0, wrong), (0.03, found)):
+            for board in boards(kinds, strategies, count, n, np.random.default_rng([4, n]), gain):
+                lists = [board[s::strategies] for s in range(strategies)]
+                estimates = [over_tasks(each) for each in lists]
+                both = [cautious(each) for each in lists], [e.p for e in estimates]
+                rejected = [[p <= 0.05 for p in stats.holm(each)] for each in both]
+                rate += [any(each) if gain == 0 else np.mean(each) for each in rejected]
+                covered += sum(abs(e.mean - gain) <= (e.half_width or 0) for e in estimates)
+        print(
+            f"overall, {n} seeds: wrong verdicts in {100 * wrong[0] / count:.1f} % of tables by t tests, "
+            f"{100 * wrong[1] / count:.1f} % now; found {100 * found[0] / count:.0f} % and "
+            f"{100 * found[1] / count:.0f} % of differences of 3 points; intervals cover "
+            f"{100 * covered / (2 * count * strategies):.1f} %"
+        )
+
+
+def over_tasks(board: list[Sample]) -> Estimate:
+    """The mean of independent tasks."""
+    return stats.overall([[_part(sample, len(board))] for sample in board])
+
+
+def _part(sample: Sample, total: int) -> Sample:
+    """A task's contribution to a mean."""
+    values = tuple(value / total for value in sample.values)
+    own = None if sample.own is None else sample.own / total**2
+    return Sample(values, sample.resolution / total, sample.common / total**2, own, sample.shared)
+
+
+def cautious(board: list[Sample]) -> float:
+    """The t test over tasks with the smallest degrees of freedom."""
+    from scipy.special import stdtr
+
+    found = [plain(sample) for sample in board]
+    error = math.sqrt(sum((e.error or 0) ** 2 for e in found)) / len(found)
+    mean = sum(e.mean for e in found) / len(found)
+    return 2 * float(stdtr(len(board[0].values) - 1, -abs(mean) / error))
+
+
+def power(path: Path, draws: int = 40) -> None:
+    """Verdicts that some of the split seeds of stored records give."""
+    rng = np.random.default_rng(0)
+    if path.is_file():
+        records, columns = read_jsonl(path), read_columns(path, [DEFAULT_METRIC])
+    else:
+        with Store(path, create=False) as store:
+            records, columns = store.records(), store.columns([DEFAULT_METRIC])
+    seeds = sorted({record.split_seed for record in records})
+    for n in (each for each in SEEDS if each <= len(seeds)):
+        counts = []
+        for _ in range(draws if n < len(seeds) else 1):
+            chosen = set(rng.choice(seeds, n, replace=False).tolist())
+            kept = [record for record in records if record.split_seed in chosen]
+            counts.append(_verdicts(of_records(kept, [DEFAULT_METRIC], columns.evidence)))
+        total, by_t, now, overall_now = np.mean(counts, axis=0)
+        print(
+            f"power, {path.name}, {n} of {len(seeds)} seeds: {now:.1f} of {total:.0f} comparisons on tasks "
+            f"settled, {by_t:.1f} by plain tests in one family with those overall; {overall_now:.1f} overall"
+        )
+
+
+def _verdicts(columns: Columns) -> tuple[int, int, int, int]:
+    """The comparisons on tasks, those that plain tests and the leaderboard settle, and those overall."""
+    board = leaderboard(columns)
+    compared = [row for _, rows_ in board.tasks for row in rows_ if row.difference]
+    both = [row for row in board.overall if row.difference]
+    p = [plain(each).p for each in compared_values(columns)]
+    by_t = sum(each <= 0.05 for each in stats.holm([*p, *[1.0] * len(both)]))
+    settled = [sum(row.verdict in ("helps", "hurts") for row in each) for each in (compared, both)]
+    return len(compared), by_t, settled[0], settled[1]
+
+
+def compared_values(columns: Columns) -> list[Sample]:
+    """The differences to plain training on each task, as samples."""
+    metric = get_metric(DEFAULT_METRIC)
+    found = [
+        differences.sample(setting, entry, setting.baseline, metric)
+        for setting in settings(columns)
+        for entry in setting.entries.values()
+        if entry.strategy != BASELINE
+    ]
+    return [each for each in found if each is not None]
+
+
+def main() -> None:
+    """Run the named simulations; all but `power` by default."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("names", nargs="*", default=["coverage", "tasks", "overall"])
+    asked = parser.parse_args().names
+    simulations = {"coverage": coverage, "tasks": tasks, "overall": overall}
+    for name in asked:
+        if name in simulations:
+            simulations[name]()
+        elif name != "power":
+            power(Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Simulated leaderboards whose truth is known: how often intervals cover it, how often verdicts are wrong.
+
+`benchmarks/verdicts.py` runs the same simulations at greater length.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from benchmarks.simulated import KINDS, boards, rows
+from benchmarks.verdicts import MARGIN, cautious, moderated, over_tasks, plain
+from fsbench import stats
+
+SMALL = [kind for kind in KINDS if kind.tested <= 300]
+# Without noise of training the assumption about common training samples is too optimistic.
+OPTIMISTIC = "half of the training samples shared"
+
+
+def tolerated(rate, draws):
+    """A rate and three standard errors of its simulation."""
+    return rate + 3 * math.sqrt(rate * (1 - rate) / draws)
+
+
+def covered(estimates, truth):
+    return np.mean([each.low <= truth <= each.high for each in estimates])
+
+
+@pytest.mark.parametrize("kind", SMALL, ids=[kind.name for kind in SMALL])
+def test_intervals_cover_the_true_difference_of_the_population(kind):
+    least = 0.87 if kind.name == OPTIMISTIC else 0.93
+    for splits, most in ((3, 1.0), (5, 0.99), (10, 0.985)):
+        samples, truth = rows(kind, 400, splits, np.random.default_rng([splits, 1]))
+        found = covered([stats.estimate(sample) for sample in samples], truth)
+        assert least - 0.02 <= found <= most, splits
+
+
+@pytest.mark.parametrize(
+    "name", ["72 test samples", "one test part for all splits", "almost equal classifiers"]
+)
+def test_without_the_sampling_of_the_test_intervals_would_be_too_narrow(name):
+    (kind,) = (kind for kind in KINDS if kind.name == name)
+    samples, truth = rows(kind, 400, 10, np.random.default_rng(2))
+    assert covered([plain(sample) for sample in samples], truth) < 0.9
+
+
+@pytest.mark.parametrize("splits", [3, 5, 10])
+def test_tables_of_equally_good_classifiers_have_a_wrong_verdict_in_at_most_5_percent(splits):
+    """Skewed, tied, unstable and collapsing rows, small tests, common samples: 44 rows in one family."""
+    count, wrong = 150, 0
+    for board in boards(SMALL, 4, count, splits, np.random.default_rng([splits, 3])):
+        wrong += min(stats.holm([each.p for each in moderated(board)])) <= 0.05
+    assert wrong / count <= tolerated(0.05, count)
+
+
+def test_rows_are_no_more_often_equivalent_than_they_should_be_at_the_margin():
+    count, wrong = 100, 0
+    for board in boards(SMALL[:6], 4, count, 5, np.random.default_rng(4), gain=MARGIN):
+        wrong += min(stats.holm([stats.equivalence(each, MARGIN) for each in moderated(board)])) <= 0.05
+    assert wrong / count <= tolerated(0.05, count)
+
+
+@pytest.mark.parametrize("splits", [3, 5, 10])
+def test_rows_that_lend_each_other_degrees_of_freedom_find_more(splits):
+    found = np.zeros(2)
+    for board in boards(SMALL, 4, 20, splits, np.random.default_rng([splits, 5]), gain=0.1):
+        p = [stats.estimate(sample).p for sample in board], [each.p for each in moderated(board)]
+        found += [sum(each <= 0.05 for each in stats.holm(several)) for several in p]
+    assert found[1] > (1.02 if splits == 10 else 1.3) * found[0]
+
+
+@pytest.mark.parametrize("splits", [3, 5, 10])
+def test_over_tasks_verdicts_keep_their_level_and_find_more(splits):
+    """Eight strategies on five tasks; a difference of 2 points in all of them, or none."""
+    kinds, count, strategies = [SMALL[i] for i in (0, 1, 3, 4, 5)], 60, 8
+    wrong, found, inside = 0, np.zeros(2), 0
+    for gain in (0.0, 0.02):
+        for board in boards(kinds, strategies, count, splits, np.random.default_rng([splits, 6]), gain):
+            lists = [board[place::strategies] for place in range(strategies)]
+            estimates = [over_tasks(several) for several in lists]
+            p = [each.p for each in estimates]
+            inside += sum(each.low <= gain <= each.high for each in estimates)
+            if gain:
+                both = [cautious(several) for several in lists], p
+                found += [sum(each <= 0.05 for each in stats.holm(several)) for several in both]
+            else:
+                wrong += min(stats.holm(p)) <= 0.05
+    assert wrong / count <= tolerated(0.05, count)
+    # With ten seeds plain tests find as much, because they do not ask for other test samples.
+    assert splits == 10 or found[1] > found[0]
+    assert 0.92 <= inside / (2 * count * strategies) <= 0.985
+
+
+def test_scores_near_1_are_covered_by_intervals_within_the_limits():
+    """97 % correct in the population, 70 test samples of a pool of 175; the t interval would leave 0 to 1."""
+    rng, level, inside = np.random.default_rng(7), 0.97, 0
+    for _ in range(500):
+        difficulty = rng.random(175)
+        parts = [rng.permutation(175)[:70] for _ in range(5)]
+        hits = [(difficulty[part] < level) for part in parts]
+        influences = [(hit - hit.mean()) / 70 for hit in hits]
+        known = stats.crossed(parts, influences)
+        common = max(known.common, 0.4 / 70**2)
+        sample = stats.Sample(tuple(hit.mean() for hit in hits), 1 / 70, common, known.own)
+        found = stats.estimate(sample, limits=stats.FRACTION)
+        assert 0 <= found.low <= found.high <= 1
+        inside += found.low <= level <= found.high
+    assert 0.93 <= inside / 500 <= 0.995
