@@ -35,7 +35,8 @@ def test_the_best_strategy_that_helps_is_recommended_with_its_cost_and_needs():
     assert found == [
         "Use big: 80.0 %, +10.0 against erm, which is settled with 5 split seeds. "
         "It uses pretrained weights.",
-        "It takes 4.0 times as long as erm, 5.0 s a trial; small helps too (79.0 %) and takes 1.0 times.",
+        "It takes 4.0 times as long as erm, 5.0 s a trial; small helps too, with 79.0 %, and takes 1.0 "
+        "times.",
         "Helps: big, small.",
     ]
 
@@ -53,8 +54,8 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
     wild = [0.9, 0.6, 0.8, 0.65, 0.75]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "wild", wild), over_seeds(A, "bad", above(-0.1)))
     assert found == [
-        "Use erm, plain training (70.0 %): no strategy is shown to be better on this data.",
-        "wild has the highest score (74.0 %), but +4.0 against erm may be chance.",
+        "Use erm, plain training, which scores 70.0 %: no strategy is shown to be better on this data.",
+        "wild has the highest score, 74.0 %, but +4.0 against erm may be chance.",
         "Hurts: bad is worse than erm.",
         found[3],
     ]
@@ -71,7 +72,7 @@ def test_a_higher_score_that_is_not_settled_is_mentioned():
     wild = [1.0, 0.7, 0.95, 0.75, 0.99]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "sure", above(0.05)), over_seeds(A, "wild", wild))
     assert found[0].startswith("Use sure: ")
-    assert found[1] == "wild has a higher score (87.8 %), but its difference to erm is not settled."
+    assert found[1] == "wild has a higher score, 87.8 %, but its difference to erm is not settled."
 
 
 def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():

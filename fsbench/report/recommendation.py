@@ -45,13 +45,13 @@ def _to_use(board: Leaderboard) -> Iterator[str]:
 
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
     """The recommendation where no strategy is shown to help."""
-    score = f" ({_score(baseline, board)})" if baseline.score else ""
+    score = f", which scores {_score(baseline, board)}" if baseline.score else ""
     where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
     yield f"Use {board.baseline}, plain training{score}: no strategy is shown to be better {where}."
     higher = _score(first, board) != _score(baseline, board)
     if first.strategy != board.baseline and higher and first.verdict == "not settled":
         yield (
-            f"{first.strategy} has the highest score ({_score(first, board)}), but "
+            f"{first.strategy} has the highest score, {_score(first, board)}, but "
             f"{_against(first, board)} may be chance."
         )
 
@@ -71,7 +71,7 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
         yield (
-            f"{first.strategy} has a higher score ({_score(first, board)}), but its difference to "
+            f"{first.strategy} has a higher score, {_score(first, board)}, but its difference to "
             f"{board.baseline} is not settled."
         )
     if best.cost is not None and best.seconds is not None:
@@ -80,7 +80,9 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         cheaper = [row for row in helping if row.cost is not None and row.cost <= _CHEAPER * best.cost]
         near = [row for row in cheaper if _overlap(row.score, best.score)]
         for row in near[:1]:
-            cost += f"; {row.strategy} helps too ({_score(row, board)}) and takes {_times(row.cost or 0)}"
+            cost += (
+                f"; {row.strategy} helps too, with {_score(row, board)}, and takes {_times(row.cost or 0)}"
+            )
         yield f"{cost}."
 
 
