@@ -95,8 +95,12 @@ def stored(folder: Path) -> list[Record]:
 @pytest.mark.parametrize(
     ("spec", "recipe", "says"),
     [
-        ("transfer(weights=imagenet)", {}, "mlp has no pretrained weights named 'imagenet'; give the"),
-        ("focal+transfer(weights=imagenet)", {}, "mlp has no pretrained weights"),
+        (
+            "transfer(weights=imagenet)",
+            {},
+            r"mlp\(norm=batch\) has no pretrained weights named 'imagenet'",
+        ),
+        ("focal+transfer(weights=imagenet)", {}, r"mlp\(norm=batch\) has no pretrained weights"),
         (
             'transfer(weights="ResNet34_Weights.IMAGENET1K_V1")',
             {"backbone": "resnet18"},

@@ -263,11 +263,26 @@ def test_the_backbone_is_written_as_an_expression() -> None:
     assert again.components == composition.components
 
 
-@pytest.mark.parametrize(("side", "size"), [(8, 64), (14, 64), (28, 128), (32, 128), (56, None), (200, None)])
+@pytest.mark.parametrize(
+    ("side", "size"), [(8, 64), (14, 128), (16, 128), (27, 224), (28, None), (200, None)]
+)
 def test_small_images_are_enlarged_only_a_little(side: int, size: int | None) -> None:
     info = dataclasses.replace(SPLIT.info, input_shape=(3, side, side))
     assert Probe()._size(info) == size
     assert Probe(size=96)._size(info) == 96
+
+
+@pytest.mark.parametrize("mode", ["finetune", "linear_probe", "frozen_then_finetune"])
+def test_transfer_fine_tunes_the_same_bodies_whatever_the_recipe(weights: str, mode: str) -> None:
+    """`frozen_then_finetune` is LP-FT: a linear probe, then everything from there."""
+    (own,) = get_registry().parse(f'transfer(backbone={BODY}, weights="{weights}", mode={mode})')
+    (given,) = get_registry().parse(f'transfer(weights="{weights}", mode={mode})')
+    recipe = replace(default_recipe(SPLIT.info), steps=20)
+    found, known = (
+        run_trial(("toy", 0, 0), each, replace(recipe, backbone=backbone), SPLIT, CPU).predictions
+        for each, backbone in ((own, "mlp"), (given, BODY))
+    )
+    assert np.array_equal(found, known)
 
 
 # The stage `embed`

@@ -21,7 +21,7 @@ from fsbench import (
 )
 
 Classifier = Literal["logistic_regression", "cosine", "knn", "prototype", "linear"]
-_OWN_SIZE, _SMALLEST, _ENLARGED, _STEP = 224, 64, 4, 32
+_OWN_SIZE, _ENLARGED, _STEP = 224, 8, 32
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,15 @@ class Probe(Strategy):
 
     The body is a `backbone` of its own, not that of the recipe, with `weights` as `transfer` takes them. It
     sees images as large as they are stored, resized to its own resolution: 224 pixels, or `size`. Images of
-    fewer than 56 pixels are enlarged four times, to 64 pixels at least; more would only cost time. Each
-    feature is computed once for all trials.
+    fewer than 28 pixels are enlarged eight times only; more would cost time and not help. Each feature is
+    computed once for all trials.
 
     `classifier`: `logistic_regression`, whose inverse regularisation is `C` or, by default, is chosen by
-    stratified cross-validation on the training part; `cosine`, a softmax over scaled cosines to trained class
-    weights (Chen et al. 2019); `knn`, the `n_neighbors` samples with the largest cosines; `prototype`,
-    cosines to the mean of each class (Snell et al. 2017); `linear`, a linear layer trained by the recipe, on
-    which losses act. Another component that fits takes their place, as in `probe+sklearn(estimator=svm)`.
+    stratified cross-validation on the training part (on 1000 samples at most); `cosine`, a softmax over
+    scaled cosines to trained class weights (Chen et al. 2019); `knn`, the `n_neighbors` samples with the
+    largest cosines; `prototype`, cosines to the mean of each class (Snell et al. 2017); `linear`, a linear
+    layer trained by the recipe, on which losses act. Another component that fits takes their place, as in
+    `probe+sklearn(estimator=svm)`.
 
     Beside a component that augments, the training part also contains `views` augmented copies of each image.
     Components that change the training set change features: SMOTE adds samples between them.
@@ -97,7 +98,7 @@ class Probe(Strategy):
         side = _ENLARGED * max(task.input_shape[1:])
         if self.size is not None or side >= _OWN_SIZE:
             return self.size
-        return max(_SMALLEST, -(-side // _STEP) * _STEP)
+        return -(-side // _STEP) * _STEP
 
     def _views(self, batch: Batch, ctx: Context) -> Iterator[Batch]:
         """Augmented copies of a batch; none if no component augments."""
