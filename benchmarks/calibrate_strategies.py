@@ -25,9 +25,8 @@ from fsbench.tasks.expressions import Task, parse_tasks
 
 LONG_TAILS = (
     "longtail(digits, ir=20)",
-    "longtail(digits, ir=50)",
-    "longtail(mnist5k(size=8), k=50, ir=20)",
-    "longtail(mnist5k(size=8), k=100, ir=50)",
+    "longtail(digits, head=60, ir=10)",
+    "longtail(mnist5k(size=8), head=100, ir=50)",
     "longtail(breast_cancer, ir=20)",
     "folds(keel-vehicle1, n=2)",
     "folds(keel-segment0, n=2)",

@@ -281,6 +281,7 @@ def test_every_list_can_be_printed(call, monkeypatch):
     for words in (
         "focal",
         "gamma=2.0",
+        "runs in every table",
         "kshot(DATASET",
         "breast_cancer",
         "starter-v1",

@@ -72,7 +72,8 @@ def strategies() -> RenderableType:
             f"{f.name}={format_value(getattr(strategy, f.name))}{_range(f)}"
             for f in dataclasses.fields(strategy)
         ]
-        facts = [", ".join(arguments), _from(registry.origin[name])]
+        part = "runs in every table" if cls.baseline else "" if cls.in_all else "not part of all"
+        facts = [", ".join(arguments), part, _from(registry.origin[name])]
         rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), _joined(facts)))
     listed = table(("strategy", "uses", "what it does"), rows)
     return Group(listed, Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
