@@ -122,13 +122,21 @@ class Columns:
         )
 
     def splits(self) -> Iterator[tuple[Shared, int, str]]:
-        """What records share, with the split seeds and fingerprints that occur with it, each once."""
+        """The splits of each task, with their seeds and fingerprints, and what the first record shares.
+
+        Successful and other records of a split count separately.
+        """
+        first: dict[tuple[str, bool], int] = {}
+        task = np.array(
+            [first.setdefault((s.task, s.status == "ok"), i) for i, s in enumerate(self.shared)], np.int64
+        )
         seeds, place = np.unique(self.split_seed, return_inverse=True)
         shape = (len(self.shared), len(seeds), len(self.fingerprints))
         # As single numbers, they sort much faster than as rows of three.
-        found = np.unique(np.ravel_multi_index((self.code, place, self.split), shape))
-        for code, seed, split in zip(*np.unravel_index(found, shape), strict=True):
-            yield self.shared[code], int(seeds[seed]), self.fingerprints[split]
+        whole = np.ravel_multi_index((task[self.code], place, self.split), shape)
+        for row in np.unique(whole, return_index=True)[1].tolist():
+            shared = self.shared[self.code[row]]
+            yield shared, int(self.split_seed[row]), self.fingerprints[self.split[row]]
 
 
 def paths(metrics: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -73,7 +73,11 @@ def test_the_full_spec_has_the_mark_of_a_plugins_code_or_its_declared_version() 
 
 
 def test_bundled_code_has_no_mark_while_its_results_version_is_the_first() -> None:
-    assert all("#" not in c.full_spec for c in get_registry().parse("all"))
+    for composition in get_registry().parse("all"):
+        (component,) = composition.components
+        version = component.results_version
+        assert ("#" in composition.full_spec) == bool(version or component.content_hash)
+        assert composition.full_spec.endswith(f"#results+{version}" * bool(version))
     assert code_mark("focal", "", OURS, ["fsbench_plugins"]) == ""
     assert code_mark("focal", "2", OURS, ["fsbench_plugins"]) == "results+2"
 
@@ -218,7 +222,8 @@ def test_values_computed_by_old_metric_code_are_left_out(monkeypatch: pytest.Mon
     made, module = load_registry(), ModuleType(__name__)
     module.fsbench_metrics = hookimpl(lambda: [metric, replace(metric, name="bare", results_version="")])  # type: ignore[attr-defined]
     made.load("theirs", lambda: module, THEIRS)
-    assert metric_marks(made) == {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
+    theirs = {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
+    assert metric_marks(made) == theirs | {"ece": "results+2"}
     monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
     monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: made)
     values = zip([0.2, 0.4, 0.9], ["results+2", "results+2", "results+1"], strict=True)

@@ -43,12 +43,9 @@ def training_noise(setting: Setting, values: np.ndarray) -> float | None:
 
     `values [P]` are those of pairs of seeds, NaN where there is none.
     """
-    groups = _by_split(setting, values)
-    freedom = sum(len(group) - 1 for group in groups)
-    if not freedom:
-        return None
-    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
-    return squares / freedom * float(np.mean([1 / len(group) for group in groups]))
+    means, counts, squares = _by_split(setting, values)
+    freedom = int(counts.sum()) - len(means)
+    return squares / freedom * float((1 / counts).mean()) if freedom else None
 
 
 def deviations(setting: Setting, values: np.ndarray) -> tuple[float | None, float | None]:
@@ -57,18 +54,21 @@ def deviations(setting: Setting, values: np.ndarray) -> tuple[float | None, floa
     That between splits is freed from what the init seeds contribute to it. Each is None if nothing is known
     about it.
     """
-    groups, noise = _by_split(setting, values), training_noise(setting, values)
-    means = np.array([group.mean() for group in groups])
+    (means, counts, _), noise = _by_split(setting, values), training_noise(setting, values)
     between = max(float(means.var(ddof=1)) - (noise or 0.0), 0.0) ** 0.5 if len(means) > 1 else None
     if noise is None:
         return between, None
-    return between, float(noise / np.mean([1 / len(group) for group in groups])) ** 0.5
+    return between, float(noise / (1 / counts).mean()) ** 0.5
 
 
-def _by_split(setting: Setting, values: np.ndarray) -> list[np.ndarray]:
+def _by_split(setting: Setting, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """The mean and the number of values of each split, and the sum of squares within splits."""
     known = np.isfinite(values)
     seeds, found = setting.pairs[known, 0], values[known]
-    return [found[seeds == seed] for seed in np.unique(seeds)]
+    first = np.flatnonzero(np.diff(seeds, prepend=-1))
+    counts = np.diff(first, append=len(found))
+    means = np.add.reduceat(found, first) / counts if len(found) else found
+    return means, counts, float(((found - np.repeat(means, counts)) ** 2).sum())
 
 
 def limitations(found: Sequence[Setting], metric: Metric) -> Iterator[str]:

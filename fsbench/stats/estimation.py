@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,12 +44,12 @@ class Sample:
     noise: float | None = None
     overlap: float = 0.0
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The mean over splits."""
         return math.fsum(self.values) / len(self.values)
 
-    @property
+    @cached_property
     def spread(self) -> float | None:
         """The variance between splits, at least the known part; None if nothing is known about it."""
         n, mean = len(self.values), self.mean
