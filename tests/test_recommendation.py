@@ -59,7 +59,7 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
         "Hurts: bad is worse than erm.",
         found[3],
     ]
-    assert found[3].startswith("Not settled: 1 of 2 comparisons; more split seeds may settle more")
+    assert found[3].startswith("Not settled: 1 of 2 comparisons; `fsbench power` says how many")
 
 
 def test_an_equal_score_is_not_called_the_highest():

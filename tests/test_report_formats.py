@@ -129,7 +129,7 @@ def test_the_terminal_page_says_what_matters():
         "intervals on 9 tasks leave out that test samples were drawn",
         "Helps: augmentation on 9 of 9 tasks",
         'Hurts: resampling(method="random-over") is worse than erm on',
-        "choose their number, such as 10, before you look: each further look is another chance",
+        "Choose their number, such as 10, before you look, because each look is another chance",
     ):
         assert part in page
 

@@ -181,8 +181,9 @@ def _open(board: Leaderboard) -> Iterator[str]:
         more = "a single split seed cannot settle anything; run about ten"
     else:
         more = (
-            f"more split seeds may settle more, but choose their number, such as {max(_SEEDS, 2 * seeds)}, "
-            "before you look: each further look is another chance of a wrong verdict"
+            f"`fsbench power` says how many more split seeds would settle them. Choose their number, such as "
+            f"{max(_SEEDS, 2 * seeds)}, before you look, because each look is another chance of a wrong "
+            "verdict, or let --until-settled choose it, which allows for that"
         )
     single = " on single tasks" if len(board.tasks) > 1 else ""
     yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}."
