@@ -313,6 +313,25 @@ def test_leaderboards_agree_with_their_records(records):
     assert agrees(records), f"{records.stem}.md does not say what {records.name} says; publish it again"
 
 
+def test_the_published_search_of_a_tuned_record_names_no_folder(tmp_path):
+    tried = [
+        {"spec": 'transfer(weights="/home/me/w.pt")', "recipe": {}, "scores": [0.5], "reason": "no /a/b.pt"}
+    ]
+    tuned = record("kshot(wine, k=1)", tuning="tuning(n=1)", search={"chosen": 0, "tried": tried})
+    write_jsonl([tuned], tmp_path / "x.jsonl")
+    (read,) = read_jsonl(tmp_path / "x.jsonl")
+    assert read.tuning == "tuning(n=1)"
+    assert read.search["tried"][0]["spec"] == 'transfer(weights="w.pt")'
+    assert read.search["tried"][0]["reason"] == "no b.pt"
+
+
+def test_tasks_say_their_labels_in_all():
+    board = leaderboard([record("kshot(wine, k=5)"), record("longtail(digits, ir=20)")])
+    for page in (to_markdown(board), render(board, "terminal", 100)):
+        assert "7 labels per class (5 train, 2 val)" in page
+        assert "195 labels (131 train, 64 val)" in page
+
+
 def test_a_board_needs_no_pandas():
     code = (
         "import sys, records; from fsbench.report import render;"

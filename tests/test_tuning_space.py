@@ -6,9 +6,12 @@ import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pytest
+from fsbench_plugins import fsbench_strategies
 from hypothesis import given
 from hypothesis import strategies as st
+from toy import source_trial
 
 from fsbench.composition import Composition
 from fsbench.errors import SpecError, UsageError
@@ -186,3 +189,10 @@ def test_a_field_of_a_stage_that_another_component_owns_is_not_tuned():
     assert set(tuned_fields(Composition((Yields(),)))) == {"yields.depth", "yields.size"}
     both = Composition((Yields(), *owner.components))
     assert set(tuned_fields(both)) == {"yields.size", "logistic_regression.C"}
+
+
+@pytest.mark.parametrize("cls", [cls for cls in fsbench_strategies() if not cls.reads_recipe])
+def test_who_says_so_does_not_read_the_recipe(cls):
+    recipes = Recipe("mlp", 2, 4), Recipe("mlp", 9, 2, lr=0.5, weight_decay=0.1)
+    first, second = (source_trial(cls(), recipe, kind="table")[0].predictions for recipe in recipes)
+    assert np.array_equal(first, second)

@@ -139,7 +139,13 @@ def _published(record: Record, influence: np.ndarray | None) -> dict[str, Any]:
     values: dict[str, Any] = {k: v for k, v in record.to_dict().items() if k not in _LEFT_OUT}
     values |= {name: round(values[name], 3) for name in ("seconds_fit", "seconds_predict")}
     values |= {name: _without_folders(values[name]) for name in ("spec", "full_spec")}
-    if not record.tuning:
+    if record.tuning:
+        tried = [
+            each | {name: _without_folders(each[name]) for name in ("spec", "reason") if name in each}
+            for each in record.search.get("tried", ())
+        ]
+        values["search"] = {**record.search, "tried": tried}
+    else:
         del values["tuning"], values["search"]
     values["notes"] = [_without_folders(note) for note in record.notes]
     if influence is not None:

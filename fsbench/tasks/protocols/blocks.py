@@ -12,6 +12,7 @@ from fsbench.errors import TaskError
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Split, pool_count, stack, true_rows
 from fsbench.tasks.protocols.base import OneDataset
+from fsbench.tasks.protocols.few_labels import labels_in_words
 from fsbench.types import TaskInfo
 
 
@@ -36,6 +37,12 @@ class Blocks(OneDataset):
 
     k: int = 50
     val: int = 0
+
+    @property
+    def labels(self) -> str:
+        """`50 labels per class`."""
+        classes = self.data.num_classes
+        return labels_in_words([self.k] * classes, [self.val] * classes)
 
     @property
     def num_blocks(self) -> int:
