@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,15 @@ from fsbench.report import differences
 from fsbench.report.baselines import Baselines, judged
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
-from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks
+from fsbench.report.problems import (
+    Problem,
+    find_problems,
+    mixtures,
+    origin,
+    remarks,
+    training_noises,
+    unstable,
+)
 from fsbench.report.rows import EMPTY, Row, rounded
 from fsbench.report.stability import deviations, instability, limitations
 from fsbench.types import Record
@@ -136,7 +144,8 @@ def leaderboard(
             *mixtures(columns),
             *baselines.left_out(),
             *limitations(found, chosen),
-            *_unstable(tables),
+            *unstable(tables),
+            *training_noises(tables, chosen),
             *remarks(found, strategies),
         ),
         comparisons=sum(row.difference is not None for row in rows),
@@ -175,14 +184,6 @@ def _like(overall: Row, only: Row) -> Row:
     """An overall row with the results of the only task."""
     score = only.score if overall.score else None
     return replace(overall, score=score, difference=only.difference, p=only.p, verdict=only.verdict)
-
-
-def _unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:
-    """A line for each row whose mean hides two clusters of scores."""
-    for label, rows in tables:
-        for row in rows:
-            if row.unstable:
-                yield f"unstable: {row.strategy} on {label}; {row.unstable}, so do not rely on their mean"
 
 
 def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:

@@ -7,8 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from fsbench.columns import Columns, Shared
+from fsbench.metrics import Metric
 from fsbench.report.entries import Setting
+from fsbench.report.rows import Row
 from fsbench.types import Status
 from fsbench.words import plural
 
@@ -87,6 +91,32 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
         others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
         yield f"noted: {strategy}, in {plural(sum(count for _, count in noted), 'trial')}; {note}{others}"
+
+
+def unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:
+    """A line for each row whose mean hides two clusters of scores."""
+    for label, rows in tables:
+        for row in rows:
+            if row.unstable:
+                yield f"unstable: {row.strategy} on {label}; {row.unstable}, so do not rely on their mean"
+
+
+def training_noises(tables: Sequence[tuple[str, Sequence[Row]]], metric: Metric) -> Iterator[str]:
+    """A line for each strategy with several init seeds: its spread between them and between splits.
+
+    These are medians over tasks of standard deviations.
+    """
+    by_strategy: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for _, rows in tables:
+        for row in rows:
+            if row.init_deviation is not None and row.split_deviation is not None:
+                by_strategy[row.strategy].append((row.init_deviation, row.split_deviation))
+    for strategy, pairs in sorted(by_strategy.items()):
+        within, between = np.median(pairs, axis=0) * (100 if metric.percent else 1)
+        yield (
+            f"noise of training: {strategy}, standard deviation {within:.3g} between init seeds of a split, "
+            f"{between:.3g} between splits"
+        )
 
 
 def _records(found: Sequence[Setting], strategy: str, status: Status) -> Iterator[Item]:

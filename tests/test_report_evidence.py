@@ -1,0 +1,167 @@
+"""What a leaderboard makes of evidence: common samples of splits, equal splits, and noise of training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from records import over_seeds, record
+
+from fsbench.columns import of_records
+from fsbench.evidence import Drawn, Evidence
+from fsbench.metrics import influences
+from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+from fsbench.report.published import read_columns, write_jsonl
+from fsbench.runner import run
+from fsbench.stats import Sample, crossed, estimate
+
+A, B = "kshot(digits, k=5)", "shift(mnist5k(size=8), digits)"
+METRIC = "balanced_accuracy"
+NONE = np.zeros(0, dtype=np.int64)
+
+
+class Made:
+    """Records of two strategies with made-up decisions, and the evidence beside them."""
+
+    def __init__(self) -> None:
+        self.records, self.drawn, self.found = [], {}, {}
+
+    def task(self, text, tests, trains, hits, datasets=("digits",), place=0, inits=1) -> None:
+        """Splits with ids of test and training samples; `hits[strategy][split]` says which are right."""
+        for seed, (test, train) in enumerate(zip(tests, trains, strict=True)):
+            y = (np.asarray(test) % 2)[None]
+            ids = (np.int64(place) << 32) + np.asarray(test, dtype=np.int64)[None]
+            drawn = Drawn(np.asarray(train)[None], NONE[None], ids, y, NONE, NONE, datasets)
+            self.drawn[f"{text}/{seed}"] = drawn
+            for spec, decisions in hits.items():
+                for init in range(inits):
+                    hit = np.asarray(decisions[seed if inits == 1 else seed * inits + init])
+                    logits = np.eye(2)[np.where(hit, y[0], 1 - y[0])][None]
+                    value = np.mean([hit[y[0] == label].mean() for label in (0, 1)])
+                    made = record(text, spec, seed, float(value), init_seed=init, resolution={METRIC: 0.01})
+                    self.records.append(made)
+                    self.found[made.key] = influences(logits, y, [METRIC])[METRIC].ravel()
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.drawn, lambda metric, keys: {k: self.found[k] for k in keys if metric == METRIC})
+
+    @property
+    def board(self) -> Leaderboard:
+        return leaderboard(of_records(self.records, [METRIC], self.evidence))
+
+
+def decisions(splits, samples=100, seed=0, level=0.8):
+    return np.random.default_rng(seed).random((splits, samples)) < level
+
+
+def on(board: Leaderboard, task: str, strategy: str) -> Row:
+    return next(row for row in dict(board.tasks)[task] if row.strategy == strategy)
+
+
+def disjoint(splits, size, start=0):
+    return [np.arange(start + s * size, start + (s + 1) * size) for s in range(splits)]
+
+
+def test_an_interval_has_the_variance_of_splits_crossed_with_test_samples():
+    made, hits = Made(), {"erm": decisions(4), "focal": decisions(4, seed=1, level=0.9)}
+    test = np.arange(100)
+    made.task(A, [test] * 4, disjoint(4, 10, 1000), hits)
+    row = on(made.board, A, "focal")
+    gained = hits["focal"].astype(float) - hits["erm"]
+    values = gained.mean(1)
+    centred = gained.copy()
+    for label in (0, 1):
+        centred[:, test % 2 == label] -= gained[:, test % 2 == label].mean(1, keepdims=True)
+    parts = crossed([test] * 4, list(centred / 100))
+    common = max(parts.common, 0.01**2)  # at least one decision, as all splits test the same samples
+    expected = estimate(Sample(tuple(values), 0.01, common, parts.own))
+    assert (row.difference.mean, row.difference.error) == pytest.approx(
+        (values.mean(), expected.error), rel=1e-3
+    )
+    assert not any("leave out" in line for line in made.board.warnings)
+
+
+def test_common_samples_widen_intervals_and_samples_of_their_own_do_not():
+    """Decisions that depend on the sample only."""
+    widths, right = [], {"erm": decisions(1, 500, 2)[0], "focal": decisions(1, 500, 3)[0]}
+    for tests in ([np.arange(100)] * 5, disjoint(5, 100)):
+        made = Made()
+        made.task(A, tests, disjoint(5, 10, 1000), {s: [hit[t] for t in tests] for s, hit in right.items()})
+        widths.append(on(made.board, A, "focal").difference)
+    same, own = widths
+    assert same.error > 1.5 * own.error
+    assert own.error == pytest.approx(0.057 / 5**0.5, rel=0.4)  # independent test parts
+
+
+def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():
+    made = Made()
+    better = {"erm": decisions(5, level=0.5), "focal": decisions(5, seed=1, level=0.99)}
+    made.task(A, [np.arange(100)] * 5, [np.arange(1000, 1010)] * 5, better)
+    made.task("kshot(wine, k=5)", [np.arange(100)] * 5, disjoint(5, 10, 1000), better, ("wine",))
+    board = made.board
+    assert on(board, A, "focal").verdict == "withheld: equal splits"
+    assert on(board, "kshot(wine, k=5)", "focal").verdict == "helps"
+    assert [r.verdict for r in board.overall if r.strategy == "focal"] == ["withheld: equal splits of 1 task"]
+    assert any(line.startswith(f"training noise only: every split of {A}") for line in board.warnings)
+
+
+def test_the_same_samples_in_two_tasks_count_once():
+    """Another size of the images and another place among the datasets do not make other samples."""
+
+    def error(datasets, place, shift):
+        made, right = Made(), {"erm": decisions(1, 200, 4)[0], "focal": decisions(1, 200, 5)[0]}
+        hits = {spec: [hit[:100]] * 4 for spec, hit in right.items()}
+        other = {spec: [hit[shift : shift + 100]] * 4 for spec, hit in right.items()}
+        made.task(A, [np.arange(100)] * 4, disjoint(4, 10, 1000), hits)
+        made.task(B, [np.arange(shift, shift + 100)] * 4, disjoint(4, 10, 2000), other, datasets, place)
+        return next(row for row in made.board.overall if row.strategy == "focal").difference.error
+
+    again = error(("mnist5k(size=8)", "digits(size=4)"), 1, 0)
+    assert again == pytest.approx(error(("digits",), 0, 0))
+    assert again > 1.2 * error(("mnist5k(size=8)", "digits"), 1, 100)
+
+
+def test_several_init_seeds_show_how_much_is_noise_of_training():
+    rng, made = np.random.default_rng(6), Made()
+    level = np.repeat([0.5, 0.7, 0.9, 0.6], 3)[:, None]
+    made.task(A, disjoint(4, 400), disjoint(4, 10, 5000), {"erm": rng.random((12, 400)) < level}, inits=3)
+    row = on(made.board, A, "erm")
+    assert row.split_deviation == pytest.approx(np.std([0.5, 0.7, 0.9, 0.6], ddof=1), rel=0.2)
+    assert row.init_deviation == pytest.approx((0.22 / 400) ** 0.5, rel=0.5)
+    (line,) = (line for line in made.board.warnings if line.startswith("noise of training"))
+    assert line.startswith("noise of training: erm, ")
+
+
+@pytest.mark.parametrize(("low", "unstable"), [(0.2, True), (0.84, False)])
+def test_scores_in_two_clusters_are_unstable(low, unstable):
+    records = over_seeds(A, "erm", [0.7, 0.72, 0.71, 0.69, 0.7, 0.7])
+    records += over_seeds(A, "maml", [0.9, 0.91, 0.9, low, 0.89, 0.9])
+    board = leaderboard(records)
+    assert bool(on(board, A, "maml").unstable) == unstable
+    assert any(line.startswith(f"unstable: maml on {A}; 1 of 6 scores are 70 points below") for line in
+               board.warnings) == unstable  # fmt: skip
+
+
+def test_published_records_give_the_same_leaderboard_as_their_store(tmp_path):
+    results = run(
+        "sklearn, focal(gamma=0)",
+        tasks="kshot(wine, k=[2,5])",
+        seeds=4,
+        results=tmp_path,
+        recipe={"steps": 5},
+        baseline="erm",
+    )
+    columns = results.columns(METRIC)
+    write_jsonl(results.records, tmp_path / "x.jsonl", columns.evidence)
+    published = leaderboard(read_columns(tmp_path / "x.jsonl", [METRIC]))
+    board = leaderboard(columns)
+    assert not any("leave out" in line for line in board.warnings)
+    assert [(r.task, r.strategy, r.score, r.difference, r.verdict) for r in published.rows] == [
+        (r.task, r.strategy, r.score, r.difference, r.verdict) for r in board.rows
+    ]
+    # By another metric, a published file has no influences, and the page says so.
+    other = leaderboard(read_columns(tmp_path / "x.jsonl", ["nll"]), metric="nll")
+    assert any("leave out that test samples were drawn" in line for line in other.warnings)
+    # One decision on 72 test samples is more than the margin of a point.
+    equal = on(board, "kshot(wine, k=5)", "focal(gamma=0.0)")
+    assert (equal.difference.mean, equal.verdict) == (0, "not settled")
