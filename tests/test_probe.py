@@ -361,12 +361,14 @@ def test_later_stages_see_features_of_every_part_in_place_of_samples() -> None:
     for given, stored in (
         (train.x, SPLIT.train_x[0]),
         (val.x, SPLIT.val_x[0]),
-        (source.x, SPLIT.source_x),
+        (source.x, SPLIT.source_x),  # some of which the engine holds out
         (unlabeled, SPLIT.unlabeled_x),
     ):
         assert stored is not None
         flat = torch.from_numpy(np.array(stored)).flatten(1).float() / 255
-        assert torch.allclose(given, torch.stack([flat.mean(1), flat.amax(1)], 1))
+        known = torch.stack([flat.mean(1), flat.amax(1)], 1)
+        assert len(given) == len(known) or given is source.x
+        assert float(torch.cdist(given, known).amin(1).max()) < 1e-6
     assert set(shapes) == {(2,)}
 
 
