@@ -9,9 +9,9 @@ episodes, whose training part is too small for folds, episodes of the source cla
 The search has stages. Each varies some fields of the best recipe so far: all candidates on one split of each
 task, the better third (and the recipe so far) on one more. From the second stage on, those that cost more
 than 1.5 times the first recipe are left out. A candidate's gap is the mean over tasks of its balanced
-accuracy minus that of the task's best candidate. Of the candidates within half a point of the smallest gap,
-the cheapest is chosen. `--known` keeps every fit in a file, so that an interrupted search goes on where it
-was.
+accuracy minus that of the task's best candidate. If the recipe so far is within half a point of the smallest
+gap, it stays; otherwise the cheapest candidate within half a point is chosen. `--known` keeps every fit in a
+file, so that an interrupted search goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import functools
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from benchmarks.calibration import FIRST_SEED, Part, Scores, mean_score
 from fsbench.composition import Composition
 from fsbench.datasets.known import load_dataset
 from fsbench.kinds import get_kind
-from fsbench.recipes.recipe import override, parse_overrides, recipe_text
+from fsbench.recipes.recipe import default_recipe, override, parse_overrides, recipe_text
 from fsbench.registry import get_registry
 from fsbench.rng import generator
 from fsbench.tasks.expressions import Task, parse_tasks
@@ -59,7 +59,8 @@ TABLES = (
     "folds(keel-segment0, n=2)",
 )
 EPISODES = ("episodes(glyphs(size=14), way=5, shot=1)", "episodes(glyphs(size=14), way=5, shot=5)")
-LARGE = ("holdout(keel-ada)", "holdout(keel-satimage)", "holdout(keel-segment0)", "holdout(digits)")
+LARGE = ("holdout(keel-ada)", "holdout(keel-satimage)", "holdout(mnist5k(size=8))")
+PASSES = 3, 10, 20
 
 RATES = ("lr=0.001", "lr=0.003", "lr=0.01")
 DECAYS = ("weight_decay=0.01", "weight_decay=0.1")
@@ -179,11 +180,10 @@ def show(title: str, rows: Sequence[Row]) -> None:
         print(f"{row.gap:6.1f} {row.likelihood:8.3f} {row.cost:5.1f}  {numbers}  {row.change}", flush=True)
 
 
-def chosen(rows: Sequence[Row]) -> Row:
-    """The cheapest row within the tie of the best; of equally cheap ones, the likeliest."""
-    best = max(row.gap for row in rows)
-    close = [row for row in rows if row.gap >= best - TIE]
-    return min(close, key=lambda row: (round(row.cost, 1), -row.likelihood))
+def chosen(rows: Sequence[Row], before: Recipe) -> Row:
+    """Of the rows within a tie of the best: the recipe so far, or the cheapest, or the likeliest of those."""
+    close = [row for row in rows if row.gap >= max(row.gap for row in rows) - TIE]
+    return min(close, key=lambda row: (row.recipe != before, round(row.cost, 1), -row.likelihood))
 
 
 def search_recipe(scores: Scores, name: str) -> Recipe:
@@ -202,11 +202,24 @@ def search_recipe(scores: Scores, name: str) -> Recipe:
         kept |= {row.change: row.recipe for row in cheap if row.recipe == best}
         rows = compare(scores, tasks, kept, 2, first)
         show(f"{name}, stage {number}: the better third on 2 splits", rows)
-        row = chosen(rows)
+        row = chosen(rows, best)
         best = row.recipe
         print(f"chosen: {row.change}")
     print(f"\n{name}: {recipe_text(best)}", flush=True)
     return best
+
+
+def show_passes(scores: Scores) -> None:
+    """Print the curve of the default recipes over passes, on larger training parts."""
+    tasks = parse_tasks(", ".join(LARGE))
+    print(f"\n# passes: {', '.join(LARGE)}\npasses  by task  seconds of a fit")
+    for passes in PASSES:
+        recipes = [replace(default_recipe(task.info), steps=1, passes=passes) for task in tasks]
+        found = [
+            scores.score(erm(), *each) for each in zip(tasks, [FIRST_SEED] * len(tasks), recipes, strict=True)
+        ]
+        numbers = " ".join(f"{score.accuracy:5.1f}" for score in found)
+        print(f"{passes:6}  {numbers}  {' '.join(f'{score.seconds:.1f}' for score in found)}", flush=True)
 
 
 def main() -> None:
@@ -214,13 +227,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SEARCHES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*SEARCHES, "passes")))
     parser.add_argument("--known", type=Path, help="keep every fit in this file")
     given = parser.parse_args()
     torch.set_num_threads(1)
     scores = Scores(given.known, folds)
-    for name in given.names or SEARCHES:
-        search_recipe(scores, name)
+    for name in given.names or (*SEARCHES, "passes"):
+        if name == "passes":
+            show_passes(scores)
+        else:
+            search_recipe(scores, name)
 
 
 if __name__ == "__main__":
