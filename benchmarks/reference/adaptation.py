@@ -47,8 +47,8 @@ R3 = Row(
     "DANN between USPS and MNIST",
     "LeNet at 28x28, 1500 steps of 128 source and 128 target samples, reversal ramp "
     "2 / (1 + exp(-10 p)) - 1, domain loss the mean over both halves, AdamW 1e-3 with a cosine to 0 and "
-    "weight decay 1e-3; batch normalisation in the domain head, dropout 0.5 before the "
-    "head.",
+    "weight decay 1e-3; batch normalisation in the body, with statistics of one domain at a time, and in "
+    "the domain head; dropout 0.5 before the head.",
     dann,
     short="one seed",
     parts=tuple(_TASKS),
