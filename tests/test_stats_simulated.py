@@ -50,7 +50,7 @@ def test_without_the_sampling_of_the_test_intervals_would_be_too_narrow(name):
     assert covered([plain(sample) for sample in samples], truth) < 0.9
 
 
-@pytest.mark.parametrize("splits", [3, 5, 10])
+@pytest.mark.parametrize("splits", [3, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_tables_of_equally_good_classifiers_have_a_wrong_verdict_in_at_most_5_percent(splits):
     """Skewed, tied, unstable and collapsing rows, small tests, common samples: 44 rows in one family."""
     count, wrong = 150, 0
@@ -75,7 +75,7 @@ def test_rows_that_lend_each_other_degrees_of_freedom_find_more(splits):
     assert found[1] > (1.02 if splits == 10 else 1.3) * found[0]
 
 
-@pytest.mark.parametrize("splits", [3, 5, 10])
+@pytest.mark.parametrize("splits", [3, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_over_tasks_verdicts_keep_their_level_and_find_more(splits):
     """Eight strategies on five tasks; a difference of 2 points in all of them, or none."""
     kinds, count, strategies = [SMALL[i] for i in (0, 1, 3, 4, 5)], 60, 8
