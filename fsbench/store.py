@@ -33,6 +33,7 @@ _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
 _AT_ONCE = 10_000
+_KEYS_AT_ONCE = 500
 _BESIDE = (
     "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
@@ -179,12 +180,14 @@ class Store:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
         if self._pragma("user_version") < _WITH_EVIDENCE:
             return {}
-        query, found = "SELECT data FROM influences WHERE metric = ? AND key = ?", {}
+        found = {}
         with self._errors(), self._damage():
-            for key in keys:
-                row = self._db.execute(query, (metric, key)).fetchone()
-                if row is not None:
-                    found[key] = unpack_influence(row[0])
+            for first in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[first : first + _KEYS_AT_ONCE]
+                places = ", ".join("?" * len(some))
+                query = f"SELECT key, data FROM influences WHERE metric = ? AND key IN ({places})"
+                for key, data in self._db.execute(query, (metric, *some)):
+                    found[key] = unpack_influence(data)
         return found
 
     def keep_try(self, key: str, tried: Tried) -> None:

@@ -144,5 +144,7 @@ def _influences(
 
 
 def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if len(arrays) == 1:
+        return arrays[0]
     mean: np.ndarray = np.mean(arrays, axis=0)
     return mean
