@@ -1,6 +1,6 @@
 """How long `transfer`, `protonet`, `maml` and `dann` should train, from where their curves flatten.
 
-    python -m benchmarks.calibrate_budgets [NAME ...] [--known FILE]
+    python -m benchmarks.calibrate_budgets [NAME ...] [--splits 2] [--known FILE]
 
 Each strategy is trained with several budgets on tasks and split seeds (from 1000) that no suite has, and
 scored on samples that its split does not use: neither its training and validation parts nor its test part. Of
@@ -29,14 +29,13 @@ from fsbench.tasks.drawing import Rows
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import SplitArrays, draw_split
 
-SPLITS = 1
 MOST_SCORED = 500
 CLOSE = 1.0
 
 FROM_SOURCE = "kshot(mnist5k(size=8), k=5, source=digits)", "kshot(digits, k=5, source=glyphs(size=8))"
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (300, 600, 1000))),
-    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (100, 300, 600))),
+    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (100, 300))),
     "maml": (
         FROM_SOURCE,
         tuple(f"maml(meta_steps={n}{more})" for more in ("", ", first_order=true") for n in (120, 300)),
@@ -82,15 +81,15 @@ def unused(task: Task, seed: int) -> Iterator[Part]:
     yield part, target.y[rest][None]
 
 
-def curve(scores: Scores, name: str) -> None:
+def curve(scores: Scores, name: str, splits: int) -> None:
     """Print the curve of a strategy."""
     texts, specs = CURVES[name]
     tasks = parse_tasks(", ".join(texts))
     print(f"\n# {name}: {', '.join(texts)}\n{'mean':>6} {'cost':>6}  by task", flush=True)
-    plain = [mean(scores, "erm", task) for task in tasks]
+    plain = [mean(scores, "erm", task, splits) for task in tasks]
     rows = []
     for spec in specs:
-        by_task = [mean(scores, spec, task) for task in tasks]
+        by_task = [mean(scores, spec, task, splits) for task in tasks]
         cost = statistics.median(a.seconds / b.seconds for a, b in zip(by_task, plain, strict=True))
         accuracy = statistics.mean(score.accuracy for score in by_task)
         numbers = " ".join(f"{score.accuracy:5.1f}" for score in by_task)
@@ -101,11 +100,11 @@ def curve(scores: Scores, name: str) -> None:
     print(f"within a point of the best, the cheapest: {min(close, key=lambda row: row[1])[2]}", flush=True)
 
 
-def mean(scores: Scores, spec: str, task: Task) -> Score:
-    """The mean over the splits of a task."""
+def mean(scores: Scores, spec: str, task: Task, splits: int) -> Score:
+    """The mean over the first splits of a task."""
     (strategy,) = get_registry().parse(spec)
     recipe = task_recipe(task.info)
-    return mean_score([scores.score(strategy, task, FIRST_SEED + i, recipe) for i in range(SPLITS)])
+    return mean_score([scores.score(strategy, task, FIRST_SEED + i, recipe) for i in range(splits)])
 
 
 def main() -> None:
@@ -114,12 +113,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CURVES))
+    parser.add_argument("--splits", type=int, default=2, help="of each task")
     parser.add_argument("--known", type=Path, help="keep every fit in this file")
     given = parser.parse_args()
     torch.set_num_threads(1)
     scores = Scores(given.known, unused)
     for name in given.names or CURVES:
-        curve(scores, name)
+        curve(scores, name, given.splits)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ TABLES = (
 )
 EPISODES = ("episodes(glyphs(size=14), way=5, shot=1)", "episodes(glyphs(size=14), way=5, shot=5)")
 LARGE = ("holdout(keel-ada)", "holdout(keel-satimage)", "holdout(mnist5k(size=8))")
-PASSES = 3, 10, 20
+PASSES = 3, 10
 
 RATES = ("lr=0.001", "lr=0.003", "lr=0.01")
 DECAYS = ("weight_decay=0.01", "weight_decay=0.1")
