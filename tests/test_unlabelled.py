@@ -136,6 +136,7 @@ def test_self_training_helps_with_two_labels_and_a_thousand_unlabelled_digits(tm
     found = fsbench.run(
         [SelfTraining(rounds=2)],
         tasks="kshot(digits, k=2, unlabeled=all)",
+        baseline="erm",
         seeds=2,
         results=tmp_path,
         recipe="backbone=conv4(norm=group, width=16), steps=100",
