@@ -23,7 +23,8 @@ STARTER = ("--suite", "starter-v2")
 def stored(tmp_path_factory):
     """A results folder with one task of a suite."""
     folder = tmp_path_factory.mktemp("boards") / "results"
-    fsbench.run("focal", tasks=TASK, seeds=2, jobs=1, device="cpu", results=folder)
+    options = {"seeds": 2, "jobs": 1, "device": "cpu", "baseline": "erm"}
+    fsbench.run("focal", tasks=TASK, results=folder, **options)
     return folder
 
 

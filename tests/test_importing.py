@@ -106,7 +106,7 @@ def run_apart(expression: str) -> subprocess.CompletedProcess[str]:
         import fsbench
         options = dict(tasks="kshot(wine, k=1)", seeds=1, recipe={{"steps": 1}}, device="cpu", jobs=1)
         try:
-            results = fsbench.run("odd", **options)
+            results = fsbench.run("odd", baseline="erm", **options)
             print({expression})
         except fsbench.FsbenchError as error:
             print(type(error).__name__, error)

@@ -76,6 +76,7 @@ def test_records_of_strategies_that_start_from_a_source_say_what_is_kept(tmp_pat
         recipe="steps=40",
         results=tmp_path,
         jobs=1,
+        baseline="erm",
     )
     assert not results.failures
     for record in results.records:
