@@ -140,7 +140,6 @@ def test_self_training_helps_with_two_labels_and_a_thousand_unlabelled_digits(tm
         seeds=2,
         results=tmp_path,
         recipe="backbone=conv4(norm=group, width=16), steps=100",
-        baseline="erm",
     )
     assert not found.failures
     score: dict[tuple[str, ...], list[float]] = {(): [], ("unlabeled",): []}
