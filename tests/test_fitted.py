@@ -73,7 +73,7 @@ def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells
     with pytest.raises(InertComponent):
         trial("deep_ensemble(size=1)")
     result = trial("transfer(source_steps=23)+deep_ensemble", source=True, cells=3)
-    assert result.notes == ("transfer: 23 steps of 16 on 120 source samples",)
+    assert result.notes == ("transfer: 23 steps of 16 on 108 source samples",)
 
 
 # Strategies as arguments

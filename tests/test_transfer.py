@@ -105,9 +105,9 @@ def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
 
 
 def test_the_record_says_what_was_spent_on_the_source() -> None:
-    for steps, spent in ((60, 60), (5, 23)):
+    for steps, spent in ((60, 60), (5, 21)):
         notes = run(Transfer(source_steps=steps)).notes
-        assert notes == (f"transfer: {spent} steps of 16 on 120 source samples",)
+        assert notes == (f"transfer: {spent} steps of 16 on 108 source samples",)
 
 
 def test_a_pretrained_body_is_trained_gently_unless_told_otherwise() -> None:
@@ -198,6 +198,18 @@ def test_weights_that_do_not_fit_are_a_clear_error(tmp_path: Path) -> None:
         run(Transfer(weights=path))
     with pytest.raises(DataError, match="no weights at"):
         run(Transfer(weights=str(tmp_path / "absent.pt")))
+
+
+@pytest.mark.parametrize("mode", ["finetune", "frozen_then_finetune"])
+def test_pretrained_batch_normalisation_stays_as_it_is(tmp_path: Path, mode: str) -> None:
+    path, state = saved(tmp_path)
+    watch = Watch()
+    run(Transfer(weights=path, mode=mode), watch, split=toy_split(kind="image"))  # type: ignore[arg-type]
+    before, after = watch.bodies[0], watch.bodies[-1]  # type: ignore[attr-defined]
+    of_norm = {name for name in state if name.removesuffix("running_mean") + "running_mean" in state}
+    kept = {key for key in state if any(key.startswith(name.rpartition(".")[0] + ".") for name in of_norm)}
+    assert kept
+    assert kept == {key for key in state if torch.equal(before[key], after[key])}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-PRETRAINED_LR_SCALE = 0.03
+PRETRAINED_LR_SCALE = 0.01
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Transfer(Strategy):
     `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et al.
     2022), each part with a separate schedule. If the body is trained, its learning rate is
     `backbone_lr_scale` times that of the head (discriminative fine-tuning, Howard & Ruder 2018); `none` means
-    1 for a body from the source, and 0.03 for pretrained weights, whose rates also rise at the beginning.
+    1 for a body from the source, and 0.01 for pretrained weights, whose rates also rise at the beginning.
+    Batch normalisation of pretrained weights keeps its statistics and scales: a short training cannot learn
+    others.
 
     On a `shift` task with target labels, `target_only` fine-tunes only on the target samples, because the
     body was already trained on the source samples.
@@ -130,7 +132,7 @@ class Transfer(Strategy):
         else:
             ctx.load_weights(self.weights, into=body)
             ctx.note(f"weights {self.content_hash}")
-        body.requires_grad_(self.mode != "linear_probe")
+        self._release(body, self.mode != "linear_probe")
         return model
 
     def _train_on_source(self, ctx: Context) -> dict[str, torch.Tensor]:
@@ -143,14 +145,24 @@ class Transfer(Strategy):
         ctx.note(f"{recipe.steps} steps of {recipe.batch_size} on {len(data)} source samples")
         return trained.get_submodule("body").state_dict()
 
+    def _release(self, body: nn.Module, trained: bool) -> None:
+        """Let the body be trained, or not. Of pretrained weights, batch normalisation is never trained."""
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        body.requires_grad_(trained)
+        if self.weights is not None:
+            for module in body.modules():
+                if isinstance(module, _BatchNorm):
+                    module.requires_grad_(False)
+
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""
         first = round(self.head_share * ctx.recipe.steps)
         if self.mode != "frozen_then_finetune" or first == 0:
             return inner(train)
         body = ctx.model.get_submodule("body")
-        body.requires_grad_(False)
+        self._release(body, False)
         fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
-        body.requires_grad_(True)
+        self._release(body, True)
         rest = ctx.recipe.steps - first
         return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted
