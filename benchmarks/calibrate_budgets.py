@@ -38,7 +38,7 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (100, 300))),
     "maml": (
         FROM_SOURCE,
-        tuple(f"maml(meta_steps={n}{more})" for more in ("", ", first_order=true") for n in (120, 300)),
+        tuple(f"maml(meta_steps={n})" for n in (120, 300)),
     ),
     "dann": (
         ("shift(digits, mnist5k(size=8))",),
