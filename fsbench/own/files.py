@@ -13,7 +13,7 @@ from fsbench.own.given import OwnData
 from fsbench.own.pictures import with_channels
 from fsbench.own.samples import Inputs, Progress, Samples, as_float32
 
-_FORMS = {".npz": "npz", ".csv": "table", ".tsv": "table", ".txt": "table"}
+_FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
 
 
 def read_samples(data: OwnData, progress: Progress) -> Samples:
@@ -22,7 +22,7 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
     Raises UsageError for options that do not fit, DataError for data that cannot be used.
     """
     form, samples = _check_forms(data), _read(data, progress)
-    if form == "table":
+    if form == "table file":
         return _as_stored(samples)
     side = samples.x.shape[-1] if samples.looks is not None else None
     if data.target_data is not None:
@@ -63,7 +63,7 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
 
 
 def _form(given: str | Path) -> str:
-    """The form of the data at a path: folder, npz or table. Raises DataError if it is none of these."""
+    """The form of the data at a path: folder, npz or table file. Raises DataError if it is none of these."""
     path = Path(given)
     try:
         there = path.exists()

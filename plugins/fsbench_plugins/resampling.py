@@ -32,8 +32,8 @@ class Resampling(Strategy):
     2008) add samples between a sample and one of its `k_neighbors` neighbours of the same class, until
     the class is as large as the largest; `smote_tomek` (Batista et al. 2004) then removes Tomek links;
     `random_over` repeats samples, `random_under` leaves some out; `class_balanced` changes no sample, but
-    draws every class equally often into the batches (Kang et al. 2020). `auto` is `smote` on tables and
-    `class_balanced` on other data.
+    draws every class equally often into the batches (Kang et al. 2020). `auto` is `smote` where a sample is
+    a row of numbers, and `class_balanced` elsewhere.
 
     Images are mixed pixel by pixel. An added sample gets its sampling weight and domain from the nearest
     given sample of its class. The record notes what cannot be done in full: fewer neighbours in a class of
@@ -80,7 +80,8 @@ class Resampling(Strategy):
         """The method on a task."""
         if self.method != "auto":
             return self.method
-        return "smote" if task.kind == "table" else "class_balanced"
+        rows = len(task.input_shape) == 1 and get_kind(task.kind).mixable
+        return "smote" if rows else "class_balanced"
 
 
 def _balanced_weights(train: LabeledSet) -> torch.Tensor:
