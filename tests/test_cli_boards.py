@@ -10,7 +10,7 @@ import pytest
 import fsbench
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import read_jsonl
+from fsbench.report.published import read_columns, read_jsonl
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
 from fsbench.types import Record
@@ -81,7 +81,9 @@ def test_a_leaderboard_can_be_published(call, stored, tmp_path, monkeypatch):
     published = read_jsonl(tmp_path / "new" / "starter-v2.jsonl")
     assert {record.key for record in published} == {record.key for record in _records(stored)}
     page = (tmp_path / "new" / "starter-v2.md").read_text(encoding="utf-8")
-    assert page == to_markdown(leaderboard(published), "starter-v2")
+    columns = read_columns(tmp_path / "new" / "starter-v2.jsonl", ["balanced_accuracy"])
+    assert columns.evidence.drawn.keys() == {record.split_fingerprint for record in published}
+    assert page == to_markdown(leaderboard(columns), "starter-v2")
     shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v2.jsonl", "--format", "markdown")[1]
     assert shown == page.replace("# Leaderboard: starter-v2", "# Leaderboard", 1)
     (tmp_path / "file").touch()

@@ -202,7 +202,7 @@ WRONG: list[tuple[dict[str, object], type[FsbenchError], str]] = [
     ({"domain": "scanner", "target_data": "x.csv"}, UsageError, "both a domain column and target data"),
     ({"domain": "scanner", "unlabeled": "x.csv"}, UsageError, "both unlabelled data and two domains"),
     ({"unlabeled": "nowhere.csv"}, DataError, r"there is nothing at nowhere\.csv"),
-    ({"unlabeled": "."}, UsageError, r"things\.csv is a table file and \. is a folder; give both in one form"),
+    ({"unlabeled": "."}, UsageError, r"is a table file and \. is a folder; give both in one form"),
     ({"domain": "month=2"}, UnknownName, "unknown value of month '2'"),
 ]
 

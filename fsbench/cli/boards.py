@@ -251,7 +251,7 @@ def _publish(records: Sequence[Record], name: str, folder: Path, evidence: Evide
         )
     for tuning in sorted({record.tuning for record in records}):
         path = folder / f"{suite.name}{'-tuned' if tuning else ''}.jsonl"
-        page = publish([record for record in records if record.tuning == tuning], path)
+        page = publish([record for record in records if record.tuning == tuning], path, evidence)
         say(f"wrote {path} and {page}")
 
 
