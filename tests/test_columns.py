@@ -8,6 +8,7 @@ import math
 import random
 import sqlite3
 import statistics
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def test_an_empty_store_gives_empty_columns(tmp_path):
 def test_records_of_older_stores_lack_fields(tmp_path):
     with Store(tmp_path) as store:
         store.commit_all(over_seeds(A, "erm", [0.5, 0.6]))
-    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
         for key, text in db.execute("SELECT key, record FROM trials").fetchall():
             kept = json.loads(text)
             for name in ("full_spec", "resolution", "overlap", "metric_codes", "notes", "train_accuracy"):
@@ -81,7 +82,7 @@ def test_records_of_older_stores_lack_fields(tmp_path):
 def test_a_damaged_record_is_a_clear_error(tmp_path):
     with Store(tmp_path) as store:
         store.commit_all([record()])
-    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
         db.execute("UPDATE trials SET record = '{'")
     with Store(tmp_path) as store, pytest.raises(StoreError, match="malformed JSON"):
         store.columns(METRICS)

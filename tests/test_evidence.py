@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -86,11 +87,10 @@ def test_evidence_is_read_back(seed):
 
 def downgrade(folder):
     """Make the store one of version 1."""
-    with sqlite3.connect(folder / "fsbench.sqlite") as old:
+    with closing(sqlite3.connect(folder / "fsbench.sqlite")) as old, old:
         for name in ("splits", "influences"):
             old.execute(f"DROP TABLE {name}")
         old.execute("PRAGMA user_version = 1")
-    old.close()
 
 
 def test_an_older_store_is_read_without_evidence_and_upgraded_by_the_next_record(tmp_path):
@@ -112,9 +112,8 @@ def test_an_older_store_is_read_without_evidence_and_upgraded_by_the_next_record
 def test_damaged_evidence_is_one_line(tmp_path):
     with Store(tmp_path) as store:
         store.commit(record(), None, None, parts())
-    with sqlite3.connect(tmp_path / "fsbench.sqlite") as db:
+    with closing(sqlite3.connect(tmp_path / "fsbench.sqlite")) as db, db:
         db.execute("UPDATE splits SET data = x'00'")
-    db.close()
     with Store(tmp_path) as store, pytest.raises(StoreError, match="is damaged"):
         store.evidence()
 

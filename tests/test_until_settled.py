@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import fake_executor
 import numpy as np
@@ -77,7 +78,7 @@ def test_looks_are_stored_and_older_stores_have_none(tmp_path):
         store.add_look(look(1, a=(0.3, "not settled")))
         store.add_look(look(2, a=(0.01, "helps")))
         assert store.looks() == [look(1, a=(0.3, "not settled")), look(2, a=(0.01, "helps"))]
-    with sqlite3.connect(tmp_path / FILE_NAME) as db:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
         db.execute("DROP TABLE looks")
         db.execute(f"PRAGMA user_version = {SCHEMA - 1}")
     with Store(tmp_path) as store:
