@@ -11,15 +11,12 @@ keeps every fit in a file, so that an interrupted calibration goes on where it w
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from benchmarks.calibration import FIRST_SEED, Part, Score, Scores, mean_score
+from benchmarks.calibration import FIRST_SEED, Part, Score, Scores, arguments, mean_score
 from fsbench.datasets.known import load_dataset
 from fsbench.kinds import get_kind
 from fsbench.recipes.recipe import task_recipe
@@ -109,16 +106,9 @@ def mean(scores: Scores, spec: str, task: Task, splits: int) -> Score:
 
 def main() -> None:
     """Print the named curves."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CURVES))
-    parser.add_argument("--splits", type=int, default=2, help="of each task")
-    parser.add_argument("--known", type=Path, help="keep every fit in this file")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = arguments(__doc__, CURVES, splits=2)
     scores = Scores(given.known, unused)
-    for name in given.names or CURVES:
+    for name in given.names:
         curve(scores, name, given.splits)
 
 

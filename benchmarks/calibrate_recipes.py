@@ -16,19 +16,16 @@ file, so that an interrupted search goes on where it was.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.model_selection import StratifiedKFold
 
-from benchmarks.calibration import FIRST_SEED, Part, Scores, mean_score
+from benchmarks.calibration import FIRST_SEED, Part, Scores, arguments, mean_score
 from fsbench.composition import Composition
 from fsbench.datasets.known import load_dataset
 from fsbench.kinds import get_kind
@@ -224,15 +221,9 @@ def show_passes(scores: Scores) -> None:
 
 def main() -> None:
     """Run the named searches."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*SEARCHES, "passes")))
-    parser.add_argument("--known", type=Path, help="keep every fit in this file")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = arguments(__doc__, (*SEARCHES, "passes"))
     scores = Scores(given.known, folds)
-    for name in given.names or (*SEARCHES, "passes"):
+    for name in given.names:
         if name == "passes":
             show_passes(scores)
         else:

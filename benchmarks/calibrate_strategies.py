@@ -10,14 +10,10 @@ processor seconds of a fit. `--known` keeps every fit in a file, so that an inte
 
 from __future__ import annotations
 
-import argparse
 import statistics
-from pathlib import Path
-
-import torch
 
 from benchmarks.calibrate_recipes import IMAGES, TABLES, folds
-from benchmarks.calibration import FIRST_SEED, Score, Scores, mean_score
+from benchmarks.calibration import FIRST_SEED, Score, Scores, arguments, mean_score
 from fsbench.composition import Composition
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
@@ -80,16 +76,9 @@ def found(scores: Scores, strategy: Composition, task: Task, splits: int) -> Sco
 
 def main() -> None:
     """Answer the named questions."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(QUESTIONS))
-    parser.add_argument("--splits", type=int, default=2, help="how many splits of each task")
-    parser.add_argument("--known", type=Path, help="keep every fit in this file")
-    given = parser.parse_args()
-    torch.set_num_threads(1)
+    given = arguments(__doc__, QUESTIONS, splits=2)
     scores = Scores(given.known, folds)
-    for name in given.names or QUESTIONS:
+    for name in given.names:
         answer(scores, name, given.splits)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
@@ -36,6 +37,23 @@ class Score:
     accuracy: float
     likelihood: float
     seconds: float
+
+
+def arguments(
+    description: str | None, names: Collection[str], splits: int | None = None
+) -> argparse.Namespace:
+    """The arguments of a calibration: the `names` to run, all by default, `known`, and `splits` if given."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--known", type=Path, help="keep every fit in this file")
+    if splits is not None:
+        parser.add_argument("--splits", type=int, default=splits, help="how many splits of each task")
+    given = parser.parse_args()
+    given.names = given.names or list(names)
+    torch.set_num_threads(1)
+    return given
 
 
 class Scores:

@@ -10,11 +10,12 @@ import click
 
 from fsbench.cli.options import (
     baseline_option,
-    complete_suite,
     legend_option,
     margin_option,
     metric_option,
     results_option,
+    suite_option,
+    tasks_option,
 )
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.columns import Columns
@@ -34,8 +35,8 @@ _FILE_WIDTH = 100
 
 @click.command()
 @results_option("PATH", "A results folder, or a published .jsonl file.")
-@click.option("--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite.")
-@click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
+@suite_option
+@tasks_option
 @metric_option
 @baseline_option
 @margin_option

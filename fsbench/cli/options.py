@@ -70,6 +70,12 @@ margin_option = click.option(
 )
 
 
+suite_option = click.option(
+    "--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite."
+)
+tasks_option = click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
+
+
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""
     from fsbench.datasets.files import DATA_DIR

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from fsbench.cli.boards import read_columns, select
-from fsbench.cli.options import complete_suite, margin_option, metric_option, results_option
+from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import show, table
 
 
 @click.command()
 @results_option("PATH", "A results folder, or a published .jsonl file.")
-@click.option("--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite.")
-@click.option("--tasks", metavar="TASKS", help="Only these tasks: kshot(digits, k=[1,5]), ...")
+@suite_option
+@tasks_option
 @metric_option
 @margin_option
 def power(results: Path, suite: str | None, tasks: str | None, metric: str, margin: float) -> None:
