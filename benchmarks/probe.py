@@ -32,7 +32,7 @@ def features(x: np.ndarray) -> np.ndarray:
     network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
     with torch.no_grad():
         parts = [
-            network.extract_features((torch.from_numpy(part) - 127.0) / 128).mean((2, 3))
+            network.extract_features((torch.tensor(part) - 127.0) / 128).mean((2, 3))
             for part in np.array_split(x, -(-len(x) // 16))
         ]
     return torch.cat(parts).numpy()

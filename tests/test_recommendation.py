@@ -50,6 +50,13 @@ def test_a_cheap_strategy_that_is_much_worse_is_not_offered_instead():
     assert found[1] == "It takes 7.4 times as long as erm, 9.2 s a trial."
 
 
+def test_a_cost_near_nothing_is_not_rounded_to_nothing():
+    found = lines(
+        over_seeds(A, "erm", ERM, seconds_fit=100.0), over_seeds(A, "quick", above(0.2), seconds_fit=0.1)
+    )
+    assert found[1].startswith("It takes less than 0.05 times as long as erm,")
+
+
 def test_without_a_strategy_that_helps_plain_training_is_recommended():
     wild = [0.9, 0.6, 0.8, 0.65, 0.75]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "wild", wild), over_seeds(A, "bad", above(-0.1)))

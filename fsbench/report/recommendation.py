@@ -216,6 +216,8 @@ def _overlap(one: Estimate | None, other: Estimate | None) -> bool:
 
 
 def _times(cost: float) -> str:
+    if cost < 0.05:
+        return "less than 0.05 times"
     return f"{cost:.{1 if cost < 10 else 0}f} times"
 
 
