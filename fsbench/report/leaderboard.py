@@ -118,16 +118,8 @@ def leaderboard(
     found = settings(columns)
     differences.fit_priors(found, chosen)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
-    rows = [_task_row(setting, entry, chosen) for setting in found for entry in setting.entries.values()]
-    overall = [_overall_row(found, s, chosen) for s in strategies]
-    if len(found) == 1:  # the overall comparisons are those of the only task and count once
-        rows = _judge(rows, chosen, margin)
-        only = {row.strategy: row for row in rows}
-        overall = [_like(row, only[row.strategy]) for row in overall]
-    else:
-        overall, rows = _judge(overall, chosen, margin), _judge(rows, chosen, margin)
     baselines = Baselines(found, chosen, baseline)
-    overall, rows = _against(overall, rows, baselines)
+    overall, rows = _against(*_compared(found, strategies, chosen, margin), baselines)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_setting[row.task, row.recipe].append(row)
@@ -155,6 +147,21 @@ def leaderboard(
         origin=origin(columns),
         against=baselines.title,
     )
+
+
+def _compared(
+    found: Sequence[Setting], strategies: Sequence[str], metric: Metric, margin: float
+) -> tuple[list[Row], list[Row]]:
+    """The overall rows and those of the tasks, each family with its verdicts.
+
+    With one task, the overall comparisons are those of the task and count once.
+    """
+    rows = [_task_row(setting, entry, metric) for setting in found for entry in setting.entries.values()]
+    overall, rows = [_overall_row(found, s, metric) for s in strategies], _judge(rows, metric, margin)
+    if len(found) > 1:
+        return _judge(overall, metric, margin), rows
+    only = {row.strategy: row for row in rows}
+    return [_like(row, only[row.strategy]) for row in overall], rows
 
 
 def _against(
