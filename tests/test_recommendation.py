@@ -9,7 +9,7 @@ import pytest
 from records import failed, over_seeds, realistic, skipped
 
 from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.report.recommendation import recommendation
+from fsbench.report.recommendation import by_topic, recommendation, recommended
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
 ERM = [0.70, 0.72, 0.68, 0.71, 0.69]
@@ -148,3 +148,13 @@ def test_a_recommended_strategy_that_sometimes_collapses_is_called_unstable():
     found = recommendation(board)
     assert found[0].startswith("Use shaky: ")
     assert found[1].startswith("But shaky is unstable: 1 of 20 scores are ")
+
+
+def test_the_recommended_row_and_the_topics_agree_with_the_sentences():
+    helped = leaderboard([*over_seeds(A, "erm", ERM), *over_seeds(A, "big", above(0.1))])
+    assert recommended(helped).strategy == "big"
+    assert by_topic(helped)["use"] == recommendation(helped)[:2]
+    plain = leaderboard([*over_seeds(A, "erm", ERM), *over_seeds(A, "worse", above(-0.1))])
+    assert recommended(plain).strategy == "erm"
+    assert [line for lines in by_topic(plain).values() for line in lines] == recommendation(plain)
+    assert recommended(leaderboard([failed(spec="erm")])) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
@@ -24,15 +24,36 @@ def recommendation(board: Leaderboard) -> list[str]:
     The strategy to use is the one with the highest score among those with a result in every trial that are
     shown to help; if there is none, the baseline.
     """
+    return [line for lines in by_topic(board).values() for line in lines]
+
+
+def by_topic(board: Leaderboard) -> dict[str, list[str]]:
+    """The sentences of `recommendation` by what they are about, such as "use" or "hurts"; none is empty."""
     if not board.trials:
-        return [text.NO_RESULT if board.rows else text.EMPTY]
-    parts = (_to_use, _helping, _hurting, _over_baselines, _from_sources, _equivalent, _open)
-    return [line for part in parts for line in part(board)]
+        return {"use": [text.NO_RESULT if board.rows else text.EMPTY]}
+    found = {topic: list(part(board)) for topic, part in _PARTS.items()}
+    return {topic: lines for topic, lines in found.items() if lines}
+
+
+def recommended(board: Leaderboard) -> Row | None:
+    """The row over all tasks of the strategy to use; None if there is no recommendation."""
+    baseline, ranked = _baseline(board), _ranked(board)
+    if baseline is None or not baseline.done or not ranked:
+        return None
+    return next((row for row in ranked if row.verdict == "helps"), baseline)
+
+
+def _baseline(board: Leaderboard) -> Row | None:
+    return next((row for row in board.overall if row.strategy == board.baseline), None)
+
+
+def _ranked(board: Leaderboard) -> list[Row]:
+    """The rows over all tasks that have a rank, the best first."""
+    return sorted((row for row in board.overall if row.rank), key=lambda row: row.rank or 0)
 
 
 def _to_use(board: Leaderboard) -> Iterator[str]:
-    ranked = sorted((row for row in board.overall if row.rank), key=lambda row: row.rank or 0)
-    baseline = next((row for row in board.overall if row.strategy == board.baseline), None)
+    ranked, baseline = _ranked(board), _baseline(board)
     if baseline is None or not baseline.done:
         yield f"No recommendation: {board.baseline}, with which strategies are compared, has no result here."
     elif not ranked:
@@ -226,3 +247,14 @@ def _some(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - _MANY} more" if len(every) > _MANY else ""
     return ", ".join(every[:_MANY]) + more
+
+
+_PARTS: dict[str, Callable[[Leaderboard], Iterator[str]]] = {
+    "use": _to_use,
+    "helps": _helping,
+    "hurts": _hurting,
+    "baselines": _over_baselines,
+    "sources": _from_sources,
+    "equivalent": _equivalent,
+    "open": _open,
+}
