@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,13 +61,21 @@ Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]
 """The stored influences of some trials on a metric, given its name and the keys: float32 `[E * M]` by key."""
 
 
+Predictions = Callable[[Sequence[str]], Iterator[tuple[str, np.ndarray]]]
+"""The stored predictions of some trials, given the keys: each key with logits float32 `[E, M, C]`."""
+
+
 def _none(metric: str, keys: Sequence[str]) -> Mapping[str, np.ndarray]:
     return {}
 
 
+def _nothing(keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What was drawn, by split fingerprint, and the influence of each test sample on each metric.
+    """What was drawn, by split fingerprint, the influence of each test sample on each metric, and logits.
 
     `looks` are those at results that were still being collected (`fsbench.looks`).
     """
@@ -75,6 +83,7 @@ class Evidence:
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     influences: Influences = _none
     looks: tuple[Look, ...] = ()
+    predictions: Predictions = _nothing
 
 
 def pack_influence(values: np.ndarray) -> bytes:

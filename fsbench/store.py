@@ -162,10 +162,19 @@ class Store:
         with self._damage():
             return _unpack(row[0])
 
+    def all_predictions(self, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """The predictions of several trials, one after the other, with their keys; only what is stored."""
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[first : first + _KEYS_AT_ONCE]
+            query = f"SELECT key, data FROM predictions WHERE key IN ({', '.join('?' * len(some))})"
+            with self._errors(), self._damage():
+                for key, data in self._db.execute(query, some):
+                    yield key, _unpack(data)
+
     def evidence(self) -> Evidence:
         """What was drawn and how each test sample fared; nothing for records of older versions.
 
-        Influences are read when they are asked for, also after this store has been closed.
+        Influences and predictions are read when they are asked for, also after this store has been closed.
         """
         if self._pragma("user_version") < _WITH_EVIDENCE:
             return Evidence()
@@ -173,8 +182,8 @@ class Store:
             rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
         with self._damage():
             drawn = {fingerprint: Drawn.unpack(data) for fingerprint, data in rows}
-        looks = tuple(self.looks())
-        return Evidence(drawn, partial(_influences, self.folder), looks) if drawn else Evidence(looks=looks)
+        read = partial(_influences, self.folder), tuple(self.looks()), partial(_predictions, self.folder)
+        return Evidence(drawn, *read)
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
@@ -339,6 +348,11 @@ class Store:
 def _influences(folder: Path, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
     with Store(folder, create=False) as store:
         return store.influences(metric, keys)
+
+
+def _predictions(folder: Path, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    with Store(folder, create=False) as store:
+        yield from store.all_predictions(keys)
 
 
 def _pack(predictions: np.ndarray) -> bytes:

@@ -15,6 +15,8 @@ from fsbench.sorts import Sort
 # Logits are float32: log-likelihoods that differ by less are equal.
 ROUNDING = 1e-6
 DEFAULT_METRIC = "balanced_accuracy"
+TRAINING_METRIC = "accuracy"
+"""The metric in which records say how well the training labels are fitted (`Record.train_accuracy`)."""
 
 
 @dataclass(frozen=True)

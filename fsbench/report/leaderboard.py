@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +52,8 @@ class Leaderboard:
     the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
     or noted something; `origin` names the versions and devices. `tuned` is the number of configurations among
     which every strategy chose, 0 without tuning. `against` is what `Row.against` compares with: "best
-    baseline", one strategy, or "" if there is no such comparison.
+    baseline", one strategy, or "" if there is no such comparison. `settings` has the records of each task, in
+    the order of `tasks`; strategies have there the names without `tuned(...)`.
     """
 
     metric: Metric
@@ -67,6 +68,7 @@ class Leaderboard:
     margin: float = DEFAULT_MARGIN
     tuned: int = 0
     against: str = ""
+    settings: tuple[Setting, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def baseline(self) -> str:
@@ -146,6 +148,7 @@ def leaderboard(
         split_seeds=(min(seeds), max(seeds)),
         origin=origin(columns),
         against=baselines.title,
+        settings=tuple(found),
     )
 
 

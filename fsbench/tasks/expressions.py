@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 from fsbench.errors import SpecError
-from fsbench.spec import Call, as_call, expand, parse_call, parse_list
+from fsbench.spec import Call, Value, as_call, expand, parse_call, parse_list
 from fsbench.tasks.protocols import PROTOCOLS, Protocol, build
 from fsbench.types import TaskInfo
 
@@ -44,6 +44,22 @@ def named_datasets(task: str) -> list[str]:
     call = parse_call(task)
     values = [*call.args, call.keywords.get("source")]
     return list(dict.fromkeys(as_call(value).name for value in values if value is not None))
+
+
+def task_arguments(task: str) -> dict[str, Value]:
+    """The parts of a task's text by name: `protocol`, `dataset` (that of the test part), then the arguments.
+
+    Datasets are canonical texts; arguments that the text leaves out are missing. Reads no dataset, and works
+    for protocols and datasets that are not on this machine. Raises SpecError.
+    """
+    call = parse_call(task)
+    cls = PROTOCOLS.get(call.name)
+    names = [f.name for f in fields(cls) if f.default is MISSING] if cls else []
+    names = names if len(names) == len(call.args) else [f"dataset_{i + 1}" for i in range(len(call.args))]
+    values = {**dict(zip(names, call.args, strict=True)), **call.keywords}
+    read = {name: str(value) if isinstance(value, Call) else value for name, value in values.items()}
+    tested = {"dataset": read[names[-1]]} if names else {}
+    return {"protocol": call.name, **tested, **read}
 
 
 def parse_tasks(text: str) -> list[Task]:

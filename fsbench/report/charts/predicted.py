@@ -1,0 +1,141 @@
+"""Confusion matrices and reliability diagrams, from stored predictions and stored test labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fsbench.errors import FsbenchError
+from fsbench.metrics.influence import log_softmax
+from fsbench.report.entries import Entry, Setting
+from fsbench.report.leaderboard import Leaderboard
+
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Test samples in bins of equal width of the confidence, the probability of the predicted class.
+
+    `counts` [B] int64 are the samples in each bin, `confidences` [B] the sums of their confidences, and
+    `correct` [B] int64 how many were predicted correctly. Bins can be added.
+    """
+
+    counts: np.ndarray
+    confidences: np.ndarray
+    correct: np.ndarray
+
+    def __add__(self, other: Bins) -> Bins:
+        return Bins(
+            self.counts + other.counts, self.confidences + other.confidences, self.correct + other.correct
+        )
+
+    @property
+    def edges(self) -> np.ndarray:
+        """The edges of the bins, `[B + 1]`, from 0 to 1; a confidence on an edge is in the bin below it."""
+        found: np.ndarray = np.linspace(0, 1, len(self.counts) + 1)
+        return found
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The mean confidence in each bin `[B]`, NaN where a bin is empty."""
+        return _ratios(self.confidences, self.counts)
+
+    @property
+    def accuracy(self) -> np.ndarray:
+        """The accuracy in each bin `[B]`, NaN where a bin is empty."""
+        return _ratios(self.correct, self.counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """The predictions of a strategy on a task, of `trials` trials together.
+
+    `confusion` [C, C] int64 counts test samples by their class (row) and the predicted class (column);
+    `classes` [C] are the names of the classes, or their numbers where the data is not here. Test episodes
+    have classes of their own each, so there `confusion` is None and `classes` is empty.
+    """
+
+    task: str
+    strategy: str
+    trials: int
+    bins: Bins
+    confusion: np.ndarray | None
+    classes: tuple[str, ...]
+
+    @cached_property
+    def recall(self) -> np.ndarray:
+        """The fraction of each class that was predicted correctly, `[C]`; NaN for a class without samples."""
+        table = np.zeros((0, 0), dtype=np.int64) if self.confusion is None else self.confusion
+        return _ratios(np.diag(table), table.sum(1))
+
+
+def predicted(board: Leaderboard) -> tuple[Predicted, ...]:
+    """The predictions behind each row of the tasks; none where predictions or labels are not stored.
+
+    In the order of the tables. The predictions of one row are read at a time.
+    """
+    found = []
+    for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
+        by_name = {board.name(name): entry for name, entry in setting.entries.items()}
+        for row in rows:
+            if trials := list(predictions_of(setting, by_name[row.strategy])):
+                found.append(_together(label, row.strategy, setting.task, trials))
+    return tuple(found)
+
+
+def predictions_of(setting: Setting, entry: Entry) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The logits float32 `[E, M, C]` and the labels int64 `[E, M]` of each successful trial with both."""
+    columns, evidence = setting.columns, setting.columns.evidence
+    rows = entry.rows[entry.ok]
+    split = {columns.key[row].decode(): columns.fingerprints[columns.split[row]] for row in rows}
+    for key, logits in evidence.predictions([key for key, of in split.items() if of in evidence.drawn]):
+        yield logits, evidence.drawn[split[key]].test_y
+
+
+def bins_of(logits: np.ndarray, labels: np.ndarray, number: int = BINS) -> Bins:
+    """The samples of logits `[E, M, C]` and labels `[E, M]` in bins of their confidence."""
+    confidence = np.exp(log_softmax(logits).max(-1)).ravel()
+    correct = (logits.argmax(-1) == labels).ravel()
+    place = np.clip(np.ceil(confidence * number).astype(int) - 1, 0, number - 1)
+    counts, confidences, right = (np.bincount(place, w, number) for w in (None, confidence, correct))
+    return Bins(counts, confidences, right.astype(np.int64))
+
+
+def confusion_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The confusion matrix `[C, C]` int64 of logits `[E, M, C]` and labels `[E, M]`; a row per true class."""
+    classes = logits.shape[-1]
+    places = np.ravel_multi_index((labels.ravel(), logits.argmax(-1).ravel()), (classes, classes))
+    return np.bincount(places, minlength=classes**2).reshape(classes, classes)
+
+
+def class_names(task: str, number: int) -> tuple[str, ...]:
+    """The names of the classes of a task's test part; their numbers if its data is not on this machine."""
+    from fsbench.datasets.known import dataset_info
+    from fsbench.tasks.expressions import parse_tasks
+
+    try:
+        (parsed,) = parse_tasks(task)
+        names = dataset_info(parsed.protocol.datasets[-1]).classes
+    except FsbenchError:
+        names = ()
+    return names if len(names) == number else tuple(map(str, range(number)))
+
+
+def _ratios(numbers: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Numbers divided by counts, NaN where a count is 0."""
+    found: np.ndarray = np.divide(numbers, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return found
+
+
+def _together(label: str, strategy: str, task: str, trials: list[tuple[np.ndarray, np.ndarray]]) -> Predicted:
+    bins = [bins_of(logits, labels) for logits, labels in trials]
+    whole = sum(bins[1:], bins[0])
+    first, _ = trials[0]
+    if len(first) > 1:
+        return Predicted(label, strategy, len(trials), whole, None, ())
+    confusion = np.sum([confusion_of(logits, labels) for logits, labels in trials], axis=0)
+    return Predicted(label, strategy, len(trials), whole, confusion, class_names(task, first.shape[-1]))
