@@ -166,11 +166,26 @@ def of_records(
     return builder.columns(evidence)
 
 
+def shared_of(record: Record) -> Shared:
+    """What a record shares with others."""
+    fields = vars(record)
+    return _shared(**{name: fields[name] for name in SHARED})
+
+
+def of_list(fields: Sequence[Any]) -> Shared:
+    """What JSON has made of a `Shared`: nested lists in place of tuples."""
+
+    def frozen(value: Any) -> Any:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    return Shared(*map(frozen, fields))
+
+
 def _rows(records: Iterable[Record], metrics: Sequence[str]) -> tuple[list[Shared], list[list[Any]]]:
     keys, rows = [], []
     for record in records:
         fields = vars(record)
-        keys.append(_shared(**{name: fields[name] for name in SHARED}))
+        keys.append(shared_of(record))
         values = [part.get(name) for part in (record.metrics, record.resolution) for name in metrics]
         rows.append([*(fields[name] for name in (*_FIRST, *NUMBERS)), *values])
     return keys, rows

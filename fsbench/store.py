@@ -20,6 +20,7 @@ from types import TracebackType
 
 import numpy as np
 
+from fsbench import summaries
 from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
@@ -27,8 +28,9 @@ from fsbench.looks import Look
 from fsbench.types import Record, Tried
 
 FILE_NAME = "fsbench.sqlite"
-SCHEMA = 3
+SCHEMA = 4
 _WITH_EVIDENCE = 2
+_WITH_LOOKS = 3
 _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
@@ -39,6 +41,7 @@ _BESIDE = (
     "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
     "PRIMARY KEY (metric, key)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS looks (number INTEGER PRIMARY KEY, data TEXT NOT NULL)",
+    *summaries.TABLES,
     f"PRAGMA user_version = {SCHEMA}",
 )
 _TABLES = (
@@ -111,10 +114,10 @@ class Store:
         later one of the same key changes nothing.
         """
         with self.exclusive():
+            self._upgrade()
             if not self._put(record):
                 row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
                 return self._read(row[0])
-            self._upgrade()
             self._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
             if predictions is not None:
                 self._db.execute("INSERT INTO predictions VALUES (?, ?)", (record.key, _pack(predictions)))
@@ -128,6 +131,7 @@ class Store:
     def commit_all(self, records: Iterable[Record]) -> None:
         """Store records without predictions, all of them or none; an "ok" record stays as it is."""
         with self.exclusive():
+            self._upgrade()
             for record in records:
                 self._put(record)
 
@@ -140,8 +144,13 @@ class Store:
     def columns(self, metrics: Sequence[str]) -> Columns:
         """Every record as columns, in the order of `records`, with some metrics and the evidence.
 
-        This is many times as fast as `records`: SQLite picks what is needed from the text of a record.
+        This is many times as fast as `records`: it reads the summaries or, in a store of an older version,
+        lets SQLite pick what is needed from the texts.
         """
+        if self._pragma("user_version") >= SCHEMA:
+            with self._errors(), self._damage():
+                if summaries.complete(self._db):
+                    return summaries.read(self._db, metrics, self.evidence())
         shared, own = paths(metrics)
         places = [f"json_extract(record{', ?' * len(part)})" for part in (shared, own)]
         query = f"SELECT {', '.join(places)} FROM trials ORDER BY rowid"
@@ -223,7 +232,7 @@ class Store:
 
     def looks(self) -> list[Look]:
         """The stored looks, in their order."""
-        if self._pragma("user_version") < SCHEMA:
+        if self._pragma("user_version") < _WITH_LOOKS:
             return []
         with self._errors():
             rows = self._db.execute("SELECT data FROM looks ORDER BY number").fetchall()
@@ -248,11 +257,16 @@ class Store:
         if self._pragma("user_version") < SCHEMA:
             for statement in _BESIDE:
                 self._db.execute(statement)
+            for record in self.records():
+                summaries.put(self._db, record)
 
     def _put(self, record: Record) -> bool:
         """Write a record unless the trial has an "ok" one; returns whether it was written."""
         values = (record.key, record.status, json.dumps(record.to_dict()))
-        return bool(self._db.execute(_PUT, values).rowcount)
+        written = bool(self._db.execute(_PUT, values).rowcount)
+        if written:
+            summaries.put(self._db, record)
+        return written
 
     def _read(self, text: str) -> Record:
         with self._damage():

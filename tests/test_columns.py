@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from records import failed, over_seeds, realistic, record, skipped
 
+from fsbench import summaries
 from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError
 from fsbench.report.leaderboard import leaderboard
@@ -56,6 +57,53 @@ def test_a_store_gives_the_columns_of_its_records(tmp_path):
         store.commit_all(odd_records())
         assert equal(store.columns(METRICS), of_records(store.records(), METRICS))
         assert equal(store.columns([]), of_records(store.records(), []))
+
+
+def summarised(folder) -> bool:
+    with closing(sqlite3.connect(folder / FILE_NAME)) as db:
+        return summaries.complete(db)
+
+
+def test_a_record_that_takes_the_place_of_another_has_the_only_summary(tmp_path):
+    before = [
+        failed(task=A, spec="erm", split_seed=seed, created=f"2026-01-0{9 - seed}") for seed in range(3)
+    ]
+    with Store(tmp_path) as store:
+        store.commit_all(before)
+        store.commit(record(A, "erm", 1, created="2026-02-01"))
+        store.commit(record(A, "erm", 1, value=0.1))
+        assert summarised(tmp_path)
+        columns = store.columns(METRICS)
+        assert equal(columns, of_records(store.records(), METRICS))
+    assert columns.latest == ("2026-01-09", "2026-02-01")
+
+
+def test_a_store_of_an_older_version_gets_summaries_with_the_next_record(tmp_path):
+    with Store(tmp_path) as store:
+        store.commit_all(odd_records())
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
+        for statement in ("DROP TABLE texts", "DROP TABLE summaries", "PRAGMA user_version = 3"):
+            db.execute(statement)
+        for what in ("update", "delete"):
+            db.execute(f"DROP TRIGGER no_summary_after_{what}")
+    with Store(tmp_path) as store:
+        old = store.columns(METRICS)
+        assert equal(old, of_records(store.records(), METRICS))
+        store.commit(record(A, "new"))
+        assert summarised(tmp_path)
+        assert equal(store.columns(METRICS), of_records(store.records(), METRICS))
+
+
+def test_a_text_that_was_changed_by_hand_is_read_again(tmp_path):
+    with Store(tmp_path) as store:
+        store.commit_all(odd_records())
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
+        db.execute("UPDATE trials SET record = json_set(record, '$.n_test', 7) WHERE status = 'ok'")
+    assert not summarised(tmp_path)
+    with Store(tmp_path) as store:
+        columns = store.columns(METRICS)
+        assert set(columns.numbers["n_test"]) >= {7}
+        assert equal(columns, of_records(store.records(), METRICS))
 
 
 def test_an_empty_store_gives_empty_columns(tmp_path):

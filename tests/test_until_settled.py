@@ -19,7 +19,7 @@ from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open
-from fsbench.store import FILE_NAME, SCHEMA, Store
+from fsbench.store import FILE_NAME, Store
 from fsbench.tasks.splits import open_split
 from fsbench.until_settled import run_until_settled
 
@@ -80,7 +80,7 @@ def test_looks_are_stored_and_older_stores_have_none(tmp_path):
         assert store.looks() == [look(1, a=(0.3, "not settled")), look(2, a=(0.01, "helps"))]
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db, db:
         db.execute("DROP TABLE looks")
-        db.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+        db.execute("PRAGMA user_version = 2")
     with Store(tmp_path) as store:
         assert store.looks() == []
         store.add_look(look(1))
