@@ -13,8 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 import fsbench
 from fsbench.engine.source_test import MOST, SourceTest, divide
 from fsbench.report import render
+from fsbench.report.charts.transfer import source_of
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.sources import source_of
 from fsbench.types import TaskInfo
 
 A, B = "kshot(digits, k=5, source=mnist5k(size=8))", "kshot(digits, k=5, source=glyphs(size=8))"
