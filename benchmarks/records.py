@@ -1,9 +1,12 @@
 """How long `fsbench leaderboard` takes on a large store, from the start of the command to its end.
 
     python benchmarks/records.py [--seeds 200 2000] [--tasks 20] [--strategies 25] [--format terminal]
+        [--evidence 0 500]
 
 The store has a made-up record for each of some strategies, tasks and split seeds: 100,000 and 1,000,000
-records by default. Printed are the number of records, the size of the store, the seconds, and the
+records by default. With `--evidence`, it also has what a run stores for the variance of test samples: what
+each split drew, and the influence of so many test samples of each trial on the metric; without it, it is as
+of fsbench's first versions. Printed are the number of records, the size of the store, the seconds, and the
 memory of the largest process so far.
 """
 
@@ -16,24 +19,48 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from fsbench.identity import full_spec
-from fsbench.metrics import METRICS
-from fsbench.plan import trial_key
+from fsbench.evidence import Drawn
+from fsbench.identity import full_spec, trial_key
+from fsbench.metrics import DEFAULT_METRIC, METRICS
 from fsbench.recipes.recipe import default_recipe, recipe_text
 from fsbench.registry import get_registry
-from fsbench.store import FILE_NAME, Store
+from fsbench.store import FILE_NAME, Judgement, Store
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.types import Record
 from fsbench.versions import installed
 
+SAMPLES = 1797
 
-def records(tasks: int, strategies: int, seeds: int) -> Iterator[Record]:
-    """Records of `kshot(digits, k=...)` tasks and of the baseline and focal losses with various gammas."""
-    rng, registry, versions = np.random.default_rng(0), get_registry(), installed()
+
+def judgements(tasks: int, strategies: int, seeds: int, evidence: int) -> Iterator[Judgement]:
+    """Results of `kshot(digits, k=...)` tasks for the baseline and focal losses with various gammas.
+
+    `evidence` is the number of test samples of each split whose influences are stored; 0 stores none.
+    """
+    rng = np.random.default_rng(0)
+    parts = {seed: drawn(rng, evidence) if evidence else None for seed in range(seeds)}
+    for made in records(rng, tasks, strategies, seeds):
+        influences = {}
+        if evidence:
+            influences[DEFAULT_METRIC] = rng.normal(0, 1 / evidence, evidence)
+        yield Judgement(made, None, influences, parts[made.split_seed])
+
+
+def drawn(rng: np.random.Generator, tested: int) -> Drawn:
+    """A split of digits: a training sample and validation sample of each class, and some test samples."""
+    train, val, test = np.split(rng.permutation(SAMPLES)[None, : 20 + tested], [10, 20], axis=1)
+    nothing = np.zeros(0, dtype=np.int64)
+    return Drawn(train, val, test, test % 10, nothing, nothing, ("digits",))
+
+
+def records(rng: np.random.Generator, tasks: int, strategies: int, seeds: int) -> Iterator[Record]:
+    """The records of these results."""
+    registry, versions = get_registry(), installed()
     specs = ", ".join(["erm", *(f"focal(gamma={0.1 * i:.1f})" for i in range(1, strategies))])
     compositions = registry.parse(specs)
     resolution = {name: 0.002 for name, _ in METRICS.items()}
@@ -52,7 +79,7 @@ def records(tasks: int, strategies: int, seeds: int) -> Iterator[Record]:
                     spec=composition.text,
                     recipe=written,
                     full_spec=identity,
-                    split_fingerprint=f"{hash((task.text, seed)) % 2**64:064x}",
+                    split_fingerprint=f"{task.text}/{seed}",
                     metrics=dict(zip(resolution, values.tolist(), strict=True)),
                     resolution=resolution,
                     train_accuracy=float(values[0]),
@@ -79,23 +106,24 @@ def measure(folder: Path, style: str) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    """Print a line for each number of seeds, in ascending order."""
+    """Print a line for each number of influences and of seeds, in ascending order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", type=int, default=20)
     parser.add_argument("--strategies", type=int, default=25)
     parser.add_argument("--seeds", type=int, nargs="+", default=[200, 2000])
     parser.add_argument("--format", default="terminal")
+    parser.add_argument("--evidence", type=int, nargs="+", default=[0, 500])
     asked = parser.parse_args()
-    for seeds in sorted(asked.seeds):
+    for evidence, seeds in product(sorted(asked.evidence), sorted(asked.seeds)):
         with tempfile.TemporaryDirectory() as name:
             with Store(name) as store:
-                store.commit_all(records(asked.tasks, asked.strategies, seeds))
+                store.commit_all(judgements(asked.tasks, asked.strategies, seeds, evidence))
             size = (Path(name) / FILE_NAME).stat().st_size / 1e6
             wall, busy, memory = measure(Path(name), asked.format)
             count = asked.tasks * asked.strategies * seeds
             print(
-                f"{count:,} records ({size:.0f} MB): {wall:.2f} s (processor {busy:.2f} s), "
-                f"{memory:.0f} MB of memory",
+                f"{count:,} records, {evidence} influences each ({size:.0f} MB): {wall:.2f} s "
+                f"(processor {busy:.2f} s), {memory:.0f} MB of memory",
                 flush=True,
             )
 

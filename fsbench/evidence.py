@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from fsbench.looks import Look
 
 _LEVELS = 127
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
+_SORTED = ("unlabeled", "source")
+_LENGTH = struct.Struct("<I")
+_ZIP = b"PK"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,26 +41,48 @@ class Drawn:
     datasets: tuple[str, ...] = ()
 
     def pack(self) -> bytes:
-        """As bytes that do not depend on the machine."""
+        """As bytes that do not depend on the machine: shapes and texts in JSON, then numbers, all zipped."""
         arrays = {name: getattr(self, name) for name in _PARTS}
         # Sorted numbers become a row of ones, which takes no space.
-        arrays |= {name: np.diff(arrays[name], prepend=0) for name in ("unlabeled", "source")}
-        buffer = io.BytesIO()
-        whole = {name: array.astype("<i8") for name, array in arrays.items()}
-        np.savez(buffer, **whole, datasets=np.array(self.datasets, dtype=np.str_))
-        return zlib.compress(buffer.getvalue(), level=6)
+        arrays |= {name: np.diff(arrays[name], prepend=0) for name in _SORTED}
+        shapes = {name: array.shape for name, array in arrays.items()}
+        header = json.dumps({"shapes": shapes, "datasets": self.datasets}).encode()
+        numbers = [array.astype("<i8").tobytes() for array in arrays.values()]
+        return zlib.compress(b"".join([_LENGTH.pack(len(header)), header, *numbers]), level=6)
 
     @classmethod
     def unpack(cls, data: bytes) -> Drawn:
-        """Read what `pack` wrote. Raises ValueError for anything else."""
+        """Read what `pack` wrote, here or in an older version. Raises ValueError for anything else."""
         try:
-            with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in _PARTS}
-                datasets = tuple(stored["datasets"].tolist()) if "datasets" in stored else ()
-        except (zlib.error, KeyError, EOFError, OSError) as error:
+            whole = zlib.decompress(data)
+            found = _read_npz(whole) if whole.startswith(_ZIP) else _read_parts(whole)
+            found |= {name: np.cumsum(found[name]) for name in _SORTED}
+            return cls(**found)
+        except (zlib.error, struct.error, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
             raise ValueError(f"not the parts of a split ({error})") from error
-        arrays |= {name: np.cumsum(arrays[name]) for name in ("unlabeled", "source")}
-        return cls(**arrays, datasets=datasets)
+
+
+def _read_parts(whole: bytes) -> dict[str, Any]:
+    """The fields of what `Drawn.pack` writes."""
+    (length,) = _LENGTH.unpack_from(whole)
+    first = _LENGTH.size + length
+    header, numbers = json.loads(whole[_LENGTH.size : first]), np.frombuffer(whole, "<i8", offset=first)
+    shapes = [tuple(header["shapes"][name]) for name in _PARTS]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    if ends[-1] != len(numbers):
+        raise ValueError(f"{len(numbers)} numbers where {ends[-1]} are expected")
+    parts = np.split(numbers.astype(np.int64, copy=False), ends[:-1])
+    found: dict[str, Any] = {
+        name: part.reshape(shape) for name, part, shape in zip(_PARTS, parts, shapes, strict=True)
+    }
+    return found | {"datasets": tuple(map(str, header["datasets"]))}
+
+
+def _read_npz(whole: bytes) -> dict[str, Any]:
+    """The fields of what the first versions wrote, an archive of numpy."""
+    with np.load(io.BytesIO(whole), allow_pickle=False) as stored:
+        found: dict[str, Any] = {name: stored[name] for name in _PARTS}
+        return found | {"datasets": tuple(stored["datasets"].tolist()) if "datasets" in stored else ()}
 
 
 Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fsbench.errors import BadPrediction, NonFinite, TrialError
-from fsbench.evidence import Drawn
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
 from fsbench.metrics import influences, resolution, score
+from fsbench.store import Judgement
 from fsbench.types import Record, Trial
 
 if TYPE_CHECKING:
     from fsbench.tasks.splits import SealedSplit
-
-
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """A record and, of a successful trial, what is stored beside it.
-
-    `predictions` are logits float32 `[E, M, C]`, `influences` those of each test sample `[E, M]` by metric,
-    and `drawn` is what the split drew.
-    """
-
-    record: Record
-    predictions: np.ndarray | None = None
-    influences: Mapping[str, np.ndarray] = field(default_factory=dict)
-    drawn: Drawn | None = None
 
 
 def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]) -> Judgement:

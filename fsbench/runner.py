@@ -18,7 +18,7 @@ from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import Outcome, Place, check_device
-from fsbench.judge import Judgement, failed, judge, timestamp
+from fsbench.judge import failed, judge, timestamp
 from fsbench.plan import Plan, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
@@ -28,7 +28,7 @@ from fsbench.same_data import SameData, check_records
 from fsbench.scratch import Scratch, sweep
 from fsbench.searching import Execute, Read, Searching
 from fsbench.spec import Value
-from fsbench.store import Store
+from fsbench.store import Judgement, Store
 from fsbench.tuning.search import Search, tuning_text
 from fsbench.tuning.space import space_mark
 from fsbench.types import Recipe, Record, Trial

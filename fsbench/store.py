@@ -14,6 +14,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,20 @@ _PUT = """
     ON CONFLICT (key) DO UPDATE SET status = excluded.status, record = excluded.record
     WHERE trials.status <> 'ok'
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """A record and what is stored beside it, which only a successful trial has.
+
+    `predictions` are logits float32 `[E, M, C]`, `influences` those of each test sample `[E, M]` by metric,
+    and `drawn` is what the record's split drew, stored once per split.
+    """
+
+    record: Record
+    predictions: np.ndarray | None = None
+    influences: Mapping[str, np.ndarray] = field(default_factory=dict)
+    drawn: Drawn | None = None
 
 
 class Store:
@@ -107,33 +122,23 @@ class Store:
         influences: Mapping[str, np.ndarray] | None = None,
         drawn: Drawn | None = None,
     ) -> Record:
-        """Store a record together with what belongs to it; returns the stored record.
+        """Store a record with what belongs to it (see `Judgement`); returns the stored record.
 
-        `predictions` are float32 of any shape, `influences` those of each test sample by metric, and `drawn`
-        is what the record's split drew, stored once per split. The first "ok" record of a trial stays: a
-        later one of the same key changes nothing.
+        The first "ok" record of a trial stays: a later one of the same key changes nothing.
         """
         with self.exclusive():
             self._upgrade()
-            if not self._put(record):
-                row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
-                return self._read(row[0])
-            self._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
-            if predictions is not None:
-                self._db.execute("INSERT INTO predictions VALUES (?, ?)", (record.key, _pack(predictions)))
-            packed = [(name, record.key, pack_influence(each)) for name, each in (influences or {}).items()]
-            self._db.executemany("INSERT OR REPLACE INTO influences VALUES (?, ?, ?)", packed)
-            if drawn is not None:
-                values = record.split_fingerprint, drawn.pack()
-                self._db.execute("INSERT OR IGNORE INTO splits VALUES (?, ?)", values)
-        return record
+            if self._write(Judgement(record, predictions, influences or {}, drawn)):
+                return record
+            row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
+            return self._read(row[0])
 
-    def commit_all(self, records: Iterable[Record]) -> None:
-        """Store records without predictions, all of them or none; an "ok" record stays as it is."""
+    def commit_all(self, found: Iterable[Record | Judgement]) -> None:
+        """Store records, with what belongs to them, all of them or none; an "ok" record stays as it is."""
         with self.exclusive():
             self._upgrade()
-            for record in records:
-                self._put(record)
+            for each in found:
+                self._write(each if isinstance(each, Judgement) else Judgement(each))
 
     def records(self) -> list[Record]:
         """Every record, in the order in which the trials were first stored."""
@@ -260,13 +265,26 @@ class Store:
             for record in self.records():
                 summaries.put(self._db, record)
 
-    def _put(self, record: Record) -> bool:
-        """Write a record unless the trial has an "ok" one; returns whether it was written."""
-        values = (record.key, record.status, json.dumps(record.to_dict()))
-        written = bool(self._db.execute(_PUT, values).rowcount)
-        if written:
-            summaries.put(self._db, record)
-        return written
+    def _write(self, judged: Judgement) -> bool:
+        """Write a record and what belongs to it, unless the trial has an "ok" one; returns whether it did."""
+        record, key = judged.record, judged.record.key
+        text = json.dumps(record.to_dict())
+        if not self._db.execute(_PUT, (key, record.status, text)).rowcount:
+            return False
+        summaries.put(self._db, record)
+        self._db.execute("DELETE FROM predictions WHERE key = ?", (key,))
+        if judged.predictions is not None:
+            self._db.execute("INSERT INTO predictions VALUES (?, ?)", (key, _pack(judged.predictions)))
+        packed = [(name, key, pack_influence(each)) for name, each in judged.influences.items()]
+        self._db.executemany("INSERT OR REPLACE INTO influences VALUES (?, ?, ?)", packed)
+        if judged.drawn is not None:
+            self._keep_drawn(record.split_fingerprint, judged.drawn)
+        return True
+
+    def _keep_drawn(self, fingerprint: str, drawn: Drawn) -> None:
+        known = self._db.execute("SELECT 1 FROM splits WHERE fingerprint = ?", (fingerprint,))
+        if known.fetchone() is None:
+            self._db.execute("INSERT INTO splits VALUES (?, ?)", (fingerprint, drawn.pack()))
 
     def _read(self, text: str) -> Record:
         with self._damage():

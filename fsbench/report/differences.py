@@ -11,6 +11,7 @@ import numpy as np
 from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
+from fsbench.report.crossings import Trials, crossed, prepare
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.stability import training_noise
 from fsbench.stats import Estimate, Sample
@@ -38,6 +39,7 @@ def over_tasks(found: Sequence[Setting], ours: str, theirs: str | None, metric: 
 
 def fit_priors(found: Sequence[Setting], metric: Metric) -> None:
     """Give every setting what the spread of all scores, and of all differences to ERM, lets expect."""
+    prepare(found, BASELINE, metric.name)
     entries = [(setting, entry) for setting in found for entry in setting.entries.values()]
     scores = [sample(setting, entry, None, metric) for setting, entry in entries]
     others = [(setting, entry) for setting, entry in entries if entry.strategy != BASELINE]
@@ -60,9 +62,8 @@ def sample(setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric) 
     if key not in setting.samples:
         values = _values(setting, ours, theirs, metric)
         by_seed = setting.by_split(values)
-        influences = _influences(setting, ours, theirs, metric) if by_seed else None
         noise = training_noise(setting, values)
-        found = _sample([setting], by_seed, influences, metric, 1.0, noise) if by_seed else None
+        found = _sample([(setting, ours, theirs)], by_seed, metric, 1.0, noise) if by_seed else None
         setting.samples[key] = found
     return setting.samples[key]
 
@@ -80,71 +81,39 @@ def _contributions(pairs: Sequence[Pair], metric: Metric) -> list[list[Sample]]:
 
 def _of_group(pairs: Sequence[Pair], metric: Metric, weight: float) -> list[Sample]:
     values = [setting.by_split(_values(setting, ours, theirs, metric)) for setting, ours, theirs in pairs]
-    influences = [_influences(*pair, metric) for pair in pairs]
     if any(each.keys() != values[0].keys() for each in values):
-        return [
-            _sample([pair[0]], each, found, metric, weight)
-            for pair, each, found in zip(pairs, values, influences, strict=True)
-        ]
+        return [_sample([pair], each, metric, weight) for pair, each in zip(pairs, values, strict=True)]
     total = {seed: math.fsum(each[seed] for each in values) for seed in values[0]}
-    known = [each for each in influences if each is not None]
-    together = None
-    if len(known) == len(pairs):
-        together = {seed: [part for each in known for part in each[seed]] for seed in values[0]}
-    return [_sample([setting for setting, *_ in pairs], total, together, metric, weight)]
+    return [_sample(pairs, total, metric, weight)]
 
 
 def _sample(
-    settings: Sequence[Setting],
+    pairs: Sequence[Pair],
     by_seed: dict[int, float],
-    influences: dict[int, list[tuple[np.ndarray, np.ndarray]]] | None,
     metric: Metric,
     weight: float,
     noise: float | None = None,
 ) -> Sample:
     """The sum over settings of values by split seed, times a weight."""
+    settings = [setting for setting, *_ in pairs]
     step = weight * math.fsum(setting.resolution(metric.name) for setting in settings)
-    splits = [setting.splits for setting in settings]
     values = tuple(weight * value for value in by_seed.values())
-    if influences is None:
+    found = _crossed(pairs, metric)
+    if found is None:
         return Sample(values, step, overlap=max(setting.overlap for setting in settings))
-    places = [np.concatenate([ids for ids, _ in parts]) for parts in influences.values()]
-    found = stats.crossed(
-        places, [weight * np.concatenate([u for _, u in each]) for each in influences.values()]
-    )
-    common = max(found.common, max(each.tested for each in splits) * step**2)
-    return Sample(values, step, common, found.own, max(each.shared for each in splits), noise)
+    splits = [setting.splits for setting in settings]
+    common = max(weight**2 * found.common, max(each.tested for each in splits) * step**2)
+    return Sample(values, step, common, weight**2 * found.own, max(each.shared for each in splits), noise)
+
+
+def _crossed(pairs: Sequence[Pair], metric: Metric) -> stats.Crossed | None:
+    """What the choice of test samples contributes to the variance of the sum over settings, if known."""
+    _, ours, theirs = pairs[0]
+    trials = [Trials(pair[0], np.isfinite(_values(*pair, metric))) for pair in pairs]
+    return crossed(trials, ours.strategy, None if theirs is None else theirs.strategy, metric.name)
 
 
 def _values(setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric) -> np.ndarray:
     """Ours minus theirs by pair of seeds, `[P]`; NaN for trials that not both did."""
     values = ours.values(metric.name)
     return values if theirs is None else values - theirs.values(metric.name)
-
-
-def _influences(
-    setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric
-) -> dict[int, list[tuple[np.ndarray, np.ndarray]]] | None:
-    """The places of test samples and their influences, by split seed; None where they are not known.
-
-    The influences on the mean over the init seeds of a split are the means of those on its trials.
-    """
-    done = np.flatnonzero(np.isfinite(_values(setting, ours, theirs, metric)))
-    found = setting.influences(ours, done, metric.name)
-    if found is not None and theirs is not None:
-        other = setting.influences(theirs, done, metric.name)
-        found = None if other is None else [a - b for a, b in zip(found, other, strict=True)]
-    if found is None:
-        return None
-    by_seed: dict[int, list[np.ndarray]] = defaultdict(list)
-    for seed, values in zip(setting.pairs[done, 0].tolist(), found, strict=True):
-        by_seed[seed].append(values)
-    places = setting.splits.places
-    return {seed: [(places[seed], _mean(several))] for seed, several in by_seed.items()}
-
-
-def _mean(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    if len(arrays) == 1:
-        return arrays[0]
-    mean: np.ndarray = np.mean(arrays, axis=0)
-    return mean

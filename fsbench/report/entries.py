@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,8 @@ class Setting:
     `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
     any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
     `group`. The priors are what the spread of the other rows of a table lets expect. `samples` keeps
-    what was computed of a strategy, of what is subtracted from it, and of a metric.
+    what was computed of a strategy, of what is subtracted from it, and of a metric, `crossings` what
+    `report.crossings` computed.
     """
 
     task: str
@@ -127,6 +129,7 @@ class Setting:
     difference_prior: Prior = NO_PRIOR
     entries: dict[str, Entry] = field(default_factory=dict)
     samples: dict[tuple[str, str | None, str], Sample | None] = field(default_factory=dict)
+    crossings: dict[Hashable, list[Any]] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -146,10 +149,6 @@ class Setting:
     def overlap(self) -> float:
         """The largest ratio of test to training samples where splits share most samples; otherwise 0."""
         return _largest(entry.numbers("overlap") for entry in self.entries.values())
-
-    def influences(self, entry: Entry, done: np.ndarray, metric: str) -> list[np.ndarray] | None:
-        """The influences `[E * M]` of test samples on an entry's results in some pairs of seeds, if known."""
-        return self.splits.influences(metric, self.columns.key[entry.rows[done]].tolist())
 
     @property
     def fingerprints(self) -> dict[int, str]:

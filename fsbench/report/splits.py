@@ -10,11 +10,10 @@ import numpy as np
 
 from fsbench.evidence import Drawn, Evidence
 from fsbench.spec import parse_call
-from fsbench.stats import Crossed, crossed, shared_fraction
+from fsbench.stats import shared_fraction
 
 # Training parts that share more than this are the same: their results differ by the noise of training only.
 _SAME = 0.999
-_KEPT = 4096
 
 
 @dataclass(eq=False)
@@ -27,8 +26,6 @@ class Splits:
 
     drawn: Mapping[int, Drawn] = field(default_factory=dict)
     places: Mapping[int, np.ndarray] = field(default_factory=dict)
-    evidence: Evidence = field(default_factory=Evidence)
-    _read: dict[tuple[str, bytes], np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def shared(self) -> float:
@@ -45,24 +42,6 @@ class Splits:
         """Whether all splits train on the same samples, so that their spread is that of training only."""
         return len(self.drawn) > 1 and self.shared > _SAME
 
-    def influences(self, metric: str, keys: Sequence[bytes]) -> list[np.ndarray] | None:
-        """The influences `[E * M]` of test samples in some trials; None if one of them has none."""
-        if not self.drawn:
-            return None
-        found = {key: self._read[metric, key] for key in keys if (metric, key) in self._read}
-        wanted = [key for key in keys if key not in found]
-        if wanted:
-            new = self.evidence.influences(metric, [key.decode() for key in wanted])
-            found |= {key.encode(): values for key, values in new.items()}
-            if len(self._read) + len(new) > _KEPT:
-                self._read.clear()
-            self._read |= {(metric, key): values for key, values in found.items()}
-        return [found[key] for key in keys] if found.keys() >= set(keys) else None
-
-    def crossed(self, by_seed: Mapping[int, np.ndarray]) -> Crossed:
-        """The parts of the variance of a split's result, from the influences by split seed."""
-        return crossed([self.places[seed] for seed in by_seed], list(by_seed.values()))
-
 
 def splits_of(settings: Sequence[Mapping[int, str]], evidence: Evidence) -> list[Splits]:
     """The splits of settings that may have data in common, each given as fingerprints by split seed."""
@@ -70,7 +49,7 @@ def splits_of(settings: Sequence[Mapping[int, str]], evidence: Evidence) -> list
     names: dict[str, int] = {}
     codes = [_codes(each, names) for found in drawn for each in found.values()]
     places = iter(_numbered(codes))
-    return [Splits(found, {seed: next(places) for seed in found}, evidence) for found in drawn]
+    return [Splits(found, {seed: next(places) for seed in found}) for found in drawn]
 
 
 def _all_drawn(fingerprints: Mapping[int, str], evidence: Evidence) -> dict[int, Drawn]:

@@ -6,7 +6,7 @@ which each rule was chosen.
 
 from __future__ import annotations
 
-from fsbench.stats.crossing import Crossed, crossed, shared_fraction
+from fsbench.stats.crossing import Crossed, Products, crossed, shared_fraction
 from fsbench.stats.estimation import (
     FRACTION,
     LEVEL,
@@ -31,6 +31,7 @@ __all__ = [
     "Crossed",
     "Estimate",
     "Prior",
+    "Products",
     "Sample",
     "Verdict",
     "crossed",

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Of the squares of two results: the square of their difference is 0 if it is less.
+_ROUNDING = 1e-13
+
 
 @dataclass(frozen=True)
 class Crossed:
@@ -26,22 +29,67 @@ class Crossed:
     own: float
 
 
+class Products:
+    """Inner products of the influences of K results, from which the parts of each difference of two follow.
+
+    With influence u_si of sample i on a result of split s, the sum of u_si u_ti over i is an estimate of the
+    covariance of splits s and t. Sums of these are quadratic in u, so for a difference of results a and b,
+    they follow from those of a with itself, b with itself, and a with b.
+    """
+
+    def __init__(self, results: int, samples: int) -> None:
+        """For ids of samples from 0 to `samples - 1`."""
+        self._splits = 0
+        self._within = np.zeros((results, results))
+        self._sums = np.zeros((samples, results))
+        self._total: np.ndarray | None = None
+
+    def add(self, ids: np.ndarray, influences: np.ndarray) -> None:
+        """Add a split: the ids `[M]` of its test samples, and their influences on each result `[K, M]`.
+
+        A sample may occur several times in a split.
+        """
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        first = np.flatnonzero(np.diff(ordered, prepend=-1))
+        if len(first) < len(ids):
+            ids, influences = ordered[first], np.add.reduceat(influences[:, order], first, axis=1)
+        self._within += influences @ influences.T
+        self._sums[ids] += influences.T
+        self._splits, self._total = self._splits + 1, None
+
+    def crossed(self, ours: int, theirs: int | None = None) -> Crossed:
+        """The parts for a result, or for ours minus theirs, given by their numbers.
+
+        `common` is the mean covariance over pairs of splits, at least 0.
+        """
+        if self._total is None:
+            self._total = self._sums.T @ self._sums
+        squares = _of_difference(self._within, ours, theirs)
+        pairs = self._splits * (self._splits - 1)
+        total = _of_difference(self._total, ours, theirs)
+        common = max((total - squares) / pairs, 0.0) if pairs else 0.0
+        return Crossed(common, max(squares / self._splits - common, 0.0))
+
+
+def _of_difference(products: np.ndarray, ours: int, theirs: int | None) -> float:
+    """The square of a result, or of a difference of two, from the products `[K, K]` of results."""
+    if theirs is None:
+        return float(products[ours, ours])
+    both = float(products[ours, ours] + products[theirs, theirs])
+    square = both - 2 * float(products[ours, theirs])
+    return square if square > _ROUNDING * both else 0.0
+
+
 def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Crossed:
     """The parts for splits with the given ids of samples, non-negative int64 `[M]`, and influences `[M]`.
 
-    The ids and influences of a split have one length; a sample may occur several times in a split. With
-    influence u_si of sample i on the result of split s, the sum of u_si u_ti over i is an estimate of the
-    covariance of splits s and t; `common` is the mean over pairs s, t, at least 0.
+    The ids and influences of a split have one length; a sample may occur several times in a split.
     """
-    splits, width = len(ids), 1 + max((int(each.max(initial=-1)) for each in ids), default=0)
-    total, squares = np.zeros(width), 0.0
+    products = Products(1, 1 + max((int(each.max(initial=-1)) for each in ids), default=0))
     for samples, values in zip(ids, influences, strict=True):
-        own = np.bincount(samples, weights=values, minlength=width)
-        squares += float(own @ own)
-        total += own
-    pairs = splits * (splits - 1)
-    common = max((float(total @ total) - squares) / pairs, 0.0) if pairs else 0.0
-    return Crossed(common, max(squares / splits - common, 0.0))
+        products.add(samples, values[None])
+    return products.crossed(0)
 
 
 def shared_fraction(ids: Sequence[np.ndarray]) -> float:

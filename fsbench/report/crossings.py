@@ -1,0 +1,162 @@
+"""The parts of a variance that are due to the choice of test samples, for all pairs of strategies at once.
+
+One pass over the influences of the strategies that were done in the same trials gives their inner products
+(`stats.Products`), from which the parts follow for each result and difference that a report asks for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from fsbench.report.entries import Setting
+from fsbench.stats import Crossed, Products
+
+_KEYS_AT_ONCE = 8192
+
+
+class Trials(NamedTuple):
+    """Trials of one setting: whether each pair of seeds is among them, bool `[P]`."""
+
+    setting: Setting
+    done: np.ndarray
+
+
+@dataclass(frozen=True)
+class Together:
+    """The products of strategies that have results in the same trials, with their numbers.
+
+    Those for which the influences of a trial are not known have no number: they are `unknown`.
+    """
+
+    products: Products
+    numbers: Mapping[str, int]
+    unknown: frozenset[str]
+
+    def has(self, strategies: set[str]) -> bool:
+        """Whether all of these strategies were looked at."""
+        return strategies <= self.numbers.keys() | self.unknown
+
+
+def prepare(found: Sequence[Setting], strategy: str, metric: str) -> None:
+    """Read the influences of each group of settings once, where a strategy has results in the same splits.
+
+    What `crossed` is then asked for in these trials, of one setting or of the whole group, is known.
+    """
+    groups: dict[int, list[Setting]] = defaultdict(list)
+    for setting in found:
+        groups[setting.group].append(setting)
+    for group in groups.values():
+        have = [each for each in group if strategy in each.entries and each.splits.drawn]
+        trials = [Trials(each, np.isfinite(each.entries[strategy].values(metric))) for each in have]
+        seeds = {tuple(np.unique(setting.pairs[done, 0]).tolist()) for setting, done in trials}
+        if len(trials) > 1 and len(seeds) == 1 and seeds != {()}:
+            _look_at(trials, {strategy}, metric)
+
+
+def crossed(trials: Sequence[Trials], ours: str, theirs: str | None, metric: str) -> Crossed | None:
+    """The parts of the variance of a result, or of ours minus theirs, summed over settings, by split.
+
+    The trials have the same split seeds in each setting, and both strategies have a result in all of them.
+    None if the influences are not known.
+    """
+    if any(not setting.splits.drawn for setting, _ in trials):
+        return None
+    both = {ours} if theirs is None else {ours, theirs}
+    found = next((each for each in _known(trials, metric) if each.has(both)), None)
+    found = found or _look_at(trials, both, metric)
+    if both & found.unknown:
+        return None
+    return found.products.crossed(found.numbers[ours], None if theirs is None else found.numbers[theirs])
+
+
+def _known(trials: Sequence[Trials], metric: str) -> list[Together]:
+    """What is already known about these trials."""
+    key = metric, *((setting.task, setting.recipe, done.tobytes()) for setting, done in trials)
+    return trials[0].setting.crossings.setdefault(key, [])
+
+
+def _look_at(trials: Sequence[Trials], asked: set[str], metric: str) -> Together:
+    """Find out about the strategies asked for, and about all with a result in just these trials.
+
+    What is found out about each of several settings is kept, too.
+    """
+    entries = trials[0].setting.entries
+    names = sorted(
+        asked | {name for name in entries if all(_has_just(name, each, metric) for each in trials)}
+    )
+    singles = [[each] for each in trials] if len(trials) > 1 else []
+    known = np.ones((1 + len(singles), len(names)), dtype=bool)
+    products = [Products(len(names), _samples(some)) for some in (trials, *singles)]
+    for ids, values in _by_split(trials, names, metric):
+        parts = [(np.concatenate(ids), np.concatenate(values, axis=1))]
+        parts += zip(ids, values, strict=True) if singles else []
+        for place, (own, influences) in enumerate(parts):
+            known[place] &= np.isfinite(influences).all(1)
+            products[place].add(own, np.where(known[place, :, None], influences, 0.0))
+    for some, product, each in zip(singles, products[1:], known[1:], strict=True):
+        _known(some, metric).append(_together(product, names, each))
+    whole = _together(products[0], names, known[0])
+    _known(trials, metric).append(whole)
+    return whole
+
+
+def _together(products: Products, names: Sequence[str], known: np.ndarray) -> Together:
+    numbers = {name: number for number, name in enumerate(names) if known[number]}
+    return Together(products, numbers, frozenset(names) - numbers.keys())
+
+
+def _samples(trials: Sequence[Trials]) -> int:
+    """The number of different ids that test samples of some settings may have."""
+    places = [ids for setting, _ in trials for ids in setting.splits.places.values()]
+    return 1 + max(int(ids.max(initial=0)) for ids in places)
+
+
+def _has_just(name: str, trials: Trials, metric: str) -> bool:
+    """Whether a strategy has a result in each of the trials and in no other."""
+    entry = trials.setting.entries.get(name)
+    return entry is not None and np.array_equal(np.isfinite(entry.values(metric)), trials.done)
+
+
+def _by_split(
+    trials: Sequence[Trials], names: Sequence[str], metric: str
+) -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
+    """For each split, the ids `[M]` of its test samples and their influences `[K, M]` in each setting.
+
+    The influences on the mean over the init seeds of a split are the means of those on its trials. They are
+    NaN for a strategy for which they are not known.
+    """
+    keys = [_keys(each, names) for each in trials]
+    seeds, evidence = list(keys[0]), trials[0].setting.columns.evidence
+    step = max(1, _KEYS_AT_ONCE * len(seeds) // sum(some.size for each in keys for some in each.values()))
+    for first in range(0, len(seeds), step):
+        some = seeds[first : first + step]
+        wanted = [key for each in keys for seed in some for key in each[seed].ravel().tolist()]
+        found = evidence.influences(metric, [key.decode() for key in wanted])
+        for seed in some:
+            ids = [each.setting.splits.places[seed] for each in trials]
+            values = [_mean(found, each[seed], len(own)) for each, own in zip(keys, ids, strict=True)]
+            yield ids, values
+
+
+def _keys(trials: Trials, names: Sequence[str]) -> dict[int, np.ndarray]:
+    """The keys of each split's trials, bytes `[K, I]` for I init seeds, by split seed."""
+    setting, done = trials
+    rows = np.stack([setting.entries[name].rows[done] for name in names])
+    seeds = setting.pairs[done, 0]
+    first = np.flatnonzero(np.diff(seeds, prepend=-1))
+    parts = np.split(setting.columns.key[rows], first[1:], axis=1)
+    return dict(zip(seeds[first].tolist(), parts, strict=True))
+
+
+def _mean(found: Mapping[str, np.ndarray], keys: np.ndarray, samples: int) -> np.ndarray:
+    """The mean influences over init seeds, `[K, M]`; NaN where those of a trial are not known."""
+    unknown = np.full(samples, np.nan)
+    arrays = [found.get(key.decode(), unknown) for key in keys.ravel().tolist()]
+    whole = np.array([each if len(each) == samples else unknown for each in arrays], dtype=np.float64)
+    mean: np.ndarray = whole.reshape(*keys.shape, samples).mean(1) if keys.shape[1] > 1 else whole
+    return mean
