@@ -14,6 +14,7 @@ from fsbench.spec import Value, parse_call
 from fsbench.stats import LEVEL, crossed
 from fsbench.tasks.drawing import Split
 from fsbench.tasks.expressions import Task
+from fsbench.tuning.tuned import size_of
 from fsbench.types import Recipe
 from fsbench.words import plural
 
@@ -33,22 +34,25 @@ _POWER = 0.8
 
 def seeds_for(
     tasks: Iterable[Task],
-    compositions: Sequence[Composition],
+    rows: Mapping[str, Sequence[Composition]],
     changes: Mapping[str, Value],
-    tune: int = 0,
 ) -> int:
     """The number of split seeds of a run on own data: ten if it is cheap, five otherwise.
 
-    It depends only on the tasks, the strategies, the recipe and the `tune` configurations of a search, so
-    that a repeated run has the same number. A backbone of unknown cost is not cheap.
+    `rows` are the strategies by the text of their search. The number depends only on the arguments, so that a
+    repeated run has the same. A backbone of unknown cost is not cheap.
     """
     cost = 0.0
     for task in tasks:
-        running = sum(each.skip(task.info) is None for each in compositions)
+        running = sum(
+            1 + _FITS_OF_A_TRY * size_of(tuning)
+            for tuning, compositions in rows.items()
+            for each in compositions
+            if each.skip(task.info) is None
+        )
         samples = task.protocol.draw(0).train.y.shape[1]
         recipe = task_recipe(task.info, changes=changes).sized(samples)
         cost += running * trial_cost(recipe, task.info.input_shape)
-    cost *= 1 + _FITS_OF_A_TRY * tune
     return MANY_SEEDS if MANY_SEEDS * cost <= CHEAP else FEW_SEEDS
 
 

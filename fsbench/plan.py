@@ -32,6 +32,17 @@ class Plan:
     done: int
 
 
+def joined(plans: Sequence[Plan]) -> Plan:
+    """One plan of several that have no trial in common."""
+    return Plan(
+        trials=tuple(trial for plan in plans for trial in plan.trials),
+        skipped=tuple(record for plan in plans for record in plan.skipped),
+        keys=tuple(key for plan in plans for key in plan.keys),
+        total=sum(plan.total for plan in plans),
+        done=sum(plan.done for plan in plans),
+    )
+
+
 def make_plan(
     tasks: Iterable[Task],
     compositions: Iterable[Composition],

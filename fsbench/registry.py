@@ -19,19 +19,20 @@ from fsbench import __version__, builtin, hookspecs
 from fsbench.code import UNPACKAGED, code_mark, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
-from fsbench.errors import PluginError, UnknownName, UsageError
+from fsbench.errors import PluginError, SpecError, UnknownName, UsageError
 from fsbench.given_classes import check_importable, import_class
 from fsbench.importing import importing
 from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
-from fsbench.spec import NAME, Call, Sum, expand_sum, parse_call, parse_list
+from fsbench.spec import NAME, TUNED, Call, Sum, expand_sum, parse_call, parse_list
 from fsbench.strategy import STRATEGIES, Strategy, backbone_fields, from_call, spec_fields, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 
 GROUP = "fsbench"
+ALL = "all"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
 
@@ -192,6 +193,8 @@ class Registry:
         if not (isinstance(name, str) and NAME.fullmatch(name)):
             shown = getattr(thing, "__name__", type(thing).__name__)
             raise PluginError(f"{shown}.name is {name!r}; expected a name such as 'focal'")
+        if sort is STRATEGIES and name in (ALL, TUNED):
+            raise PluginError(f"no strategy can be named {name!r}, which has another meaning in specs")
         if name in seen:
             raise PluginError(f"{sort.hook} returned {name!r} twice; a name is for one {sort.noun}")
         seen.add(name)
@@ -205,9 +208,10 @@ class Registry:
 
         Raises SpecError, UnknownName or ConflictError.
         """
-        if text.strip() == "all":
-            return self._alone(lambda cls: cls.in_all)
-        return self._named(text)
+        found: list[Composition] = []
+        for each in parse_list(text):
+            found += self._alone(lambda cls: cls.in_all) if str(each) == ALL else self._built([each])
+        return _without_twins(found)
 
     def baselines(self) -> list[Composition]:
         """The strategies that run in every leaderboard (`Strategy.baseline`)."""
@@ -218,15 +222,19 @@ class Registry:
         names = [name for name, cls in self.strategies.items() if wanted(cls)]
         return [self.build(Sum((Call(name),))) for name in sorted(names, key=lambda n: (n != BASELINE, n))]
 
-    def _named(self, text: str) -> list[Composition]:
-        sums = [expanded for each in parse_list(text) for expanded in expand_sum(each)]
-        found = [self.build(each) for each in sums]
-        return list({composition.full_text: composition for composition in found}.values())
+    def _built(self, expressions: Iterable[Sum]) -> list[Composition]:
+        sums = [expanded for each in expressions for expanded in expand_sum(each)]
+        return _without_twins([self.build(each) for each in sums])
 
     def build(self, expression: Sum) -> Composition:
         """The strategy of one parsed spec."""
         components = []
         for call in expression.terms:
+            if call.name == TUNED:
+                raise SpecError(
+                    f"{expression}: {TUNED}(...) is a whole row of a run, never a part of a sum, an argument "
+                    f"or a baseline; write {TUNED}(a+b, n=8) among the strategies of `fsbench run`"
+                )
             if call.name not in self.strategies:
                 raise UnknownName("strategy", call.name, self.strategies)
             components.append(from_call(self.strategies[call.name], call))
@@ -241,7 +249,7 @@ class Registry:
         members: dict[tuple[str, str], Composition] = {}
         for component in components:
             for name in spec_fields(component):
-                named = self._named(getattr(component, name))
+                named = self._built(parse_list(getattr(component, name)))
                 component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
                 members |= {(component.name, each.text): each for each in named}
             found.append(component)
@@ -267,6 +275,10 @@ class Registry:
         # A results_version of a base class is about the results of that class only.
         declared = vars(found.thing).get("results_version", "")
         return code_mark(name, declared, found.origin, modules)
+
+
+def _without_twins(compositions: Iterable[Composition]) -> list[Composition]:
+    return list({composition.full_text: composition for composition in compositions}.values())
 
 
 def _module_name(plugin: object) -> str:

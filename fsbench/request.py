@@ -16,6 +16,7 @@ from fsbench.spec import Value
 from fsbench.strategy import Strategy
 from fsbench.tasks.expressions import Task, named_datasets
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite
+from fsbench.tuning.tuned import Tuning, read_rows
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
@@ -32,21 +33,27 @@ DEFAULT_TIMEOUT = 300.0
 class Request:
     """The request for a run, read and checked.
 
-    `suite` names all tasks, `tasks` are those that can run on this machine. `compositions` starts with the
-    baseline and has no duplicates. `changes` apply to every task's recipe after the suite's; `timeout` is in
+    `suite` names all tasks, `tasks` are those that can run on this machine. `rows` are the strategies by the
+    text of the search with which they run, "" for none; each list starts with the baseline and has no
+    duplicates. `changes` apply to every task's recipe after the suite's; `timeout` is in
     seconds for each trial. `own` has the names of the user's own data. `baseline` is the spec to compare with
     instead of the declared baselines.
     """
 
     suite: Suite
     tasks: tuple[Task, ...]
-    compositions: tuple[Composition, ...]
+    rows: Mapping[str, tuple[Composition, ...]]
     split_seeds: tuple[int, ...]
     init_seeds: tuple[int, ...]
     changes: Mapping[str, Value]
     timeout: float
     own: tuple[str, ...] = ()
     baseline: str | None = None
+
+    @property
+    def compositions(self) -> dict[str, Composition]:
+        """Every strategy once, by its text."""
+        return {each.text: each for several in self.rows.values() for each in several}
 
 
 def read_request(
@@ -63,7 +70,7 @@ def read_request(
     timeout: float | None,
     available: bool,
     baseline: Strategies | None,
-    tune: int | None = None,
+    tuning: Tuning | None = None,
 ) -> Request:
     """Read the arguments of `fsbench.run`, which documents them. The observer hears what is left out.
 
@@ -79,19 +86,21 @@ def read_request(
         observer.left_out(left_out, chosen.missing())
     against = None if baseline is None else registry.parse(_specs(registry, baseline))
     baselines = registry.baselines() if against is None else against
-    asked = registry.parse(_specs(registry, plugins))
-    compositions = {c.text: c for c in (*registry.parse(BASELINE), *baselines, *asked)}
+    always = (*registry.parse(BASELINE), *baselines)
+    rows = {
+        searched: tuple({each.text: each for each in (*always, *asked)}.values())
+        for searched, asked in read_rows(registry, _specs(registry, plugins), tuning).items()
+    }
     changes = parse_overrides(recipe)
     if seeds is None:
-        every = list(compositions.values())
-        seeds = seeds_for(ready, every, changes, tune or 0) if own else chosen.split_seeds
+        seeds = seeds_for(ready, rows, changes) if own else chosen.split_seeds
     split_seeds = seed_list("seeds", seeds)
     if own:
-        observer.outlook(outlook(ready, list(compositions.values()), split_seeds))
+        observer.outlook(outlook(ready, max(rows.values(), key=len), split_seeds))
     return Request(
         suite=chosen,
         tasks=ready,
-        compositions=tuple(compositions.values()),
+        rows=rows,
         split_seeds=split_seeds,
         init_seeds=seed_list("init_seeds", init_seeds),
         changes=changes,

@@ -59,13 +59,15 @@ class Results:
     def leaderboard(
         self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float = 0.01
     ) -> pd.DataFrame:
-        """The leaderboard of these records as a data frame.
+        """The leaderboard of these records as a data frame; those of searches, if there are any, below it.
 
         `baseline` names what strategies are compared with, by default what the run was given. Differences
         that certainly are within the `margin`, in the units of the records, are equivalent.
         """
+        import pandas as pd
+
         from fsbench.report.budgets import leaderboards
 
         compared = baseline or self.baseline
-        (board,) = leaderboards(self.columns(metric), metric, baseline=compared, margin=margin)
-        return board.to_frame()
+        boards = leaderboards(self.columns(metric), metric, baseline=compared, margin=margin)
+        return pd.concat([board.to_frame() for board in boards], ignore_index=True)

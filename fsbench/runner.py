@@ -14,12 +14,13 @@ from fsbench import interrupts
 from fsbench.columns import of_records
 from fsbench.composition import Composition
 from fsbench.draw import Splits
+from fsbench.errors import UsageError
 from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import Outcome, Place, check_device
 from fsbench.judge import failed, judge, timestamp
-from fsbench.plan import Plan, make_plan
+from fsbench.plan import Plan, joined, make_plan
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Request, Strategies, check_positive, read_request
@@ -29,8 +30,9 @@ from fsbench.scratch import Scratch, sweep
 from fsbench.searching import Execute, Read, Searching
 from fsbench.spec import Value
 from fsbench.store import Judgement, Store
-from fsbench.tuning.search import Search, tuning_text
+from fsbench.tuning.search import Search
 from fsbench.tuning.space import space_mark
+from fsbench.tuning.tuned import Tuning
 from fsbench.types import Recipe, Record, Trial
 from fsbench.versions import installed
 
@@ -58,6 +60,7 @@ def run(
     results: str | Path = DEFAULT_RESULTS,
     recipe: str | Mapping[str, Value] | None = None,
     tune: int | None = None,
+    sampler: str | None = None,
     retry_failed: bool = False,
     available: bool = False,
     strict: bool = False,
@@ -71,9 +74,9 @@ def run(
     However a run ends, the records of finished trials are kept, and the next run continues from there.
 
     Args:
-        plugins: `all`, or specs in one or several texts; a strategy may also be an instance or a class
-            (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. Plain training (`erm`) and the
-            baselines always run.
+        plugins: Specs in one or several texts; `all` is every strategy by itself. A strategy may also be an
+            instance or a class (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. Plain training
+            (`erm`) and the baselines always run.
         suite: The name of the suite whose tasks are run; `starter-v2` by default.
         tasks: Tasks instead of a suite, in one or several texts.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
@@ -87,7 +90,9 @@ def run(
         results: The results folder; it is created if necessary.
         recipe: What to change in every task's recipe: `"steps=100"` or `{"steps": 100}`.
         tune: The number of configurations among which each strategy chooses by a search that sees no test
-            sample; without it, the spec and the recipe are used as they are.
+            sample; without it, specs and the recipe are used as they are, but for rows such as
+            `tuned(erm, n=8)`.
+        sampler: What draws these configurations: `random`, the default, or `tpe`.
         retry_failed: Whether to run failed trials again.
         available: Whether to leave out tasks whose data is not on this machine.
         strict: Whether a plugin that cannot be loaded is an error.
@@ -127,29 +132,14 @@ def run(
         timeout=timeout,
         available=available,
         baseline=baseline,
-        tune=tune,
+        tuning=_tuning(tune, sampler=sampler),
     )
-    tuning = "" if tune is None else tuning_text(tune)
     with Store(results) as store:
         stored = {record.key: record for record in store.records()}
         same = SameData(asked.suite, stored.values(), store.path)
         for name in asked.own:
             same.check_own(name)
-        plain, *others = asked.compositions
-        plan = make_plan(
-            asked.tasks,
-            others,
-            baseline=plain,
-            split_seeds=asked.split_seeds,
-            init_seeds=asked.init_seeds,
-            suite_recipe=asked.suite.recipe,
-            recipe_overrides=asked.changes,
-            identify=functools.partial(_identify, registry, tuning),
-            tuning=tuning,
-            only=only,
-            statuses={key: record.status for key, record in stored.items()},
-            retry_failed=retry_failed,
-        )
+        plan = _plan(asked, registry, stored, retry_failed, only)
         known = of_records((stored[key] for key in plan.keys if key in stored), ())
         check_records(known, asked.suite, store.path)
         walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
@@ -157,6 +147,47 @@ def run(
     records = tuple(stored[key] for key in plan.keys if key in stored)
     left_out = tuple(asked.suite.left_out())
     return Results(records, store.path, plan.total, interrupted, left_out, asked.baseline)
+
+
+def _tuning(n: int | None, **given: str | None) -> Tuning | None:
+    """The search that every row begins with, if one is asked for. Raises UsageError."""
+    arguments = {name: value for name, value in given.items() if value is not None}
+    if n is None and arguments:
+        raise UsageError(
+            f"{' and '.join(arguments)} given without the number of configurations (tune=8, --tune 8); rows "
+            f"such as tuned(erm, n=8) take it as an argument"
+        )
+    return None if n is None else Tuning(n, **arguments)
+
+
+def _plan(
+    asked: Request,
+    registry: Registry,
+    stored: Mapping[str, Record],
+    retry_failed: bool,
+    only: Callable[[Trial], bool],
+) -> Plan:
+    """The plan of a request: that of each search, and of the rows without one."""
+    statuses = {key: record.status for key, record in stored.items()}
+    return joined(
+        [
+            make_plan(
+                asked.tasks,
+                others,
+                baseline=plain,
+                split_seeds=asked.split_seeds,
+                init_seeds=asked.init_seeds,
+                suite_recipe=asked.suite.recipe,
+                recipe_overrides=asked.changes,
+                identify=functools.partial(_identify, registry, tuning),
+                tuning=tuning,
+                only=only,
+                statuses=statuses,
+                retry_failed=retry_failed,
+            )
+            for tuning, (plain, *others) in asked.rows.items()
+        ]
+    )
 
 
 def _identify(registry: Registry, tuning: str, composition: Composition, recipe: Recipe, kind: str) -> str:
@@ -179,7 +210,7 @@ class _Walk:
 
     def __post_init__(self) -> None:
         # Before a split is drawn, so that plugin code meets no test labels in this process.
-        here, compositions = installed(), {each.text: each for each in self.asked.compositions}
+        here, compositions = installed(), self.asked.compositions
         codes = metric_marks(self.registry)
         kinds = {task.text: task.info.kind for task in self.asked.tasks}
         for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
@@ -244,9 +275,8 @@ class _Walk:
     def _searches(self, tasks: Mapping[str, Task], execute: Execute) -> dict[Trial, Search]:
         """The finished searches of tuned trials."""
         tuned = [trial for trial in self.plan.trials if trial.tuning]
-        compositions = {each.text: each for each in self.asked.compositions}
         searching = Searching(
-            self.registry, self.store, tasks, compositions, self.observer, self.retry_failed
+            self.registry, self.store, tasks, self.asked.compositions, self.observer, self.retry_failed
         )
         return {search.trial: search for search in searching.run(tuned, execute)}
 

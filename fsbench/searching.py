@@ -1,9 +1,10 @@
-"""The searches of a run: all tuned trials go through one round after the other, with the run's executor."""
+"""The searches of a run: all tuned trials advance step by step, with the run's executor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -18,9 +19,11 @@ from fsbench.progress import Observer
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import Registry
 from fsbench.store import Store
-from fsbench.tuning.search import Search, Try, rounds, tuning_size
-from fsbench.tuning.space import Configuration, configurations
-from fsbench.types import Recipe, Trial, Tried
+from fsbench.tuning.samplers import version
+from fsbench.tuning.search import Search, Try
+from fsbench.tuning.space import Configuration, Space
+from fsbench.tuning.tuned import Tuning
+from fsbench.types import Trial, Tried
 
 if TYPE_CHECKING:
     from fsbench.tasks.expressions import Task
@@ -50,53 +53,56 @@ class Searching:
     observer: Observer
     retry_failed: bool = False
 
-    def run(self, trials: Iterable[Trial], execute: Execute) -> Iterator[Search]:
+    def run(self, trials: Iterable[Trial], execute: Execute) -> list[Search]:
         """The finished search of each trial. Every try is stored when it ends, so none runs twice."""
         searches = [self.search(trial) for trial in trials]
-        total = max((len(rounds(search.folds)) for search in searches), default=0)
-        for number in range(total):
-            wanted = {each.key: each for search in searches for each in search.wanted(number)}
-            known = {key: found for key, found in self.store.tries().items() if key in wanted}
-            if self.retry_failed and number == 0:
-                known = {key: found for key, found in known.items() if not found.reason}
-            missing = [each for key, each in wanted.items() if key not in known]
-            if missing:
-                self.observer.searching(number + 1, total, len(missing))
-                known |= dict(self._tries(missing, execute))
-            for search in searches:
-                search.tried |= {
-                    each.key: known[each.key] for each in search.wanted(number) if each.key in known
-                }
-        yield from searches
+        known = self.store.tries() if searches else {}
+        if self.retry_failed:
+            known = {key: found for key, found in known.items() if not found.reason}
+        steps = max((search.steps for search in searches), default=0)
+        for step in itertools.count(1):
+            missing = {each.key: each for search in searches for each in search.advance(known)}
+            if not missing:
+                break
+            self.observer.searching(step, max(step, steps), len(missing))
+            known |= self._tries(list(missing.values()), execute)
+        return searches
 
     def search(self, trial: Trial) -> Search:
-        """The search of a trial, before its first round."""
+        """The search of a trial, before its first try."""
         task, composition = self.tasks[trial.task], self.compositions[trial.spec]
-        recipe, n = parse_recipe(trial.recipe), tuning_size(trial.tuning)
+        tuning, protocol = Tuning.read(trial.tuning), task.protocol
         key = trial.task, trial.split_seed, trial.init_seed
-        found = [
-            self._checked(each, task) for each in configurations(self.registry, composition, recipe, n, *key)
-        ]
-        full_specs = [self._full_spec(each.composition, each.recipe, task.info.kind) for each in found]
-        protocol, keeps_val = task.protocol, "val" in composition.uses
-        return Search(trial, found, full_specs, protocol.folds, protocol.criterion, keeps_val)
+        space = Space(self.registry, composition, parse_recipe(trial.recipe), key)
+        return Search(
+            trial,
+            n=tuning.n if space else 1,
+            draw=lambda number, told: self._ready(space.draw(number, tuning.sampler, told), task),
+            folds=protocol.folds,
+            criterion=protocol.criterion,
+            keeps_val="val" in composition.uses,
+            at_once=tuning.at_once,
+            sampler="" if tuning.at_once == tuning.n else f"{tuning.sampler} of optuna {version()}",
+        )
 
-    def _checked(self, configuration: Configuration, task: Task) -> Configuration:
-        """A configuration, or why it cannot run on a task."""
-        composition = configuration.composition
-        reason = None if composition is None else composition.skip(task.info)
-        if reason is None:
+    def _ready(self, configuration: Configuration, task: Task) -> Configuration:
+        """A configuration with its full spec, or why it cannot run on a task."""
+        composition, recipe = configuration.composition, configuration.recipe
+        if composition is None:
             return configuration
-        return Configuration(configuration.number, None, configuration.recipe, f"skipped: {reason}")
+        if (reason := composition.skip(task.info)) is not None:
+            return replace(configuration, composition=None, reason=f"skipped: {reason}")
+        identity = full_spec(self.registry, composition, recipe, task.info.kind)
+        return replace(configuration, full_spec=identity)
 
-    def _full_spec(self, composition: Composition | None, recipe: Recipe, kind: str) -> str | None:
-        return None if composition is None else full_spec(self.registry, composition, recipe, kind)
-
-    def _tries(self, missing: Sequence[Try], execute: Execute) -> Iterator[tuple[str, Tried]]:
+    def _tries(self, missing: Sequence[Try], execute: Execute) -> dict[str, Tried]:
+        """Run tries; returns what came of each, by key."""
+        results = {}
         for trial, found in execute(missing, lambda trial, *sent: (trial, _tried(*sent))):
             self.store.keep_try(trial.key, found)
             self.observer.tried(trial, found)
-            yield trial.key, found
+            results[trial.key] = found
+        return results
 
 
 def _tried(result: Outcome | Failure, split: SealedSplit) -> Tried:

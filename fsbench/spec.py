@@ -3,7 +3,7 @@
     expression := term ("+" term)*
     term       := NAME [ "(" [argument ("," argument)*] ")" ]
     argument   := [NAME "="] value
-    value      := number | "text" | true | false | none | NAME | term | "[" value, ... "]"
+    value      := number | "text" | true | false | none | NAME | expression | "[" value, ... "]"
 
 Nothing is evaluated. Every expression has one canonical text (`str`), and `parse(str(e)) == e`.
 """
@@ -21,6 +21,9 @@ from typing import Any, TypeAlias
 
 from fsbench.errors import SpecError
 
+TUNED = "tuned"
+"""The name of rows that are searched, `tuned(erm, n=8)` (`fsbench.tuning`); no strategy has it."""
+
 NAME = re.compile(r"[A-Za-z_]\w*(?:-\w+)*", re.ASCII)
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -36,7 +39,7 @@ _PATH = re.compile(r"(?=.*[./~\\])(?=.*[A-Za-z]).*")
 _CONSTANTS = {"true": True, "false": False, "none": None}
 _MAX_DEPTH = 20
 
-Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | Call | None"
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | Call | Sum | None"
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def format_value(value: Value) -> str:
         bare = NAME.fullmatch(value) and value.lower() not in _CONSTANTS
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return value if bare else f'"{escaped}"'
-    return str(value) if isinstance(value, Call) else repr(value)
+    return str(value) if isinstance(value, Call | Sum) else repr(value)
 
 
 def parse(text: str) -> Sum:
@@ -269,8 +272,9 @@ class _Parser:
             if token.lower() in _CONSTANTS:
                 self.position += 1
                 return _CONSTANTS[token.lower()]
-            term = self.term()
-            return term if term.args or term.kwargs else term.name
+            terms = self.sum().terms
+            (term, *others) = terms
+            return Sum(terms) if others else term if term.args or term.kwargs else term.name
         if self.accept("["):
             return self.items()
         raise self.fail("a value")

@@ -11,7 +11,7 @@ from fsbench.context import Context
 from fsbench.errors import PluginError, SpecError
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
-from fsbench.spec import Call, Value, coerce, format_value, parse_call, specs
+from fsbench.spec import Call, Sum, Value, coerce, format_value, parse_call, specs
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Strategy:
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
             given = getattr(self, f.name)
-            if isinstance(given, Call) and (f.metadata.get("spec") or f.metadata.get("backbone")):
+            if isinstance(given, Call | Sum) and (f.metadata.get("spec") or f.metadata.get("backbone")):
                 given = str(given)
             value = coerce(f"{self.name}({f.name}={format_value(given)})", given, hints[f.name])
             _check_bounds(self.name, f, value)

@@ -55,7 +55,8 @@ def run_until_settled(
     `budget` is the time in seconds; trials that run when it is over are stopped. `seeds` is the number of the
     first look, by default that of the suite. The looks are stored in the results folder, where the same
     command continues from the last one. `tell` hears of each look, with the number of open comparisons.
-    Raises UsageError for a budget or seeds that are not positive numbers, and whatever `fsbench.run` raises.
+    Raises UsageError for a budget or seeds that are not positive numbers or for a search, and whatever
+    `fsbench.run` raises.
     """
     if not budget > 0:
         raise UsageError(f"the budget is {budget} s; expected more than 0")
@@ -92,6 +93,10 @@ class _Wanted:
     open: Collection[Key]
 
     def __call__(self, trial: Trial) -> bool:
+        if trial.tuning:
+            raise UsageError(
+                "--until-settled and a search (--tune, tuned rows) are both given; give one of them"
+            )
         key = trial.task, trial.recipe, trial.full_spec or trial.spec
         if trial.spec == BASELINE:
             return not self.known or trial.task in {task for task, *_ in self.open}

@@ -73,17 +73,17 @@ def test_the_estimated_cost_is_near_the_measured_one(shape, loops):
 )
 def test_cheap_runs_have_ten_seeds(text, recipe, expected):
     compositions = get_registry().parse("erm, focal")
-    assert seeds_for([task(text)], compositions, recipe) == expected
+    assert seeds_for([task(text)], {"": compositions}, recipe) == expected
 
 
 def test_the_number_of_seeds_is_about_all_trials():
-    compositions = get_registry().parse("erm, focal, transfer")
+    rows = {"": get_registry().parse("erm, focal, transfer")}
     one = trial_cost(default_recipe(task("holdout(wine)").info), (13,))
     steps = int(CHEAP / (10 * 2 * one) * 200)
-    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps - 10}) == 10
-    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps + 10}) == 5
-    assert seeds_for([task("holdout(wine)")] * 2, compositions, {"steps": steps - 10}) == 5
-    assert seeds_for([task("holdout(wine)")], compositions, {"steps": steps - 10}, tune=1) == 5
+    assert seeds_for([task("holdout(wine)")], rows, {"steps": steps - 10}) == 10
+    assert seeds_for([task("holdout(wine)")], rows, {"steps": steps + 10}) == 5
+    assert seeds_for([task("holdout(wine)")] * 2, rows, {"steps": steps - 10}) == 5
+    assert seeds_for([task("holdout(wine)")], {"tuning(n=1)": rows[""]}, {"steps": steps - 10}) == 5
 
 
 def test_large_pictures_are_not_cheap():

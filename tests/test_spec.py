@@ -30,7 +30,8 @@ def calls(values: st.SearchStrategy) -> st.SearchStrategy[Call]:
 
 def nested(values: st.SearchStrategy) -> st.SearchStrategy:
     with_arguments = calls(values).filter(lambda call: call.args or call.kwargs)
-    return with_arguments | st.lists(values, min_size=1, max_size=3).map(tuple)
+    sums = st.lists(calls(values), min_size=2, max_size=3).map(tuple).map(Sum)
+    return with_arguments | sums | st.lists(values, min_size=1, max_size=3).map(tuple)
 
 
 terms = calls(st.recursive(scalars, nested, max_leaves=5))

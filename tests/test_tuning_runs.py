@@ -122,6 +122,21 @@ def test_one_configuration_is_the_default_fitted_on_train_and_val(tmp_path):
             assert np.array_equal(store.predictions(record.key), direct)
 
 
+def test_a_tuned_row_is_the_search_of_the_option(tuned, tmp_path):
+    folder, results = tuned
+    with Store(folder) as store:
+        tries = store.tries()
+    row = real(folder, "tuned(focal, n=3)")
+    assert row.records == results.records
+    both = real(tmp_path, "focal, tuned(focal, n=3)")
+    assert {record.tuning for record in both.records} == {"", "tuning(n=3)"}
+    with Store(tmp_path) as store:
+        assert store.tries().keys() == tries.keys()
+    found, expected = predictions(tmp_path), predictions(folder)
+    assert {key: found[key] for key in expected} == expected
+    assert len(found) == 2 * len(expected)
+
+
 def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
     default, tuned = real(tmp_path, seeds=2), real(tmp_path, seeds=2, tune=2)
     both = [*default.records, *tuned.records]
@@ -129,11 +144,11 @@ def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
     first, second = leaderboards(both)
     assert (first.tuned, second.tuned) == (0, 2)
     assert {row.strategy for row in first.rows} == {"erm", "logistic_regression"}
-    assert {row.strategy for row in second.rows} == {"tuned(erm)", "tuned(logistic_regression)"}
-    assert [row.verdict for row in second.overall if row.strategy == "tuned(erm)"] == ["baseline"]
+    assert {row.strategy for row in second.rows} == {"tuned(erm, n=2)", "tuned(logistic_regression, n=2)"}
+    assert [row.verdict for row in second.overall if row.strategy == "tuned(erm, n=2)"] == ["baseline"]
     said = " ".join([*recommendation(second), *legend(second).values()])
     assert "No recommendation" not in said
-    assert "tuned(erm)" in said
+    assert "tuned(erm, n=2)" in said
     assert not re.search(r"(?<!tuned\()\berm\b", said)
     (alone,) = leaderboards(default.records)
     assert alone.rows == first.rows
@@ -211,17 +226,21 @@ def jobs() -> int:
     return sum(hasattr(job, "trial") for each in FakeExecutor.made for job in each.jobs)
 
 
+@pytest.mark.parametrize(("n", "sampler"), [(4, "random"), (8, "tpe")])
 @pytest.mark.usefixtures("fakes")
-def test_an_interrupted_search_continues_where_it_was(tmp_path):
-    whole = fake_executor.run(tmp_path / "whole", seeds=2, tune=4)
-    every = jobs()
-    assert every == 2 * (4 * 2 + 2 * 2 + 1)
+def test_an_interrupted_search_continues_where_it_was(n, sampler, tmp_path):
+    options = {"seeds": 2, "tune": n, "sampler": sampler}
+    whole = fake_executor.run(tmp_path / "whole", **options)
+    every, stops = jobs(), 0
+    assert every == 2 * (n * 2 + n // 2 * 2 + 1)
     FakeExecutor.made.clear()
-    for _ in range(5):
+    results = None
+    while results is None or results.interrupted:
         Stops.left = 6
-        results = fake_executor.run(tmp_path / "parts", seeds=2, tune=4, executor=Stops)
-    assert not results.interrupted
-    assert jobs() == every + 4  # those in hand when it was interrupted
+        results = fake_executor.run(tmp_path / "parts", **options, executor=Stops)
+        stops += results.interrupted
+    assert stops >= 4
+    assert jobs() == every + stops  # those in hand when it was interrupted
     kept = [(r.key, r.metrics, r.search) for r in results.records]
     assert kept == [(r.key, r.metrics, r.search) for r in whole.records]
 
@@ -234,6 +253,24 @@ def test_a_larger_search_continues_a_smaller_one(tmp_path):
     assert jobs() - before < 6 * 2 + 3 * 2 + 1 - 4 * 2 + 1
     first = [each["spec"] for each in small.records[0].search["tried"]]
     assert [each["spec"] for each in large.records[0].search["tried"]][:4] == first
+
+
+@pytest.mark.usefixtures("fakes")
+def test_tpe_begins_as_random_search_says_what_drew_and_is_another_table(tmp_path):
+    tpe = fake_executor.run(tmp_path, seeds=1, tune=8, sampler="tpe")
+    before = jobs()
+    random = fake_executor.run(tmp_path, seeds=1, tune=8)
+    assert jobs() - before < before - 5  # the first five configurations are known
+    (first,), (second,) = tpe.records, random.records
+    assert first.tuning == "tuning(n=8, sampler=tpe)"
+    assert re.fullmatch(r"tpe of optuna \d+\.\d+\S*", first.search["sampler"])
+    assert "sampler" not in second.search
+    recipes = [[tried["recipe"] for tried in record.search["tried"]] for record in (first, second)]
+    assert recipes[0][:5] == recipes[1][:5]
+    assert recipes[0][5:] != recipes[1][5:]
+    boards = leaderboards([*tpe.records, *random.records])
+    assert [board.baseline for board in boards] == ["tuned(erm)", "tuned(erm, sampler=tpe)"]
+    assert [board.tuned for board in boards] == [8, 8]
 
 
 @pytest.mark.usefixtures("fakes")

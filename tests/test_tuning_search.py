@@ -15,38 +15,33 @@ from fsbench.jobs import Outcome
 from fsbench.registry import load_registry
 from fsbench.tasks.parts import Part
 from fsbench.tuning.search import Search, rounds
-from fsbench.tuning.space import Configuration, configurations
+from fsbench.tuning.space import Configuration, Space
 from fsbench.types import Recipe, Trial, Tried
 
 RECIPE = Recipe("mlp", 200, 32)
 TRIAL = Trial("task", 0, 0, "focal", "recipe", "key", "focal", "tuning(n=8)")
 SCORES = st.integers(0, 4).map(lambda tenth: tenth / 10)
 TABLES = st.lists(st.lists(SCORES, min_size=4, max_size=4), min_size=1, max_size=9)
-CONFIGURATIONS = configurations(
-    REGISTRY := load_registry(), REGISTRY.parse("focal")[0], RECIPE, 9, *("task", 0, 0)
-)
+SPACE = Space(REGISTRY := load_registry(), REGISTRY.parse("focal")[0], RECIPE, ("task", 0, 0))
+CONFIGURATIONS = [replace(each, full_spec=each.composition.full_spec) for each in map(SPACE.draw, range(20))]
 
 
-def search(n: int, folds: int = 4, keeps_val: bool = False) -> Search:
-    found = CONFIGURATIONS[:n]
-    return Search(TRIAL, found, [each.composition.full_spec for each in found], folds, "", keeps_val)
+def search(n: int, folds: int = 4, keeps_val: bool = False, at_once: int = 20, draw=None) -> Search:
+    draw = draw or (lambda number, told: CONFIGURATIONS[number])
+    return Search(TRIAL, n, draw, folds, "", keeps_val, at_once)
 
 
 def answer(found: Search, table: list[list[float | None]]) -> list[int]:
-    """Go through all rounds with these scores; how many tries each round added."""
-    added = []
-    where = {
-        found.on(each, Part(fold, found.keeps_val)).key: table[each.number][fold]
-        for each in found.configurations
-        if found.full_specs[each.number] is not None
-        for fold in range(found.folds)
-    }
-    for number in range(len(rounds(found.folds))):
-        new = [each for each in found.wanted(number) if each.key not in found.tried]
+    """Go through all steps with these scores; how many tries each step added."""
+    added, known = [], {}
+    while new := found.advance(known):
         added.append(len(new))
+        assert not {each.key for each in new} & known.keys()
         for each in new:
-            score = where[each.key]
-            found.tried[each.key] = Tried(score, 1.0, "" if score is not None else "Boom: no score")
+            able = [c for c in found.configurations if c.composition]
+            number = next(c.number for c in able if found.on(c, each.part).key == each.key)
+            score = table[number][each.part.fold]
+            known[each.key] = Tried(score, 1.0, "" if score is not None else "Boom: no score")
     return added
 
 
@@ -87,7 +82,7 @@ def test_the_better_half_is_tried_on_the_other_folds():
 
 def test_one_configuration_needs_no_search():
     found = search(1)
-    assert answer(found, [[0.5] * 4]) == [0, 0]
+    assert answer(found, [[0.5] * 4]) == []
     assert found.final().part == Part()
     assert found.tried == {}
 
@@ -117,10 +112,9 @@ def test_if_all_fail_so_does_the_trial_with_the_reasons():
 
 
 def test_a_configuration_that_cannot_run_is_not_tried():
-    found = search(2)
-    found.configurations = [found.configurations[0], Configuration(1, None, RECIPE, "skipped: no source")]
-    found.full_specs = [found.full_specs[0], None]
-    assert answer(found, [[0.5] * 4, [1.0] * 4]) == [0, 0]
+    out = Configuration(1, None, RECIPE, "skipped: no source")
+    found = search(2, draw=lambda number, told: [CONFIGURATIONS[0], out][number])
+    assert answer(found, [[0.5] * 4, [1.0] * 4]) == []
     assert found.chosen().number == 0
     assert found.describe()["tried"][1] == {
         "spec": "focal",
@@ -128,6 +122,62 @@ def test_a_configuration_that_cannot_run_is_not_tried():
         "scores": [],
         "reason": "skipped: no source",
     }
+
+
+def drawing(found: list, out: int | None = None):
+    """Draws given configurations, but for one that cannot run; keeps what it is told."""
+
+    def draw(number, told):
+        found.append((number, [score for _, score in told]))
+        return Configuration(number, None, RECIPE, "no") if number == out else CONFIGURATIONS[number]
+
+    return draw
+
+
+def test_later_configurations_are_drawn_one_by_one_with_the_scores_of_all_before_them():
+    found = search(8, at_once=5, draw=drawing(told := []))
+    table = [[n / 10, n / 10, 0, 0] for n in range(8)]
+    assert answer(found, table) == [10, 2, 2, 2, 8]
+    assert told == [(n, [] if n < 5 else [k / 10 for k in range(n)]) for n in range(8)]
+    assert found.steps == 5
+
+
+def test_a_draw_is_told_of_failures_and_one_that_cannot_run_stops_nothing():
+    found = search(8, at_once=5, draw=drawing(told := [], out=5))
+    table = [[0.5, None, 0, 0], *([n / 10] * 4 for n in range(1, 8))]
+    assert answer(found, table) == [10, 2, 2, 8]
+    assert told[-1] == (7, [None, 0.1, 0.2, 0.3, 0.4, None, 0.6])
+    assert found.chosen().number == 7
+
+
+def test_a_larger_search_begins_with_the_draws_of_a_smaller_one():
+    small, large = [], []
+    table = [[n / 10] * 4 for n in range(12)]
+    answer(search(7, at_once=5, draw=drawing(small)), table)
+    answer(search(12, at_once=5, draw=drawing(large)), table)
+    assert large[:7] == small
+
+
+def test_a_thousand_draws_that_cannot_run_are_no_problem():
+    out = Configuration(1, None, RECIPE, "no")
+    found = search(3000, at_once=5, draw=lambda number, told: out if number else CONFIGURATIONS[0])
+    assert answer(found, [[0.5] * 4]) == [2]
+    assert found.chosen().number == 0
+
+
+@given(st.lists(st.lists(SCORES | st.none(), min_size=4, max_size=4), min_size=1, max_size=9), st.data())
+def test_an_interrupted_search_goes_on_identically(table, data):
+    """Whatever part of the tries is known beforehand."""
+    told: list = []
+    whole = search(len(table), at_once=5, draw=drawing(told))
+    answer(whole, table)
+    kept = [key for key in whole.tried if data.draw(st.booleans())]
+    again: list = []
+    rest = search(len(table), at_once=5, draw=drawing(again))
+    known = {key: whole.tried[key] for key in kept}
+    while new := rest.advance(known):
+        known |= {each.key: whole.tried[each.key] for each in new}
+    assert (again, rest.describe()) == (told, whole.describe())
 
 
 def test_the_final_fit_has_the_trials_key_and_keeps_its_seeds():
@@ -148,6 +198,6 @@ def test_the_cost_of_the_tries_is_that_of_the_trial():
 
 
 def test_tries_are_of_configurations_so_a_larger_search_reuses_those_of_a_smaller_one():
-    small = {each.key for each in search(4).wanted(0)}
-    large = {each.key for each in search(8).wanted(0)}
+    small = {each.key for each in search(4).advance({})}
+    large = {each.key for each in search(8).advance({})}
     assert small < large

@@ -17,8 +17,8 @@ from fsbench.composition import Composition
 from fsbench.errors import SpecError, UsageError
 from fsbench.registry import Registry, load_registry
 from fsbench.strategy import Strategy, param
-from fsbench.tuning.search import tuning_size, tuning_text
-from fsbench.tuning.space import Configuration, configurations, space_mark, tuned_fields
+from fsbench.tuning.samplers import RANDOM_FIRST
+from fsbench.tuning.space import Configuration, Space, space_mark, tuned_fields
 from fsbench.types import Recipe
 
 RECIPE = Recipe("mlp", steps=200, batch_size=32)
@@ -47,13 +47,17 @@ class Narrow(Strategy):
             raise SpecError("low is too high")
 
 
+def configurations(space: Space, n: int) -> list[Configuration]:
+    return [space.draw(number) for number in range(n)]
+
+
 def drawn(spec: str, n: int = 8, seed: int = 0, recipe: Recipe = RECIPE) -> list[Configuration]:
     (composition,) = REGISTRY.parse(spec)
-    return configurations(REGISTRY, composition, recipe, n, "task", seed, 0)
+    return configurations(Space(REGISTRY, composition, recipe, ("task", seed, 0)), n)
 
 
 def of_class(strategy: Strategy, n: int, seed: int = 0) -> list[Configuration]:
-    return configurations(Registry(), Composition((strategy,)), RECIPE, n, "task", seed, 0)
+    return configurations(Space(Registry(), Composition((strategy,)), RECIPE, ("task", seed, 0)), n)
 
 
 def test_the_first_configuration_is_the_default():
@@ -143,13 +147,6 @@ def test_optuna_keeps_its_verbosity():
     assert optuna.logging.get_verbosity() == before
 
 
-def test_the_text_of_a_search():
-    assert tuning_text(8) == "tuning(n=8)"
-    assert tuning_size("tuning(n=8)") == 8
-    with pytest.raises(UsageError, match="tune=0: expected at least 1"):
-        tuning_text(0)
-
-
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -172,9 +169,13 @@ def test_a_recipe_that_is_not_read_stays_as_it_is():
     assert len({each.composition.text for each in found}) == 8
 
 
-def test_where_nothing_can_be_tuned_there_is_nothing_to_search():
-    assert len(drawn("best_classical")) == 1
-    assert len(drawn("logistic_regression(C=2)")) == 1
+@pytest.mark.parametrize(
+    ("spec", "something"),
+    [("best_classical", False), ("logistic_regression(C=2)", False), ("knn", True), ("erm", True)],
+)
+def test_where_nothing_can_be_tuned_there_is_nothing_to_search(spec, something):
+    (composition,) = REGISTRY.parse(spec)
+    assert bool(Space(REGISTRY, composition, RECIPE, ())) == something
 
 
 def test_a_field_of_a_stage_that_another_component_owns_is_not_tuned():
@@ -196,3 +197,64 @@ def test_who_says_so_does_not_read_the_recipe(cls):
     recipes = Recipe("mlp", 2, 4), Recipe("mlp", 9, 2, lr=0.5, weight_decay=0.1)
     first, second = (source_trial(cls(), recipe, kind="table")[0].predictions for recipe in recipes)
     assert np.array_equal(first, second)
+
+
+def space_of(strategy: Strategy, seed: int = 0) -> Space:
+    return Space(Registry(), Composition((strategy,)), RECIPE, ("task", seed, 0))
+
+
+def searched(space: Space, n: int, score, sampler: str = "tpe") -> list[Configuration]:
+    """A search that is told each score."""
+    found: list[Configuration] = []
+    for number in range(n):
+        found.append(space.draw(number, sampler, [(each.values, score(each)) for each in found]))
+    return found
+
+
+def near(configuration: Configuration) -> float | None:
+    """Best at rate 0.8 and method b; half of the rest fails."""
+    (component,) = configuration.composition.components
+    return None if component.rate < 0.3 else (component.method == "b") - abs(component.rate - 0.8)
+
+
+def test_the_first_draws_of_tpe_are_those_of_random_search():
+    random = configurations(space_of(Ranged()), 7)
+    tpe = searched(space_of(Ranged()), 7, near)
+    assert tpe[:RANDOM_FIRST] == random[:RANDOM_FIRST]
+    assert tpe[RANDOM_FIRST:] != random[RANDOM_FIRST:]
+
+
+def test_the_same_scores_give_the_same_draws_and_fewer_are_the_first_of_more():
+    first, second = (searched(space_of(Ranged()), n, near) for n in (12, 9))
+    assert first[:9] == second
+    other = searched(space_of(Ranged()), 12, lambda each: -(near(each) or 0))
+    assert other[:RANDOM_FIRST] == first[:RANDOM_FIRST]
+    assert other != first
+
+
+def test_draws_of_tpe_are_within_their_ranges_and_where_scores_are_high():
+    late: dict[str, list[Configuration]] = {"random": [], "tpe": []}
+    for sampler, found in late.items():
+        for seed in range(6):
+            found += searched(space_of(Ranged(), seed), 24, near, sampler)[12:]
+    for each in late["tpe"]:
+        (component,) = each.composition.components
+        assert 0 <= component.rate <= 1
+        assert 1e-3 <= component.wide <= 1e3
+        assert component.count in range(1, 16)
+        assert 1e-4 <= each.recipe.lr <= 1e-2
+    means = {name: np.mean([near(each) or 0.0 for each in found]) for name, found in late.items()}
+    assert means["tpe"] > means["random"] + 0.3
+
+
+def test_a_default_outside_its_range_is_not_told():
+    found = searched(space_of(Narrow(low=0.1)), 9, lambda each: None if each.composition is None else 1.0)
+    assert [each.composition is None for each in found] == [False, *[True] * 8]
+
+
+def test_what_is_drawn_is_what_is_told_of_it():
+    for each in searched(space_of(Ranged()), 8, near):
+        (component,) = each.composition.components
+        assert each.values["lr"] == each.recipe.lr
+        assert each.values["steps"] == each.recipe.steps
+        assert each.values["ranged.wide"] == component.wide

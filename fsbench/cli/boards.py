@@ -132,12 +132,12 @@ def show_board(board: Leaderboard, legend: bool, quiet: bool = False) -> None:
         print_board(board, console(), legend)
 
 
-def show_boards(boards: Sequence[Leaderboard], legend: bool) -> None:
-    """Print leaderboards to stdout, one below the other."""
+def show_boards(boards: Sequence[Leaderboard], legend: bool, quiet: bool = False) -> None:
+    """Print leaderboards to stdout, one below the other, or only their recommendations."""
     for number, board in enumerate(boards):
         if number:
             click.echo()
-        show_board(board, legend)
+        show_board(board, legend, quiet)
 
 
 def as_text(boards: Sequence[Leaderboard], style: str, width: int) -> str:

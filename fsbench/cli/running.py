@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsbench.cli.boards import show_board
+from fsbench.cli.boards import show_boards
 from fsbench.cli.options import (
     baseline_option,
     complete_suite,
@@ -25,6 +25,7 @@ from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
+from fsbench.tuning.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry
@@ -38,7 +39,7 @@ INTERRUPTED = 130
     "--plugins",
     default="all",
     metavar="all|SPECS",
-    help="Strategies, separated by commas: focal, transfer+focal(gamma=1); all runs each one alone.",
+    help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); all runs each alone.",
 )
 @click.option(
     "--suite",
@@ -74,6 +75,12 @@ INTERRUPTED = 130
     type=click.IntRange(min=1),
     metavar="N",
     help="Let each strategy choose among N configurations by cross-validation on its labels.",
+)
+@click.option(
+    "--sampler",
+    type=click.Choice(SAMPLERS),
+    metavar="|".join(SAMPLERS),
+    help="What draws the configurations of --tune: the same for all, or by what was good.  [default: random]",
 )
 @metric_option
 @baseline_option
@@ -181,12 +188,13 @@ def _report(results: Results, metric: str, margin: float, folder: Path, legend: 
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
     columns = results.columns(metric)
-    (board,) = leaderboards(columns, metric, baseline=results.baseline, margin=margin)
-    show_board(board, legend, quiet)
+    boards = leaderboards(columns, metric, baseline=results.baseline, margin=margin)
+    show_boards(boards, legend, quiet)
     _tell_of_extras(results)
     if not results.failures:
         return 0
-    for line in problem_lines([problem for problem in board.problems if problem.kind == "failed"]):
+    problems = [problem for board in boards for problem in board.problems if problem.kind == "failed"]
+    for line in problem_lines(problems):
         say(line)
     failed = f"{len(results.failures)} of {plural(results.total, 'trial')}"
     if debugging():

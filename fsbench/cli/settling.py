@@ -50,8 +50,6 @@ def take_budget(options: dict[str, Any]) -> float | None:
     wanted, budget = options.pop("until_settled"), options.pop("budget")
     if wanted != (budget is not None):
         raise UsageError("--until-settled and --budget belong together; give both, such as --budget 20m")
-    if wanted and options["tune"] is not None:
-        raise UsageError("--until-settled and --tune are both given; give one of them")
     if wanted and isinstance(options["seeds"], tuple):
         raise UsageError("--until-settled starts with a number of split seeds; give --seeds a number")
     found: float | None = budget

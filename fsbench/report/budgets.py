@@ -1,4 +1,4 @@
-"""A leaderboard for each size of the searches: tuned and default results are never in one ranking."""
+"""A leaderboard for each search: tuned and default results are never in one ranking."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
 from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
-from fsbench.tuning.search import tuning_size
+from fsbench.tuning.tuned import Tuning, size_of
 from fsbench.types import Record
 
 
@@ -22,31 +22,27 @@ def leaderboards(
     baseline: str | None = None,
     margin: float = DEFAULT_MARGIN,
 ) -> list[Leaderboard]:
-    """The leaderboards of some records: that of the results without tuning first, then by configurations.
+    """The leaderboards of some records: that of the results without tuning first, then by size of the search.
 
     In a leaderboard of tuned results, strategies are named `tuned(focal)` and are compared with the
     baseline that was tuned alike. Arguments and errors are those of `leaderboard`, of which it makes at least
     one, even without records. Results of `--until-settled` have the verdicts of its looks.
     """
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
-    sizes = sorted({size_of(shared.tuning) for shared in columns.shared}) or [0]
-    parts = [columns.select([size_of(shared.tuning) == size for shared in columns.shared]) for size in sizes]
+    found = {shared.tuning for shared in columns.shared} or {""}
+    searches = sorted(found, key=lambda tuning: (size_of(tuning), tuning))
+    parts = [columns.select([shared.tuning == tuning for shared in columns.shared]) for tuning in searches]
     boards = [leaderboard(part, metric, all_versions, baseline, margin) for part in parts]
     looks = columns.evidence.looks
     return [
-        _renamed(board, size) if size else with_looks(board, looks)
-        for board, size in zip(boards, sizes, strict=True)
+        _renamed(board, Tuning.read(tuning)) if tuning else with_looks(board, looks)
+        for board, tuning in zip(boards, searches, strict=True)
     ]
 
 
-def size_of(tuning: str) -> int:
-    """The number of configurations of a search, 0 without one."""
-    return tuning_size(tuning) if tuning else 0
-
-
-def _renamed(given: Leaderboard, n: int) -> Leaderboard:
-    """A leaderboard of results that chose among n configurations, with the names of tuned strategies."""
-    board = replace(given, tuned=n)
+def _renamed(given: Leaderboard, tuning: Tuning) -> Leaderboard:
+    """A leaderboard of results of a search, with the names of tuned strategies."""
+    board = replace(given, tuning=tuning)
 
     def rows(several: Iterable[Row]) -> tuple[Row, ...]:
         return tuple(replace(row, strategy=board.name(row.strategy), against=against(row)) for row in several)

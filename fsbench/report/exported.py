@@ -36,6 +36,7 @@ def to_json(board: Leaderboard) -> str:
         "margin": board.margin,
         "trials": board.trials,
         "tuned": board.tuned,
+        "tuning": str(board.tuning or ""),
         "split_seeds": board.split_seeds,
         "overall": [row.to_dict() for row in board.overall],
         "tasks": [{"label": label, "rows": [r.to_dict() for r in rows]} for label, rows in board.tasks],

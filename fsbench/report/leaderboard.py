@@ -33,6 +33,7 @@ from fsbench.report.problems import (
 )
 from fsbench.report.rows import EMPTY, Row, rounded
 from fsbench.report.stability import deviations, instability, limitations
+from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record
 from fsbench.words import plural
 
@@ -50,8 +51,8 @@ class Leaderboard:
     `tasks` pairs each task's label with its rows, the best first. `comparisons` is the number that the
     verdicts are corrected for, `trials` the number of successful records. `split_seeds` is the smallest and
     the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
-    or noted something; `origin` names the versions and devices. `tuned` is the number of configurations among
-    which every strategy chose, 0 without tuning. `against` is what `Row.against` compares with: "best
+    or noted something; `origin` names the versions and devices. `tuning` is the search by which every
+    strategy chose its configuration, if there was one. `against` is what `Row.against` compares with: "best
     baseline", one strategy, or "" if there is no such comparison. `settings` has the records of each task, in
     the order of `tasks`; strategies have there the names without `tuned(...)`.
     """
@@ -66,9 +67,14 @@ class Leaderboard:
     split_seeds: tuple[int, int]
     origin: str = ""
     margin: float = DEFAULT_MARGIN
-    tuned: int = 0
+    tuning: Tuning | None = None
     against: str = ""
     settings: tuple[Setting, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def tuned(self) -> int:
+        """The number of configurations among which every strategy chose, 0 without tuning."""
+        return self.tuning.n if self.tuning else 0
 
     @property
     def baseline(self) -> str:
@@ -77,7 +83,7 @@ class Leaderboard:
 
     def name(self, strategy: str) -> str:
         """The name of the rows of a strategy: `tuned(focal)` if it was tuned."""
-        return f"tuned({strategy})" if self.tuned else strategy
+        return self.tuning.row(strategy) if self.tuning else strategy
 
     @property
     def rows(self) -> list[Row]:

@@ -31,6 +31,7 @@ NOTHING = "-"
 _SYMMETRIC = 1.5
 NO_RESULT = "No trial has a result."
 EMPTY = "No results yet; `fsbench run` produces some."
+_DRAWN = {"random": "", "tpe": "(drawn by TPE) "}
 _GIVEN = {
     "source": "source data",
     "unlabeled": "unlabeled data",
@@ -149,9 +150,10 @@ def title(board: Leaderboard) -> str:
 
 def tuned(board: Leaderboard) -> str:
     """One line about a leaderboard of tuned results."""
+    assert board.tuning is not None, "it is not of tuned results"
     return (
         f"Tuned: each strategy, {BASELINE} too, chose the best of {plural(board.tuned, 'configuration')} "
-        "without the test part"
+        f"{_DRAWN[board.tuning.sampler]}without the test part"
     )
 
 

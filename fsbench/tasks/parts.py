@@ -46,7 +46,7 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
     """
     if len(split.train.y) != 1:
         raise TaskError("a search divides the labels of a split with one cell; this one has several")
-    pool, trained = join([_cell(split.train), _cell(split.val)]), split.train.y.shape[1]
+    pool, trained = join([cell(split.train), cell(split.val)]), split.train.y.shape[1]
     folds = _deal(pool, _groups(pool, datasets), seed)
     if len(np.unique(folds)) < FOLDS:
         raise TaskError(
@@ -84,7 +84,8 @@ def _groups(pool: Rows, datasets: Sequence[str]) -> np.ndarray:
     return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
-def _cell(rows: Rows) -> Rows:
+def cell(rows: Rows) -> Rows:
+    """The samples `[N]` of the first cell."""
     return Rows(rows.index[0], rows.y[0], rows.origin[0])
 
 

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from fsbench.errors import UsageError
 from fsbench.failure import MESSAGE_LENGTH, Failure
 from fsbench.identity import trial_key
 from fsbench.jobs import Outcome
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.recipes.recipe import recipe_text
-from fsbench.spec import Call, parse_call
 from fsbench.tasks.parts import Part
+from fsbench.tuning.samplers import Told
 from fsbench.tuning.space import Configuration
 from fsbench.types import Trial, Tried
 from fsbench.words import plural
+
+Draw: TypeAlias = "Callable[[int, Told], Configuration]"
 
 _FIRST = 2
 _DIGITS = 9  # so that equal means are equal, whatever the order of their folds
@@ -38,18 +39,6 @@ class Try(Trial):
     part: Part = Part()
 
 
-def tuning_text(n: int) -> str:
-    """The canonical text of a search over n configurations. Raises UsageError for less than one."""
-    if n < 1:
-        raise UsageError(f"tune={n}: expected at least 1 configuration")
-    return str(Call("tuning", (), (("n", n),)))
-
-
-def tuning_size(text: str) -> int:
-    """The number of configurations in the text of a search."""
-    return int(str(parse_call(text).keywords["n"]))
-
-
 def rounds(folds: int) -> list[int]:
     """The number of folds that a configuration has been tried on after each round."""
     found = [min(_FIRST, folds)]
@@ -60,37 +49,76 @@ def rounds(folds: int) -> list[int]:
 
 @dataclass
 class Search:
-    """The search of a trial over configurations, compared on `folds` parts of its split.
+    """The search of a trial among `n` configurations, compared on `folds` parts of its split.
 
-    `criterion` says in words what these are. `full_specs` are those of the configurations, by number; None
-    for one that cannot run. `tried` has what came of the tries, by key.
+    `draw` makes the configuration of a number; it is told the values of those before it, with their mean
+    scores in the first round. The first `at_once` configurations are drawn without, each later one when all
+    before it have been through that round. `criterion` says in words what configurations are compared by;
+    `sampler` what draws them. `tried` has what came of the tries, by key.
     """
 
     trial: Trial
-    configurations: Sequence[Configuration]
-    full_specs: Sequence[str | None]
+    n: int
+    draw: Draw
     folds: int
     criterion: str
     keeps_val: bool
-    tried: dict[str, Tried] = field(default_factory=dict)
+    at_once: int
+    sampler: str = ""
+    configurations: list[Configuration] = field(init=False)
+    tried: dict[str, Tried] = field(init=False, default_factory=dict)
 
-    def wanted(self, number: int) -> Iterator[Try]:
-        """The tries of a round, also those of the rounds before it; none if there is nothing to choose."""
-        left = self._left(number)
-        if len(left) > 1 and number < len(rounds(self.folds)):
-            for configuration in left:
-                for fold in range(rounds(self.folds)[number]):
-                    yield self.on(configuration, Part(fold, self.keeps_val))
+    def __post_init__(self) -> None:
+        self.configurations = [self.draw(number, ()) for number in range(min(self.at_once, self.n))]
+        self._made: dict[tuple[int, Part], Try] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many times, at most, tries depend on the results of others, plus one."""
+        return max(0, self.n - self.at_once) + len(rounds(self.folds))
+
+    def advance(self, known: Mapping[str, Tried]) -> list[Try]:
+        """Take over results as far as they are known; returns the next tries without one.
+
+        There are none when the search is over.
+        """
+        while True:
+            wanted = self._wanted()
+            if lacking := [each for each in wanted if each.key not in known]:
+                return lacking
+            self.tried |= {each.key: known[each.key] for each in wanted}
+            if not wanted:
+                if self._whole:
+                    return []
+                self._draw_next()
+
+    @property
+    def _whole(self) -> bool:
+        """Whether every configuration has been drawn."""
+        return len(self.configurations) == self.n
+
+    def _draw_next(self) -> None:
+        folds = rounds(self.folds)[0]
+        told = [(each.values, self._mean(each, folds)) for each in self.configurations]
+        self.configurations.append(self.draw(len(self.configurations), told))
+
+    def _wanted(self) -> list[Try]:
+        """The next tries without a result: the first round of what has been drawn, then the other rounds."""
+        for number, folds in enumerate(rounds(self.folds)[: None if self._whole else 1]):
+            left = self._left(number)
+            if self._whole and len(left) == 1:
+                break
+            tries = [self.on(each, Part(fold, self.keeps_val)) for each in left for fold in range(folds)]
+            if new := [each for each in tries if each.key not in self.tried]:
+                return new
+        return []
 
     def on(self, configuration: Configuration, part: Part) -> Try:
         """A configuration on a part of the split."""
-        trial, full_spec = self.trial, self.full_specs[configuration.number]
-        assert configuration.composition is not None, "it cannot run"
-        assert full_spec is not None, "it cannot run"
-        recipe = recipe_text(configuration.recipe)
-        key = trial_key(trial.task, trial.split_seed, trial.init_seed, full_spec, recipe, str(part))
-        text = configuration.composition.text
-        return Try(trial.task, trial.split_seed, trial.init_seed, text, recipe, key, full_spec, part=part)
+        place = configuration.number, part
+        if place not in self._made:
+            self._made[place] = _made(self.trial, configuration, part)
+        return self._made[place]
 
     def chosen(self) -> Configuration | None:
         """The best configuration, the first of equals; None if all failed."""
@@ -125,25 +153,32 @@ class Search:
             "criterion": self.criterion,
             "metric": DEFAULT_METRIC,
             "folds": self.folds,
+            **({"sampler": self.sampler} if self.sampler else {}),
             "chosen": None if chosen is None else chosen.number,
             "tried": [self._describe(configuration) for configuration in self.configurations],
         }
 
     def _left(self, number: int) -> list[Configuration]:
         """The configurations that are left for a round, the best first; one is left without more tries."""
-        left = [each for each in self.configurations if self.full_specs[each.number] is not None]
+        left = [each for each in self.configurations if each.composition is not None]
         for done, folds in enumerate(rounds(self.folds)[:number], 1):
             if len(left) == 1:
                 break
-            scores = {each.number: self._scores(each)[:folds] for each in left}
-            left = [each for each in left if len(scores[each.number]) == folds]
-            left.sort(key=lambda each: (-round(statistics.fmean(scores[each.number]), _DIGITS), each.number))
+            means = {each.number: self._mean(each, folds) for each in left}
+            scored = {number: mean for number, mean in means.items() if mean is not None}
+            left = [each for each in left if each.number in scored]
+            left.sort(key=lambda each: (-scored[each.number], each.number))
             left = left[: math.ceil(len(self.configurations) / 2**done)]
         return left
 
+    def _mean(self, configuration: Configuration, folds: int) -> float | None:
+        """The mean score of a configuration on the first folds; None if it failed on one of them."""
+        scores = self._scores(configuration)[:folds]
+        return round(statistics.fmean(scores), _DIGITS) if len(scores) == folds else None
+
     def _results(self, configuration: Configuration) -> list[Tried]:
         """What came of a configuration on the parts that it was tried on."""
-        if self.full_specs[configuration.number] is None:
+        if configuration.composition is None:
             return []
         keys = [self.on(configuration, Part(fold, self.keeps_val)).key for fold in range(self.folds)]
         return [self.tried[key] for key in keys if key in self.tried]
@@ -162,6 +197,14 @@ class Search:
         if reason := self._reason(configuration):
             found["reason"] = reason
         return found
+
+
+def _made(trial: Trial, configuration: Configuration, part: Part) -> Try:
+    assert configuration.composition is not None, "it cannot run"
+    text, recipe = configuration.composition.text, recipe_text(configuration.recipe)
+    identity = trial.task, trial.split_seed, trial.init_seed
+    key = trial_key(*identity, configuration.full_spec, recipe, str(part))
+    return Try(*identity, text, recipe, key, configuration.full_spec, part=part)
 
 
 def _changes(default: Configuration, configuration: Configuration) -> Mapping[str, Any]:

@@ -1,16 +1,16 @@
-"""The configurations of a search: a strategy's fields and the recipe, drawn from ranges by optuna.
+"""The configurations of a search: a strategy's fields and the recipe, drawn from ranges.
 
-Configuration 0 has the defaults, so tuning can keep them. The others are independent random draws (Bergstra &
-Bengio 2012, "Random search for hyper-parameter optimization", JMLR 13): a field that has no effect under the
-value of another costs nothing then, and the draws do not depend on results, so the recipes of configuration i
-are the same for every strategy of a trial's seeds. optuna is imported only where something is drawn.
+Configuration 0 has the defaults, so tuning can keep them. Those that are drawn at random do not depend on
+results or on the strategy's fields, so the recipes of configuration i are the same for every strategy of a
+trial's seeds, and a field that has no effect under the value of another costs nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
@@ -18,7 +18,8 @@ from fsbench.errors import UsageError
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
-from fsbench.strategy import Strategy, is_span, tune_range
+from fsbench.strategy import Strategy, tune_range
+from fsbench.tuning.samplers import RANDOM_FIRST, ROUNDING, Told, distribution, draw_random, draw_tpe
 from fsbench.types import Recipe
 
 if TYPE_CHECKING:
@@ -27,40 +28,81 @@ if TYPE_CHECKING:
 _LR = (0.1, 10.0)
 _STEPS = (0.25, 2.0)
 _WEIGHT_DECAY = {"adamw": (1e-4, 1.0), "sgd": (1e-6, 1e-2)}
-_LOG_FROM = 10.0
-_DIGITS = 3
 
 
 @dataclass(frozen=True)
 class Configuration:
     """One of the configurations of a search: its number, and a strategy with a recipe.
 
-    `composition` is None if the drawn arguments do not go together; `reason` then says why.
+    `composition` is None if the configuration cannot run; `reason` then says why. `full_spec` is the trial's
+    if it can. `values` has what was drawn, `{"lr": 0.01, "focal.gamma": 1.5}`.
     """
 
     number: int
     composition: Composition | None
     recipe: Recipe
     reason: str = ""
+    full_spec: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
-def configurations(
-    registry: Registry, composition: Composition, recipe: Recipe, n: int, *key: object
-) -> list[Configuration]:
-    """The first n configurations of a strategy under a recipe, for a key (the trial's task and seeds).
+@dataclass(frozen=True)
+class Space:
+    """What the configurations of a strategy under a recipe are drawn from, for a key (task and seeds).
 
-    The first is the strategy under the recipe as they are, and the only one if nothing can be tuned. A recipe
-    that is not read stays as it is. Raises UsageError if optuna is needed and missing.
+    A recipe that is not read is not drawn. A space is false if nothing can be tuned. Drawing raises
+    UsageError if optuna is needed and missing.
     """
-    found, tuned = [Configuration(0, composition, recipe)], tuned_fields(composition)
-    if n > 1 and (tuned or _reads_recipe(composition)):
-        about_recipe = _recipe_ranges(recipe) if _reads_recipe(composition) else {}
-        about_fields = {name: _distribution(tune_range(f), _is_whole(f)) for name, f in tuned.items()}
-        for number in range(1, n):
-            values = _draw(about_recipe | about_fields, *key, number)
-            changed = _changed(recipe, {name: values.pop(name) for name in about_recipe})
-            found.append(_configuration(registry, composition, changed, number, values))
-    return found
+
+    registry: Registry
+    composition: Composition
+    recipe: Recipe
+    key: tuple[object, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self._fields) or _reads_recipe(self.composition)
+
+    def draw(self, number: int, sampler: str = "random", told: Told = ()) -> Configuration:
+        """The configuration of a number; `tpe` is told of all before it, but for the first few."""
+        if number == 0:
+            about_fields = {name: f.default for name, f in self._fields.items()}
+            return Configuration(0, self.composition, self.recipe, values=self._recipe_values | about_fields)
+        if sampler == "tpe" and number >= RANDOM_FIRST:
+            seed = derive_key(*self.key, number, "tpe") % 2**32
+            return self._configuration(number, draw_tpe(self._ranges, seed, told))
+        seed = derive_key(*self.key, number, "configuration") % 2**32
+        return self._configuration(number, draw_random(self._ranges, seed))
+
+    @cached_property
+    def _fields(self) -> dict[str, Field[Any]]:
+        return tuned_fields(self.composition)
+
+    @property
+    def _recipe_values(self) -> dict[str, Any]:
+        names = ("lr", "weight_decay", "steps") if _reads_recipe(self.composition) else ()
+        return {name: getattr(self.recipe, name) for name in names}
+
+    @cached_property
+    def _ranges(self) -> dict[str, BaseDistribution]:
+        """Around the recipe's learning rate and steps; AdamW multiplies weight decay by the learning rate."""
+        found, recipe = {}, self.recipe
+        if self._recipe_values:
+            few, many = (max(1, round(recipe.steps * factor)) for factor in _STEPS)
+            found["lr"] = distribution(tuple(recipe.lr * factor for factor in _LR), whole=False)
+            found["weight_decay"] = distribution(_WEIGHT_DECAY[recipe.optimizer], whole=False)
+            found["steps"] = distribution((few, many), whole=True, log=True)
+        for name, f in self._fields.items():
+            found[name] = distribution(tune_range(f), whole=isinstance(f.default, int))
+        return found
+
+    def _configuration(self, number: int, values: Mapping[str, Any]) -> Configuration:
+        """The strategy and the recipe with drawn values."""
+        recipe = _changed(self.recipe, {name: values[name] for name in self._recipe_values})
+        try:
+            changed = [_with_values(component, values) for component in self.composition.components]
+            return Configuration(number, self.registry.compose(changed), recipe, values=values)
+        except UsageError as error:
+            return Configuration(number, None, recipe, str(error), values=values)
 
 
 def tuned_fields(composition: Composition) -> dict[str, Field[Any]]:
@@ -80,7 +122,7 @@ def tuned_fields(composition: Composition) -> dict[str, Field[Any]]:
 def space_mark(composition: Composition) -> str:
     """What identifies the ranges that a search of a strategy draws from: `space+1a2b3c4d`."""
     ranges = [(name, tune_range(f)) for name, f in tuned_fields(composition).items()]
-    text = repr((ranges, _reads_recipe(composition), _LR, _STEPS, _WEIGHT_DECAY, _LOG_FROM, _DIGITS))
+    text = repr((ranges, _reads_recipe(composition), _LR, _STEPS, _WEIGHT_DECAY, *ROUNDING))
     return f"space+{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
@@ -96,20 +138,9 @@ def _decides(composition: Composition, component: Strategy, f: Field[Any]) -> bo
     return stage is None or composition.owner(stage) is component
 
 
-def _configuration(
-    registry: Registry, composition: Composition, recipe: Recipe, number: int, values: Mapping[str, Any]
-) -> Configuration:
-    """A strategy with drawn values `{"focal.gamma": 1.5}`."""
-    try:
-        changed = [
-            replace(
-                c, **{f.name: values[name] for f in fields(c) if (name := f"{c.name}.{f.name}") in values}
-            )
-            for c in composition.components
-        ]
-        return Configuration(number, registry.compose(changed), recipe)
-    except UsageError as error:
-        return Configuration(number, None, recipe, str(error))
+def _with_values(component: Strategy, values: Mapping[str, Any]) -> Strategy:
+    named = {f.name: f"{component.name}.{f.name}" for f in fields(component)}
+    return replace(component, **{name: values[whole] for name, whole in named.items() if whole in values})
 
 
 def _changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -118,62 +149,3 @@ def _changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         return recipe
     passes = max(1, round(recipe.passes * values["steps"] / recipe.steps)) if recipe.passes else 0
     return override(recipe, {**values, "passes": passes})
-
-
-def _is_whole(f: Field[Any]) -> bool:
-    return isinstance(f.default, int)
-
-
-def _recipe_ranges(recipe: Recipe) -> dict[str, BaseDistribution]:
-    """Around the recipe's learning rate and steps; AdamW multiplies weight decay by the learning rate."""
-    few, many = (max(1, round(recipe.steps * factor)) for factor in _STEPS)
-    return {
-        "lr": _distribution(tuple(recipe.lr * factor for factor in _LR), whole=False),
-        "weight_decay": _distribution(_WEIGHT_DECAY[recipe.optimizer], whole=False),
-        "steps": _distribution((few, many), whole=True, log=True),
-    }
-
-
-def _distribution(tune: tuple[Any, ...], whole: bool, log: bool = False) -> BaseDistribution:
-    """Numbers from one to another, on a logarithmic scale if they span a factor of ten; or given values."""
-    of = _optuna().distributions
-    found: BaseDistribution
-    if is_span(tune):
-        low, high = tune
-        log = log or (low > 0 and high / low >= _LOG_FROM)
-        found = of.IntDistribution(low, high, log) if whole else of.FloatDistribution(low, high, log)
-    else:
-        found = of.CategoricalDistribution(tune)
-    return found
-
-
-def _draw(ranges: Mapping[str, BaseDistribution], *key: object) -> dict[str, Any]:
-    """One draw; those of the first ranges do not depend on the ranges after them."""
-    optuna = _optuna()
-    sampler = optuna.samplers.RandomSampler(seed=derive_key(*key, "configuration") % 2**32)
-    told = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study
-    try:
-        params = optuna.create_study(sampler=sampler).ask(dict(ranges)).params
-    finally:
-        optuna.logging.set_verbosity(told)
-    return {name: _rounded(value, ranges[name]) for name, value in params.items()}
-
-
-def _rounded(value: Any, within: BaseDistribution) -> Any:
-    """A number with few digits, which is easy to read and to write, inside its range."""
-    if not isinstance(value, float):
-        return value
-    few = float(f"{value:.{_DIGITS}g}")
-    return min(max(few, within.low), within.high)  # type: ignore[attr-defined]
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise UsageError(
-            f"tuning draws configurations with optuna, which cannot be imported ({error}); "
-            "pip install 'fsbench[tune]'"
-        ) from None
-    return optuna
