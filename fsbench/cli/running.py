@@ -39,7 +39,7 @@ INTERRUPTED = 130
     "--plugins",
     default="all",
     metavar="all|SPECS",
-    help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); all runs each alone.",
+    help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); all: each alone.",
 )
 @click.option(
     "--suite",
