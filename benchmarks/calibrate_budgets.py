@@ -1,8 +1,8 @@
 """How long `transfer`, `protonet`, `maml` and `dann` should train, from where their curves flatten.
 
-    python -m benchmarks.calibrate_budgets [NAME ...] [--splits 2] [--known FILE]
+    python -m benchmarks.calibrate_budgets [NAME ...] [--splits 3] [--known FILE]
 
-Each strategy is trained with several budgets on tasks and split seeds (from 1000) that no suite has, and
+Each strategy is trained with several budgets on tasks and split seeds (from 2000) that no suite has, and
 scored on samples that its split does not use: neither its training and validation parts nor its test part. Of
 the budgets whose mean balanced accuracy is within one point of the best, the cheapest is the default, unless
 a later remark in docs/calibration.md says otherwise. The cost is a multiple of the time of ERM. `--known`
@@ -29,17 +29,21 @@ from fsbench.tasks.splits import SplitArrays, draw_split
 MOST_SCORED = 500
 CLOSE = 1.0
 
-FROM_SOURCE = "kshot(mnist5k(size=8), k=5, source=digits)", "kshot(digits, k=5, source=glyphs(size=8))"
+FROM_SOURCE = (
+    "kshot(mnist5k(size=8), k=5, source=digits)",
+    "kshot(digits, k=5, source=glyphs(size=8))",
+    "kshot(digits, k=3, source=mnist5k(size=8))",
+)
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (300, 600, 1000))),
-    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (100, 300))),
+    "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (150, 300, 600, 1000, 2000))),
+    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (50, 100, 300, 1000))),
     "maml": (
         FROM_SOURCE,
-        tuple(f"maml(meta_steps={n})" for n in (120, 300)),
+        tuple(f"maml(meta_steps={n})" for n in (60, 120, 300, 1000)),
     ),
     "dann": (
         ("shift(digits, mnist5k(size=8))",),
-        ("erm", *(f"dann(steps={n})" for n in (0, 1000, 2000))),
+        ("erm", *(f"dann(steps={n})" for n in (0, 1000, 2000, 4000))),
     ),
 }
 """For each strategy, the tasks and the specs."""
@@ -106,7 +110,7 @@ def mean(scores: Scores, spec: str, task: Task, splits: int) -> Score:
 
 def main() -> None:
     """Print the named curves."""
-    given = arguments(__doc__, CURVES, splits=2)
+    given = arguments(__doc__, CURVES, splits=3)
     scores = Scores(given.known, unused)
     for name in given.names:
         curve(scores, name, given.splits)

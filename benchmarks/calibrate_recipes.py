@@ -3,11 +3,11 @@
     python -m benchmarks.calibrate_recipes [NAME ...] [--known FILE]
 
 Only ERM is trained, and only on the training and validation labels of splits that no suite evaluates (split
-seeds from 1000). Each split is cross-validated in three stratified folds; test parts are never loaded. For
+seeds from 2000). Each split is cross-validated in three stratified folds; test parts are never loaded. For
 episodes, whose training part is too small for folds, episodes of the source classes take their place.
 
-The search has stages. Each varies some fields of the best recipe so far: all candidates on one split of each
-task, the better third (and the recipe so far) on one more. From the second stage on, those that cost more
+The search has stages. Each varies some fields of the best recipe so far: all candidates on two splits of each
+task, the better third (and the recipe so far) on two more. From the second stage on, those that cost more
 than 1.5 times the first recipe are left out. A candidate's gap is the mean over tasks of its balanced
 accuracy minus that of the task's best candidate. If the recipe so far is within half a point of the smallest
 gap, it stays; otherwise the cheapest candidate within half a point is chosen. `--known` keeps every fit in a
@@ -37,6 +37,7 @@ from fsbench.tasks.splits import SplitArrays, draw_split
 from fsbench.types import Recipe
 
 FOLDS = 3
+SPLITS = 2
 TIE = 0.5
 DEAREST = 1.5
 
@@ -57,7 +58,7 @@ TABLES = (
 )
 EPISODES = ("episodes(glyphs(size=14), way=5, shot=1)", "episodes(glyphs(size=14), way=5, shot=5)")
 LARGE = ("holdout(keel-ada)", "holdout(keel-satimage)", "holdout(mnist5k(size=8))")
-PASSES = 3, 10
+PASSES = 3, 5, 10
 
 RATES = ("lr=0.001", "lr=0.003", "lr=0.01")
 DECAYS = ("weight_decay=0.01", "weight_decay=0.1")
@@ -192,13 +193,13 @@ def search_recipe(scores: Scores, name: str) -> Recipe:
     for number, axes in enumerate(stages, 1):
         changes = [", ".join(several) for several in itertools.product(*axes)]
         candidates = {change: override(best, parse_overrides(change)) for change in changes}
-        rows = compare(scores, tasks, candidates, 1, first)
-        show(f"{name}, stage {number}: all on 1 split of each task", rows)
+        rows = compare(scores, tasks, candidates, SPLITS, first)
+        show(f"{name}, stage {number}: all on {SPLITS} splits of each task", rows)
         cheap = [row for row in rows if number == 1 or row.cost <= DEAREST]
         kept = {row.change: row.recipe for row in cheap[: max(3, len(cheap) // 3)]}
         kept |= {row.change: row.recipe for row in cheap if row.recipe == best}
-        rows = compare(scores, tasks, kept, 2, first)
-        show(f"{name}, stage {number}: the better third on 2 splits", rows)
+        rows = compare(scores, tasks, kept, 2 * SPLITS, first)
+        show(f"{name}, stage {number}: the better third on {2 * SPLITS} splits", rows)
         row = chosen(rows, best)
         best = row.recipe
         print(f"chosen: {row.change}")

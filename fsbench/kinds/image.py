@@ -56,8 +56,8 @@ class Image(Kind):
     name = "image"
     sample = "image"
     dtype = np.uint8
-    recipe = Recipe("conv4(norm=batch, width=64)", steps=100, batch_size=32, lr=0.01, passes=10)
-    episode_recipe = Recipe("conv4(norm=group, width=32)", steps=40, batch_size=32)
+    recipe = Recipe("conv4(norm=batch, width=64)", steps=200, batch_size=16, lr=0.003, passes=10)
+    episode_recipe = Recipe("conv4(norm=batch, width=64)", steps=20, batch_size=32, lr=0.01)
     symmetries: ClassVar[Mapping[str, str]] = {
         "hflip": "mirrored left to right",
         "vflip": "mirrored top to bottom",

@@ -25,7 +25,9 @@ class Table(Kind):
     name = "table"
     sample = "row"
     dtype = np.float32
-    recipe = Recipe("mlp(norm=batch)", steps=200, batch_size=32, lr=0.003, passes=10)
+    recipe = Recipe(
+        "mlp(norm=batch, width=256)", steps=100, batch_size=32, lr=0.003, weight_decay=0.1, passes=10
+    )
 
     def stored_shape(self, info: DatasetInfo) -> tuple[int, ...]:
         """The number of `columns`, if there are any."""

@@ -67,7 +67,7 @@ class Transfer(Strategy):
     replaces = frozenset({"init_model"})
 
     mode: Literal["finetune", "linear_probe", "frozen_then_finetune"] = "finetune"
-    source_steps: int = param(600, low=1)
+    source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
     backbone_lr_scale: float | None = param(None, low=0.0, tune=(0.01, 1.0))
     head_share: float = param(0.5, low=0.0, high=1.0)
