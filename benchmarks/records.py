@@ -98,7 +98,8 @@ def records(rng: np.random.Generator, tasks: int, strategies: int, seeds: int) -
 def measure(folder: Path, style: str) -> tuple[float, float, float]:
     """Wall-clock seconds, processor seconds and megabytes of one `fsbench leaderboard` of a folder."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "fsbench", "leaderboard", "--results", str(folder), "--format", style]
+    command = ["leaderboard"] if style == "terminal" else ["report", "--format", style, "--output", "-"]
+    command = [sys.executable, "-m", "fsbench", *command, "--results", str(folder)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,6 +1,8 @@
-"""Numbers and nouns in messages."""
+"""Numbers and nouns in messages, and strangers' texts in one line."""
 
 from __future__ import annotations
+
+import re
 
 
 def plural(n: int, noun: str) -> str:
@@ -10,3 +12,12 @@ def plural(n: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{n} {noun[:-1]}ies"
     return f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
+
+
+def printable(text: str) -> str:
+    """The text in one line: spaces for line breaks and tabs, `\\x1b` and the like for control characters.
+
+    So no text can move the cursor, change colours, or reverse the direction of what follows.
+    """
+    spaced = re.sub(r"\s+", " ", text)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in spaced)

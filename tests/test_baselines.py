@@ -12,10 +12,11 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import render
 from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import UsageError
-from fsbench.report import render, text
+from fsbench.report import text
 from fsbench.report.baselines import Against, claim, judged
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.types import Record

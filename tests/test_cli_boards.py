@@ -1,13 +1,17 @@
-"""`fsbench leaderboard`: formats, choices and publishing."""
+"""`fsbench leaderboard` and `fsbench report`: formats, choices and publishing."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
+import re
 
 import pytest
 
 import fsbench
+from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import read_columns, read_jsonl
@@ -33,24 +37,59 @@ def _records(folder) -> list[Record]:
         return store.records()
 
 
-def test_a_leaderboard_is_printed_in_every_format(call, stored, tmp_path):
-    frame = leaderboard(_records(stored)).to_frame()
+def without_figures(page: str) -> str:
+    return re.sub(r"\n!\[.*\]\(.*\)\n", "", page)
+
+
+def test_a_leaderboard_is_printed(call, stored):
     status, shown, err = call("leaderboard", "--results", stored)
     assert (status, err) == (0, "")
     assert TASK in shown
     assert "\x1b" not in shown
-    csv = call("leaderboard", "--results", stored, "--format", "csv")[1]
-    assert csv.splitlines()[0].split(",")[:2] == ["task", "recipe"]
-    assert len(csv.splitlines()) == 1 + len(frame)
-    table = json.loads(call("leaderboard", "--results", stored, "--format", "json", "--metric", "nll")[1])
-    assert table["metric"]["name"] == "nll"
-    for style in ("terminal", "markdown", "csv", "json"):
-        target = tmp_path / f"board.{style}"
-        assert call("leaderboard", "--results", stored, "--format", style, "--output", target) == (0, "", "")
-        assert "focal" in target.read_text(encoding="utf-8")
-    status, _, err = call("leaderboard", "--results", stored, "--output", tmp_path / "no" / "file")
-    assert status == 2
-    assert "cannot write" in err
+    assert "negative log-likelihood" in call("leaderboard", "--results", stored, "--metric", "nll")[1]
+
+
+def test_a_report_is_written_in_every_format(call, stored, tmp_path):
+    frame = leaderboard(_records(stored)).to_frame()
+    for style, chosen in FORMATS.items():
+        target = tmp_path / style / f"board{chosen.suffix}"
+        status, out, err = call("report", "--results", stored, "--format", style, "--output", target)
+        assert (status, out, err.count("\n")) == (0, "", 1)
+        assert err.startswith(f"fsbench: wrote {target}")
+        assert "focal" in "".join(
+            path.read_text(encoding="utf-8", errors="replace")
+            for path in (tmp_path / style).rglob("*")
+            if path.is_file()
+        )
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "csv" / "board.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == len(frame)
+    arguments = {(row["protocol"], row["dataset"], row["k"]) for row in rows}
+    assert arguments == {("kshot", "wine", "2"), ("", "", "")}
+
+
+def test_a_report_can_be_printed(call, stored):
+    status, out, err = call(
+        "report", "--results", stored, "--format", "json", "--metric", "nll", "--output", "-"
+    )
+    assert (status, err) == (0, "")
+    (board,) = json.loads(out)["leaderboards"]
+    assert board["metric"]["name"] == "nll"
+    status, _, err = call("report", "--results", stored, "--format", "svg", "--output", "-")
+    assert (status, "give --output FOLDER" in err) == (2, True)
+
+
+def test_a_report_is_by_default_a_page_in_the_current_folder(call, stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("report", "--results", stored)[0] == 0
+    assert (tmp_path / f"fsbench-report{FORMATS[DEFAULT_FORMAT].suffix}").exists()
+
+
+def test_wrong_formats_and_places_of_reports_are_errors(call, stored, tmp_path):
+    status, _, err = call("report", "--results", stored, "--format", "markdwn")
+    assert (status, err.count("\n"), "did you mean 'markdown'" in err) == (2, 1, True)
+    (tmp_path / "file").touch()
+    status, _, err = call("report", "--results", stored, "--output", tmp_path / "file" / "page.md")
+    assert (status, err.count("\n"), "cannot write" in err) == (2, 1, True)
 
 
 def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
@@ -84,8 +123,9 @@ def test_a_leaderboard_can_be_published(call, stored, tmp_path, monkeypatch):
     columns = read_columns(tmp_path / "new" / "starter-v2.jsonl", ["balanced_accuracy"])
     assert columns.evidence.drawn.keys() == {record.split_fingerprint for record in published}
     assert page == to_markdown(leaderboard(columns), "starter-v2")
-    shown = call("leaderboard", "--results", tmp_path / "new" / "starter-v2.jsonl", "--format", "markdown")[1]
-    assert shown == page.replace("# Leaderboard: starter-v2", "# Leaderboard", 1)
+    again = tmp_path / "new" / "starter-v2.jsonl"
+    shown = call("report", "--results", again, "--format", "markdown", "--output", "-")[1]
+    assert without_figures(shown) == page.replace("# Leaderboard: starter-v2", "# Leaderboard", 1)
     (tmp_path / "file").touch()
     status, _, err = call(
         "leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "file" / "new"

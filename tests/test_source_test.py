@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import render
 from records import over_seeds
 from sklearn.neighbors import KNeighborsClassifier
 
 import fsbench
 from fsbench.engine.source_test import MOST, SourceTest, divide
-from fsbench.report import render
 from fsbench.report.charts.transfer import source_of
 from fsbench.report.leaderboard import leaderboard
 from fsbench.types import TaskInfo

@@ -17,6 +17,7 @@ from fsbench.cli.listing import list_
 from fsbench.cli.output import say
 from fsbench.cli.plugins import plugin
 from fsbench.cli.power import power
+from fsbench.cli.report import report
 from fsbench.cli.running import INTERRUPTED, run
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.errors import FsbenchError
@@ -44,7 +45,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (run, leaderboard, power, list_, data, plugin, cite):
+for command in (run, leaderboard, report, power, list_, data, plugin, cite):
     cli.add_command(command)
 
 

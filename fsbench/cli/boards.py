@@ -1,4 +1,4 @@
-"""`fsbench leaderboard`: compare stored records, in every format."""
+"""`fsbench leaderboard`: compare stored records in the terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fsbench.cli.options import (
     results_option,
     suite_option,
     tasks_option,
+    versions_option,
 )
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.columns import Columns
 from fsbench.errors import AbsentData, UsageError
-from fsbench.metrics import get_metric
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.tasks.suites import Suite
     from fsbench.types import Recipe, Record
-
-FORMATS = ("terminal", "markdown", "csv", "json")
-_FILE_WIDTH = 100
 
 
 @click.command()
@@ -41,21 +38,7 @@ _FILE_WIDTH = 100
 @baseline_option
 @margin_option
 @legend_option
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(FORMATS),
-    default="terminal",
-    show_default=True,
-    metavar="|".join(FORMATS),
-    help="The output format; csv and json use the units of the records.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file, not to stdout."
-)
-@click.option(
-    "--all-versions", is_flag=True, help="Show every version of a strategy's code in a separate row."
-)
+@versions_option
 @click.option(
     "--publish",
     type=click.Path(path_type=Path),
@@ -70,41 +53,37 @@ def leaderboard(
     baseline: str | None,
     margin: float,
     legend: bool,
-    style: str,
-    output: Path | None,
     all_versions: bool,
     publish: Path | None,
 ) -> None:
-    """Print the leaderboard of stored results; tuned results have leaderboards of their own, after it."""
+    """Print the leaderboard of stored results; tuned results have leaderboards of their own, after it.
+
+    `fsbench report` writes it as a page, as tables for a paper, as figures, or as data.
+    """
     from fsbench.report.budgets import leaderboards
 
     if publish is not None and suite is None:
         raise UsageError("--publish names its files after a suite; also give --suite")
-    columns = select(read_columns(results, get_metric(metric).name), suite, tasks, results)
+    columns = select(read_columns(results, [metric]), suite, tasks, results)
     boards = leaderboards(columns, metric, all_versions, baseline, margin)
     if publish is not None and suite is not None:
         _refuse_looks(columns)
         _publish(_records(results, columns), suite, publish, columns.evidence)
-    if output is not None:
-        _write(output, as_text(boards, style, _FILE_WIDTH))
-    elif style == "terminal":
-        show_boards(boards, legend)
-    else:
-        click.echo(as_text(boards, style, _FILE_WIDTH), nl=False)
+    show_boards(boards, legend)
     if debugging():
         show_tracebacks(_records(results, columns))
 
 
-def read_columns(path: Path, metric: str) -> Columns:
-    """The records of a results folder or of a published file, with a metric. Raises StoreError."""
+def read_columns(path: Path, metrics: Sequence[str]) -> Columns:
+    """The records of a results folder or of a published file, with some metrics. Raises StoreError."""
     if path.is_file():
         from fsbench.report.published import read_columns
 
-        return read_columns(path, [metric])
+        return read_columns(path, metrics)
     from fsbench.store import Store
 
     with Store(path, create=False) as store:
-        return store.columns([metric])
+        return store.columns(metrics)
 
 
 def _records(path: Path, columns: Columns) -> list[Record]:
@@ -138,18 +117,6 @@ def show_boards(boards: Sequence[Leaderboard], legend: bool, quiet: bool = False
         if number:
             click.echo()
         show_board(board, legend, quiet)
-
-
-def as_text(boards: Sequence[Leaderboard], style: str, width: int) -> str:
-    """Leaderboards in one of the formats: one below the other; in csv in one table, in json in a list."""
-    from fsbench.report import render
-
-    texts = [render(board, style, width) for board in boards]
-    if style == "json" and len(texts) > 1:
-        return f"[{','.join(texts)}]\n"
-    if style == "csv":
-        return "".join([texts[0], *(text.partition("\n")[2] for text in texts[1:])])
-    return "\n".join(texts)
 
 
 def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
@@ -254,10 +221,3 @@ def _publish(records: Sequence[Record], name: str, folder: Path, evidence: Evide
         path = folder / f"{suite.name}{'-tuned' if tuning else ''}.jsonl"
         page = publish([record for record in records if record.tuning == tuning], path, evidence)
         say(f"wrote {path} and {page}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None

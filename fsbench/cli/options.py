@@ -69,7 +69,9 @@ margin_option = click.option(
     help="Differences surely within this margin are equivalent: points of a metric in %, 1/100 of others.",
 )
 
-
+versions_option = click.option(
+    "--all-versions", is_flag=True, help="Show every version of a strategy's code in a separate row."
+)
 suite_option = click.option(
     "--suite", metavar="NAME", shell_complete=complete_suite, help="Only the tasks of a suite."
 )

@@ -28,7 +28,7 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     from fsbench.report.text import interval
 
     chosen = get_metric(metric)
-    columns = select(read_columns(results, metric), suite, tasks, results)
+    columns = select(read_columns(results, [metric]), suite, tasks, results)
     columns = columns.select([not shared.tuning for shared in columns.shared])
     found = needs(columns, metric, margin)
     rows = [

@@ -31,7 +31,7 @@ from fsbench.report.problems import (
     training_noises,
     unstable,
 )
-from fsbench.report.rows import EMPTY, Row, rounded
+from fsbench.report.rows import EMPTY, OVERALL, Row, rounded
 from fsbench.report.stability import deviations, instability, limitations
 from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record
@@ -242,7 +242,7 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
     scored = [np.isfinite(entry.values(metric.name)) for _, entry in entries]
     complete = len(entries) == len(found) and all(each.all() for each in scored)
     return Row(
-        task="overall",
+        task=OVERALL,
         recipe="",
         strategy=strategy,
         uses=tuple(sorted({use for _, entry in entries for use in entry.uses})),

@@ -8,6 +8,9 @@ from typing import Any
 from fsbench.report.baselines import Against
 from fsbench.stats import Estimate
 
+OVERALL = "overall"
+"""The task of a row over all tasks."""
+
 
 @dataclass(frozen=True)
 class Row:

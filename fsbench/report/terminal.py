@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,13 +76,6 @@ def print_board(board: Leaderboard, console: Console | None = None, legend: bool
 def print_recommendation(board: Leaderboard, console: Console) -> None:
     """Print what to use, in plain words."""
     _print_lines(console, recommendation(board), "")
-
-
-def to_terminal(board: Leaderboard, width: int) -> str:
-    """The leaderboard of `print_board`, with the legend, as plain text of a width."""
-    buffer = io.StringIO()
-    print_board(board, Console(file=buffer, width=width, color_system=None, highlight=False), legend=True)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
 @dataclass(frozen=True)

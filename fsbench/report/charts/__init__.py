@@ -9,6 +9,7 @@ from fsbench.report.charts.costs import Priced, costs
 from fsbench.report.charts.fits import Fit, fits
 from fsbench.report.charts.gains import Cell, Gains, gains
 from fsbench.report.charts.learning import Curves, Line, Point, curves
+from fsbench.report.charts.of_board import Charts
 from fsbench.report.charts.predicted import Bins, Predicted, predicted
 from fsbench.report.charts.ranks import Ranks, ranks
 from fsbench.report.charts.transfer import Forgotten, SourceGain, forgotten, source_gains
@@ -16,6 +17,7 @@ from fsbench.report.charts.transfer import Forgotten, SourceGain, forgotten, sou
 __all__ = [
     "Bins",
     "Cell",
+    "Charts",
     "Curves",
     "Fit",
     "Forgotten",

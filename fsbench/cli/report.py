@@ -1,0 +1,74 @@
+"""`fsbench report`: stored results as a page, a paper's tables, figures, or data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsbench.cli.boards import read_columns, select
+from fsbench.cli.options import (
+    baseline_option,
+    completing,
+    margin_option,
+    metric_option,
+    results_option,
+    suite_option,
+    tasks_option,
+    versions_option,
+)
+from fsbench.cli.output import say
+from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, get_format, main_text, write
+
+_MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values())
+STDOUT = "-"
+
+
+@click.command()
+@results_option("PATH", "A results folder, or a published .jsonl file.")
+@suite_option
+@tasks_option
+@metric_option
+@baseline_option
+@margin_option
+@versions_option
+@click.option(
+    "--format",
+    "style",
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    metavar="|".join(FORMATS),
+    callback=lambda ctx, param, value: get_format(value).name,
+    shell_complete=completing(lambda: FORMATS),
+    help=f"{_MEANINGS}.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Where to write; figures and the like go beside it. - prints the main file.  "
+    "[default: fsbench-report.*]",
+)
+def report(
+    results: Path,
+    suite: str | None,
+    tasks: str | None,
+    metric: str,
+    baseline: str | None,
+    margin: float,
+    all_versions: bool,
+    style: str,
+    output: str | None,
+) -> None:
+    """Write a report of stored results: what to use, tables, figures, or data.
+
+    The numbers are those of `fsbench leaderboard`, which shows them in the terminal.
+    """
+    from fsbench.report.contents import metrics_of_a_report, report_of
+
+    columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
+    found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
+    if output == STDOUT:
+        click.echo(main_text(found, style), nl=False)
+        return
+    first, *others = write(found, style, output)
+    say(f"wrote {first}" + (f" and {len(others)} files beside it" if others else ""))

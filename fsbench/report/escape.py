@@ -1,0 +1,57 @@
+"""Names, reasons and notes come from strangers: each format shows them as text, by its function here.
+
+HTML is escaped by its templates, and JSON needs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fsbench.words import printable
+
+# Our own sentences name commands like this, and Markdown shows them as code.
+_COMMAND = re.compile(r"(`fsbench [\w -]*`)", re.ASCII)
+_MARKDOWN = re.compile(
+    r"([\\`*|<])|(\](?=[(\[:]))|((?<!\w)_|_(?!\w))|(&(?=#?\w+;))|(~(?=~)|(?<=~)~)|(^[#>+-](?= ))"
+)
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    **{each: f"\\{each}" for each in "{}$&#%_"},
+}
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+
+
+def markdown(text: str) -> str:
+    """Text for a paragraph, a list or a table of Markdown in GitHub's dialect; commands of ours stay code."""
+    parts = _COMMAND.split(printable(text))
+    return "".join(part if _COMMAND.fullmatch(part) else _MARKDOWN.sub(r"\\\g<0>", part) for part in parts)
+
+
+def markdown_code(text: str) -> str:
+    """Text as code in Markdown, also in a table: the fence is longer than any row of backticks in it."""
+    line = printable(text)
+    rows = re.findall("`+", line)
+    fence = "`" * (max(map(len, rows), default=0) + 1)
+    room = " " if rows else ""
+    return f"{fence}{room}{line}{room}{fence}".replace("|", "\\|")
+
+
+def latex(text: str) -> str:
+    """Text for LaTeX (T1 or Unicode fonts)."""
+    return "".join(_LATEX.get(each, each) for each in printable(text))
+
+
+def csv(text: str) -> str:
+    """Text for a cell of CSV that no spreadsheet takes for a formula: behind an apostrophe if it looks so."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def figure(text: str) -> str:
+    """Text for a figure: no part of it is read as mathematics."""
+    return printable(text).replace("$", r"\$")

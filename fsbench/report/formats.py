@@ -1,0 +1,91 @@
+"""The formats of reports: one registry, which commands, Python and tests read."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsbench.errors import UnknownName, UsageError
+from fsbench.report.contents import Report
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of reports: its name, what it is good for, and how its main file ends.
+
+    `module` is that of `files(report, stem)`, which yields the name and the content of each file, the main
+    file first. Names are relative to the folder of the main file and begin with `stem`. The module is
+    imported when a report is written, so that nobody waits for libraries of other formats.
+    """
+
+    name: str
+    meaning: str
+    suffix: str
+    module: str
+
+    def files(self, report: Report, stem: str) -> Iterator[tuple[str, bytes]]:
+        """The files of a report, each with its name; they are made one by one."""
+        found: Iterator[tuple[str, bytes]] = importlib.import_module(self.module).files(report, stem)
+        return found
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        Format("markdown", "a page that GitHub renders, with its figures", ".md", "fsbench.report.markdown"),
+        Format("latex", "booktabs tables and figures for a paper", ".tex", "fsbench.report.latex"),
+        Format("csv", "a row per strategy and task; a row per trial", ".csv", "fsbench.report.long_tables"),
+        Format("json", "everything, for programs", ".json", "fsbench.report.as_json"),
+        Format("svg", "the figures alone, in a folder", "", "fsbench.report.plots.files"),
+    )
+}
+DEFAULT_FORMAT = "markdown"
+DEFAULT_STEM = "fsbench-report"
+
+
+def get_format(name: str) -> Format:
+    """The format of a name. Raises UnknownName."""
+    if name not in FORMATS:
+        raise UnknownName("format", name, tuple(FORMATS))
+    return FORMATS[name]
+
+
+def write(report: Report, format: str = DEFAULT_FORMAT, output: str | Path | None = None) -> tuple[Path, ...]:
+    """Write a report in a format; returns the paths of its files, the main one first.
+
+    `output` is the path of the main file, by default `fsbench-report` with the format's ending in the current
+    folder. Other files, such as figures, are beside it and begin with its name. Raises UnknownName for
+    another format, UsageError if a file cannot be written.
+    """
+    chosen = get_format(format)
+    main = Path(output) if output is not None else Path(DEFAULT_STEM + chosen.suffix)
+    stem = main.stem if chosen.suffix else main.name
+    written = []
+    for number, (name, content) in enumerate(chosen.files(report, stem)):
+        path = main if chosen.suffix and not number else main.parent / name
+        _write(path, content)
+        written.append(path)
+    return tuple(written)
+
+
+def main_text(report: Report, format: str) -> str:
+    """The main file of a report as text, for standard output. Raises UnknownName, UsageError without one."""
+    chosen = get_format(format)
+    if not chosen.suffix:
+        raise UsageError(f"{format} has no main file to print; give --output FOLDER")
+    _, content = next(chosen.files(report, DEFAULT_STEM))
+    return content.decode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; name another place") from None

@@ -1,0 +1,90 @@
+"""The figures of a report, in the order in which a reader asks."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from fsbench.report.charts import Bins, Charts
+from fsbench.report.plots import costs, gains, learning, predictions, ranks
+from fsbench.report.plots.style import COLOURS, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDE = (7.0, 3.8)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: its name, with which its file begins, what it shows, and how it is drawn on axes.
+
+    `size` is its width and height in inches.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[Axes], None]
+    size: tuple[float, float] = _WIDE
+
+    def save(self, format: Literal["svg", "pdf"]) -> bytes:
+        """The figure as a file, the same bytes for the same numbers."""
+        from matplotlib.figure import Figure as Canvas
+
+        buffer = io.BytesIO()
+        date = {"svg": "Date", "pdf": "CreationDate"}[format]
+        with styled(), warnings.catch_warnings():
+            # A name in another script is drawn as boxes in PDF; SVG contains the text.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            canvas = Canvas(figsize=self.size, layout="constrained")
+            self.draw(canvas.subplots())
+            canvas.savefig(buffer, format=format, metadata={date: None}, bbox_inches="tight")
+        return buffer.getvalue()
+
+
+def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
+    """The figures of a leaderboard that have something to show; `mark` distinguishes their names."""
+    board = charts.board
+    metric, baseline = board.metric, board.baseline
+    for number, each in enumerate(charts.curves, 1):
+        caption = f"{metric.title} of {each.family} over the number of labels, with 95 % intervals"
+        yield Figure(f"{mark}curves-{number}", caption, partial(learning.draw, each, metric))
+    if charts.gains.strategies:
+        caption = (
+            f"Difference to {baseline}: blue helps, orange hurts, pale is not settled, hatched is withheld; "
+            "× failed, – was skipped"
+        )
+        draw = partial(gains.draw, charts.gains, metric)
+        yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))
+    if charts.ranks:
+        caption = (
+            "Mean ranks over independent groups of tasks, the best on the left; bars join strategies that "
+        )
+        caption += "do not differ significantly (Nemenyi test, 5 % level)"
+        yield Figure(f"{mark}ranks", caption, partial(ranks.draw, charts.ranks), ranks.size(charts.ranks))
+    if charts.costs:
+        caption = "Gain against cost; the line joins strategies that no other one beats in both"
+        yield Figure(f"{mark}costs", caption, partial(costs.draw, charts.costs, metric))
+    names = [baseline, *(row.strategy for row in board.overall if row.strategy != baseline)]
+    if charts.fits:
+        caption = "Accuracy on the test part over that on the training labels, a point per strategy and task"
+        yield Figure(f"{mark}fit", caption, partial(predictions.fit, charts.fits, names, baseline))
+    if pooled := pooled_bins(charts, names[: len(COLOURS) + 1]):
+        caption = (
+            "Accuracy over confidence, all tasks together; the area of a point is its share of the samples"
+        )
+        yield Figure(f"{mark}reliability", caption, partial(predictions.reliability, pooled, baseline))
+
+
+def pooled_bins(charts: Charts, names: list[str]) -> dict[str, Bins]:
+    """The bins of some strategies, over all tasks, in the order of the names."""
+    found: dict[str, Bins] = {}
+    for each in charts.predicted:
+        if each.strategy in names:
+            known = found.get(each.strategy)
+            found[each.strategy] = each.bins if known is None else known + each.bins
+    return {name: found[name] for name in names if name in found}

@@ -1,0 +1,78 @@
+"""The heat map of gains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fsbench.metrics import Metric
+from fsbench.report.charts import Cell, Gains
+from fsbench.report.escape import figure
+from fsbench.report.plots.style import HELPS, HURTS, scale, unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKS = {"failed": "×", "skipped": "–", "not run": "", "baseline": "0", "not compared": "?"}
+"""What cells without a gain show."""
+_STRONG, _FAINT = 0.75, 0.18
+
+
+def size(gains: Gains) -> tuple[float, float]:
+    """The width and height in inches that a heat map needs."""
+    longest = max(map(len, (*gains.strategies, "")))
+    return 2.5 + 0.075 * longest + 0.52 * (len(gains.tasks) + 1), 2.6 + 0.27 * len(gains.strategies)
+
+
+def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
+    """Draw a cell for each strategy and task, and for the mean over tasks.
+
+    Blue helps and orange hurts, the larger the gain the stronger; a pale cell is not settled, a withheld
+    verdict is hatched, × failed and – was skipped.
+    """
+    from matplotlib.patches import Rectangle
+
+    table = [(*cells, over) for cells, over in zip(gains.cells, gains.overall, strict=True)]
+    largest = max((abs(cell.gain.mean) for row in table for cell in row if cell.gain), default=0.0) or 1.0
+    for i, row in enumerate(table):
+        for j, cell in enumerate(row):
+            colour, strength = _colour(cell, largest, metric.higher_is_better)
+            hatch = "////" if cell.state == "withheld" else None
+            ax.add_patch(
+                Rectangle(
+                    (j - 0.5, i - 0.5), 1, 1, facecolor=(colour, strength), edgecolor="white", hatch=hatch
+                )
+            )
+            dark = "white" if strength > 0.55 else "black"
+            ax.text(j, i, shown(cell, metric), ha="center", va="center", fontsize=7, color=dark)
+    ax.axvline(len(gains.tasks) - 0.5, color="black", linewidth=0.8)
+    ax.set_xlim(-0.5, len(gains.tasks) + 0.5)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_xticks(
+        range(len(gains.tasks) + 1),
+        labels=[*map(figure, gains.tasks), "mean over tasks"],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=7,
+    )
+    ax.set_yticks(range(len(table)), labels=list(map(figure, gains.strategies)), fontsize=8)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(f"Difference to plain training{unit(metric, difference=True)}")
+
+
+def shown(cell: Cell, metric: Metric) -> str:
+    """The text of a cell: its gain, or a mark."""
+    if cell.state in MARKS:
+        return MARKS[cell.state]
+    return f"{scale(metric) * cell.gain.mean:+.{1 if metric.percent else 2}f}" if cell.gain else ""
+
+
+def _colour(cell: Cell, largest: float, higher_is_better: bool) -> tuple[str, float]:
+    """The colour of a cell and its strength from 0 to 1."""
+    if cell.state in MARKS or cell.gain is None:
+        return ("#888888", 0.0 if cell.state == "not run" else 0.12)
+    helps = (cell.gain.mean > 0) == higher_is_better
+    settled = cell.state in ("helps", "hurts")
+    strength = 0.35 + (_STRONG - 0.35) * abs(cell.gain.mean) / largest if settled else _FAINT
+    return (HELPS if helps else HURTS) if cell.state != "equivalent" else "#888888", strength

@@ -1,0 +1,240 @@
+"""Every format shows the same numbers, and the texts of strangers as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from records import failed, over_seeds, realistic, record, skipped
+
+from fsbench.columns import of_records
+from fsbench.report import escape, text
+from fsbench.report.charts import Charts
+from fsbench.report.contents import Report, metrics_of_a_report, report_of
+from fsbench.report.formats import FORMATS, get_format, main_text, write
+from fsbench.report.plots.figures import figures
+from fsbench.report.plots.gains import shown
+from fsbench.words import printable
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=HYPERLINK(1)",
+    "a|b`c`*d*_e_",
+    "[x](javascript:alert(1))",
+    r"\input{/etc/passwd} \\ $x^2$ %",
+    "\x1b[31mred\x07\x9b2J‮",
+    "&lt;b&gt; --> ]]> \" '",
+]
+
+
+def report(records, metric: str = "balanced_accuracy") -> Report:
+    return report_of(of_records(records, metrics_of_a_report(metric)), metric)
+
+
+@pytest.fixture(scope="module")
+def made() -> Report:
+    return report(realistic())
+
+
+def numbers_of(report: Report) -> list[tuple[str, str, str, str]]:
+    """Task, strategy, score and difference of each row with a result, as they should be shown."""
+    (board,) = report.boards
+    return [
+        (row.task, row.strategy, text.interval(row.score, board.metric), text.difference(row, board.metric))
+        for row in board.rows
+        if row.done
+    ]
+
+
+def test_latex_markdown_csv_and_json_hold_the_same_numbers(made):
+    expected = numbers_of(made)
+    markdown = re.findall(
+        r"^\| \S+ \| `(.*?)` \| .*? \| (.*?) \| (.*?) \|", main_text(made, "markdown"), re.M
+    )
+    assert [(name, score, gain.replace("\\", "")) for name, score, gain in markdown] == [
+        each[1:] for each in expected
+    ]
+    latex = re.findall(r"^\S+ & \\texttt{(.*?)} & .*? & (.*?) & (.*?) &", main_text(made, "latex"), re.M)
+    plain = {r"\_": "_", r"\textquotedbl{}": '"', "$\\pm$": "±"}
+    found = []
+    for row in latex:
+        cells = list(row)
+        for code, sign in plain.items():
+            cells = [cell.replace(code, sign) for cell in cells]
+        found.append(tuple(cells))
+    assert found == [each[1:] for each in expected]
+    rows = {(r["task"], r["strategy"]): r for r in csv.DictReader(io.StringIO(main_text(made, "csv")))}
+    (board,) = json.loads(main_text(made, "json"))["leaderboards"]
+    whole = [*board["overall"], *(row for task in board["tasks"] for row in task["rows"])]
+    assert len(rows) == len(whole)
+    for row in whole:
+        other = rows[row["task"], row["strategy"]]
+        for name in ("score", "score_low", "difference", "difference_high", "cost", "p_adjusted"):
+            assert other[name] == ("" if row[name] is None else str(row[name]))
+
+
+def test_the_trials_average_to_the_scores(made):
+    files = dict(FORMATS["csv"].files(made, "x"))
+    assert list(files) == ["x.csv", "x-trials.csv"]
+    trials = list(csv.DictReader(io.StringIO(files["x-trials.csv"].decode())))
+    assert len(trials) == len(made.columns)
+    (board,) = made.boards
+    for label, rows in board.tasks:
+        for row in rows:
+            values = [
+                float(each["balanced_accuracy"])
+                for each in trials
+                if each["task"] == label and each["strategy"] == row.strategy and each["status"] == "ok"
+            ]
+            if row.score:
+                assert sum(values) / len(values) == pytest.approx(row.score.mean)
+    first = next(each for each in trials if each["task"] == "kshot(digits, k=5, source=mnist5k(size=8))")
+    assert (first["protocol"], first["dataset"], first["k"], first["source"], first["split_seed"]) == (
+        "kshot", "digits", "5", "mnist5k(size=8)", "0",
+    )  # fmt: skip
+
+
+def test_figures_and_charts_in_json_hold_the_numbers_of_the_tables(made):
+    charts = made.charts[0]
+    (figure,) = (each for each in figures(charts) if each.name == "gains")
+    heat = figure.save("svg").decode()
+    assert heat == figure.save("svg").decode()
+    texts = {
+        "".join(each.itertext()).strip()
+        for each in ET.fromstring(heat).iter("{http://www.w3.org/2000/svg}text")
+    }
+    cells = [cell for row in charts.gains.cells for cell in row if cell.gain]
+    assert cells
+    assert {shown(cell, charts.board.metric).replace("-", "−") for cell in cells} <= {
+        t.replace("-", "−") for t in texts
+    }
+    content = json.loads(main_text(made, "json"))["leaderboards"][0]["charts"]
+    assert [each["family"] for each in content["curves"]] == ["kshot(digits)"]
+    gains = {row.strategy: row.difference.mean for row in charts.board.overall if row.difference}
+    for each in content["costs"]:
+        assert each["gain"] == pytest.approx(gains.get(each["strategy"], 0.0))
+
+
+def test_every_file_of_a_page_is_beside_it(made, tmp_path):
+    page, *figures = write(made, "markdown", tmp_path / "page.md")
+    linked = re.findall(r"!\[.*\]\((.*)\)", page.read_text(encoding="utf-8"))
+    assert [tmp_path / each for each in linked] == figures
+    assert all(path.stat().st_size for path in figures)
+    paper, *figures = write(made, "latex", tmp_path / "paper.tex")
+    linked = re.findall(r"\\includegraphics\[.*\]{(.*)}", paper.read_text(encoding="utf-8"))
+    assert [tmp_path / each for each in linked] == figures
+    assert all(path.read_bytes().startswith(b"%PDF") for path in figures)
+
+
+def hostile_records(number: int, name: str) -> list:
+    """Records with a hostile text in every place that a stranger fills: strategy, task, reason, note, use."""
+    quoted = json.dumps(name, ensure_ascii=False)
+    strategy, task = f"mine(text={quoted})", "kshot(wine, k=5)"
+    own = f"kshot(own, k={number + 1}, source={quoted})"
+    found = over_seeds(task, strategy, [0.8, 0.82, 0.79], notes=(name,), uses=(name,))
+    found += over_seeds(own, "erm", [0.7, 0.7, 0.71])
+    found.append(failed(task=own, spec=strategy, message=name))
+    return [*found, skipped(name, task=own, spec="other"), record(own, strategy, 1, device=name)]
+
+
+@pytest.fixture(scope="module")
+def hostile() -> dict[str, str]:
+    """Every file of a report about hostile records, by name."""
+    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    for number, name in enumerate(HOSTILE):
+        records += hostile_records(number, name)
+    made = report(records)
+    files = [file for each in FORMATS.values() for file in each.files(made, "x")]
+    return {name: content.decode(errors="replace") for name, content in files}
+
+
+def test_figures_hold_hostile_texts_as_text(hostile):
+    figures = [content for name, content in hostile.items() if name.endswith(".svg")]
+    assert len(figures) > 3
+    for content in figures:
+        tree = ET.fromstring(content)
+        assert not [each for each in tree.iter() if each.tag.lower().endswith("script")]
+    assert any("alert(1)" in "".join(ET.fromstring(each).itertext()) for each in figures)
+
+
+def test_markdown_holds_hostile_texts_as_text(hostile):
+    page = hostile["x.md"]
+    outside = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", page)
+    assert not re.search(r"(?<!\\)<\w", outside)
+    assert not re.search(r"(?<!\\)\]\(javascript", outside)
+    columns = 0
+    for line in page.splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert not columns or not cells or cells == columns or "---" not in line
+        columns = cells
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} <= {9, 11}
+
+
+def test_csv_holds_no_formula(hostile):
+    for name in ("x.csv", "x-trials.csv"):
+        rows = list(csv.reader(io.StringIO(hostile[name])))
+        assert len({len(row) for row in rows}) == 1
+        cells = {cell for row in rows for cell in row}
+        assert not [cell for cell in cells if cell[:1] in tuple("=+@\t\r") or re.match(r"-\D", cell)]
+        assert any("HYPERLINK" in cell for cell in cells)
+
+
+def test_latex_holds_hostile_texts_as_text(hostile):
+    page = hostile["x.tex"]
+    assert "\\input{/etc" not in page
+    assert page.count(r"\begin{") == page.count(r"\end{")
+    ours = r" & |\$\\pm\$|^%.*$|figures/.*"
+    assert not re.search(r"(?<!\\)[$&#_]", re.sub(ours, "", page, flags=re.M))
+
+
+def test_no_text_format_lets_control_characters_through(hostile):
+    for name in ("x.md", "x.tex"):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", hostile[name])
+    assert json.loads(hostile["x.json"])
+
+
+def test_escapes_keep_what_they_escape():
+    assert (
+        escape.markdown("a_b `fsbench power` [pretrained] 3 * 4")
+        == "a_b `fsbench power` [pretrained] 3 \\* 4"
+    )
+    assert escape.markdown("[a](b) <i> _c_ &amp; ~~d~~") == r"[a\](b) \<i> \_c\_ \&amp; \~\~d\~\~"
+    assert escape.markdown_code("a``b|") == "``` a``b\\| ```"
+    assert escape.markdown_code("plain") == "`plain`"
+    assert escape.latex(r"\a_b") == r"\textbackslash{}a\_b"
+    assert escape.csv("=1") == "'=1"
+    assert escape.csv("a=1") == "a=1"
+    assert escape.figure("$x$") == r"\$x\$"
+    assert printable("a\nb\x1b[0m‮é漢") == "a b\\x1b[0m\\u202eé漢"
+
+
+def test_unknown_formats_are_refused_with_a_guess():
+    with pytest.raises(Exception, match="did you mean 'markdown'"):
+        get_format("markdwn")
+
+
+def test_reports_without_figures_need_no_matplotlib():
+    code = (
+        "import sys, records; from fsbench.report.contents import metrics_of_a_report, report_of;"
+        "from fsbench.report.formats import main_text;"
+        "from fsbench.columns import of_records;"
+        "made = report_of(of_records(records.realistic(3), metrics_of_a_report('nll')), 'nll');"
+        "main_text(made, 'csv'), main_text(made, 'json');"
+        "assert not {'matplotlib', 'torch', 'pandas', 'jinja2'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=__file__.rpartition("/")[0], check=True)
+
+
+def test_charts_are_computed_once(made, monkeypatch):
+    board = made.boards[0]
+    charts, calls = Charts(board), []
+    monkeypatch.setattr("fsbench.report.charts.of_board.ranks", lambda given: calls.append(given))
+    assert (charts.ranks, charts.ranks) == (None, None)
+    assert calls == [board]
