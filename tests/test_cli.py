@@ -55,7 +55,7 @@ USAGE = [
     (["run", "--data", "a.csv", "--data", "b"], "--data is given 2 times (a.csv, b); a run reads only one"),
     (["run", "--plugins", "transfer(weights=a/b.pt)"], 'write a path in quotes: "a/b.pt"'),
     (["list", "strategis"], "did you mean 'strategies'?"),
-    (["leaderboard", "--format", "pdf"], "'pdf' is not one of"),
+    (["report", "--format", "pdf"], "unknown format 'pdf'"),
     (["leaderboard", "--publish", "."], "also give --suite"),
     (["plugin"], "Missing command"),
     (["data"], "Missing command"),

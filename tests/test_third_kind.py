@@ -111,7 +111,7 @@ def test_the_recipe_the_key_and_the_record_are_the_kinds(records: dict[tuple[str
 
 
 def test_the_leaderboard_has_every_strategy(records: dict[tuple[str, str], Any], folder: Path) -> None:
-    printed = python("-m", "fsbench", "leaderboard", "--results", str(folder), "--format", "csv")
+    printed = python("-m", "fsbench", "report", "--results", str(folder), "--format", "csv", "--output", "-")
     rows = list(csv.DictReader(printed.splitlines()))
     ranked = {row["strategy"] for row in rows if row["task"] == "kshot(songs, k=5)"}
     assert {"erm", "focal", "rests", "focal+rests", "sklearn(estimator=random_forest)"} <= ranked
