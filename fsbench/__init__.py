@@ -46,6 +46,7 @@ _HOMES = {
     "generator": "fsbench.rng",
     "get_kind": "fsbench.kinds",
     "hookimpl": "fsbench.hookspecs",
+    "load": "fsbench.results",
     "load_dataset": "fsbench.datasets.known",
     "load_suite": "fsbench.tasks.suites",
     "luminance": "fsbench.kinds.image",
@@ -96,6 +97,7 @@ __all__ = [
     "generator",
     "get_kind",
     "hookimpl",
+    "load",
     "load_dataset",
     "load_suite",
     "luminance",
@@ -121,7 +123,7 @@ if TYPE_CHECKING:
     from fsbench.metrics import Metric
     from fsbench.own import OwnData
     from fsbench.recipes.catalogue import Backbone, find_weights, weights_hash, weights_problem
-    from fsbench.results import Results
+    from fsbench.results import Results, load
     from fsbench.rng import Stream, generator
     from fsbench.runner import run
     from fsbench.spec import specs

@@ -1,27 +1,60 @@
-"""The results of a run, for notebooks and for the command line."""
+"""The results of a run or of a results folder, for notebooks and for the command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsbench.metrics import DEFAULT_METRIC
+import numpy as np
+
+from fsbench.errors import UsageError
+from fsbench.metrics import DEFAULT_METRIC, METRICS
 from fsbench.types import Record
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fsbench.columns import Columns
+    from fsbench.evidence import Evidence
+    from fsbench.report.charts import Charts
+    from fsbench.report.contents import Report
+    from fsbench.report.plots.for_results import Plots
+
+_MARGIN = 0.01
+
+
+def load(path: str | Path) -> Results:
+    """The results in a results folder, or in a published .jsonl file.
+
+    Raises StoreError if there are none, or if they cannot be read.
+    """
+    path = Path(path)
+    if path.is_file():
+        from fsbench.report.published import read_jsonl
+
+        records, place = read_jsonl(path), path
+    else:
+        from fsbench.store import Store
+
+        with Store(path, create=False) as store:
+            records, place = store.records(), store.path
+    planned = sum(record.status != "skipped" for record in records)
+    return Results(tuple(records), place, planned)
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run: the records of its plan, in the plan's order, both new and stored.
+    """Records with everything that reports make of them.
 
-    `total` counts the trials of the plan that can run; an `interrupted` run has fewer records.
-    `left_out` are the tasks that were not planned because their data is not here. `baseline` is the spec of
-    what strategies are compared with, if it was given.
+    `records` are those of a run's plan in the plan's order, new and stored ones, or all of what `load` read.
+    `store_path` is the file that holds them. `total` counts the trials of the plan that can run; an
+    `interrupted` run has fewer records. `left_out` are the tasks that were not planned because their data is
+    not here. `baseline` is the spec of what strategies are compared with, if it was given.
+
+    Strategies and tasks are named as in the tables. Scores are in the units of the records, so accuracies lie
+    in [0, 1].
     """
 
     records: tuple[Record, ...]
@@ -36,6 +69,12 @@ class Results:
             f"<Results: {self.done} of {self.total} trials, {len(self.failures)} failed, {self.store_path}>"
         )
 
+    def _repr_html_(self) -> str:
+        """What to use and the overall table, as a notebook shows them."""
+        from fsbench.report.notebook import to_html
+
+        return to_html(self._report(DEFAULT_METRIC).boards)
+
     @property
     def failures(self) -> tuple[Record, ...]:
         """The records of trials that failed, each with its reason."""
@@ -46,18 +85,39 @@ class Results:
         """How many trials have ended, including failed ones."""
         return sum(r.status != "skipped" for r in self.records)
 
-    def columns(self, metric: str) -> Columns:
-        """The records as columns, with the values of a metric and what is stored beside the records."""
-        from fsbench.columns import of_records
-        from fsbench.store import Store
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What is stored beside the records."""
+        from fsbench.evidence import Evidence
+        from fsbench.store import FILE_NAME, Store
 
         if not self.store_path.exists():
-            return of_records(self.records, [metric])
+            return Evidence()
+        if self.store_path.name != FILE_NAME:
+            from fsbench.report.published import read_columns
+
+            return read_columns(self.store_path, ()).evidence
         with Store(self.store_path.parent, create=False) as store:
-            return of_records(self.records, [metric], store.evidence())
+            return store.evidence()
+
+    def columns(self, *metrics: str) -> Columns:
+        """The records as columns, with the values of some metrics and what is stored beside the records."""
+        from fsbench.columns import of_records
+
+        return of_records(self.records, metrics, self.evidence)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas data frame with a row per trial.
+
+        Its columns are the arguments of the task (protocol, dataset, k, ...), the seeds, the strategy, what
+        came of it, every metric, and costs. `leaderboard` has a row per strategy and task.
+        """
+        from fsbench.report.long_tables import trial_frame
+
+        return trial_frame(self.columns(*METRICS))
 
     def leaderboard(
-        self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float = 0.01
+        self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float = _MARGIN
     ) -> pd.DataFrame:
         """The leaderboard of these records as a data frame; those of searches, if there are any, below it.
 
@@ -66,8 +126,111 @@ class Results:
         """
         import pandas as pd
 
-        from fsbench.report.budgets import leaderboards
-
-        compared = baseline or self.baseline
-        boards = leaderboards(self.columns(metric), metric, baseline=compared, margin=margin)
+        boards = self._report(metric, baseline, margin).boards
         return pd.concat([board.to_frame() for board in boards], ignore_index=True)
+
+    def compare(
+        self, first: str, second: str, metric: str = DEFAULT_METRIC, margin: float = _MARGIN
+    ) -> pd.DataFrame:
+        """The score of one strategy minus that of another on each task that both did, and over these tasks.
+
+        A data frame with the columns task, difference, low, high (the 95 % interval), p (adjusted for the
+        number of tasks), verdict and split_seeds. Raises UnknownName for a strategy without results.
+        """
+        import pandas as pd
+
+        from fsbench.report.pairs import compare
+
+        board, *_ = self._report(metric, margin=margin).boards
+        rows = [
+            {
+                "task": each.task,
+                "difference": each.difference.mean,
+                "low": each.difference.low,
+                "high": each.difference.high,
+                "p": each.p,
+                "verdict": each.verdict,
+                "split_seeds": each.difference.n,
+            }
+            for each in compare(board, first, second)
+        ]
+        return pd.DataFrame(
+            rows, columns=["task", "difference", "low", "high", "p", "verdict", "split_seeds"]
+        )
+
+    def predictions(
+        self, strategy: str, task: str, split_seed: int = 0, init_seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The stored logits float32 `[E, M, C]` of a trial, and the labels int64 `[E, M]` of its test part.
+
+        E is the number of cells: of test episodes, 1 otherwise. Raises UnknownName for a strategy or a task
+        without results, UsageError if the trial has no stored predictions.
+        """
+        from fsbench.report.charts.predicted import predictions_of
+
+        setting, entry = self._charts(DEFAULT_METRIC).board.find(strategy, task)
+        which = (setting.pairs == (split_seed, init_seed)).all(1)
+        for found in predictions_of(setting, entry, which):
+            return found
+        raise UsageError(
+            f"{strategy} on {task}, split seed {split_seed}, init seed {init_seed} has no stored predictions "
+            f"with labels in {self.store_path}"
+        )
+
+    def confusion(self, strategy: str, task: str) -> pd.DataFrame:
+        """The confusion matrix of a strategy on a task, over all its trials: a row for each true class.
+
+        Raises UnknownName for a strategy or a task without results, UsageError without stored predictions or
+        where the classes of test episodes differ.
+        """
+        import pandas as pd
+
+        from fsbench.report.charts import predicted_on
+
+        found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
+        if found is None or found.confusion is None:
+            raise UsageError(f"{strategy} has no stored predictions of fixed classes on {task}")
+        names = pd.Index(found.classes, name="true class"), pd.Index(found.classes, name="predicted class")
+        return pd.DataFrame(found.confusion, *names)
+
+    def report(
+        self,
+        output: str | Path | None = None,
+        format: str | None = None,
+        metric: str = DEFAULT_METRIC,
+        baseline: str | None = None,
+        margin: float = _MARGIN,
+    ) -> Path:
+        """Write a report, as `fsbench report` does, and return the path of its main file.
+
+        `output` is this path and `format` one of those that `fsbench report --help` lists. Raises UnknownName
+        for another format, UsageError if a file cannot be written.
+        """
+        from fsbench.report.formats import DEFAULT_FORMAT, write
+
+        return write(self._report(metric, baseline, margin), format or DEFAULT_FORMAT, output)[0]
+
+    @property
+    def plot(self) -> Plots:
+        """Draws the charts: `results.plot.curves()` and so on return matplotlib axes."""
+        from fsbench.report.plots.for_results import Plots
+
+        return Plots(self._charts)
+
+    def _charts(self, metric: str) -> Charts:
+        """The charts of the first leaderboard: that without tuning, if there is one."""
+        return self._report(metric).charts[0]
+
+    def _report(self, metric: str, baseline: str | None = None, margin: float = _MARGIN) -> Report:
+        """The report by a metric; the latest ones are kept."""
+        from fsbench.report.contents import metrics_of_a_report, report_of
+
+        key = metric, baseline or self.baseline, margin
+        if key not in self._reports:
+            columns = self.columns(*metrics_of_a_report(metric))
+            self._reports[key] = report_of(columns, metric, baseline=key[1], margin=margin)
+        return self._reports[key]
+
+    @cached_property
+    def _reports(self) -> dict[tuple[str, str | None, float], Report]:
+        return {}

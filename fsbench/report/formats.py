@@ -7,9 +7,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
-from fsbench.report.contents import Report
+
+if TYPE_CHECKING:
+    from fsbench.report.contents import Report
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from fsbench import stats
 from fsbench.columns import STATUSES, Columns, of_records
 from fsbench.composition import BASELINE
-from fsbench.errors import StoreError
+from fsbench.errors import StoreError, UnknownName
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report import differences
 from fsbench.report.baselines import Baselines, judged
@@ -89,6 +89,19 @@ class Leaderboard:
     def rows(self) -> list[Row]:
         """Every row: overall, then task by task."""
         return [*self.overall, *(row for _, rows in self.tasks for row in rows)]
+
+    def find(self, strategy: str, task: str) -> tuple[Setting, Entry]:
+        """The records of a strategy on a task, both by their names in the tables.
+
+        Raises UnknownName for a task, or a strategy on this task, without records.
+        """
+        by_label = {setting.label: setting for setting in self.settings}
+        if task not in by_label:
+            raise UnknownName("task with results:", task, by_label)
+        by_name = {self.name(name): entry for name, entry in by_label[task].entries.items()}
+        if strategy not in by_name:
+            raise UnknownName(f"strategy with results on {task}:", strategy, by_name)
+        return by_label[task], by_name[strategy]
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas data frame with one line per row, as `Row.to_dict` has it."""

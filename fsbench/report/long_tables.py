@@ -72,13 +72,13 @@ def trial_table(columns: Columns) -> Table:
     }
 
 
-def to_frame(table: Table) -> pd.DataFrame:
-    """A table as a pandas data frame; whole numbers stay whole where some rows have none."""
+def trial_frame(columns: Columns) -> pd.DataFrame:
+    """The table of trials as a data frame; whole arguments stay whole where some tasks have none."""
     import pandas as pd
 
-    frame = pd.DataFrame(table)
-    known = [name for name in frame.columns if name not in _TAKEN]
-    return frame.assign(**{name: frame[name].convert_dtypes() for name in known})
+    frame = pd.DataFrame(trial_table(columns))
+    arguments = frame.columns[: list(frame.columns).index(_SEEDS[0])]
+    return frame.assign(**{name: frame[name].convert_dtypes() for name in arguments})
 
 
 def to_csv(table: Table) -> str:

@@ -10,7 +10,7 @@ from fsbench.report.charts.fits import Fit, fits
 from fsbench.report.charts.gains import Cell, Gains, gains
 from fsbench.report.charts.learning import Curves, Line, Point, curves
 from fsbench.report.charts.of_board import Charts
-from fsbench.report.charts.predicted import Bins, Predicted, predicted
+from fsbench.report.charts.predicted import Bins, Predicted, predicted, predicted_on
 from fsbench.report.charts.ranks import Ranks, ranks
 from fsbench.report.charts.transfer import Forgotten, SourceGain, forgotten, source_gains
 
@@ -34,6 +34,7 @@ __all__ = [
     "forgotten",
     "gains",
     "predicted",
+    "predicted_on",
     "ranks",
     "source_gains",
 ]

@@ -81,16 +81,30 @@ def predicted(board: Leaderboard) -> tuple[Predicted, ...]:
     found = []
     for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
         by_name = {board.name(name): entry for name, entry in setting.entries.items()}
-        for row in rows:
-            if trials := list(predictions_of(setting, by_name[row.strategy])):
-                found.append(_together(label, row.strategy, setting.task, trials))
-    return tuple(found)
+        found += [_of_row(label, row.strategy, setting, by_name[row.strategy]) for row in rows]
+    return tuple(each for each in found if each)
 
 
-def predictions_of(setting: Setting, entry: Entry) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The logits float32 `[E, M, C]` and the labels int64 `[E, M]` of each successful trial with both."""
+def predicted_on(board: Leaderboard, strategy: str, task: str) -> Predicted | None:
+    """The predictions of a strategy on a task, by their names in the tables; None without any stored."""
+    setting, entry = board.find(strategy, task)
+    return _of_row(setting.label, strategy, setting, entry)
+
+
+def _of_row(label: str, strategy: str, setting: Setting, entry: Entry) -> Predicted | None:
+    trials = list(predictions_of(setting, entry))
+    return _together(label, strategy, setting.task, trials) if trials else None
+
+
+def predictions_of(
+    setting: Setting, entry: Entry, which: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The logits float32 `[E, M, C]` and the labels int64 `[E, M]` of each successful trial with both.
+
+    `which` bool `[P]` chooses among the pairs of seeds.
+    """
     columns, evidence = setting.columns, setting.columns.evidence
-    rows = entry.rows[entry.ok]
+    rows = entry.rows[entry.ok if which is None else entry.ok & which]
     split = {columns.key[row].decode(): columns.fingerprints[columns.split[row]] for row in rows}
     for key, logits in evidence.predictions([key for key, of in split.items() if of in evidence.drawn]):
         yield logits, evidence.drawn[split[key]].test_y

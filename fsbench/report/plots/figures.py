@@ -80,11 +80,11 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
         yield Figure(f"{mark}reliability", caption, partial(predictions.reliability, pooled, baseline))
 
 
-def pooled_bins(charts: Charts, names: list[str]) -> dict[str, Bins]:
-    """The bins of some strategies, over all tasks, in the order of the names."""
+def pooled_bins(charts: Charts, names: list[str], task: str | None = None) -> dict[str, Bins]:
+    """The bins of some strategies, on one task or over all, in the order of the names."""
     found: dict[str, Bins] = {}
     for each in charts.predicted:
-        if each.strategy in names:
+        if each.strategy in names and task in (None, each.task):
             known = found.get(each.strategy)
             found[each.strategy] = each.bins if known is None else known + each.bins
     return {name: found[name] for name in names if name in found}

@@ -1,0 +1,123 @@
+"""`results.plot`: the charts of results drawn by matplotlib, in a notebook or for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from fsbench.errors import UnknownName, UsageError
+from fsbench.metrics import DEFAULT_METRIC
+from fsbench.report.charts import Charts, predicted_on
+from fsbench.report.plots import costs, gains, learning, predictions, ranks
+from fsbench.report.plots.figures import pooled_bins
+from fsbench.report.plots.style import COLOURS, axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Plots:
+    """Draws the charts of results; each method returns the matplotlib axes that it has drawn on.
+
+    `ax` are axes to draw on; by default each method makes a figure. The charts are those of the results
+    without tuning, if there are any, by a metric.
+    """
+
+    def __init__(self, charts: Callable[[str], Charts]) -> None:
+        self._charts = charts
+
+    def curves(self, family: str | None = None, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
+        """Learning curves: the scores over the number of labels, with 95 % intervals.
+
+        `family` is the text that tasks have in common but for the number of labels, such as `kshot(digits)`;
+        it must be given where there are several. Raises UsageError where no tasks differ in the number of
+        labels only, UnknownName for another family.
+        """
+        charts = self._charts(metric)
+        known = {each.family: each for each in charts.curves}
+        if not known:
+            raise UsageError(
+                "no tasks differ in the number of labels only; run some that do: kshot(digits, k=[1, 5, 20])"
+            )
+        if family is None and len(known) > 1:
+            raise UsageError(f"there are several families of tasks; give family=, one of: {', '.join(known)}")
+        chosen = next(iter(known)) if family is None else family
+        if chosen not in known:
+            raise UnknownName("family of tasks", chosen, known)
+        with styled():
+            ax = axes(ax)
+            learning.draw(known[chosen], charts.board.metric, ax)
+        return ax
+
+    def heatmap(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
+        """The gain of each strategy on each task: blue helps, orange hurts, pale is not settled."""
+        charts = self._charts(metric)
+        with styled():
+            ax = axes(ax, *gains.size(charts.gains))
+            gains.draw(charts.gains, charts.board.metric, ax)
+        return ax
+
+    def critical_difference(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
+        """Mean ranks; bars join strategies that do not differ significantly (Demsar 2006).
+
+        Raises UsageError with fewer than two strategies that have a result in every trial.
+        """
+        found = self._charts(metric).ranks
+        if found is None:
+            raise UsageError("fewer than two strategies have a result in every trial, so there are no ranks")
+        with styled():
+            ax = axes(ax, *ranks.size(found))
+            ranks.draw(found, ax)
+        return ax
+
+    def pareto(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
+        """Gain against cost, with the strategies that no other one beats in both."""
+        charts = self._charts(metric)
+        with styled():
+            ax = axes(ax)
+            costs.draw(charts.costs, charts.board.metric, ax)
+        return ax
+
+    def reliability(
+        self, strategies: Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Accuracy over confidence of some strategies, on one task or on all together.
+
+        Strategies are named as in the tables; by default they are the baseline and the best few. Raises
+        UsageError without stored predictions of them.
+        """
+        charts = self._charts(DEFAULT_METRIC)
+        baseline = charts.board.baseline
+        names = [baseline, *(row.strategy for row in charts.board.overall if row.strategy != baseline)]
+        bins = pooled_bins(charts, list(strategies or names[: len(COLOURS) + 1]), task)
+        if not bins:
+            raise UsageError("there are no stored predictions of these strategies")
+        with styled():
+            ax = axes(ax)
+            predictions.reliability(bins, baseline, ax)
+        return ax
+
+    def confusion(self, strategy: str, task: str, ax: Axes | None = None) -> Axes:
+        """The confusion matrix of a strategy on a task, with the recall of each class.
+
+        Raises UnknownName for a strategy or a task without results, UsageError without stored predictions or
+        where the classes of test episodes differ.
+        """
+        found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
+        if found is None or found.confusion is None:
+            raise UsageError(f"{strategy} has no stored predictions of fixed classes on {task}")
+        with styled():
+            side = 2.5 + 0.3 * min(len(found.classes), 20)
+            ax = axes(ax, side + 0.8, side)
+            predictions.confusion(found, ax)
+        return ax
+
+    def fit(self, ax: Axes | None = None) -> Axes:
+        """Accuracy on the test part over that on the training labels, a point for each strategy and task."""
+        charts = self._charts(DEFAULT_METRIC)
+        baseline = charts.board.baseline
+        names = [baseline, *(row.strategy for row in charts.board.overall if row.strategy != baseline)]
+        with styled():
+            ax = axes(ax)
+            predictions.fit(charts.fits, names, baseline, ax)
+        return ax

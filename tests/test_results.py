@@ -1,0 +1,226 @@
+"""Results in Python: those of a run and those that are loaded are one class."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import fake_executor
+import matplotlib as mpl
+import numpy as np
+import pytest
+import scipy.stats
+from fake_executor import A, B, logits
+from matplotlib.axes import Axes
+from records import failed, over_seeds, realistic
+from sklearn.metrics import confusion_matrix
+
+import fsbench
+from fsbench import Results
+from fsbench.errors import StoreError, UnknownName, UsageError
+from fsbench.report.published import write_jsonl
+from fsbench.store import Store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_a_screen():
+    backend = mpl.get_backend()
+    mpl.use("agg")
+    yield
+    mpl.use(backend)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A results folder: two strategies, of which one fails, on two tasks; three split and two init seeds."""
+    place = tmp_path_factory.mktemp("results") / "here"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fsbench.runner.get_registry", fake_executor.registry)
+        fake_executor.run(place, "erm, reason", f"{A}, {B}", seeds=3, init_seeds=2, baseline="erm")
+    return place
+
+
+@pytest.fixture(scope="module")
+def results(folder) -> Results:
+    return fsbench.load(folder)
+
+
+def made(records) -> Results:
+    return Results(tuple(records), Path("nowhere"), len(records))
+
+
+def test_loaded_results_are_those_of_the_store(folder, results):
+    with Store(folder, create=False) as store:
+        assert results.records == tuple(store.records())
+    assert isinstance(results, Results)
+    assert (results.done, len(results.failures)) == (24, 12)
+    assert "24 of 24 trials, 12 failed" in repr(results)
+
+
+def test_nothing_to_load_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match="no results in"):
+        fsbench.load(tmp_path)
+    (tmp_path / "x.jsonl").write_text("{}")
+    with pytest.raises(StoreError, match="line 1 is not a record"):
+        fsbench.load(tmp_path / "x.jsonl")
+
+
+def test_published_records_can_be_loaded(tmp_path, results):
+    path = tmp_path / "mine.jsonl"
+    write_jsonl(results.records, path, results.evidence)
+    loaded = fsbench.load(path)
+    columns = ["strategy", "score", "score_low", "failed"]
+    assert loaded.leaderboard()[columns].equals(results.leaderboard()[columns])
+
+
+def test_the_frame_has_a_row_for_each_trial(results):
+    frame = results.to_frame()
+    assert len(frame) == len(results.records)
+    assert list(frame.columns[:3]) == ["protocol", "dataset", "k"]
+    assert set(frame["k"]) == {1, 2}
+    by_key = {record.key: record for record in results.records}
+    for row in frame.to_dict("records"):
+        record = by_key[row["key"]]
+        seeds = record.split_seed, record.init_seed
+        assert (row["split_seed"], row["init_seed"], row["status"]) == (*seeds, record.status)
+        for name in ("accuracy", "nll"):
+            assert row[name] == pytest.approx(record.metrics.get(name, np.nan), nan_ok=True)
+    (reason,) = set(frame.loc[frame["status"] == "failed", "reason"])
+    assert reason == "ValueError: m"
+
+
+def test_arguments_that_only_some_tasks_have_are_missing_elsewhere():
+    frame = made(realistic()).to_frame()
+    assert {"protocol", "dataset", "k", "source", "target", "ir", "rate", "way"} <= set(frame.columns)
+    shift = frame[frame["protocol"] == "shift"]
+    assert set(shift["source"]) == {"mnist5k(size=8)"}
+    assert set(shift["dataset"]) == {"digits"}
+    assert shift["k"].isna().all()
+    assert str(frame["k"].dtype) == "Int64"
+
+
+def test_predictions_and_labels_are_those_of_the_trial(folder, results):
+    record = next(
+        r for r in results.records if (r.spec, r.task, r.split_seed, r.init_seed) == ("erm", B, 2, 1)
+    )
+    found, labels = results.predictions("erm", B, split_seed=2, init_seed=1)
+    with Store(folder, create=False) as store:
+        assert (found == store.predictions(record.key)).all()
+    assert (found == logits(record, labels.shape[1])).all()
+    assert (found.argmax(-1) == labels).mean() == pytest.approx(record.metrics["accuracy"])
+
+
+def test_confusion_is_that_of_all_trials(results):
+    found = results.confusion("erm", A)
+    pairs = [results.predictions("erm", A, split, init) for split in range(3) for init in range(2)]
+    y = np.concatenate([labels[0] for _, labels in pairs])
+    guess = np.concatenate([values[0].argmax(-1) for values, _ in pairs])
+    assert (found.to_numpy() == confusion_matrix(y, guess)).all()
+    assert list(found.index) == ["class_0", "class_1", "class_2"]
+
+
+def test_what_is_not_stored_is_an_error_in_one_line(results):
+    with pytest.raises(UnknownName, match="task with results"):
+        results.confusion("erm", "kshot(wine, k=3)")
+    with pytest.raises(UnknownName, match=r"strategy with results on .*did you mean 'erm'"):
+        results.predictions("errm", A)
+    with pytest.raises(UsageError, match="split seed 7, init seed 0 has no stored predictions"):
+        results.predictions("erm", A, split_seed=7)
+    with pytest.raises(UsageError, match="no stored predictions"):
+        results.confusion("reason", A)
+    with pytest.raises(UsageError, match="no stored predictions"):
+        made(realistic()).plot.reliability()
+
+
+def test_two_strategies_are_compared_by_paired_tests():
+    a, b = [0.70, 0.72, 0.68], [0.80, 0.81, 0.779]
+    records = []
+    for name, values in (("erm", [0.5, 0.6, 0.4]), ("a", a), ("b", b)):
+        records += over_seeds("kshot(wine, k=1)", name, values) + over_seeds(
+            "kshot(digits, k=1)", name, values
+        )
+    frame = made(records).compare("b", "a").set_index("task")
+    assert list(frame.index) == ["kshot(digits, k=1)", "kshot(wine, k=1)", "overall"]
+    assert frame["difference"].to_numpy() == pytest.approx(np.mean(b) - np.mean(a))
+    assert set(frame["verdict"][:2]) == {"better"}
+    back = made(records).compare("a", "b")
+    assert back["difference"].to_numpy() == pytest.approx(-frame["difference"].to_numpy())
+    assert set(back["verdict"][:2]) == {"worse"}
+    alone = made([r for r in records if "wine" in r.task]).compare("b", "a")
+    assert alone["p"].tolist() == pytest.approx([scipy.stats.ttest_rel(b, a).pvalue] * 2)
+    with pytest.raises(UnknownName):
+        made(records).compare("a", "c")
+
+
+def test_a_comparison_with_failures_is_withheld():
+    records = over_seeds(A, "erm", [0.5, 0.6, 0.4]) + over_seeds(A, "a", [0.8, 0.9, 0.7])
+    records.append(failed(task=A, spec="a", split_seed=3))
+    assert set(made(records).compare("a", "erm")["verdict"]) == {"withheld"}
+
+
+def test_a_report_is_written(results, tmp_path):
+    page = results.report(tmp_path / "page.md")
+    assert page.read_text(encoding="utf-8").startswith("# Leaderboard")
+    table = results.report(tmp_path / "table.csv", format="csv", metric="nll")
+    assert table.exists()
+    assert (tmp_path / "table-trials.csv").exists()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_plots_return_the_axes_that_they_draw_on(results, given):
+    from matplotlib import pyplot
+
+    many = made(realistic())
+    draws = [
+        many.plot.curves,
+        many.plot.heatmap,
+        many.plot.critical_difference,
+        many.plot.pareto,
+        results.plot.reliability,
+        results.plot.fit,
+        lambda **options: results.plot.confusion("erm", A, **options),
+    ]
+    for draw in draws:
+        mine = pyplot.figure().subplots() if given else None
+        ax = draw(ax=mine) if given else draw()
+        assert isinstance(ax, Axes)
+        assert ax.has_data() or ax.texts or ax.patches
+        assert mine is None or ax is mine
+        ax.figure.canvas.draw()
+    pyplot.close("all")
+
+
+def test_plots_leave_the_settings_of_matplotlib_alone(results):
+    from matplotlib import pyplot
+
+    before = dict(mpl.rcParams)
+    results.plot.reliability()
+    assert dict(mpl.rcParams) == before
+    pyplot.close("all")
+
+
+def test_curves_name_what_can_be_drawn(results):
+    with pytest.raises(UsageError, match="no tasks differ in the number of labels only"):
+        made(over_seeds(A, "erm", [0.5])).plot.curves()
+    two = made([*realistic(), *over_seeds("kshot(wine, k=1)", "erm", [0.5])])
+    with pytest.raises(UsageError, match=r"give family=, one of: kshot\(digits\), kshot\(wine\)"):
+        two.plot.curves()
+    with pytest.raises(UnknownName, match="did you mean 'kshot"):
+        two.plot.curves("kshot(digit)")
+
+
+def test_a_notebook_shows_the_recommendation_and_the_table():
+    name = "<script>alert(1)</script>"
+    records = over_seeds(A, "erm", [0.5, 0.6, 0.4]) + over_seeds(A, f'mine(text="{name}")', [0.8, 0.9, 0.71])
+    page = made(records)._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<tr>") == page.count("</tr>") == 3
+    assert "Use mine(" in page
+
+
+def test_a_read_only_folder_can_be_loaded(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "fsbench.sqlite").chmod(0o444)
+    assert len(fsbench.load(copy).records) == 24
