@@ -1,6 +1,6 @@
 """How well a search chooses on `shift` tasks: by source validation, and by criteria without target labels.
 
-    python -m benchmarks.criteria [SPEC ...] [--n 12] [--splits 2] [--known FOLDER]
+    python -m benchmarks.criteria [SPEC ...] [--tasks TASKS] [--n 12] [--splits 2] [--known FOLDER]
 
 For each task, split seed (from 1000, which no suite has) and strategy, the configurations of a search of size
 `n` are trained. Printed is the balanced accuracy on the target's test part of the configuration that each
@@ -31,6 +31,7 @@ from fsbench.tasks.drawing import Split, join, stack
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.parts import cell
 from fsbench.tasks.splits import draw_split, materialise, open_split
+from fsbench.tuning.criteria import infomax
 from fsbench.tuning.space import Configuration, Space
 
 TASKS = "shift(mnist5k(size=8), digits, share=0.5), shift(digits, mnist5k(size=8), share=0.5)"
@@ -57,10 +58,9 @@ def source_validation(fit: Logits) -> float:
     return float(balanced_accuracy_score(fit["val_y"], fit["val"].argmax(1)))
 
 
-def infomax(fit: Logits) -> float:
+def information(fit: Logits) -> float:
     """The mutual information of inputs and predicted classes."""
-    p = softmax(fit["unlabeled"])
-    return float(entropy(p.mean(0)) - entropy(p).mean())
+    return infomax(fit["unlabeled"][None].astype(np.float64))
 
 
 def certainty(fit: Logits) -> float:
@@ -84,7 +84,7 @@ def nuclear_norm(fit: Logits) -> float:
 
 CRITERIA: dict[str, Callable[[Logits], float]] = {
     "source validation": source_validation,
-    "infomax": infomax,
+    "infomax": information,
     "certainty": certainty,
     "neighbourhood density": neighbourhood_density,
     "nuclear norm": nuclear_norm,
@@ -127,6 +127,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("specs", nargs="*", default=list(SPECS))
+    parser.add_argument("--tasks", default=TASKS)
     parser.add_argument("--n", type=int, default=12)
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--known", type=Path)
@@ -136,7 +137,7 @@ def main() -> None:
         known = given.known or Path(nowhere)
         known.mkdir(parents=True, exist_ok=True)
         for strategy in get_registry().parse(", ".join(given.specs)):
-            for task in parse_tasks(TASKS):
+            for task in parse_tasks(given.tasks):
                 compare(task, strategy, given.n, range(FIRST_SEED, FIRST_SEED + given.splits), known)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +16,7 @@ from fsbench.spec import Value
 from fsbench.strategy import Strategy
 from fsbench.tasks.expressions import Task, named_datasets
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite
+from fsbench.tuning.criteria import needs_criterion
 from fsbench.tuning.tuned import Tuning, read_rows
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def read_request(
         searched: tuple({each.text: each for each in (*always, *asked)}.values())
         for searched, asked in read_rows(registry, _specs(registry, plugins), tuning).items()
     }
+    _check_criteria(rows, ready)
     changes = parse_overrides(recipe)
     if seeds is None:
         seeds = seeds_for(ready, rows, changes) if own else chosen.split_seeds
@@ -108,6 +110,16 @@ def read_request(
         own=own,
         baseline=None if against is None else ", ".join(composition.text for composition in against),
     )
+
+
+def _check_criteria(rows: Iterable[str], tasks: Iterable[Task]) -> None:
+    """Raise UsageError for a search whose criterion no task needs."""
+    named = [tuning.criterion for tuning in map(Tuning.read, filter(None, rows)) if tuning.criterion]
+    if named and not any(needs_criterion(task.info) for task in tasks):
+        raise UsageError(
+            f"the criterion {named[0]} is for tasks with unlabelled inputs of their target and no label "
+            "there, such as shift(mnist5k(size=8), digits); no task here is one, so leave it out"
+        )
 
 
 def joined(texts: str | Sequence[str]) -> str:

@@ -61,6 +61,7 @@ def run(
     recipe: str | Mapping[str, Value] | None = None,
     tune: int | None = None,
     sampler: str | None = None,
+    criterion: str | None = None,
     retry_failed: bool = False,
     available: bool = False,
     strict: bool = False,
@@ -93,6 +94,8 @@ def run(
             sample; without it, specs and the recipe are used as they are, but for rows such as
             `tuned(erm, n=8)`.
         sampler: What draws these configurations: `random`, the default, or `tpe`.
+        criterion: What compares them on tasks without labels of their target: `infomax`, on unlabelled
+            inputs; by default the protocol's own, which is source validation on `shift`.
         retry_failed: Whether to run failed trials again.
         available: Whether to leave out tasks whose data is not on this machine.
         strict: Whether a plugin that cannot be loaded is an error.
@@ -132,7 +135,7 @@ def run(
         timeout=timeout,
         available=available,
         baseline=baseline,
-        tuning=_tuning(tune, sampler=sampler),
+        tuning=_tuning(tune, sampler=sampler, criterion=criterion),
     )
     with Store(results) as store:
         stored = {record.key: record for record in store.records()}

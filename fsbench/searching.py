@@ -19,6 +19,8 @@ from fsbench.progress import Observer
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import Registry
 from fsbench.store import Store
+from fsbench.tasks.parts import Part
+from fsbench.tuning.criteria import CRITERIA, ON_INPUTS, needs_criterion
 from fsbench.tuning.samplers import version
 from fsbench.tuning.search import Search, Try
 from fsbench.tuning.space import Configuration, Space
@@ -74,13 +76,18 @@ class Searching:
         tuning, protocol = Tuning.read(trial.tuning), task.protocol
         key = trial.task, trial.split_seed, trial.init_seed
         space = Space(self.registry, composition, parse_recipe(trial.recipe), key)
+        keeps_val = "val" in composition.uses
+        parts, how = [Part(fold, keeps_val) for fold in range(protocol.folds)], protocol.criterion
+        criterion = tuning.criterion if needs_criterion(task.info) else ""
+        if criterion:
+            parts, how = [Part(keeps_val=keeps_val, unlabeled=True)], f"{criterion} {ON_INPUTS}"
         return Search(
             trial,
             n=tuning.n if space else 1,
             draw=lambda number, told: self._ready(space.draw(number, tuning.sampler, told), task),
-            folds=protocol.folds,
-            criterion=protocol.criterion,
-            keeps_val="val" in composition.uses,
+            parts=parts,
+            how=how,
+            criterion=criterion,
             at_once=tuning.at_once,
             sampler="" if tuning.at_once == tuning.n else f"{tuning.sampler} of optuna {version()}",
         )
@@ -98,19 +105,22 @@ class Searching:
     def _tries(self, missing: Sequence[Try], execute: Execute) -> dict[str, Tried]:
         """Run tries; returns what came of each, by key."""
         results = {}
-        for trial, found in execute(missing, lambda trial, *sent: (trial, _tried(*sent))):
+        for trial, found in execute(missing, lambda trial, *sent: (trial, _tried(trial, *sent))):
             self.store.keep_try(trial.key, found)
             self.observer.tried(trial, found)
             results[trial.key] = found
         return results
 
 
-def _tried(result: Outcome | Failure, split: SealedSplit) -> Tried:
-    """What came of a try, scored by the default metric on the labels held out."""
+def _tried(trial: Trial, result: Outcome | Failure, split: SealedSplit) -> Tried:
+    """What came of a try, scored by its criterion, or by the default metric on the labels held out."""
     if isinstance(result, Failure):
         return Tried(reason=f"{result.kind}: {result.message}")
     seconds = result.seconds_fit + result.seconds_predict
     if reason := fault(result.predictions, split):
         return Tried(seconds=seconds, reason=f"{reason['kind']}: {reason['message']}")
-    value = get_metric(DEFAULT_METRIC).function(result.predictions.astype(np.float64), split.test_y)
+    logits = result.predictions.astype(np.float64)
+    if isinstance(trial, Try) and trial.criterion:
+        return Tried(CRITERIA[trial.criterion](logits), seconds)
+    value = get_metric(DEFAULT_METRIC).function(logits, split.test_y)
     return Tried(value, seconds) if value is not None else Tried(None, seconds, "the metric is undefined")

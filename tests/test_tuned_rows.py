@@ -29,6 +29,7 @@ def rows(text: str, whole: Tuning | None = None) -> dict[str, list[str]]:
         (Tuning(), "tuning(n=8)", "tuned(erm)"),
         (Tuning(4), "tuning(n=4)", "tuned(erm, n=4)"),
         (Tuning(8, "tpe"), "tuning(n=8, sampler=tpe)", "tuned(erm, sampler=tpe)"),
+        (Tuning(criterion="infomax"), "tuning(criterion=infomax, n=8)", "tuned(erm, criterion=infomax)"),
         (Tuning(4, "tpe"), "tuning(n=4, sampler=tpe)", "tuned(erm, n=4, sampler=tpe)"),
     ],
 )
@@ -77,10 +78,15 @@ def test_the_option_tunes_every_row():
         ("tuned(n=8)", SpecError, "expected one strategy"),
         ("tuned(erm, focal)", SpecError, "expected one strategy"),
         ("tuned(8)", SpecError, "expected one strategy"),
-        ("tuned(erm, m=8)", SpecError, "tuned has no argument 'm'; it takes n, sampler"),
+        ("tuned(erm, m=8)", SpecError, "tuned has no argument 'm'; it takes n, sampler, criterion"),
         ("tuned(erm, n=0)", UsageError, "tuning over 0 configurations; expected at least 1"),
         ("tuned(erm, n=1.5)", SpecError, r"tuning\(n=1.5\): expected a whole number"),
         ("tuned(erm, sampler=tpi)", UnknownName, "unknown sampler 'tpi'; did you mean 'tpe'"),
+        (
+            "tuned(erm, criterion=infomaks)",
+            UnknownName,
+            "unknown criterion 'infomaks'; did you mean 'infomax'",
+        ),
         ("tuned(erm, sampler=2)", SpecError, "expected a name or text"),
         ("tuned(focla)", UnknownName, "did you mean 'focal'"),
         ("tuned(knn+svm)", ConflictError, "both own the stage"),
@@ -161,6 +167,13 @@ def test_only_tuned_rows_are_no_reason_to_run_others(tmp_path):
 def test_a_sampler_without_a_number_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"sampler given without the number of configurations"):
         fake_executor.run(tmp_path, sampler="tpe")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_criterion_that_no_task_needs_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="the criterion infomax is for tasks with unlabelled inputs"):
+        fake_executor.run(tmp_path, "tuned(erm, criterion=infomax)")
+    assert not list(tmp_path.glob("*"))
 
 
 def test_a_run_until_settled_has_no_tuned_rows(tmp_path, capsys):

@@ -111,6 +111,33 @@ def test_shift_is_validated_on_the_source():
     assert set(part.test.origin[0].tolist()) == {0}
 
 
+@pytest.mark.parametrize("keeps_val", [False, True])
+def test_the_unlabelled_part_has_the_labels_of_the_final_fit_and_shows_none_of_its_test(keeps_val):
+    whole, of = draw(SHIFT), task(SHIFT)
+    _, final = take(of, whole, 0, Part(keeps_val=keeps_val))
+    _, part = take(of, whole, 0, Part(keeps_val=keeps_val, unlabeled=True))
+    assert labelled(part.train) == labelled(final.train)
+    assert labelled(part.val) == labelled(final.val)
+    assert ids(part.test) == ids(whole.unlabeled)
+    assert not set(ids(part.test)) & set(ids(whole.test))
+    assert set(whole.unlabeled.y.tolist()) == set(range(10))
+    assert part.test.y.shape == (1, len(whole.unlabeled.y))
+    assert not part.test.y.any()
+
+
+def test_without_unlabelled_inputs_there_is_no_such_part():
+    text = "kshot(wine, k=1)"
+    with pytest.raises(TaskError, match="there are no unlabelled inputs"):
+        take(task(text), draw(text), 0, Part(unlabeled=True))
+
+
+def test_parts_have_names_of_their_own():
+    parts = [Part(f, v, u) for f in (None, 0, 1) for v in (False, True) for u in (False, True)]
+    assert len({str(part) for part in parts}) == len(parts)
+    assert str(Part(0)) == "without fold 0"  # as in the keys of stored tries
+    assert str(Part(None, keeps_val=True)) == "all labels, validation apart"
+
+
 def test_episodes_are_validated_on_classes_held_out_of_the_source():
     text = "episodes(glyphs(size=8), way=3, shot=2, n=4)"
     whole, of, y = draw(text), task(text), load_dataset("glyphs(size=8)").y

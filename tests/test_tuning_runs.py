@@ -172,25 +172,32 @@ def test_other_protocols_have_criteria_of_their_own(text, criterion, spec, tmp_p
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_no_test_input_reaches_the_search(tmp_path, monkeypatch):
-    text = "kshot(digits, k=2)"
+@pytest.mark.parametrize(
+    ("text", "criterion", "fits"),
+    [
+        ("kshot(digits, k=2)", None, 2 * 2 + 1),
+        ("shift(mnist5k(size=8), digits, share=0.05)", None, 2 + 1),
+        ("shift(mnist5k(size=8), digits, share=0.05)", "infomax", 2 + 1),
+    ],
+)
+def test_no_test_input_reaches_the_search(text, criterion, fits, tmp_path, monkeypatch):
     monkeypatch.setenv("FSBENCH_PLUGINS", "plugins_peeping")
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     get_registry.cache_clear()
     try:
         (tmp_path / "loot").mkdir()
         spec = f'peeping(loot="{tmp_path / "loot"}")'
-        real(tmp_path / "results", spec, tasks=text, seeds=1, tune=2, recipe={"steps": 2})
+        options = {"seeds": 1, "tune": 2, "criterion": criterion, "recipe": {"steps": 2}}
+        real(tmp_path / "results", spec, tasks=text, **options)
     finally:
         monkeypatch.undo()
         get_registry.cache_clear()
     hidden = [image.tobytes() for image in load_dataset("digits").x[draw(text).test.index[0]]]
-    seen = {file.name: file.read_bytes() for file in (tmp_path / "loot").iterdir()}
-    assert len(seen) == 2 * 2 + 1
-    for name, found in seen.items():
-        peeped = sum(image in found for image in hidden)
-        # The fit on all 30 labels is the only one whose predictor is then given the test inputs.
-        assert peeped == (len(hidden) if name.startswith("30-") else 0)
+    seen = [file.read_bytes() for file in (tmp_path / "loot").iterdir()]
+    assert len(seen) == fits
+    # The predictor of the last fit is the only one that is given the test inputs.
+    peeped = sorted(sum(image in found for image in hidden) for found in seen)
+    assert peeped == [0] * (fits - 1) + [len(hidden)]
 
 
 class Stops(FakeExecutor):

@@ -28,7 +28,7 @@ CONFIGURATIONS = [replace(each, full_spec=each.composition.full_spec) for each i
 
 def search(n: int, folds: int = 4, keeps_val: bool = False, at_once: int = 20, draw=None) -> Search:
     draw = draw or (lambda number, told: CONFIGURATIONS[number])
-    return Search(TRIAL, n, draw, folds, "", keeps_val, at_once)
+    return Search(TRIAL, n, draw, [Part(fold, keeps_val) for fold in range(folds)], "", at_once)
 
 
 def answer(found: Search, table: list[list[float | None]]) -> list[int]:
@@ -40,7 +40,7 @@ def answer(found: Search, table: list[list[float | None]]) -> list[int]:
         for each in new:
             able = [c for c in found.configurations if c.composition]
             number = next(c.number for c in able if found.on(c, each.part).key == each.key)
-            score = table[number][each.part.fold]
+            score = table[number][each.part.fold or 0]
             known[each.key] = Tried(score, 1.0, "" if score is not None else "Boom: no score")
     return added
 
@@ -195,6 +195,22 @@ def test_the_cost_of_the_tries_is_that_of_the_trial():
     fit = Outcome(np.zeros((1, 1, 1), np.float32), 1.0, 2.0, 3.0, 4)
     assert found.with_cost(fit) == replace(fit, seconds_fit=6.0)
     assert found.with_cost(FAILURE := Failure("Boom", "m")) is FAILURE
+
+
+def test_tries_by_a_criterion_are_other_tries_and_the_final_fit_is_none():
+    def by(criterion: str) -> Search:
+        draw = CONFIGURATIONS.__getitem__
+        parts = [Part(unlabeled=True)]
+        return Search(TRIAL, 2, lambda number, told: draw(number), parts, "", 20, criterion)
+
+    plain, first, second = by(""), by("infomax"), by("another")
+    keys = [{each.key for each in search.advance({})} for search in (plain, first, second)]
+    assert not set.intersection(*keys)
+    assert len(set.union(*keys)) == 6
+    assert answer(first, [[0.1], [2.5]]) == [2]
+    assert first.describe()["metric"] == "infomax"
+    assert (first.final().part, first.final().criterion) == (Part(), "")
+    assert first.final().spec == CONFIGURATIONS[1].composition.text
 
 
 def test_tries_are_of_configurations_so_a_larger_search_reuses_those_of_a_smaller_one():

@@ -25,6 +25,7 @@ from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
+from fsbench.tuning.criteria import CRITERIA
 from fsbench.tuning.samplers import SAMPLERS
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ INTERRUPTED = 130
     type=click.Choice(SAMPLERS),
     metavar="|".join(SAMPLERS),
     help="What draws the configurations of --tune: the same for all, or by what was good.  [default: random]",
+)
+@click.option(
+    "--criterion",
+    type=click.Choice(list(CRITERIA)),
+    metavar="|".join(CRITERIA),
+    help="What --tune compares by on unlabelled inputs where a target has no label.  [default: the source]",
 )
 @metric_option
 @baseline_option

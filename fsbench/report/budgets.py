@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
@@ -11,7 +11,7 @@ from fsbench.report.baselines import BEST, Against
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
 from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
-from fsbench.tuning.tuned import Tuning, size_of
+from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record
 
 
@@ -30,7 +30,7 @@ def leaderboards(
     """
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
     found = {shared.tuning for shared in columns.shared} or {""}
-    searches = sorted(found, key=lambda tuning: (size_of(tuning), tuning))
+    searches = sorted(found, key=lambda tuning: astuple(Tuning.read(tuning)) if tuning else (0,))
     parts = [columns.select([shared.tuning == tuning for shared in columns.shared]) for tuning in searches]
     boards = [leaderboard(part, metric, all_versions, baseline, margin) for part in parts]
     looks = columns.evidence.looks

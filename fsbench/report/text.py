@@ -16,6 +16,7 @@ from fsbench.report.problems import Problem
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import parse_tasks
+from fsbench.tuning.criteria import ON_INPUTS
 from fsbench.words import plural
 
 AGAINST = "vs baseline"
@@ -151,9 +152,11 @@ def title(board: Leaderboard) -> str:
 def tuned(board: Leaderboard) -> str:
     """One line about a leaderboard of tuned results."""
     assert board.tuning is not None, "it is not of tuned results"
+    criterion = board.tuning.criterion
+    where = f"; where the target has no label, by {criterion} {ON_INPUTS}" if criterion else ""
     return (
         f"Tuned: each strategy, {BASELINE} too, chose the best of {plural(board.tuned, 'configuration')} "
-        f"{_DRAWN[board.tuning.sampler]}without the test part"
+        f"{_DRAWN[board.tuning.sampler]}without the test part{where}"
     )
 
 

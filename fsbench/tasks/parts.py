@@ -1,6 +1,6 @@
 """The parts of a split on which a search tries configurations, and all its labels, for the final fit.
 
-None of them contains a test sample of the split, except the part with all labels, on which the chosen
+None of them contains a test sample of the split, except the part with all labels on which the chosen
 configuration is fitted.
 """
 
@@ -25,15 +25,17 @@ class Part:
     """All labels of a split or, with a `fold`, all but those of the fold, which take the place of the test.
 
     Training and validation labels are put together, unless `keeps_val`, for strategies that use validation
-    labels.
+    labels. With `unlabeled`, the unlabelled inputs take the place of the test, and have no labels.
     """
 
     fold: int | None = None
     keeps_val: bool = False
+    unlabeled: bool = False
 
     def __str__(self) -> str:
         fold = "all labels" if self.fold is None else f"without fold {self.fold}"
-        return f"{fold}, validation apart" if self.keeps_val else fold
+        apart = ", validation apart" if self.keeps_val else ""
+        return f"{fold}{apart}{', unlabelled inputs' if self.unlabeled else ''}"
 
 
 def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Split:
@@ -59,6 +61,11 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
         val=stack([_chosen(pool, rest & ~is_train)]),
         test=stack([_chosen(pool, ~rest)]),
     )
+
+
+def without_labels(rows: Rows) -> Rows:
+    """Samples `[N]` as those of one cell, with 0 in the place of every label."""
+    return stack([Rows(rows.index, np.zeros_like(rows.y), rows.origin)])
 
 
 def _deal(pool: Rows, groups: np.ndarray, seed: int) -> np.ndarray:

@@ -20,12 +20,12 @@ import numpy as np
 
 from fsbench.datasets.dataset import Dataset, digest
 from fsbench.datasets.known import load_dataset
-from fsbench.errors import DataError, FsbenchError, PluginError, StoreError
+from fsbench.errors import DataError, FsbenchError, PluginError, StoreError, TaskError
 from fsbench.evidence import Drawn
 from fsbench.kinds import get_kind
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
-from fsbench.tasks.parts import Part
+from fsbench.tasks.parts import Part, without_labels
 from fsbench.types import TaskInfo
 
 _TASK_FILE = "task.json"
@@ -96,11 +96,15 @@ def draw_split(task: Task, seed: int) -> Split:
 def take(task: Task, split: Split, seed: int, part: Part) -> tuple[Task, Split]:
     """A part of a task's split as a task and a split of its own, with the fingerprint of the whole split.
 
-    Raises TaskError if there are too few labels.
+    Raises TaskError if there are too few labels, or no unlabelled inputs where the part needs them.
     """
     found = split if part.fold is None else task.protocol.hold_out(split, part.fold, seed)
     if not part.keeps_val:
         found = replace(found, train=_joined(found.train, found.val), val=found.val.first(0))
+    if part.unlabeled:
+        if split.unlabeled is None:
+            raise TaskError(f"{task.text}: there are no unlabelled inputs to compare configurations on")
+        found = replace(found, test=without_labels(split.unlabeled))
     info = _described(task.info, found)
     if found.source is not None and found.source is not split.source:
         info = replace(info, source_classes=len(np.unique(found.source.y)))

@@ -1,17 +1,18 @@
 """The search of one trial: what is tried in each round, and which configuration is chosen.
 
 Configurations are compared on parts of the labels that are held out (`Protocol.hold_out`), by the mean of the
-default metric over the parts. In successive halving (Jamieson & Talwalkar 2016, "Non-stochastic best arm
-identification and hyperparameter optimization", AISTATS), all configurations are tried on the first two
-folds, and the better half on twice as many. optuna's pruner of that name is asynchronous: what it keeps
-depends on which trial ends first. Here the same seeds always give the same choice.
+default metric over the parts, or on unlabelled inputs (`tuning.criteria`). In successive halving (Jamieson &
+Talwalkar 2016, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS), all
+configurations are tried on the first two folds, and the better half on twice as many. optuna's pruner of that
+name is asynchronous: what it keeps depends on which trial ends first. Here the same seeds always give the
+same choice.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -34,9 +35,13 @@ _DIGITS = 9  # so that equal means are equal, whatever the order of their folds
 
 @dataclass(frozen=True)
 class Try(Trial):
-    """A trial on a part of a split: a configuration on what a search compares by, or the final fit."""
+    """A trial on a part of a split: a configuration on what a search compares by, or the final fit.
+
+    `criterion` names what scores its logits; "" is the default metric and the labels of the part.
+    """
 
     part: Part = Part()
+    criterion: str = ""
 
 
 def rounds(folds: int) -> list[int]:
@@ -49,21 +54,21 @@ def rounds(folds: int) -> list[int]:
 
 @dataclass
 class Search:
-    """The search of a trial among `n` configurations, compared on `folds` parts of its split.
+    """The search of a trial among `n` configurations, compared on `parts` of its split.
 
     `draw` makes the configuration of a number; it is told the values of those before it, with their mean
     scores in the first round. The first `at_once` configurations are drawn without, each later one when all
-    before it have been through that round. `criterion` says in words what configurations are compared by;
-    `sampler` what draws them. `tried` has what came of the tries, by key.
+    before it have been through that round. `how` says in words how configurations are compared, `sampler`
+    what draws them. `criterion` is that of the tries. `tried` has what came of them, by key.
     """
 
     trial: Trial
     n: int
     draw: Draw
-    folds: int
-    criterion: str
-    keeps_val: bool
+    parts: Sequence[Part]
+    how: str
     at_once: int
+    criterion: str = ""
     sampler: str = ""
     configurations: list[Configuration] = field(init=False)
     tried: dict[str, Tried] = field(init=False, default_factory=dict)
@@ -75,7 +80,7 @@ class Search:
     @property
     def steps(self) -> int:
         """How many times, at most, tries depend on the results of others, plus one."""
-        return max(0, self.n - self.at_once) + len(rounds(self.folds))
+        return max(0, self.n - self.at_once) + len(self._rounds)
 
     def advance(self, known: Mapping[str, Tried]) -> list[Try]:
         """Take over results as far as they are known; returns the next tries without one.
@@ -93,36 +98,40 @@ class Search:
                 self._draw_next()
 
     @property
+    def _rounds(self) -> list[int]:
+        return rounds(len(self.parts))
+
+    @property
     def _whole(self) -> bool:
         """Whether every configuration has been drawn."""
         return len(self.configurations) == self.n
 
     def _draw_next(self) -> None:
-        folds = rounds(self.folds)[0]
+        folds = self._rounds[0]
         told = [(each.values, self._mean(each, folds)) for each in self.configurations]
         self.configurations.append(self.draw(len(self.configurations), told))
 
     def _wanted(self) -> list[Try]:
         """The next tries without a result: the first round of what has been drawn, then the other rounds."""
-        for number, folds in enumerate(rounds(self.folds)[: None if self._whole else 1]):
+        for number, folds in enumerate(self._rounds[: None if self._whole else 1]):
             left = self._left(number)
             if self._whole and len(left) == 1:
                 break
-            tries = [self.on(each, Part(fold, self.keeps_val)) for each in left for fold in range(folds)]
+            tries = [self.on(each, part) for each in left for part in self.parts[:folds]]
             if new := [each for each in tries if each.key not in self.tried]:
                 return new
         return []
 
     def on(self, configuration: Configuration, part: Part) -> Try:
-        """A configuration on a part of the split."""
+        """A configuration on a part of the split that configurations are compared on."""
         place = configuration.number, part
         if place not in self._made:
-            self._made[place] = _made(self.trial, configuration, part)
+            self._made[place] = _made(self.trial, configuration, part, self.criterion)
         return self._made[place]
 
     def chosen(self) -> Configuration | None:
         """The best configuration, the first of equals; None if all failed."""
-        best = self._left(len(rounds(self.folds)))
+        best = self._left(len(self._rounds))
         return best[0] if best else None
 
     def final(self) -> Try | None:
@@ -130,7 +139,8 @@ class Search:
         chosen = self.chosen()
         if chosen is None:
             return None
-        return replace(self.on(chosen, Part(keeps_val=self.keeps_val)), key=self.trial.key)
+        part = Part(keeps_val=self.parts[0].keeps_val)
+        return replace(_made(self.trial, chosen, part), key=self.trial.key)
 
     def with_cost(self, result: Outcome | Failure) -> Outcome | Failure:
         """What came of the final fit, with the seconds of all tries added to those of the fit."""
@@ -150,9 +160,9 @@ class Search:
         """What was tried, for the record: plain values in the order of the configurations."""
         chosen = self.chosen()
         return {
-            "criterion": self.criterion,
-            "metric": DEFAULT_METRIC,
-            "folds": self.folds,
+            "criterion": self.how,
+            "metric": self.criterion or DEFAULT_METRIC,
+            "folds": len(self.parts),
             **({"sampler": self.sampler} if self.sampler else {}),
             "chosen": None if chosen is None else chosen.number,
             "tried": [self._describe(configuration) for configuration in self.configurations],
@@ -161,7 +171,7 @@ class Search:
     def _left(self, number: int) -> list[Configuration]:
         """The configurations that are left for a round, the best first; one is left without more tries."""
         left = [each for each in self.configurations if each.composition is not None]
-        for done, folds in enumerate(rounds(self.folds)[:number], 1):
+        for done, folds in enumerate(self._rounds[:number], 1):
             if len(left) == 1:
                 break
             means = {each.number: self._mean(each, folds) for each in left}
@@ -180,7 +190,7 @@ class Search:
         """What came of a configuration on the parts that it was tried on."""
         if configuration.composition is None:
             return []
-        keys = [self.on(configuration, Part(fold, self.keeps_val)).key for fold in range(self.folds)]
+        keys = [self.on(configuration, part).key for part in self.parts]
         return [self.tried[key] for key in keys if key in self.tried]
 
     def _scores(self, configuration: Configuration) -> list[float]:
@@ -199,12 +209,13 @@ class Search:
         return found
 
 
-def _made(trial: Trial, configuration: Configuration, part: Part) -> Try:
+def _made(trial: Trial, configuration: Configuration, part: Part, criterion: str = "") -> Try:
     assert configuration.composition is not None, "it cannot run"
     text, recipe = configuration.composition.text, recipe_text(configuration.recipe)
     identity = trial.task, trial.split_seed, trial.init_seed
-    key = trial_key(*identity, configuration.full_spec, recipe, str(part))
-    return Try(*identity, text, recipe, key, configuration.full_spec, part=part)
+    how = f"{part}, {criterion}" if criterion else str(part)
+    key = trial_key(*identity, configuration.full_spec, recipe, how)
+    return Try(*identity, text, recipe, key, configuration.full_spec, part=part, criterion=criterion)
 
 
 def _changes(default: Configuration, configuration: Configuration) -> Mapping[str, Any]:

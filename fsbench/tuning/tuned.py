@@ -10,6 +10,7 @@ from fsbench.composition import Composition
 from fsbench.errors import SpecError, UnknownName, UsageError
 from fsbench.registry import Registry
 from fsbench.spec import TUNED, Call, Sum, Value, coerce, expand, format_value, parse_call, parse_list
+from fsbench.tuning.criteria import CRITERIA
 from fsbench.tuning.samplers import RANDOM_FIRST, SAMPLERS
 
 
@@ -17,21 +18,26 @@ from fsbench.tuning.samplers import RANDOM_FIRST, SAMPLERS
 class Tuning:
     """A search among `n` configurations, all but the first drawn by a `sampler`.
 
-    Its text is `tuning(n=8)`, with other arguments where they differ from their defaults; the text "" stands
-    for no search. Raises SpecError or UsageError for a wrong argument, UnknownName for an unknown sampler.
+    They are compared as the protocol of a task does or, where no label of the target is known, by a
+    `criterion` if one is named. The text of a search is `tuning(n=8)`, with other arguments where they differ
+    from their defaults; the text "" stands for no search. Raises SpecError or UsageError for a wrong
+    argument, UnknownName for an unknown sampler or criterion.
     """
 
     n: int = 8
     sampler: str = "random"
+    criterion: str = ""
 
     def __post_init__(self) -> None:
-        for name, kind in (("n", int), ("sampler", str)):
+        for name, kind in (("n", int), ("sampler", str), ("criterion", str)):
             given = getattr(self, name)
             coerce(f"tuning({name}={format_value(given)})", given, kind)
         if self.n < 1:
             raise UsageError(f"tuning over {self.n} configurations; expected at least 1")
         if self.sampler not in SAMPLERS:
             raise UnknownName("sampler", self.sampler, SAMPLERS)
+        if self.criterion and self.criterion not in CRITERIA:
+            raise UnknownName("criterion", self.criterion, CRITERIA)
 
     def __str__(self) -> str:
         return str(Call("tuning", (), (("n", self.n), *((k, v) for k, v in self._given() if k != "n"))))
