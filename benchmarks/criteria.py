@@ -1,6 +1,7 @@
 """How well a search chooses on `shift` tasks: by source validation, and by criteria without target labels.
 
-    python -m benchmarks.criteria [SPEC ...] [--tasks TASKS] [--n 12] [--splits 2] [--known FOLDER]
+    python -m benchmarks.criteria [SPEC ...] [--tasks TASKS] [--recipe CHANGES] [--n 12] [--splits 2]
+        [--known FOLDER]
 
 For each task, split seed (from 1000, which no suite has) and strategy, the configurations of a search of size
 `n` are trained. Printed is the balanced accuracy on the target's test part of the configuration that each
@@ -25,7 +26,7 @@ from sklearn.metrics import balanced_accuracy_score
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.identity import trial_key
-from fsbench.recipes.recipe import recipe_text, task_recipe
+from fsbench.recipes.recipe import parse_overrides, recipe_text, task_recipe
 from fsbench.registry import get_registry
 from fsbench.tasks.drawing import Split, join, stack
 from fsbench.tasks.expressions import Task, parse_tasks
@@ -33,6 +34,7 @@ from fsbench.tasks.parts import cell
 from fsbench.tasks.splits import draw_split, materialise, open_split
 from fsbench.tuning.criteria import infomax
 from fsbench.tuning.space import Configuration, Space
+from fsbench.types import Recipe
 
 TASKS = "shift(mnist5k(size=8), digits, share=0.5), shift(digits, mnist5k(size=8), share=0.5)"
 SPECS = ("erm", "dann")
@@ -98,10 +100,10 @@ def whole(split: Split) -> Split:
 
 
 def fits(
-    task: Task, seed: int, strategy: Composition, n: int, known: Path
+    task: Task, seed: int, strategy: Composition, recipe: Recipe, n: int, known: Path
 ) -> Iterator[tuple[Configuration, Logits]]:
     """The logits of every configuration."""
-    recipe, split = task_recipe(task.info), draw_split(task, seed)
+    split = draw_split(task, seed)
     assert split.unlabeled is not None
     ends = np.cumsum([split.val.y.size, split.unlabeled.y.size])
     labels = {"val_y": split.val.y[0], "test_y": split.test.y[0]}
@@ -128,6 +130,7 @@ def main() -> None:
     )
     parser.add_argument("specs", nargs="*", default=list(SPECS))
     parser.add_argument("--tasks", default=TASKS)
+    parser.add_argument("--recipe", default="", help="changes to the default recipe")
     parser.add_argument("--n", type=int, default=12)
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--known", type=Path)
@@ -138,15 +141,17 @@ def main() -> None:
         known.mkdir(parents=True, exist_ok=True)
         for strategy in get_registry().parse(", ".join(given.specs)):
             for task in parse_tasks(given.tasks):
-                compare(task, strategy, given.n, range(FIRST_SEED, FIRST_SEED + given.splits), known)
+                recipe = task_recipe(task.info, changes=parse_overrides(given.recipe))
+                seeds = range(FIRST_SEED, FIRST_SEED + given.splits)
+                compare(task, strategy, recipe, given.n, seeds, known)
 
 
-def compare(task: Task, strategy: Composition, n: int, seeds: range, known: Path) -> None:
+def compare(task: Task, strategy: Composition, recipe: Recipe, n: int, seeds: range, known: Path) -> None:
     """Print what each criterion chooses, as means over the split seeds."""
     rows: dict[str, list[tuple[float, float]]] = {}
     references = []
     for seed in seeds:
-        found = [logits for _, logits in fits(task, seed, strategy, n, known)]
+        found = [logits for _, logits in fits(task, seed, strategy, recipe, n, known)]
         accuracy = np.array([100 * balanced_accuracy_score(f["test_y"], f["test"].argmax(1)) for f in found])
         references.append((accuracy[0], accuracy.mean(), accuracy.max()))
         for name, criterion in CRITERIA.items():
