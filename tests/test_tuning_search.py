@@ -160,7 +160,7 @@ def test_a_larger_search_begins_with_the_draws_of_a_smaller_one():
 
 def test_a_thousand_draws_that_cannot_run_are_no_problem():
     out = Configuration(1, None, RECIPE, "no")
-    found = search(3000, at_once=5, draw=lambda number, told: out if number else CONFIGURATIONS[0])
+    found = search(1100, at_once=5, draw=lambda number, told: out if number else CONFIGURATIONS[0])
     assert answer(found, [[0.5] * 4]) == [2]
     assert found.chosen().number == 0
 
