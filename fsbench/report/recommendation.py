@@ -141,18 +141,23 @@ def _helping(board: Leaderboard) -> Iterator[str]:
     shares = [f"{name} on {len(labels)} of {done[name]} tasks" for name, labels in helped.items()]
     if shares:
         yield f"Helps: {_some(shares)}."
-    for word in ("helps", "hurts"):
-        names = [
-            row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
-            for row in board.overall
-            if row.verdict == word
-        ]
-        if names:
-            yield f"On average over tasks, {word}: {_some(names)}."
+    yield from _on_average(board, "helps")
+
+
+def _on_average(board: Leaderboard, word: str) -> Iterator[str]:
+    """The strategies with a verdict over several tasks."""
+    names = [
+        row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
+        for row in board.overall
+        if row.verdict == word
+    ]
+    if names and len(board.tasks) > 1:
+        yield f"On average over tasks, {word}: {_some(names)}."
 
 
 def _hurting(board: Leaderboard) -> Iterator[str]:
     """Strategies worse than the baseline; with other data or weights, this is negative transfer."""
+    yield from _on_average(board, "hurts")
     uses = {row.strategy: row.uses for row in board.overall}
     together: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for name, labels in _judged(board, "hurts").items():

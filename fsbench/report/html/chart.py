@@ -1,0 +1,170 @@
+"""A chart of the page: its Vega-Lite specification, its rows, and what a reader can choose in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fsbench.metrics import Metric
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.recommendation import recommended
+
+Row = Mapping[str, Any]
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A choice among the values of a field, which the specification knows as a parameter.
+
+    `fallback` is chosen first, if it is there. With `only`, the table of numbers has the chosen rows only.
+    """
+
+    name: str
+    label: str
+    field: str
+    fallback: str = ""
+    only: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of numbers; numbers have `digits` decimals, texts None."""
+
+    field: str
+    title: str
+    digits: int | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart. `groups` has the rows that are drawn together, by name; a reader picks one, called `group`."""
+
+    name: str
+    title: str
+    about: str
+    spec: Mapping[str, Any]
+    groups: Mapping[str, Sequence[Row]]
+    columns: Sequence[Column]
+    signals: Sequence[Signal] = ()
+    group: str = "Task"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the script of the page needs, as plain values."""
+        groups = [{"name": name, "columns": packed(rows)} for name, rows in self.groups.items()]
+        return {
+            "spec": {**BASE, **self.spec},
+            "group": self.group,
+            "groups": groups,
+            "columns": [vars(column) for column in self.columns],
+            "signals": [vars(signal) for signal in self.signals],
+        }
+
+
+_FONT = 'system-ui, "Segoe UI", Roboto, Arial, sans-serif'
+_AXIS = {
+    "labelColor": "var(--muted)",
+    "titleColor": "var(--ink)",
+    "gridColor": "var(--line)",
+    "domainColor": "var(--faint)",
+    "tickColor": "var(--faint)",
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+    "titleFontWeight": "normal",
+    "labelLimit": {"expr": "max(96, 0.34 * containerSize()[0])"},
+    "titlePadding": 8,
+}
+BASE: dict[str, Any] = {
+    "width": "container",
+    "autosize": {"type": "fit-x", "contains": "padding"},
+    "background": None,
+    "config": {
+        "font": _FONT,
+        "view": {"stroke": None},
+        "axis": _AXIS,
+        "axisQuantitative": {"tickCount": 6},
+        "legend": {
+            "labelColor": "var(--ink)",
+            "orient": "top",
+            "title": None,
+            "labelFontSize": 12,
+            "labelLimit": 300,
+        },
+        "text": {"fontSize": 12, "fill": "var(--ink)"},
+    },
+}
+"""What all specifications have in common. Colours are those of the page, in either theme."""
+
+
+def packed(rows: Sequence[Row]) -> dict[str, Any]:
+    """Rows as columns: numbers in a list, texts as distinct texts and their places."""
+    names = list(rows[0]) if rows else []
+    return {name: _column([row[name] for row in rows]) for name in names}
+
+
+def _column(values: list[Any]) -> Any:
+    if any(isinstance(value, str) for value in values):
+        places: dict[str, int] = {}
+        codes = [places.setdefault(str(value), len(places)) for value in values]
+        return {"texts": list(places), "codes": codes}
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    return round(float(value), _DECIMALS) if math.isfinite(value) else None
+
+
+def unit(metric: Metric) -> float:
+    """What values of a metric are multiplied by to be shown."""
+    return 100.0 if metric.percent else 1.0
+
+
+def axis_title(metric: Metric) -> str:
+    """The name of a metric with its unit."""
+    return f"{metric.title} in %" if metric.percent else metric.title
+
+
+def digits(metric: Metric) -> int:
+    """The decimals of a metric as it is shown."""
+    return 1 if metric.percent else 3
+
+
+def gain_title(board: Leaderboard) -> str:
+    """The name of the difference to the baseline with its unit."""
+    return f"gain over {board.baseline}, {'points of ' if board.metric.percent else ''}{board.metric.title}"
+
+
+def highlighted(board: Leaderboard) -> str:
+    """The strategy that charts show first: the recommended one or, if that is the baseline, the next."""
+    best = recommended(board)
+    others = [row.strategy for row in board.overall if row.strategy != board.baseline and row.done]
+    if best and best.strategy != board.baseline:
+        return best.strategy
+    return others[0] if others else board.baseline
+
+
+def group_name(board: Leaderboard, boards: Sequence[Leaderboard], text: str = "") -> str:
+    """The name of a group of rows, which says what was tuned if there are several leaderboards."""
+    if len(boards) == 1:
+        return text or "all"
+    of = f"tuned over {board.tuned}" if board.tuned else "not tuned"
+    return f"{of}: {text}" if text else of
+
+
+def emphasis(chosen: str = "strategy", other: str = "other") -> dict[str, str]:
+    """A transform that gives rows a role: "chosen", "compared" or "rest", by the signals of the reader."""
+    compared = f"datum.strategy === {other} ? 'compared' : 'rest'"
+    return {"calculate": f"datum.strategy === {chosen} ? 'chosen' : {compared}", "as": "role"}
+
+
+ROLE_COLOUR: dict[str, Any] = {
+    "field": "role",
+    "type": "nominal",
+    "legend": None,
+    "scale": {"domain": ["chosen", "compared"], "range": ["var(--accent)", "var(--ink)"]},
+}

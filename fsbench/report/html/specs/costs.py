@@ -1,0 +1,181 @@
+"""Gain against cost, with the strategies that no other one beats in both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.report.charts import Priced, costs
+from fsbench.report.html.chart import (
+    Chart,
+    Column,
+    Row,
+    Signal,
+    digits,
+    gain_title,
+    group_name,
+    highlighted,
+    unit,
+)
+from fsbench.report.leaderboard import Leaderboard
+
+Box = tuple[float, float, float, float]
+"""The left, upper, right and lower end of a label."""
+# Where a label can be beside its point: its alignment and its distance to the right and down.
+_PLACES = (("left", 8, -8), ("left", 8, 9), ("right", -8, -8), ("right", -8, 9))
+_WIDTH, _HEIGHT, _LETTER = 780, 330, 6.2
+
+
+def pareto(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The gain of each strategy over all tasks against its cost."""
+    found = {group_name(board, boards): (board, each) for board in boards if (each := costs(board))}
+    if not found:
+        return None
+    board = next(iter(found.values()))[0]
+    return Chart(
+        name="pareto",
+        title="Gain against cost",
+        about="Further up gains more, further left costs less. The line joins the strategies that no other "
+        "one beats in both. Hollow points have no result on some tasks, and are compared on the others. "
+        "Vertical lines are 95 % intervals.",
+        spec=_spec(board),
+        groups={
+            name: _labelled([_row(of, each) for each in several]) for name, (of, several) in found.items()
+        },
+        columns=[
+            Column("strategy", "strategy"),
+            Column("cost", f"cost, times {board.baseline}", 2),
+            Column("gain", "gain", digits(board.metric)),
+            Column("low", "from", digits(board.metric)),
+            Column("high", "to", digits(board.metric)),
+            Column("verdict", "verdict"),
+        ],
+        signals=[Signal("strategy", "Highlight", "strategy", highlighted(board))],
+        group="Results",
+    )
+
+
+def _row(board: Leaderboard, found: Priced) -> dict[str, Any]:
+    factor = unit(board.metric)
+    return {
+        "strategy": found.strategy,
+        "cost": found.cost,
+        "gain": factor * found.gain,
+        "low": None if found.low is None else factor * found.low,
+        "high": None if found.high is None else factor * found.high,
+        "verdict": found.verdict,
+        "complete": found.complete,
+        "front": found.front,
+    }
+
+
+def _labelled(rows: list[dict[str, Any]]) -> list[Row]:
+    """The rows with a "place" for each label, such that few labels cover each other in a wide window."""
+    points = _pixels(rows)
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    for row, (x, y) in zip(rows, points, strict=True):
+        boxes = [_box(x, y, place, str(row["strategy"])) for place in _PLACES]
+        clashes = [sum(_overlap(box, other) for other in taken) for box in boxes]
+        row["place"] = clashes.index(min(clashes))
+        taken.append(boxes[row["place"]])
+    return list(rows)
+
+
+def _pixels(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """About where the points are in a chart of some width."""
+    xs = [math.log(max(row["cost"], 1e-3)) for row in rows]
+    ys = [-row["gain"] for row in rows]
+    ends = [row[name] for row in rows for name in ("low", "high") if row[name] is not None]
+    tall = (max([*ends, *map(abs, ys)]) - min([*ends, 0.0])) or 1.0
+    wide = (max(xs) - min(xs)) or 1.0
+    return [(_WIDTH * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
+
+
+def _box(x: float, y: float, place: tuple[str, int, int], text: str) -> Box:
+    align, dx, dy = place
+    width = _LETTER * len(text)
+    left = x + dx - (width if align == "right" else 0)
+    return left, y + dy - 6, left + width, y + dy + 6
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _spec(board: Leaderboard) -> dict[str, Any]:
+    x = {
+        "field": "cost",
+        "type": "quantitative",
+        "title": f"seconds of a trial, times those of {board.baseline}",
+        "scale": {"type": "log", "nice": False, "padding": 40},
+        "axis": {"grid": False, "tickCount": 6, "format": "~g"},
+    }
+    y = {"field": "gain", "type": "quantitative", "title": gain_title(board)}
+    places = f".{digits(board.metric)}f"
+    tooltip = [
+        {"field": "strategy", "title": "strategy"},
+        {"field": "cost", "title": "cost", "format": ".2f"},
+        {"field": "gain", "title": "gain", "format": f"+{places}"},
+        {"field": "low", "title": "from", "format": f"+{places}"},
+        {"field": "high", "title": "to", "format": f"+{places}"},
+        {"field": "verdict", "title": "verdict"},
+    ]
+    chosen = "datum.strategy === strategy"
+    colour = [
+        {"test": chosen, "value": "var(--accent)"},
+        {"test": "datum.front", "value": "var(--ink)"},
+    ]
+    return {
+        "height": 380,
+        "description": "Gain of the strategies against their cost",
+        "encoding": {"x": x, "tooltip": tooltip},
+        "layer": [
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "color": "var(--faint)"},
+                "encoding": {"x": None, "y": {"datum": 0}, "tooltip": None},
+            },
+            {
+                "transform": [{"filter": "datum.front"}],
+                "mark": {
+                    "type": "line",
+                    "interpolate": "step-after",
+                    "color": "var(--faint)",
+                    "strokeWidth": 1.5,
+                },
+                "encoding": {"y": y, "order": {"field": "cost"}},
+            },
+            {
+                "mark": {"type": "rule", "strokeWidth": 1.2},
+                "encoding": {
+                    "y": {"field": "low", "type": "quantitative"},
+                    "y2": {"field": "high"},
+                    "color": {"condition": colour, "value": "var(--faint)"},
+                },
+            },
+            {
+                "mark": {"type": "point", "size": 80, "opacity": 1, "strokeWidth": 2},
+                "encoding": {
+                    "y": y,
+                    "stroke": {"condition": colour, "value": "var(--muted)"},
+                    "fill": {
+                        "condition": [{"test": "!datum.complete", "value": "var(--paper)"}, *colour],
+                        "value": "var(--muted)",
+                    },
+                },
+            },
+            *(
+                {
+                    "transform": [{"filter": f"datum.place === {number}"}],
+                    "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11},
+                    "encoding": {
+                        "y": y,
+                        "text": {"field": "strategy"},
+                        "color": {"condition": colour, "value": "var(--muted)"},
+                    },
+                }
+                for number, (align, dx, dy) in enumerate(_PLACES)
+            ),
+        ],
+    }

@@ -1,0 +1,46 @@
+"""A chart of two values for each of several names, joined by a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_STEP = 24
+
+
+def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -> dict[str, Any]:
+    """A specification for rows with the values "from" (a diamond) and "to" (a point), which `ends` name."""
+    y = {"field": field, "type": "nominal", "sort": None, "title": None}
+    colours = {"domain": list(ends), "range": ["var(--muted)", "var(--accent)"]}
+    shapes = {"domain": list(ends), "range": ["diamond", "circle"]}
+    tooltip = [
+        {"field": field, "title": field},
+        {"field": "from", "title": ends[0], "format": ".1f"},
+        {"field": "to", "title": ends[1], "format": ".1f"},
+    ]
+
+    def point(value: str, name: str) -> dict[str, Any]:
+        return {
+            "mark": {"type": "point", "size": 90, "opacity": 1, "filled": True},
+            "encoding": {
+                "x": {"field": value, "type": "quantitative", "title": title, "scale": {"zero": False}},
+                "color": {"datum": name, "type": "nominal", "scale": colours},
+                "shape": {"datum": name, "type": "nominal", "scale": shapes},
+            },
+        }
+
+    return {
+        "height": {"step": _STEP},
+        "description": description,
+        "encoding": {"y": y, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 3, "color": "var(--line)"},
+                "encoding": {
+                    "x": {"field": "from", "type": "quantitative", "title": title},
+                    "x2": {"field": "to"},
+                },
+            },
+            point("from", ends[0]),
+            point("to", ends[1]),
+        ],
+    }

@@ -1,0 +1,42 @@
+"""Training against test accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fsbench.report.charts import fits
+from fsbench.report.html.chart import Chart, Column, Row, group_name
+from fsbench.report.html.specs.dumbbells import dumbbells
+from fsbench.report.leaderboard import Leaderboard
+
+
+def fit(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The accuracy of each strategy on its training labels and on the test part, task by task."""
+    groups: dict[str, list[Row]] = {}
+    for board in boards:
+        for each in fits(board):
+            row = {
+                "strategy": each.strategy,
+                "from": 100 * each.train,
+                "to": 100 * each.test,
+                "change": 100 * (each.test - each.train),
+            }
+            groups.setdefault(group_name(board, boards, each.task), []).append(row)
+    if not groups:
+        return None
+    return Chart(
+        name="fit",
+        title="Training against test accuracy",
+        about="A wide gap is overfitting: the strategy knows its labels by heart. Two low values are "
+        "underfitting. Wrong labels of a noisy task count as right here if a strategy reproduces them.",
+        spec=dumbbells(
+            "strategy", "accuracy in %", ("training labels", "test part"), "Training and test accuracy"
+        ),
+        groups=groups,
+        columns=[
+            Column("strategy", "strategy"),
+            Column("from", "training accuracy in %", 1),
+            Column("to", "test accuracy in %", 1),
+            Column("change", "gap in points", 1),
+        ],
+    )

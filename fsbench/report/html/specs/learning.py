@@ -1,0 +1,134 @@
+"""Learning curves: scores over the number of labels per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.report import text
+from fsbench.report.charts import Curves, curves
+from fsbench.report.html.chart import (
+    ROLE_COLOUR,
+    Chart,
+    Column,
+    Row,
+    Signal,
+    axis_title,
+    digits,
+    emphasis,
+    group_name,
+    highlighted,
+    unit,
+)
+from fsbench.report.leaderboard import Leaderboard
+
+
+def learning(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The learning curves, where tasks differ in the number of labels only."""
+    found = [(board, each) for board in boards for each in curves(board)]
+    if not found:
+        return None
+    board = found[0][0]
+    ticks = sorted({number for _, each in found for number in each.labels})
+    return Chart(
+        name="curves",
+        title="Learning curves",
+        about="How the score grows with the labels, and where a strategy stops helping. The chosen strategy "
+        "is in colour, the one that it is compared with in black or white, each with its 95 % interval; all "
+        "others are thin lines.",
+        spec=_spec(board, ticks),
+        groups={group_name(of, boards, each.family): _rows(of, each) for of, each in found},
+        columns=[
+            Column("strategy", "strategy"),
+            Column("labels", "labels per class", 0),
+            Column("score", axis_title(board.metric), digits(board.metric)),
+            Column("shown", "with its interval"),
+        ],
+        signals=[
+            Signal("strategy", "Strategy (in colour)", "strategy", highlighted(board)),
+            Signal("other", "Compared with", "strategy", board.baseline),
+        ],
+        group="Tasks",
+    )
+
+
+def _rows(board: Leaderboard, found: Curves) -> list[Row]:
+    factor = unit(board.metric)
+    return [
+        {
+            "strategy": line.strategy,
+            "labels": point.labels,
+            "score": factor * score.mean,
+            "low": factor * (score.mean if score.low is None else score.low),
+            "high": factor * (score.mean if score.high is None else score.high),
+            "shown": text.interval(score, board.metric),
+            "last": point is line.points[-1],
+        }
+        for line in found.lines
+        for point in line.points
+        if (score := point.row.score)
+    ]
+
+
+def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
+    x = {
+        "field": "labels",
+        "type": "quantitative",
+        "title": "labels per class",
+        "scale": {"type": "log", "nice": False, "padding": 12},
+        "axis": {"values": ticks, "grid": False, "format": "d"},
+    }
+    y = {
+        "field": "score",
+        "type": "quantitative",
+        "title": axis_title(board.metric),
+        "scale": {"zero": False},
+    }
+    tooltip = [
+        {"field": "strategy", "title": "strategy"},
+        {"field": "labels", "title": "labels per class"},
+        {"field": "shown", "title": board.metric.title},
+    ]
+    chosen = [{"filter": "datum.role !== 'rest'"}]
+    rest = {"strokeWidth": 1, "color": "var(--faint)"}
+    label = {"type": "text", "align": "right", "fontWeight": 600}
+    return {
+        "height": 360,
+        "description": "Learning curves of the strategies",
+        "transform": [emphasis()],
+        "encoding": {"x": x, "tooltip": tooltip},
+        "layer": [
+            {
+                "transform": [{"filter": "datum.role === 'rest'"}],
+                "mark": {"type": "line", "point": {"size": 18, "color": "var(--faint)"}, **rest},
+                "encoding": {"y": y, "detail": {"field": "strategy"}},
+            },
+            {
+                "transform": chosen,
+                "mark": {"type": "area", "opacity": 0.18},
+                "encoding": {
+                    "y": {"field": "low", "type": "quantitative"},
+                    "y2": {"field": "high"},
+                    "color": ROLE_COLOUR,
+                },
+            },
+            {
+                "transform": chosen,
+                "mark": {"type": "line", "strokeWidth": 2.5},
+                "encoding": {"y": y, "color": ROLE_COLOUR},
+            },
+            {
+                "transform": chosen,
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+                "encoding": {"y": y, "color": ROLE_COLOUR},
+            },
+            *(
+                {
+                    "transform": [{"filter": f"datum.last && datum.role === '{role}'"}],
+                    "mark": {**label, "dy": dy, "baseline": "middle"},
+                    "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
+                }
+                for role, dy in (("chosen", -16), ("compared", 16))
+            ),
+        ],
+    }

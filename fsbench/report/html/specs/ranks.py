@@ -1,0 +1,136 @@
+"""The critical-difference diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.report.charts import Ranks, ranks
+from fsbench.report.html.chart import Chart, Column, Row, group_name
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.words import plural
+
+_LANE = 24
+
+
+def critical_difference(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The mean ranks of strategies, and bars over those that are not significantly different."""
+    found = {group_name(board, boards): each for board in boards if (each := ranks(board))}
+    if not found:
+        return None
+    groups = {name: _rows(each) for name, each in found.items()}
+    lanes = max(len({row["lane"] for row in rows}) for rows in groups.values())
+    return Chart(
+        name="ranks",
+        title="Critical difference",
+        about=_about(next(iter(found.values()))),
+        spec=_spec(lanes),
+        groups=groups,
+        columns=[
+            Column("name", "strategy or bar"),
+            Column("rank", "mean rank", 2),
+            Column("end", "to rank", 2),
+        ],
+        group="Results",
+    )
+
+
+def _about(found: Ranks) -> str:
+    groups = plural(len(found.groups), "independent group")
+    text = (
+        "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
+        f"share data count as one: there are {groups} of tasks here. "
+    )
+    if found.critical_difference is None or found.p is None:
+        text += "With a single group, nothing can be said about differences of ranks. "
+    else:
+        equal = f"Friedman test of equal ranks: p = {found.p:.2g}"
+        text += (
+            f"A bar joins strategies whose ranks differ by less than {found.critical_difference:.2f}, the "
+            f"critical difference at the 5 % level (Nemenyi). {equal}. "
+        )
+    if found.left_out:
+        text += f"Without a result in every trial, and so not ranked: {', '.join(found.left_out)}."
+    return text.strip()
+
+
+def _rows(found: Ranks) -> list[Row]:
+    """A row for each bar, then one for each strategy, in lanes from the top."""
+    bars = [
+        (found.mean[first], found.mean[last], "not significantly different") for first, last in found.cliques
+    ]
+    if found.critical_difference is not None:
+        bars.insert(0, (1.0, 1.0 + found.critical_difference, "critical difference"))
+    rows: list[Row] = [
+        {"name": name, "rank": start, "end": end, "lane": lane, "bar": True, "side": False}
+        for lane, (start, end, name) in enumerate(bars)
+    ]
+    middle = (found.mean[0] + found.mean[-1]) / 2
+    rows += [
+        {
+            "name": name,
+            "rank": mean,
+            "end": None,
+            "lane": len(bars) + place,
+            "bar": False,
+            "side": mean > middle,
+        }
+        for place, (name, mean) in enumerate(zip(found.strategies, found.mean, strict=True))
+    ]
+    return rows
+
+
+def _spec(lanes: int) -> dict[str, Any]:
+    x = {
+        "field": "rank",
+        "type": "quantitative",
+        "title": "mean rank (1 is best)",
+        "scale": {"zero": False, "nice": False, "padding": 16},
+        "axis": {"orient": "top", "tickMinStep": 1, "format": "d"},
+    }
+    y = {"field": "lane", "type": "ordinal", "axis": None}
+    tooltip = [
+        {"field": "name", "title": "strategy"},
+        {"field": "rank", "title": "mean rank", "format": ".2f"},
+    ]
+    strategies = {"filter": "!datum.bar"}
+    return {
+        "height": _LANE * lanes,
+        "description": "Mean ranks of the strategies, with bars over those that differ by chance",
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {
+                "transform": [{"filter": "datum.bar"}],
+                "mark": {"type": "rule", "strokeWidth": 6, "strokeCap": "round"},
+                "encoding": {
+                    "x2": {"field": "end"},
+                    "tooltip": {"field": "name"},
+                    "color": {
+                        "condition": {
+                            "test": "datum.name === 'critical difference'",
+                            "value": "var(--accent)",
+                        },
+                        "value": "var(--faint)",
+                    },
+                },
+            },
+            {
+                "transform": [{"filter": "datum.name === 'critical difference'"}],
+                "mark": {"type": "text", "align": "left", "dx": 10},
+                "encoding": {"x": {**x, "field": "end"}, "text": {"field": "name"}},
+            },
+            {
+                "transform": [strategies],
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": "var(--ink)"},
+                "encoding": {"tooltip": tooltip},
+            },
+            *(
+                {
+                    "transform": [strategies, {"filter": f"{'' if left else '!'}datum.side"}],
+                    "mark": {"type": "text", "align": "right" if left else "left", "dx": -10 if left else 10},
+                    "encoding": {"text": {"field": "name"}, "tooltip": tooltip},
+                }
+                for left in (False, True)
+            ),
+        ],
+    }

@@ -1,0 +1,112 @@
+"""What strategies gain from each source, and what they forget of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.report.charts import forgotten, source_gains
+from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, group_name, unit
+from fsbench.report.html.specs.dumbbells import dumbbells
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.words import plural
+
+_STEP = 26
+
+
+def source_gain(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The mean gain of a strategy over plain training, source by source."""
+    groups: dict[str, list[Row]] = {}
+    for board in boards:
+        sign = 1 if board.metric.higher_is_better else -1
+        for each in source_gains(board):
+            row = {
+                "source": each.source,
+                "gain": sign * unit(board.metric) * each.difference,
+                "tasks": plural(len(each.tasks), "task"),
+            }
+            groups.setdefault(group_name(board, boards, each.strategy), []).append(row)
+    if not groups:
+        return None
+    board = boards[0]
+    return Chart(
+        name="sources",
+        title="Gain by source",
+        about=f"The mean gain over {board.baseline} of a strategy that starts from a source. Bars to the "
+        "left are negative transfer: plain training is better without the source.",
+        spec=_spec(gain_title(board), f"+.{digits(board.metric)}f"),
+        groups=groups,
+        columns=[
+            Column("source", "source"),
+            Column("gain", "gain", digits(board.metric)),
+            Column("tasks", "on"),
+        ],
+        group="Strategy",
+    )
+
+
+def forgetting(boards: Sequence[Leaderboard]) -> Chart | None:
+    """The accuracy on held-out samples of the source, before and after the training on the task."""
+    groups: dict[str, list[Row]] = {}
+    for board in boards:
+        for each in forgotten(board):
+            row = {
+                "task": each.task,
+                "source": each.source,
+                "from": 100 * each.before,
+                "to": 100 * each.after,
+                "change": 100 * (each.after - each.before),
+            }
+            groups.setdefault(group_name(board, boards, each.strategy), []).append(row)
+    if not groups:
+        return None
+    return Chart(
+        name="forgetting",
+        title="What is forgotten",
+        about="Accuracy on held-out samples of the source, before and after the training on the task. What "
+        "is lost has been forgotten.",
+        spec=dumbbells(
+            "task", "accuracy on the source in %", ("before", "after"), "Forgetting of the source"
+        ),
+        groups=groups,
+        columns=[
+            Column("task", "task"),
+            Column("source", "source"),
+            Column("from", "before, in %", 1),
+            Column("to", "after, in %", 1),
+            Column("change", "change in points", 1),
+        ],
+        group="Strategy",
+    )
+
+
+def _spec(title: str, places: str) -> dict[str, Any]:
+    return {
+        "height": {"step": _STEP},
+        "description": "Gain of a strategy by source",
+        "encoding": {
+            "y": {"field": "source", "type": "nominal", "sort": None, "title": None},
+            "x": {"field": "gain", "type": "quantitative", "title": title},
+            "tooltip": [
+                {"field": "source", "title": "source"},
+                {"field": "gain", "title": "gain", "format": places},
+                {"field": "tasks", "title": "on"},
+            ],
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": {"band": 0.6}},
+                "encoding": {
+                    "color": {
+                        "condition": {"test": "datum.gain < 0", "value": "var(--hurts)"},
+                        "value": "var(--helps)",
+                    }
+                },
+            },
+            {
+                "data": {"values": [{}]},
+                "mark": {"type": "rule", "color": "var(--faint)"},
+                "encoding": {"x": {"datum": 0}, "y": None, "tooltip": None},
+            },
+        ],
+    }

@@ -1,0 +1,176 @@
+"""The leaderboards of the page: tables that a reader can sort and filter, for every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fsbench.report import text
+from fsbench.report.labels import family
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.rows import Row
+from fsbench.tasks.expressions import task_arguments
+
+ByMetric = Mapping[str, Leaderboard]
+"""The leaderboards of the same records by each metric, the one that the page is about first."""
+_FIXED = ("strategy", "uses")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column: its name in the rows, its title, what it means, and whether it is aligned right."""
+
+    name: str
+    title: str
+    meaning: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row: the strategy, what it uses (names with spaces between), and its texts by column."""
+
+    strategy: str
+    uses: str
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a task, or of all tasks. Task arguments are "" where a task has none of the kind."""
+
+    label: str
+    note: str
+    columns: tuple[Heading, ...]
+    rows: tuple[TableRow, ...]
+    overall: bool = False
+    scenario: str = ""
+    dataset: str = ""
+    k: str = ""
+
+
+@dataclass(frozen=True)
+class Board:
+    """The tables of a leaderboard, and the texts of their cells for every metric."""
+
+    number: int
+    title: str
+    about: str
+    tables: tuple[Table, ...]
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A filter: its name in the script, its label, and the values with their texts."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Boards:
+    """Everything of the section: the leaderboards, the filters, and how to read the columns."""
+
+    boards: tuple[Board, ...]
+    choices: tuple[Choice, ...]
+    legend: tuple[tuple[str, str], ...]
+
+
+def tables(found: Sequence[ByMetric]) -> Boards:
+    """The leaderboards of untuned and of tuned results."""
+    boards = tuple(_board(number, by_metric) for number, by_metric in enumerate(found))
+    main = _main(found[0])
+    return Boards(boards, tuple(_choices(found, boards)), tuple(text.legend(main).items()))
+
+
+def _main(by_metric: ByMetric) -> Leaderboard:
+    return next(iter(by_metric.values()))
+
+
+def _board(number: int, by_metric: ByMetric) -> Board:
+    main = _main(by_metric)
+    names = dict.fromkeys((*text.OVERALL_COLUMNS, *text.TASK_COLUMNS))
+    return Board(
+        number=number,
+        title=text.tuned(main) if main.tuned else "Default settings",
+        about=_capital(text.title(main)),
+        tables=tuple(_tables(main)),
+        metrics=_metrics(by_metric, [name for name in names if name not in _FIXED]),
+    )
+
+
+def _tables(board: Leaderboard) -> Iterable[Table]:
+    overall, on_task = (_headings(board, names) for names in (text.OVERALL_COLUMNS, text.TASK_COLUMNS))
+    yield Table("Mean over all tasks", "", overall, _rows(board.overall, board), overall=True)
+    for label, rows in board.tasks:
+        arguments = task_arguments(rows[0].task)
+        number = family(rows[0].task)
+        yield Table(
+            label=label,
+            note=text.labels_of(rows[0].task),
+            columns=on_task,
+            rows=_rows(rows, board),
+            scenario=str(arguments["protocol"]),
+            dataset=str(arguments.get("dataset", "")),
+            k=str(number[2]) if number else "",
+        )
+
+
+def _headings(board: Leaderboard, names: Sequence[str]) -> tuple[Heading, ...]:
+    meanings = text.legend(board)
+    titles = {name: text.column(name, board) for name in text.columns(board, names)}
+    return tuple(
+        Heading(name, title, meanings.get(title, title), name in text.RIGHT) for name, title in titles.items()
+    )
+
+
+def _rows(rows: Iterable[Row], board: Leaderboard) -> tuple[TableRow, ...]:
+    return tuple(TableRow(row.strategy, " ".join(row.uses), text.shown(row, board.metric)) for row in rows)
+
+
+def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
+    """The texts of the columns `names` by metric, table and row; `tables` are in the order of the page."""
+    return {
+        "columns": list(names),
+        "values": {
+            metric: {
+                "about": _capital(text.title(board)),
+                "tables": [
+                    _texts(rows, board, names) for rows in (board.overall, *(r for _, r in board.tasks))
+                ],
+            }
+            for metric, board in by_metric.items()
+        },
+    }
+
+
+def _texts(rows: Iterable[Row], board: Leaderboard, names: Sequence[str]) -> list[list[Any]]:
+    shown = [(row.strategy, text.shown(row, board.metric)) for row in rows]
+    return [[strategy, [texts[name] for name in names]] for strategy, texts in shown]
+
+
+def _choices(found: Sequence[ByMetric], boards: Sequence[Board]) -> Iterable[Choice]:
+    every = [table for board in boards for table in board.tables if not table.overall]
+    if len(boards) > 1:
+        options = [(str(board.number), board.title.partition(":")[0]) for board in boards]
+        yield Choice("board", "Results", (("", "all"), *options))
+    yield Choice("metric", "Metric", tuple((name, each.metric.title) for name, each in found[0].items()))
+    for name, label in (("scenario", "Scenario"), ("dataset", "Dataset"), ("k", "Labels per class")):
+        values = sorted({getattr(table, name) for table in every} - {""}, key=_natural)
+        if len(values) > 1:
+            yield Choice(name, label, (("", "all"), *((value, value) for value in values)))
+    used = sorted({use for table in every for row in table.rows for use in row.uses.split()})
+    if used:
+        more = tuple((use, use.replace("_", " ")) for use in used)
+        yield Choice("uses", "Uses", (("", "anything"), ("-", "only the labels"), *more))
+
+
+def _natural(value: str) -> tuple[int, str]:
+    return (int(value), "") if value.isdigit() else (0, value)
+
+
+def _capital(line: str) -> str:
+    return line[:1].upper() + line[1:]
