@@ -209,6 +209,12 @@ def test_the_claim_is_an_intersection_union_test(found: list[tuple[float, float]
         assert value == len(p) * min(each for each, gain in found if gain < 0)
 
 
+def test_a_baseline_that_has_not_been_run_on_a_task_yet_is_left_out_there() -> None:
+    board = leaderboard([*usual(), *over_seeds(B, "erm", ERM), *over_seeds(B, "focal", ERM)])
+    assert on(board, "focal", B) is not None
+    assert any("no complete baseline on" in line and "svm" in line for line in board.warnings)
+
+
 @pytest.mark.parametrize("seeds", [3, 10])
 @pytest.mark.parametrize("behind", [0.0, 3.0])
 def test_wrong_claims_are_rare(seeds: int, behind: float) -> None:

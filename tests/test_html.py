@@ -12,13 +12,14 @@ import pytest
 import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
-from whole_results import HOSTILE, columns_of, whole
 from records import failed, over_seeds, realistic, skipped
+from whole_results import HOSTILE, columns_of, whole
 
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report import text
 from fsbench.report.budgets import leaderboards
-from fsbench.report.html import to_html
+from fsbench.report.contents import report_of
+from fsbench.report.html import page as html_page
 from fsbench.report.html.chart import packed
 from fsbench.report.html.trials import MOST, trials
 
@@ -29,6 +30,10 @@ SECTIONS = [
 CHARTS = [
     *("curves", "ranks", "pareto", "reliability", "recall", "confusion", "fit", "sources", "forgetting"),
 ]
+
+
+def page_of(columns) -> str:
+    return html_page.to_html(report_of(columns))
 
 
 class Page(HTMLParser):
@@ -68,7 +73,7 @@ def columns():
 
 @pytest.fixture(scope="module")
 def source(columns) -> str:
-    return to_html(columns)
+    return page_of(columns)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +213,7 @@ def test_a_long_list_says_how_much_is_left_out():
 
 
 def test_without_results_the_page_says_so():
-    found = Page(to_html(columns_of([])))
+    found = Page(page_of(columns_of([])))
     assert [shown for _, shown in found.of("p", class_="headline")] == ["No results yet;  produces some."]
     assert "fsbench run" in [shown for _, shown in found.of("code")]
     assert len(found.of("script")) == 3
@@ -216,9 +221,9 @@ def test_without_results_the_page_says_so():
 
 def test_the_same_results_give_the_same_page():
     columns = columns_of(realistic())
-    assert to_html(columns) == to_html(columns)
+    assert page_of(columns) == page_of(columns)
 
 
 def test_a_lone_half_of_a_surrogate_pair_does_not_keep_the_page_from_being_written():
     columns = columns_of(over_seeds("kshot(wine, k=5)", "erm\ud800", [0.5, 0.6]))
-    assert "erm\ufffd" in to_html(columns).encode().decode()
+    assert "erm\\ud800" in page_of(columns).encode().decode()

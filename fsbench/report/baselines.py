@@ -73,8 +73,9 @@ class Baselines:
     def on_task(self, setting: Setting, entry: Entry) -> Against | None:
         """A strategy's comparison on one task; None if there is nothing to compare it with."""
         rivals, whole = self._rivals([setting], entry.strategy)
+        there = [name for name in rivals if name in setting.entries]
         estimates = {
-            name: differences.on_task(setting, entry, setting.entries[name], self.metric) for name in rivals
+            name: differences.on_task(setting, entry, setting.entries[name], self.metric) for name in there
         }
         whole = whole and not setting.splits.same
         return self._compare(entry.strategy, estimates, whole and not entry.count("failed"))

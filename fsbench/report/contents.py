@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from fsbench.columns import Columns
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
@@ -16,17 +19,28 @@ from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard
 class Report:
     """The records behind a report, as columns, and their leaderboards: that without tuning, then the others.
 
-    `name` is that of the suite, if the records are those of one, or "".
+    `name` is that of the suite, if the records are those of one, or "". `by` makes the leaderboards by
+    another metric, of those that the columns have.
     """
 
     columns: Columns
     boards: tuple[Leaderboard, ...]
-    name: str = ""
+    name: str
+    by: Callable[[str], Sequence[Leaderboard]]
 
     @cached_property
     def charts(self) -> tuple[Charts, ...]:
         """The charts of each leaderboard."""
         return tuple(map(Charts, self.boards))
+
+    @cached_property
+    def by_metric(self) -> tuple[dict[str, Leaderboard], ...]:
+        """For each of `boards`, it and those of the same records by the other metrics that have values."""
+        own = self.boards[0].metric.name
+        values = self.columns.values
+        others = [name for name in values if name != own and np.isfinite(values[name]).any()]
+        found = {own: self.boards, **{name: self.by(name) for name in others}}
+        return tuple({name: each[place] for name, each in found.items()} for place in range(len(self.boards)))
 
 
 def metrics_of_a_report(metric: str) -> list[str]:
@@ -47,5 +61,8 @@ def report_of(
 
     Arguments and errors are those of `leaderboard`.
     """
-    boards = leaderboards(columns, metric, all_versions, baseline, margin)
-    return Report(columns, tuple(boards), name)
+
+    def by(metric: str) -> tuple[Leaderboard, ...]:
+        return tuple(leaderboards(columns, metric, all_versions, baseline, margin))
+
+    return Report(columns, by(metric), name, by)

@@ -38,6 +38,7 @@ class Format:
 FORMATS = {
     each.name: each
     for each in (
+        Format("html", "one page with everything, for a browser", ".html", "fsbench.report.html.page"),
         Format("markdown", "a page that GitHub renders, with its figures", ".md", "fsbench.report.markdown"),
         Format("latex", "booktabs tables and figures for a paper", ".tex", "fsbench.report.latex"),
         Format("csv", "a row per strategy and task; a row per trial", ".csv", "fsbench.report.long_tables"),
@@ -45,7 +46,7 @@ FORMATS = {
         Format("svg", "the figures alone, in a folder", "", "fsbench.report.plots.files"),
     )
 }
-DEFAULT_FORMAT = "markdown"
+DEFAULT_FORMAT = "html"
 DEFAULT_STEM = "fsbench-report"
 
 

@@ -1,11 +1,5 @@
 """The report as one HTML file: everything that records say, for a browser without a network.
 
-`to_html` puts the parts together. The numbers come from the leaderboards and from `fsbench.report.charts`;
+`page` puts the parts together. The numbers come from the leaderboards and from `fsbench.report.charts`;
 the modules here only arrange them. Whatever stands in records is text to the templates and to the scripts.
 """
-
-from __future__ import annotations
-
-from fsbench.report.html.page import to_html
-
-__all__ = ["to_html"]

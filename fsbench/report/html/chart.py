@@ -10,6 +10,7 @@ from typing import Any
 from fsbench.metrics import Metric
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommended
+from fsbench.words import printable
 
 Row = Mapping[str, Any]
 _DECIMALS = 4
@@ -108,7 +109,7 @@ def packed(rows: Sequence[Row]) -> dict[str, Any]:
 def _column(values: list[Any]) -> Any:
     if any(isinstance(value, str) for value in values):
         places: dict[str, int] = {}
-        codes = [places.setdefault(str(value), len(places)) for value in values]
+        codes = [places.setdefault(printable(str(value)), len(places)) for value in values]
         return {"texts": list(places), "codes": codes}
     return [_number(value) for value in values]
 
@@ -148,11 +149,11 @@ def highlighted(board: Leaderboard) -> str:
     return others[0] if others else board.baseline
 
 
-def group_name(board: Leaderboard, boards: Sequence[Leaderboard], text: str = "") -> str:
+def group_name(board: Leaderboard, boards: Sequence[object], text: str = "") -> str:
     """The name of a group of rows, which says what was tuned if there are several leaderboards."""
     if len(boards) == 1:
         return text or "all"
-    of = f"tuned over {board.tuned}" if board.tuned else "not tuned"
+    of = str(board.tuning) if board.tuning else "not tuned"
     return f"{of}: {text}" if text else of
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fsbench.metrics import Metric
 from fsbench.report import text
-from fsbench.report.charts import Cell, gains
+from fsbench.report.charts import Cell, Charts
 from fsbench.report.leaderboard import Leaderboard
 
 _STYLES = {
@@ -44,13 +44,13 @@ class HeatMap:
     rows: tuple[tuple[str, tuple[Field, ...]], ...]
 
 
-def heat_maps(boards: Sequence[Leaderboard]) -> list[HeatMap]:
+def heat_maps(boards: Sequence[Charts]) -> list[HeatMap]:
     """The heat map of each leaderboard that has a strategy beside the baseline."""
-    return [_heat_map(board) for board in boards if len(board.overall) > 1]
+    return [_heat_map(each) for each in boards if len(each.board.overall) > 1]
 
 
-def _heat_map(board: Leaderboard) -> HeatMap:
-    found = gains(board)
+def _heat_map(charts: Charts) -> HeatMap:
+    board, found = charts.board, charts.gains
     several = len(found.tasks) > 1
     tasks = (("mean over all tasks",) if several else ()) + found.tasks
     rows = []

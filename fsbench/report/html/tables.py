@@ -11,6 +11,7 @@ from fsbench.report.labels import family
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.tasks.expressions import task_arguments
+from fsbench.words import printable
 
 ByMetric = Mapping[str, Leaderboard]
 """The leaderboards of the same records by each metric, the one that the page is about first."""
@@ -128,7 +129,7 @@ def _headings(board: Leaderboard, names: Sequence[str]) -> tuple[Heading, ...]:
 
 
 def _rows(rows: Iterable[Row], board: Leaderboard) -> tuple[TableRow, ...]:
-    return tuple(TableRow(row.strategy, " ".join(row.uses), text.shown(row, board.metric)) for row in rows)
+    return tuple(TableRow(printable(row.strategy), " ".join(row.uses), _shown(row, board)) for row in rows)
 
 
 def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
@@ -148,8 +149,13 @@ def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _texts(rows: Iterable[Row], board: Leaderboard, names: Sequence[str]) -> list[list[Any]]:
-    shown = [(row.strategy, text.shown(row, board.metric)) for row in rows]
+    shown = [(printable(row.strategy), _shown(row, board)) for row in rows]
     return [[strategy, [texts[name] for name in names]] for strategy, texts in shown]
+
+
+def _shown(row: Row, board: Leaderboard) -> dict[str, str]:
+    """The texts of a row. Scripts compare them with those on the page, where all texts are printable."""
+    return {name: printable(value) for name, value in text.shown(row, board.metric).items()}
 
 
 def _choices(found: Sequence[ByMetric], boards: Sequence[Board]) -> Iterable[Choice]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import re
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -14,10 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fsbench import __version__
+from fsbench.words import printable
 
 _PACKAGE = "fsbench.report.html"
-# Control characters cannot stand in HTML, and half a surrogate pair cannot be written in UTF-8.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LIBRARY = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -87,14 +85,13 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """A text without what cannot stand on a page; a mark is in its place."""
-    if isinstance(value, Markup):
-        return Markup(_UNPRINTABLE.sub("\ufffd", value))
-    return _UNPRINTABLE.sub("\ufffd", value) if isinstance(value, str) else value
+    """A text from elsewhere, without control characters; what is HTML already stays as it is."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _code(line: str) -> Markup:
     """A sentence in which what stands between backticks is set as code."""
+    line = printable(line)
     parts = line.split("`")
     if len(parts) % 2 == 0:
         return escape(line)

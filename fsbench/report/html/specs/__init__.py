@@ -1,13 +1,14 @@
 """The Vega-Lite specifications of the page, one module for each kind of chart.
 
-Each function takes the leaderboards of the page (that of untuned results first) and returns a Chart, or None
-where there is nothing to draw.
+Each function takes the charts of the leaderboards (that of untuned results first) and returns a Chart, or
+None where there is nothing to draw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart
 from fsbench.report.html.specs.costs import pareto
 from fsbench.report.html.specs.fits import fit
@@ -15,9 +16,8 @@ from fsbench.report.html.specs.learning import learning
 from fsbench.report.html.specs.predicted import from_predictions
 from fsbench.report.html.specs.ranks import critical_difference
 from fsbench.report.html.specs.transfer import forgetting, source_gain
-from fsbench.report.leaderboard import Leaderboard
 
-_SECTIONS: dict[str, tuple[Callable[[Sequence[Leaderboard]], Chart | list[Chart] | None], ...]] = {
+_SECTIONS: dict[str, tuple[Callable[[Sequence[Charts]], Chart | list[Chart] | None], ...]] = {
     "curves": (learning,),
     "ranks": (critical_difference,),
     "costs": (pareto,),
@@ -27,7 +27,7 @@ _SECTIONS: dict[str, tuple[Callable[[Sequence[Leaderboard]], Chart | list[Chart]
 }
 
 
-def charts(section: str, boards: Sequence[Leaderboard]) -> list[Chart]:
+def charts(section: str, boards: Sequence[Charts]) -> list[Chart]:
     """The charts of a section of the page that there is data for."""
     found: list[Chart] = []
     for make in _SECTIONS[section]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fsbench.report.charts import Priced, costs
+from fsbench.report.charts import Charts, Priced
 from fsbench.report.html.chart import (
     Chart,
     Column,
@@ -27,9 +27,9 @@ _PLACES = (("left", 8, -8), ("left", 8, 9), ("right", -8, -8), ("right", -8, 9))
 _WIDTH, _HEIGHT, _LETTER = 780, 330, 6.2
 
 
-def pareto(boards: Sequence[Leaderboard]) -> Chart | None:
+def pareto(boards: Sequence[Charts]) -> Chart | None:
     """The gain of each strategy over all tasks against its cost."""
-    found = {group_name(board, boards): (board, each) for board in boards if (each := costs(board))}
+    found = {group_name(of.board, boards): (of.board, of.costs) for of in boards if of.costs}
     if not found:
         return None
     board = next(iter(found.values()))[0]

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fsbench.report.charts import fits
+from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart, Column, Row, group_name
 from fsbench.report.html.specs.dumbbells import dumbbells
-from fsbench.report.leaderboard import Leaderboard
 
 
-def fit(boards: Sequence[Leaderboard]) -> Chart | None:
+def fit(boards: Sequence[Charts]) -> Chart | None:
     """The accuracy of each strategy on its training labels and on the test part, task by task."""
     groups: dict[str, list[Row]] = {}
-    for board in boards:
-        for each in fits(board):
+    for of in boards:
+        for each in of.fits:
             row = {
                 "strategy": each.strategy,
                 "from": 100 * each.train,
                 "to": 100 * each.test,
                 "change": 100 * (each.test - each.train),
             }
-            groups.setdefault(group_name(board, boards, each.task), []).append(row)
+            groups.setdefault(group_name(of.board, boards, each.task), []).append(row)
     if not groups:
         return None
     return Chart(

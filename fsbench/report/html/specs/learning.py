@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsbench.report import text
-from fsbench.report.charts import Curves, curves
+from fsbench.report.charts import Charts, Curves
 from fsbench.report.html.chart import (
     ROLE_COLOUR,
     Chart,
@@ -23,9 +23,9 @@ from fsbench.report.html.chart import (
 from fsbench.report.leaderboard import Leaderboard
 
 
-def learning(boards: Sequence[Leaderboard]) -> Chart | None:
+def learning(boards: Sequence[Charts]) -> Chart | None:
     """The learning curves, where tasks differ in the number of labels only."""
-    found = [(board, each) for board in boards for each in curves(board)]
+    found = [(of.board, each) for of in boards for each in of.curves]
     if not found:
         return None
     board = found[0][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fsbench.report.charts import Predicted, predicted
+from fsbench.report.charts import Charts, Predicted
 from fsbench.report.html.chart import (
     ROLE_COLOUR,
     Chart,
@@ -16,7 +16,6 @@ from fsbench.report.html.chart import (
     group_name,
     highlighted,
 )
-from fsbench.report.leaderboard import Leaderboard
 
 _STEP = 22
 _WIDE, _NARROW, _FEW = 58, 34, 12
@@ -24,18 +23,17 @@ MOST_CLASSES = 30
 """Tasks with more classes have no confusion matrix: its cells would be too small to read."""
 
 
-def from_predictions(boards: Sequence[Leaderboard]) -> list[Chart]:
+def from_predictions(boards: Sequence[Charts]) -> list[Chart]:
     """The charts that need stored predictions; those that there is data for."""
-    found = {id(board): predicted(board) for board in boards}
 
     def groups(rows: Callable[[Predicted], list[Row]]) -> dict[str, list[Row]]:
         by_name: dict[str, list[Row]] = {}
-        for board in boards:
-            for each in found[id(board)]:
-                by_name.setdefault(group_name(board, boards, each.task), []).extend(rows(each))
+        for of in boards:
+            for each in of.predicted:
+                by_name.setdefault(group_name(of.board, boards, each.task), []).extend(rows(each))
         return {name: several for name, several in by_name.items() if several}
 
-    board = boards[0]
+    board = boards[0].board
     first = highlighted(board)
     charts = [
         _reliability(groups(_bins), first, board.baseline),

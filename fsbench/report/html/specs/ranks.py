@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fsbench.report.charts import Ranks, ranks
+from fsbench.report.charts import Charts, Ranks
 from fsbench.report.html.chart import Chart, Column, Row, group_name
-from fsbench.report.leaderboard import Leaderboard
 from fsbench.words import plural
 
 _LANE = 24
 
 
-def critical_difference(boards: Sequence[Leaderboard]) -> Chart | None:
+def critical_difference(boards: Sequence[Charts]) -> Chart | None:
     """The mean ranks of strategies, and bars over those that are not significantly different."""
-    found = {group_name(board, boards): each for board in boards if (each := ranks(board))}
+    found = {group_name(of.board, boards): of.ranks for of in boards if of.ranks}
     if not found:
         return None
     groups = {name: _rows(each) for name, each in found.items()}

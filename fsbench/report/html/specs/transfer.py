@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fsbench.report.charts import forgotten, source_gains
+from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, group_name, unit
 from fsbench.report.html.specs.dumbbells import dumbbells
-from fsbench.report.leaderboard import Leaderboard
 from fsbench.words import plural
 
 _STEP = 26
 
 
-def source_gain(boards: Sequence[Leaderboard]) -> Chart | None:
+def source_gain(boards: Sequence[Charts]) -> Chart | None:
     """The mean gain of a strategy over plain training, source by source."""
     groups: dict[str, list[Row]] = {}
-    for board in boards:
-        sign = 1 if board.metric.higher_is_better else -1
-        for each in source_gains(board):
+    for of in boards:
+        metric = of.board.metric
+        sign = unit(metric) if metric.higher_is_better else -unit(metric)
+        for each in of.source_gains:
             row = {
                 "source": each.source,
-                "gain": sign * unit(board.metric) * each.difference,
+                "gain": sign * each.difference,
                 "tasks": plural(len(each.tasks), "task"),
             }
-            groups.setdefault(group_name(board, boards, each.strategy), []).append(row)
+            groups.setdefault(group_name(of.board, boards, each.strategy), []).append(row)
     if not groups:
         return None
-    board = boards[0]
+    board = boards[0].board
     return Chart(
         name="sources",
         title="Gain by source",
@@ -45,11 +45,11 @@ def source_gain(boards: Sequence[Leaderboard]) -> Chart | None:
     )
 
 
-def forgetting(boards: Sequence[Leaderboard]) -> Chart | None:
+def forgetting(boards: Sequence[Charts]) -> Chart | None:
     """The accuracy on held-out samples of the source, before and after the training on the task."""
     groups: dict[str, list[Row]] = {}
-    for board in boards:
-        for each in forgotten(board):
+    for of in boards:
+        for each in of.forgotten:
             row = {
                 "task": each.task,
                 "source": each.source,
@@ -57,7 +57,7 @@ def forgetting(boards: Sequence[Leaderboard]) -> Chart | None:
                 "to": 100 * each.after,
                 "change": 100 * (each.after - each.before),
             }
-            groups.setdefault(group_name(board, boards, each.strategy), []).append(row)
+            groups.setdefault(group_name(of.board, boards, each.strategy), []).append(row)
     if not groups:
         return None
     return Chart(
