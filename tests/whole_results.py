@@ -80,8 +80,10 @@ def _evidence(records: Sequence[Record]) -> Evidence:
         classes = 2 if "hostile" in each.task or "cancer" in each.task else 3 if "wine" in each.task else 10
         cells = 4 if each.task.startswith("episodes") else 1
         labels = np.tile(np.arange(_SAMPLES) % (5 if cells > 1 else classes), (cells, 1))
-        ids = np.arange(cells * _SAMPLES).reshape(cells, _SAMPLES)
-        train = np.arange(cells * 50).reshape(cells, 50) + 10_000
+        # No two splits have a sample in common.
+        first = 1000 * each.split_seed
+        ids = np.arange(cells * _SAMPLES).reshape(cells, _SAMPLES) + first
+        train = np.arange(cells * 50).reshape(cells, 50) + first + 100_000
         drawn[each.split_fingerprint] = Drawn(
             train, none, ids, labels, np.empty(0, np.int64), np.arange(30), ("digits",)
         )

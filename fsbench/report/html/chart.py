@@ -41,7 +41,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart. `groups` has the rows that are drawn together, by name; a reader picks one, called `group`."""
+    """A chart.
+
+    `groups` has the rows that are drawn together, by name; a reader picks one, called `group`. If there is a
+    field `lines`, the chart is `step` pixels high for each of its values.
+    """
 
     name: str
     title: str
@@ -51,6 +55,8 @@ class Chart:
     columns: Sequence[Column]
     signals: Sequence[Signal] = ()
     group: str = "Task"
+    lines: str = ""
+    step: int = 24
 
     @property
     def data(self) -> dict[str, Any]:
@@ -62,6 +68,8 @@ class Chart:
             "groups": groups,
             "columns": [vars(column) for column in self.columns],
             "signals": [vars(signal) for signal in self.signals],
+            "lines": self.lines,
+            "step": self.step,
         }
 
 

@@ -3,7 +3,7 @@
 // reader chooses (such as the strategy to highlight). All texts are put in as text, never as HTML.
 (() => {
   // The interpreter of expressions (ast) needs no eval, which the policy of the page forbids.
-  const EMBEDDED = { actions: false, ast: true, renderer: "svg", logLevel: 1, tooltip: { theme: "custom" } };
+  const EMBEDDED = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
 
   // Columns as lists of values, or as [distinct texts, places] in the form of rows.
   function rowsOf(group) {
@@ -51,6 +51,8 @@
     };
     const spec = structuredClone(chart.spec);
     spec.data = { name: "rows", values: rows };
+    const height = () => chart.step * new Set(rows.map((row) => row[chart.lines])).size;
+    if (chart.lines) spec.height = height();
     for (const signal of chart.signals) {
       spec.params = [...(spec.params || []), { name: signal.name, value: chosenOf(signal).first }];
     }
@@ -74,6 +76,7 @@
       const [label] = picker(chart.group, chart.groups.map((group) => group.name), chart.groups[0].name, async (name) => {
         rows = rowsOf(chart.groups.find((group) => group.name === name));
         view.data("rows", rows);
+        if (chart.lines) view.height(height());
         offer();
         await view.runAsync();
         fill();

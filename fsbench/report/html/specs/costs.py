@@ -133,7 +133,7 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
         "layer": [
             {
                 "data": {"values": [{}]},
-                "mark": {"type": "rule", "color": "var(--faint)"},
+                "mark": {"type": "rule", "color": "var(--faint)", "aria": False},
                 "encoding": {"x": None, "y": {"datum": 0}, "tooltip": None},
             },
             {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-_STEP = 24
-
 
 def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -> dict[str, Any]:
     """A specification for rows with the values "from" (a diamond) and "to" (a point), which `ends` name."""
@@ -29,7 +27,6 @@ def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -
         }
 
     return {
-        "height": {"step": _STEP},
         "description": description,
         "encoding": {"y": y, "tooltip": tooltip},
         "layer": [

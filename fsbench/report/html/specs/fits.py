@@ -38,4 +38,5 @@ def fit(boards: Sequence[Charts]) -> Chart | None:
             Column("to", "test accuracy in %", 1),
             Column("change", "gap in points", 1),
         ],
+        lines="strategy",
     )

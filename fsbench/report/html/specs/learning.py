@@ -90,8 +90,8 @@ def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
         {"field": "shown", "title": board.metric.title},
     ]
     chosen = [{"filter": "datum.role !== 'rest'"}]
-    rest = {"strokeWidth": 1, "color": "var(--faint)"}
-    label = {"type": "text", "align": "right", "fontWeight": 600}
+    rest: dict[str, Any] = {"strokeWidth": 1, "color": "var(--faint)"}
+    label: dict[str, Any] = {"type": "text", "align": "right", "fontWeight": 600}
     return {
         "height": 360,
         "description": "Learning curves of the strategies",

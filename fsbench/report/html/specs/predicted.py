@@ -17,7 +17,6 @@ from fsbench.report.html.chart import (
     highlighted,
 )
 
-_STEP = 22
 _WIDE, _NARROW, _FEW = 58, 34, 12
 MOST_CLASSES = 30
 """Tasks with more classes have no confusion matrix: its cells would be too small to read."""
@@ -83,6 +82,7 @@ def _recall(groups: dict[str, list[Row]], first: str, baseline: str) -> Chart:
             Column("recall", "recall in %", 1),
         ],
         signals=_two(first, baseline),
+        lines="class",
     )
 
 
@@ -184,7 +184,6 @@ def _recall_spec() -> dict[str, Any]:
         {"field": "recall", "title": "recall in %", "format": ".1f"},
     ]
     return {
-        "height": {"step": _STEP},
         "description": "Recall of each class",
         "encoding": {
             "y": {"field": "class", "type": "nominal", "sort": None, "title": "class"},

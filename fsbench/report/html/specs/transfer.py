@@ -10,8 +10,6 @@ from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, gr
 from fsbench.report.html.specs.dumbbells import dumbbells
 from fsbench.words import plural
 
-_STEP = 26
-
 
 def source_gain(boards: Sequence[Charts]) -> Chart | None:
     """The mean gain of a strategy over plain training, source by source."""
@@ -41,6 +39,7 @@ def source_gain(boards: Sequence[Charts]) -> Chart | None:
             Column("gain", "gain", digits(board.metric)),
             Column("tasks", "on"),
         ],
+        lines="source",
         group="Strategy",
     )
 
@@ -76,13 +75,13 @@ def forgetting(boards: Sequence[Charts]) -> Chart | None:
             Column("to", "after, in %", 1),
             Column("change", "change in points", 1),
         ],
+        lines="task",
         group="Strategy",
     )
 
 
 def _spec(title: str, places: str) -> dict[str, Any]:
     return {
-        "height": {"step": _STEP},
         "description": "Gain of a strategy by source",
         "encoding": {
             "y": {"field": "source", "type": "nominal", "sort": None, "title": None},
@@ -105,7 +104,7 @@ def _spec(title: str, places: str) -> dict[str, Any]:
             },
             {
                 "data": {"values": [{}]},
-                "mark": {"type": "rule", "color": "var(--faint)"},
+                "mark": {"type": "rule", "color": "var(--faint)", "aria": False},
                 "encoding": {"x": {"datum": 0}, "y": None, "tooltip": None},
             },
         ],
