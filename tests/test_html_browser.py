@@ -93,11 +93,14 @@ def test_texts_with_markup_are_shown_and_not_run(opened: Opened) -> None:
     assert opened.dialogs == []
     assert HOSTILE in opened.page.locator("main").inner_text()
     assert opened.page.locator("main img").count() == 0
-    options = opened.page.locator("#chart-confusion select").first.locator("option").all_inner_texts()
-    opened.page.locator("#chart-confusion select").first.select_option("kshot(hostile, k=5)")
-    assert "kshot(hostile, k=5)" in "".join(options)
+    tasks = opened.page.locator("#chart-confusion select").first
+    tasks.select_option(tasks.locator("option", has_text="hostile").inner_text())
     assert HOSTILE in "".join(opened.page.locator("#chart-confusion svg text").all_text_contents())
-    opened.page.locator("#chart-confusion .mark-rect path").first.hover()
+    cell = opened.page.locator("#chart-confusion .mark-rect path").first
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    opened.page.mouse.move(box["x"] + 5, box["y"] + 5)
+    opened.page.mouse.move(box["x"] + 9, box["y"] + 9)
     opened.page.wait_for_selector("#vg-tooltip-element.visible")
     assert HOSTILE in opened.page.locator("#vg-tooltip-element").inner_text()
     assert opened.dialogs == []
@@ -121,7 +124,8 @@ def test_tables_sort_by_a_column_in_both_directions_with_gaps_last(opened: Opene
 def test_filters_leave_the_tables_and_rows_that_fit(opened: Opened) -> None:
     opened.reset()
     opened.choose("scenario", "longtail")
-    assert opened.texts("details.table > summary") == ["longtail(breast_cancer, ir=20)"]
+    (summary,) = opened.texts("details.table > summary")
+    assert summary.startswith("longtail(breast_cancer, ir=20)")
     opened.choose("scenario", "")
     opened.choose("dataset", "digits")
     opened.choose("k", "5")

@@ -51,10 +51,10 @@ def _hostile_data() -> str:
     name = "hostile"
     if name not in DATASETS:
         info = DatasetInfo(
-            name, HOSTILE, "table", (2,), (HOSTILE, BREAKING), (3, 3), licence=HOSTILE, citation=BREAKING
+            name, HOSTILE, "table", (2,), (HOSTILE, BREAKING), (20, 20), licence=HOSTILE, citation=BREAKING
         )
-        x = np.arange(12, dtype=np.float32).reshape(6, 2)
-        add_dataset(Dataset(info, x, np.repeat(np.arange(2), 3)))
+        x = np.arange(80, dtype=np.float32).reshape(40, 2)
+        add_dataset(Dataset(info, x, np.repeat(np.arange(2), 20)))
     return name
 
 

@@ -3,7 +3,7 @@
 // reader chooses (such as the strategy to highlight). All texts are put in as text, never as HTML.
 (() => {
   // The interpreter of expressions (ast) needs no eval, which the policy of the page forbids.
-  const EMBEDDED = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
+  const EMBEDDED = { actions: false, ast: true, renderer: "svg", logLevel: 1, tooltip: { theme: "custom" } };
 
   // Columns as lists of values, or as [distinct texts, places] in the form of rows.
   function rowsOf(group) {
@@ -37,6 +37,12 @@
       const line = body.insertRow();
       for (const { field, digits } of columns) line.insertCell().textContent = shown(row[field], digits);
     }
+  }
+
+  // What screen readers and keyboards need beyond Vega: no marks without content, and scrolling by keys.
+  function open(plot) {
+    for (const mark of plot.querySelectorAll("g[role=graphics-symbol]:empty")) mark.setAttribute("aria-hidden", "true");
+    if (plot.scrollWidth > plot.clientWidth) plot.tabIndex = 0;
   }
 
   async function draw(figure) {
@@ -79,6 +85,7 @@
         if (chart.lines) view.height(height());
         offer();
         await view.runAsync();
+        open(plot);
         fill();
       });
       pickers.append(label);
@@ -87,6 +94,7 @@
       const { known, first } = chosenOf(signal);
       const [label, select] = picker(signal.label, known, first, async (value) => {
         await view.signal(signal.name, value).runAsync();
+        open(plot);
         fill();
       });
       selects[signal.name] = select;
@@ -96,6 +104,7 @@
     pickers.hidden = !pickers.childElementCount;
     numbers.hidden = false;
     absent.hidden = true;
+    open(plot);
     figure.dataset.state = "drawn";
   }
 
