@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -52,8 +53,14 @@ def numbers_of(report: Report) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def test_latex_markdown_csv_and_json_hold_the_same_numbers(made):
+def test_html_latex_markdown_csv_and_json_hold_the_same_numbers(made):
     expected = numbers_of(made)
+    cells = [rf'data-column="{name}">(.*?)</td>' for name in ("score", "vs erm")]
+    page = re.findall(r'<tr data-strategy="(.*?)".*?' + ".*?".join(cells), main_text(made, "html"), re.S)
+    done = {(name, score, gain) for _, name, score, gain in expected}
+    assert [each for row in page if (each := tuple(map(html.unescape, row))) in done] == [
+        each[1:] for each in expected
+    ]
     markdown = re.findall(
         r"^\| \S+ \| `(.*?)` \| .*? \| (.*?) \| (.*?) \|", main_text(made, "markdown"), re.M
     )
