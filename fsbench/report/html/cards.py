@@ -13,11 +13,12 @@ from fsbench.datasets.known import about, dataset_info
 from fsbench.errors import FsbenchError
 from fsbench.evidence import Drawn
 from fsbench.report import text
+from fsbench.report.charts.transfer import SOURCE
 from fsbench.report.entries import Setting, natural
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
-from fsbench.spec import Call, Value, format_value, parse_call
-from fsbench.tasks.expressions import named_datasets, task_arguments
+from fsbench.spec import format_value, parse_call
+from fsbench.tasks.expressions import task_arguments
 from fsbench.types import DatasetInfo
 from fsbench.words import plural
 
@@ -112,14 +113,9 @@ def _sizes(drawn: Drawn) -> Iterator[tuple[str, str]]:
 def _datasets(task: str) -> Iterator[str]:
     """The texts of the datasets of a task, its source included."""
     call = parse_call(task)
-    names = set(named_datasets(task))
-    for value in (*call.args, *call.keywords.values()):
-        if _name(value) in names:
-            yield format_value(value)
-
-
-def _name(value: Value) -> str:
-    return value.name if isinstance(value, Call) else str(value)
+    for value in (*call.args, call.keywords.get(SOURCE)):
+        if value is not None:
+            yield value if isinstance(value, str) else format_value(value)
 
 
 def _data(name: str) -> Card:

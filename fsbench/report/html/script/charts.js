@@ -43,6 +43,7 @@
   function open(plot) {
     for (const mark of plot.querySelectorAll("g[role=graphics-symbol]:empty")) mark.setAttribute("aria-hidden", "true");
     if (plot.scrollWidth > plot.clientWidth) plot.tabIndex = 0;
+    else plot.removeAttribute("tabindex");
   }
 
   async function draw(figure) {
@@ -105,6 +106,7 @@
     numbers.hidden = false;
     absent.hidden = true;
     open(plot);
+    new ResizeObserver(() => open(plot)).observe(plot);
     figure.dataset.state = "drawn";
   }
 
