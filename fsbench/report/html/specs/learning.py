@@ -90,8 +90,17 @@ def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
         {"field": "shown", "title": board.metric.title},
     ]
     chosen = [{"filter": "datum.role !== 'rest'"}]
-    rest: dict[str, Any] = {"strokeWidth": 1, "color": "var(--faint)"}
     label: dict[str, Any] = {"type": "text", "align": "right", "fontWeight": 600}
+    sides: dict[str, int] = {"chosen": -16, "compared": 16}
+    labels: list[dict[str, Any]] = [
+        {
+            "transform": [{"filter": f"datum.last && datum.role === '{role}'"}],
+            "mark": {**label, "dy": dy, "baseline": "middle"},
+            "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
+        }
+        for role, dy in sides.items()
+    ]
+    rest: dict[str, Any] = {"strokeWidth": 1, "color": "var(--faint)"}
     return {
         "height": 360,
         "description": "Learning curves of the strategies",
@@ -122,13 +131,6 @@ def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
                 "encoding": {"y": y, "color": ROLE_COLOUR},
             },
-            *(
-                {
-                    "transform": [{"filter": f"datum.last && datum.role === '{role}'"}],
-                    "mark": {**label, "dy": dy, "baseline": "middle"},
-                    "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
-                }
-                for role, dy in (("chosen", -16), ("compared", 16))
-            ),
+            *labels,
         ],
     }
