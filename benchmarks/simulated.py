@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from fsbench import stats
 from fsbench.stats import Sample
 
 
@@ -54,34 +55,34 @@ KINDS = (
 )
 
 
-def rows(
-    kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: float = 0.0
-) -> tuple[list[Sample], float]:
-    """Independent rows of a kind, as samples of their differences, and the true difference."""
+def rows(kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: float = 0.0) -> list[Sample]:
+    """Independent rows of a kind, as samples of their differences."""
     pool = round(kind.tested / kind.common) if kind.common else kind.tested * splits
-    spread = np.sqrt(1 + 0.5**2 + 0.2**2 + kind.training**2 + 0.5**2)
-    easy, together = rng.normal(size=(count, 1, pool)), rng.normal(0, 0.2, (count, splits, 1))
-    part, right = _parts(kind, count, splits, pool, rng), []
-    for level in (kind.level + gain, kind.level):
-        margin = ndtri(level) * spread + easy + rng.normal(0, 0.5, (count, 1, pool)) + together
-        margin = margin + kind.training * _of_training(kind, count, splits, rng)[..., None]
-        hit = margin + rng.normal(0, 0.5, (count, splits, pool)) > 0
+    parts, gained = _parts(kind, count, splits, pool, rng), np.zeros((count, splits, kind.tested))
+    shared = _at(parts, rng.normal(size=(count, pool))) + rng.normal(0, 0.2, (count, splits, 1))
+    for sign, level in ((1, kind.level + gain), (-1, kind.level)):
+        margin = ndtri(level) * _spread(kind) + shared + _at(parts, rng.normal(0, 0.5, (count, pool)))
+        margin += kind.training * _of_training(kind, count, splits, rng)[..., None]
+        right = margin + rng.normal(0, 0.5, parts.shape) > 0
         collapsed = rng.random((count, splits, 1)) < kind.collapses
-        right.append(np.where(collapsed, rng.random(hit.shape) < 0.1, hit).astype(np.float64))
-    gained = (right[0] - right[1]) * part
-    values = gained.sum(2) / kind.tested
-    influence = (gained - values[..., None]) * part / kind.tested
-    squares = (influence**2).sum((1, 2))
-    common = ((influence.sum(1) ** 2).sum(1) - squares) / (splits * (splits - 1))
-    common, step = np.maximum(common, 0), 1 / kind.tested
-    own = np.maximum(squares / splits - common, 0)
-    floor = kind.common * step**2
-    found = [
-        Sample(tuple(row), step, max(float(c), floor), float(o), kind.shared)
-        for row, c, o in zip(values.tolist(), common, own, strict=True)
-    ]
-    levels = [(1 - kind.collapses) * each + 0.1 * kind.collapses for each in (kind.level + gain, kind.level)]
-    return found, levels[0] - levels[1] if not kind.skewed else _skewed(kind, gain, float(spread))
+        gained += sign * np.where(collapsed, rng.random(right.shape) < 0.1, right)
+    return [_sample(kind, *each) for each in zip(parts, gained, strict=True)]
+
+
+def true_difference(kind: Kind, gain: float = 0.0) -> float:
+    """The difference of the two classifiers in the population."""
+    if kind.skewed:
+        return _skewed(kind, kind.level + gain) - _skewed(kind, kind.level)
+    return (1 - kind.collapses) * gain
+
+
+def _sample(kind: Kind, parts: np.ndarray, gained: np.ndarray) -> Sample:
+    """A row from the tested samples of its splits, and what is gained on each, both `[splits, tested]`."""
+    values, step = gained.mean(1), 1 / kind.tested
+    found = stats.crossed(list(parts), list((gained - values[:, None]) * step))
+    return Sample(
+        tuple(values.tolist()), step, max(found.common, kind.common * step**2), found.own, kind.shared
+    )
 
 
 def boards(
@@ -90,22 +91,24 @@ def boards(
     """Leaderboards with some rows of each kind, of which none has any row in common with another."""
     for first in range(0, count, _AT_ONCE):
         several = min(_AT_ONCE, count - first)
-        of_kind = [rows(kind, per_kind * several, splits, rng, gain)[0] for kind in kinds]
+        of_kind = [rows(kind, per_kind * several, splits, rng, gain) for kind in kinds]
         for i in range(several):
             yield [row for each in of_kind for row in each[i * per_kind : (i + 1) * per_kind]]
 
 
 def _parts(kind: Kind, count: int, splits: int, pool: int, rng: np.random.Generator) -> np.ndarray:
-    """Whether each sample of the pool is tested, bool `[count, splits, pool]`."""
+    """The numbers of the tested samples in the pool, `[count, splits, tested]`."""
     if not kind.common:
-        part = np.zeros((count, splits, pool), dtype=bool)
-        for split in range(splits):
-            part[:, split, split * kind.tested : (split + 1) * kind.tested] = True
-        return part
-    order = rng.random((count, splits, pool))
-    limit = np.partition(order, kind.tested - 1, axis=2)[..., kind.tested - 1 : kind.tested]
-    chosen: np.ndarray = order <= limit
+        return np.broadcast_to(np.arange(pool).reshape(splits, -1), (count, splits, kind.tested))
+    order = rng.random((count, splits, pool), dtype=np.float32)
+    chosen: np.ndarray = order.argpartition(kind.tested - 1, axis=2)[..., : kind.tested]
     return chosen
+
+
+def _at(parts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values `[count, pool]` of the tested samples, `[count, splits, tested]`."""
+    found: np.ndarray = values[np.arange(len(parts))[:, None, None], parts]
+    return found
 
 
 def _of_training(kind: Kind, count: int, splits: int, rng: np.random.Generator) -> np.ndarray:
@@ -116,12 +119,13 @@ def _of_training(kind: Kind, count: int, splits: int, rng: np.random.Generator) 
     return drawn + rng.normal(size=(count, 1)) * np.sqrt(kind.shared)
 
 
-def _skewed(kind: Kind, gain: float, spread: float) -> float:
-    """The true difference if training sets have two values."""
-    rest = np.sqrt(spread**2 - kind.training**2)
+def _spread(kind: Kind) -> float:
+    """The standard deviation of margins."""
+    return float(np.sqrt(1 + 0.5**2 + 0.2**2 + kind.training**2 + 0.5**2))
 
-    def level(wanted: float) -> float:
-        at = [(ndtri(wanted) * spread + kind.training * value) / rest for value in (-2.0, 0.5)]
-        return float(0.2 * ndtr(at[0]) + 0.8 * ndtr(at[1]))
 
-    return level(kind.level + gain) - level(kind.level)
+def _skewed(kind: Kind, level: float) -> float:
+    """The fraction of the population that a classifier is right about if training sets have two values."""
+    rest = np.sqrt(_spread(kind) ** 2 - kind.training**2)
+    at = [(ndtri(level) * _spread(kind) + kind.training * value) / rest for value in (-2.0, 0.5)]
+    return float(0.2 * ndtr(at[0]) + 0.8 * ndtr(at[1]))

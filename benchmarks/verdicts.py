@@ -1,10 +1,11 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [coverage] [tasks] [overall] [power RECORDS ...]
+    python benchmarks/verdicts.py [coverage] [tasks] [uneven] [overall] [power RECORDS ...]
 
-`coverage`: how often 95 % intervals contain the true difference of the population. `tasks` and `overall`: how
-often a whole family of comparisons of equally good classifiers has a wrong verdict, and how many true
-differences are found. `power`: how many verdicts the records of a published file or a results folder give
+`coverage`: how often 95 % intervals contain the true difference of the population, for rows alone and in a
+table. `tasks` and `overall`: how often a whole family of comparisons of equally good classifiers has a wrong
+verdict, and how many true differences are found. `uneven`: how often the former happens if a few rows are far
+less stable than the rest. `power`: how many verdicts the records of a published file or a results folder give
 with some of their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks.simulated import KINDS, boards, rows  # noqa: E402
+from benchmarks.simulated import KINDS, boards, true_difference  # noqa: E402
 from fsbench import stats  # noqa: E402
 from fsbench.columns import Columns, of_records  # noqa: E402
 from fsbench.composition import BASELINE  # noqa: E402
@@ -34,6 +35,8 @@ from fsbench.store import Store  # noqa: E402
 
 SEEDS = (3, 5, 10)
 MARGIN = 0.01
+PER_KIND = 4
+UNEVEN = (44, 1), (44, 4), (10, 1)
 
 
 def plain(sample: Sample) -> Estimate:
@@ -41,41 +44,70 @@ def plain(sample: Sample) -> Estimate:
     return stats.estimate(Sample(sample.values, sample.resolution))
 
 
-def coverage(count: int = 1000) -> None:
-    """Intervals of single rows, by kind of task."""
-    print(f"{'covered (%)':42}" + "".join(f"{f'{n} seeds: plain':>18} {'now':>5}" for n in SEEDS))
-    for kind in KINDS:
-        found = []
-        for n in SEEDS:
-            samples, truth = rows(kind, count, n, np.random.default_rng(n))
-            for how in (plain, stats.estimate):
-                estimates = [how(sample) for sample in samples]
-                found.append(100 * np.mean([(e.low or 0) <= truth <= (e.high or 0) for e in estimates]))
-        print(
-            f"{kind.name:42}"
-            + "".join(f"{a:18.1f} {b:5.1f}" for a, b in zip(found[::2], found[1::2], strict=True))
-        )
+def coverage(count: int = 500) -> None:
+    """Intervals of the rows of tables, by kind of task."""
+    covered = np.stack([_covered(n, count) for n in SEEDS], axis=1)
+    print(f"{'covered (%)':36}" + "".join(f"{f'{n} seeds: plain':>17} alone table" for n in SEEDS))
+    names = [*(kind.name for kind in KINDS), "all"]
+    for name, found in zip(names, [*covered, covered.mean(0)], strict=True):
+        print(f"{name:36}" + "".join(f"{a:17.1f} {b:5.1f} {c:5.1f}" for a, b, c in found))
 
 
-def tasks(count: int = 400) -> None:
+def _covered(splits: int, count: int) -> np.ndarray:
+    """How many intervals cover the truth, in %, `[kinds, 3]`: plain, of rows alone, and in their table."""
+    covered, truths = np.zeros((len(KINDS), 3)), np.array([true_difference(kind) for kind in KINDS])
+    for board in boards(KINDS, PER_KIND, count, splits, np.random.default_rng(splits)):
+        found = [plain(s) for s in board], [stats.estimate(s) for s in board], moderated(board)
+        for place, estimates in enumerate(found):
+            ends = np.array([(each.low, each.high) for each in estimates]).reshape(-1, PER_KIND, 2)
+            inside = (ends[..., 0] <= truths[:, None]) & (truths[:, None] <= ends[..., 1])
+            covered[:, place] += inside.sum(1)
+    return 100 * covered / (count * PER_KIND)
+
+
+def tasks(count: int = 2000) -> None:
     """Families of rows on single tasks: wrong verdicts without differences, found differences of 5 points."""
     for n in SEEDS:
         wrong, found = np.zeros(2), np.zeros(2)
         equal = 0
-        for board in boards(KINDS, 4, count, n, np.random.default_rng([1, n])):
+        for board in boards(KINDS, PER_KIND, count, n, np.random.default_rng([1, n])):
             both = [plain(s).p for s in board], [e.p for e in moderated(board)]
             wrong += [min(stats.holm(p)) <= 0.05 for p in both]
-        for board in boards(KINDS, 4, count // 4, n, np.random.default_rng([2, n]), gain=0.05):
+        for board in boards(KINDS, PER_KIND, count // 8, n, np.random.default_rng([2, n]), gain=0.05):
             both = [plain(s).p for s in board], [e.p for e in moderated(board)]
             found += [sum(p <= 0.05 for p in stats.holm(each)) for each in both]
-        for board in boards(KINDS[:9], 4, count // 2, n, np.random.default_rng([3, n]), gain=MARGIN):
+        for board in boards(KINDS[:9], PER_KIND, count // 4, n, np.random.default_rng([3, n]), gain=MARGIN):
             equal += min(stats.holm([stats.equivalence(e, MARGIN) for e in moderated(board)])) <= 0.05
         print(
             f"tasks, {n} seeds: wrong verdicts in {100 * wrong[0] / count:.1f} % of tables by plain tests, "
-            f"{100 * wrong[1] / count:.1f} % now; found {found[0] / (count // 4):.1f} and "
-            f"{found[1] / (count // 4):.1f} of {4 * len(KINDS)} differences of 5 points; wrongly equivalent "
-            f"in {100 * equal / (count // 2):.1f} %"
+            f"{100 * wrong[1] / count:.1f} % now; found {found[0] / (count // 8):.1f} and "
+            f"{found[1] / (count // 8):.1f} of {PER_KIND * len(KINDS)} differences of 5 points; wrongly "
+            f"equivalent in {100 * equal / (count // 4):.1f} %",
+            flush=True,
         )
+
+
+def uneven(count: int = 500) -> None:
+    """Wrong verdicts where a few rows are far less stable than the rest, whose part the test explains."""
+    for n in SEEDS:
+        for size, unstable in UNEVEN:
+            wrong = [count_wrong(size, unstable, times, n, count) for times in (10, 30, 100)]
+            print(
+                f"uneven, {n} seeds, {unstable} of {size} rows with 10, 30, 100 times the variance: "
+                f"wrong verdicts in {', '.join(f'{100 * each:.1f}' for each in wrong)} % of tables",
+                flush=True,
+            )
+
+
+def count_wrong(size: int, unstable: int, times: float, splits: int, count: int) -> float:
+    """The share of tables with a wrong verdict; no row has a difference, some have a larger variance."""
+    rng, wrong = np.random.default_rng([size, unstable, int(times), splits]), 0
+    deviations = np.where(np.arange(size) < unstable, times**0.5, 1.0)
+    for _ in range(count):
+        values = rng.normal(size=(size, splits)) * deviations[:, None]
+        board = [Sample(tuple(row), own=0.25) for row in values.tolist()]
+        wrong += min(stats.holm([each.p for each in moderated(board)])) <= 0.05
+    return wrong / count
 
 
 def moderated(board: list[Sample]) -> list[Estimate]:
@@ -84,7 +116,7 @@ def moderated(board: list[Sample]) -> list[Estimate]:
     return [stats.estimate(sample, prior) for sample in board]
 
 
-def overall(count: int = 200, strategies: int = 8) -> None:
+def overall(count: int = 400, strategies: int = 8) -> None:
     """Families of comparisons over five independent tasks."""
     kinds = [KINDS[i] for i in (0, 1, 3, 4, 7)]
     for n in SEEDS:
@@ -175,9 +207,9 @@ def compared_values(columns: Columns) -> list[Sample]:
 def main() -> None:
     """Run the named simulations; all but `power` by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", default=["coverage", "tasks", "overall"])
+    parser.add_argument("names", nargs="*", default=["coverage", "tasks", "uneven", "overall"])
     asked = parser.parse_args().names
-    simulations = {"coverage": coverage, "tasks": tasks, "overall": overall}
+    simulations = {"coverage": coverage, "tasks": tasks, "uneven": uneven, "overall": overall}
     for name in asked:
         if name in simulations:
             simulations[name]()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench import stats
-from fsbench.stats import FRACTION, Prior, Sample, equivalence, fit_prior, holm, overall, verdict
+from fsbench.stats import FRACTION, Prior, Sample, Tail, equivalence, fit_prior, holm, overall, verdict
 
 
 def estimate(values, resolution=0.0, overlap=0.0):
@@ -111,7 +111,9 @@ def test_common_test_samples_add_a_variance_that_splits_do_not_reduce():
     found = stats.estimate(Sample(values, common=0.3, own=0.1))
     assert found.error**2 == pytest.approx(np.var(values, ddof=1) / 10 + 0.3)
     # With a known part there are more degrees of freedom; a p-value uses twice those of the spread at most.
-    assert found.df == pytest.approx(min(2 * 9, 9 * (found.error**2 / (np.var(values, ddof=1) / 10)) ** 2))
+    assert found.tails[0].df == pytest.approx(
+        min(2 * 9, 9 * (found.error**2 / (np.var(values, ddof=1) / 10)) ** 2)
+    )
 
 
 def test_a_spread_is_at_least_what_the_test_samples_explain():
@@ -120,35 +122,68 @@ def test_a_spread_is_at_least_what_the_test_samples_explain():
 
 
 @pytest.mark.parametrize(
-    ("noise", "added"), [(None, 0.9 * 0.5 / 1.5), (0.4, 0.5), (1.0, 0.0)], ids=["unknown", "some", "all"]
+    ("noise", "added"), [(None, 0.9 / 2), (0.4, 0.5 / 2), (1.0, 0.0)], ids=["unknown", "some", "all"]
 )
 def test_common_training_samples_add_a_covariance(noise, added):
+    """Of 100 + 100 samples of which 50 are shared, a third is in both: so alike are the results."""
     values = tuple(np.array([-1.0, 0, 1]) + 5)  # of variance 1
     found = stats.estimate(Sample(values, own=0.1, shared=0.5, noise=noise))
     assert found.error**2 == pytest.approx(1 / 3 + added)
 
 
-def test_rows_lend_each_other_degrees_of_freedom_as_in_limma():
-    """An independent fit of the scaled F distribution of the variances gives the same prior."""
-    rng, df, true = np.random.default_rng(5), 4, (6.0, 2.0)
-    variances = true[1] * true[0] / rng.chisquare(true[0], 20_000)
-    rows = rng.normal(size=(20_000, df + 1)) * np.sqrt(variances)[:, None]
+def test_a_row_is_one_of_the_expected_sorts_as_bayes_has_it():
+    prior, values = Prior(plain=((0.9, 1.0), (0.1, 50.0))), np.array([3.0, 5.0, 1.0])
+    found, s2 = stats.estimate(Sample(tuple(values)), prior), values.var(ddof=1)
+    weights = [chance * scipy.stats.f.pdf(s2 / v, 2, 6) / v for chance, v in prior.plain]
+    errors = [math.sqrt((6 * v + 2 * s2) / 8 / 3) for _, v in prior.plain]
+    for tail, weight, error in zip(found.tails, weights, errors, strict=True):
+        assert (tail.probability, tail.error, tail.df) == pytest.approx((weight / sum(weights), error, 8))
+    beyond = [2 * tail.probability * scipy.stats.t.sf(3 / tail.error, 8) for tail in found.tails]
+    assert found.p == pytest.approx(sum(beyond))
+    ends = [2 * t.probability * scipy.stats.t.sf(found.half_width / t.error, 8) for t in found.tails]
+    assert sum(ends) == pytest.approx(0.05)
+
+
+def test_the_prior_finds_the_sorts_of_rows():
+    rng = np.random.default_rng(5)
+    deviations = np.where(rng.random(2000) < 0.2, 10.0, 1.0)
+    prior = fit_prior(Sample(tuple(row)) for row in rng.normal(size=(2000, 5)) * deviations[:, None])
+    assert prior.scaled == ()
+    assert sum(chance for chance, _ in prior.plain) == pytest.approx(1)
+    assert sum(chance for chance, variance in prior.plain if variance > 10) == pytest.approx(0.2, abs=0.03)
+    mean = sum(chance * math.log(variance) for chance, variance in prior.plain if variance < 10) / 0.8
+    assert mean == pytest.approx(0, abs=0.3)
+
+
+def test_a_rare_sort_of_rows_stays_possible():
+    """One unstable row among equal ones: each of them may still be unstable, and unlikely is not never."""
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(20, 3)) * np.where(np.arange(20) == 0, 10.0, 1.0)[:, None]
     prior = fit_prior(Sample(tuple(row)) for row in rows)
-    assert prior.plain_expected == pytest.approx(true[1], rel=0.03)
-    assert (prior.plain_lent, prior.lent) == (2.0, 0.0)  # limited; no row has a known part
-    row = Sample(tuple(rows[0]))
-    found, s2 = stats.estimate(row, prior), np.var(rows[0], ddof=1)
-    assert found.df == df + 2
-    assert found.error**2 == pytest.approx((2 * prior.plain_expected + df * s2) / (df + 2) / 5)
+    others = stats.estimate(Sample(tuple(rows[1])), prior).tails
+    assert 1e-4 < sum(tail.probability for tail in others if tail.error > 3) < 0.1
 
 
-def test_a_prior_is_relative_to_the_part_of_the_test_samples_where_it_is_known():
+@pytest.mark.parametrize("values", [(0.1, 0.2, 0.4), (0.5,), (0.3, 0.3, 0.3)])
+def test_a_prior_of_equal_rows_changes_little(values):
+    """Also where a row has no spread, or all rows have the same."""
+    prior = fit_prior([Sample((0.1, 0.2, 0.4))] * 10)
+    found, alone = (stats.estimate(Sample(values), each) for each in (prior, stats.NO_PRIOR))
+    assert (found.half_width is None) == (alone.half_width is None)
+    assert found.error is None or found.error == pytest.approx(alone.error, rel=0.3)
+
+
+def test_variances_are_closer_to_the_true_ones_with_a_prior_relative_to_the_part_of_the_test_samples():
     rng = np.random.default_rng(6)
     scales = rng.uniform(0.01, 10, 500)
-    rows = rng.normal(size=(500, 5)) * np.sqrt(3 * scales)[:, None]
-    prior = fit_prior(Sample(tuple(row), own=scale) for row, scale in zip(rows, scales, strict=True))
-    assert (prior.lent, prior.plain_lent) == (6.0, 0.0)
-    assert prior.expected == pytest.approx(3, rel=0.15)
+    rows = rng.normal(size=(500, 5)) * np.sqrt(30 * scales)[:, None]
+    samples = [Sample(tuple(row), own=scale) for row, scale in zip(rows, scales, strict=True)]
+    prior = fit_prior(samples)
+    assert prior.plain == ()
+    moderated = [stats.estimate(sample, prior).error ** 2 * 5 for sample in samples]
+    off, before = (np.log(each / (30 * scales)) for each in (moderated, [s.spread for s in samples]))
+    assert abs(off.mean()) < 0.3
+    assert off.std() < 0.6 * before.std()
 
 
 def test_few_rows_lend_nothing():
@@ -176,7 +211,7 @@ def test_the_interval_of_a_fraction_is_wilsons():
 def test_equivalence_is_an_interval_within_the_margin(low, high, expected):
     """Two one-sided tests at 5 % are the 90 % interval."""
     middle, error = (low + high) / 2, (high - low) / 2 / scipy.stats.t.ppf(0.95, 4)
-    found = stats.Estimate(middle, None, None, 1.0, 5, error, 4)
+    found = stats.Estimate(middle, None, None, 1.0, 5, (Tail(1.0, error, 4),))
     assert (equivalence(found, 0.01) <= 0.05) == expected
     assert equivalence(stats.Estimate(0.0, None, None, 1.0, 1), 0.01) == 1
 

@@ -11,15 +11,14 @@ from fsbench.stats.estimation import (
     FRACTION,
     LEVEL,
     NO_LIMITS,
-    NO_PRIOR,
     Estimate,
-    Prior,
-    Sample,
+    Tail,
     estimate,
-    fit_prior,
 )
 from fsbench.stats.over_tasks import overall
 from fsbench.stats.power import MOST, splits_needed
+from fsbench.stats.priors import NO_PRIOR, Prior, fit_prior
+from fsbench.stats.sample import Sample
 from fsbench.stats.verdicts import Verdict, equivalence, holm, verdict
 
 __all__ = [
@@ -33,6 +32,7 @@ __all__ = [
     "Prior",
     "Products",
     "Sample",
+    "Tail",
     "Verdict",
     "crossed",
     "equivalence",

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsbench.stats.estimation import NO_LIMITS, Estimate, Part, Sample, between, student
+from fsbench.stats.estimation import NO_LIMITS, Estimate, Part, between, student
+from fsbench.stats.sample import Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
 FEWEST_SIGNS = 9
@@ -33,7 +34,7 @@ def overall(groups: Sequence[Sequence[Sample]], limits: tuple[float, float] = NO
     samples = [sample for group in groups for sample in group]
     mean = math.fsum(sample.mean for sample in samples)
     parts = [_added([between(sample) for sample in group]) for group in groups]
-    found = student(mean, parts, min(len(sample.values) for sample in samples), limits)
+    found = student(mean, [(1.0, parts)], min(len(sample.values) for sample in samples), limits)
     units = [sample for group in groups for sample in group]
     simple = all(len(group) == 1 for group in groups)
     if (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from fsbench.stats.estimation import Prior, Sample, moderated, part
+from fsbench.stats.estimation import part
+from fsbench.stats.priors import Guess, Prior, guesses
+from fsbench.stats.sample import Sample
 
 POWER = 0.8
 MOST = 1000
@@ -20,9 +22,9 @@ def splits_needed(sample: Sample, prior: Prior, levels: tuple[float, float], mar
     """
     if sample.spread is None:
         return None
-    variance, df = moderated(sample, prior)
-    n = len(sample.values)
-    rest = (part(sample, variance, df).estimated or 0.0) - variance / n + sample.common
+    several, n = guesses(sample, prior), len(sample.values)
+    df, variance = several[0].df, math.fsum(each.probability * each.variance for each in several)
+    rest = (part(sample, Guess(1.0, variance, df)).estimated or 0.0) - variance / n + sample.common
 
     def settles(splits: int) -> bool:
         return _settles(sample.mean, math.sqrt(variance / splits + rest), df + splits - n, levels, margin)

@@ -1,0 +1,120 @@
+"""What the rows of a table let expect of each other's variances.
+
+A few splits say little about a variance, but the other rows of a table say which variances are usual. As in
+a moderated t test (Smyth 2004, "Linear models and empirical Bayes methods for assessing differential
+expression in microarray experiments"), a row's variance is a weighted mean of its own and of an expected one.
+Rows differ more than genes do, however: a few are often far less stable than the rest. With a single expected
+variance, these get wrong verdicts. So several are possible, each with a probability (a mixture of the priors
+of that test), and whatever the other rows say, any of them keeps a small one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fsbench.stats.sample import Sample
+
+# The degrees of freedom with which an expected variance counts, and the ratio of neighbouring ones. These and
+# the weight of an even distribution, in rows, were chosen by simulation: see docs/statistics.md.
+LENT = 6.0
+_RATIO = 4.0
+_EVEN = 1.0
+_FEWEST_ROWS = 4
+_ROUNDS = 50
+_NEGLIGIBLE = 1e-7
+
+Expected = tuple[tuple[float, float], ...]
+"""Possible variances between splits: pairs of a probability and a variance."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the variances of other rows let expect of a row's variance between splits; empty for nothing.
+
+    The variances in `scaled` are relative to `own`, for rows where that is known (`Sample`); those in `plain`
+    are for the others.
+    """
+
+    scaled: Expected = ()
+    plain: Expected = ()
+
+
+NO_PRIOR = Prior()
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A variance between splits that a row may have: its probability, and its degrees of freedom."""
+
+    probability: float
+    variance: float
+    df: float
+
+
+def fit_prior(samples: Iterable[Sample]) -> Prior:
+    """The prior of the rows of a table; fewer than four rows of a sort let expect nothing."""
+    known = [sample for sample in samples if sample.spread is not None]
+    return Prior(
+        _expected([sample for sample in known if sample.own is not None]),
+        _expected([sample for sample in known if sample.own is None]),
+    )
+
+
+def guesses(sample: Sample, prior: Prior) -> list[Guess]:
+    """What the variance between splits of a row may be; the row must have a spread.
+
+    Without a prior, it is the spread.
+    """
+    expected = prior.plain if sample.own is None else prior.scaled
+    spread, df = sample.spread or 0.0, len(sample.values) - 1.0
+    if not expected:
+        return [Guess(1.0, spread, df)]
+    scale, chances = _scale(sample), np.array([chance for chance, _ in expected])
+    variances = scale * np.array([variance for _, variance in expected])
+    weights = chances * _likelihoods(np.array([[spread]]), np.array([[df]]), variances)[0]
+    weights /= weights.sum()
+    moderated = (LENT * variances + df * spread) / (LENT + df)
+    kept = weights > _NEGLIGIBLE
+    return [
+        Guess(weight, variance, LENT + df)
+        for weight, variance in zip(weights[kept].tolist(), moderated[kept].tolist(), strict=True)
+    ]
+
+
+def _scale(sample: Sample) -> float:
+    """What a row's variance between splits is compared with across rows."""
+    return 1.0 if sample.own is None else max(sample.own, sample.resolution**2, 1e-300)
+
+
+def _expected(samples: Sequence[Sample]) -> Expected:
+    """The expected variances of some rows: their probabilities make those of the rows most likely.
+
+    They are found by expectation maximisation.
+    """
+    if len(samples) < _FEWEST_ROWS:
+        return ()
+    spreads = np.array([[(sample.spread or 0.0) / _scale(sample)] for sample in samples])
+    df = np.array([[len(sample.values) - 1.0] for sample in samples])
+    steps = math.ceil(math.log(spreads.max() / spreads.min(), _RATIO)) + 2
+    variances = spreads.min() * _RATIO ** np.arange(steps)
+    likelihoods, chances = _likelihoods(spreads, df, variances), np.full(steps, 1 / steps)
+    for _ in range(_ROUNDS):
+        shares = likelihoods * chances
+        shares /= shares.sum(1, keepdims=True)
+        chances = (shares.sum(0) + _EVEN / steps) / (len(samples) + _EVEN)
+    return tuple(zip(chances.tolist(), variances.tolist(), strict=True))
+
+
+def _likelihoods(spreads: np.ndarray, df: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """How likely spreads `[R, 1]` with degrees of freedom `[R, 1]` are for expected variances `[K]`.
+
+    The ratio of spread and expected variance has an F distribution. `[R, K]`, relative to the largest.
+    """
+    ratios = spreads / variances
+    logs = df / 2 * np.log(ratios) - (df + LENT) / 2 * np.log1p(df * ratios / LENT)
+    found: np.ndarray = np.exp(logs - logs.max(1, keepdims=True))
+    return found
