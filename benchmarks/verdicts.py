@@ -1,12 +1,12 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [coverage] [tasks] [uneven] [overall] [power RECORDS ...]
+    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [without] [overall] [power RECORDS ...]
 
-`coverage`: how often 95 % intervals contain the true difference of the population, for rows alone and in a
-table. `tasks` and `overall`: how often a whole family of comparisons of equally good classifiers has a wrong
-verdict, and how many true differences are found. `uneven`: how often the former happens if a few rows are far
-less stable than the rest. `power`: how many verdicts the records of a published file or a results folder give
-with some of their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
+`tasks` and `overall`: how often 95 % intervals contain the true difference of the population, how often a
+whole family of comparisons of equally good classifiers has a wrong verdict, and how many true differences are
+found. `uneven` and `without`: wrong verdicts if a few rows are far less stable than the rest, and without
+influences. `power`: how many verdicts the records of a published file or a results folder give with some of
+their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,35 +45,15 @@ def plain(sample: Sample) -> Estimate:
     return stats.estimate(Sample(sample.values, sample.resolution))
 
 
-def coverage(count: int = 500) -> None:
-    """Intervals of the rows of tables, by kind of task."""
-    covered = np.stack([_covered(n, count) for n in SEEDS], axis=1)
-    print(f"{'covered (%)':36}" + "".join(f"{f'{n} seeds: plain':>17} alone table" for n in SEEDS))
-    names = [*(kind.name for kind in KINDS), "all"]
-    for name, found in zip(names, [*covered, covered.mean(0)], strict=True):
-        print(f"{name:36}" + "".join(f"{a:17.1f} {b:5.1f} {c:5.1f}" for a, b, c in found))
-
-
-def _covered(splits: int, count: int) -> np.ndarray:
-    """How many intervals cover the truth, in %, `[kinds, 3]`: plain, of rows alone, and in their table."""
-    covered, truths = np.zeros((len(KINDS), 3)), np.array([true_difference(kind) for kind in KINDS])
-    for board in boards(KINDS, PER_KIND, count, splits, np.random.default_rng(splits)):
-        found = [plain(s) for s in board], [stats.estimate(s) for s in board], moderated(board)
-        for place, estimates in enumerate(found):
-            ends = np.array([(each.low, each.high) for each in estimates]).reshape(-1, PER_KIND, 2)
-            inside = (ends[..., 0] <= truths[:, None]) & (truths[:, None] <= ends[..., 1])
-            covered[:, place] += inside.sum(1)
-    return 100 * covered / (count * PER_KIND)
-
-
-def tasks(count: int = 2000) -> None:
-    """Families of rows on single tasks: wrong verdicts without differences, found differences of 5 points."""
-    for n in SEEDS:
-        wrong, found = np.zeros(2), np.zeros(2)
-        equal = 0
+def tasks(count: int) -> None:
+    """Tables without differences: intervals that cover the truth, wrong verdicts. What is found of others."""
+    covered = np.zeros((len(KINDS) + 1, len(SEEDS), 3))
+    for place, n in enumerate(SEEDS):
+        wrong, found, equal = np.zeros(2), np.zeros(2), 0
         for board in boards(KINDS, PER_KIND, count, n, np.random.default_rng([1, n])):
-            both = [plain(s).p for s in board], [e.p for e in moderated(board)]
-            wrong += [min(stats.holm(p)) <= 0.05 for p in both]
+            several = [plain(s) for s in board], [stats.estimate(s) for s in board], moderated(board)
+            covered[:-1, place] += np.stack([_covered(each) for each in several], axis=1) / count
+            wrong += [min(stats.holm([e.p for e in several[i]])) <= 0.05 for i in (0, 2)]
         for board in boards(KINDS, PER_KIND, count // 8, n, np.random.default_rng([2, n]), gain=0.05):
             both = [plain(s).p for s in board], [e.p for e in moderated(board)]
             found += [sum(p <= 0.05 for p in stats.holm(each)) for each in both]
@@ -85,9 +66,32 @@ def tasks(count: int = 2000) -> None:
             f"equivalent in {100 * equal / (count // 4):.1f} %",
             flush=True,
         )
+    covered[-1] = covered[:-1].mean(0)
+    print(f"{'covered (%)':36}" + "".join(f"{f'{n} seeds: plain':>17} alone table" for n in SEEDS))
+    for name, each in zip([*(kind.name for kind in KINDS), "all"], 100 * covered, strict=True):
+        print(f"{name:36}" + "".join(f"{a:17.1f} {b:5.1f} {c:5.1f}" for a, b, c in each))
 
 
-def uneven(count: int = 500) -> None:
+def _covered(estimates: list[Estimate]) -> np.ndarray:
+    """The share of a kind's intervals in a table that cover the truth, `[kinds]`."""
+    truths = np.array([[true_difference(kind)] for kind in KINDS])
+    ends = np.array([(each.low, each.high) for each in estimates]).reshape(-1, PER_KIND, 2)
+    found: np.ndarray = ((ends[..., 0] <= truths) & (truths <= ends[..., 1])).mean(1)
+    return found
+
+
+def without(count: int) -> None:
+    """Wrong verdicts without influences, where no two splits have test samples in common."""
+    kinds = [replace(kind, common=0.0, shared=0.0) for kind in KINDS]
+    for n in SEEDS:
+        wrong = 0
+        for board in boards(kinds, PER_KIND, count, n, np.random.default_rng([9, n])):
+            known = [Sample(sample.values, sample.resolution) for sample in board]
+            wrong += min(stats.holm([e.p for e in moderated(known)])) <= 0.05
+        print(f"without, {n} seeds: wrong verdicts in {100 * wrong / count:.1f} % of tables", flush=True)
+
+
+def uneven(count: int) -> None:
     """Wrong verdicts where a few rows are far less stable than the rest, whose part the test explains."""
     for n in SEEDS:
         for size, unstable in UNEVEN:
@@ -116,7 +120,7 @@ def moderated(board: list[Sample]) -> list[Estimate]:
     return [stats.estimate(sample, prior) for sample in board]
 
 
-def overall(count: int = 400, strategies: int = 8) -> None:
+def overall(count: int, strategies: int = 8) -> None:
     """Families of comparisons over five independent tasks."""
     kinds = [KINDS[i] for i in (0, 1, 3, 4, 7)]
     for n in SEEDS:
@@ -207,12 +211,13 @@ def compared_values(columns: Columns) -> list[Sample]:
 def main() -> None:
     """Run the named simulations; all but `power` by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", default=["coverage", "tasks", "uneven", "overall"])
-    asked = parser.parse_args().names
-    simulations = {"coverage": coverage, "tasks": tasks, "uneven": uneven, "overall": overall}
-    for name in asked:
+    simulations = {"tasks": tasks, "uneven": uneven, "without": without, "overall": overall}
+    parser.add_argument("names", nargs="*", default=list(simulations))
+    parser.add_argument("--tables", type=int, default=400, help="simulated tables for each number (400)")
+    given = parser.parse_args()
+    for name in given.names:
         if name in simulations:
-            simulations[name]()
+            simulations[name](given.tables)
         elif name != "power":
             power(Path(name))
 

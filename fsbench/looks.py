@@ -12,8 +12,8 @@ most 5 %, whatever decides which comparisons get more seeds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 ERROR = 0.05
 _SPENT = ERROR / 2
@@ -21,6 +21,10 @@ OPEN = "not settled"
 
 Key = tuple[str, str, str]
 """A comparison: its task or "overall", its recipe, and the full spec of the strategy."""
+
+Found = Mapping[Key, tuple[float, str]]
+"""For each comparison the adjusted p-value and the verdict."""
+_FAMILIES = ("found", "against")
 
 
 def spent(number: int) -> float:
@@ -37,8 +41,9 @@ def adjusted(p: float, number: int, comparisons: int) -> float:
 class Look:
     """What a look found: for each comparison that it judged, the adjusted p-value and the verdict.
 
-    `seeds` is the number of split seeds that the judged comparisons have, and `metric` and `margin` are those
-    by which they were judged. `comparisons` is the number on single tasks that the first look had.
+    `found` are the comparisons with ERM, `against` those with the `baselines`, which are given by their full
+    specs. `seeds` is the number of split seeds that the judged comparisons have, and `metric` and `margin`
+    are those by which they were judged. `comparisons` is the number on single tasks that the first look had.
     """
 
     number: int
@@ -46,25 +51,33 @@ class Look:
     metric: str
     margin: float
     comparisons: int
-    found: Mapping[Key, tuple[float, str]] = field(default_factory=dict)
+    found: Found = field(default_factory=dict)
+    against: Found = field(default_factory=dict)
+    baselines: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """As a text."""
-        return json.dumps(asdict(self) | {"found": [[*key, *found] for key, found in self.found.items()]})
+        lists = {name: [[*key, *each] for key, each in getattr(self, name).items()] for name in _FAMILIES}
+        return json.dumps(asdict(replace(self, found={}, against={})) | lists)
 
     @classmethod
     def from_json(cls, text: str) -> Look:
         """Read what `to_json` wrote. Raises ValueError or TypeError for anything else."""
         values = json.loads(text)
-        values["found"] = {(task, recipe, spec): (p, word) for task, recipe, spec, p, word in values["found"]}
-        return cls(**values)
+        for name in _FAMILIES:
+            values[name] = {tuple(each[:3]): (each[3], each[4]) for each in values.get(name, ())}
+        return cls(**values | {"baselines": tuple(values.get("baselines", ()))})
 
 
-def summed_up(looks: Iterable[Look]) -> dict[Key, tuple[float, str]]:
-    """For each comparison the smallest adjusted p-value, and the first verdict that settled it."""
+def summed_up(looks: Iterable[Look], baselines: Sequence[str] | None = None) -> dict[Key, tuple[float, str]]:
+    """For each comparison with ERM the smallest adjusted p-value, and the first verdict that settled it.
+
+    With `baselines`, for each comparison with these, at the looks that had them.
+    """
     found: dict[Key, tuple[float, str]] = {}
     for look in sorted(looks, key=lambda each: each.number):
-        for key, (p, word) in look.found.items():
+        judged = look.against if look.baselines == baselines else {}
+        for key, (p, word) in (look.found if baselines is None else judged).items():
             before = found.get(key, (1.0, OPEN))
             found[key] = (min(before[0], p), word if before[1] == OPEN else before[1])
     return found

@@ -66,12 +66,13 @@ def run_until_settled(
     looks = _stored(results, metric, margin)
     found: Results | None = None
     while not looks or still_open(looks):
-        wanted = _Wanted(summed_up(looks), still_open(looks))
+        baselines = looks[-1].baselines if looks else ()
+        wanted = _Wanted(summed_up(looks), still_open(looks), baselines)
         now = looks[-1].seeds * 2 if looks else seeds
         found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
         if found.interrupted and found.done < found.total:
             break
-        board = leaderboard(found.columns(metric), metric, margin=margin)
+        board = leaderboard(found.columns(metric), metric, baseline=found.baseline, margin=margin)
         look = look_at(board, looks, now or board.split_seeds[1])
         with Store(results) as store:
             store.add_look(look)
@@ -84,13 +85,14 @@ def run_until_settled(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which trials a look needs: those of open comparisons, and of the baseline on their tasks.
+    """Which trials a look needs: those of open comparisons, and of ERM and the baselines on their tasks.
 
     Comparisons that no look has `known` are open, as at the first look.
     """
 
     known: Collection[Key]
     open: Collection[Key]
+    baselines: Collection[str]
 
     def __call__(self, trial: Trial) -> bool:
         if trial.tuning:
@@ -98,7 +100,7 @@ class _Wanted:
                 "--until-settled and a search (--tune, tuned rows) are both given; give one of them"
             )
         key = trial.task, trial.recipe, trial.full_spec or trial.spec
-        if trial.spec == BASELINE:
+        if trial.spec == BASELINE or key[2] in self.baselines:
             return not self.known or trial.task in {task for task, *_ in self.open}
         return key in self.open or key not in self.known
 

@@ -18,7 +18,7 @@ from fsbench.errors import UsageError
 from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.looking import look_at, still_open
+from fsbench.report.looking import look_at, still_open, with_looks
 from fsbench.store import FILE_NAME, Store
 from fsbench.tasks.splits import open_split
 from fsbench.until_settled import run_until_settled
@@ -171,6 +171,58 @@ def test_rows_without_all_results_get_no_verdict():
     records = over_seeds(A, "erm", [0.5, 0.6, 0.55, 0.52]) + over_seeds(A, "focal", [0.9, 0.9, 0.91])
     found = look_at(leaderboard(records), (), 4)
     assert [word for _, word in found.found.values()] == ["withheld: incomplete"]
+
+
+BETTER = np.array([0.32, 0.30, 0.31, 0.31])
+
+
+def compared(records, looks=(), **options):
+    """The comparison of `focal` with the baselines on a table that shows looks."""
+    board = with_looks(leaderboard(records, **options), looks)
+    ((_, rows),) = board.tasks
+    return board, {row.strategy: row.against for row in rows}["focal"]
+
+
+def test_looks_judge_the_comparison_with_the_baselines_once():
+    base = np.array([0.5, 0.6, 0.55, 0.52])
+    records = over_seeds(A, "erm", base, baseline=True) + over_seeds(A, "svm", base + 0.02, baseline=True)
+    records += over_seeds(A, "knn", base - 0.1, baseline=True)
+    clear = records + over_seeds(A, "focal", base + BETTER)
+    board, before = compared(clear)
+    first = look_at(board, (), 4)
+    (key,) = first.against
+    assert first.baselines == board.rivals
+    assert first.against[key] == (adjusted(before.claimed[0], 1, 1), "better")
+    assert Look.from_json(first.to_json()) == first
+    later, shown = compared([*records, *over_seeds(A, "focal", base - 0.3)], [first])
+    assert (shown.p, shown.verdict) == (first.against[key][0], "better")
+    assert look_at(later, (first,), 4).against == {}
+    assert look_at(leaderboard(clear), (), 8).against == {}
+
+
+def test_a_table_with_other_baselines_than_the_looks_says_so():
+    base = np.array([0.5, 0.6, 0.55, 0.52])
+    records = over_seeds(A, "erm", base) + over_seeds(A, "svm", base + 0.02, baseline=True)
+    records += over_seeds(A, "knn", base - 0.1) + over_seeds(A, "focal", base + BETTER)
+    first = look_at(leaderboard(records), (), 4)
+    board, shown = compared(records, [first], baseline="knn")
+    assert shown.verdict == "not settled"
+    assert "no look judged the difference to knn, which has no verdict" in " ".join(board.warnings)
+    board, shown = compared(records, [first])
+    assert shown.verdict == "better"
+    assert "no look judged" not in " ".join(board.warnings)
+
+
+def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypatch):
+    fake_executor.heard.clear()
+    monkeypatch.setattr("fsbench.until_settled.Timer.over", property(lambda _: len(fake_executor.heard) > 50))
+    settled = run("double2", seeds=4, baseline="liar")
+    with Store(tmp_path / "r") as store:
+        seeds = {spec: {r.split_seed for r in store.records() if r.spec == spec} for spec in ("erm", "liar")}
+    last = settled.looks[-1]
+    assert (last.seeds, set(range(8)) <= seeds["liar"]) == (8, True)
+    words = {key[0]: word for key, (_, word) in summed_up(settled.looks, last.baselines).items()}
+    assert words[A] == words[B] == "worse"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fsbench.spec import parse_list
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
-BEST = "best baseline"
+BEST, WITHHELD = "best baseline", "withheld"
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ class Against:
     p-value of the verdict, adjusted once all rows are known. The verdict is "better" (than every baseline),
     "worse" (than one of them), "not settled", "withheld" (where trials failed, or all splits train on the
     same samples), or "baseline" in the row of one, for which nothing is tested; the best baseline has no
-    difference.
+    difference. `claimed` is the p-value and the verdict before the adjustment.
     """
 
     baseline: str
     difference: Estimate | None
     p: float | None
     verdict: str
+    claimed: tuple[float, str] = (1.0, "")
 
 
 class Baselines:
@@ -62,6 +63,12 @@ class Baselines:
                     "--baseline produces some"
                 )
         self.names = tuple(sorted(set(chosen)))
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """Their full specs in alphabetical order; none if there is no comparison."""
+        entries = [entry for setting in self.found for entry in setting.entries.values()]
+        return tuple(sorted({e.full_spec for e in entries if e.strategy in self.names})) * bool(self.title)
 
     @property
     def title(self) -> str:
@@ -129,7 +136,7 @@ class Baselines:
             leads = sign * known[best].mean >= 0
             return Against(strategy if leads else best, None if leads else known[best], None, "baseline")
         p, word = claim([each.p for each in known.values()], [sign * each.mean for each in known.values()])
-        return Against(best, known[best], p, word if whole else "withheld")
+        return Against(best, known[best], p, word if whole else WITHHELD, (p, word))
 
 
 def claim(p: Sequence[float], gains: Sequence[float]) -> tuple[float, str]:
@@ -155,7 +162,7 @@ def judged(found: Sequence[Against | None]) -> list[Against | None]:
 
 
 def _judged(against: Against, p: float) -> Against:
-    if against.verdict == "withheld":
+    if against.verdict == WITHHELD:
         return replace(against, p=None)
     return replace(against, p=p, verdict=against.verdict if p <= 1 - stats.LEVEL else "not settled")
 

@@ -53,8 +53,9 @@ class Leaderboard:
     the largest number of split seeds of a task. `warnings` are lines about records that were left out, mixed
     or noted something; `origin` names the versions and devices. `tuning` is the search by which every
     strategy chose its configuration, if there was one. `against` is what `Row.against` compares with: "best
-    baseline", one strategy, or "" if there is no such comparison. `settings` has the records of each task, in
-    the order of `tasks`; strategies have there the names without `tuned(...)`.
+    baseline", one strategy, or "" if there is no such comparison; `rivals` are the full specs of those
+    baselines. `settings` has the records of each task, in the order of `tasks`; strategies have there the
+    names without `tuned(...)`.
     """
 
     metric: Metric
@@ -69,6 +70,7 @@ class Leaderboard:
     margin: float = DEFAULT_MARGIN
     tuning: Tuning | None = None
     against: str = ""
+    rivals: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -167,6 +169,7 @@ def leaderboard(
         split_seeds=(min(seeds), max(seeds)),
         origin=origin(columns),
         against=baselines.title,
+        rivals=baselines.specs,
         settings=tuple(found),
     )
 

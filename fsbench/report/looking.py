@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fsbench import stats
 from fsbench.composition import BASELINE
-from fsbench.looks import OPEN, Key, Look, adjusted, summed_up
+from fsbench.looks import ERROR, OPEN, Key, Look, adjusted, summed_up
 from fsbench.metrics import Metric
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
+from fsbench.stats import Estimate
 from fsbench.words import plural
 
-WITHHELD, OVERALL = "withheld", "overall"
+OVERALL = "overall"
 
 
 def key_of(row: Row) -> Key:
@@ -26,12 +28,12 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
 
     Settled comparisons are not judged again. Those whose verdict is withheld, or that lack results, never get
     one. The mean over tasks is judged as long as all tasks have as many seeds: later, which tasks get seeds
-    depends on the results.
+    depends on the results. Comparisons with the baselines, families of their own, are judged where they have
+    these seeds as well.
     """
     known, number = summed_up(before), len(before) + 1
     on_tasks = [row for _, rows in board.tasks for row in rows if row.difference]
-    ever = {key for key in known if key[0] != OVERALL} | {key_of(row) for row in on_tasks}
-    count = max([len(ever), *(each.comparisons for each in before)])
+    count = max([_ever(known, on_tasks), *(each.comparisons for each in before)])
     means = [row for row in board.overall if row.difference] if len(board.tasks) > 1 else []
     found: dict[Key, tuple[float, str]] = {}
     for rows, comparisons in ((on_tasks, count), (means, len(means))):
@@ -40,11 +42,41 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
                 continue
             if row.verdict.startswith(WITHHELD):
                 found[key_of(row)] = 1.0, row.verdict
-            elif _complete(row, seeds):
+            elif _complete(row, row.difference, seeds):
                 found[key_of(row)] = _judged(row, number, comparisons, board.metric, board.margin)
             elif row.task != OVERALL:
                 found[key_of(row)] = 1.0, f"{WITHHELD}: incomplete"
-    return Look(number, seeds, board.metric.name, board.margin, count, found)
+    against = _against(board, summed_up(before, board.rivals), number, seeds)
+    return Look(number, seeds, board.metric.name, board.margin, count, found, against, board.rivals)
+
+
+def _ever(known: Iterable[Key], rows: Sequence[Row]) -> int:
+    """The number of comparisons on single tasks, among those known and those of some rows."""
+    return len({key for key in known if key[0] != OVERALL} | {key_of(row) for row in rows})
+
+
+def _against(
+    board: Leaderboard, known: Mapping[Key, tuple[float, str]], number: int, seeds: int
+) -> dict[Key, tuple[float, str]]:
+    """The adjusted p-value and the verdict of each comparison with the baselines that is open."""
+    found: dict[Key, tuple[float, str]] = {}
+    on_tasks = [row for _, rows in board.tasks for row in rows if _tested(row)]
+    means = [row for row in board.overall if _tested(row)] if len(board.tasks) > 1 else []
+    for rows, comparisons in ((on_tasks, _ever(known, on_tasks)), (means, len(means))):
+        for row in rows:
+            against = row.against
+            if against is None or known.get(key_of(row), (1.0, OPEN))[1] != OPEN:
+                continue
+            if _complete(row, against.difference, seeds) and against.verdict != WITHHELD:
+                p, word = against.claimed
+                p = adjusted(p, number, comparisons)
+                found[key_of(row)] = p, word if p <= ERROR else OPEN
+    return found
+
+
+def _tested(row: Row) -> bool:
+    """Whether a row is of a strategy that is compared with baselines."""
+    return row.against is not None and row.against.verdict != "baseline"
 
 
 def still_open(looks: Sequence[Look]) -> set[Key]:
@@ -57,34 +89,41 @@ def with_looks(board: Leaderboard, looks: Iterable[Look]) -> Leaderboard:
     taken = [each for each in looks if each.metric == board.metric.name]
     if not taken:
         return board
-    known = summed_up(taken)
-    tasks = tuple((label, tuple(_shown(rows, known))) for label, rows in board.tasks)
+    known, against = summed_up(taken), summed_up(taken, board.rivals)
     said = (
         f"verdicts are those of {plural(len(taken), 'look')} with --until-settled, which share the 5 %; "
         f"split seeds beyond {max(each.seeds for each in taken)} count in the scores only"
     )
-    overall = tuple(_shown(board.overall, known))
+    if board.rivals and all(each.baselines != board.rivals for each in taken):
+        said += f"; no look judged the difference to {board.against}, which has no verdict"
+    tasks = tuple((label, tuple(_shown(rows, known, against))) for label, rows in board.tasks)
+    overall = tuple(_shown(board.overall, known, against))
     if len(tasks) == 1:
         only = {row.strategy: row for row in tasks[0][1]}
         overall = tuple(
-            replace(row, p=only[row.strategy].p, verdict=only[row.strategy].verdict) for row in overall
+            replace(row, **{name: getattr(only[row.strategy], name) for name in ("p", "verdict", "against")})
+            for row in overall
         )
-    return replace(board, overall=overall, tasks=tasks, warnings=(*board.warnings, said), against="")
+    return replace(board, overall=overall, tasks=tasks, warnings=(*board.warnings, said))
 
 
-def _shown(rows: Sequence[Row], known: dict[Key, tuple[float, str]]) -> Iterator[Row]:
+def _shown(
+    rows: Sequence[Row], known: Mapping[Key, tuple[float, str]], against: Mapping[Key, tuple[float, str]]
+) -> Iterator[Row]:
+    """Rows with the verdicts of looks."""
     for row in rows:
-        if row.strategy == BASELINE or row.difference is None or row.verdict.startswith(WITHHELD):
-            yield replace(row, against=None)
-        else:
+        if row.against and _tested(row) and row.against.verdict != WITHHELD:
+            p, word = against.get(key_of(row), (1.0, OPEN))
+            row = replace(row, against=replace(row.against, p=p, verdict=word))
+        if row.strategy != BASELINE and row.difference and not row.verdict.startswith(WITHHELD):
             p, word = known.get(key_of(row), (1.0, OPEN))
-            yield replace(row, p=p, verdict=word, against=None)
+            row = replace(row, p=p, verdict=word)
+        yield row
 
 
-def _complete(row: Row, seeds: int) -> bool:
-    """Whether a row has exactly the seeds of a look on all its tasks."""
-    n = row.difference.n if row.difference else 0
-    return n == seeds and (row.task != OVERALL or row.complete)
+def _complete(row: Row, difference: Estimate | None, seeds: int) -> bool:
+    """Whether a difference has exactly the seeds of a look on all tasks of a row."""
+    return difference is not None and difference.n == seeds and (row.task != OVERALL or row.complete)
 
 
 def _judged(row: Row, number: int, comparisons: int, metric: Metric, margin: float) -> tuple[float, str]:
