@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from fsbench import stats
 from fsbench.stats import Sample
 
 
@@ -58,15 +57,26 @@ KINDS = (
 def rows(kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: float = 0.0) -> list[Sample]:
     """Independent rows of a kind, as samples of their differences."""
     pool = round(kind.tested / kind.common) if kind.common else kind.tested * splits
-    parts, gained = _parts(kind, count, splits, pool, rng), np.zeros((count, splits, kind.tested))
-    shared = _at(parts, rng.normal(size=(count, pool))) + rng.normal(0, 0.2, (count, splits, 1))
-    for sign, level in ((1, kind.level + gain), (-1, kind.level)):
-        margin = ndtri(level) * _spread(kind) + shared + _at(parts, rng.normal(0, 0.5, (count, pool)))
-        margin += kind.training * _of_training(kind, count, splits, rng)[..., None]
-        right = margin + rng.normal(0, 0.5, parts.shape) > 0
+    easy, together = rng.normal(size=(count, 1, pool)), rng.normal(0, 0.2, (count, splits, 1))
+    part, right = _parts(kind, count, splits, pool, rng), []
+    for level in (kind.level + gain, kind.level):
+        margin = ndtri(level) * _spread(kind) + easy + rng.normal(0, 0.5, (count, 1, pool)) + together
+        margin = margin + kind.training * _of_training(kind, count, splits, rng)[..., None]
+        hit = margin + rng.normal(0, 0.5, (count, splits, pool)) > 0
         collapsed = rng.random((count, splits, 1)) < kind.collapses
-        gained += sign * np.where(collapsed, rng.random(right.shape) < 0.1, right)
-    return [_sample(kind, *each) for each in zip(parts, gained, strict=True)]
+        right.append(np.where(collapsed, rng.random(hit.shape) < 0.1, hit).astype(np.float64))
+    gained = (right[0] - right[1]) * part
+    values = gained.sum(2) / kind.tested
+    influence = (gained - values[..., None]) * part / kind.tested
+    squares = (influence**2).sum((1, 2))
+    common = ((influence.sum(1) ** 2).sum(1) - squares) / (splits * (splits - 1))
+    common, step = np.maximum(common, 0), 1 / kind.tested
+    own = np.maximum(squares / splits - common, 0)
+    floor = kind.common * step**2
+    return [
+        Sample(tuple(row), step, max(float(c), floor), float(o), kind.shared)
+        for row, c, o in zip(values.tolist(), common, own, strict=True)
+    ]
 
 
 def true_difference(kind: Kind, gain: float = 0.0) -> float:
@@ -76,39 +86,38 @@ def true_difference(kind: Kind, gain: float = 0.0) -> float:
     return (1 - kind.collapses) * gain
 
 
-def _sample(kind: Kind, parts: np.ndarray, gained: np.ndarray) -> Sample:
-    """A row from the tested samples of its splits, and what is gained on each, both `[splits, tested]`."""
-    values, step = gained.mean(1), 1 / kind.tested
-    found = stats.crossed(list(parts), list((gained - values[:, None]) * step))
-    return Sample(
-        tuple(values.tolist()), step, max(found.common, kind.common * step**2), found.own, kind.shared
-    )
-
-
 def boards(
-    kinds: Sequence[Kind], per_kind: int, count: int, splits: int, rng: np.random.Generator, gain: float = 0.0
+    kinds: Sequence[Kind],
+    per_kind: int,
+    count: int,
+    splits: int,
+    rngs: Sequence[np.random.Generator],
+    gain: float = 0.0,
 ) -> Iterator[list[Sample]]:
-    """Leaderboards with some rows of each kind, of which none has any row in common with another."""
+    """Leaderboards with some rows of each kind, of which none has any row in common with another.
+
+    The rows of a kind are drawn from the generator in its place.
+    """
     for first in range(0, count, _AT_ONCE):
         several = min(_AT_ONCE, count - first)
-        of_kind = [rows(kind, per_kind * several, splits, rng, gain) for kind in kinds]
+        of_kind = [
+            rows(kind, per_kind * several, splits, rng, gain) for kind, rng in zip(kinds, rngs, strict=True)
+        ]
         for i in range(several):
             yield [row for each in of_kind for row in each[i * per_kind : (i + 1) * per_kind]]
 
 
 def _parts(kind: Kind, count: int, splits: int, pool: int, rng: np.random.Generator) -> np.ndarray:
-    """The numbers of the tested samples in the pool, `[count, splits, tested]`."""
+    """Whether each sample of the pool is tested, bool `[count, splits, pool]`."""
     if not kind.common:
-        return np.broadcast_to(np.arange(pool).reshape(splits, -1), (count, splits, kind.tested))
-    order = rng.random((count, splits, pool), dtype=np.float32)
-    chosen: np.ndarray = order.argpartition(kind.tested - 1, axis=2)[..., : kind.tested]
+        part = np.zeros((count, splits, pool), dtype=bool)
+        for split in range(splits):
+            part[:, split, split * kind.tested : (split + 1) * kind.tested] = True
+        return part
+    order = rng.random((count, splits, pool))
+    limit = np.partition(order, kind.tested - 1, axis=2)[..., kind.tested - 1 : kind.tested]
+    chosen: np.ndarray = order <= limit
     return chosen
-
-
-def _at(parts: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values `[count, pool]` of the tested samples, `[count, splits, tested]`."""
-    found: np.ndarray = values[np.arange(len(parts))[:, None, None], parts]
-    return found
 
 
 def _of_training(kind: Kind, count: int, splits: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,12 +1,12 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [without] [overall] [power RECORDS ...]
+    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [overall] [power RECORDS ...]
 
 `tasks` and `overall`: how often 95 % intervals contain the true difference of the population, how often a
 whole family of comparisons of equally good classifiers has a wrong verdict, and how many true differences are
-found. `uneven` and `without`: wrong verdicts if a few rows are far less stable than the rest, and without
-influences. `power`: how many verdicts the records of a published file or a results folder give with some of
-their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
+found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `power`: how many verdicts
+the records of a published file or a results folder give with some of their split seeds. `plain` is Student's
+paired t test, whose variance is that between splits.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,7 @@ from fsbench.store import Store  # noqa: E402
 SEEDS = (3, 5, 10)
 MARGIN = 0.01
 PER_KIND = 4
-UNEVEN = (44, 1), (44, 4), (10, 1)
+UNEVEN = (44, 1, 10), (44, 1, 100), (44, 4, 30), (44, 10, 10), (44, 10, 30), (10, 1, 30), (10, 3, 10)
 
 
 def plain(sample: Sample) -> Estimate:
@@ -50,26 +49,31 @@ def tasks(count: int) -> None:
     covered = np.zeros((len(KINDS) + 1, len(SEEDS), 3))
     for place, n in enumerate(SEEDS):
         wrong, found, equal = np.zeros(2), np.zeros(2), 0
-        for board in boards(KINDS, PER_KIND, count, n, np.random.default_rng([1, n])):
+        for board in boards(KINDS, PER_KIND, count, n, streams(77, n)):
             several = [plain(s) for s in board], [stats.estimate(s) for s in board], moderated(board)
             covered[:-1, place] += np.stack([_covered(each) for each in several], axis=1) / count
             wrong += [min(stats.holm([e.p for e in several[i]])) <= 0.05 for i in (0, 2)]
-        for board in boards(KINDS, PER_KIND, count // 8, n, np.random.default_rng([2, n]), gain=0.05):
+        for board in boards(KINDS, PER_KIND, count // 3, n, streams(78, n), gain=0.05):
             both = [plain(s).p for s in board], [e.p for e in moderated(board)]
             found += [sum(p <= 0.05 for p in stats.holm(each)) for each in both]
-        for board in boards(KINDS[:9], PER_KIND, count // 4, n, np.random.default_rng([3, n]), gain=MARGIN):
+        for board in boards(KINDS, PER_KIND, count // 3, n, streams(79, n), gain=MARGIN):
             equal += min(stats.holm([stats.equivalence(e, MARGIN) for e in moderated(board)])) <= 0.05
         print(
             f"tasks, {n} seeds: wrong verdicts in {100 * wrong[0] / count:.1f} % of tables by plain tests, "
-            f"{100 * wrong[1] / count:.1f} % now; found {found[0] / (count // 8):.1f} and "
-            f"{found[1] / (count // 8):.1f} of {PER_KIND * len(KINDS)} differences of 5 points; wrongly "
-            f"equivalent in {100 * equal / (count // 4):.1f} %",
+            f"{100 * wrong[1] / count:.1f} % now; found {found[0] / (count // 3):.1f} and "
+            f"{found[1] / (count // 3):.1f} of {PER_KIND * len(KINDS)} differences of 5 points; wrongly "
+            f"equivalent in {100 * equal / (count // 3):.1f} %",
             flush=True,
         )
     covered[-1] = covered[:-1].mean(0)
     print(f"{'covered (%)':36}" + "".join(f"{f'{n} seeds: plain':>17} alone table" for n in SEEDS))
     for name, each in zip([*(kind.name for kind in KINDS), "all"], 100 * covered, strict=True):
         print(f"{name:36}" + "".join(f"{a:17.1f} {b:5.1f} {c:5.1f}" for a, b, c in each))
+
+
+def streams(number: int, splits: int) -> list[np.random.Generator]:
+    """Random numbers of their own for each kind of rows."""
+    return [np.random.default_rng([number, splits, place]) for place in range(len(KINDS))]
 
 
 def _covered(estimates: list[Estimate]) -> np.ndarray:
@@ -80,25 +84,14 @@ def _covered(estimates: list[Estimate]) -> np.ndarray:
     return found
 
 
-def without(count: int) -> None:
-    """Wrong verdicts without influences, where no two splits have test samples in common."""
-    kinds = [replace(kind, common=0.0, shared=0.0) for kind in KINDS]
-    for n in SEEDS:
-        wrong = 0
-        for board in boards(kinds, PER_KIND, count, n, np.random.default_rng([9, n])):
-            known = [Sample(sample.values, sample.resolution) for sample in board]
-            wrong += min(stats.holm([e.p for e in moderated(known)])) <= 0.05
-        print(f"without, {n} seeds: wrong verdicts in {100 * wrong / count:.1f} % of tables", flush=True)
-
-
 def uneven(count: int) -> None:
-    """Wrong verdicts where a few rows are far less stable than the rest, whose part the test explains."""
+    """Wrong verdicts where a few rows are far less stable than the rest."""
     for n in SEEDS:
-        for size, unstable in UNEVEN:
-            wrong = [count_wrong(size, unstable, times, n, count) for times in (10, 30, 100)]
+        for size, unstable, times in UNEVEN:
+            wrong = count_wrong(size, unstable, times, n, count)
             print(
-                f"uneven, {n} seeds, {unstable} of {size} rows with 10, 30, 100 times the variance: "
-                f"wrong verdicts in {', '.join(f'{100 * each:.1f}' for each in wrong)} % of tables",
+                f"uneven, {n} seeds, {unstable} of {size} rows with {times} times the variance: "
+                f"wrong verdicts in {100 * wrong:.1f} % of tables",
                 flush=True,
             )
 
@@ -126,7 +119,8 @@ def overall(count: int, strategies: int = 8) -> None:
     for n in SEEDS:
         wrong, found, covered = np.zeros(2), np.zeros(2), 0
         for gain, rate in ((0.0, wrong), (0.03, found)):
-            for board in boards(kinds, strategies, count, n, np.random.default_rng([4, n]), gain):
+            rng = np.random.default_rng([4, n])
+            for board in boards(kinds, strategies, count, n, [rng] * len(kinds), gain):
                 lists = [board[s::strategies] for s in range(strategies)]
                 estimates = [over_tasks(each) for each in lists]
                 both = [cautious(each) for each in lists], [e.p for e in estimates]
@@ -211,9 +205,9 @@ def compared_values(columns: Columns) -> list[Sample]:
 def main() -> None:
     """Run the named simulations; all but `power` by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    simulations = {"tasks": tasks, "uneven": uneven, "without": without, "overall": overall}
+    simulations = {"tasks": tasks, "uneven": uneven, "overall": overall}
     parser.add_argument("names", nargs="*", default=list(simulations))
-    parser.add_argument("--tables", type=int, default=400, help="simulated tables for each number (400)")
+    parser.add_argument("--tables", type=int, default=1500, help="simulated tables for each number (1500)")
     given = parser.parse_args()
     for name in given.names:
         if name in simulations:

@@ -24,7 +24,7 @@ LENT = 6.0
 _RATIO = 4.0
 _EVEN = 1.0
 _FEWEST_ROWS = 4
-_ROUNDS = 50
+_ROUNDS = 60
 _NEGLIGIBLE = 1e-7
 
 Expected = tuple[tuple[float, float], ...]
@@ -97,9 +97,10 @@ def _expected(samples: Sequence[Sample]) -> Expected:
     """
     if len(samples) < _FEWEST_ROWS:
         return ()
-    spreads = np.array([[(sample.spread or 0.0) / _scale(sample)] for sample in samples])
-    df = np.array([[len(sample.values) - 1.0] for sample in samples])
-    steps = math.ceil(math.log(spreads.max() / spreads.min(), _RATIO)) + 2
+    # Sorted, so that the order of the rows changes nothing.
+    ratios = sorted(((s.spread or 0.0) / _scale(s), len(s.values) - 1.0) for s in samples)
+    spreads, df = np.array(ratios).T[:, :, None]
+    steps = int(math.log(spreads[-1, 0] / spreads[0, 0], _RATIO)) + 2
     variances = spreads.min() * _RATIO ** np.arange(steps)
     likelihoods, chances = _likelihoods(spreads, df, variances), np.full(steps, 1 / steps)
     for _ in range(_ROUNDS):
