@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,15 @@ def test_tables_of_equally_good_classifiers_have_a_wrong_verdict_in_at_most_5_pe
 def test_rows_far_less_stable_than_the_rest_have_few_wrong_verdicts(size, unstable, times):
     """The hardest case that we know, with three seeds: one prior for all rows would err in up to 23 %."""
     assert count_wrong(size, unstable, times, 3, 200) <= tolerated(0.08, 200)
+
+
+def test_without_influences_wrong_verdicts_are_as_rare():
+    """Where splits have no test samples in common, so that the spread between splits is all there is."""
+    kinds, count, wrong = [replace(kind, common=0.0, shared=0.0) for kind in SMALL], 60, 0
+    for board in boards(kinds, 4, count, 3, streams(8)):
+        known = [stats.Sample(sample.values, sample.resolution) for sample in board]
+        wrong += min(stats.holm([each.p for each in moderated(known)])) <= 0.05
+    assert wrong / count <= tolerated(0.05, count)
 
 
 def test_rows_are_no_more_often_equivalent_than_they_should_be_at_the_margin():
