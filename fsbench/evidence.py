@@ -6,6 +6,7 @@ import io
 import json
 import math
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,29 @@ from typing import Any
 import numpy as np
 
 from fsbench.looks import Look
+from fsbench.provenance import Verification
 
-_LEVELS = 127
+_LEVELS, _LARGEST_SCALE = 127, 1e30
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 _SORTED = ("unlabeled", "source")
 _LENGTH = struct.Struct("<I")
 _ZIP = b"PK"
+_LARGEST = 512 << 20
+_MOST_DATASETS = 16
+_DAMAGE = (
+    ValueError,
+    struct.error,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +72,34 @@ class Drawn:
     def unpack(cls, data: bytes) -> Drawn:
         """Read what `pack` wrote, here or in an older version. Raises ValueError for anything else."""
         try:
-            whole = zlib.decompress(data)
+            whole = unzip(data, _LARGEST)
             found = _read_npz(whole) if whole.startswith(_ZIP) else _read_parts(whole)
-            found |= {name: np.cumsum(found[name]) for name in _SORTED}
-            return cls(**found)
-        except (zlib.error, struct.error, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+        except _DAMAGE as error:
             raise ValueError(f"not the parts of a split ({error})") from error
+        found |= {name: np.cumsum(found[name]) for name in _SORTED}
+        return cls(**found)
+
+    def check(self) -> None:
+        """Raise ValueError for numbers that cannot be ids of samples or labels."""
+        places = len(self.datasets) or _MOST_DATASETS
+        for name in _PARTS:
+            part, axes = getattr(self, name), 1 if name in _SORTED else 2
+            if part.dtype != np.int64 or part.ndim != axes or not ((part >= 0) & (part < places << 32)).all():
+                raise ValueError(f"not the parts of a split ({name} has other numbers)")
+        if self.test.shape != self.test_y.shape:
+            raise ValueError("not the parts of a split (test and its labels differ in shape)")
+
+
+def unzip(data: bytes, most: int) -> bytes:
+    """What zlib compressed. Raises ValueError for anything else, and for more than `most` bytes."""
+    unpacker = zlib.decompressobj()
+    try:
+        whole = unpacker.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not unpacker.eof:
+        raise ValueError(f"cut off, or more than {most} bytes unpacked")
+    return whole
 
 
 def _read_parts(whole: bytes) -> dict[str, Any]:
@@ -67,11 +107,11 @@ def _read_parts(whole: bytes) -> dict[str, Any]:
     (length,) = _LENGTH.unpack_from(whole)
     first = _LENGTH.size + length
     header, numbers = json.loads(whole[_LENGTH.size : first]), np.frombuffer(whole, "<i8", offset=first)
-    shapes = [tuple(header["shapes"][name]) for name in _PARTS]
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    if ends[-1] != len(numbers):
-        raise ValueError(f"{len(numbers)} numbers where {ends[-1]} are expected")
-    parts = np.split(numbers.astype(np.int64, copy=False), ends[:-1])
+    shapes = [tuple(map(int, header["shapes"][name])) for name in _PARTS]
+    sizes = [math.prod(shape) for shape in shapes]
+    if sum(sizes) != len(numbers) or min(map(min, filter(None, shapes)), default=0) < 0:
+        raise ValueError(f"{len(numbers)} numbers, for shapes {shapes}")
+    parts = np.split(numbers.astype(np.int64), np.cumsum(sizes)[:-1])
     found: dict[str, Any] = {
         name: part.reshape(shape) for name, part, shape in zip(_PARTS, parts, shapes, strict=True)
     }
@@ -80,6 +120,9 @@ def _read_parts(whole: bytes) -> dict[str, Any]:
 
 def _read_npz(whole: bytes) -> dict[str, Any]:
     """The fields of what the first versions wrote, an archive of numpy."""
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        if sum(each.file_size for each in archive.infolist()) > _LARGEST:
+            raise ValueError(f"more than {_LARGEST} bytes unpacked")
     with np.load(io.BytesIO(whole), allow_pickle=False) as stored:
         found: dict[str, Any] = {name: stored[name] for name in _PARTS}
         return found | {"datasets": tuple(stored["datasets"].tolist()) if "datasets" in stored else ()}
@@ -105,13 +148,15 @@ def _nothing(keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
 class Evidence:
     """What was drawn, by split fingerprint, the influence of each test sample on each metric, and logits.
 
-    `looks` are those at results that were still being collected (`fsbench.looks`).
+    `looks` are those at results that were still being collected (`fsbench.looks`); `verified` says who ran
+    some of the trials again.
     """
 
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     influences: Influences = _none
     looks: tuple[Look, ...] = ()
     predictions: Predictions = _nothing
+    verified: tuple[Verification, ...] = ()
 
 
 def pack_influence(values: np.ndarray) -> bytes:
@@ -125,6 +170,10 @@ def pack_influence(values: np.ndarray) -> bytes:
 
 
 def unpack_influence(data: bytes) -> np.ndarray:
-    """Read what `pack_influence` wrote: float32 `[E * M]`."""
+    """Read what `pack_influence` wrote: float32 `[E * M]`. Raises ValueError for anything else."""
+    if len(data) < 8:
+        raise ValueError("not the influences of test samples (too short)")
     (scale,) = struct.unpack_from("<d", data)
+    if not 0 <= scale < _LARGEST_SCALE:
+        raise ValueError(f"not the influences of test samples (in steps of {scale})")
     return np.frombuffer(data, np.int8, offset=8).astype(np.float32) * np.float32(scale)

@@ -56,7 +56,6 @@ USAGE = [
     (["run", "--plugins", "transfer(weights=a/b.pt)"], 'write a path in quotes: "a/b.pt"'),
     (["list", "strategis"], "did you mean 'strategies'?"),
     (["report", "--format", "pdf"], "unknown format 'pdf'"),
-    (["leaderboard", "--publish", "."], "also give --suite"),
     (["plugin"], "Missing command"),
     (["data"], "Missing command"),
     (["plugin", "chek"], "did you mean 'check'?"),

@@ -1,22 +1,17 @@
-"""`fsbench leaderboard` and `fsbench report`: formats, choices and publishing."""
+"""`fsbench leaderboard` and `fsbench report`: formats and choices."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
-import re
 
 import pytest
 
 import fsbench
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.markdown import to_markdown
-from fsbench.report.published import read_columns, read_jsonl
 from fsbench.store import Store
-from fsbench.tasks.suites import load_suite
 from fsbench.types import Record
 
 TASK = "kshot(wine, k=2)"
@@ -35,10 +30,6 @@ def stored(tmp_path_factory):
 def _records(folder) -> list[Record]:
     with Store(folder, create=False) as store:
         return store.records()
-
-
-def without_figures(page: str) -> str:
-    return re.sub(r"\n!\[.*\]\(.*\)\n", "", page)
 
 
 def test_a_leaderboard_is_printed(call, stored):
@@ -102,33 +93,3 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     assert "contains no results of these tasks; `fsbench run --tasks" in err
     status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v2")
     assert (status, err.count("\n")) == (2, 1)
-
-
-def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_path):
-    status, out, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path)
-    assert (status, out) == (2, "")
-    assert "63 of the 65 splits of starter-v2 have no result" in err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_leaderboard_can_be_published(call, stored, tmp_path, monkeypatch):
-    short = dataclasses.replace(load_suite("starter-v2"), tasks=(TASK,), split_seeds=2)
-    monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
-    status, _, err = call("leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "new")
-    assert status == 0
-    assert "starter-v2.jsonl and" in err
-    published = read_jsonl(tmp_path / "new" / "starter-v2.jsonl")
-    assert {record.key for record in published} == {record.key for record in _records(stored)}
-    page = (tmp_path / "new" / "starter-v2.md").read_text(encoding="utf-8")
-    columns = read_columns(tmp_path / "new" / "starter-v2.jsonl", ["balanced_accuracy"])
-    assert columns.evidence.drawn.keys() == {record.split_fingerprint for record in published}
-    assert page == to_markdown(leaderboard(columns), "starter-v2")
-    again = tmp_path / "new" / "starter-v2.jsonl"
-    shown = call("report", "--results", again, "--format", "markdown", "--output", "-")[1]
-    assert without_figures(shown) == page.replace("# Leaderboard: starter-v2", "# Leaderboard", 1)
-    (tmp_path / "file").touch()
-    status, _, err = call(
-        "leaderboard", "--results", stored, *STARTER, "--publish", tmp_path / "file" / "new"
-    )
-    assert (status, err.count("\n")) == (1, 1)
-    assert "cannot make the folder" in err

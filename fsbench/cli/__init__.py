@@ -19,6 +19,7 @@ from fsbench.cli.plugins import plugin
 from fsbench.cli.power import power
 from fsbench.cli.report import report
 from fsbench.cli.running import INTERRUPTED, run
+from fsbench.cli.sharing import merge, publish, verify
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.errors import FsbenchError
 
@@ -45,7 +46,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (run, leaderboard, report, power, list_, data, plugin, cite):
+for command in (run, leaderboard, report, power, publish, merge, verify, list_, data, plugin, cite):
     cli.add_command(command)
 
 

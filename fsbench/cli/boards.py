@@ -24,7 +24,6 @@ from fsbench.errors import AbsentData, UsageError
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
-    from fsbench.evidence import Evidence
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.tasks.suites import Suite
     from fsbench.types import Recipe, Record
@@ -39,12 +38,6 @@ if TYPE_CHECKING:
 @margin_option
 @legend_option
 @versions_option
-@click.option(
-    "--publish",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Also write the records and the page of a --suite into a folder: SUITE.jsonl, SUITE.md.",
-)
 def leaderboard(
     results: Path,
     suite: str | None,
@@ -54,7 +47,6 @@ def leaderboard(
     margin: float,
     legend: bool,
     all_versions: bool,
-    publish: Path | None,
 ) -> None:
     """Print the leaderboard of stored results; tuned results have leaderboards of their own, after it.
 
@@ -62,13 +54,8 @@ def leaderboard(
     """
     from fsbench.report.budgets import leaderboards
 
-    if publish is not None and suite is None:
-        raise UsageError("--publish names its files after a suite; also give --suite")
     columns = select(read_columns(results, [metric]), suite, tasks, results)
     boards = leaderboards(columns, metric, all_versions, baseline, margin)
-    if publish is not None and suite is not None:
-        _refuse_looks(columns)
-        _publish(_records(results, columns), suite, publish, columns.evidence)
     show_boards(boards, legend)
     if debugging():
         show_tracebacks(_records(results, columns))
@@ -185,39 +172,3 @@ def _texts(tasks: str) -> set[str]:
         known = all(str(value).partition("(")[0] in DATASETS for value in call.args)
         texts |= {task.text for task in parse_tasks(str(call))} if known else {str(call)}
     return texts
-
-
-def _refuse_looks(columns: Columns) -> None:
-    """Raise UsageError for results whose number of split seeds depends on them."""
-    if columns.evidence.looks:
-        raise UsageError(
-            "these results were collected with --until-settled, so their number of split seeds depends on "
-            "them; publish those of a run with a number that was chosen beforehand"
-        )
-
-
-def _publish(records: Sequence[Record], name: str, folder: Path, evidence: Evidence) -> None:
-    """Write a suite's page into a folder, and one of tuned results if there are any.
-
-    Raises UsageError where splits of the suite have no result, or for results of searches of several sizes.
-    """
-    from fsbench.report.published import publish
-    from fsbench.tasks.suites import load_suite
-
-    suite = load_suite(name)
-    if len(sizes := {record.tuning for record in records if record.tuning}) > 1:
-        raise UsageError(
-            f"results of {' and '.join(sorted(sizes))}, of which only one can be published; use a results "
-            "folder for each"
-        )
-    wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
-    if lacking := wanted - {(record.task, record.split_seed) for record in records}:
-        raise UsageError(
-            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and only complete "
-            f"results are published under its name; `fsbench run --suite {name}` runs them, and --output "
-            "writes a page of the results so far"
-        )
-    for tuning in sorted({record.tuning for record in records}):
-        path = folder / f"{suite.name}{'-tuned' if tuning else ''}.jsonl"
-        page = publish([record for record in records if record.tuning == tuning], path, evidence)
-        say(f"wrote {path} and {page}")

@@ -28,6 +28,7 @@ from fsbench.report.problems import (
     mixtures,
     origin,
     remarks,
+    reproductions,
     training_noises,
     unstable,
 )
@@ -162,6 +163,7 @@ def leaderboard(
             *unstable(tables),
             *training_noises(tables, chosen),
             *remarks(found, strategies),
+            *reproductions(columns),
         ),
         comparisons=sum(row.difference is not None for row in rows),
         margin=margin,

@@ -79,6 +79,12 @@ def _computed_with(columns: Columns) -> tuple[dict[str, list[str]], list[str]]:
     return {name: sorted(found) for name, found in sorted(versions.items())}, devices
 
 
+def reproductions(columns: Columns) -> Iterator[str]:
+    """A line for each person who ran some of the trials again."""
+    keys = [key.decode() for key in columns.key.tolist()] if columns.evidence.verified else []
+    yield from filter(None, (each.said(keys) for each in columns.evidence.verified))
+
+
 def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
     """A line for each strategy with notes: in how many trials, and the most frequent note."""
     for strategy in strategies:

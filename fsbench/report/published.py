@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
 from fsbench.metrics import DEFAULT_METRIC
+from fsbench.provenance import Provenance, Verification
 from fsbench.report.budgets import leaderboards
 from fsbench.report.entries import natural
+from fsbench.report.lines import Published, Split, read_lines, replace_lines
+from fsbench.report.logits import digest
 from fsbench.report.markdown import to_markdown
 from fsbench.report.one_version import of_one_version
 from fsbench.types import Record
@@ -28,8 +32,32 @@ _LEFT_OUT = ("created",)
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
 
 
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a published file contains. Influences, in packed form, and digests of predictions are by key."""
+
+    records: tuple[Record, ...]
+    influences: Mapping[str, bytes] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    provenance: tuple[Provenance, ...] = ()
+    verified: tuple[Verification, ...] = ()
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence for reports; a published file has influences on the default metric only."""
+
+        def influences(metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
+            if metric != DEFAULT_METRIC:
+                return {}
+            found = self.influences
+            return {key: unpack_influence(found[key]) for key in keys if key in found}
+
+        return Evidence(self.drawn, influences, verified=self.verified)
+
+
 def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence | None = None) -> None:
-    """Write records sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
+    """Write records, sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
 
     With evidence, each record also has the influences of test samples on the default metric, and lines at the
     end have what the splits drew: both in base64, of zlib's compression and of `Drawn.pack`.
@@ -37,16 +65,33 @@ def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence 
     rounded to milliseconds; metrics, device and versions are kept. Raises StoreError if the file cannot be
     written.
     """
-    ordered = sorted(records, key=_order)
-    evidence = evidence or Evidence()
-    found = evidence.influences(DEFAULT_METRIC, [record.key for record in ordered])
-    lines = [json.dumps(_published(r, found.get(r.key)), sort_keys=True, allow_nan=False) for r in ordered]
-    splits = sorted({record.split_fingerprint for record in ordered} & evidence.drawn.keys())
-    lines += [json.dumps({"drawn": _text(evidence.drawn[each].pack()), "split": each}) for each in splits]
-    _replace(Path(path), "".join(f"{line}\n" for line in lines))
+    write(gathered(records, evidence or Evidence()), path)
 
 
-def publish(records: Iterable[Record], path: str | Path, evidence: Evidence | None = None) -> Path:
+def gathered(records: Iterable[Record], evidence: Evidence, by: str = "") -> Contents:
+    """What is published of some records and of the evidence beside them; `by` says who publishes it."""
+    found = tuple(records)
+    keys = [record.key for record in found]
+    splits = {record.split_fingerprint for record in found}
+    return Contents(
+        found,
+        {key: pack_influence(each) for key, each in evidence.influences(DEFAULT_METRIC, keys).items()},
+        {key: digest(logits) for key, logits in evidence.predictions(keys)},
+        {split: drawn for split, drawn in evidence.drawn.items() if split in splits},
+        (_provenance(found, by),) if found else (),
+    )
+
+
+def write(contents: Contents, path: str | Path) -> None:
+    """Write a published file as a whole. Raises StoreError if that is impossible."""
+    replace_lines(
+        Path(path), (json.dumps(line, sort_keys=True, allow_nan=False) for line in _lines(contents))
+    )
+
+
+def publish(
+    records: Iterable[Record], path: str | Path, evidence: Evidence | None = None, by: str = ""
+) -> Path:
     """Write records to `path` and their Markdown page beside it; return the path of the page.
 
     The folder is created if necessary. If the code of a strategy changed, one version is written
@@ -64,78 +109,95 @@ def publish(records: Iterable[Record], path: str | Path, evidence: Evidence | No
     kept = [
         record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
     ]
-    write_jsonl(kept, path, evidence)
+    write(gathered(kept, evidence or Evidence(), by), path)
+    return write_page(path)
+
+
+def write_page(path: Path) -> Path:
+    """Write the Markdown page of a published file beside it, by the default metric; return its path."""
     page = path.with_suffix(".md")
-    (board,) = leaderboards(read_columns(path, [DEFAULT_METRIC]))
-    _replace(page, to_markdown(board, path.stem))
+    boards = leaderboards(read_columns(path, [DEFAULT_METRIC]))
+    texts = [to_markdown(board, path.stem).rstrip("\n") for board in boards]
+    replace_lines(page, texts)
     return page
 
 
 def read_jsonl(path: str | Path) -> list[Record]:
     """The records of a file that `write_jsonl` wrote. Raises StoreError, which names the line at fault."""
-    return [record for record, _ in _read_file(path)[0]]
+    return list(read(path).records)
 
 
 def read_columns(path: str | Path, metrics: Sequence[str]) -> Columns:
     """The records of a file as columns, with some metrics and the evidence. Raises StoreError as above."""
-    rows, drawn = _read_file(path)
-    packed = {record.key: influence for record, influence in rows if influence is not None}
-
-    def influences(metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
-        if metric != DEFAULT_METRIC:
-            return {}
-        return {key: unpack_influence(packed[key]) for key in keys if key in packed}
-
-    return of_records((record for record, _ in rows), metrics, Evidence(drawn, influences))
+    contents = read(path)
+    return of_records(contents.records, metrics, contents.evidence)
 
 
-def _read_file(path: str | Path) -> tuple[list[tuple[Record, bytes | None]], dict[str, Drawn]]:
-    """Each record with its packed influences, if it has any, and what splits drew, by fingerprint."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise StoreError(f"{path} is not UTF-8 text; expected one JSON record per line") from error
-    rows, drawn = [], {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            found = _read(line, f"{path}, line {number}")
-            if isinstance(found[0], str):
-                drawn[found[0]] = found[1]
-            else:
-                rows.append(found)
-    return rows, drawn
+def read(path: str | Path) -> Contents:
+    """What a published file contains. Raises StoreError, which names the line at fault."""
+    records: dict[str, tuple[int, Published]] = {}
+    drawn: dict[str, Drawn] = {}
+    others: list[Provenance | Verification] = []
+    for number, line in read_lines(path):
+        if isinstance(line, Split):
+            drawn[line.fingerprint] = line.drawn
+        elif isinstance(line, Published):
+            first, _ = records.setdefault(line.record.key, (number, line))
+            if first != number:
+                raise StoreError(
+                    f"{path}, line {number} has the trial of line {first} again; remove one of them"
+                )
+        else:
+            others.append(line)
+    found = [published for _, published in records.values()]
+    return Contents(
+        tuple(each.record for each in found),
+        {each.record.key: each.influence for each in found if each.influence is not None},
+        {each.record.key: each.digest for each in found if each.digest},
+        drawn,
+        tuple(each for each in others if isinstance(each, Provenance)),
+        tuple(each for each in others if isinstance(each, Verification)),
+    )
 
 
-def _replace(path: Path, content: str) -> None:
-    """Write a file as a whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(content, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
+def _provenance(records: Sequence[Record], by: str) -> Provenance:
+    """Where records come from: dates, hardware and versions of those that succeeded."""
+    good = [record for record in records if record.status == "ok"]
+    dates = sorted(record.created for record in good if record.created)
+    versions: dict[str, set[str]] = defaultdict(set)
+    for record in good:
+        for package, version in record.versions.items():
+            versions[package].add(version)
+    return Provenance(
+        by=by,
+        records=len(records),
+        first=dates[0] if dates else "",
+        last=dates[-1] if dates else "",
+        hardware=tuple(sorted({record.device for record in good})),
+        versions={package: tuple(sorted(found)) for package, found in sorted(versions.items())},
+    )
 
 
-def _read(line: str, place: str) -> Any:
-    """A record and its influences, or a fingerprint and what the split drew."""
-    try:
-        values = json.loads(line)
-        if "drawn" in values:
-            return values["split"], Drawn.unpack(base64.b64decode(values["drawn"]))
-        influence = values.get("influence")
-        packed = None if influence is None else zlib.decompress(base64.b64decode(influence))
-        return Record.from_dict(values), packed
-    except (ValueError, TypeError, AttributeError, KeyError, zlib.error) as error:
-        raise StoreError(f"{place} is not a record ({error})") from error
+def _lines(contents: Contents) -> Iterator[dict[str, Any]]:
+    """The lines of a file: where it comes from, its records, its splits, and who ran some of it again."""
+    yield from ({"provenance": vars(each)} for each in contents.provenance)
+    for record in sorted(contents.records, key=_order):
+        more: dict[str, Any] = {}
+        if record.key in contents.influences:
+            more["influence"] = _text(zlib.compress(contents.influences[record.key], 9))
+        if record.key in contents.digests:
+            more["predictions"] = contents.digests[record.key]
+        yield _published(record) | more
+    yield from ({"drawn": _text(contents.drawn[s].pack()), "split": s} for s in sorted(contents.drawn))
+    yield from ({"verification": vars(each)} for each in contents.verified)
 
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _published(record: Record, influence: np.ndarray | None) -> dict[str, Any]:
+def _published(record: Record) -> dict[str, Any]:
+    """The fields of a record that are published."""
     values: dict[str, Any] = {k: v for k, v in record.to_dict().items() if k not in _LEFT_OUT}
     values |= {name: round(values[name], 3) for name in ("seconds_fit", "seconds_predict")}
     values |= {name: _without_folders(values[name]) for name in ("spec", "full_spec")}
@@ -148,8 +210,6 @@ def _published(record: Record, influence: np.ndarray | None) -> dict[str, Any]:
     else:
         del values["tuning"], values["search"]
     values["notes"] = [_without_folders(note) for note in record.notes]
-    if influence is not None:
-        values["influence"] = _text(zlib.compress(pack_influence(influence), 9))
     if record.reason is not None:
         shown = {k: v for k, v in record.reason.items() if k != "traceback"}
         values["reason"] = {k: _without_folders(v) for k, v in shown.items()}

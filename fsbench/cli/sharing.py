@@ -1,0 +1,151 @@
+"""`fsbench publish`, `merge` and `verify`: results that go from one person to another."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsbench.cli.boards import select
+from fsbench.cli.options import suite_option
+from fsbench.cli.output import say, show, table
+from fsbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from fsbench.columns import Columns
+    from fsbench.types import Record
+
+WITHOUT_SUITE = "results"
+by_option = click.option("--by", default="", metavar="NAME", help="Who you are, for those who read the file.")
+_path = click.Path(path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DIR", type=_path)
+@suite_option
+@by_option
+@click.option("--predictions", is_flag=True, help="Also write the logits of every trial's test part.")
+def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool) -> None:
+    """Write the records of the folder RESULTS into DIR, for others: as JSON Lines, with a page of tables.
+
+    With --suite the files are named after it, and only complete results are published.
+    """
+    from fsbench.report import published
+    from fsbench.report.logits import write_predictions
+    from fsbench.store import Store
+
+    with Store(results, create=False) as store:
+        columns, every = select(store.columns([]), suite, None, results), store.records()
+    _refuse_looks(columns)
+    wanted = {(shared.task, shared.recipe) for shared in columns.shared}
+    records = [record for record in every if (record.task, record.recipe) in wanted]
+    if suite is not None:
+        _check_complete(records, suite)
+    evidence = columns.evidence
+    for tuned in sorted({bool(record.tuning) for record in records}):
+        some = [record for record in records if bool(record.tuning) == tuned]
+        path = folder / f"{suite or WITHOUT_SUITE}{'-tuned' if tuned else ''}.jsonl"
+        page = published.publish(some, path, evidence, by)
+        say(f"wrote {path} and {page}")
+        if predictions:
+            beside = path.with_name(f"{path.stem}-predictions.jsonl")
+            write_predictions([record.key for record in some], evidence, beside)
+            say(f"wrote {beside}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=_file)
+@click.argument("out", type=_path)
+@click.option(
+    "--any-version", is_flag=True, help="Also join results of different versions of Python and packages."
+)
+def merge(files: tuple[Path, ...], out: Path, any_version: bool) -> None:
+    """Join published FILES of several people into the file OUT, with a page of tables beside it.
+
+    Only like is joined with like: the same splits, recipes, code and versions.
+    """
+    from fsbench.report.merging import merge as merged
+    from fsbench.report.published import write, write_page
+
+    if len(files) < 2:
+        raise UsageError("one file is given; give at least two, and then the file to write")
+    if out.suffix != ".jsonl":
+        raise UsageError(f"{out}: expected a file whose name ends in .jsonl, after the files to join")
+    contents, lines = merged(files, any_version)
+    write(contents, out)
+    for line in lines:
+        say(line)
+    say(f"wrote {out} with {len(contents.records)} records, and {write_page(out)}")
+
+
+@click.command()
+@click.argument("file", type=_file)
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="How many."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Another seed samples others."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: one per core]"
+)
+@click.option(
+    "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N."
+)
+@click.option("--timeout", type=float, metavar="SECONDS", help="The time limit of a trial.")
+@by_option
+def verify(
+    file: Path, sample: int, seed: int, jobs: int | None, device: str, timeout: float | None, by: str
+) -> int:
+    """Run sampled trials of a published FILE again, and say how the results agree.
+
+    With --by, the file gets a line that says so, and boards show it. Exit status 1 if a result is not
+    reproduced, or none could be run.
+    """
+    from fsbench.progress import make_observer
+    from fsbench.verifying import NOT_RUN, sign
+    from fsbench.verifying import verify as verified
+
+    observer = make_observer(sys.stderr, False)
+    found = verified(file, sample, seed=seed, jobs=jobs, device=device, timeout=timeout, observer=observer)
+    rows = [(c.record.spec, c.record.task, c.record.split_seed, c.outcome, c.detail) for c in found]
+    show(table(("strategy", "task", "split", "outcome", "details"), rows))
+    counts = Counter(each.outcome for each in found)
+    click.echo(f"{file}: {', '.join(f'{counts[word]} {word}' for word in sorted(counts))}")
+    if by and len(found) > counts[NOT_RUN]:
+        sign(file, found, by)
+    return int(counts["mismatch"] > 0 or counts[NOT_RUN] == len(found))
+
+
+def _refuse_looks(columns: Columns) -> None:
+    """Raise UsageError for results whose number of split seeds depends on them."""
+    if columns.evidence.looks:
+        raise UsageError(
+            "these results were collected with --until-settled, so their number of split seeds depends on "
+            "them; publish those of a run with a number that was chosen beforehand"
+        )
+
+
+def _check_complete(records: Sequence[Record], name: str) -> None:
+    """Raise UsageError where splits of a suite have no result, and for results of several searches."""
+    from fsbench.tasks.suites import load_suite
+
+    suite = load_suite(name)
+    if len(searches := {record.tuning for record in records if record.tuning}) > 1:
+        raise UsageError(
+            f"results of {' and '.join(sorted(searches))}, of which only one can be published; use a results "
+            "folder for each"
+        )
+    wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
+    if lacking := wanted - {(record.task, record.split_seed) for record in records}:
+        raise UsageError(
+            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and only complete results "
+            f"are published under its name; `fsbench run --suite {name}` runs them, and without --suite, "
+            "whatever there is can be published"
+        )

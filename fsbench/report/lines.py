@@ -1,0 +1,231 @@
+"""Lines of published files, which may come from anybody.
+
+Nothing in them is executed or unpickled. Sizes are limited, also of what is packed in them, the type of each
+field is checked, and every error names its line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, get_args
+
+from fsbench.errors import FsbenchError, StoreError
+from fsbench.evidence import Drawn, unpack_influence, unzip
+from fsbench.provenance import OUTCOMES, Provenance, Verification
+from fsbench.spec import parse_call, parse_list
+from fsbench.types import Record, Status
+
+T = TypeVar("T", Record, Provenance, Verification)
+
+LARGEST_LINE = 16 << 20
+LARGEST_FILE = 4 << 30
+_LARGEST_INFLUENCE = 64 << 20
+_LARGEST_NUMBER = 2**63
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """A published record, the packed influences of its test samples, and the digest of its predictions."""
+
+    record: Record
+    influence: bytes | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What a split drew, and its fingerprint."""
+
+    fingerprint: str
+    drawn: Drawn
+
+
+Line = Published | Split | Provenance | Verification
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, Line]]:
+    """What the lines of a file say, with their numbers. Raises StoreError, which names the line at fault."""
+    known: set[str] = set()
+    for number, text in read_texts(path):
+        try:
+            yield number, _read(text, known)
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise StoreError(f"{path}, line {number} is not a record ({why})") from error
+
+
+def read_texts(path: str | Path) -> Iterator[tuple[int, str]]:
+    """The numbers and texts of the lines of a file that are not empty. Raises StoreError."""
+    try:
+        with Path(path).open("rb") as file:
+            total = 0
+            for number, line in enumerate(iter(lambda: file.readline(LARGEST_LINE + 1), b""), 1):
+                total += len(line)
+                if len(line) > LARGEST_LINE:
+                    raise StoreError(f"{path}, line {number} is longer than {LARGEST_LINE} bytes")
+                if total > LARGEST_FILE:
+                    raise StoreError(f"{path} is larger than {LARGEST_FILE} bytes, from line {number} on")
+                if line.strip():
+                    yield number, _decoded(line, path, number)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def replace_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write the lines of a file, all or none. Raises StoreError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
+
+
+def _decoded(line: bytes, path: str | Path, number: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StoreError(
+            f"{path}, line {number} is not UTF-8 text; expected one JSON record per line"
+        ) from error
+
+
+def _read(text: str, known: set[str]) -> Line:
+    """What a line says. Raises ValueError; `known` are expressions that were checked already."""
+    values = json.loads(text, parse_constant=_no_constant)
+    if not isinstance(values, dict):
+        raise ValueError("expected a JSON object")
+    if "drawn" in values:
+        drawn = Drawn.unpack(_bytes(values["drawn"]))
+        drawn.check()
+        return Split(_text(values["split"]), drawn)
+    if "provenance" in values:
+        return _made(Provenance, values["provenance"])
+    if "verification" in values:
+        return _verification(values["verification"])
+    record = _made(Record, values)
+    _check_expressions(record, known)
+    packed = None
+    if values.get("influence") is not None:
+        packed = unzip(_bytes(values["influence"]), _LARGEST_INFLUENCE)
+        unpack_influence(packed)
+    return Published(record, packed, _text(values.get("predictions", "")))
+
+
+def _made(cls: type[T], values: Any) -> T:
+    """A dataclass from JSON; fields that this version does not know are ignored. Raises ValueError."""
+    if not isinstance(values, dict):
+        raise ValueError("expected a JSON object")
+    kept: dict[str, Any] = {}
+    for each in fields(cls):
+        if each.name in values and (values[each.name] is not None or "None" in str(each.type)):
+            right, read = _KINDS[str(each.type)]
+            if not right(values[each.name]):
+                raise ValueError(f"{each.name} is {_short(values[each.name])}, not {each.type}")
+            kept[each.name] = read(values[each.name])
+    made: T = cls(**kept)
+    return made
+
+
+def _verification(values: Any) -> Verification:
+    found = _made(Verification, values)
+    if unknown := set(found.outcomes.values()) - set(OUTCOMES):
+        raise ValueError(
+            f"{_short(min(unknown))} is not what comes of a trial; expected {', '.join(OUTCOMES)}"
+        )
+    return found
+
+
+def _check_expressions(record: Record, known: set[str]) -> None:
+    """Raise ValueError for texts that are not expressions of the grammar."""
+    readers: tuple[tuple[str, Callable[[str], object]], ...] = (
+        (record.task, parse_call),
+        (record.recipe, parse_call),
+        (record.spec, parse_list),
+    )
+    for text, read in readers:
+        if text not in known:
+            try:
+                read(text)
+            except FsbenchError as error:
+                raise ValueError(str(error)) from error
+            known.add(text)
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return base64.b64decode(_text(value), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"not base64 ({error})") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{_short(value)} is not a text")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST_NUMBER
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(float(value))
+
+
+def _is_mapping(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(of, value.values()))
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _or_none(right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or right(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _tuples(value: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(texts) for name, texts in value.items()}
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
+    "str": (_is_text, _same),
+    "int": (_is_whole, _same),
+    "bool": (lambda value: isinstance(value, bool), _same),
+    "float": (_is_number, _same),
+    "float | None": (_or_none(_is_number), _same),
+    "Status": (lambda value: value in get_args(Status), _same),
+    "tuple[str, ...]": (_are_texts, tuple),
+    "Mapping[str, float]": (_is_mapping(_is_number), _same),
+    "Mapping[str, str]": (_is_mapping(_is_text), _same),
+    "Mapping[str, str] | None": (_or_none(_is_mapping(_is_text)), _same),
+    "Mapping[str, Any]": (lambda value: isinstance(value, dict), _same),
+    "Mapping[str, tuple[str, ...]]": (_is_mapping(_are_texts), _tuples),
+}
+"""Whether a value of JSON is right for a field, by the field's type, and what is made of it."""

@@ -1,0 +1,137 @@
+"""Joins published files: only like with like, and each trial once."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from fsbench.code import split_marks
+from fsbench.errors import StoreError
+from fsbench.metrics import DEFAULT_METRIC
+from fsbench.provenance import OUTCOMES, Verification
+from fsbench.report.agreement import outcome, row_of
+from fsbench.report.names import identity
+from fsbench.report.published import Contents, read
+from fsbench.types import Record
+from fsbench.words import plural
+
+Said = dict[str, set[str]]
+"""What records say about something, such as the recipe of a task: for each, the values that occur."""
+
+
+def merge(paths: Sequence[Path], any_version: bool = False) -> tuple[Contents, list[str]]:
+    """The contents of several published files as those of one, and a line for each file that repeats trials.
+
+    Of a trial that several files have, a successful record counts more than another, and an earlier file more
+    than a later one. Where they agree, they count as reproduced by the publisher of the later file.
+    Raises StoreError for files that must not be joined: with different splits, recipes, code or, unless
+    `any_version`, packages, and for records of one trial that do not agree. The error names the difference.
+    """
+    first, *others = paths
+    whole, lines = read(first), []
+    for other in others:
+        contents = read(other)
+        for what, say in _COMPARED.items():
+            if not (any_version and what == "version"):
+                _refuse_unlike(what, say(whole.records), say(contents.records), first, other)
+        whole, said = _joined(whole, contents, other)
+        lines += said
+    return whole, lines
+
+
+def _refuse_unlike(what: str, ours: Said, theirs: Said, one: Path, other: Path) -> None:
+    """Raise StoreError for a thing about which neither knows all that the other says."""
+    for about in sorted(ours.keys() & theirs.keys()):
+        if not (ours[about] <= theirs[about] or theirs[about] <= ours[about]):
+            values = [" and ".join(sorted(each)) for each in (ours[about], theirs[about])]
+            hint = "; --any-version joins them all the same" if what == "version" else ""
+            raise StoreError(
+                f"cannot join {one} and {other}: the {what} of {about} is {values[0]} in the first and "
+                f"{values[1]} in the second{hint}"
+            )
+
+
+def _said(pairs: Iterable[tuple[str, str]]) -> Said:
+    found: Said = defaultdict(set)
+    for about, value in pairs:
+        if value:
+            found[about].add(value)
+    return found
+
+
+def _splits(records: Sequence[Record]) -> Said:
+    return _said((f"split {r.split_seed} of {r.task}", r.split_fingerprint[:16]) for r in records)
+
+
+def _recipes(records: Sequence[Record]) -> Said:
+    return _said((r.task, r.recipe) for r in records)
+
+
+def _code(records: Sequence[Record]) -> Said:
+    """The full specs of each strategy on each task, and the marks of the core and of metrics."""
+    specs = {(r.spec, r.task, identity(r)) for r in records}
+    pairs = [(f"{spec} on {task}", full) for spec, task, full in specs]
+    pairs += [("fsbench", split_marks(full).core or "unmarked") for _, _, full in specs]
+    pairs += [(f"metric {name}", mark) for r in records for name, mark in r.metric_codes.items()]
+    return _said(pairs)
+
+
+def _versions(records: Sequence[Record]) -> Said:
+    return _said((name, version) for r in records if r.status == "ok" for name, version in r.versions.items())
+
+
+_COMPARED: dict[str, Callable[[Sequence[Record]], Said]] = {
+    "fingerprint": _splits,
+    "recipe": _recipes,
+    "code": _code,
+    "version": _versions,
+}
+"""What must be alike, by its name in an error."""
+
+
+def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, list[str]]:
+    """Both contents as one, and a line about the trials that both have. Raises StoreError for a mismatch."""
+    known = {record.key: record for record in ours.records}
+    new = {r.key: r for r in theirs.records if r.key not in known or _is_better(r, known[r.key])}
+    again = _compared(ours, theirs, path)
+    by = [each.by for each in theirs.provenance if each.by]
+    verified = [*ours.verified, *theirs.verified]
+    if again and by:
+        dates, hardware = [each.last for each in theirs.provenance], theirs.provenance[0].hardware
+        verified.append(Verification(" and ".join(by), max(dates), hardware, again))
+    counts = Counter(again.values())
+    shown = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
+    return Contents(
+        tuple([r for r in ours.records if r.key not in new] + list(new.values())),
+        {**theirs.influences, **ours.influences},
+        {**theirs.digests, **ours.digests},
+        {**theirs.drawn, **ours.drawn},
+        (*ours.provenance, *theirs.provenance),
+        tuple(verified),
+    ), [f"{path}: {plural(len(again), 'trial')} again, {shown}"] if again else []
+
+
+def _is_better(record: Record, than: Record) -> bool:
+    return record.status == "ok" != than.status
+
+
+def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:
+    """How the successful records that both have agree, by key. Raises StoreError for a mismatch."""
+    good = {record.key: record for record in ours.records if record.status == "ok"}
+    alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    for record in good.values():
+        alike[row_of(record)].append(record)
+    found: dict[str, str] = {}
+    for record in theirs.records:
+        if record.status == "ok" and (own := good.get(record.key)):
+            digests = ours.digests.get(own.key, ""), theirs.digests.get(own.key, "")
+            found[own.key] = outcome(own, record, alike[row_of(own)], digests)
+            if found[own.key] == "mismatch":
+                values = [f"{each.metrics.get(DEFAULT_METRIC, math.nan):.4f}" for each in (own, record)]
+                raise StoreError(
+                    f"{path} does not reproduce {own.spec} on {own.task}, split seed {own.split_seed}: "
+                    f"{DEFAULT_METRIC} {values[1]} where the others have {values[0]}; leave one of them out"
+                )
+    return found

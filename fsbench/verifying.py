@@ -1,0 +1,166 @@
+"""Runs sampled trials of a published file again, on this machine and with the code that is installed."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fsbench.errors import FsbenchError, UsageError
+from fsbench.identity import full_spec, trial_key
+from fsbench.judge import timestamp
+from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.progress import Observer
+from fsbench.provenance import Outcome, Verification
+from fsbench.recipes.recipe import parse_recipe
+from fsbench.registry import Registry, get_registry
+from fsbench.report.agreement import noise, outcome, row_of
+from fsbench.report.lines import read_texts, replace_lines
+from fsbench.report.logits import digest
+from fsbench.report.published import Contents, read, write_page
+from fsbench.runner import run
+from fsbench.spec import parse_call
+from fsbench.store import FILE_NAME, Store
+from fsbench.tasks.expressions import parse_tasks
+from fsbench.tuning.space import space_mark
+from fsbench.tuning.tuned import Tuning
+from fsbench.types import Record
+
+NOT_RUN: Literal["not run"] = "not run"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A sampled record, and what came of its trial here.
+
+    `detail` has the scores, or why the trial was not run; `hardware` is what it ran on.
+    """
+
+    record: Record
+    outcome: Outcome | Literal["not run"]
+    detail: str
+    hardware: str = ""
+
+
+def verify(
+    path: str | Path,
+    sample: int = 10,
+    *,
+    seed: int = 0,
+    jobs: int | None = None,
+    device: str = "auto",
+    timeout: float | None = None,
+    observer: Observer | None = None,
+) -> list[Checked]:
+    """Run sampled trials of a published file again; which ones is decided by `seed`.
+
+    Only successful records are sampled. What noise is, `report.agreement` says. A trial that this machine
+    cannot run as it was run (its data, its plugin or its version of the code is not here) is "not run".
+    Raises StoreError for a file that is not a published one, UsageError if it has no successful record.
+    """
+    if sample < 1:
+        raise UsageError(f"sample={sample}: expected at least 1")
+    contents = read(path)
+    good = sorted((r for r in contents.records if r.status == "ok"), key=lambda record: record.key)
+    if not good:
+        raise UsageError(f"{path} has no successful record to run again")
+    chosen = random.Random(seed).sample(good, min(sample, len(good)))
+    reasons = {record.key: _unlike(get_registry(), record) for record in chosen}
+    runnable = [record for record in chosen if not reasons[record.key]]
+    options = {"jobs": jobs, "device": device, "timeout": timeout, "observer": observer}
+    with tempfile.TemporaryDirectory() as folder:
+        _run_again(runnable, Path(folder), options)
+        found = dict(_found(Path(folder), runnable))
+    return [
+        _checked(contents, record, *found[record.key])
+        if record.key in found
+        else Checked(record, NOT_RUN, reasons[record.key] or "interrupted before")
+        for record in chosen
+    ]
+
+
+def sign(path: str | Path, checked: Sequence[Checked], by: str) -> None:
+    """Add a line to a published file that says who ran which trials again; renew its page if it has one.
+
+    Raises StoreError if the file cannot be written.
+    """
+    path, ran = Path(path), [each for each in checked if each.outcome != NOT_RUN]
+    hardware = tuple(sorted({each.hardware for each in ran}))
+    line = Verification(by, timestamp(), hardware, {each.record.key: each.outcome for each in ran})
+    old = [text.rstrip("\r\n") for _, text in read_texts(path)]
+    replace_lines(path, [*old, json.dumps({"verification": vars(line)}, sort_keys=True)])
+    if path.with_suffix(".md").exists():
+        write_page(path)
+
+
+def _unlike(registry: Registry, record: Record) -> str:
+    """Why this machine cannot run a trial as it was run; "" if it can."""
+    try:
+        (composition,), (task,) = registry.parse(record.spec), parse_tasks(record.task)
+        space = space_mark(composition) if record.tuning else ""
+        here = full_spec(registry, composition, parse_recipe(record.recipe), task.info.kind, space)
+    except (FsbenchError, ValueError) as error:
+        return str(error)
+    if here != record.full_spec:
+        return f"other code: {record.full_spec or 'unknown'} in the file, {here} here"
+    trial = record.task, record.split_seed, record.init_seed, here, record.recipe, record.tuning
+    return (
+        "" if trial_key(*trial) == record.key else "its key is not that of its task, seeds, spec and recipe"
+    )
+
+
+def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, Any]) -> None:
+    """Run the trials of some records, in as few runs as possible."""
+    alike: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        alike[record.recipe, record.tuning].append(record)
+    for (recipe, tuning), several in alike.items():
+        keys = {record.key for record in several}
+        specs = dict.fromkeys(record.spec for record in several)
+        results = run(
+            [Tuning.read(tuning).row(spec) if tuning else spec for spec in specs],
+            tasks=list(dict.fromkeys(record.task for record in several)),
+            seeds=sorted({record.split_seed for record in several}),
+            init_seeds=sorted({record.init_seed for record in several}),
+            recipe=parse_call(recipe).keywords,
+            results=folder,
+            only=lambda trial, keys=keys: trial.key in keys,  # type: ignore[misc]
+            **options,
+        )
+        if results.interrupted:
+            return
+
+
+def _found(folder: Path, records: Sequence[Record]) -> Iterator[tuple[str, tuple[Record, str]]]:
+    """The records of the trials that were run, with the digests of their predictions, by key."""
+    if not (folder / FILE_NAME).exists():
+        return
+    with Store(folder, create=False) as store:
+        again = {record.key: record for record in store.records()}
+        for key in (record.key for record in records if record.key in again):
+            done = again[key].status == "ok"
+            yield key, (again[key], digest(store.predictions(key)) if done else "")
+
+
+def _checked(contents: Contents, record: Record, again: Record, found: str) -> Checked:
+    """What came of a trial: failed now, it is a mismatch."""
+    if again.status != "ok":
+        reason = again.reason or {}
+        return Checked(
+            record, "mismatch", f"{again.status} here: {reason.get('message', 'unknown')}", again.device
+        )
+    others = [each for each in contents.records if row_of(each) == row_of(record)]
+    word = outcome(record, again, others, (contents.digests.get(record.key, ""), found))
+    metric = get_metric(DEFAULT_METRIC)
+    scale = 100 if metric.percent else 1
+    scores = [scale * each.metrics.get(DEFAULT_METRIC, math.nan) for each in (record, again)]
+    limit = scale * noise(record, others)
+    detail = f"{metric.title} {scores[0]:.2f}, here {scores[1]:.2f}"
+    detail += "" if word == "bitwise" else f"; noise up to {limit:.2f}"
+    return Checked(record, word, detail, again.device)

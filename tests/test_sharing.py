@@ -1,0 +1,374 @@
+"""`fsbench publish`, `merge` and `verify`, and what they do with files from strangers."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import pickle
+import zipfile
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from records import failed, over_seeds, record, skipped
+
+import fsbench
+from fsbench.errors import StoreError
+from fsbench.evidence import Drawn
+from fsbench.provenance import Provenance, Verification
+from fsbench.report import lines
+from fsbench.report.agreement import noise, outcome
+from fsbench.report.budgets import leaderboards
+from fsbench.report.logits import digest, read_predictions
+from fsbench.report.markdown import to_markdown
+from fsbench.report.published import Contents, read, read_columns, write, write_jsonl
+from fsbench.store import Store
+from fsbench.types import Record
+
+A, B = "kshot(wine, k=2)", "kshot(wine, k=5)"
+METRIC = "balanced_accuracy"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A results folder with three trials each of plain training and a nearest neighbour."""
+    folder = tmp_path_factory.mktemp("sharing") / "results"
+    options = {"seeds": 3, "jobs": 1, "device": "cpu", "baseline": "erm", "recipe": "steps=4"}
+    fsbench.run("knn", tasks=A, results=folder, **options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(stored, tmp_path_factory):
+    """The file that is published of these results."""
+    from fsbench.cli import main
+
+    folder = tmp_path_factory.mktemp("sharing") / "published"
+    assert main(["publish", str(stored), str(folder), "--by", "Ada", "--predictions"]) == 0
+    return folder / "results.jsonl"
+
+
+def records_of(folder) -> list[Record]:
+    with Store(folder, create=False) as store:
+        return store.records()
+
+
+def test_published_results_say_where_they_come_from(stored, whole, call):
+    records, contents = records_of(stored), read(whole)
+    assert {each.key for each in contents.records} == {each.key for each in records}
+    dates = sorted(each.created for each in records)
+    (found,) = contents.provenance
+    assert (found.by, found.records, found.first, found.last) == ("Ada", 6, dates[0], dates[-1])
+    assert found.hardware == (records[0].device,)
+    assert found.versions == {name: (text,) for name, text in records[0].versions.items()}
+    assert contents.drawn.keys() == {each.split_fingerprint for each in records}
+    page = whole.with_suffix(".md").read_text(encoding="utf-8")
+    (board,) = leaderboards(read_columns(whole, [METRIC]))
+    assert page == to_markdown(board, "results")
+    with Store(stored, create=False) as store:
+        for key, logits in read_predictions(whole.with_name("results-predictions.jsonl")):
+            assert np.array_equal(logits, store.predictions(key))
+            assert contents.digests[key] == digest(logits)
+
+
+def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_path):
+    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v2")
+    assert (status, out) == (2, "")
+    assert "splits of starter-v2 have no result" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_publishing_into_a_file_is_one_line(call, stored, tmp_path):
+    (tmp_path / "file").touch()
+    status, _, err = call("publish", stored, tmp_path / "file" / "new")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "cannot make the folder" in err
+
+
+def altered(path, changes: dict[int, dict], target):
+    """A copy of a file with other fields in some of its records, counted from 0."""
+    texts = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    places = [place for place, values in enumerate(texts) if "key" in values]
+    for number, values in changes.items():
+        texts[places[number]] |= values
+    target.write_text("".join(f"{json.dumps(each)}\n" for each in texts), encoding="utf-8")
+    return target
+
+
+@pytest.mark.slow
+def test_sampled_trials_are_run_again(whole, call, tmp_path):
+    contents = read(whole)
+    values = [{**each.metrics} for each in sorted(contents.records, key=lambda r: (r.spec, r.split_seed))]
+    assert [each.spec for each in contents.records] == ["erm"] * 3 + ["knn"] * 3
+    path = altered(whole, {
+        0: {"metrics": values[0] | {METRIC: values[0][METRIC] + 1e-9}, "predictions": "0" * 32},
+        1: {"metrics": values[1] | {METRIC: values[1][METRIC] - 0.9}, "predictions": "0" * 32},
+        3: {"full_spec": "knn(k=1)#code+00000000"},
+        4: {"recipe": contents.records[4].recipe.replace("steps=4", "steps=5")},
+    }, tmp_path / "board.jsonl")  # fmt: skip
+    status, out, err = call("verify", path, "--jobs", "1", "--device", "cpu", "--by", "Grace")
+    words = ("bitwise", "within noise", "mismatch", "not run")
+    assert status == 1, err
+    assert f"{path}: 2 bitwise, 1 mismatch, 2 not run, 1 within noise" in out
+    assert all(
+        word in out for word in (*words, "other code: knn(k=1)#code+00000000 in the file", "its key is not")
+    )
+    (found,) = read(path).verified
+    keys = [each.key for each in contents.records]
+    assert found.by == "Grace"
+    assert [found.outcomes.get(key) for key in keys] == [
+        "within noise", "mismatch", "bitwise", None, None, "bitwise"]  # fmt: skip
+    shown = call("leaderboard", "--results", path)[1]
+    assert "reproduced by Grace on 20" in shown
+    assert "4 trials, 2 bitwise, 1 within noise, 1 mismatch" in " ".join(shown.split())
+
+
+def test_a_file_without_a_successful_record_cannot_be_verified(call, tmp_path):
+    write_jsonl([failed(task=A), skipped(task=B)], tmp_path / "x.jsonl")
+    status, _, err = call("verify", tmp_path / "x.jsonl")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no successful record" in err
+
+
+def test_noise_is_that_of_training_where_it_is_known():
+    seeds = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    limit = 9.925 * 2**0.5 * 0.1  # the 99 % quantile of Student's t with 2 degrees of freedom
+    assert noise(seeds[0], seeds) == pytest.approx(limit, rel=1e-3)
+    inits = [record(A, "erm", split, 0.1 * split + value, init_seed=init)
+             for split in range(2) for init, value in enumerate((0.5, 0.52))]  # fmt: skip
+    assert noise(inits[0], inits) == pytest.approx(9.925 * 2**0.5 * 0.02 / 2**0.5, rel=1e-3)
+    alone = record(A, "erm", value=0.8, n_test=100)
+    assert noise(alone, [alone]) == pytest.approx(2.576 * 2**0.5 * 0.04, rel=1e-3)
+    same = over_seeds(A, "svm", [0.5] * 3, resolution={METRIC: 0.01})
+    assert noise(same[0], same) == pytest.approx(9.925 * 2**0.5 * 0.01, rel=1e-3)
+
+
+def test_an_honest_run_elsewhere_is_rarely_a_mismatch():
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(1000):
+        seeds = over_seeds(A, "erm", rng.normal(0.7, 0.03, 5).tolist())
+        again = replace(seeds[0], metrics={METRIC: float(rng.normal(0.7, 0.03))})
+        wrong += outcome(seeds[0], again, seeds) == "mismatch"
+    assert wrong <= 20
+
+
+def test_equal_predictions_are_bitwise_whatever_the_metrics_say():
+    one, other = record(value=0.7), record(value=0.8)
+    assert outcome(one, other, [], ("a", "a")) == "bitwise"
+    assert outcome(one, record(value=0.7), [], ("a", "b")) == "within noise"
+    assert outcome(one, record(value=0.7), []) == "bitwise"
+
+
+def test_files_of_several_people_are_joined(call, tmp_path):
+    ours = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    theirs = [*ours[:2], *over_seeds(A, "focal", [0.6, 0.7, 0.8]), failed(task=B, spec="focal")]
+    later = [record(B, "focal"), *over_seeds(B, "erm", [0.4, 0.5])]
+    for name, found in (("a", ours), ("b", theirs), ("c", later)):
+        provenance = (Provenance(f"{name}'s people", len(found), hardware=("a processor",)),)
+        write(Contents(tuple(found), provenance=provenance), tmp_path / f"{name}.jsonl")
+    paths = [tmp_path / f"{name}.jsonl" for name in ("a", "b", "c", "all")]
+    status, _, err = call("merge", *paths)
+    assert status == 0, err
+    assert f"{paths[1]}: 2 trials again, 2 bitwise" in err
+    merged = read(paths[-1])
+    assert {r.key for r in merged.records} == {r.key for r in (*ours, *theirs, *later)}
+    assert {r.status for r in merged.records} == {"ok"}
+    assert [each.by for each in merged.provenance] == ["a's people", "b's people", "c's people"]
+    assert merged.verified[0].outcomes == {r.key: "bitwise" for r in ours[:2]}
+    assert (
+        "reproduced by b's people (a processor): 2 trials, 2 bitwise"
+        in paths[-1].with_suffix(".md").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split_fingerprint": "f" * 64}, f"fingerprint of split 0 of {A} is {A} in the first"),
+        ({"recipe": "recipe(backbone=mlp, steps=7)"}, f"recipe of {A} is recipe("),
+        (
+            {"full_spec": "focal(gamma=2.0)#code+2"},
+            f"code of focal on {A} is focal in the first and focal(ga",
+        ),
+        (
+            {"spec": "svm", "full_spec": "svm#core+2"},
+            "code of fsbench is unmarked in the first and core+2 in the second",
+        ),
+        ({"metric_codes": {"own": "code+2"}}, "code of metric own is code+1 in the first and code+2 in"),
+        (
+            {"versions": {"torch": "2.1"}},
+            "version of torch is 2.0 in the first and 2.1 in the second; --any-v",
+        ),
+    ],
+    ids=["fingerprint", "recipe", "strategy", "core", "metric", "package"],
+)
+def test_unlike_results_are_not_joined(call, tmp_path, changes, said):
+    common = {"versions": {"torch": "2.0"}, "metric_codes": {"own": "code+1"}, "full_spec": "focal"}
+    paths = [tmp_path / f"{name}.jsonl" for name in ("a", "b", "all")]
+    mine = record(A, "focal", **common)
+    theirs = replace(mine, **(changes | {"key": "another"}))
+    write_jsonl([mine], paths[0])
+    write_jsonl([theirs], paths[1])
+    status, _, err = call("merge", *paths)
+    assert (status, err.count("\n"), paths[2].exists()) == (1, 1, False)
+    assert f"cannot join {paths[0]} and {paths[1]}: the {said}" in err
+    if "versions" in changes:
+        write_jsonl([replace(theirs, split_seed=1, split_fingerprint=f"{A}/1")], paths[1])
+        assert call("merge", *paths, "--any-version")[0] == 0
+
+
+def test_records_of_one_trial_that_disagree_are_not_joined(call, tmp_path):
+    paths = [tmp_path / f"{name}.jsonl" for name in ("a", "b", "all")]
+    seeds = over_seeds(A, "erm", [0.5, 0.51, 0.52, 0.53])
+    write_jsonl(seeds, paths[0])
+    write_jsonl([replace(seeds[0], metrics={METRIC: 0.99})], paths[1])
+    status, _, err = call("merge", *paths)
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"does not reproduce erm on {A}, split seed 0: {METRIC} 0.9900 where the others have 0.5000" in err
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def packed(**parts) -> str:
+    """A split's line with some of its parts replaced."""
+    nothing = np.zeros(0, dtype=np.int64)
+    fields = {"train": nothing[None], "val": nothing[None], "test": np.arange(4)[None]}
+    fields |= {"test_y": np.zeros((1, 4), np.int64), "unlabeled": nothing, "source": nothing}
+    return json.dumps({"split": "ab", "drawn": base64_of(Drawn(**(fields | parts)).pack())})
+
+
+def archive(**members: bytes) -> str:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(f"{name}.npy", data)
+    return json.dumps({"split": "ab", "drawn": base64_of(zlib.compress(buffer.getvalue()))})
+
+
+def objects() -> bytes:
+    """An array that numpy can only read by unpickling, which would end this process."""
+
+    class Bomb:
+        def __reduce__(self):
+            return exit, (3,)
+
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+    return buffer.getvalue() + pickle.dumps(np.array([Bomb()], dtype=object))
+
+
+def huge() -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<i8", "fortran_order": False, "shape": (10**15,)})
+    return buffer.getvalue()
+
+
+def line(**changes) -> str:
+    return json.dumps(record(A).to_dict() | changes)
+
+
+HOSTILE = {
+    "not JSON": "{",
+    "a list": "[]",
+    "a number": "1",
+    "deep": "[" * 100_000,
+    "no key": '{"status": "ok"}',
+    "NaN": line(train_accuracy=float("nan")),
+    "infinite": line(metrics={METRIC: float("inf")}),
+    "text for a number": line(metrics={METRIC: "0.5"}),
+    "truth for a number": line(n_test=True),
+    "negative": line(split_seed=-1),
+    "too large": line(split_seed=2**63),
+    "digits": '{"key": ' + "1" * 5000 + "}",
+    "large exponent": line(seconds_fit=0).replace('"seconds_fit": 0', '"seconds_fit": 1e999'),
+    "unknown status": line(status="good"),
+    "list for a text": line(spec=["erm"]),
+    "reason": line(status="failed", reason={"kind": ["x"]}),
+    "not an expression": line(task="__import__('os').system('true')"),
+    "no recipe": line(recipe="recipe(("),
+    "influence": line(influence="%%%"),
+    "short influence": line(influence=base64_of(zlib.compress(b"abc"))),
+    "scale": line(influence=base64_of(zlib.compress(np.array([np.nan]).tobytes() + b"a"))),
+    "no zip": line(influence=base64_of(b"abc")),
+    "cut off": line(influence=base64_of(zlib.compress(bytes(1000))[:-5])),
+    "bomb": line(influence=base64_of(zlib.compress(bytes((64 << 20) + 1)))),
+    "negative ids": packed(test=np.full((1, 4), -1)),
+    "many datasets": packed(test=np.full((1, 4), 2**60)),
+    "labels": packed(test_y=np.zeros((1, 3), np.int64)),
+    "shape": packed(train=np.zeros((1, 2, 3), np.int64)),
+    "pickle": archive(train=objects()),
+    "huge": archive(train=huge()),
+    "empty archive": archive(),
+    "who": json.dumps({"verification": {"by": 3}}),
+    "outcome": json.dumps({"verification": {"by": "x", "outcomes": {"k": "perfect"}}}),
+    "where": json.dumps({"provenance": {"versions": {"torch": "2"}}}),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_line_is_named_by_its_number(call, tmp_path, text):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{line()}\n\n{text}\n", encoding="utf-8")
+    for command in (
+        ["leaderboard", "--results", path],
+        ["verify", path],
+        ["merge", path, path, tmp_path / "o.jsonl"],
+    ):
+        status, out, err = call(*command)
+        assert (status, out, err.count("\n")) == (1, "", 1), err
+        assert f"{path}, line 3 is not a record (" in err
+        assert len(err) < 600
+
+
+def test_a_trial_twice_in_a_file_is_refused(tmp_path):
+    (tmp_path / "x.jsonl").write_text(f"{line()}\n{line(split_seed=0)}\n")
+    with pytest.raises(StoreError, match="line 2 has the trial of line 1 again"):
+        read(tmp_path / "x.jsonl")
+
+
+def test_sizes_are_limited(tmp_path, monkeypatch):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{line()}\n{line(key='b', split_seed=1)}\n")
+    monkeypatch.setattr(lines, "LARGEST_FILE", len(line()) + 10)
+    with pytest.raises(StoreError, match=r"is larger than .* from line 2 on"):
+        read(path)
+    monkeypatch.setattr(lines, "LARGEST_LINE", 100)
+    with pytest.raises(StoreError, match="line 1 is longer than 100 bytes"):
+        read(path)
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(line().encode() + b"\n\xff\n")
+    with pytest.raises(StoreError, match="line 2 is not UTF-8 text"):
+        read(tmp_path / "x.jsonl")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"trial": "k", "shape": [9], "logits": "eJwDAAAAAAE="}', "[]", '{"trial": "k"}']
+)
+def test_hostile_predictions_are_named_by_their_line(tmp_path, text):
+    (tmp_path / "p.jsonl").write_text(f"{text}\n")
+    with pytest.raises(StoreError, match="line 1 has no predictions"):
+        list(read_predictions(tmp_path / "p.jsonl"))
+
+
+def test_influences_of_another_length_count_as_unknown(tmp_path):
+    """A stranger's influences that do not fit the test part must not end a report."""
+    test = np.arange(4)[None]
+    drawn = Drawn(test + 10, test[:, :0], test, test % 2, test[0, :0], test[0, :0], ("wine",))
+    found = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    contents = Contents(
+        tuple(found),
+        {each.key: np.array([0.01]).tobytes() + bytes([1] * 7) for each in found},
+        drawn={each.split_fingerprint: drawn for each in found},
+        verified=(Verification("me", outcomes={found[0].key: "bitwise"}),),
+    )
+    write(contents, tmp_path / "x.jsonl")
+    (board,) = leaderboards(read_columns(tmp_path / "x.jsonl", [METRIC]))
+    assert board.overall[0].score.n == 3
+    assert any("reproduced by me: 1 trials, 1 bitwise" in each for each in board.warnings)
+    assert not any("reproduced" in each for each in leaderboards(found)[0].warnings)
