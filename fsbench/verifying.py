@@ -20,7 +20,7 @@ from fsbench.progress import Observer
 from fsbench.provenance import Outcome, Verification
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.registry import Registry, get_registry
-from fsbench.report.agreement import noise, outcome, row_of
+from fsbench.report.agreement import noise, outcome, setting_of
 from fsbench.report.lines import read_texts, replace_lines
 from fsbench.report.logits import digest
 from fsbench.report.published import Contents, read, write_page
@@ -155,7 +155,7 @@ def _checked(contents: Contents, record: Record, again: Record, found: str) -> C
         return Checked(
             record, "mismatch", f"{again.status} here: {reason.get('message', 'unknown')}", again.device
         )
-    others = [each for each in contents.records if row_of(each) == row_of(record)]
+    others = [each for each in contents.records if setting_of(each) == setting_of(record)]
     word = outcome(record, again, others, (contents.digests.get(record.key, ""), found))
     metric = get_metric(DEFAULT_METRIC)
     scale = 100 if metric.percent else 1

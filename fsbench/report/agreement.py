@@ -14,18 +14,19 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fsbench.metrics import DEFAULT_METRIC, assumed_resolution, get_metric
+from fsbench.metrics import DEFAULT_METRIC, assumed_resolution
 from fsbench.provenance import Outcome
 from fsbench.types import Record
 
 _QUANTILE = 0.995
-_FEWEST = 3
+_FEWEST = 2
+_LENT = 4
 _MANY = 1e6
 
 
-def row_of(record: Record) -> tuple[str, ...]:
-    """What the records of one strategy on one task have in common."""
-    return record.task, record.recipe, record.spec, record.full_spec, record.tuning
+def setting_of(record: Record) -> tuple[str, ...]:
+    """What records have in common whose noise is compared: task, recipe and search."""
+    return record.task, record.recipe, record.tuning
 
 
 def outcome(
@@ -33,7 +34,7 @@ def outcome(
 ) -> Outcome:
     """How a record agrees with that of the same trial run again, both successful.
 
-    `others` are records of the same strategy on the same task; `digests` are those of the predictions. Equal
+    `others` are records of the same setting (`setting_of`); `digests` are those of the predictions. Equal
     predictions, or equal values of all metrics where the digests are not known, are the same bits. A score
     (balanced accuracy) within `noise` is within noise.
     """
@@ -49,32 +50,46 @@ def outcome(
 def noise(stored: Record, others: Iterable[Record]) -> float:
     """How far apart two runs of a trial may be: beyond that is one in a hundred honest pairs at most.
 
-    With standard deviation s, the difference of two independent runs has sqrt(2) s; the limit is the 99 %
-    quantile of Student's t, for the degrees of freedom of s, times that. With fewer than three results, s is
-    that of a fraction of the test samples. It is at least the effect of one decision.
+    With standard deviation s between the other trials, the difference of two independent runs has sqrt(2) s;
+    the limit is the 99 % quantile of Student's t, for the degrees of freedom of s, times that. The variance
+    of the strategy is moderated by that of the other strategies of the setting, which counts as `_LENT`
+    degrees of freedom. Without any, s is that of a fraction of the test samples. It is at least the effect
+    of one decision.
     """
     from scipy.special import stdtrit
 
-    deviation, freedom = _spread(list(others))
-    if deviation is None:
-        value, samples = stored.metrics.get(DEFAULT_METRIC, 0.0), max(stored.n_test, 1)
-        of_test = (
-            math.sqrt(max(value * (1 - value), 0.0) / samples) if get_metric(DEFAULT_METRIC).percent else 0.0
-        )
-        deviation, freedom = of_test, _MANY
+    rows: dict[str, list[Record]] = defaultdict(list)
+    for record in (each for each in others if each.key != stored.key):
+        rows[record.full_spec or record.spec].append(record)
+    squares, freedom = _spread(rows.pop(stored.full_spec or stored.spec, []))
+    pooled = [_spread(several) for several in rows.values()]
+    known = sum(df for _, df in pooled)
+    if known >= _LENT:
+        squares += _LENT * sum(each for each, _ in pooled) / known
+        freedom += _LENT
+    variance = squares / freedom if freedom >= _FEWEST else _of_test(stored)
     step = stored.resolution.get(DEFAULT_METRIC) or assumed_resolution(DEFAULT_METRIC, stored.n_test)
-    return float(stdtrit(freedom, _QUANTILE)) * math.sqrt(2) * max(deviation, step)
+    quantile = float(stdtrit(freedom if freedom >= _FEWEST else _MANY, _QUANTILE))
+    return quantile * math.sqrt(2) * max(math.sqrt(variance), step)
 
 
-def _spread(records: Sequence[Record]) -> tuple[float | None, float]:
-    """The standard deviation of training, and its degrees of freedom; None with too few results."""
+def _of_test(record: Record) -> float:
+    """The variance of a fraction of the test samples."""
+    value = record.metrics.get(DEFAULT_METRIC, 0.0)
+    return max(value * (1 - value), 0.0) / max(record.n_test, 1)
+
+
+def _spread(records: Sequence[Record]) -> tuple[float, int]:
+    """The sum of squares of a strategy's results around their mean, and its degrees of freedom.
+
+    Those of the init seeds of each split, or, with one init seed, those of the splits.
+    """
     by_split: dict[int, list[float]] = defaultdict(list)
     for record in records:
         if record.status == "ok" and DEFAULT_METRIC in record.metrics:
             by_split[record.split_seed].append(record.metrics[DEFAULT_METRIC])
-    within = [np.array(values) - np.mean(values) for values in by_split.values()]
-    freedom = sum(len(values) - 1 for values in within)
-    if freedom >= _FEWEST - 1:
-        return math.sqrt(sum(float(values @ values) for values in within) / freedom), freedom
-    every = [value for values in by_split.values() for value in values]
-    return (float(np.std(every, ddof=1)), len(every) - 1) if len(every) >= _FEWEST else (None, 0.0)
+    groups = list(by_split.values())
+    if all(len(values) == 1 for values in groups):
+        groups = [[value for (value,) in groups]] if groups else []
+    centred = [np.array(values) - np.mean(values) for values in groups]
+    return sum(float(each @ each) for each in centred), sum(len(each) - 1 for each in centred)

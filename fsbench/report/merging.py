@@ -11,7 +11,7 @@ from fsbench.code import split_marks
 from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import OUTCOMES, Verification
-from fsbench.report.agreement import outcome, row_of
+from fsbench.report.agreement import outcome, setting_of
 from fsbench.report.names import identity
 from fsbench.report.published import Contents, read
 from fsbench.types import Record
@@ -122,12 +122,12 @@ def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:
     good = {record.key: record for record in ours.records if record.status == "ok"}
     alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for record in good.values():
-        alike[row_of(record)].append(record)
+        alike[setting_of(record)].append(record)
     found: dict[str, str] = {}
     for record in theirs.records:
         if record.status == "ok" and (own := good.get(record.key)):
             digests = ours.digests.get(own.key, ""), theirs.digests.get(own.key, "")
-            found[own.key] = outcome(own, record, alike[row_of(own)], digests)
+            found[own.key] = outcome(own, record, alike[setting_of(own)], digests)
             if found[own.key] == "mismatch":
                 values = [f"{each.metrics.get(DEFAULT_METRIC, math.nan):.4f}" for each in (own, record)]
                 raise StoreError(
