@@ -124,7 +124,8 @@ def test_sampled_trials_are_run_again(whole, call, tmp_path, monkeypatch):
     assert found.by == "Grace"
     assert [found.outcomes.get(key) for key in keys] == [
         "within noise", "mismatch", "bitwise", None, None, "bitwise"]  # fmt: skip
-    shown = call("leaderboard", "--results", path)[1]
+    status, shown, err = call("leaderboard", "--results", path)
+    assert status == 0, err
     assert "reproduced by Grace on 20" in shown
     assert "4 trials, 2 bitwise, 1 within noise, 1 mismatch" in " ".join(shown.split())
 
