@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsbench.columns import Columns
-from fsbench.datasets.known import about, dataset_info
+from fsbench.datasets.known import about, dataset_info, load_dataset
 from fsbench.errors import FsbenchError
 from fsbench.evidence import Drawn
 from fsbench.report import text
@@ -25,6 +26,7 @@ from fsbench.words import plural
 Facts = tuple[tuple[str, str], ...]
 _SHOWN_CLASSES = 12
 _PRINT = 16
+_COUNTED = 250_000
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,21 @@ def _data_facts(info: DatasetInfo) -> Iterator[tuple[str, str]]:
     if info.num_unlabeled:
         yield "unlabelled", f"{info.num_unlabeled:,}"
     yield "groups", "samples that belong together stay on one side" if info.grouped else "none"
+    yield "duplicates", _duplicates(info)
     yield "licence", info.licence
     yield "citation", info.citation
+
+
+def _duplicates(info: DatasetInfo) -> str:
+    """How many samples equal an earlier one; only counted where that takes no time."""
+    if info.n * math.prod(info.shape) > _COUNTED:
+        return f"not counted in data of more than {_COUNTED:,} numbers"
+    try:
+        rows = load_dataset(info.text).x.reshape(info.n, -1)
+    except FsbenchError as error:
+        return f"unknown: {error}"
+    equal = info.n - len(np.unique(rows, axis=0))
+    return f"{equal:,} of {info.n:,} samples equal another one" if equal else "no two samples are equal"
 
 
 def _recipes(settings: Iterable[Setting]) -> Iterator[Card]:

@@ -79,7 +79,7 @@
         view.signal(signal.name, value);
       }
     };
-    if (chart.groups.length > 1) {
+    if (chart.groups.length > 1 || chart.groups[0].name !== "all") {
       const [label] = picker(chart.group, chart.groups.map((group) => group.name), chart.groups[0].name, async (name) => {
         rows = rowsOf(chart.groups.find((group) => group.name === name));
         view.data("rows", rows);

@@ -38,7 +38,7 @@ def _about(found: Ranks) -> str:
     groups = plural(len(found.groups), "independent group")
     text = (
         "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
-        f"share data count as one: there are {groups} of tasks here. "
+        f"share data count as one, which makes {groups} here. "
     )
     if found.critical_difference is None or found.p is None:
         text += "With a single group, nothing can be said about differences of ranks. "
@@ -85,7 +85,7 @@ def _spec(lanes: int) -> dict[str, Any]:
         "type": "quantitative",
         "title": "mean rank (1 is best)",
         "scale": {"zero": False, "nice": False, "padding": 16},
-        "axis": {"orient": "top", "tickMinStep": 1, "format": "d"},
+        "axis": {"orient": "top", "format": "~g"},
     }
     y = {"field": "lane", "type": "ordinal", "axis": None}
     tooltip = [
