@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from fsbench.effects import Mark, WatchedFit, Weights, same_tensors
+from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, same_tensors
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.scope import Scope
 from fsbench.spec import specs
@@ -294,7 +294,7 @@ class Composition:
                 batch = replace(out.batch, unlabeled=None, raw_unlabeled=None)
                 seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
             term = component.auxiliary_loss(seen, scoped)
-            if not ctx.effects.had_effect(component.name) and _is_not_zero(term):
+            if not ctx.effects.had_effect(component.name) and is_not_zero(term):
                 mark()
             total = total + term
         return total
@@ -341,12 +341,3 @@ class Composition:
 
 def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
     return lambda: ctx.effects.did(component.name, STAGES[stage].rests_on)
-
-
-def _is_not_zero(term: torch.Tensor | float) -> bool:
-    if isinstance(term, int | float):
-        return term != 0
-    try:
-        return bool((term.detach() != 0).any())
-    except RuntimeError:  # torch.func.vmap does not allow reading values
-        return True

@@ -57,6 +57,16 @@ def same_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
     return all(getattr(given, f.name) is getattr(got, f.name) for f in fields(given))
 
 
+def is_not_zero(term: torch.Tensor | float) -> bool:
+    """Whether a loss is other than zero; True where its value cannot be read."""
+    if isinstance(term, int | float):
+        return term != 0
+    try:
+        return bool((term.detach() != 0).any())
+    except RuntimeError:  # torch.func.vmap does not allow reading values
+        return True
+
+
 class Weights:
     """A copy of a network's parameters and buffers, to find later changes."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from fsbench.sorts import HOUSE, Origin
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
@@ -53,6 +55,18 @@ def console() -> Console:
             raise BrokenPipeError
 
     return _Piped(highlight=False, emoji=False)
+
+
+def joined(facts: Iterable[str]) -> str:
+    """Facts in one line; empty ones are left out."""
+    return "; ".join(filter(None, facts))
+
+
+def said_origin(origin: Origin | None) -> str:
+    """The plugin that a thing comes from, "" for fsbench itself."""
+    if origin is None or origin.distribution == HOUSE:
+        return ""
+    return f"from {origin.distribution} {origin.version}"
 
 
 def table(
