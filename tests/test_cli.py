@@ -113,11 +113,14 @@ def test_help_and_version(call):
     for arguments in ([], ["--help"], ["-h"]):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
-        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:9]] == [
+        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:12]] == [
             "run",
             "leaderboard",
             "report",
             "power",
+            "publish",
+            "merge",
+            "verify",
             "list",
             "data",
             "plugin",
