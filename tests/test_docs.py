@@ -61,6 +61,35 @@ def test_the_readmes_notebook_example_gives_a_data_frame(
     assert {"erm", "svm", "focal", "focal(gamma=0.5)"} < found
 
 
+def test_the_examples_about_results_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsbench
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    tasks, names = "kshot(wine, k=[2, 5])", "svm, knn"
+    fsbench.run(names, tasks=tasks, seeds=2, recipe="steps=5", baseline="svm", jobs=1, device="cpu")
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    found: dict[str, object] = {}
+    for code in blocks(page, "python"):
+        exec(code, found)
+    assert found["labels"].shape == found["logits"].shape[:2]  # type: ignore[attr-defined]
+    assert (tmp_path / "fit.pdf").exists()
+    close_figures()
+
+
+def close_figures() -> None:
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def test_the_formats_of_reports_are_documented() -> None:
+    from fsbench.report.formats import FORMATS
+
+    page = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("results.md",))
+    assert all(f"| `{name}` |" in page for name in FORMATS)
+
+
 def test_the_readmes_specs_and_tasks_can_be_read() -> None:
     from fsbench.tasks.expressions import parse_tasks
 

@@ -21,6 +21,7 @@ from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report import differences
 from fsbench.report.baselines import Baselines, judged
 from fsbench.report.entries import Entry, Setting, natural, settings
+from fsbench.report.labels import with_saved
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import (
     Problem,
@@ -144,6 +145,7 @@ def leaderboard(
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     baselines = Baselines(found, chosen, baseline)
     overall, rows = _against(*_compared(found, strategies, chosen, margin), baselines)
+    rows, overall = with_saved(found, rows, overall, chosen)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_setting[row.task, row.recipe].append(row)

@@ -85,7 +85,7 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     needs = f" It uses {text.used(best.uses)}." if best.uses else ""
     yield (
         f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
-        f"{seeds}.{needs}"
+        f"{seeds}.{needs}{_labels(best, board)}"
     )
     yield from _unstable(best, board)
     if best.against and board.against:
@@ -105,6 +105,17 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
                 f"; {row.strategy} helps too, with {_score(row, board)}, and takes {_times(row.cost or 0)}"
             )
         yield f"{cost}."
+
+
+def _labels(best: Row, board: Leaderboard) -> str:
+    """How many more labels would do as much as the recommended strategy; "" if none, or if it is unknown."""
+    found = best.saved
+    if not found or found.times <= 1 or found.beyond not in ("", "above"):
+        return ""
+    more, beyond = ("more than", ", beyond the measured range") if found.beyond else ("about", "")
+    interval = "" if beyond or found.low is None else f" ({found.low:.1f} to {found.high:.1f})"
+    times = f"{found.times:.1f} times as many labels"
+    return f" For the same score, {board.baseline} needs {more} {times}{interval}{beyond}."
 
 
 def _unstable(best: Row, board: Leaderboard) -> Iterator[str]:

@@ -13,6 +13,23 @@ OVERALL = "overall"
 
 
 @dataclass(frozen=True)
+class Saved:
+    """How many times as many labels the baseline needs to reach a strategy's score (`report.labels`).
+
+    `low` and `high` are the ends of the 95 % bootstrap interval over splits, None with one split. `beyond`
+    says that a score is "above" or "below" what the baseline reaches with the numbers of labels that were
+    measured; the value is then that at the end of this range: the true one is larger, or smaller. "both" can
+    only occur over several tasks. `labels` is the number of labels per class on one task, None over several.
+    """
+
+    times: float
+    low: float | None
+    high: float | None
+    beyond: str = ""
+    labels: float | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """A strategy on one task, or over all tasks (`task` is "overall").
 
@@ -28,7 +45,7 @@ class Row:
     overall, and so are the means of `source_before` and `source_after`. `unstable` says what is wrong with a
     mean of the scores, if they are in two clusters. `split_deviation` and `init_deviation` are the standard
     deviations of scores between splits and between the init seeds of a split, None where they are unknown and
-    overall.
+    overall. `saved` compares with the baseline's learning curve, where tasks differ in the number of labels.
     """
 
     task: str
@@ -56,6 +73,7 @@ class Row:
     unstable: str = ""
     split_deviation: float | None = None
     init_deviation: float | None = None
+    saved: Saved | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for machines, in the units of the records (accuracies in [0, 1])."""
@@ -81,6 +99,11 @@ class Row:
             "baseline_half_width": rounded(against.difference.half_width if against.difference else None),
             "baseline_p_adjusted": rounded(against.p),
             "baseline_verdict": against.verdict,
+            "labels_times": rounded(self.saved.times if self.saved else None),
+            "labels_times_low": rounded(self.saved.low if self.saved else None),
+            "labels_times_high": rounded(self.saved.high if self.saved else None),
+            "labels_beyond": self.saved.beyond if self.saved else "",
+            "labels": rounded(self.saved.labels if self.saved else None),
             "unstable": self.unstable,
             "split_deviation": rounded(self.split_deviation),
             "init_deviation": rounded(self.init_deviation),

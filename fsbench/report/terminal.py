@@ -20,7 +20,7 @@ from fsbench.report.rows import Row
 # A narrow terminal leaves out columns, the last of these first.
 _IMPORTANCE = (
     *("strategy", "score", "vs erm", "verdict", text.AGAINST),
-    *("#", "done", "uses", "cost", "sec", "train", text.SOURCE, "MB"),
+    *("#", text.LABELS, "done", "uses", "cost", "sec", "train", text.SOURCE, "MB"),
 )
 _STYLES = {
     "helps": "green",
@@ -35,7 +35,7 @@ _NARROWEST = 8
 _GAP = 2
 _ALWAYS = 4
 # Columns whose texts are continued on the next line after a comma or a colon, or before a parenthesis.
-_FOLDED = frozenset({"uses", "verdict", "score"})
+_FOLDED = frozenset({"uses", "verdict", "score", text.LABELS})
 # Where a spec that is too long is broken: between terms, then arguments, then words.
 _TERMS, _ARGUMENTS, _WORDS = r"(?<=[\w)])(?=\+[A-Za-z_])", r"(?<=\()|(?<=, )", r"(?<=[=_.-])"
 

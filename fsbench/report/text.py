@@ -21,15 +21,17 @@ from fsbench.words import plural
 
 AGAINST = "vs baseline"
 SOURCE = "source"
-OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST, "done", "cost")
+LABELS = "labels"
+OVERALL_COLUMNS = ("#", "strategy", "uses", "score", "vs erm", "verdict", LABELS, AGAINST, "done", "cost")
 TASK_COLUMNS = (
-    *("#", "strategy", "uses", "score", "vs erm", "verdict", AGAINST),
+    *("#", "strategy", "uses", "score", "vs erm", "verdict", LABELS, AGAINST),
     *("train", SOURCE, "done", "sec", "MB"),
 )
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 # An interval whose sides differ by less than this factor is shown by half its width.
 _SYMMETRIC = 1.5
+_BEYOND = {"": "", "above": ">", "below": "<"}
 NO_RESULT = "No trial has a result."
 EMPTY = "No results yet; `fsbench run` produces some."
 _DRAWN = {"random": "", "tpe": "(drawn by TPE) "}
@@ -73,7 +75,11 @@ def difference(row: Row, metric: Metric) -> str:
 
 def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
     """The columns that a leaderboard has, of those of the given names."""
-    there = {AGAINST: bool(board.against), SOURCE: any(row.source_before is not None for row in board.rows)}
+    there = {
+        AGAINST: bool(board.against),
+        SOURCE: any(row.source_before is not None for row in board.rows),
+        LABELS: any(row.saved for row in board.rows),
+    }
     return [name for name in names if there.get(name, True)]
 
 
@@ -92,6 +98,17 @@ def against(row: Row, metric: Metric) -> str:
     star = "" if row.complete else "*"
     claim = f" {found.verdict}" if found.verdict in ("better", "worse") else ""
     return f"{interval(found.difference, metric, sign=True)}{star}{claim}"
+
+
+def saved(row: Row) -> str:
+    """How many times as many labels plain training needs: `2.4x (1.8-3.6)`, or `>4.0x` beyond the range."""
+    found = row.saved
+    if found is None or found.beyond == "both":
+        return NOTHING
+    times = f"{_BEYOND[found.beyond]}{found.times:.1f}x"
+    if found.beyond or found.low is None or found.high is None:
+        return times
+    return f"{times} ({found.low:.1f}-{found.high:.1f})"
 
 
 def verdict(row: Row) -> str:
@@ -116,6 +133,7 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
         "score": interval(row.score, metric),
         "vs erm": difference(row, metric),
         "verdict": verdict(row),
+        LABELS: saved(row),
         AGAINST: against(row, metric),
         "train": NOTHING if row.train_accuracy is None else f"{100 * row.train_accuracy:.1f}",
         SOURCE: sources.kept(row) or NOTHING,
@@ -191,6 +209,10 @@ def legend(board: Leaderboard) -> dict[str, str]:
         f"at the 5 % level after a correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
         "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
         "train on the same samples; unstable where scores are in two clusters",
+        LABELS: f"labels saved: how many times as many labels {board.baseline} needs for the same score, by "
+        "its learning curve over the tasks that differ in the number of labels only, with the 95 % interval "
+        "over splits; > or < where the score lies beyond the measured range; overall, the mean over these "
+        "tasks without the largest numbers",
         AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "

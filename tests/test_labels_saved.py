@@ -1,0 +1,137 @@
+"""Labels saved: how many times as many labels plain training needs for a strategy's score."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from pages import render
+from records import failed, over_seeds, record
+from scipy.stats import norm
+from sklearn.isotonic import IsotonicRegression
+
+from fsbench.report import labels, text
+from fsbench.report.labels import inverse, isotonic
+from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.report.recommendation import recommendation
+
+KS = (1, 4, 16)
+LEVELS = (0.4, 0.6, 0.8)
+
+
+def on(k: int) -> str:
+    return f"kshot(digits, k={k})"
+
+
+def board(scores: dict[int, float], noise: float = 0.0, n: int = 5, **options) -> Leaderboard:
+    """A board on which ERM scores 0.4, 0.6 and 0.8 with 1, 4 and 16 labels, and `mine` as given."""
+    rng = np.random.default_rng(1)
+    records = []
+    for k, level in zip(KS, LEVELS, strict=True):
+        shift = rng.normal(0, noise, n) if noise else np.zeros(n)
+        records += over_seeds(on(k), "erm", (level + shift).tolist())
+        if k in scores:
+            own = scores[k] + shift + (rng.normal(0, noise, n) if noise else 0)
+            records += over_seeds(on(k), "mine", own.tolist())
+    return leaderboard(records, **options)
+
+
+def curve_of_erm(n: int) -> list:
+    return [
+        each for k, level in zip(KS, LEVELS, strict=True) for each in over_seeds(on(k), "erm", [level] * n)
+    ]
+
+
+def saved(found: Leaderboard, k: int):
+    rows = dict(found.tasks)[on(k)]
+    return next(row.saved for row in rows if row.strategy == "mine")
+
+
+def test_isotonic_curves_are_those_of_scikit_learn():
+    curves = np.random.default_rng(0).normal(np.linspace(0, 2, 6), 1, (50, 6))
+    expected = np.stack([IsotonicRegression().fit_transform(np.arange(6), each) for each in curves])
+    assert isotonic(curves) == pytest.approx(expected)
+
+
+def test_a_curve_is_inverted_in_the_logarithm_of_the_number():
+    curve, numbers = np.array([[0.4, 0.6, 0.6, 0.8]]), np.array([1.0, 4.0, 9.0, 16.0])
+    targets = {0.3: 0, 0.4: 1, 0.5: 2, 0.6: 4, 0.7: 12, 0.8: 16, 0.9: np.inf}
+    found = [inverse(curve, numbers, np.array([target]))[0] for target in targets]
+    assert found == pytest.approx(list(targets.values()))
+
+
+def test_the_labels_saved_are_read_off_the_curve_of_plain_training():
+    found = board({1: 0.5, 4: 0.7, 16: 0.8})
+    # ERM has 0.5 with 2 labels and 0.7 with 8.
+    assert [(saved(found, k).times, saved(found, k).labels) for k in KS] == [
+        pytest.approx((2, 2)), pytest.approx((2, 8)), pytest.approx((1, 16))
+    ]  # fmt: skip
+    (mine,) = (row for row in found.overall if row.strategy == "mine")
+    assert (mine.saved.times, mine.saved.labels, mine.saved.beyond) == (pytest.approx(2), None, "")
+    assert all(row.saved is None for row in found.rows if row.strategy == "erm")
+
+
+def test_scores_beyond_the_measured_range_are_bounds_and_say_so():
+    found = board({1: 0.3, 4: 0.9, 16: 0.9})
+    assert [(saved(found, k).times, saved(found, k).beyond) for k in KS] == [
+        (1, "below"), (4, "above"), (1, "above")
+    ]  # fmt: skip
+    assert [text.saved(row) for _, rows in found.tasks for row in rows if row.saved] == [
+        "<1.0x",
+        ">4.0x",
+        ">1.0x",
+    ]
+    (mine,) = (row for row in found.overall if row.strategy == "mine")
+    assert (mine.saved.beyond, text.saved(mine)) == ("both", "-")
+
+
+def test_a_loss_saves_labels_where_it_is_smaller():
+    found = board({1: 0.5, 4: 0.7, 16: 0.8}, metric="nll")
+    assert saved(found, 4).times == pytest.approx(2)
+
+
+def test_intervals_cover_the_truth_of_noisy_splits():
+    # ERM and `mine` share the noise of a split, as paired trials do; the true value is 2.
+    hits = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        common = rng.normal(0, 0.02, (5, 1))
+        erm = np.array(LEVELS) + common + rng.normal(0, 0.02, (5, 3))
+        mine = 0.7 + common[:, 0] + rng.normal(0, 0.02, 5)
+        weights = labels._resamples(5)
+        reached = inverse(isotonic(weights @ erm), np.array(KS, float), weights @ mine)
+        each = labels._saved([labels._Found(np.clip(reached, 1, 16) / 4, False, False, 0.0, 5, False)])
+        hits += each.low <= 2 <= each.high
+    assert hits / 60 > norm.cdf(1.2)
+
+
+def test_one_split_gives_no_interval_and_withheld_rows_give_nothing():
+    assert saved(board({4: 0.7}, n=1), 4).low is None
+    records = curve_of_erm(3)
+    records += [*over_seeds(on(4), "mine", [0.7, 0.7]), failed(task=on(4), spec="mine", split_seed=2)]
+    assert saved(leaderboard(records), 4) is None
+
+
+def test_without_a_family_there_is_no_column():
+    alone = leaderboard([record(on(1)), record(on(1), "mine")])
+    assert "labels" not in text.columns(alone, text.OVERALL_COLUMNS)
+    assert "labels" in text.columns(board({4: 0.7}), text.OVERALL_COLUMNS)
+
+
+def test_tables_and_the_recommendation_say_it():
+    found = board({1: 0.5, 4: 0.7, 16: 0.85}, noise=0.004)
+    assert re.search(r"\| (1\.9|2\.0|2\.1)x \(\d\.\d-\d\.\d\) \|", render(found, "markdown"))
+    for format in ("terminal", "markdown"):
+        assert "labels saved: how many times" in render(found, format, 200)
+    (line,) = (each for each in recommendation(found) if "times as many labels" in each)
+    assert "For the same score, erm needs about " in line
+    assert '"labels_times": 2' in render(board({1: 0.5}), "json")
+
+
+def test_only_the_splits_that_all_have_are_used():
+    records = curve_of_erm(4) + over_seeds(on(4), "mine", [0.7, 0.7])
+    assert saved(leaderboard(records), 4).times == pytest.approx(2)
+    two = [each for each in records if each.task != on(1)]
+    assert saved(leaderboard(two), 4).times == pytest.approx(2)
+    assert saved(leaderboard([each for each in records if each.task == on(4)]), 4) is None
