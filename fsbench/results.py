@@ -203,12 +203,13 @@ class Results:
     ) -> Path:
         """Write a report, as `fsbench report` does, and return the path of its main file.
 
-        `output` is this path and `format` one of those that `fsbench report --help` lists. Raises UnknownName
-        for another format, UsageError if a file cannot be written.
+        `output` is this path and `format` one of those that `fsbench report --help` lists, by default that
+        with the ending of `output`. Raises UnknownName for another format, UsageError if a file cannot be
+        written.
         """
-        from fsbench.report.formats import DEFAULT_FORMAT, write
+        from fsbench.report.formats import format_of, write
 
-        return write(self._report(metric, baseline, margin), format or DEFAULT_FORMAT, output)[0]
+        return write(self._report(metric, baseline, margin), format or format_of(output), output)[0]
 
     @property
     def plot(self) -> Plots:

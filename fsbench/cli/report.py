@@ -18,7 +18,7 @@ from fsbench.cli.options import (
     versions_option,
 )
 from fsbench.cli.output import say
-from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, get_format, main_text, write
+from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
 
 _MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values())
 STDOUT = "-"
@@ -35,12 +35,10 @@ STDOUT = "-"
 @click.option(
     "--format",
     "style",
-    default=DEFAULT_FORMAT,
-    show_default=True,
     metavar="|".join(FORMATS),
-    callback=lambda ctx, param, value: get_format(value).name,
+    callback=lambda ctx, param, value: None if value is None else get_format(value).name,
     shell_complete=completing(lambda: FORMATS),
-    help=f"{_MEANINGS}.",
+    help=f"{_MEANINGS}.  [default: by the ending of --output, or {DEFAULT_FORMAT}]",
 )
 @click.option(
     "--output",
@@ -56,7 +54,7 @@ def report(
     baseline: str | None,
     margin: float,
     all_versions: bool,
-    style: str,
+    style: str | None,
     output: str | None,
 ) -> None:
     """Write a report of stored results: what to use, tables, figures, or data.
@@ -67,6 +65,7 @@ def report(
 
     columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
     found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
+    style = style or format_of(output)
     if output == STDOUT:
         click.echo(main_text(found, style), nl=False)
         return

@@ -50,6 +50,12 @@ DEFAULT_FORMAT = "html"
 DEFAULT_STEM = "fsbench-report"
 
 
+def format_of(output: str | Path | None) -> str:
+    """The name of the format by whose ending a path ends; the default one for any other."""
+    ending = Path(output).suffix if output is not None else ""
+    return next((each.name for each in FORMATS.values() if ending and each.suffix == ending), DEFAULT_FORMAT)
+
+
 def get_format(name: str) -> Format:
     """The format of a name. Raises UnknownName."""
     if name not in FORMATS:
@@ -57,7 +63,7 @@ def get_format(name: str) -> Format:
     return FORMATS[name]
 
 
-def write(report: Report, format: str = DEFAULT_FORMAT, output: str | Path | None = None) -> tuple[Path, ...]:
+def write(report: Report, format: str, output: str | Path | None = None) -> tuple[Path, ...]:
     """Write a report in a format; returns the paths of its files, the main one first.
 
     `output` is the path of the main file, by default `fsbench-report` with the format's ending in the current

@@ -4,7 +4,7 @@
   const textOf = (row, place) => row.cells[place].textContent.trim();
 
   // The number at the beginning of a text ("+5.8 ± 3.8*"), or NaN.
-  const numberOf = (text) => parseFloat(text.replace(/^less than /, ""));
+  const numberOf = (text) => parseFloat(text.replace(/^(less than |[<>])/, ""));
 
   // Empty and "-" stay at the end in both directions.
   function compare(one, other, sign) {
