@@ -148,6 +148,7 @@ def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
     assert [row.verdict for row in second.overall if row.strategy == "tuned(erm, n=2)"] == ["baseline"]
     said = " ".join([*recommendation(second), *legend(second).values()])
     assert "No recommendation" not in said
+    assert "fsbench power" not in said  # which is about results without a search
     assert "tuned(erm, n=2)" in said
     assert not re.search(r"(?<!tuned\()\berm\b", said)
     (alone,) = leaderboards(default.records)

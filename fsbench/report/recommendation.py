@@ -217,10 +217,12 @@ def _open(board: Leaderboard) -> Iterator[str]:
     if seeds < 2:
         more = "a single split seed cannot settle anything; run about ten"
     else:
+        enough = f"such as {max(_SEEDS, 2 * seeds)}, before you look, because each look is another chance"
         more = (
-            f"`fsbench power` says how many more split seeds would settle them. Choose their number, such as "
-            f"{max(_SEEDS, 2 * seeds)}, before you look, because each look is another chance of a wrong "
-            "verdict, or let --until-settled choose it, which allows for that"
+            f"more split seeds may settle them: choose their number, {enough} of a wrong verdict"
+            if board.tuning
+            else "`fsbench power` says how many more split seeds would settle them. Choose their number, "
+            f"{enough} of a wrong verdict, or let --until-settled choose it, which allows for that"
         )
     single = " on single tasks" if len(board.tasks) > 1 else ""
     yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}."
