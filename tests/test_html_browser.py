@@ -214,6 +214,13 @@ def test_print_is_light_and_without_controls(opened: Opened, tmp_path: Path) -> 
     assert opened.page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
     assert not opened.page.locator("nav").is_visible()
     assert not opened.page.locator("#filters").is_visible()
+    opened.page.set_viewport_size({"width": 720, "height": 1000})
+    widths = "all => all.map(each => [each.scrollWidth, each.clientWidth])"
+    for wide, room in opened.page.eval_on_selector_all(
+        "#gains .scroll, details[data-overall] .scroll", widths
+    ):
+        assert wide <= room
+    opened.page.set_viewport_size(DESKTOP)
     opened.page.pdf(path=tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     opened.page.emulate_media(color_scheme="light", media="screen")
