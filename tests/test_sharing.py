@@ -400,3 +400,19 @@ def test_influences_of_another_length_count_as_unknown(tmp_path):
     assert board.overall[0].score.n == 3
     assert any("reproduced by me: 1 trials, 1 bitwise" in each for each in board.warnings)
     assert not any("reproduced" in each for each in leaderboards(found)[0].warnings)
+
+
+def test_no_escape_sequence_of_a_stranger_reaches_the_terminal(call, tmp_path):
+    evil = "\x1b[31mred\x07\u202e"
+    found = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    found += over_seeds(A, f'focal(x="{evil}")', [0.6, 0.7, 0.8], notes=(evil,), device=evil)
+    found += [failed(task=A, spec="svm", kind=evil, message=evil), skipped(evil, task=A, spec="knn")]
+    contents = Contents(tuple(found), verified=(Verification(evil, outcomes={found[0].key: "bitwise"}),))
+    write(contents, tmp_path / "x.jsonl")
+    for command in ("leaderboard", "verify", "power"):
+        option = [] if command == "verify" else ["--results"]
+        _, out, err = call(command, *option, tmp_path / "x.jsonl")
+        assert not {"\x1b", "\x07", "\u202e"} & set(out + err), command
+    (tmp_path / "y.jsonl").write_text(line(task=f"{evil}(("), encoding="utf-8")
+    status, _, err = call("leaderboard", "--results", tmp_path / "y.jsonl")
+    assert (status, "\x1b" in err, "\\x1b" in err) == (1, False, True)

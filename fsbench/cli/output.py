@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from fsbench.sorts import HOUSE, Origin
+from fsbench.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,7 +22,7 @@ _GAP = 2
 
 def say(message: str) -> None:
     """Print one line on stderr."""
-    print("fsbench: " + " ".join(message.split()), file=sys.stderr, flush=True)
+    print(f"fsbench: {printable(message).strip()}", file=sys.stderr, flush=True)
 
 
 def debugging() -> bool:
@@ -47,14 +48,30 @@ def show(*renderables: RenderableType) -> None:
 
 
 def console() -> Console:
-    """A rich console on stdout; a closed pipe is an exception for the caller."""
-    from rich.console import Console
+    """A rich console on stdout; a closed pipe is an exception for the caller.
 
-    class _Piped(Console):
+    Control characters in texts, which may be a stranger's, are shown as `\\x1b` and the like.
+    """
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+
+    class _Safe(Console):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return _Piped(highlight=False, emoji=False)
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                plain = segment.control or segment.text.isprintable() or segment.text == "\n"
+                yield segment if plain else segment._replace(text=_shown(segment.text))
+
+    return _Safe(highlight=False, emoji=False)
+
+
+def _shown(text: str) -> str:
+    """The lines of a text, each printable; spaces at their ends stay."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def joined(facts: Iterable[str]) -> str:
