@@ -8,7 +8,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence 
     rounded to milliseconds; metrics, device and versions are kept. Raises StoreError if the file cannot be
     written.
     """
-    write(gathered(records, evidence or Evidence()), path)
+    write(replace(gathered(records, evidence or Evidence()), provenance=()), path)
 
 
 def gathered(records: Iterable[Record], evidence: Evidence, by: str = "") -> Contents:
