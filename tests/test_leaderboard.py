@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -371,6 +372,23 @@ def test_a_verdict_is_withheld_where_trials_of_the_strategy_failed():
     assert on(board, WINE)["focal"].verdict == "helps"
     assert (overall(board)["focal"].verdict, overall(board)["focal"].p) == ("withheld: 1 failed", None)
     assert board.comparisons == 2
+
+
+@pytest.mark.parametrize("lacking", ["erm", "focal"])
+def test_a_verdict_is_withheld_where_a_metric_could_not_be_computed(lacking):
+    """For all strategies alike, such as the AUROC without a class, it is no reason."""
+    values = {"erm": [0.5, 0.52, 0.51, 0.5], "focal": [0.8, 0.81, 0.82, 0.81]}
+    records = [
+        each for spec, several in values.items() for each in over_seeds("kshot(wine, k=5)", spec, several)
+    ]
+    without = [
+        replace(each, metrics={}) if each.split_seed == 1 and each.spec == lacking else each
+        for each in records
+    ]
+    (row,) = [row for row in leaderboard(without).rows if row.strategy == "focal" and row.task != "overall"]
+    assert row.verdict == "withheld: 1 without a value"
+    nowhere = [replace(each, metrics={}) if each.split_seed == 1 else each for each in records]
+    assert {row.verdict for row in leaderboard(nowhere).rows} == {"baseline", "helps"}
 
 
 def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():

@@ -84,17 +84,16 @@ class Baselines:
         estimates = {
             name: differences.on_task(setting, entry, setting.entries[name], self.metric) for name in there
         }
-        whole = whole and not setting.splits.same
-        return self._compare(entry.strategy, estimates, whole and not entry.count("failed"))
+        whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
+        return self._compare(entry.strategy, estimates, whole)
 
     def over_tasks(self, strategy: str) -> Against | None:
         """A strategy's comparison over the tasks that it did; None if there is nothing to compare it with."""
         done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
         rivals, whole = self._rivals(done, strategy)
         estimates = {name: differences.over_tasks(done, strategy, name, self.metric) for name in rivals}
-        failed = any(s.entries[strategy].count("failed") for s in self.found if strategy in s.entries)
         whole = whole and not any(setting.splits.same for setting in done)
-        return self._compare(strategy, estimates, whole and not failed)
+        return self._compare(strategy, estimates, whole and not self._lacks(self.found, strategy))
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -116,6 +115,13 @@ class Baselines:
         others = [name for name in self.names if name != strategy]
         whole = [n for n in others if all(self._known(setting, n).all() for setting in settings)]
         return (whole, True) if whole else (others, False)
+
+    def _lacks(self, settings: Sequence[Setting], strategy: str) -> bool:
+        """Whether trials of a strategy failed, or have no value of the metric although others have one."""
+        entries = [
+            (setting, setting.entries[strategy]) for setting in settings if strategy in setting.entries
+        ]
+        return any(e.count("failed") or s.undefined(e, self.metric.name) for s, e in entries)
 
     def _known(self, setting: Setting, name: str) -> np.ndarray:
         """Whether each trial of a setting has a result of a strategy, bool `[P]`."""

@@ -131,6 +131,7 @@ class Setting:
     samples: dict[tuple[str, str | None, str], Sample | None] = field(default_factory=dict)
     crossings: dict[Hashable, list[Any]] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
+    _known: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def baseline(self) -> Entry:
@@ -144,6 +145,13 @@ class Setting:
             arrays = (entry.resolution(metric) for entry in self.entries.values())
             self._resolutions[metric] = _largest(arrays)
         return self._resolutions[metric]
+
+    def undefined(self, entry: Entry, metric: str) -> int:
+        """The number of an entry's successful trials without a value of a metric that another entry has."""
+        if metric not in self._known:
+            every = [np.isfinite(each.values(metric)) for each in self.entries.values()]
+            self._known[metric] = np.any(every, axis=0)
+        return int((entry.ok & ~np.isfinite(entry.values(metric)) & self._known[metric]).sum())
 
     @cached_property
     def overlap(self) -> float:

@@ -249,7 +249,7 @@ def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
         source_after=_mean(entry.numbers("source_after")),
         peak_memory=_median(memory[memory > 0]),
         full_spec=entry.full_spec,
-        verdict=_withheld([(setting, entry)]),
+        verdict=_withheld([(setting, entry)], metric),
         unstable=instability(values, metric),
         split_deviation=between,
         init_deviation=within,
@@ -278,16 +278,18 @@ def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row
         complete=complete,
         cost=_median(np.concatenate([_cost_ratios(setting, entry) for setting, entry in entries])),
         full_spec=entries[0][1].full_spec,
-        verdict=_withheld(entries),
+        verdict=_withheld(entries, metric),
     )
 
 
-def _withheld(entries: Sequence[tuple[Setting, Entry]]) -> str:
-    """Why there is no verdict: trials failed, or all splits train on the same samples; "none" otherwise."""
+def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:
+    """Why there is no verdict, or "none": trials failed or have no value, or all splits train on the same."""
     ours = sum(entry.count("failed") for _, entry in entries)
     theirs = sum(setting.baseline.count("failed") for setting, _ in entries)
+    undefined = sum(s.undefined(e, metric.name) + s.undefined(s.baseline, metric.name) for s, e in entries)
     same = sum(setting.splits.same for setting, _ in entries)
     why = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
+    why += [f"{undefined} without a value"] * bool(undefined)
     why += ["equal splits" if len(entries) == 1 else f"equal splits of {plural(same, 'task')}"] * bool(same)
     return f"withheld: {', '.join(why)}" if why else "none"
 

@@ -56,8 +56,11 @@ class Guess:
 
 
 def fit_prior(samples: Iterable[Sample]) -> Prior:
-    """The prior of the rows of a table; fewer than four rows of a sort let expect nothing."""
-    known = [sample for sample in samples if sample.spread is not None]
+    """The prior of the rows of a table; fewer than four rows, with `own` or without, let expect nothing.
+
+    Rows of zeros, of a strategy that changes no result, say nothing about the others and are left out.
+    """
+    known = [sample for sample in samples if sample.spread is not None and any(sample.values)]
     return Prior(
         _expected([sample for sample in known if sample.own is not None]),
         _expected([sample for sample in known if sample.own is None]),
