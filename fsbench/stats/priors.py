@@ -79,9 +79,9 @@ def guesses(sample: Sample, prior: Prior) -> list[Guess]:
     scale, chances = _scale(sample), np.array([chance for chance, _ in expected])
     variances = scale * np.array([variance for _, variance in expected])
     weights = chances * _likelihoods(np.array([[spread]]), np.array([[df]]), variances)[0]
-    weights /= weights.sum()
+    kept = weights > _NEGLIGIBLE * weights.sum()
+    weights /= weights[kept].sum()
     moderated = (LENT * variances + df * spread) / (LENT + df)
-    kept = weights > _NEGLIGIBLE
     return [
         Guess(weight, variance, LENT + df)
         for weight, variance in zip(weights[kept].tolist(), moderated[kept].tolist(), strict=True)
