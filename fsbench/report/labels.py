@@ -154,7 +154,8 @@ def inverse(curves: np.ndarray, numbers: np.ndarray, targets: np.ndarray) -> np.
     rows, logs = np.arange(len(curves)), np.log(numbers)
     low, high = curves[rows, right - 1], curves[rows, right]
     part = np.divide(targets - low, high - low, out=np.zeros(len(low)), where=high > low)
-    between = np.exp(logs[right - 1] + part * (logs[right] - logs[right - 1]))
+    # Targets beyond a flat curve would overflow; what they get is decided below.
+    between = np.exp(logs[right - 1] + part.clip(0, 1) * (logs[right] - logs[right - 1]))
     first = np.where(targets < curves[:, 0], 0.0, numbers[0])
     return np.where(place == 0, first, np.where(place == len(numbers), np.inf, between))
 
