@@ -61,7 +61,7 @@ def with_saved(
     without the largest number of labels of each family, where no saving could be seen.
     """
     places = {(setting.task, setting.recipe): setting for setting in found}
-    curves = _families(found)
+    curves = _families(found, metric)
     several: dict[str, list[_Found]] = defaultdict(list)
     on_tasks = []
     for row in rows:
@@ -85,37 +85,48 @@ def _compared(row: Row) -> bool:
     return row.difference is not None and not row.verdict.startswith("withheld")
 
 
-def _families(found: Sequence[Setting]) -> dict[tuple[str, str], dict[int, Setting]]:
-    """The settings of a task's family by their positive numbers of labels, for each task that has one."""
+class _Curve:
+    """The baseline's learning curve over the settings of a family, by their positive numbers of labels."""
+
+    def __init__(self, settings: Mapping[int, Setting], metric: Metric) -> None:
+        self.settings = dict(sorted(settings.items()))
+        self.sign = 1 if metric.higher_is_better else -1
+        self._known = [_by_split(each, each.baseline.values(metric.name)) for each in self.settings.values()]
+        self._rising: dict[bytes, np.ndarray] = {}
+        self.splits = self._known[0][0]
+        for other, _ in self._known[1:]:
+            self.splits = np.intersect1d(self.splits, other)
+
+    def rising(self, splits: np.ndarray) -> np.ndarray:
+        """The rising curves of resamples of some of its splits, `[1 + B, K]`; the same for all strategies."""
+        key = splits.tobytes()
+        if key not in self._rising:
+            table = np.stack([values[np.isin(other, splits)] for other, values in self._known], axis=1)
+            self._rising[key] = isotonic(self.sign * _resamples(len(splits)) @ table)
+        return self._rising[key]
+
+
+def _families(found: Sequence[Setting], metric: Metric) -> dict[tuple[str, str], _Curve]:
+    """The curve of a task's family, for each task that has one."""
     members: dict[tuple[str, str, str], dict[int, Setting]] = defaultdict(dict)
     for setting in found:
         name = family(setting.task)
         if name and name[2] > 0:
             members[name[0], name[1], setting.recipe][name[2]] = setting
-    return {
-        (setting.task, setting.recipe): dict(sorted(several.items()))
-        for several in members.values()
-        if len(several) > 1
-        for setting in several.values()
-    }
+    curves = [_Curve(several, metric) for several in members.values() if len(several) > 1]
+    return {(each.task, each.recipe): curve for curve in curves for each in curve.settings.values()}
 
 
-def _on_task(curve: Mapping[int, Setting], setting: Setting, entry: Entry, metric: Metric) -> _Found | None:
+def _on_task(curve: _Curve, setting: Setting, entry: Entry, metric: Metric) -> _Found | None:
     """What a strategy saves on one task, over the splits that it and the baseline's whole curve have."""
-    known = [_by_split(each, each.baseline.values(metric.name)) for each in curve.values()]
     splits, ours = _by_split(setting, entry.values(metric.name))
-    common = splits
-    for other, _ in known:
-        common = np.intersect1d(common, other)
+    common = np.intersect1d(splits, curve.splits)
     if not len(common):
         return None
-    sign = 1 if metric.higher_is_better else -1
-    weights = _resamples(len(common))
-    table = np.stack([values[np.isin(other, common)] for other, values in known], axis=1)
-    target = sign * weights @ ours[np.isin(splits, common)]
-    numbers = np.array(list(curve), dtype=float)
-    reached = inverse(isotonic(sign * weights @ table), numbers, target)
-    (given,) = (number for number, each in curve.items() if each is setting)
+    target = curve.sign * _resamples(len(common)) @ ours[np.isin(splits, common)]
+    numbers = np.array(list(curve.settings), dtype=float)
+    reached = inverse(curve.rising(common), numbers, target)
+    (given,) = (number for number, each in curve.settings.items() if each is setting)
     return _Found(
         times=np.clip(reached, numbers[0], numbers[-1]) / given,
         above=bool(reached[0] == np.inf),
