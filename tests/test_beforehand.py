@@ -78,8 +78,8 @@ def test_cheap_runs_have_ten_seeds(text, recipe, expected):
 
 def test_the_number_of_seeds_is_about_all_trials():
     rows = {"": get_registry().parse("erm, focal, transfer")}
-    one = trial_cost(default_recipe(task("holdout(wine)").info), (13,))
-    steps = int(CHEAP / (10 * 2 * one) * 200)
+    recipe = default_recipe(task("holdout(wine)").info)
+    steps = int(CHEAP / (10 * 2 * trial_cost(recipe, (13,))) * recipe.steps)
     assert seeds_for([task("holdout(wine)")], rows, {"steps": steps - 10}) == 10
     assert seeds_for([task("holdout(wine)")], rows, {"steps": steps + 10}) == 5
     assert seeds_for([task("holdout(wine)")] * 2, rows, {"steps": steps - 10}) == 5
