@@ -57,7 +57,7 @@ class Protonet(Strategy):
     queries: int = param(5, low=1)
     meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
     halve_every: int = param(2000, low=1)
-    meta_steps: int = param(300, low=1)
+    meta_steps: int = param(100, low=1)
 
     @property
     def uses(self) -> frozenset[str]:
