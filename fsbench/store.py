@@ -12,7 +12,7 @@ import io
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -178,12 +178,7 @@ class Store:
 
     def all_predictions(self, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
         """The predictions of several trials, one after the other, with their keys; only what is stored."""
-        for first in range(0, len(keys), _KEYS_AT_ONCE):
-            some = keys[first : first + _KEYS_AT_ONCE]
-            query = f"SELECT key, data FROM predictions WHERE key IN ({', '.join('?' * len(some))})"
-            with self._errors(), self._damage():
-                for key, data in self._db.execute(query, some):
-                    yield key, _unpack(data)
+        return self._by_key("SELECT key, data FROM predictions WHERE key IN", keys, _unpack)
 
     def evidence(self) -> Evidence:
         """What was drawn and how each test sample fared; nothing for records of older versions.
@@ -203,15 +198,8 @@ class Store:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
         if self._pragma("user_version") < _WITH_EVIDENCE:
             return {}
-        found = {}
-        with self._errors(), self._damage():
-            for first in range(0, len(keys), _KEYS_AT_ONCE):
-                some = keys[first : first + _KEYS_AT_ONCE]
-                places = ", ".join("?" * len(some))
-                query = f"SELECT key, data FROM influences WHERE metric = ? AND key IN ({places})"
-                for key, data in self._db.execute(query, (metric, *some)):
-                    found[key] = unpack_influence(data)
-        return found
+        query = "SELECT key, data FROM influences WHERE metric = ? AND key IN"
+        return dict(self._by_key(query, keys, unpack_influence, metric))
 
     def keep_try(self, key: str, tried: Tried) -> None:
         """Store what came of a try of a search; a later one of the same key takes its place."""
@@ -280,6 +268,18 @@ class Store:
         if judged.drawn is not None:
             self._keep_drawn(record.split_fingerprint, judged.drawn)
         return True
+
+    def _by_key(
+        self, query: str, keys: Sequence[str], unpack: Callable[[bytes], np.ndarray], *values: str
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The arrays that a query ending in IN finds for keys; `values` are its other parameters."""
+        for first in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[first : first + _KEYS_AT_ONCE]
+            with self._errors(), self._damage():
+                for key, data in self._db.execute(
+                    f"{query} ({', '.join('?' * len(some))})", (*values, *some)
+                ):
+                    yield key, unpack(data)
 
     def _keep_drawn(self, fingerprint: str, drawn: Drawn) -> None:
         known = self._db.execute("SELECT 1 FROM splits WHERE fingerprint = ?", (fingerprint,))

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import (
-    baseline_option,
-    legend_option,
-    margin_option,
-    metric_option,
-    results_option,
-    suite_option,
-    tasks_option,
-    versions_option,
-)
+from fsbench.cli.options import board_options, legend_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks
 from fsbench.columns import Columns
 from fsbench.errors import AbsentData, UsageError
@@ -30,14 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@results_option("PATH", "A results folder, or a published .jsonl file.")
-@suite_option
-@tasks_option
-@metric_option
-@baseline_option
-@margin_option
+@board_options
 @legend_option
-@versions_option
 def leaderboard(
     results: Path,
     suite: str | None,

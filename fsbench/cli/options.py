@@ -98,6 +98,21 @@ def results_option(metavar: str, help: str) -> Callable[[_Command], _Command]:
     )
 
 
+def board_options(command: _Command) -> _Command:
+    """The options that choose stored results and say how to compare them."""
+    for option in (
+        versions_option,
+        margin_option,
+        baseline_option,
+        metric_option,
+        tasks_option,
+        suite_option,
+        results_option("PATH", "A results folder, or a published .jsonl file."),
+    ):
+        command = option(command)
+    return command
+
+
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

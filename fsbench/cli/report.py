@@ -7,16 +7,7 @@ from pathlib import Path
 import click
 
 from fsbench.cli.boards import read_columns, select
-from fsbench.cli.options import (
-    baseline_option,
-    completing,
-    margin_option,
-    metric_option,
-    results_option,
-    suite_option,
-    tasks_option,
-    versions_option,
-)
+from fsbench.cli.options import board_options, completing
 from fsbench.cli.output import say
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
 
@@ -25,13 +16,7 @@ STDOUT = "-"
 
 
 @click.command()
-@results_option("PATH", "A results folder, or a published .jsonl file.")
-@suite_option
-@tasks_option
-@metric_option
-@baseline_option
-@margin_option
-@versions_option
+@board_options
 @click.option(
     "--format",
     "style",
