@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fake_executor
 import numpy as np
 import pytest
+from fake_executor import FakeExecutor
 from hypothesis import HealthCheck, settings
 
 import fsbench
 from fsbench.cli import main
 from fsbench.datasets import known
+from fsbench.registry import Registry
 
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[1]
@@ -93,3 +96,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Runs use an executor that computes nothing; this is its registry, and nothing has been heard of it yet."""
+    registry = fake_executor.registry()
+    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
+    fake_executor.heard.clear()
+    FakeExecutor.made.clear()
+    return registry

@@ -24,15 +24,7 @@ from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.suites import Suite
 
 BOTH = f"{A}, {B}"
-
-
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch):
-    registry = fake_executor.registry()
-    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
-    fake_executor.heard.clear()
-    FakeExecutor.made.clear()
-    return registry
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 @pytest.fixture

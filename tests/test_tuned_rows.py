@@ -112,31 +112,20 @@ def test_no_plugin_can_bring_a_strategy_of_that_name(name):
     assert failure.message.startswith(f"no strategy can be named '{name}'")
 
 
-@pytest.fixture
-def fakes(monkeypatch):
-    registry = fake_executor.registry()
-    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
-    FakeExecutor.made.clear()
-
-
-def jobs() -> int:
-    return sum(hasattr(job, "trial") for each in FakeExecutor.made for job in each.jobs)
-
-
 @pytest.mark.usefixtures("fakes")
 def test_one_run_holds_both_kinds_and_has_the_records_of_the_option(tmp_path):
     both = fake_executor.run(tmp_path / "both", "double2, tuned(double2, n=2), tuned(double2, n=3)", seeds=2)
-    once, apart = jobs(), []
+    once, apart = fake_executor.trials_run(), []
     FakeExecutor.made.clear()
     for tune in (None, 2, 3):
         apart += fake_executor.run(tmp_path / "apart", "double2", seeds=2, tune=tune).records
-    assert jobs() == once
+    assert fake_executor.trials_run() == once
     assert [(r.key, r.metrics, r.search) for r in both.records] == [
         (r.key, r.metrics, r.search) for r in apart
     ]
     FakeExecutor.made.clear()
     again = fake_executor.run(tmp_path / "apart", "tuned(double2, n=[2, 3]), double2", seeds=2)
-    assert jobs() == 0
+    assert fake_executor.trials_run() == 0
     assert {r.key for r in again.records} == {r.key for r in both.records}
 
 

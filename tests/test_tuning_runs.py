@@ -223,23 +223,12 @@ class Refuses(FakeExecutor):
         return super().answer(job)
 
 
-@pytest.fixture
-def fakes(monkeypatch):
-    registry = fake_executor.registry()
-    monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
-    FakeExecutor.made.clear()
-
-
-def jobs() -> int:
-    return sum(hasattr(job, "trial") for each in FakeExecutor.made for job in each.jobs)
-
-
 @pytest.mark.parametrize(("n", "sampler"), [(4, "random"), (8, "tpe")])
 @pytest.mark.usefixtures("fakes")
 def test_an_interrupted_search_continues_where_it_was(n, sampler, tmp_path):
     options = {"seeds": 2, "tune": n, "sampler": sampler}
     whole = fake_executor.run(tmp_path / "whole", **options)
-    every, stops = jobs(), 0
+    every, stops = fake_executor.trials_run(), 0
     assert every == 2 * (n * 2 + n // 2 * 2 + 1)
     FakeExecutor.made.clear()
     results = None
@@ -248,7 +237,7 @@ def test_an_interrupted_search_continues_where_it_was(n, sampler, tmp_path):
         results = fake_executor.run(tmp_path / "parts", **options, executor=Stops)
         stops += results.interrupted
     assert stops >= 4
-    assert jobs() == every + stops  # those in hand when it was interrupted
+    assert fake_executor.trials_run() == every + stops  # those in hand when it was interrupted
     kept = [(r.key, r.metrics, r.search) for r in results.records]
     assert kept == [(r.key, r.metrics, r.search) for r in whole.records]
 
@@ -256,9 +245,9 @@ def test_an_interrupted_search_continues_where_it_was(n, sampler, tmp_path):
 @pytest.mark.usefixtures("fakes")
 def test_a_larger_search_continues_a_smaller_one(tmp_path):
     small = fake_executor.run(tmp_path, seeds=1, tune=4)
-    before = jobs()
+    before = fake_executor.trials_run()
     large = fake_executor.run(tmp_path, seeds=1, tune=6)
-    assert jobs() - before < 6 * 2 + 3 * 2 + 1 - 4 * 2 + 1
+    assert fake_executor.trials_run() - before < 6 * 2 + 3 * 2 + 1 - 4 * 2 + 1
     first = [each["spec"] for each in small.records[0].search["tried"]]
     assert [each["spec"] for each in large.records[0].search["tried"]][:4] == first
 
@@ -266,9 +255,9 @@ def test_a_larger_search_continues_a_smaller_one(tmp_path):
 @pytest.mark.usefixtures("fakes")
 def test_tpe_begins_as_random_search_says_what_drew_and_is_another_table(tmp_path):
     tpe = fake_executor.run(tmp_path, seeds=1, tune=8, sampler="tpe")
-    before = jobs()
+    before = fake_executor.trials_run()
     random = fake_executor.run(tmp_path, seeds=1, tune=8)
-    assert jobs() - before < before - 5  # the first five configurations are known
+    assert fake_executor.trials_run() - before < before - 5  # the first five configurations are known
     (first,), (second,) = tpe.records, random.records
     assert first.tuning == "tuning(n=8, sampler=tpe)"
     assert re.fullmatch(r"tpe of optuna \d+\.\d+\S*", first.search["sampler"])
@@ -284,9 +273,9 @@ def test_tpe_begins_as_random_search_says_what_drew_and_is_another_table(tmp_pat
 @pytest.mark.usefixtures("fakes")
 def test_nothing_runs_twice(tmp_path):
     fake_executor.run(tmp_path, seeds=1, tune=4)
-    before = jobs()
+    before = fake_executor.trials_run()
     results = fake_executor.run(tmp_path, seeds=1, tune=4)
-    assert jobs() == before
+    assert fake_executor.trials_run() == before
     assert len(results.records) == 1
 
 
@@ -306,11 +295,11 @@ def test_if_every_configuration_fails_so_does_the_trial_and_can_be_tried_again(t
     assert (record.status, record.reason["kind"]) == ("failed", "NothingToChoose")
     assert record.reason["message"] == "all 3 configurations failed; the first: ValueError: m"
     assert len(record.search["tried"]) == 3
-    before = jobs()
+    before = fake_executor.trials_run()
     fake_executor.run(tmp_path, "reason", seeds=1, tune=3)
-    assert jobs() == before
+    assert fake_executor.trials_run() == before
     fake_executor.run(tmp_path, "reason", seeds=1, tune=3, retry_failed=True)
-    assert jobs() == before + 3 * 2
+    assert fake_executor.trials_run() == before + 3 * 2
 
 
 @pytest.mark.usefixtures("fakes")

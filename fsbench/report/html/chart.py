@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fsbench.metrics import Metric
+from fsbench.report.charts import Charts
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommended
 from fsbench.words import printable
@@ -163,6 +164,17 @@ def group_name(board: Leaderboard, boards: Sequence[object], text: str = "") -> 
         return text or "all"
     of = str(board.tuning) if board.tuning else "not tuned"
     return f"{of}: {text}" if text else of
+
+
+def grouped(
+    boards: Sequence[Charts], rows: Callable[[Charts], Iterable[tuple[str, Row]]]
+) -> dict[str, list[Row]]:
+    """The rows of all leaderboards by group; `rows` gives each with the text for `group_name`."""
+    found: dict[str, list[Row]] = {}
+    for of in boards:
+        for text, row in rows(of):
+            found.setdefault(group_name(of.board, boards, text), []).append(row)
+    return found
 
 
 def emphasis(chosen: str = "strategy", other: str = "other") -> dict[str, str]:

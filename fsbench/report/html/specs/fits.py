@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fsbench.report.charts import Charts
-from fsbench.report.html.chart import Chart, Column, Row, group_name
+from fsbench.report.html.chart import Chart, Column, Row, grouped
 from fsbench.report.html.specs.dumbbells import dumbbells
 
 
 def fit(boards: Sequence[Charts]) -> Chart | None:
     """The accuracy of each strategy on its training labels and on the test part, task by task."""
-    groups: dict[str, list[Row]] = {}
-    for of in boards:
-        for each in of.fits:
-            row = {
-                "strategy": each.strategy,
-                "from": 100 * each.train,
-                "to": 100 * each.test,
-                "change": 100 * (each.test - each.train),
-            }
-            groups.setdefault(group_name(of.board, boards, each.task), []).append(row)
+    groups = grouped(boards, _rows)
     if not groups:
         return None
     return Chart(
@@ -40,3 +31,16 @@ def fit(boards: Sequence[Charts]) -> Chart | None:
         ],
         lines="strategy",
     )
+
+
+def _rows(of: Charts) -> Iterator[tuple[str, Row]]:
+    for each in of.fits:
+        yield (
+            each.task,
+            {
+                "strategy": each.strategy,
+                "from": 100 * each.train,
+                "to": 100 * each.test,
+                "change": 100 * (each.test - each.train),
+            },
+        )

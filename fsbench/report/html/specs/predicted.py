@@ -13,7 +13,7 @@ from fsbench.report.html.chart import (
     Row,
     Signal,
     emphasis,
-    group_name,
+    grouped,
     highlighted,
 )
 
@@ -26,11 +26,7 @@ def from_predictions(boards: Sequence[Charts]) -> list[Chart]:
     """The charts that need stored predictions; those that there is data for."""
 
     def groups(rows: Callable[[Predicted], list[Row]]) -> dict[str, list[Row]]:
-        by_name: dict[str, list[Row]] = {}
-        for of in boards:
-            for each in of.predicted:
-                by_name.setdefault(group_name(of.board, boards, each.task), []).extend(rows(each))
-        return {name: several for name, several in by_name.items() if several}
+        return grouped(boards, lambda of: ((each.task, row) for each in of.predicted for row in rows(each)))
 
     board = boards[0].board
     first = highlighted(board)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fsbench.report.charts import Charts
-from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, group_name, unit
+from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, grouped, unit
 from fsbench.report.html.specs.dumbbells import dumbbells
 from fsbench.words import plural
 
 
 def source_gain(boards: Sequence[Charts]) -> Chart | None:
     """The mean gain of a strategy over plain training, source by source."""
-    groups: dict[str, list[Row]] = {}
-    for of in boards:
-        metric = of.board.metric
-        sign = unit(metric) if metric.higher_is_better else -unit(metric)
-        for each in of.source_gains:
-            row = {
-                "source": each.source,
-                "gain": sign * each.difference,
-                "tasks": plural(len(each.tasks), "task"),
-            }
-            groups.setdefault(group_name(of.board, boards, each.strategy), []).append(row)
+    groups = grouped(boards, _gains)
     if not groups:
         return None
     board = boards[0].board
@@ -46,17 +36,7 @@ def source_gain(boards: Sequence[Charts]) -> Chart | None:
 
 def forgetting(boards: Sequence[Charts]) -> Chart | None:
     """The accuracy on held-out samples of the source, before and after the training on the task."""
-    groups: dict[str, list[Row]] = {}
-    for of in boards:
-        for each in of.forgotten:
-            row = {
-                "task": each.task,
-                "source": each.source,
-                "from": 100 * each.before,
-                "to": 100 * each.after,
-                "change": 100 * (each.after - each.before),
-            }
-            groups.setdefault(group_name(of.board, boards, each.strategy), []).append(row)
+    groups = grouped(boards, _forgotten)
     if not groups:
         return None
     return Chart(
@@ -78,6 +58,34 @@ def forgetting(boards: Sequence[Charts]) -> Chart | None:
         lines="task",
         group="Strategy",
     )
+
+
+def _gains(of: Charts) -> Iterator[tuple[str, Row]]:
+    metric = of.board.metric
+    sign = unit(metric) if metric.higher_is_better else -unit(metric)
+    for each in of.source_gains:
+        yield (
+            each.strategy,
+            {
+                "source": each.source,
+                "gain": sign * each.difference,
+                "tasks": plural(len(each.tasks), "task"),
+            },
+        )
+
+
+def _forgotten(of: Charts) -> Iterator[tuple[str, Row]]:
+    for each in of.forgotten:
+        yield (
+            each.strategy,
+            {
+                "task": each.task,
+                "source": each.source,
+                "from": 100 * each.before,
+                "to": 100 * each.after,
+                "change": 100 * (each.after - each.before),
+            },
+        )
 
 
 def _spec(title: str, places: str) -> dict[str, Any]:
