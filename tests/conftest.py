@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """Runs use an executor that computes nothing; this is its registry, and nothing has been heard of it yet."""
+    """Runs use an executor that computes nothing; this is its registry. Nothing has been heard yet."""
     registry = fake_executor.registry()
     monkeypatch.setattr("fsbench.runner.get_registry", lambda: registry)
     fake_executor.heard.clear()
