@@ -89,7 +89,8 @@ class Results:
     def evidence(self) -> Evidence:
         """What is stored beside the records."""
         from fsbench.evidence import Evidence
-        from fsbench.store import FILE_NAME, Store
+        from fsbench.store import Store
+        from fsbench.store_file import FILE_NAME
 
         if not self.store_path.exists():
             return Evidence()

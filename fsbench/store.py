@@ -1,23 +1,18 @@
 """The results store: one SQLite file per results folder, written by the parent process only.
 
 A record and its predictions are committed in one transaction, so a run that is killed at any moment loses
-only the running trials. SQLite's rollback journal is used rather than its write-ahead log: it needs no shared
-memory, so it also works in network folders, and a read-only folder can still be read. A commit costs a few
-milliseconds, a trial much more.
+only the running trials. A commit costs a few milliseconds, a trial much more.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -26,32 +21,13 @@ from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
 from fsbench.looks import Look
+from fsbench.store_file import BESIDE, SCHEMA, StoreFile
 from fsbench.types import Record, Tried
 
-FILE_NAME = "fsbench.sqlite"
-SCHEMA = 4
 _WITH_EVIDENCE = 2
 _WITH_LOOKS = 3
-_APPLICATION_ID = 0x66736263
-_SMALLEST_DATABASE = 512
-_BUSY_SECONDS = 60.0
 _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
-_BESIDE = (
-    "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
-    "PRIMARY KEY (metric, key)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS looks (number INTEGER PRIMARY KEY, data TEXT NOT NULL)",
-    *summaries.TABLES,
-    f"PRAGMA user_version = {SCHEMA}",
-)
-_TABLES = (
-    "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE trials (key TEXT PRIMARY KEY, status TEXT NOT NULL, record TEXT NOT NULL)",
-    "CREATE TABLE predictions (key TEXT PRIMARY KEY REFERENCES trials (key), data BLOB NOT NULL)",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    *_BESIDE,
-)
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
@@ -74,46 +50,8 @@ class Judgement:
     drawn: Drawn | None = None
 
 
-class Store:
-    """The records and predictions in a results folder. Raises StoreError for every problem.
-
-    With `create`, the folder and the file are created if necessary. Nothing is written before the first
-    commit of a record, so a complete store in a read-only folder can be opened.
-    """
-
-    def __init__(self, folder: str | Path, create: bool = True) -> None:
-        self.folder = Path(folder)
-        self.path = self.folder / FILE_NAME
-        if create:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"cannot make the results folder {self.folder}: {error.strerror}; name another folder"
-                ) from None
-        elif not self.path.exists():
-            raise StoreError(
-                f"no results in {self.folder}; `fsbench run --results {self.folder}` or, in Python, "
-                f"`fsbench.run(..., results={str(self.folder)!r})` produces some"
-            )
-        self._db = self._open("rwc" if create else "rw")
-        try:
-            self._prepare(create)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
-        self._db.close()
+class Store(StoreFile):
+    """The records and predictions in a results folder. Raises StoreError for every problem."""
 
     def commit(
         self,
@@ -232,23 +170,10 @@ class Store:
         with self._damage():
             return [Look.from_json(text) for (text,) in rows]
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """One transaction during which no other run can write to this store."""
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
     def _upgrade(self) -> None:
         """Add, within a transaction, the tables that a store of an older version lacks."""
         if self._pragma("user_version") < SCHEMA:
-            for statement in _BESIDE:
+            for statement in BESIDE:
                 self._db.execute(statement)
             for record in self.records():
                 summaries.put(self._db, record)
@@ -289,92 +214,6 @@ class Store:
     def _read(self, text: str) -> Record:
         with self._damage():
             return Record.from_dict(json.loads(text))
-
-    def _open(self, mode: str) -> sqlite3.Connection:
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
-        with self._errors():
-            return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-
-    def _prepare(self, create: bool) -> None:
-        self._check_size()
-        if self._is_empty():
-            if not create:
-                raise StoreError(f"{self.path} is empty; `fsbench run --results {self.folder}` fills it")
-            with self.exclusive():
-                if self._is_empty():
-                    self._create()
-        self._check_version()
-
-    def _check_size(self) -> None:
-        """Refuse a file of a few bytes, which SQLite would take for an empty database and overwrite."""
-        if 0 < self.path.stat().st_size < _SMALLEST_DATABASE:
-            raise StoreError(self._foreign())
-
-    def _is_empty(self) -> bool:
-        with self._errors():
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        return not tables and not self._pragma("application_id")
-
-    def _create(self) -> None:
-        from fsbench import __version__
-
-        for statement in _TABLES:
-            self._db.execute(statement)
-        self._db.execute("INSERT INTO about VALUES ('fsbench', ?)", (__version__,))
-
-    def _check_version(self) -> None:
-        if self._pragma("application_id") != _APPLICATION_ID:
-            raise StoreError(self._foreign())
-        found = self._pragma("user_version")
-        if found <= SCHEMA:
-            return
-        with self._errors():
-            row = self._db.execute("SELECT value FROM about WHERE name = 'fsbench'").fetchone()
-        writer = row[0] if row else "a newer version"
-        raise StoreError(
-            f"{self.path} was written by fsbench {writer} (schema {found}, this one reads {SCHEMA}); "
-            "upgrade fsbench or name another results folder"
-        )
-
-    def _pragma(self, name: str) -> int:
-        with self._errors():
-            return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn the errors of SQLite into one clear line."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(self._explain(error)) from error
-
-    @contextmanager
-    def _damage(self) -> Iterator[None]:
-        """Turn the errors of reading damaged contents into one clear line."""
-        try:
-            yield
-        except (ValueError, TypeError, zlib.error) as error:
-            raise StoreError(
-                f"{self.path} is damaged ({error}); restore a copy or name another results folder"
-            ) from error
-
-    def _foreign(self) -> str:
-        return f"{self.path} is not an fsbench store; name another results folder"
-
-    def _explain(self, error: sqlite3.Error) -> str:
-        text = str(error)
-        if "not a database" in text:
-            return self._foreign()
-        if "full" in text:
-            return f"no space left for {self.path}; free some space, then run again to continue"
-        if "locked" in text:
-            return (
-                f"{self.path} has been locked for {_BUSY_SECONDS:.0f} s; check that its folder supports "
-                "file locks"
-            )
-        if "readonly" in text or "unable to open" in text:
-            return f"cannot write {self.path} ({text}); name another results folder"
-        return f"cannot use {self.path} ({text}); restore a copy or name another results folder"
 
 
 def _influences(folder: Path, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:

@@ -26,7 +26,8 @@ from fsbench.report.logits import digest
 from fsbench.report.published import Contents, read, write_page
 from fsbench.runner import run
 from fsbench.spec import parse_call
-from fsbench.store import FILE_NAME, Store
+from fsbench.store import Store
+from fsbench.store_file import FILE_NAME
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning

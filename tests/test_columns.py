@@ -19,7 +19,8 @@ from fsbench import summaries
 from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError
 from fsbench.report.leaderboard import leaderboard
-from fsbench.store import FILE_NAME, Store
+from fsbench.store import Store
+from fsbench.store_file import FILE_NAME
 from fsbench.types import Record
 
 METRICS = ["balanced_accuracy", "nll"]

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
-from fsbench.store import SCHEMA, Store
+from fsbench.store import Store
+from fsbench.store_file import SCHEMA
 from fsbench.types import Record
 
 
@@ -272,7 +273,7 @@ def test_a_read_only_folder_can_be_read_and_not_written(tmp_path):
 
 
 def test_a_lock_that_is_never_released_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("fsbench.store._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("fsbench.store_file._BUSY_SECONDS", 0.1)
     with (
         Store(tmp_path) as store,
         Store(tmp_path) as other,

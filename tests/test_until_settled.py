@@ -19,7 +19,8 @@ from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
-from fsbench.store import FILE_NAME, Store
+from fsbench.store import Store
+from fsbench.store_file import FILE_NAME
 from fsbench.tasks.splits import open_split
 from fsbench.until_settled import run_until_settled
 
