@@ -20,6 +20,7 @@ from fsbench.code import UNPACKAGED, code_mark, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import PluginError, SpecError, UnknownName, UsageError
+from fsbench.families import groups, membership
 from fsbench.given_classes import check_importable, import_class
 from fsbench.importing import importing
 from fsbench.kinds import KINDS
@@ -32,7 +33,6 @@ from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 
 GROUP = "fsbench"
-ALL = "all"
 EXTRA_MODULES = "FSBENCH_PLUGINS"
 _HOOKS = [name for name in vars(hookspecs) if name.startswith("fsbench_")]
 
@@ -193,7 +193,7 @@ class Registry:
         if not (isinstance(name, str) and NAME.fullmatch(name)):
             shown = getattr(thing, "__name__", type(thing).__name__)
             raise PluginError(f"{shown}.name is {name!r}; expected a name such as 'focal'")
-        if sort is STRATEGIES and name in (ALL, TUNED):
+        if sort is STRATEGIES and name in (*groups(), TUNED):
             raise PluginError(f"no strategy can be named {name!r}, which has another meaning in specs")
         if name in seen:
             raise PluginError(f"{sort.hook} returned {name!r} twice; a name is for one {sort.noun}")
@@ -204,13 +204,14 @@ class Registry:
         return name
 
     def parse(self, text: str) -> list[Composition]:
-        """The strategies of comma-separated specs; `all` means every strategy by itself (`Strategy.in_all`).
+        """The strategies of comma-separated specs; a group such as `all` means each of its strategies alone.
 
         Raises SpecError, UnknownName or ConflictError.
         """
         found: list[Composition] = []
         for each in parse_list(text):
-            found += self._alone(lambda cls: cls.in_all) if str(each) == ALL else self._built([each])
+            group = str(each) in groups()
+            found += self._alone(membership(str(each))) if group else self._built([each])
         return _without_twins(found)
 
     def baselines(self) -> list[Composition]:

@@ -16,6 +16,7 @@ from string import Template
 
 from fsbench import __version__
 from fsbench.errors import UsageError
+from fsbench.families import groups
 from fsbench.registry import SORTS
 
 COMMANDS = {
@@ -31,7 +32,7 @@ KINDS = tuple(COMMANDS)
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENDING = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
-_RESERVED = {"all", *KINDS}
+_RESERVED = {*groups(), *KINDS}
 
 
 def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:

@@ -8,7 +8,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.context import Context
-from fsbench.errors import PluginError, SpecError
+from fsbench.errors import PluginError, SpecError, UnknownName
+from fsbench.families import FAMILIES
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
 from fsbench.spec import Call, Sum, Value, coerce, format_value, parse_call, specs
@@ -87,8 +88,9 @@ class Strategy:
 
     `reads_recipe` says whether a fit that it owns depends on the recipe; if not, a search leaves it alone.
 
-    A `baseline` runs in every leaderboard, and other strategies are compared with it. `in_all` says whether
-    `all` includes the strategy.
+    A `baseline` runs in every leaderboard, and other strategies are compared with it. `family` is one of
+    `fsbench.families.FAMILIES`, or empty. `in_all` says whether `--plugins all` and the family's name include
+    the strategy, and `in_core` whether `core`, the short list, includes it too.
 
     `results_version` is a text that the author changes whenever results change; if it is empty, a hash of the
     source code takes its place. Without `kinds`, the strategy works on every kind that its stages do not
@@ -102,7 +104,9 @@ class Strategy:
     kinds: ClassVar[frozenset[str] | None] = None
     replaces: ClassVar[frozenset[str]] = frozenset()
     baseline: ClassVar[bool] = False
+    family: ClassVar[str] = ""
     in_all: ClassVar[bool] = True
+    in_core: ClassVar[bool] = False
     yields: ClassVar[frozenset[str]] = frozenset()
     reads_recipe: ClassVar[bool] = True
 
@@ -302,6 +306,8 @@ def _check_strategy(cls: Any) -> None:
         raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
     if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
         raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
+    if cls.family and cls.family not in FAMILIES:
+        raise PluginError(f"{cls.__name__}: {UnknownName('family', cls.family, FAMILIES)}")
     if not has_defaults(cls):
         missing = [f.name for f in fields(cls) if f.default is MISSING]
         raise PluginError(

@@ -315,7 +315,7 @@ def test_lists_break_no_word_across_lines(call, monkeypatch, section):
         words[width] = {word for line in lines for word in line.split() if not word.isdigit()}
     names = {word for word in words[400] if len(word) > 5 and "─" not in word and word != "backbone"}
     for width in (60, 80, 120):
-        assert names - words[width] <= {"parameters"}
+        assert names - words[width] <= {"parameters", "family"}  # headings, which end in a colon there
 
 
 def test_citations_are_printed(call):

@@ -108,7 +108,7 @@ def test_a_suite_without_records_of_its_recipe_has_no_leaderboard(tmp_path, caps
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
-def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_of_all(path):
+def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_of_core(path):
     records, suite = read_jsonl(path), load_suite(path.stem.removesuffix("-tuned"))
     assert len({r.tuning for r in records}) == 1
     assert bool(records[0].tuning) == path.stem.endswith("-tuned")
@@ -118,4 +118,4 @@ def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_
     bundled = fsbench_plugins.fsbench_strategies()
     assert found <= {cls.name for cls in bundled}
     if path.stem != "starter-v1":  # published before the classical baselines
-        assert found == {cls.name for cls in bundled if cls.in_all}
+        assert found >= {cls.name for cls in bundled if cls.in_all and cls.in_core}

@@ -12,6 +12,7 @@ import pytest
 import fsbench
 from fsbench import Strategy, hookimpl, param
 from fsbench.errors import ConflictError, SpecError, UnknownName
+from fsbench.families import groups, membership
 from fsbench.identity import versions
 from fsbench.registry import Registry, extra_modules, load_registry
 
@@ -99,6 +100,20 @@ def test_baselines_are_declared() -> None:
     assert set(found) == {name for name, cls in registry.strategies.items() if cls.baseline}
     assert {"svm", "knn", "best_classical"} < set(found)
     assert "sklearn" not in found
+
+
+@pytest.mark.parametrize("group", [*groups()])
+def test_a_group_is_each_of_its_strategies_alone(group: str) -> None:
+    registry = load_registry()
+    expected = {name for name, cls in registry.strategies.items() if membership(group)(cls)}
+    assert {c.text for c in registry.parse(group)} == expected
+
+
+def test_every_bundled_strategy_has_a_family_and_all_contains_core() -> None:
+    registry = load_registry()
+    assert {name for name, cls in registry.strategies.items() if not cls.family} == {"erm"}
+    core, everything = ({c.text for c in registry.parse(group)} for group in ("core", "all"))
+    assert "erm" in core <= everything
 
 
 def test_duplicates_collapse_and_lists_expand() -> None:

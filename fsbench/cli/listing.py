@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +13,10 @@ from fsbench.cli.listing_data import datasets, suites, tasks
 from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import joined, said_origin, show, table
 from fsbench.errors import UnknownName, UsageError
+from fsbench.families import ALL, CORE, FAMILIES, groups, membership
 from fsbench.sorts import Origin
 from fsbench.spec import format_value
-from fsbench.strategy import is_span, tune_range
+from fsbench.strategy import Strategy, is_span, tune_range
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ _MOST = 40
 def list_(section: str | None, explain: str | None) -> None:
     """List what is installed.
 
-    SECTION is strategies, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins; without
-    it, all of them. Entries of a plugin name it; plugins also shows those that could not be loaded.
+    SECTION is strategies, families, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins;
+    without it, all of them. A family, core or all lists the strategies of that group. Entries of a plugin
+    name it; plugins also shows those that could not be loaded.
     """
     if explain is not None:
         if section != "strategies":
@@ -45,8 +47,11 @@ def list_(section: str | None, explain: str | None) -> None:
 
         show(explanation(explain))
         return
+    if section is not None and section in groups():
+        show(strategies(membership(section)))
+        return
     if section is not None and section not in SECTIONS:
-        raise UnknownName("section", section, SECTIONS)
+        raise UnknownName("section", section, [*SECTIONS, *groups()])
     for number, name in enumerate([section] if section else SECTIONS):
         if number:
             click.echo()
@@ -55,8 +60,8 @@ def list_(section: str | None, explain: str | None) -> None:
         show(SECTIONS[name]())
 
 
-def strategies() -> RenderableType:
-    """Every strategy with its hyperparameters and their ranges, what it uses, and what it does."""
+def strategies(wanted: Callable[[type[Strategy]], bool] = lambda cls: True) -> RenderableType:
+    """Strategies by family, with their hyperparameters and ranges, what they use, and what they do."""
     from rich.console import Group
     from rich.text import Text
 
@@ -64,7 +69,9 @@ def strategies() -> RenderableType:
 
     registry = get_registry()
     rows = []
-    for name, cls in sorted(registry.strategies.items()):
+    order = ["", *FAMILIES]
+    chosen = {name: cls for name, cls in registry.strategies.items() if wanted(cls)}
+    for name, cls in sorted(chosen.items(), key=lambda item: (order.index(item[1].family), item[0])):
         strategy = cls()
         arguments = [
             f"{f.name}={format_value(getattr(strategy, f.name))}{_range(f)}"
@@ -72,9 +79,28 @@ def strategies() -> RenderableType:
         ]
         part = "runs in every table" if cls.baseline else "" if cls.in_all else "not part of all"
         facts = [", ".join(arguments), part, said_origin(registry.origin[name])]
-        rows.append((name, ", ".join(sorted(strategy.uses)) or "-", _first_line(cls), joined(facts)))
-    listed = table(("strategy", "uses", "what it does"), rows)
-    return Group(listed, Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
+        uses = ", ".join(sorted(strategy.uses)) or "-"
+        rows.append((name, cls.family or "-", uses, _first_line(cls), joined(facts)))
+    columns = ("strategy", "family", "uses", "what it does")
+    return Group(table(columns, rows), Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
+
+
+def families() -> RenderableType:
+    """Every group of strategies that `--plugins` takes by name, with its strategies."""
+    from fsbench.registry import get_registry
+
+    strategies, about = get_registry().strategies, FAMILIES | {CORE: "the short list", ALL: "every strategy"}
+    return table(
+        ("family", "what it is about"),
+        [
+            (
+                group,
+                text,
+                ", ".join(sorted(name for name, cls in strategies.items() if membership(group)(cls))),
+            )
+            for group, text in about.items()
+        ],
+    )
 
 
 def _range(f: dataclasses.Field[Any]) -> str:
@@ -180,6 +206,7 @@ def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
 
 SECTIONS = {
     "strategies": strategies,
+    "families": families,
     "kinds": kinds,
     "protocols": protocols,
     "datasets": datasets,

@@ -39,8 +39,9 @@ INTERRUPTED = 130
 @click.option(
     "--plugins",
     default="all",
-    metavar="all|SPECS",
-    help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); all: each alone.",
+    metavar="GROUP|SPECS",
+    help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); or a group, each of "
+    "them alone: all, core (a short list) or a family such as imbalance (`fsbench list families`).",
 )
 @click.option(
     "--suite",

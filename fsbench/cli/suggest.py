@@ -48,6 +48,7 @@ class OptionsCommand(click.Command):
 
 def _option_of(word: str) -> str | None:
     """The option of `fsbench run` for a word: a path, a suite, a task or a strategy."""
+    from fsbench.families import groups
     from fsbench.registry import get_registry
     from fsbench.tasks.expressions import protocol_names
     from fsbench.tasks.suites import suite_names
@@ -58,7 +59,7 @@ def _option_of(word: str) -> str | None:
     for option, names in (
         ("--suite", suite_names()),
         ("--tasks", protocol_names()),
-        ("--plugins", {"all", *get_registry().strategies}),
+        ("--plugins", {*groups(), *get_registry().strategies}),
     ):
         if name in names:
             return option

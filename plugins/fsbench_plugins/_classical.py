@@ -19,7 +19,9 @@ class Classical(Strategy):
     targets count as their likeliest class, and the record says so.
     """
 
+    family = "classical"
     baseline = True
+    in_core = True
     reads_recipe = False
     replaces = frozenset({"fit"})
 

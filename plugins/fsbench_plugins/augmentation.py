@@ -36,6 +36,8 @@ class Augmentation(Strategy):
         "Tables: Zhang, H., Cisse, M., Dauphin, Y. N. and Lopez-Paz, D. (2018). "
         "mixup: Beyond empirical risk minimization. ICLR."
     )
+    family = "augmentations"
+    in_core = True
     kinds = frozenset({"image", "table"})
 
     strength: float = param(1.0, low=0.0, high=5.0, tune=(0.25, 2.0))

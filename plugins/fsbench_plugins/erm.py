@@ -14,3 +14,4 @@ class Erm(Strategy):
     name = "erm"
     baseline = True
     cite = "Vapnik, V. (1991). Principles of risk minimization for learning theory. NeurIPS 4."
+    in_core = True

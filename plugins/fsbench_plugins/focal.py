@@ -31,6 +31,8 @@ class Focal(Strategy):
         "alpha=balanced: King, G. and Zeng, L. (2001). Logistic regression in rare events data. "
         "Political Analysis 9(2)."
     )
+    family = "imbalance"
+    in_core = True
     replaces = frozenset({"loss"})
 
     gamma: float = param(2.0, low=0.0, high=20.0, tune=(0.0, 5.0))

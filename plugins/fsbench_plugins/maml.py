@@ -59,6 +59,8 @@ class Maml(Strategy):
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "
         "learning or feature reuse? Towards understanding the effectiveness of MAML. ICLR."
     )
+    family = "meta_learning"
+    in_core = True
     replaces = frozenset({"init_model"})
 
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))

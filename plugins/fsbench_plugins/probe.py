@@ -51,6 +51,8 @@ class Probe(Strategy):
         "Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at few-shot classification. ICLR. Prototype: "
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
+    family = "fine_tuning"
+    in_core = True
     kinds = frozenset({"image"})
     yields = frozenset({"fit"})
 

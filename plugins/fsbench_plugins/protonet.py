@@ -50,6 +50,8 @@ class Protonet(Strategy):
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
+    family = "meta_learning"
+    in_core = True
     replaces = frozenset({"fit"})
 
     train_way: int = param(20, low=2, tune=(5, 60))

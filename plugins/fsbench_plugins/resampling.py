@@ -46,6 +46,8 @@ class Resampling(Strategy):
         "over-sampling technique. JAIR 16. "
         "Lemaître, G., Nogueira, F. and Aridas, C. K. (2017). Imbalanced-learn. JMLR 18(17)."
     )
+    family = "imbalance"
+    in_core = True
 
     method: Method = param("auto")
     k_neighbors: int = param(5, low=1, tune=(1, 10))

@@ -64,6 +64,8 @@ class Transfer(Strategy):
         "Raghunathan, A., Jones, R., Ma, T. and Liang, P. (2022). Fine-tuning can distort pretrained "
         "features and underperform out-of-distribution. ICLR."
     )
+    family = "fine_tuning"
+    in_core = True
     replaces = frozenset({"init_model"})
 
     mode: Literal["finetune", "linear_probe", "frozen_then_finetune"] = "finetune"
