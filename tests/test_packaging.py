@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import fsbench
+from fsbench.cli import cli
+from fsbench.tasks.suites import suite_names
 
 ROOT = Path(__file__).parents[1]
 NO_SOURCE = (
@@ -26,7 +29,17 @@ NO_SOURCE = (
     ".git",
     ".hypothesis",
 )
-PUBLISHED = ("benchmarks", "docs", "examples", "fsbench", "leaderboards", "plugins", "tests", "tools")
+PUBLISHED = (
+    ".github",
+    "benchmarks",
+    "docs",
+    "examples",
+    "fsbench",
+    "leaderboards",
+    "plugins",
+    "tests",
+    "tools",
+)
 SINGLE = (
     ".ci/run",
     "CHANGELOG.md",
@@ -91,9 +104,22 @@ def test_the_tests_of_the_sdist_can_be_collected(unpacked: Path) -> None:
 def test_the_wheel_has_every_file_of_the_packages(unpacked: Path) -> None:
     with zipfile.ZipFile(build("wheel", unpacked, unpacked.parent / "wheel")) as wheel:
         names = wheel.namelist()
+        metadata = wheel.read(f"fsbench-{fsbench.__version__}.dist-info/METADATA").decode()
+    for label in ("Repository", "Documentation", "Changelog", "Issues"):
+        assert f"Project-URL: {label}, https://" in metadata
     for package, source in PACKAGES.items():
         packed = {name.removeprefix(f"{package}/") for name in names if name.startswith(f"{package}/")}
         assert packed == files(source)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.[ym]*")), ids=lambda path: path.name)
+def test_forms_name_commands_and_suites_that_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"fsbench (?:--debug )?([a-z]+)", text)) - {"fsbench"} <= set(cli.commands) | {
+        "before"
+    }
+    for options in re.findall(r"options: \[(.*)\]", text):
+        assert set(options.split(", ")) - {"another"} <= set(suite_names())
 
 
 def test_a_subprocess_finds_the_fsbench_under_test() -> None:
