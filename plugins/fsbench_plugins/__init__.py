@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from fsbench import Strategy, hookimpl
 from fsbench_plugins.augmentation import Augmentation
+from fsbench_plugins.balanced_forest import BalancedForest
+from fsbench_plugins.balanced_softmax import BalancedSoftmax
 from fsbench_plugins.best_classical import BestClassical
+from fsbench_plugins.class_weights import ClassWeights
+from fsbench_plugins.crt import Crt
 from fsbench_plugins.dann import Dann
+from fsbench_plugins.easy_ensemble import EasyEnsemble
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
 from fsbench_plugins.knn import Knn
+from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
+from fsbench_plugins.logit_adjustment import LogitAdjustment
 from fsbench_plugins.maml import Maml
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
 from fsbench_plugins.random_forest import RandomForest
 from fsbench_plugins.resampling import Resampling
+from fsbench_plugins.rusboost import Rusboost
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.svm import Svm
+from fsbench_plugins.tau_norm import TauNorm
 from fsbench_plugins.transfer import Transfer
 
 
@@ -26,19 +35,28 @@ def fsbench_strategies() -> list[type[Strategy]]:
     """The bundled strategies."""
     return [
         Augmentation,
+        BalancedForest,
+        BalancedSoftmax,
         BestClassical,
+        ClassWeights,
+        Crt,
         Dann,
+        EasyEnsemble,
         Erm,
         Focal,
         HistGradientBoosting,
         Knn,
+        LdamDrw,
         LogisticRegression,
+        LogitAdjustment,
         Maml,
         Probe,
         Protonet,
         RandomForest,
         Resampling,
+        Rusboost,
         Sklearn,
         Svm,
+        TauNorm,
         Transfer,
     ]

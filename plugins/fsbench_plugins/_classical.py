@@ -7,6 +7,7 @@ from typing import Any
 
 from fsbench import Context, Fitted, LabeledSet, Strategy
 
+LEMAITRE = "Lemaître, G., Nogueira, F. and Aridas, C. K. (2017). Imbalanced-learn. JMLR 18(17)."
 PEDREGOSA = "Pedregosa, F. et al. (2011). Scikit-learn: machine learning in Python. JMLR 12."
 
 
@@ -34,6 +35,15 @@ class Classical(Strategy):
         from fsbench_plugins import _estimators
 
         return _estimators.fit(self.classifier(len(train), ctx.rng.seed()), train, ctx)
+
+
+class ClassicalImbalance(Classical):
+    """An ensemble of imbalanced-learn for tables whose classes differ in size; no baseline."""
+
+    family = "imbalance"
+    baseline = False
+    in_core = False
+    kinds = frozenset({"table"})
 
 
 def note_if_few(n_neighbors: int, samples: int, ctx: Context) -> None:

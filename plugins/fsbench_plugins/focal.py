@@ -60,9 +60,10 @@ class Focal(Strategy):
 
         if isinstance(self.alpha, float):
             return torch.linspace(1 - self.alpha, self.alpha, 2, device=logits.device)
+        from fsbench_plugins import _class_balance
+
         counts = ctx.class_counts
-        weights = 1 / counts.clamp(min=1)
-        return weights * counts.sum() / (weights * counts).sum()
+        return _class_balance.normalised(1 / counts.clamp(min=1), counts)
 
 
 def log_complement(log_p: torch.Tensor) -> torch.Tensor:

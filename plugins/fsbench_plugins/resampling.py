@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fsbench import Context, LabeledSet, Strategy, TaskInfo, get_kind, param
-
-if TYPE_CHECKING:
-    import torch
 
 Method = Literal[
     "auto",
@@ -67,10 +64,11 @@ class Resampling(Strategy):
         if bool((present == present[0]).all()):
             ctx.note("the training classes are balanced already; nothing was resampled")
             return train
+        from fsbench_plugins import _class_balance, _imbalanced
+
         method = self._chosen(ctx.task)
         if method == "class_balanced":
-            return replace(train, weights=_balanced_weights(train))
-        from fsbench_plugins import _imbalanced
+            return replace(train, weights=_class_balance.balanced_draws(train))
 
         seed = ctx.rng.seed()
         if method in _BY_ROW:
@@ -84,12 +82,3 @@ class Resampling(Strategy):
             return self.method
         rows = len(task.input_shape) == 1 and get_kind(task.kind).mixable
         return "smote" if rows else "class_balanced"
-
-
-def _balanced_weights(train: LabeledSet) -> torch.Tensor:
-    """Sampling weights `[N]` with the given ratios within a class and the same sum for every class."""
-    import torch
-
-    given = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
-    classes = torch.nn.functional.one_hot(train.y, train.num_classes)
-    return given / (given[:, None] * classes).sum(0)[train.y]
