@@ -33,6 +33,7 @@ _HOMES = {
     "Record": "fsbench.types",
     "Results": "fsbench.results",
     "Rows": "fsbench.tasks.drawing",
+    "Savable": "fsbench.savable",
     "Split": "fsbench.tasks.drawing",
     "Step": "fsbench.types",
     "StepOutput": "fsbench.types",
@@ -84,6 +85,7 @@ __all__ = [
     "Record",
     "Results",
     "Rows",
+    "Savable",
     "Split",
     "Step",
     "StepOutput",
@@ -126,6 +128,7 @@ if TYPE_CHECKING:
     from fsbench.results import Results, load
     from fsbench.rng import Stream, generator
     from fsbench.runner import run
+    from fsbench.savable import Savable
     from fsbench.spec import specs
     from fsbench.strategy import Strategy, param
     from fsbench.tasks.drawing import Rows, Split, divide, stack, true_rows

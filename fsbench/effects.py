@@ -5,6 +5,7 @@ A stage that returns the same tensors that it was given did nothing, even in a n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -105,14 +106,18 @@ class WatchedFit:
     def __init__(self, fitted: Fitted, mark: Mark) -> None:
         self.fitted, self.mark = fitted, mark
         self.weights = Weights(fitted.network)
-        self.given = Fitted(self._predict, fitted.network)
+        self.given = Fitted(self._given(), fitted.network)
         self._returned: list[torch.Tensor] | None = None
 
-    def _predict(self, x: torch.Tensor) -> torch.Tensor:
-        logits = self.fitted.predict(x)
-        if self._returned is not None:
-            self._returned.append(logits)
-        return logits
+    def _given(self) -> Predictor:
+        @functools.wraps(self.fitted.predict, assigned=(), updated=())
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            logits = self.fitted.predict(x)
+            if self._returned is not None:
+                self._returned.append(logits)
+            return logits
+
+        return predict
 
     def check(self, got: Fitted) -> Fitted:
         """What the component returned, watched if it has shown no effect yet."""
@@ -126,6 +131,7 @@ class WatchedFit:
     def _watched(self, got: Fitted) -> Predictor:
         seen = False
 
+        @functools.wraps(got.predict, assigned=(), updated=())
         def predict(x: torch.Tensor) -> torch.Tensor:
             nonlocal seen
             if seen:

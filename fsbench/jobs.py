@@ -135,3 +135,6 @@ class Work(Generic[J, R]):
 
 PREFLIGHT: Work[Preflight, Place] = Work("fsbench.engine.worker:preflight", read_place, lambda wanted: 0)
 TRIALS: Work[Job, Outcome] = Work("fsbench.engine.worker:run_job", read_outcome, logits_bytes)
+REFITS: Work[Job, Outcome] = Work("fsbench.engine.worker:refit_job", read_outcome, logits_bytes)
+MODEL = ".model"
+"""What a refit's folder has in its name after that of the split."""

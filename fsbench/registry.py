@@ -79,6 +79,14 @@ class Registry:
             for plugin in having
         ]
 
+    def packages(self) -> set[str]:
+        """The names of the packages, or modules outside any, that plugins come from."""
+        modules = [
+            type(self).__module__,
+            *(each.module for m in self.brought.values() for each in m.values()),
+        ]
+        return {module.partition(".")[0] for module in modules}
+
     @property
     def strategies(self) -> dict[str, type[Strategy]]:
         """The strategies by name."""

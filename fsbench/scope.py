@@ -18,6 +18,10 @@ class Scope(Context, Protocol):
     """The engine's view of a trial: an author's view, and what the laws of composition need."""
 
     @property
+    def state(self) -> Any:
+        """What all contexts of the trial share."""
+
+    @property
     def effects(self) -> Effects:
         """The effects of the components so far."""
 

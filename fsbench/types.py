@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fsbench.errors import InertComponent
+from fsbench.savable import Savable
 
 if TYPE_CHECKING:
     import torch
@@ -98,6 +99,21 @@ class TaskInfo:
     def has_source(self) -> bool:
         """Whether the task comes with labelled source data."""
         return self.source_shape is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-serialisable dictionary."""
+        return vars(self) | {"symmetries": sorted(self.symmetries)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TaskInfo:
+        """Read what `to_dict` wrote."""
+        shape = values["source_shape"]
+        read = {
+            "input_shape": tuple(values["input_shape"]),
+            "source_shape": None if shape is None else tuple(shape),
+            "symmetries": frozenset(values["symmetries"]),
+        }
+        return cls(**{**values, **read})
 
 
 @dataclass(frozen=True)
@@ -244,7 +260,7 @@ class Fitted:
 
     `predict` maps inputs `x [N, ...]` to logits `[N, C]` float32 on the same device. `network` is the module
     with which `predict` computes logits, so changing its weights changes the predictions. It is None if there
-    is no such network, as for a scikit-learn classifier.
+    is no such network, as for a scikit-learn classifier. A model can be saved if `predict` is `Savable`.
     """
 
     predict: Predictor
@@ -252,7 +268,7 @@ class Fitted:
 
     def map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Fitted:
         """A copy with `change` applied to the logits `[N, C]` and the same network."""
-        return Fitted(lambda x: change(self.predict(x)), self.network)
+        return Fitted(_Changed(self.predict, change), self.network)
 
     def require_network(self, who: str) -> nn.Module:
         """The network. If there is none, raises InertComponent, which names the component that needs it."""
@@ -261,6 +277,18 @@ class Fitted:
                 f"{who} had no effect; it changes the weights of a network, and this fit has none"
             )
         return self.network
+
+
+@dataclass(frozen=True, eq=False)
+class _Changed(Savable):
+    """A predictor whose logits are changed."""
+
+    predict: Predictor
+    change: Callable[[torch.Tensor], torch.Tensor]
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The changed logits `[N, C]`."""
+        return self.change(self.predict(x))
 
 
 @dataclass(frozen=True)

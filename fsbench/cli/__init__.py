@@ -14,6 +14,7 @@ from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
 from fsbench.cli.data import data
 from fsbench.cli.listing import list_
+from fsbench.cli.models import fit, predict
 from fsbench.cli.output import say
 from fsbench.cli.plugins import plugin
 from fsbench.cli.power import power
@@ -46,7 +47,9 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (run, leaderboard, report, power, publish, merge, verify, list_, data, plugin, cite):
+for command in (
+    *(run, leaderboard, report, power, fit, predict, publish, merge, verify, list_, data, plugin, cite),
+):
     cli.add_command(command)
 
 

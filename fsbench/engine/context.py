@@ -22,7 +22,10 @@ from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
 from fsbench.errors import DataError, PluginError, UndeclaredUse
 from fsbench.recipes.catalogue import sized
+from fsbench.recipes.recipe import parse_recipe, recipe_text
+from fsbench.registry import get_registry
 from fsbench.rng import Stream, derive_key, seeded
+from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.stages import Ground
 from fsbench.strategy import Strategy
@@ -31,13 +34,54 @@ from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo
 M = TypeVar("M")
 
 
-class EngineContext(Scope):
+class EngineContext(Scope, Savable):
     """One component's view of a trial, inside one stage; without a component, the engine's own view."""
 
     def __init__(self, state: TrialState, component: Strategy | None = None, stage: str = "engine") -> None:
         self._state = state
         self._component = component
         self._stage = stage
+
+    @property
+    def state(self) -> TrialState:
+        """What all contexts of the trial share."""
+        return self._state
+
+    def arguments(self) -> dict[str, Any]:
+        """What predictions need of a trial: texts, shapes, and the pretrained bodies that embed inputs."""
+        state = self._state
+        return {
+            "identity": tuple(str(part) for part in state.identity),
+            "spec": state.composition.text,
+            "recipe": recipe_text(state.recipe),
+            "given": state.given.to_dict(),
+            "inputs": state.inputs.to_dict(),
+            "task": state.task.to_dict(),
+            "stored": state.stored,
+            "cell": state.cell,
+            "bodies": [(key, body.network) for key, body in state.bodies.items()],
+        }
+
+    @classmethod
+    def rebuild(  # type: ignore[override]
+        cls,
+        identity: tuple[str, ...],
+        spec: str,
+        recipe: str,
+        given: dict[str, Any],
+        inputs: dict[str, Any],
+        task: dict[str, Any],
+        stored: tuple[int, ...],
+        cell: int,
+        bodies: list[tuple[tuple[str, str, tuple[int, ...]], Network]],
+    ) -> EngineContext:
+        """The context of a trial that is over, on the CPU."""
+        (composition,) = get_registry().parse(spec)
+        info, cpu = TaskInfo.from_dict(given), torch.device("cpu")
+        state = TrialState(identity, info, composition, parse_recipe(recipe), cpu, stored=stored, cell=cell)
+        state.inputs, state.task = TaskInfo.from_dict(inputs), TaskInfo.from_dict(task)
+        state.bodies = {key: pretrained_features(body, {}, key[0], key[2], None) for key, body in bodies}
+        return cls(state)
 
     @property
     def _owner(self) -> str:

@@ -24,6 +24,7 @@ from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.objective import Objective
 from fsbench.engine.training import as_fitted, batch_of, train
+from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.stages import STAGES
 from fsbench.types import Fitted, LabeledSet
@@ -69,16 +70,38 @@ def fit_head(
     }
     features = bodies[precision](data.x)
     train(Objective(HeadOnly(network), composition, ctx), replace(data, x=features), ctx.recipe)
-    known, whole, state = bodies["float32"], as_fitted(network).predict, _state(network.body)
+    return Fitted(ByHead(network, bodies["float32"]), network)
 
-    def predict(x: torch.Tensor) -> torch.Tensor:
-        if _state(network.body) != state:
-            return whole(x)
-        network.eval()
+
+class ByHead(Savable):
+    """Logits of a network by features that are known, or that are computed as they were in training.
+
+    If another component has changed the body since, its features are computed like those of any network.
+    """
+
+    def __init__(self, network: Network, known: BodyFeatures | None = None) -> None:
+        self.network = network
+        self._known = known or BodyFeatures(network, MemoryCache())
+        self._whole, self._state = as_fitted(network).predict, _state(network.body)
+
+    def arguments(self) -> dict[str, Any]:
+        """The network; or its whole predictor, if its body was changed."""
+        return {"network": self.network, "changed": _state(self.network.body) != self._state}
+
+    @classmethod
+    def rebuild(cls, network: Network, changed: bool) -> ByHead:  # type: ignore[override]
+        """The predictor of a network with its tensors."""
+        found = cls(network)
+        found._state = [] if changed else found._state
+        return found
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        if _state(self.network.body) != self._state:
+            return self._whole(x)
+        self.network.eval()
         with torch.no_grad():
-            return network.forward_head(known(x)).float()
-
-    return Fitted(predict, network)
+            return self.network.forward_head(self._known(x)).float()
 
 
 def pretrained_features(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -11,9 +12,10 @@ from fsbench.engine.backbones.network import wanted_input
 from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import PluginError
 from fsbench.kinds import FEATURES, get_kind
+from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.strategy import backbone_fields, overrides
-from fsbench.types import Batch, Fitted, LabeledSet
+from fsbench.types import Batch, Fitted, LabeledSet, Predictor
 
 _AT_ONCE = 256
 
@@ -129,4 +131,26 @@ def taking_stored(state: TrialState, ctx: Scope, fitted: Fitted) -> Fitted:
     """A fitted predictor that takes inputs as they were stored for the composition."""
     if not _embeds(state) and state.stored == state.inputs.input_shape:
         return fitted
-    return Fitted(lambda x: fitted.predict(seen(state, ctx, x)))
+    return Fitted(AsStored(state, ctx, fitted.predict))
+
+
+@dataclass(frozen=True, eq=False)
+class AsStored(Savable):
+    """A predictor that takes inputs as they were stored, and sees them as its composition does."""
+
+    state: TrialState
+    ctx: Scope
+    predict: Predictor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of stored inputs `[N, ...]`."""
+        return self.predict(seen(self.state, self.ctx, x))
+
+    def arguments(self) -> dict[str, Any]:
+        """The context, which contains the state, and the predictor."""
+        return {"ctx": self.ctx, "predict": self.predict}
+
+    @classmethod
+    def rebuild(cls, ctx: Scope, predict: Predictor) -> AsStored:  # type: ignore[override]
+        """The predictor in a context that was saved."""
+        return cls(ctx.state, ctx, predict)

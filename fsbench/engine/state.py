@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -32,6 +32,17 @@ class Lent(Generic[T]):
             found = self._make()
             self._made = weakref.ref(found)
         return found
+
+
+class Features(Protocol):
+    """Features `[N, D]` of inputs `[N, ...]` by the body of a pretrained network."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The features, float32."""
 
 
 @dataclass
@@ -79,7 +90,7 @@ class TrialState:
     notes: list[str] = field(default_factory=list)
     features: Path | None = None
     pretrained: set[str] = field(default_factory=set)
-    bodies: dict[tuple[object, ...], Callable[[torch.Tensor], torch.Tensor]] = field(default_factory=dict)
+    bodies: dict[tuple[str, str, tuple[int, ...]], Features] = field(default_factory=dict)
     members: dict[tuple[str, Recipe], TrialState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

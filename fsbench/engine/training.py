@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from fsbench.engine.objective import Objective
 from fsbench.engine.step import OptimizerStep
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
+from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 
@@ -168,13 +169,21 @@ def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -
 
 def as_fitted(network: nn.Module) -> Fitted:
     """The predictor of a network: in evaluation mode, without gradients, in batches of bounded size."""
+    return Fitted(ByNetwork(network), network)
 
-    def predict(x: torch.Tensor) -> torch.Tensor:
-        network.eval()
+
+@dataclass(frozen=True, eq=False)
+class ByNetwork(Savable):
+    """Logits of a network in evaluation mode."""
+
+    network: nn.Module
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        self.network.eval()
         with torch.no_grad():
-            return torch.cat([network(part).float() for part in torch.split(x, batch_of(network, x))])
-
-    return Fitted(predict, network)
+            parts = torch.split(x, batch_of(self.network, x))
+            return torch.cat([self.network(part).float() for part in parts])
 
 
 def batch_of(model: nn.Module, x: torch.Tensor, most: int = _LARGEST_BATCH) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import BadPrediction, NonFinite
 from fsbench.kinds import get_kind
 from fsbench.rng import derive_key, seeded
+from fsbench.savable import Savable
 from fsbench.types import LabeledSet, Predictor, Recipe
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ def run_trial(
     split: SplitArrays,
     device: torch.device,
     features: Path | None = None,
+    keep: Callable[[Prediction], object] = lambda prediction: None,
 ) -> TrialResult:
     """Run a composed strategy on a split. All random numbers depend only on `identity`.
 
-    `features` is the folder for features of frozen pretrained bodies, if they are kept. Raises whatever a
-    strategy raises, InertComponent, NonFinite or BadPrediction.
+    `features` is the folder for features of frozen pretrained bodies, if they are kept. `keep` gets what
+    predicts the test part of each cell. Raises whatever a strategy raises, InertComponent, NonFinite or
+    BadPrediction.
     """
     stored = tuple(split.train_x.shape[2:])
     state = TrialState(identity, split.info, composition, recipe, device, stored=stored, features=features)
@@ -77,7 +80,7 @@ def run_trial(
         before = source.accuracy(state.start) if source else None
         cells, after = [], None
         for cell in range(len(split.train_y)):
-            cells.append(_run_cell(cell, split, ctx, state, clock))
+            cells.append(_run_cell(cell, split, ctx, state, clock, keep))
             if source and cell == 0 and before is not None:
                 after = source.accuracy(cells[0].network)
     _check_effects(state)
@@ -107,7 +110,14 @@ def _check_effects(state: TrialState) -> None:
         _check_effects(member)
 
 
-def _run_cell(cell: int, split: SplitArrays, ctx: EngineContext, state: TrialState, clock: _Clock) -> _Cell:
+def _run_cell(
+    cell: int,
+    split: SplitArrays,
+    ctx: EngineContext,
+    state: TrialState,
+    clock: _Clock,
+    keep: Callable[[Prediction], object],
+) -> _Cell:
     classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
     kind, shape = state.given.kind, state.inputs.input_shape
@@ -123,28 +133,40 @@ def _run_cell(cell: int, split: SplitArrays, ctx: EngineContext, state: TrialSta
             labeled_set(kind, split.train_x[cell], split.train_y[cell], classes, state.device, domain, shape),
             only,
         )
+    whole = "test_inputs" in state.composition.uses
+    predict = Prediction(fitted.predict, kind, shape, classes, whole)
     with clock.timing("predict"):
-        logits = _predict(fitted.predict, split.test_x[cell], state)
-    known = _predict(fitted.predict, split.train_x[cell], state)
+        logits = predict(split.test_x[cell], state.device)
+    known = predict(split.train_x[cell], state.device)
+    keep(predict)
     accuracy = float((known.argmax(-1) == split.train_y[cell]).mean())
     # A fit that has no network of its own may predict with the features of the model that it was given.
     own = fitted.network if hasattr(fitted.network, "forward_features") else state.model
     return _Cell(logits, accuracy, own if cell == 0 else None)
 
 
-def _predict(predict: Predictor, x: np.ndarray, state: TrialState) -> np.ndarray:
-    """Logits `[N, C]` of stored inputs `[N, ...]`, a chunk at a time.
+@dataclass(frozen=True, eq=False)
+class Prediction(Savable):
+    """From stored inputs to logits, a chunk at a time.
 
-    So a predictor sees a whole test part only if it is declared, and only one chunk is float32 at a time.
+    So a predictor sees the `whole` test part only if it is declared, and only one chunk is float32 at a time.
+    `input_shape` is that of the inputs as the predictor takes them.
     """
-    kind, shape = state.given.kind, state.inputs.input_shape
-    whole = "test_inputs" in state.composition.uses
-    size = max(1, len(x)) if whole else CHUNK
-    parts = []
-    for first in range(0, len(x), size):
-        part = _opened(kind, x[first : first + size], state.device, shape)
-        parts.append(check_logits(predict(part), len(part), state.task.num_classes).cpu().numpy())
-    return np.concatenate(parts)
+
+    predict: Predictor
+    kind: str
+    input_shape: tuple[int, ...]
+    num_classes: int
+    whole: bool = False
+
+    def __call__(self, x: np.ndarray, device: torch.device) -> np.ndarray:
+        """Logits `[N, C]` float32 of stored inputs `[N, ...]`. Raises BadPrediction or NonFinite."""
+        size = max(1, len(x)) if self.whole else CHUNK
+        parts = []
+        for first in range(0, len(x), size):
+            part = _opened(self.kind, x[first : first + size], device, self.input_shape)
+            parts.append(check_logits(self.predict(part), len(part), self.num_classes).cpu().numpy())
+        return np.concatenate(parts)
 
 
 def _place_extras(state: TrialState, split: SplitArrays) -> SourceTest | None:

@@ -19,11 +19,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from fsbench.composition import BASELINE, Composition
 from fsbench.engine import device as devices
 from fsbench.engine.backbones import build_network
-from fsbench.engine.trial import run_trial
+from fsbench.engine.refitting import save_checked
+from fsbench.engine.trial import Prediction, run_trial
 from fsbench.errors import FsbenchError, PluginError, TrialError, UnknownName, UsageError
 from fsbench.identity import full_spec
 from fsbench.importing import tell_of_imports
-from fsbench.jobs import Job, Preflight
+from fsbench.jobs import MODEL, Job, Preflight
 from fsbench.kinds import get_kind, kind_names
 from fsbench.recipes.recipe import default_recipe, parse_recipe
 from fsbench.registry import Registry, load_here
@@ -74,6 +75,25 @@ def preflight(wanted: Preflight) -> dict[str, str]:
 
 def run_job(job: Job) -> dict[str, Any]:
     """Run one trial; returns the fields of `jobs.Outcome` by name. Raises whatever a strategy raises."""
+    return _run(job, lambda prediction: None)
+
+
+def refit_job(job: Job) -> dict[str, Any]:
+    """Run one trial and save what predicts, in the folder `SPLIT.model` of its split.
+
+    Returns what `run_job` does. Raises CannotSave if what was saved cannot be read, or predicts something
+    else than what was fitted.
+    """
+    kept: list[Prediction] = []
+    outcome = _run(job, kept.append)
+    assert _registry is not None, "prepare runs first"
+    split, device = _splits / job.split, devices.resolve(job.device)
+    x = open_split(str(split)).test_x[0]
+    save_checked(kept[0], split.with_name(f"{job.split}{MODEL}"), x, device, _registry.packages())
+    return outcome
+
+
+def _run(job: Job, keep: Callable[[Prediction], object]) -> dict[str, Any]:
     trial, device = job.trial, devices.resolve(job.device)
     devices.prepare(device)
     devices.reset_peak_memory(device)
@@ -82,7 +102,7 @@ def run_job(job: Job) -> dict[str, Any]:
     identity = (trial.task, trial.split_seed, trial.init_seed)
     _seed(derive_key(*identity, "global generators"))
     features = _features if _features.name else None
-    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features)
+    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features, keep)
     return vars(result) | {"peak_memory": devices.peak_memory(device)}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.savable import Savable
 from fsbench.types import DatasetInfo, Recipe
 
 if TYPE_CHECKING:
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 
 Transform: TypeAlias = Callable[[np.ndarray], np.ndarray]
 """Maps stored inputs `[E, M, ...]` to those that a worker opens, `[E, M, ...]`."""
+
+
+@dataclass(frozen=True)
+class Unprepared(Savable):
+    """Stored inputs as they are."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The inputs."""
+        return x
 
 
 class Kind(ABC):
@@ -84,9 +95,9 @@ class Kind(ABC):
     def fit(self, train_x: np.ndarray, info: DatasetInfo) -> Transform:
         """The preparation, fitted in each cell on its part of the training parts `[E, N, ...]`.
 
-        By default there is none.
+        By default there is none. What is returned is part of a saved model if it is Savable.
         """
-        return lambda x: x
+        return Unprepared()
 
     def tensor(self, x: np.ndarray, device: torch.device) -> torch.Tensor:
         """Opened inputs `[N, ...]` as strategies see them, on the device."""

@@ -3,18 +3,19 @@
 A table without `columns` (only numbers, none missing) is standardised. In other tables, a missing number is
 replaced by the median of the training part, numbers are then standardised, and categories are one-hot
 encoded; a category that is missing, or absent from the training part, is all zeros. Numbers come first, then
-categories, each in the order of the columns, so that the width depends only on `columns`. This uses
-scikit-learn's SimpleImputer, StandardScaler and OneHotEncoder (Pedregosa et al. 2011).
+categories, each in the order of the columns, so that the width depends only on `columns`. Medians, means and
+deviations are those of scikit-learn's SimpleImputer and StandardScaler (Pedregosa et al. 2011).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds.kind import Kind, Transform
+from fsbench.savable import Savable
 from fsbench.types import DatasetInfo, Recipe
 from fsbench.words import plural
 
@@ -61,15 +62,7 @@ class Table(Kind):
         """Rows `[E, M, F]` float32 to features `[E, M, info.shape[0]]` float32."""
         if not info.columns:
             return _standardiser(train_x)
-        cells = [_fit_columns(cell, info.columns) for cell in train_x]
-        width = info.shape[0]
-
-        def transform(x: np.ndarray) -> np.ndarray:
-            if not x.shape[1]:
-                return np.empty((len(x), 0, width), dtype=np.float32)
-            return np.stack([cell(part) for cell, part in zip(cells, x, strict=True)])
-
-        return transform
+        return Cells([_fit_columns(cell, info.columns) for cell in train_x], info.shape[0])
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
         """Tables with other features cannot be matched."""
@@ -85,42 +78,83 @@ class Table(Kind):
         return x.astype(np.float32)
 
 
-def _standardiser(x: np.ndarray) -> Transform:
-    """Standardises by the mean and deviation of `x [E, N, F]` in each cell; a deviation of 0 counts as 1."""
-    mean, deviation = x.mean(1, keepdims=True, dtype=np.float64), x.std(1, keepdims=True, dtype=np.float64)
-    deviation = np.where(deviation > 0, deviation, 1.0)
+@dataclass(frozen=True, eq=False)
+class Standardised(Savable):
+    """Rows `[E, M, F]` minus the mean, divided by the deviation, both float64 `[E, 1, F]`."""
 
-    def standardise(other: np.ndarray) -> np.ndarray:
-        standardised: np.ndarray = ((other - mean) / deviation).astype(np.float32)
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The features, float32."""
+        standardised: np.ndarray = ((x - self.mean) / self.deviation).astype(np.float32)
         return standardised
 
-    return standardise
+
+def _standardiser(x: np.ndarray) -> Standardised:
+    """Standardises by the mean and deviation of `x [E, N, F]` in each cell; a deviation of 0 counts as 1."""
+    mean, deviation = x.mean(1, keepdims=True, dtype=np.float64), x.std(1, keepdims=True, dtype=np.float64)
+    return Standardised(mean, np.where(deviation > 0, deviation, 1.0))
 
 
-def _fit_columns(train: np.ndarray, columns: tuple[int, ...]) -> Transform:
-    """Imputer, scaler and encoder fitted on one cell's training part `[N, F]`."""
-    fitted = _transformer(columns).fit(train.astype(np.float64))
-    known = _known(train, columns)
+@dataclass(frozen=True, eq=False)
+class Columns(Savable):
+    """The columns of one cell: numbers filled and standardised, then one feature for each category.
 
-    def transform(x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = fitted.transform(x.astype(np.float64)) * known
+    `columns` is that of `DatasetInfo`. `fill`, `mean` and `scale` are float64, one for each number. Features
+    that are not `known` (bool `[W]`) are 0.
+    """
+
+    columns: tuple[int, ...]
+    fill: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    known: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Rows `[M, F]` as features `[M, W]` float32."""
+        numbers, categories = _places(self.columns)
+        given = x[:, numbers].astype(np.float64)
+        filled = (np.where(np.isnan(given), self.fill, given) - self.mean) / self.scale
+        encoded = [x[:, [place]] == np.arange(self.columns[place]) for place in categories]
+        found: np.ndarray = np.concatenate([filled, *encoded], axis=1) * self.known
         return found.astype(np.float32)
 
-    return transform
+
+@dataclass(frozen=True, eq=False)
+class Cells(Savable):
+    """Rows `[E, M, F]`, each cell prepared by its own `columns`, as `width` features."""
+
+    columns: list[Columns]
+    width: int
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The features `[E, M, W]` float32."""
+        if not x.shape[1]:
+            return np.empty((len(x), 0, self.width), dtype=np.float32)
+        return np.stack([cell(part) for cell, part in zip(self.columns, x, strict=True)])
 
 
-def _transformer(columns: tuple[int, ...]) -> Any:
-    from sklearn.compose import ColumnTransformer
+def _fit_columns(train: np.ndarray, columns: tuple[int, ...]) -> Columns:
+    """Imputer and scaler fitted on one cell's training part `[N, F]`."""
     from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
-    numbers = [place for place, count in enumerate(columns) if not count]
-    categories = [place for place, count in enumerate(columns) if count]
-    codes = [np.arange(columns[place], dtype=np.float64) for place in categories]
-    filled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    encoder = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
-    return ColumnTransformer([("numbers", filled, numbers), ("categories", encoder, categories)])
+    numbers, _ = _places(columns)
+    known = _known(train, columns)
+    if not numbers:
+        nothing = np.zeros(0)
+        return Columns(columns, nothing, nothing, nothing, known)
+    given = train[:, numbers].astype(np.float64)
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(given)
+    scaler = StandardScaler().fit(imputer.transform(given))
+    return Columns(columns, np.nan_to_num(imputer.statistics_), scaler.mean_, scaler.scale_, known)
+
+
+def _places(columns: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """The places of numbers and of categories."""
+    places = range(len(columns))
+    return [p for p in places if not columns[p]], [p for p in places if columns[p]]
 
 
 def _known(train: np.ndarray, columns: tuple[int, ...]) -> np.ndarray:

@@ -10,8 +10,9 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
+from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
-from fsbench.own.pictures import Picture, plain, square, stack
+from fsbench.own.pictures import Picture, depth, plain, square, stack
 from fsbench.own.samples import (
     PARTS,
     TEST,
@@ -82,8 +83,11 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     return _as_images(samples, white, data, progress)
 
 
-def read_inputs(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
-    """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays."""
+def read_inputs(data: OwnData, progress: Progress, remarks: list[str], white: float | None = None) -> Inputs:
+    """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays.
+
+    `white` is the value of white in earlier images of this form, unless these are numbers from 0 to 1.
+    """
     arrays = _load(Path(data.path))
     if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
         there = ", ".join(sorted(arrays)) or "nothing"
@@ -93,7 +97,14 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs
     x = arrays["x"]
     if x.ndim == 2 and x.dtype.kind in "biuf":
         return Inputs(x.astype(np.float64))
-    found = _pictures(x, _white({"x": x}, str(data.path), remarks), data, progress)
+    own = _white({"x": x}, str(data.path), [] if white else remarks)
+    if white is not None and (own != 1 or x.dtype.kind not in "bf"):
+        if x.max() > white:
+            raise DataError(
+                f"{data.path}: pixels go up to {x.max():g}, and to {white:g} in the images of the model"
+            )
+        own = white
+    found = _pictures(x, own, data, progress)
     return Inputs(stack([picture.pixels for picture in found]), np.stack([each.look for each in found]))
 
 
@@ -209,12 +220,15 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
         raise DataError(f"{data.path}: x is {samples.x.dtype}; expected numbers")
     samples.x = samples.x.astype(np.float64)
     samples.features = [f"{number} of x" for number in range(samples.x.shape[1])]
+    samples.form = Form("table", samples.x.shape[1:])
     return samples
 
 
 def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress) -> Samples:
     found = _pictures(samples.x, white, data, progress)
-    samples.x = stack([picture.pixels for picture in found])
+    pixels = [picture.pixels for picture in found]
+    samples.x = stack(pixels)
+    samples.form = Form("image", samples.x.shape[1:], bits=depth(pixels), white=white)
     samples.looks = np.stack([picture.look for picture in found])
     return samples
 

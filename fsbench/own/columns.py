@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.own.column import Column, days
 from fsbench.own.samples import printable, some
 
 if TYPE_CHECKING:
@@ -24,30 +24,6 @@ _SOMEBODY = re.compile(
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
 _ORDERS = ("%Y{0}%m{0}%d", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y")
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates."""
-
-    name: Hashable
-    texts: tuple[str, ...] = ()
-    date: str = ""
-
-    def values(self, table: pd.DataFrame) -> np.ndarray:
-        """Its values in a table, float64 `[N]`: numbers, codes of the texts, or days since 1970.
-
-        Missing values, unknown texts and what is not a date become NaN.
-        """
-        column = table[self.name]
-        if self.date:
-            return _days(column, self.date)
-        if self.texts:
-            numbers = {text: float(code) for code, text in enumerate(self.texts)}
-            codes: np.ndarray = column.map(str, na_action="ignore").map(numbers).to_numpy(dtype=np.float64)
-            return codes
-        found: np.ndarray = column.to_numpy(dtype=np.float64)
-        return found
 
 
 def choose_columns(
@@ -113,13 +89,4 @@ def _date_formats(texts: pd.Series) -> list[str]:
     orders = [order.format(match[1]) for order in _ORDERS]
     times = [time for time in _TIMES if bool(match[2]) == bool(time)]
     formats = [order + time for order in orders for time in times]
-    return [each for each in formats if not np.isnan(_days(texts, each)).any()]
-
-
-def _days(column: pd.Series, date: str) -> np.ndarray:
-    """Dates of a format as days since 1970, float64 `[N]`; NaN for other texts."""
-    import pandas as pd
-
-    found = pd.to_datetime(column.astype(str), format=date, errors="coerce")
-    days: np.ndarray = ((found - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
-    return days
+    return [each for each in formats if not np.isnan(days(texts, each)).any()]

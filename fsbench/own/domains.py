@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,7 @@ def join(source: Samples, target: Samples, path: str) -> Samples:
         looks=looks,
         domain=np.repeat(np.array([SOURCE, TARGET], dtype=np.int8), [len(source.y), len(target.y)]),
         warnings=[*source.warnings, *target.warnings],
+        form=None if source.form is None else replace(source.form, shape=x.shape[1:]),
     )
 
 

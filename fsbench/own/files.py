@@ -11,7 +11,7 @@ from fsbench.errors import DataError, UsageError
 from fsbench.own.domains import join
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import with_channels
-from fsbench.own.samples import Inputs, Progress, Samples, as_float32
+from fsbench.own.samples import Inputs, Progress, Samples, as_float32, shifts_for
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
 
@@ -39,7 +39,7 @@ def _read(data: OwnData, progress: Progress) -> Samples:
     from fsbench.own.folders import read_folder
     from fsbench.own.table_files import read_table
 
-    match _form(data.path):
+    match form_of(data.path):
         case "folder":
             return read_folder(data, progress)
         case "npz":
@@ -53,7 +53,7 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
     from fsbench.own.archives import read_inputs
     from fsbench.own.folders import read_pictures
 
-    read = read_pictures if _form(data.path) == "folder" else read_inputs
+    read = read_pictures if form_of(data.path) == "folder" else read_inputs
     found = read(data, progress, samples.warnings)
     found.x = with_channels(found.x, samples.x.shape[1])
     if found.x.shape[1:] != samples.x.shape[1:]:
@@ -62,7 +62,7 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
     return found
 
 
-def _form(given: str | Path) -> str:
+def form_of(given: str | Path) -> str:
     """The form of the data at a path: folder, npz or table file. Raises DataError if it is none of these."""
     path = Path(given)
     try:
@@ -81,9 +81,9 @@ def _form(given: str | Path) -> str:
 
 def _check_forms(data: OwnData) -> str:
     """The form of the data. Raises UsageError if other data that goes with it has another form."""
-    form = _form(data.path)
+    form = form_of(data.path)
     for other in (data.unlabeled, data.target_data):
-        if other is not None and (found := _form(other)) != form:
+        if other is not None and (found := form_of(other)) != form:
             raise UsageError(f"{data.path} is a {form} and {other} is a {found}; give both in one form")
     return form
 
@@ -93,9 +93,13 @@ def _as_stored(samples: Samples) -> Samples:
     if samples.x.dtype == samples.kind.dtype:
         return samples
     more, n = samples.unlabeled, len(samples.x)
-    x = as_float32(samples.x if more is None else np.concatenate([samples.x, more.x]), samples.warnings)
+    given = samples.x if more is None else np.concatenate([samples.x, more.x])
+    shifts = shifts_for(given)
+    x = as_float32(given, samples.warnings, shifts)
     if not samples.columns and np.isnan(x).any():
         samples.columns = (0,) * x.shape[1]
+    if samples.form is not None:
+        samples.form = replace(samples.form, shifts=shifts, fills=bool(samples.columns))
     samples.x = x[:n]
     if more is not None:
         more.x = x[n:]

@@ -16,8 +16,9 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
+from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
-from fsbench.own.pictures import SUFFIXES, Picture, Unusable, read_picture, shorter_side, stack
+from fsbench.own.pictures import SUFFIXES, Picture, Unusable, depth, read_picture, shorter_side, stack
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
 from fsbench.words import plural
 
@@ -66,15 +67,18 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
             "in it; if these are the classes, give this folder instead"
         )
     parts = [file.part for file in read if file.part is not None]
+    pixels = [picture.pixels for picture in pictures.values()]
+    x = stack(pixels)
     return Samples(
         kind=get_kind("image"),
-        x=stack([picture.pixels for picture in pictures.values()]),
+        x=x,
         y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
         classes=[printable(name) for name in classes],
         names=[file.name for file in read],
         part=np.array(parts, dtype=np.int8) if parts else None,
         looks=np.stack([picture.look for picture in pictures.values()]),
         warnings=remarks,
+        form=Form("image", x.shape[1:], bits=depth(pixels)),
     )
 
 
@@ -83,14 +87,21 @@ def read_pictures(data: OwnData, progress: Progress, remarks: list[str]) -> Inpu
 
     Raises DataError if there are none that can be read.
     """
-    root = Path(data.path).resolve()
-    paths = [path for path in _walk(root, root, remarks) if _is_image(path)]
+    pictures = read_images(data, progress, remarks).values()
+    looks = np.stack([picture.look for picture in pictures])
+    return Inputs(stack([picture.pixels for picture in pictures]), looks)
+
+
+def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:
+    """The images in a folder, or in a file, by their paths in it. Raises DataError like `read_pictures`."""
+    given = Path(data.path).resolve()
+    root = given.parent if given.is_file() else given
+    found = [given] if given.is_file() else _walk(root, root, remarks)
+    paths = [path for path in found if _is_image(path)]
     if not paths:
         raise DataError(f"{data.path} has no images; give a folder with images, in any folders")
     files = [File(path, _relative(path, root), "", None) for path in paths]
-    pictures = _read_files(data, files, remarks, progress).values()
-    looks = np.stack([picture.look for picture in pictures])
-    return Inputs(stack([picture.pixels for picture in pictures]), looks)
+    return {file.name: picture for file, picture in _read_files(data, files, remarks, progress).items()}
 
 
 def _read_files(

@@ -29,11 +29,13 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _MOSTLY = 0.8
 
 
-def parse_table(path: Path, labels: str | None, remarks: list[str], fewest: int = 2) -> pd.DataFrame:
+def parse_table(
+    path: Path, labels: str | None, remarks: list[str], fewest: int = 2, texts: Collection[str] = ()
+) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts. Warns about nearly numeric columns.
 
-    In the column `labels`, `None` is an ordinary text. Raises DataError for a file that is too large, or
-    not a table of at least `fewest` columns.
+    In the column `labels`, `None` is an ordinary text. The columns `texts` stay texts. Raises DataError for a
+    file that is too large, or not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -43,7 +45,10 @@ def parse_table(path: Path, labels: str | None, remarks: list[str], fewest: int 
         )
     delimiter, names = _first_line(path)
     _check_names(path, names)
-    table = _parse(path, delimiter)
+    kept = [
+        name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if name.strip() in texts
+    ]
+    table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str))
     table.columns = table.columns.map(lambda name: str(name).strip())
     if table.shape[1] < fewest or not len(table):
         raise DataError(
@@ -52,10 +57,10 @@ def parse_table(path: Path, labels: str | None, remarks: list[str], fewest: int 
         )
     for name in table:
         if table[name].dtype.kind == "O":
-            texts = table[name].astype(str).str.strip().where(table[name].notna())
-            texts = texts.mask(texts.isin(_MISSING))
-            is_class = name == labels and (texts == NOTHING).any()
-            table[name] = texts if is_class else _numbers(texts, delimiter != ",", remarks)
+            plain = table[name].astype(str).str.strip().where(table[name].notna())
+            plain = plain.mask(plain.isin(_MISSING))
+            is_text = name in texts or (name == labels and (plain == NOTHING).any())
+            table[name] = plain if is_text else _numbers(plain, delimiter != ",", remarks)
     return table
 
 

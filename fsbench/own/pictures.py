@@ -99,15 +99,20 @@ def plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def stack(pixels: Sequence[np.ndarray]) -> np.ndarray:
+def depth(pixels: Sequence[np.ndarray]) -> int:
+    """The smallest of 8, 10, 12, 14 or 16 bits whose range contains all deep pictures; 8 without any."""
+    highest = max((int(each.max()) for each in pixels if each.dtype == np.uint16), default=0)
+    return next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)
+
+
+def stack(pixels: Sequence[np.ndarray], bits: int | None = None) -> np.ndarray:
     """Pictures of one size as uint8 `[N, C, S, S]`: one channel if all of them are grey, otherwise three.
 
-    Deep images are scaled by the smallest range of 8, 10, 12, 14 or 16 bits that contains all of them.
+    Deep images are scaled by the range of so many `bits`, by default their `depth`.
     """
-    highest = max((int(each.max()) for each in pixels if each.dtype == np.uint16), default=0)
-    bits = next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)
+    bits = bits or depth(pixels)
     flat = [
-        (each.astype(np.float64) * 255 / (2**bits - 1)).round().astype(np.uint8)
+        (each.astype(np.float64) * 255 / (2**bits - 1)).round().clip(0, 255).astype(np.uint8)
         if each.dtype == np.uint16
         else each
         for each in pixels

@@ -15,6 +15,7 @@ from fsbench.own.belonging import find_groups, repeats
 from fsbench.own.copies import copies_of_target, warn_of_copies
 from fsbench.own.domains import separate
 from fsbench.own.files import read_samples
+from fsbench.own.form import Form
 from fsbench.own.given import OwnData, free_name, valid_name
 from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
 from fsbench.tasks.drawing import test_count
@@ -30,13 +31,15 @@ _own_names: set[str] = set()
 class Reading:
     """A dataset that was read, with lines of text: `facts` about it, and `warnings` about what to check.
 
-    If there are two domains, `dataset` is the one to learn from and `target` the one to be tested on.
+    If there are two domains, `dataset` is the one to learn from and `target` the one to be tested on. `form`
+    says how further inputs are read alike.
     """
 
     dataset: Dataset
     facts: tuple[str, ...]
     warnings: tuple[str, ...]
     target: Dataset | None = None
+    form: Form | None = None
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
@@ -86,7 +89,8 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     datasets = [_dataset(part, name, data) for part, name in zip(parts, names, strict=True)]
     _warn_of_sizes(parts[-1], *_tested(parts[-1], datasets[-1].info))
     facts = _facts(datasets, parts, data, given)
-    return Reading(datasets[0], tuple(facts), tuple(samples.warnings), *datasets[1:])
+    target = datasets[1] if len(datasets) > 1 else None
+    return Reading(datasets[0], tuple(facts), tuple(samples.warnings), target, samples.form)
 
 
 def _without_repeats(samples: Samples, more: Inputs, path: str) -> Inputs:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.kinds import Kind
+from fsbench.own.form import Form
 from fsbench.words import plural
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -41,7 +42,8 @@ class Samples:
     divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `columns` is that of
     `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are thumbnails of
     images. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in `domains`.
-    `unlabeled` are further inputs. `warnings` are lines for the user.
+    `unlabeled` are further inputs. `warnings` are lines for the user. `form`
+    says how further samples are read alike.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Samples:
     domains: tuple[str, str] = ("", "")
     unlabeled: Inputs | None = None
     warnings: list[str] = field(default_factory=list)
+    form: Form | None = None
 
     def keep(self, kept: np.ndarray) -> Samples:
         """The samples of a boolean mask `[N]`; classes without samples are dropped."""
@@ -69,19 +72,30 @@ class Samples:
         return replace(self, x=self.x[kept], y=y.astype(np.int64), classes=classes, names=names, **rows)
 
 
-def as_float32(x: np.ndarray, remarks: list[str]) -> np.ndarray:
-    """Numbers `[N, F]` as float32; infinite or huge values count as missing.
+def shifts_for(x: np.ndarray) -> tuple[float, ...]:
+    """What to subtract from each column of numbers `[N, F]`, so that float32 does not merge values.
 
-    If float32 would merge different values of a column (such as times in milliseconds), its median is
-    subtracted; this does no harm, because tables are standardised later.
+    It is the median where that would happen (to times in milliseconds, for example), otherwise 0. This does
+    no harm, because tables are standardised later. `()` if all are 0.
     """
     with np.errstate(over="ignore"):
         found = x.astype(np.float32)
+    shifts = np.zeros(x.shape[1])
     for column in np.flatnonzero((found != x).any(0)) if x.dtype != np.float32 else ():
         known = np.isfinite(found[:, column])
         exact = x[known, column].astype(np.float64)
         if len(np.unique(found[known, column])) < len(np.unique(exact)):
-            found[known, column] = exact - np.median(exact)
+            shifts[column] = np.median(exact)
+    return tuple(shifts.tolist()) if shifts.any() else ()
+
+
+def as_float32(x: np.ndarray, remarks: list[str], shifts: tuple[float, ...] = ()) -> np.ndarray:
+    """Numbers `[N, F]` less their `shifts`, as float32; infinite or huge values count as missing."""
+    with np.errstate(over="ignore"):
+        # A value that float32 cannot hold is missing, whatever is subtracted.
+        infinite = np.isinf(x.astype(np.float32))
+        found = (x - np.array(shifts)).astype(np.float32) if shifts else x.astype(np.float32)
+    found[infinite] = np.inf
     infinite = np.isinf(found)
     if infinite.any():
         remarks.append(f"{plural(int(infinite.sum()), 'infinite or huge number')} counted as missing")

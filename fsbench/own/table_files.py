@@ -11,8 +11,10 @@ import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds import get_kind
-from fsbench.own.columns import Column, choose_columns
+from fsbench.own.column import Column
+from fsbench.own.columns import choose_columns
 from fsbench.own.domains import read_domains
+from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, printable, some
@@ -70,6 +72,7 @@ def read_table(data: OwnData) -> Samples:
         domains=domains,
         unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
         warnings=remarks,
+        form=Form("table", (len(columns),), tuple(columns)),
     )
 
 

@@ -12,9 +12,8 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fsbench.datasets.known import load_dataset
 from fsbench.errors import DataError, FsbenchError, PluginError, StoreError, TaskError
 from fsbench.evidence import Drawn
 from fsbench.kinds import get_kind
+from fsbench.kinds.kind import Transform
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
@@ -117,7 +117,7 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     Raises StoreError if it cannot be written.
     """
     try:
-        _write(folder, _visible_arrays(task, split), _to_json(task.info))
+        _write(folder, _visible_arrays(task, split), json.dumps(task.info.to_dict(), indent=1))
     except OSError as error:
         raise StoreError(
             f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; free some space "
@@ -151,7 +151,7 @@ def open_split(path: str) -> SplitArrays:
     """Map the arrays of a split's folder. Raises DataError if it is not complete."""
     folder = Path(path)
     try:
-        info = _from_json((folder / _TASK_FILE).read_text(encoding="utf-8"))
+        info = TaskInfo.from_dict(json.loads((folder / _TASK_FILE).read_text(encoding="utf-8")))
         arrays = {
             f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r", allow_pickle=False)
             for f in fields(SplitArrays)
@@ -177,12 +177,18 @@ def _joined(first: Rows, second: Rows) -> Rows:
     return Rows(*(np.concatenate([getattr(p, n) for p in parts], axis=1) for n in ("index", "y", "origin")))
 
 
+def preparation(task: Task, split: Split) -> Transform:
+    """The preparation of a task's stored inputs `[E, M, ...]`, fitted on the training part of a split."""
+    datasets = [load_dataset(text) for text in task.protocol.datasets]
+    info = _dataset_of(datasets, split.train).info
+    return get_kind(task.info.kind).fit(_gather(datasets, split.train), info)
+
+
 def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]]:
     """What workers may see, by the names of SplitArrays."""
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     train_x = _gather(datasets, split.train)
-    kind = get_kind(task.info.kind)
-    transform = kind.fit(train_x, _dataset_of(datasets, split.train).info)
+    kind, transform = get_kind(task.info.kind), preparation(task, split)
     yield "train_x", transform(train_x)
     yield "train_y", split.train.y
     yield "val_x", transform(_gather(datasets, split.val))
@@ -235,18 +241,3 @@ def _save(file: Path, array: np.ndarray) -> None:
     with file.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))
         out.write(array.reshape(-1).view(np.uint8).data)
-
-
-def _to_json(info: TaskInfo) -> str:
-    return json.dumps(asdict(info) | {"symmetries": sorted(info.symmetries)}, indent=1)
-
-
-def _from_json(text: str) -> TaskInfo:
-    values: dict[str, Any] = json.loads(text)
-    shape = values["source_shape"]
-    values |= {
-        "input_shape": tuple(values["input_shape"]),
-        "source_shape": None if shape is None else tuple(shape),
-        "symmetries": frozenset(values["symmetries"]),
-    }
-    return TaskInfo(**values)

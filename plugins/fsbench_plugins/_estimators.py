@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable
 
 SMALLEST = 1e-7
 _MOST_ITERATIONS = 1000
@@ -43,12 +44,19 @@ def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Fitted:
     if bool((train.targets.max(1).values < 1).any()):
         ctx.note("soft targets count as their likeliest class")
     classifier.fit(table(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
-    classes = train.num_classes
+    return Fitted(ByClassifier(classifier, train.num_classes))
 
-    def predict(x: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(_logits(classifier, table(x), classes)).to(x.device)
 
-    return Fitted(predict)
+@dataclass(frozen=True, eq=False)
+class ByClassifier(Savable):
+    """Logits of a fitted classifier of scikit-learn for `num_classes` classes."""
+
+    classifier: Any
+    num_classes: int
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        return torch.from_numpy(_logits(self.classifier, table(x), self.num_classes)).to(x.device)
 
 
 def at_most(most: int, train: LabeledSet, ctx: Context, what: str) -> LabeledSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,47 @@ from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
 
-from fsbench import Context, Fitted, LabeledSet
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 from fsbench_plugins import _choosing, _estimators
 
 CHOICES = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
 _FOLDS, _MOST_SAMPLES = 5, 1000
 _ITERATIONS = 1000
 _SCALE = 10.0  # of cosines, as Gidaris & Komodakis (2018) start with
+
+
+@dataclass(frozen=True, eq=False)
+class Turned(Savable):
+    """A predictor on features `[N, D]` multiplied by the matrix `turn [D, R]`, in float64."""
+
+    predict: Predictor
+    turn: torch.Tensor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]`."""
+        return self.predict(x.double() @ self.turn)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalised(Savable):
+    """A predictor on features `[N, D]` of length 1."""
+
+    predict: Predictor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]`."""
+        return self.predict(F.normalize(x))
+
+
+@dataclass(frozen=True, eq=False)
+class Cosines(Savable):
+    """Ten times the cosines of features `[N, D]` to the directions `[C, D]`."""
+
+    directions: torch.Tensor
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]`."""
+        return _SCALE * F.normalize(x) @ self.directions.mT
 
 
 def logistic_regression(train: LabeledSet, C: float | None, ctx: Context) -> Fitted:
@@ -33,7 +67,7 @@ def logistic_regression(train: LabeledSet, C: float | None, ctx: Context) -> Fit
     if C is None:
         C = _chosen(turned, ctx)
     fitted = _estimators.fit(LogisticRegression(C=C, max_iter=_ITERATIONS), turned, ctx)
-    return Fitted(lambda x: fitted.predict(x.double() @ turn))
+    return Fitted(Turned(fitted.predict, turn))
 
 
 def _chosen(train: LabeledSet, ctx: Context) -> float:
@@ -67,13 +101,12 @@ def nearest(train: LabeledSet, n_neighbors: int, ctx: Context) -> Fitted:
     if neighbors < n_neighbors:
         ctx.note(f"{len(train)} samples, so n_neighbors={neighbors} instead of {n_neighbors}")
     fitted = _estimators.fit(KNeighborsClassifier(neighbors), replace(train, x=F.normalize(train.x)), ctx)
-    return Fitted(lambda x: fitted.predict(F.normalize(x)))
+    return Fitted(Normalised(fitted.predict))
 
 
 def prototype(train: LabeledSet) -> Fitted:
     """Ten times the cosine to the mean direction of each class."""
-    means = _means(train)
-    return Fitted(lambda x: _SCALE * F.normalize(x) @ means.mT)
+    return Fitted(Cosines(_means(train)))
 
 
 def cosine(train: LabeledSet) -> Fitted:
@@ -92,8 +125,7 @@ def cosine(train: LabeledSet) -> Fitted:
 
     with torch.enable_grad():
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-    trained = F.normalize(weight.detach())
-    return Fitted(lambda x: _SCALE * F.normalize(x) @ trained.mT)
+    return Fitted(Cosines(F.normalize(weight.detach())))
 
 
 def _means(train: LabeledSet) -> torch.Tensor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet
+from fsbench import Batch, Context, FsbenchError, LabeledSet, Savable
 from fsbench_plugins._episodes import Episodes
 
 EMBED_BATCH = 1024
@@ -39,7 +39,7 @@ def _features(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return features
 
 
-class NearestMeans(nn.Module):
+class NearestMeans(nn.Module, Savable):
     """A model's features under class means `[C, D]`: logits are minus the squared distances to them.
 
     A class that `absent [C]` marks is never the nearest.
@@ -53,6 +53,10 @@ class NearestMeans(nn.Module):
         self.model = model
         self.register_buffer("means", means)
         self.register_buffer("absent", absent)
+
+    def arguments(self) -> dict[str, Any]:
+        """The model, the means and the absent classes."""
+        return {"model": self.model, "means": self.means, "absent": self.absent}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `[N, C]` of inputs `[N, ...]`."""

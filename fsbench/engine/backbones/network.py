@@ -14,14 +14,16 @@ from torch import nn
 from fsbench.errors import PluginError, SpecError
 from fsbench.kinds import get_kind
 from fsbench.recipes.catalogue import BACKBONES, known_backbone
+from fsbench.savable import CannotSave, Savable
 from fsbench.spec import Call, coerce, format_value, parse_call
 
 
-class Network(nn.Module):
+class Network(nn.Module, Savable):
     """A body and a linear head, for samples of one kind.
 
     The kind converts inputs `[N, ...]` to what the backbone `wants`; `body` maps them to features `[N,
-    num_features]`, and the head maps these to logits `[N, num_classes]`.
+    num_features]`, and the head maps these to logits `[N, num_classes]`. `built` is the backbone expression
+    and the shape of inputs that `build_network` was given.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Network(nn.Module):
         self.adapter = self.kind.adapter(wants)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(num_features, num_classes)
+        self.num_classes = num_classes
+        self.built: tuple[str, tuple[int, ...]] | None = None
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
         """Inputs `[N, ...]` as the body expects them: for images, channels, size, mean and deviation."""
@@ -72,7 +76,26 @@ class Network(nn.Module):
             kind=self.kind.name,
             wants=self.wants,
         )
+        network.built = self.built
         return network.to(device)
+
+    def arguments(self) -> dict[str, Any]:
+        """Those of `build_network`. Raises CannotSave for a network that it did not build."""
+        if self.built is None:
+            raise CannotSave("a network that is not made of a backbone expression cannot be saved")
+        backbone, shape = self.built
+        return {
+            "backbone": backbone,
+            "kind": self.kind.name,
+            "input_shape": shape,
+            "num_classes": self.num_classes,
+            "dropout": self.dropout.p,
+        }
+
+    @classmethod
+    def rebuild(cls, **arguments: Any) -> Network:
+        """The network of these arguments, with memory laid out as in training."""
+        return build_network(**arguments).to(memory_format=torch.channels_last)
 
 
 def build_network(
@@ -106,7 +129,9 @@ def build_network(
             f"{known.make} returned {type(made).__name__}; expected a module and its features' number"
         )
     body, features = made
-    return Network(body, features, num_classes, dropout, kind=kind, wants=wants)
+    network = Network(body, features, num_classes, dropout, kind=kind, wants=wants)
+    network.built = backbone, given
+    return network
 
 
 def wanted_input(backbone: str) -> Any:

@@ -6,12 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, FsbenchError, LabeledSet, Strategy, TaskInfo, hookimpl, param
+from fsbench import Context, Fitted, FsbenchError, LabeledSet, Savable, Strategy, TaskInfo, hookimpl, param
 
 if TYPE_CHECKING:
     import torch
 
 LEAST, MOST = 0.1, 10.0
+
+
+@dataclass(frozen=True)
+class Divided(Savable):
+    """Logits divided by a number; a class, not a lambda, so that a model with it can be saved."""
+
+    by: float
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of the same shape."""
+        return logits / self.by
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Temperature(Strategy):
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor with its logits divided. Raises FsbenchError if there is no validation sample."""
         by = self._fitted(fitted, val, ctx) if self.value is None else self.value
-        return fitted.map(lambda logits: logits / by)
+        return fitted.map(Divided(by))
 
     def _fitted(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> float:
         if not len(val):

@@ -1,0 +1,78 @@
+"""`fsbench fit` and `fsbench predict`: a model to take home."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.cli.output import say
+from fsbench.cli.own_data import own_data_options, take_own_data
+from fsbench.cli.suggest import OptionsCommand
+from fsbench.errors import StoreError, UsageError
+
+_MODEL = "fsbench-model"
+
+
+@click.command(cls=OptionsCommand)
+@own_data_options
+@click.option("--strategy", metavar="SPEC", required=True, help="What to fit: one spec, such as probe.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=_MODEL,
+    show_default=True,
+    metavar="DIR",
+    help="The folder of the model.",
+)
+@click.option("--recipe", default="", metavar="CHANGES", help="Changes to the recipe: steps=100, lr=0.01.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random numbers.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.")
+@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="Where to train.")
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="The time limit of a training.  [default: 300]"
+)
+def fit(strategy: str, output: Path, **options: Any) -> None:
+    """Fit a strategy on all labels of your data and save the model for `fsbench predict`."""
+    from fsbench.models import refit
+    from fsbench.progress import make_observer
+
+    data = take_own_data(options)
+    if data is None:
+        raise UsageError("a model is fitted on your own data; give --data PATH")
+    model = refit(strategy, data, output=output, observer=make_observer(sys.stderr), **options)
+    card = model.card
+    found = card.calibration
+    if "accuracy" in found:
+        say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")
+    say(f"temperature {card.temperature:.2f} ({found['how']})")
+    say(f"wrote the model to {output}; fsbench predict {output} INPUTS uses it")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("inputs", type=click.Path(path_type=Path))
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE.csv", help="A file instead of stdout."
+)
+def predict(model: Path, inputs: Path, output: Path | None) -> None:
+    """Predict the classes of INPUTS by a saved MODEL: a CSV with the probability of each class.
+
+    INPUTS are in the form of the data that the model was fitted on, without labels: a folder of images or one
+    image, a table with the same columns, or an npz with x.
+    """
+    from fsbench.models import load
+
+    found = load(model).predict(inputs)
+    for line in found.warnings:
+        say(f"warning: {line}")
+    if output is None:
+        click.echo(found.to_csv(), nl=False)
+        return
+    try:
+        output.write_text(found.to_csv(), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {error.strerror or error}") from None
+    say(f"wrote {output}")

@@ -1,0 +1,45 @@
+"""A column of a table as it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates."""
+
+    name: Hashable
+    texts: tuple[str, ...] = ()
+    date: str = ""
+
+    def values(self, table: pd.DataFrame) -> np.ndarray:
+        """Its values in a table, float64 `[N]`: numbers, codes of the texts, or days since 1970.
+
+        Missing values, unknown texts and what is not a date become NaN.
+        """
+        column = table[self.name]
+        if self.date:
+            return days(column, self.date)
+        if self.texts:
+            numbers = {text: float(code) for code, text in enumerate(self.texts)}
+            codes: np.ndarray = column.map(str, na_action="ignore").map(numbers).to_numpy(dtype=np.float64)
+            return codes
+        found: np.ndarray = column.to_numpy(dtype=np.float64)
+        return found
+
+
+def days(column: pd.Series, date: str) -> np.ndarray:
+    """Dates of a format as days since 1970, float64 `[N]`; NaN for other texts."""
+    import pandas as pd
+
+    found = pd.to_datetime(column.astype(str), format=date, errors="coerce")
+    numbers: np.ndarray = ((found - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+    return numbers

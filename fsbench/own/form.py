@@ -1,0 +1,61 @@
+"""What was decided while data was read, so that further inputs can be read in the same way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fsbench.errors import DataError
+from fsbench.own.column import Column
+
+
+@dataclass(frozen=True)
+class Form:
+    """How inputs become stored samples of a kind, with the shape `shape`.
+
+    `columns` are those of a table with names, and `shifts` is subtracted from its numbers. `fills` says
+    whether missing values are filled in. `bits` is the depth
+    by whose range deep images are scaled, and `white` the value of white in an npz.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    columns: tuple[Column, ...] = ()
+    shifts: tuple[float, ...] = ()
+    fills: bool = False
+    bits: int = 8
+    white: float = 255.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-serialisable dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Form:
+        """Read what `to_dict` wrote. Raises DataError for anything else."""
+        match values:
+            case {
+                "kind": str(kind),
+                "shape": list(shape),
+                "columns": list(columns),
+                "shifts": list(shifts),
+                "fills": bool(fills),
+                "bits": int(bits),
+                "white": int() | float() as white,
+            } if all(type(size) is int and 0 < size < 2**20 for size in shape):
+                read = tuple(map(_column, columns))
+                numbers = all(isinstance(each, int | float) and math.isfinite(each) for each in shifts)
+                if numbers and len(shifts) in (0, shape[0]) and len(read) in (0, shape[0]):
+                    return cls(kind, tuple(shape), read, tuple(shifts), fills, bits, float(white))
+        raise DataError("what it says about inputs is not what fsbench writes")
+
+
+def _column(values: Any) -> Column:
+    match values:
+        case {"name": str(name), "texts": list(texts), "date": str(date)} if all(
+            isinstance(text, str) for text in texts
+        ):
+            return Column(name, tuple(texts), date)
+    raise DataError(f"{str(values)[:60]!r} is not a column of a table")

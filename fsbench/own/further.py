@@ -1,0 +1,130 @@
+"""Further inputs without labels, read as the data was with which a model was fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.errors import DataError
+from fsbench.own.archives import read_inputs
+from fsbench.own.column import Column
+from fsbench.own.files import form_of
+from fsbench.own.folders import read_images
+from fsbench.own.form import Form
+from fsbench.own.given import OwnData
+from fsbench.own.parsing import parse_table
+from fsbench.own.pictures import SUFFIXES, stack, with_channels
+from fsbench.own.samples import Progress, as_float32, printable, some
+from fsbench.words import plural
+
+_EXPECTED = {
+    "image": "a folder of images, an image file, or an npz with an array x of images",
+    "table": "a table (.csv)",
+    "": "an npz with an array x",
+}
+
+
+@dataclass(frozen=True)
+class Further:
+    """Inputs `x` as their kind stores them, with the name of each (a file, or the number of a row)."""
+
+    names: Sequence[str]
+    x: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def read_further(path: str | Path, form: Form, progress: Progress = lambda done, total: None) -> Further:
+    """The inputs at a path. Raises DataError for inputs of another kind, and for what is missing in them."""
+    path, remarks = Path(path), list[str]()
+    match _kind_of(path), form.kind:
+        case "folder" | "image", "image":
+            names, x = _pictures(path, form, progress, remarks)
+        case "table file", "table" if form.columns:
+            names, x = _table(path, form, remarks)
+        case "npz", _ if not form.columns:
+            names, x = _array(path, form, progress, remarks)
+        case found, _:
+            what = {"folder": "a folder", "image": "an image", "table file": "a table"}.get(found, "an npz")
+            expected = _EXPECTED["" if form.kind == "table" and not form.columns else form.kind]
+            raise DataError(
+                f"{path} is {what}, but the model takes inputs of the kind {form.kind}; give {expected}"
+            )
+    _require_known(x, form, path)
+    return Further(names, x, tuple(remarks))
+
+
+def _require_known(x: np.ndarray, form: Form, path: Path) -> None:
+    """Raise DataError for missing values, if the training data had none."""
+    missing = np.zeros(len(x), dtype=bool) if form.fills or x.ndim > 2 else np.isnan(x).any(1)
+    if missing.any():
+        row = int(missing.argmax()) + 1
+        raise DataError(
+            f"{path}: row {row} has a missing value; the training data had none, so the model cannot fill it "
+            "in: fill it in, or leave the row out"
+        )
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return "image"
+    return form_of(path)
+
+
+def _pictures(
+    path: Path, form: Form, progress: Progress, remarks: list[str]
+) -> tuple[Sequence[str], np.ndarray]:
+    """One image or all in a folder, resized and scaled as in training."""
+    channels, _, size = form.shape
+    found = read_images(OwnData(path, image_size=size), progress, remarks)
+    x = stack([picture.pixels for picture in found.values()], form.bits)
+    return list(found), with_channels(x, channels)
+
+
+def _array(
+    path: Path, form: Form, progress: Progress, remarks: list[str]
+) -> tuple[Sequence[str], np.ndarray]:
+    """The array `x` of an npz: images, or rows without column names."""
+    size = form.shape[-1] if form.kind == "image" else None
+    x = read_inputs(OwnData(path, image_size=size), progress, remarks, form.white).x
+    if (x.ndim == 4) != (form.kind == "image"):
+        found = "images" if x.ndim == 4 else "a table"
+        raise DataError(f"{path} has {found}, but the model takes inputs of the kind {form.kind}")
+    x = with_channels(x, form.shape[0]) if form.kind == "image" else as_float32(x, remarks, form.shifts)
+    if x.shape[1:] != form.shape:
+        raise DataError(f"{path}: x has inputs of {list(x.shape[1:])}, the model takes {list(form.shape)}")
+    return [str(number) for number in range(len(x))], x
+
+
+def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], np.ndarray]:
+    """The columns of a table by their names, in any order."""
+    names = [str(column.name) for column in form.columns]
+    texts = [str(column.name) for column in form.columns if column.texts]
+    table = parse_table(path, None, remarks, fewest=1, texts=texts)
+    if missing := [repr(printable(name)) for name in names if name not in table]:
+        raise DataError(f"{path} has no column {some(missing)}, which the model needs")
+    values = []
+    for column in form.columns:
+        given = table[column.name]
+        is_text = given.dtype.kind == "O"
+        if is_text and not column.texts and not column.date and given.notna().any():
+            odd = repr(printable(str(given.dropna().iloc[0])))
+            raise DataError(
+                f"{path}: the column {printable(str(column.name))!r} has texts, such as {odd}; the model "
+                "takes numbers there"
+            )
+        values.append(column.values(table))
+        _tell_of_unknown(column, int((np.isnan(values[-1]) & given.notna().to_numpy()).sum()), remarks)
+    x = as_float32(np.stack(values, axis=1), remarks, form.shifts)
+    return [str(number + 1) for number in range(len(x))], x
+
+
+def _tell_of_unknown(column: Column, count: int, remarks: list[str]) -> None:
+    if count:
+        what = "a text that was not in the training data" if column.texts else "no date as in training"
+        remarks.append(
+            f"column {printable(str(column.name))!r}: {plural(count, 'row')} with {what}, which counts as "
+            "missing"
+        )

@@ -1,0 +1,115 @@
+"""From files to the object that was saved. The files are not trusted, and nothing in them is executed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from fsbench.errors import DataError, FsbenchError
+from fsbench.savable import Savable
+from fsbench.saved.estimators import load_estimator
+
+_LARGEST_JSON = 64 * 2**20
+
+
+def load_parts(folder: Path, stem: str, packages: Set[str]) -> Any:
+    """The object that `save_parts` wrote.
+
+    Its classes are found in `packages`, those of fsbench and of installed plugins. Raises DataError for
+    anything that was not written by `save_parts`, or by other versions of these packages.
+    """
+    path = folder / f"{stem}.json"
+    tree = read_json(path)
+    try:
+        tensors = load_file(folder / f"{stem}.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot read {folder / stem}.safetensors: {_one_line(error)}") from None
+    reader = _Reader(folder, stem, tensors, packages)
+    try:
+        return reader.value(tree)
+    except FsbenchError as error:
+        raise DataError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a constructor does with arguments that it does not expect
+        raise DataError(f"{path} is damaged, or of another version: {_one_line(error)}") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a saved model. Raises DataError."""
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise DataError(f"{path} has more than {_LARGEST_JSON >> 20} MB; it is not part of a saved model")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {_one_line(error)}") from None
+
+
+class _Reader:
+    """Makes objects of JSON values, with the tensors of a file and the estimators of others."""
+
+    def __init__(self, folder: Path, stem: str, tensors: dict[str, torch.Tensor], packages: Set[str]) -> None:
+        self._folder, self._stem, self._tensors, self._packages = folder, stem, tensors, packages
+
+    def value(self, tree: Any) -> Any:
+        """The object of a JSON value."""
+        match tree:
+            case None | bool() | int() | float() | str():
+                return tree
+            case list():
+                return [self.value(item) for item in tree]
+            case {"float": str(text)}:
+                return float(text)
+            case {"tuple": list(items)}:
+                return tuple(self.value(item) for item in items)
+            case {"dict": dict(items)}:
+                return {key: self.value(item) for key, item in items.items()}
+            case {"tensor": str(name)}:
+                return self._tensor(name)
+            case {"array": str(name)}:
+                return self._tensor(name).numpy()
+            case {"estimator": int(number)}:
+                return load_estimator(self._folder / f"{self._stem}-{number}.skops")
+            case {"class": str(place), "arguments": dict(arguments)}:
+                return self._savable(place, arguments, tree.get("state"))
+        raise DataError(f"{str(tree)[:60]!r} stands where a value is expected")
+
+    def _tensor(self, name: str) -> torch.Tensor:
+        if name not in self._tensors:
+            raise DataError(f"the tensor {name!r} is missing in {self._stem}.safetensors")
+        return self._tensors[name]
+
+    def _savable(self, place: str, arguments: dict[str, Any], state: Any) -> Savable:
+        thing = self._class(place).rebuild(**{name: self.value(item) for name, item in arguments.items()})
+        if isinstance(thing, nn.Module):
+            if not isinstance(state, dict):
+                raise DataError(f"{place} has no tensors")
+            thing.load_state_dict({name: self._tensor(key) for name, key in state.items()})
+            thing.eval()
+        return thing
+
+    def _class(self, place: str) -> type[Savable]:
+        module, _, name = place.partition(":")
+        package = module.partition(".")[0]
+        if package not in self._packages:
+            raise DataError(
+                f"{place} is not of an installed plugin; install its package, or name it in FSBENCH_PLUGINS"
+            )
+        found: Any = importlib.import_module(module)
+        for each in name.split("."):
+            found = getattr(found, each)
+        if not (isinstance(found, type) and issubclass(found, Savable)):
+            raise DataError(f"{place} is not a savable class")
+        return found
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
