@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fsbench.report.charts import Bins, Charts
 from fsbench.report.plots import costs, gains, learning, predictions, ranks
+from fsbench.report.plots.slim import slim
 from fsbench.report.plots.style import COLOURS, styled
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Figure:
             canvas = Canvas(figsize=self.size, layout="constrained")
             self.draw(canvas.subplots())
             canvas.savefig(buffer, format=format, metadata={date: None}, bbox_inches="tight")
-        return buffer.getvalue()
+        found = buffer.getvalue()
+        return slim(found.decode()).encode() if format == "svg" else found
 
 
 def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:

@@ -39,7 +39,13 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
             hatch = "////" if cell.state == "withheld" else None
             ax.add_patch(
                 Rectangle(
-                    (j - 0.5, i - 0.5), 1, 1, facecolor=(colour, strength), edgecolor="white", hatch=hatch
+                    (j - 0.5, i - 0.5),
+                    1,
+                    1,
+                    facecolor=(colour, strength),
+                    edgecolor="white",
+                    hatch=hatch,
+                    clip_on=False,
                 )
             )
             dark = "white" if strength > 0.55 else "black"
