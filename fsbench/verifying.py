@@ -23,7 +23,8 @@ from fsbench.registry import Registry, get_registry
 from fsbench.report.agreement import noise, outcome, setting_of
 from fsbench.report.lines import read_texts, replace_lines
 from fsbench.report.logits import digest
-from fsbench.report.published import Contents, read, write_page
+from fsbench.report.published import Contents, read
+from fsbench.report.publishing import renew
 from fsbench.runner import run
 from fsbench.spec import parse_call
 from fsbench.store import Store
@@ -87,7 +88,7 @@ def verify(
 
 
 def sign(path: str | Path, checked: Sequence[Checked], by: str) -> None:
-    """Add a line to a published file that says who ran which trials again; renew its page if it has one.
+    """Add a line to a published file that says who ran which trials again; renew its page and index.
 
     Raises StoreError if the file cannot be written.
     """
@@ -96,8 +97,7 @@ def sign(path: str | Path, checked: Sequence[Checked], by: str) -> None:
     line = Verification(by, timestamp(), hardware, {each.record.key: each.outcome for each in ran})
     old = [text.rstrip("\r\n") for _, text in read_texts(path)]
     replace_lines(path, [*old, json.dumps({"verification": vars(line)}, sort_keys=True)])
-    if path.with_suffix(".md").exists():
-        write_page(path)
+    renew(path)
 
 
 def _unlike(registry: Registry, record: Record) -> str:

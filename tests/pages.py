@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 from rich.console import Console
 
@@ -32,3 +33,8 @@ FORMATS = {
 def render(board: Leaderboard, format: str = "terminal", width: int = 100) -> str:
     """A leaderboard in one of the formats."""
     return terminal(board, width) if format == "terminal" else FORMATS[format](board)
+
+
+def without_figures(page: str) -> str:
+    """A Markdown page without its figures."""
+    return re.sub(r"!\[[^\n]*\n\n?", "", page)

@@ -20,7 +20,8 @@ from fsbench.errors import PluginError
 from fsbench.identity import full_spec, metric_marks
 from fsbench.registry import Registry, get_registry, load_registry
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.published import publish, read_jsonl
+from fsbench.report.published import read_jsonl
+from fsbench.report.publishing import publish
 from fsbench.sorts import Origin
 from fsbench.store import Store
 from fsbench.types import Recipe, Record

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pages import FORMATS, render
+from pages import FORMATS, render, without_figures
 from records import failed, over_seeds, realistic, record, skipped
 from rich.console import Console
 
@@ -20,7 +20,8 @@ from fsbench.report import text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import publish, read_columns, read_jsonl, write_jsonl
+from fsbench.report.published import read_columns, read_jsonl, write_jsonl
+from fsbench.report.publishing import publish
 from fsbench.report.terminal import print_board
 from fsbench.stats import Estimate
 
@@ -288,7 +289,7 @@ def test_published_records_that_cannot_be_read_or_written_are_an_error(tmp_path)
 def agrees(records: Path) -> bool:
     page = records.with_suffix(".md").read_text(encoding="utf-8")
     (board,) = leaderboards(read_columns(records, ["balanced_accuracy"]))
-    return page == to_markdown(board, records.stem)
+    return without_figures(page) == to_markdown(board, records.stem)
 
 
 def test_published_pages_agree_with_their_records(tmp_path):
@@ -301,13 +302,6 @@ def test_published_pages_agree_with_their_records(tmp_path):
     assert agrees(made)
     write_jsonl(realistic(seed=1), made)
     assert not agrees(made)
-
-
-@pytest.mark.parametrize(
-    "records", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem
-)
-def test_leaderboards_agree_with_their_records(records):
-    assert agrees(records), f"{records.stem}.md does not say what {records.name} says; publish it again"
 
 
 def test_the_published_search_of_a_tuned_record_names_no_folder(tmp_path):

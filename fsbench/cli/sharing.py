@@ -26,7 +26,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("results", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("results", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", metavar="DIR", type=_path)
 @suite_option
 @by_option
@@ -34,10 +34,26 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool) -> None:
     """Write the records of the folder RESULTS into DIR, for others: as JSON Lines, with a page of tables.
 
-    With --suite the files are named after it, and only complete results are published.
+    DIR/README.md becomes an index of all published files in DIR. With --suite the files are named after it,
+    and only complete results are published. RESULTS can also be a published file, which is added to DIR; if
+    it is there already, its page and the index are written anew.
     """
-    from fsbench.report import published
+    from fsbench.report.publishing import write_index
+
+    if results.is_file():
+        if suite is not None or by or predictions:
+            raise UsageError(f"--suite, --by and --predictions are for a results folder; {results} is a file")
+        _add(results, folder)
+    else:
+        _publish(results, folder, suite, by, predictions)
+    found = write_index(folder)
+    say(f"wrote {found}" if found else f"left {folder / 'README.md'} as it is, because it is not an index")
+
+
+def _publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool) -> None:
+    """Publish the records of a results folder."""
     from fsbench.report.logits import write_predictions
+    from fsbench.report.publishing import publish
     from fsbench.store import Store
 
     with Store(results, create=False) as store:
@@ -51,12 +67,27 @@ def publish(results: Path, folder: Path, suite: str | None, by: str, predictions
     for tuned in sorted({bool(record.tuning) for record in records}):
         some = [record for record in records if bool(record.tuning) == tuned]
         path = folder / f"{suite or WITHOUT_SUITE}{'-tuned' if tuned else ''}.jsonl"
-        page = published.publish(some, path, evidence, by)
-        say(f"wrote {path} and {page}")
+        page = publish(some, path, evidence, by)
+        say(f"wrote {path} and {page}, with figures")
         if predictions:
             beside = path.with_name(f"{path.stem}-predictions.jsonl")
             write_predictions([record.key for record in some], evidence, beside)
             say(f"wrote {beside}")
+
+
+def _add(file: Path, folder: Path) -> None:
+    """Add a published file to a folder, or renew its page if it is there already."""
+    from fsbench.report.board import read_board
+    from fsbench.report.published import write
+    from fsbench.report.publishing import write_page
+
+    place = folder / file.name
+    if not (place.exists() and place.samefile(file)):
+        contents = read_board(file).contents
+        folder.mkdir(parents=True, exist_ok=True)
+        write(contents, place)
+        say(f"wrote {place}")
+    say(f"wrote {write_page(place)}, with figures")
 
 
 @click.command()
@@ -71,7 +102,8 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool) -> None:
     Only like is joined with like: the same splits, recipes, code and versions.
     """
     from fsbench.report.merging import merge as merged
-    from fsbench.report.published import write, write_page
+    from fsbench.report.published import write
+    from fsbench.report.publishing import renew_index, write_page
 
     if len(files) < 2:
         raise UsageError("one file is given; give at least two, and then the file to write")
@@ -82,6 +114,7 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool) -> None:
     for line in lines:
         say(line)
     say(f"wrote {out} with {len(contents.records)} records, and {write_page(out)}")
+    renew_index(out.parent)
 
 
 @click.command()

@@ -14,6 +14,7 @@ _COMMAND = re.compile(r"(`fsbench [\w -]*`)", re.ASCII)
 _MARKDOWN = re.compile(
     r"([\\`*|<])|(\](?=[(\[:]))|((?<!\w)_|_(?!\w))|(&(?=#?\w+;))|(~(?=~)|(?<=~)~)|(^[#>+-](?= ))"
 )
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -24,6 +25,7 @@ _LATEX = {
     '"': r"\textquotedbl{}",
     **{each: f"\\{each}" for each in "{}$&#%_"},
 }
+_LONGEST = 100
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
 
 
@@ -42,6 +44,24 @@ def markdown_code(text: str) -> str:
     return f"{fence}{room}{line}{room}{fence}".replace("|", "\\|")
 
 
+def entities(text: str) -> str:
+    """Text for Python-Markdown, in which no character can be markup; commands of ours stay code."""
+    parts = _COMMAND.split(printable(text))
+    return "".join(
+        f"<code>{_entities(part[1:-1])}</code>" if _COMMAND.fullmatch(part) else _entities(part)
+        for part in parts
+    )
+
+
+def entities_code(text: str) -> str:
+    """Text as code for Python-Markdown, also in a table."""
+    return f"<code>{_entities(printable(text))}</code>"
+
+
+def _entities(text: str) -> str:
+    return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
 def latex(text: str) -> str:
     """Text for LaTeX (T1 or Unicode fonts)."""
     return "".join(_LATEX.get(each, each) for each in printable(text))
@@ -53,5 +73,6 @@ def csv(text: str) -> str:
 
 
 def figure(text: str) -> str:
-    """Text for a figure: no part of it is read as mathematics."""
-    return printable(text).replace("$", r"\$")
+    """Text for a figure, of which no part is read as mathematics; a longer one than 100 characters is cut."""
+    line = printable(text)
+    return (line if len(line) <= _LONGEST else f"{line[:_LONGEST]}...").replace("$", r"\$")

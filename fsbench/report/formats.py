@@ -76,7 +76,7 @@ def write(report: Report, format: str, output: str | Path | None = None) -> tupl
     written = []
     for number, (name, content) in enumerate(chosen.files(report, stem)):
         path = main if chosen.suffix and not number else main.parent / name
-        _write(path, content)
+        write_file(path, content)
         written.append(path)
     return tuple(written)
 
@@ -90,8 +90,8 @@ def main_text(report: Report, format: str) -> str:
     return content.decode()
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all. Raises UsageError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

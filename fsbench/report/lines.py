@@ -20,6 +20,7 @@ from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influence, unzip
 from fsbench.provenance import OUTCOMES, Provenance, Verification
 from fsbench.spec import parse_call, parse_list
+from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record, Status
 
 T = TypeVar("T", Record, Provenance, Verification)
@@ -28,6 +29,7 @@ LARGEST_LINE = 16 << 20
 LARGEST_FILE = 4 << 30
 _LARGEST_INFLUENCE = 64 << 20
 _LARGEST_NUMBER = 2**63
+_LONGEST_EXPRESSION = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,12 +152,15 @@ def _check_expressions(record: Record, known: set[str]) -> None:
         (record.task, parse_call),
         (record.recipe, parse_call),
         (record.spec, parse_list),
+        (record.tuning or str(Tuning()), Tuning.read),
     )
     for text, read in readers:
         if text not in known:
+            if len(text) > _LONGEST_EXPRESSION:
+                raise ValueError(f"{_short(text)} has more than {_LONGEST_EXPRESSION} characters")
             try:
                 read(text)
-            except FsbenchError as error:
+            except (FsbenchError, TypeError) as error:
                 raise ValueError(str(error)) from error
             known.add(text)
 

@@ -19,12 +19,9 @@ from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import Provenance, Verification
-from fsbench.report.budgets import leaderboards
 from fsbench.report.entries import natural
 from fsbench.report.lines import Published, Split, read_lines, replace_lines
 from fsbench.report.logits import digest
-from fsbench.report.markdown import to_markdown
-from fsbench.report.one_version import of_one_version
 from fsbench.types import Record
 
 # Fields that change from run to run, or describe the machine rather than the result.
@@ -87,39 +84,6 @@ def write(contents: Contents, path: str | Path) -> None:
     replace_lines(
         Path(path), (json.dumps(line, sort_keys=True, allow_nan=False) for line in _lines(contents))
     )
-
-
-def publish(
-    records: Iterable[Record], path: str | Path, evidence: Evidence | None = None, by: str = ""
-) -> Path:
-    """Write records to `path` and their Markdown page beside it; return the path of the page.
-
-    The folder is created if necessary. If the code of a strategy changed, one version is written
-    (`report.one_version`). The page is made from the written file, by the default metric, so that anybody can
-    check that the two agree. Raises StoreError if a file cannot be written or the records must not be mixed.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
-    records = list(records)
-    columns = of_records(records, ())
-    shown = set(of_one_version(columns)[0].shared)
-    kept = [
-        record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
-    ]
-    write(gathered(kept, evidence or Evidence(), by), path)
-    return write_page(path)
-
-
-def write_page(path: Path) -> Path:
-    """Write the Markdown page of a published file beside it, by the default metric; return its path."""
-    page = path.with_suffix(".md")
-    boards = leaderboards(read_columns(path, [DEFAULT_METRIC]))
-    texts = [to_markdown(board, path.stem).rstrip("\n") for board in boards]
-    replace_lines(page, texts)
-    return page
 
 
 def read_jsonl(path: str | Path) -> list[Record]:

@@ -32,6 +32,11 @@ class Figure:
     draw: Callable[[Axes], None]
     size: tuple[float, float] = _WIDE
 
+    @property
+    def kind(self) -> str:
+        """The name without the numbers that distinguish figures of one kind."""
+        return next(part for part in self.name.split("-") if part.isalpha())
+
     def save(self, format: Literal["svg", "pdf"]) -> bytes:
         """The figure as a file, the same bytes for the same numbers."""
         from matplotlib.figure import Figure as Canvas

@@ -19,7 +19,7 @@ _STRONG, _FAINT = 0.75, 0.18
 
 def size(gains: Gains) -> tuple[float, float]:
     """The width and height in inches that a heat map needs."""
-    longest = max(map(len, (*gains.strategies, "")))
+    longest = max(len(figure(name)) for name in (*gains.strategies, ""))
     return 2.5 + 0.075 * longest + 0.52 * (len(gains.tasks) + 1), 2.6 + 0.27 * len(gains.strategies)
 
 

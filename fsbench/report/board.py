@@ -1,0 +1,123 @@
+"""A published file as a leaderboard in a collection, which may come from anybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsbench.columns import of_records
+from fsbench.errors import StoreError, UnknownName
+from fsbench.metrics import DEFAULT_METRIC
+from fsbench.report.contents import Report, metrics_of_a_report, report_of
+from fsbench.report.entries import natural
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.published import Contents, read
+from fsbench.tasks.suites import Suite, load_suite
+
+INDEX = "README.md"
+LARGEST_BOARD = 100 << 20
+"""The size in bytes of the largest published file that a collection may contain."""
+MOST_CELLS = 20_000
+"""How many pairs of a strategy and a task a published file in a collection may have."""
+_ENDING = ".jsonl"
+_PREDICTIONS = "-predictions.jsonl"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
+_RESERVED = ("readme", "index")
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A published file, what it contains, and the report about it."""
+
+    path: Path
+    contents: Contents
+    report: Report
+
+    @property
+    def name(self) -> str:
+        """The name of the file without its ending. Pages are named after it, never after what it contains."""
+        return self.path.stem
+
+    @property
+    def main(self) -> Leaderboard:
+        """Its leaderboard; the first if it has several searches."""
+        return self.report.boards[0]
+
+    @property
+    def suite(self) -> Suite | None:
+        """The suite after which the file is named, None if there is none."""
+        try:
+            return load_suite(self.name.removesuffix("-tuned"))
+        except UnknownName:
+            return None
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """Who published it, as far as that is said."""
+        return tuple(dict.fromkeys(each.by for each in self.contents.provenance if each.by))
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """The days of its oldest and its newest trial; empty if they are not said."""
+        found = self.contents.provenance
+        first = min((each.first for each in found if each.first), default="")
+        return first[:10], max((each.last for each in found), default="")[:10]
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of fsbench of its records."""
+        found = (record.versions.get("fsbench", "") for record in self.contents.records)
+        return tuple(sorted(set(filter(None, found))))
+
+    @property
+    def reproduced(self) -> tuple[str, ...]:
+        """A line for each person who ran some of its trials again."""
+        keys = [record.key for record in self.contents.records]
+        return tuple(filter(None, (each.said(keys) for each in self.contents.verified)))
+
+
+def boards_in(folder: Path) -> Sequence[Path]:
+    """The published files of a folder, sorted by name; those of predictions are not among them.
+
+    Raises StoreError for a name that could stand for another page, and for what is not a file.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.suffix == _ENDING]
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {folder}: {error.strerror}; name a folder of published files"
+        ) from error
+    found = [path for path in found if not path.name.endswith(_PREDICTIONS)]
+    found.sort(key=lambda path: natural(path.stem))
+    for path in found:
+        _check_name(path)
+        if not path.is_file():
+            raise StoreError(f"{path} is not a file; expected published files in {folder}")
+    return found
+
+
+def read_board(path: Path) -> Board:
+    """Read a published file. Raises StoreError for a malformed or a too large one, which names the line."""
+    _check_name(path)
+    if path.stat().st_size > LARGEST_BOARD:
+        raise StoreError(f"{path} is larger than {LARGEST_BOARD >> 20} MB; publish it as several files")
+    contents = read(path)
+    columns = of_records(contents.records, metrics_of_a_report(DEFAULT_METRIC), contents.evidence)
+    tasks = {(shared.task, shared.recipe) for shared in columns.shared}
+    strategies = {shared.full_spec or shared.spec for shared in columns.shared}
+    if len(tasks) * len(strategies) > MOST_CELLS:
+        raise StoreError(
+            f"{path} has {len(strategies)} strategies on {len(tasks)} tasks; expected at most {MOST_CELLS} "
+            "pairs; publish it as several files"
+        )
+    return Board(path, contents, report_of(columns, name=path.stem))
+
+
+def _check_name(path: Path) -> None:
+    if not _NAME.fullmatch(path.stem) or path.stem.casefold() in _RESERVED:
+        raise StoreError(
+            f"{path.name!r} cannot name a page; expected letters, digits and ._+- in the name of a published "
+            "file, and not README or index"
+        )

@@ -1,0 +1,101 @@
+"""Published files with what stands beside them: a page of tables with figures, and an index of the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fsbench.columns import of_records
+from fsbench.errors import StoreError
+from fsbench.evidence import Evidence
+from fsbench.report.board import INDEX, Board, boards_in, read_board
+from fsbench.report.board_index import MARK, index
+from fsbench.report.contents import Report
+from fsbench.report.formats import write_file
+from fsbench.report.markdown import with_figures
+from fsbench.report.one_version import of_one_version
+from fsbench.report.plots.figures import Figure
+from fsbench.report.plots.files import figures_of
+from fsbench.report.published import gathered, write
+from fsbench.types import Record
+
+_FIGURES = ("curves", "gains", "ranks", "costs")
+"""The figures of a page: few and small, because a repository keeps every version of them."""
+
+
+def publish(
+    records: Iterable[Record], path: str | Path, evidence: Evidence | None = None, by: str = ""
+) -> Path:
+    """Write records to `path` and their Markdown page beside it; return the path of the page.
+
+    The folder is created if necessary. If the code of a strategy changed, one version is written
+    (`report.one_version`). The page is made from the written file, by the default metric, so that anybody can
+    check that the two agree. Raises StoreError if a file cannot be written or the records must not be mixed.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
+    records = list(records)
+    columns = of_records(records, ())
+    shown = set(of_one_version(columns)[0].shared)
+    kept = [
+        record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
+    ]
+    write(gathered(kept, evidence or Evidence(), by), path)
+    return write_page(path)
+
+
+def write_page(path: Path) -> Path:
+    """Write the Markdown page of a published file and its figures beside it; return the path of the page."""
+    return _write_page(read_board(path))
+
+
+def write_index(folder: Path) -> Path | None:
+    """Write the index of the published files in a folder, README.md; return its path.
+
+    A README.md that is not an index stays as it is, and the result is None.
+    """
+    place = folder / INDEX
+    if place.exists() and not is_index(place):
+        return None
+    write_file(place, index(map(read_board, boards_in(folder))).encode())
+    return place
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file is an index, which may be written anew."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MARK)) == MARK.encode()
+    except OSError:
+        return False
+
+
+def renew(path: Path) -> None:
+    """Write the page of a published file anew if it has one, and the index of its folder if there is one."""
+    if path.with_suffix(".md").exists():
+        write_page(path)
+    renew_index(path.parent)
+
+
+def renew_index(folder: Path) -> None:
+    """Write the index of a folder anew if there is one."""
+    if is_index(folder / INDEX):
+        write_index(folder)
+
+
+def shown_figures(report: Report) -> list[tuple[int, Figure]]:
+    """The figures that a page shows, each with the place of its leaderboard."""
+    return [(place, each) for place, each in figures_of(report) if each.kind in _FIGURES]
+
+
+def _write_page(board: Board) -> Path:
+    page, *figures = with_figures(board.report, board.name, shown_figures(board.report))
+    for old in board.path.parent.glob(f"{board.name}-figures/*.svg"):
+        if f"{old.parent.name}/{old.name}" not in dict(figures):
+            old.unlink()
+    for name, content in (page, *figures):
+        write_file(board.path.parent / name, content)
+    return board.path.parent / page[0]
