@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from fsbench import Strategy, hookimpl
+from fsbench_plugins.adabn import Adabn
 from fsbench_plugins.augmentation import Augmentation
 from fsbench_plugins.balanced_forest import BalancedForest
 from fsbench_plugins.balanced_softmax import BalancedSoftmax
 from fsbench_plugins.best_classical import BestClassical
+from fsbench_plugins.cdan import Cdan
 from fsbench_plugins.class_weights import ClassWeights
+from fsbench_plugins.coral import Coral
 from fsbench_plugins.crt import Crt
 from fsbench_plugins.dann import Dann
 from fsbench_plugins.easy_ensemble import EasyEnsemble
@@ -19,14 +22,19 @@ from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
 from fsbench_plugins.maml import Maml
+from fsbench_plugins.mcc import Mcc
+from fsbench_plugins.mmd import Mmd
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
 from fsbench_plugins.random_forest import RandomForest
 from fsbench_plugins.resampling import Resampling
+from fsbench_plugins.rotation import Rotation
 from fsbench_plugins.rusboost import Rusboost
+from fsbench_plugins.shot import Shot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.svm import Svm
 from fsbench_plugins.tau_norm import TauNorm
+from fsbench_plugins.tent import Tent
 from fsbench_plugins.transfer import Transfer
 
 
@@ -34,11 +42,14 @@ from fsbench_plugins.transfer import Transfer
 def fsbench_strategies() -> list[type[Strategy]]:
     """The bundled strategies."""
     return [
+        Adabn,
         Augmentation,
         BalancedForest,
         BalancedSoftmax,
         BestClassical,
+        Cdan,
         ClassWeights,
+        Coral,
         Crt,
         Dann,
         EasyEnsemble,
@@ -50,13 +61,18 @@ def fsbench_strategies() -> list[type[Strategy]]:
         LogisticRegression,
         LogitAdjustment,
         Maml,
+        Mcc,
+        Mmd,
         Probe,
         Protonet,
         RandomForest,
         Resampling,
+        Rotation,
         Rusboost,
+        Shot,
         Sklearn,
         Svm,
         TauNorm,
+        Tent,
         Transfer,
     ]

@@ -39,16 +39,26 @@ def ramp(progress: float, gamma: float) -> float:
 
 
 def domain_loss(
-    labelled: torch.Tensor, target: torch.Tensor, domain: torch.Tensor | None = None
+    labelled: torch.Tensor,
+    target: torch.Tensor,
+    domain: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+    target_weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Mean binary cross-entropy over source samples plus that over target samples.
 
     `labelled [B]` and `target [U]` are logits of being from the target; `domain [B]` in [0, 1] is the
-    fraction of each labelled sample that is from the target (0 if it is not given).
+    fraction of each labelled sample that is from the target (0 if it is not given). `weights [B]` and
+    `target_weights [U]`, which are at least 1, make the means weighted.
     """
     source, other = F.softplus(labelled), F.softplus(-target)
-    if domain is None:
+    if domain is None and weights is None:
         return source.mean() + other.mean()
-    of_source = 1 - domain
-    both = other.sum() + (domain * F.softplus(-labelled)).sum()
-    return (of_source * source).sum() / of_source.sum().clamp(min=1) + both / (len(target) + domain.sum())
+    weights = torch.ones_like(labelled) if weights is None else weights
+    target_weights = torch.ones_like(target) if target_weights is None else target_weights
+    of_target = torch.zeros_like(labelled) if domain is None else domain * weights
+    of_source = weights - of_target
+    both = (target_weights * other).sum() + (of_target * F.softplus(-labelled)).sum()
+    return (of_source * source).sum() / of_source.sum().clamp(min=1) + both / (
+        target_weights.sum() + of_target.sum()
+    )

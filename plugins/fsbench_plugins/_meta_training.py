@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
 from fsbench import Batch, Context, FsbenchError, LabeledSet
 from fsbench_plugins._episodes import Episodes
+from fsbench_plugins._normalisation import batch_norms
 
 Parameters = dict[str, torch.Tensor]
 
@@ -108,14 +109,10 @@ def zero(module: nn.Module) -> None:
             parameter.zero_()
 
 
-def _layers(model: nn.Module) -> list[_BatchNorm]:
-    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
-
-
 @contextmanager
-def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[_BatchNorm]]:
+def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[Any]]:
     """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently."""
-    layers = _layers(model)
+    layers = batch_norms(model)
     before = [(layer, layer.running_mean, layer.running_var, layer.num_batches_tracked) for layer in layers]
     for layer in layers:
         layer.running_mean = layer.running_var = layer.num_batches_tracked = None
@@ -128,5 +125,5 @@ def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[_Bat
 
 def keep_statistics(model: nn.Module, x: torch.Tensor) -> None:
     """Let batch normalisation that stores statistics store only those of `x [N, ...]`."""
-    if any(layer.track_running_stats for layer in _layers(model)):
+    if any(layer.track_running_stats for layer in batch_norms(model)):
         update_bn([x], model)

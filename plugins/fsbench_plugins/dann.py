@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo, param
+from fsbench import Context, StepOutput, param
+from fsbench_plugins._adapting import Adapting
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Dann(Strategy):
+class Dann(Adapting):
     """Domain-adversarial neural networks (Ganin et al. 2016).
 
     A domain head learns to distinguish the features of labelled source samples from those of unlabelled
@@ -38,7 +38,6 @@ class Dann(Strategy):
         "and Lempitsky, V. (2016). Domain-adversarial training of neural networks. JMLR 17(59). norm: "
         "Jiang, J., Shu, Y., Wang, J. and Long, M. (2022). Transferability in deep learning: a survey."
     )
-    family = "adaptation"
     in_core = True
 
     results_version = "2"
@@ -48,23 +47,6 @@ class Dann(Strategy):
     hidden: int = param(100, low=1)
     norm: Literal["batch"] | None = "batch"
     steps: int = param(1000, low=0, tune=(500, 5000))
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The unlabelled target inputs."""
-        return frozenset({"unlabeled"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs two domains, and inputs of both."""
-        if task.protocol != "shift":
-            return "train and test come from one domain"
-        if not task.labels_on_source:
-            return "no labelled source sample to train on"
-        return None if task.num_unlabeled else "needs unlabelled target data"
-
-    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps, unless the recipe fixes their number."""
-        return replace(recipe, steps=max(recipe.steps, self.steps)) if recipe.passes else recipe
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: features `[N, D]` to a logit `[N, 1]` of being from the target."""
@@ -86,11 +68,3 @@ class Dann(Strategy):
         both = reverse_gradient(torch.cat([out.features, out.unlabeled_features]), scale)
         labelled, target = out.modules(both).squeeze(-1).tensor_split([len(out.features)])
         return self.weight * domain_loss(labelled, target, out.batch.domain)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Fit unchanged. Raises InertComponent if there is no labelled source sample."""
-        if train.domain is not None and bool((train.domain == 1).all()):
-            raise InertComponent(
-                "dann: every labelled sample is of the target domain, so there is no source half"
-            )
-        return inner(train)

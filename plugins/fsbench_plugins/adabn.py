@@ -1,0 +1,40 @@
+"""AdaBN: batch normalisation with the statistics of the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsbench import Context, Fitted, InertComponent, LabeledSet, param
+from fsbench_plugins._adapting import Adapting
+
+
+@dataclass(frozen=True)
+class Adabn(Adapting):
+    """Batch normalisation gets the statistics of the unlabelled inputs, after training (Li et al. 2017).
+
+    Nothing else changes, so the cost is one pass over the unlabelled inputs, in parts of `batch_size`, whose
+    means and variances are averaged.
+    """
+
+    name = "adabn"
+    cite = (
+        "Li, Y., Wang, N., Shi, J., Liu, J. and Hou, X. (2017). Revisiting batch normalization for practical "
+        "domain adaptation. ICLR workshop."
+    )
+
+    batch_size: int = param(1024, low=2)
+
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        """The network with the target's statistics. Raises InertComponent without batch normalisation."""
+        import torch
+        from torch.optim.swa_utils import update_bn
+
+        from fsbench_plugins._normalisation import batch_norms
+
+        network = fitted.require_network(self.name)
+        if not batch_norms(network):
+            raise InertComponent(f"{self.name} had no effect; the network has no batch normalisation")
+        x = ctx.unlabeled
+        update_bn([part for part in torch.split(x, self.batch_size) if len(part) > 1], network)
+        network.eval()
+        return fitted

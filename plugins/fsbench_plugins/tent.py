@@ -1,0 +1,69 @@
+"""Tent: adaptation to the test inputs by confident predictions."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Strategy, param
+
+
+@dataclass(frozen=True)
+class Tent(Strategy):
+    """Adapts batch normalisation to the test inputs by entropy minimisation (Wang et al. 2021).
+
+    Batch normalisation takes the statistics of the test inputs, and its scales and shifts are trained for
+    `steps` steps of Adam at `lr`, each on all test inputs, so that the entropy of the predictions falls. The
+    paper goes through the test inputs in batches, one step for each. Nothing is kept from one set of test
+    inputs to the next. As the predictions on a sample depend on the others, a row with `tent` solves an
+    easier problem, which its `uses` shows.
+    """
+
+    name = "tent"
+    cite = (
+        "Wang, D., Shelhamer, E., Liu, S., Olshausen, B. and Darrell, T. (2021). Tent: fully test-time "
+        "adaptation by entropy minimization. ICLR."
+    )
+    family = "adaptation"
+
+    lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
+    steps: int = param(10, low=0, tune=(1, 30))
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """All test inputs at once, without labels."""
+        return frozenset({"test_inputs"})
+
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        """The predictor that adapts a copy of the network to the inputs that it is given.
+
+        Raises InertComponent if the network has no batch normalisation.
+        """
+        import torch
+
+        from fsbench_plugins._normalisation import batch_norms
+
+        network = fitted.require_network(self.name)
+        if not batch_norms(network):
+            raise InertComponent(f"{self.name} had no effect; the network has no batch normalisation")
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            adapted = copy.deepcopy(network).requires_grad_(False)
+            layers = batch_norms(adapted)
+            for layer in layers:
+                layer.train().requires_grad_(True)
+                layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+            trained = [p for layer in layers for p in layer.parameters()]
+            optimizer = torch.optim.Adam(trained, lr=self.lr) if trained else None
+            with torch.enable_grad():
+                for _ in range(self.steps if optimizer else 0):
+                    assert optimizer is not None
+                    log_p = adapted(x).log_softmax(-1)
+                    optimizer.zero_grad()
+                    torch.autograd.backward(-(log_p.exp() * log_p).sum(1).mean())
+                    optimizer.step()
+            with torch.no_grad():
+                logits: torch.Tensor = adapted(x)
+                return logits.float()
+
+        return Fitted(predict, network)
