@@ -76,6 +76,13 @@ def split_marks(full_spec: str) -> CodeParts:
     return CodeParts(_MARK.sub("", strategy), strategy, *marks)
 
 
+def marks_of(full_spec: str) -> list[str]:
+    """The marks in the full spec of a trial, without their `#`: of its components, then of what is around."""
+    parts = split_marks(full_spec)
+    around = (parts.core, parts.kind, parts.backbone)
+    return [mark[1:] for mark in _MARK.findall(parts.strategy)] + list(filter(None, around))
+
+
 def join_marks(strategy: str, core: str, kind: str, backbone: str) -> str:
     """The full spec of a trial from its parts."""
     return "#".join(filter(None, (strategy, core, kind, backbone)))

@@ -6,7 +6,7 @@ What many records share, mostly texts, is kept once (`Shared`); there is an arra
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
@@ -99,14 +99,18 @@ class Columns:
     def select(self, keep: Sequence[bool]) -> Columns:
         """The records of the combinations that are marked to keep."""
         kept = np.array(keep, dtype=bool)
-        if kept.all():
-            return self
-        rows, renumbered = kept[self.code], np.cumsum(kept) - 1
+        return self if kept.all() else self.only(kept[self.code])
+
+    def only(self, rows: np.ndarray) -> Columns:
+        """The records that are marked, bool `[N]`."""
+        kept = np.bincount(self.code[rows], minlength=len(self.shared)) > 0
+        renumbered = np.cumsum(kept) - 1
 
         def of_rows(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             return {name: array[rows] for name, array in arrays.items()}
 
-        return Columns(
+        return replace(
+            self,
             shared=tuple(each for each, stays in zip(self.shared, kept, strict=True) if stays),
             latest=tuple(each for each, stays in zip(self.latest, kept, strict=True) if stays),
             code=renumbered[self.code[rows]],
@@ -114,11 +118,9 @@ class Columns:
             split_seed=self.split_seed[rows],
             init_seed=self.init_seed[rows],
             split=self.split[rows],
-            fingerprints=self.fingerprints,
             numbers=of_rows(self.numbers),
             values=of_rows(self.values),
             resolution=of_rows(self.resolution),
-            evidence=self.evidence,
         )
 
     def splits(self) -> Iterator[tuple[Shared, int, str]]:
@@ -137,6 +139,32 @@ class Columns:
         for row in np.unique(whole, return_index=True)[1].tolist():
             shared = self.shared[self.code[row]]
             yield shared, int(self.split_seed[row]), self.fingerprints[self.split[row]]
+
+
+def both(first: Columns, second: Columns, evidence: Evidence) -> Columns:
+    """The records of the first and then those of the second, which have the same metrics, with evidence."""
+
+    def end_to_end(name: str) -> np.ndarray:
+        return np.concatenate([getattr(first, name), getattr(second, name)])
+
+    def by_name(name: str) -> dict[str, np.ndarray]:
+        ours, theirs = getattr(first, name), getattr(second, name)
+        return {key: np.concatenate([ours[key], theirs[key]]) for key in ours}
+
+    return Columns(
+        shared=first.shared + second.shared,
+        latest=first.latest + second.latest,
+        code=np.concatenate([first.code, second.code + len(first.shared)]),
+        key=end_to_end("key"),
+        split_seed=end_to_end("split_seed"),
+        init_seed=end_to_end("init_seed"),
+        split=np.concatenate([first.split, second.split + len(first.fingerprints)]),
+        fingerprints=first.fingerprints + second.fingerprints,
+        numbers=by_name("numbers"),
+        values=by_name("values"),
+        resolution=by_name("resolution"),
+        evidence=evidence,
+    )
 
 
 def paths(metrics: Sequence[str]) -> tuple[list[str], list[str]]:

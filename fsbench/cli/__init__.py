@@ -12,6 +12,7 @@ import click
 from fsbench import __version__
 from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
+from fsbench.cli.comparing import compare
 from fsbench.cli.data import data
 from fsbench.cli.listing import list_
 from fsbench.cli.models import fit, predict
@@ -48,7 +49,12 @@ def cli(debug: bool) -> None:
 
 
 for command in (
-    *(run, leaderboard, report, power, fit, predict, publish, merge, verify, list_, data, plugin, cite),
+    *(run, leaderboard, report),
+    compare,
+    power,
+    *(fit, predict),
+    *(publish, merge, verify),
+    *(list_, data, plugin, cite),
 ):
     cli.add_command(command)
 

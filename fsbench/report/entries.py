@@ -41,6 +41,11 @@ class Entry:
         """Whether the trials succeeded, bool `[P]`."""
         return self._has("ok")
 
+    @property
+    def failed(self) -> np.ndarray:
+        """Whether the trials failed, bool `[P]`."""
+        return self._has("failed")
+
     @cached_property
     def shared(self) -> list[Shared]:
         """What its records share, each combination once, in the order of the seeds."""

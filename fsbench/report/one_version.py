@@ -28,14 +28,17 @@ Given = tuple[Shared, CodeParts, str]
 """What some records share, the parts of their full spec, and when the newest was created."""
 
 
-def of_one_version(columns: Columns) -> tuple[Columns, list[str]]:
-    """The records that one table can show, in their order, and a line about those it leaves out, if any."""
+def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, list[str]]:
+    """The records that one table can show, in their order, and a line about those it leaves out, if any.
+
+    With `of_spec` there is also one version of each spec, which may mean something else with other defaults.
+    """
     given = [
         (shared, split_marks(identity(shared)), created)
         for shared, created in zip(columns.shared, columns.latest, strict=True)
     ]
     kept: Sequence[Given] = given
-    for group_of, part, version_now in _CHOICES:
+    for group_of, part, version_now in (*_CHOICES, *[_OF_SPEC] * of_spec):
         kept = _choose(kept, group_of, part, version_now)
     shown = {shared for shared, *_ in kept}
     left_out: Counter[str] = Counter()
@@ -46,10 +49,9 @@ def of_one_version(columns: Columns) -> tuple[Columns, list[str]]:
         return columns, []
     names = ", ".join(f"{spec} {count}" for spec, count in sorted(left_out.items()))
     total = plural(left_out.total(), "record")
-    line = (
-        f"left out: {total} of other versions of the code ({names}); --all-versions (all_versions=True) "
-        "shows them"
-    )
+    line = f"left out: {total} of other versions of the code ({names})"
+    if not of_spec:
+        line += "; --all-versions (all_versions=True) shows them"
     return columns.select([shared in shown for shared in columns.shared]), [line]
 
 
@@ -112,10 +114,12 @@ def _strategy_now(record: Shared) -> str:
     return searched_spec(composition, space_mark(composition) if record.tuning else "")
 
 
-_CHOICES: tuple[tuple[Callable[[Shared, CodeParts], str], str, Callable[[Shared], str]], ...] = (
+_Choice = tuple[Callable[[Shared, CodeParts], str], str, Callable[[Shared], str]]
+_CHOICES: tuple[_Choice, ...] = (
     (lambda record, parts: "", "core", _core_now),
     (lambda record, parts: record.task, "kind", _kind_now),
     (lambda record, parts: record.recipe, "backbone", _backbone_now),
     (lambda record, parts: parts.asked, "strategy", _strategy_now),
 )
 """How records are grouped, the part of a full spec with their version, and the installed version."""
+_OF_SPEC: _Choice = (lambda record, parts: record.spec, "strategy", _strategy_now)

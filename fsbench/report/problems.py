@@ -53,7 +53,7 @@ def find_problems(found: Sequence[Setting], strategies: Sequence[str]) -> Iterat
 
 def mixtures(columns: Columns) -> Iterator[str]:
     """A line for each package with several versions, and one for several devices, in successful records."""
-    versions, devices = _computed_with(columns)
+    versions, devices = computed_with(columns)
     for package, several in versions.items():
         if len(several) > 1:
             yield f"results of several versions of {package} are mixed: {', '.join(several)}"
@@ -63,12 +63,12 @@ def mixtures(columns: Columns) -> Iterator[str]:
 
 def origin(columns: Columns) -> str:
     """The packages, with versions, and devices that computed the successful records; empty without any."""
-    versions, devices = _computed_with(columns)
+    versions, devices = computed_with(columns)
     packages = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items())
     return f"computed with {packages}; on {', '.join(devices)}" if devices else ""
 
 
-def _computed_with(columns: Columns) -> tuple[dict[str, list[str]], list[str]]:
+def computed_with(columns: Columns) -> tuple[dict[str, list[str]], list[str]]:
     """The versions of each package, and the devices, of the successful records; all sorted."""
     good = [shared for shared in columns.shared if shared.status == "ok"]
     versions: dict[str, set[str]] = defaultdict(set)

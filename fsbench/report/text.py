@@ -144,11 +144,11 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
     }
 
 
-def margin(board: Leaderboard) -> str:
-    """The margin of equivalence in words."""
-    if board.metric.percent:
-        return f"{100 * board.margin:g} point{'' if board.margin == 0.01 else 's'}"
-    return f"{board.margin:g}"
+def margin(size: float, metric: Metric) -> str:
+    """A margin of equivalence in words."""
+    if metric.percent:
+        return f"{100 * size:g} point{'' if size == 0.01 else 's'}"
+    return f"{size:g}"
 
 
 def seconds(value: float) -> str:
@@ -205,8 +205,9 @@ def legend(board: Leaderboard) -> dict[str, str]:
         f"vs {BASELINE}": f"the score minus that of {board.baseline} (plain training) on the same splits, ± "
         "the half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; "
         "it is compared on the others",
-        "verdict": f"helps, hurts, or equivalent (the difference is within {margin(board)}), if significant "
-        f"at the 5 % level after a correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
+        "verdict": "helps, hurts, or equivalent (the difference is within "
+        f"{margin(board.margin, board.metric)}), if significant at the 5 % level after a "
+        f"correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
         "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
         "train on the same samples; unstable where scores are in two clusters",
         LABELS: f"labels saved: how many times as many labels {board.baseline} needs for the same score, by "
