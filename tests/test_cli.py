@@ -117,6 +117,7 @@ def test_help_and_version(call):
             "run",
             "leaderboard",
             "report",
+            "compare",
             "power",
             "publish",
             "merge",
