@@ -113,12 +113,15 @@ def test_help_and_version(call):
     for arguments in ([], ["--help"], ["-h"]):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
-        assert [line.split()[0] for line in out.partition("Commands:")[2].splitlines()[1:12]] == [
+        commands = out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+        assert [line.split()[0] for line in commands if line[2] != " "] == [
             "run",
             "leaderboard",
             "report",
             "compare",
             "power",
+            "fit",
+            "predict",
             "publish",
             "merge",
             "verify",

@@ -145,9 +145,7 @@ def test_versions_of_a_plugin_in_one_folder():
         assert "mine: code+aaaa1111 → code+bbbb2222" in found.differing
     unmarked = version("", LOW) + version("results+2", HIGH, day=2)
     assert compared(unmarked, unmarked, "mine#", "mine#results+2").rows[0].verdict == "better"
-    with pytest.raises(
-        UnknownName, match=r"unknown version with results: .mine#code.cccc.; did you mean"
-    ):
+    with pytest.raises(UnknownName, match=r"unknown version with results: .mine#code.cccc.; did you mean"):
         compared(every, every, "mine#code+cccc", "mine")
     with pytest.raises(UnknownName, match="did you mean 'mine'"):
         compared(every, every, "mine", "mins")
