@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from fsbench.jobs import Outcome
 from fsbench.metrics import influences, resolution, score
 from fsbench.store import Judgement
 from fsbench.types import Record, Trial
+from fsbench.words import timestamp
 
 if TYPE_CHECKING:
     from fsbench.tasks.splits import SealedSplit
@@ -51,11 +51,6 @@ def failed(trial: Trial, failure: Failure, known: Mapping[str, Any]) -> Judgemen
     """The judgement of a trial that failed before its split was needed; `known` is as in `judge`."""
     reason, now = asdict(failure), timestamp()
     return Judgement(Record(**vars(trial), **known, status="failed", reason=reason, created=now))
-
-
-def timestamp() -> str:
-    """The current time as in records: UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def fault(predictions: np.ndarray, split: SealedSplit) -> dict[str, str] | None:

@@ -49,6 +49,11 @@ class LoadFailure:
     message: str
     traceback: str = ""
 
+    @property
+    def said(self) -> str:
+        """The plugin and the reason in one line."""
+        return f"plugin {self.plugin} could not be loaded: {self.message}"
+
 
 class Registry:
     """What the loaded plugins bring, by sort and name; `failures` lists those that could not be loaded.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +19,10 @@ from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import Outcome, Place, check_device
-from fsbench.judge import failed, judge, timestamp
+from fsbench.judge import failed, judge
 from fsbench.plan import Plan, joined, make_plan
-from fsbench.progress import Observer
+from fsbench.progress import Observer, default_observer
+from fsbench.progress.log import logged
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Request, Strategies, check_positive, read_request
 from fsbench.results import Results
@@ -35,6 +36,7 @@ from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning
 from fsbench.types import Recipe, Record, Trial
 from fsbench.versions import installed
+from fsbench.words import timestamp
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData
@@ -101,7 +103,7 @@ def run(
         strict: Whether a plugin that cannot be loaded is an error.
         baseline: What strategies are compared with besides plain training; by default all strategies that
             are declared as baselines. `"erm"` means no other.
-        observer: Receives the events of the run.
+        observer: Receives the events of the run; by default a display in a notebook, and otherwise nobody.
         executor: Makes the executor of the trials; the processes of this machine by default.
         only: Which of the trials to run and to return; all by default.
 
@@ -117,39 +119,57 @@ def run(
         PluginError: A plugin keeps workers from starting, or cannot be loaded and `strict` is set.
         WorkerError: No worker can start.
     """
-    registry, observer = get_registry(), observer or Observer()
-    if strict:
-        registry.check_loaded()
-    check_positive(jobs=jobs)
-    check_device(device)
-    asked = read_request(
-        registry,
-        observer,
-        plugins=plugins,
-        suite=suite,
-        tasks=tasks,
-        data=data,
-        seeds=seeds,
-        init_seeds=init_seeds,
-        recipe=recipe,
-        timeout=timeout,
-        available=available,
-        baseline=baseline,
-        tuning=_tuning(tune, sampler=sampler, criterion=criterion),
-    )
-    with Store(results) as store:
-        stored = {record.key: record for record in store.records()}
-        same = SameData(asked.suite, stored.values(), store.path)
-        for name in asked.own:
-            same.check_own(name)
-        plan = _plan(asked, registry, stored, retry_failed, only)
-        known = of_records((stored[key] for key in plan.keys if key in stored), ())
-        check_records(known, asked.suite, store.path)
-        walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
-        interrupted = walk.go(executor, jobs, device)
-    records = tuple(stored[key] for key in plan.keys if key in stored)
-    left_out = tuple(asked.suite.left_out())
-    return Results(records, store.path, plan.total, interrupted, left_out, asked.baseline)
+    given = locals()
+    with logged(observer or default_observer(), _arguments(given)) as (observer, log):
+        observer.doing("reading what is asked for")
+        registry = get_registry()
+        if strict:
+            registry.check_loaded()
+        for failure in registry.failures:
+            log.warned(failure.said)
+        check_positive(jobs=jobs)
+        check_device(device)
+        asked = read_request(
+            registry,
+            observer,
+            plugins=plugins,
+            suite=suite,
+            tasks=tasks,
+            data=data,
+            seeds=seeds,
+            init_seeds=init_seeds,
+            recipe=recipe,
+            timeout=timeout,
+            available=available,
+            baseline=baseline,
+            tuning=_tuning(tune, sampler=sampler, criterion=criterion),
+        )
+        with Store(results) as store:
+            log.open(store.folder)
+            observer.doing(f"reading the results in {store.folder}")
+            stored = {record.key: record for record in store.records()}
+            same = SameData(asked.suite, stored.values(), store.path)
+            for name in asked.own:
+                same.check_own(name)
+            plan = _plan(asked, registry, stored, retry_failed, only)
+            known = [stored[key] for key in plan.keys if key in stored]
+            check_records(of_records(known, ()), asked.suite, store.path)
+            observer.stored(known)
+            walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
+            interrupted = walk.go(executor, jobs, device)
+        records = tuple(stored[key] for key in plan.keys if key in stored)
+        left_out = tuple(asked.suite.left_out())
+        found = Results(records, store.path, plan.total, interrupted, left_out, asked.baseline)
+        if interrupted:
+            log.interrupted(found.done, found.total)
+        return found
+
+
+def _arguments(given: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of `run` that say what to run, but for those with their default."""
+    defaults = {name: each.default for name, each in inspect.signature(run).parameters.items()}
+    others = {name: value for name, value in given.items() if repr(value) != repr(defaults[name])}
+    return {name: value for name, value in others.items() if name not in ("observer", "executor", "only")}
 
 
 def _tuning(n: int | None, **given: str | None) -> Tuning | None:
@@ -241,12 +261,11 @@ class _Walk:
                 self._run_trials(execution, device)
         except KeyboardInterrupt:
             return True
-        finally:
-            self.observer.ended()
         return False
 
     def _run_trials(self, execution: Execution, device: str) -> None:
         trials, tasks = self.plan.trials, {task.text: task for task in self.asked.tasks}
+        self.observer.doing("starting workers, which import torch")
         place = execution.find_place(device, trials, tasks)
         self._store_skipped()
         execute = functools.partial(self._execute, execution, place.device, tasks)
@@ -308,10 +327,8 @@ class _Walk:
             try:
                 listener(record=record)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook may raise anything
-                warnings.warn(
-                    f"plugin {plugin}: fsbench_trial_finished raised {error!r}; the record is stored",
-                    RuntimeWarning,
-                    stacklevel=2,
+                self.observer.warned(
+                    f"plugin {plugin}: fsbench_trial_finished raised {error!r}; the record is stored"
                 )
 
     def _store_skipped(self) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from fsbench.errors import FsbenchError, UsageError
 from fsbench.identity import full_spec, trial_key
-from fsbench.judge import timestamp
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.provenance import Outcome, Verification
@@ -33,6 +32,7 @@ from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record
+from fsbench.words import timestamp
 
 NOT_RUN: Literal["not run"] = "not run"
 

@@ -1,8 +1,9 @@
-"""Numbers and nouns in messages, and strangers' texts in one line."""
+"""Numbers, nouns and times in messages, and strangers' texts in one line."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 
 def plural(n: int, noun: str) -> str:
@@ -21,3 +22,18 @@ def printable(text: str) -> str:
     """
     spaced = re.sub(r"\s+", " ", text)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in spaced)
+
+
+def duration(seconds: float) -> str:
+    """`14 s`, `4 min 10 s` or `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def timestamp() -> str:
+    """The current time as in records and logs: UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.options import board_options, legend_option
-from fsbench.cli.output import console, debugging, say, show_tracebacks
+from fsbench.cli.output import console, debugging, say, show_tracebacks, working
 from fsbench.columns import Columns
 from fsbench.errors import AbsentData, UsageError
+from fsbench.runner import DEFAULT_RESULTS
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
@@ -39,9 +42,10 @@ def leaderboard(
     """
     from fsbench.report.budgets import leaderboards
 
-    columns = select(read_columns(results, [metric]), suite, tasks, results)
-    boards = leaderboards(columns, metric, all_versions, baseline, margin)
-    show_boards(boards, legend)
+    with working("computing the tables"):
+        columns = select(read_columns(results, [metric]), suite, tasks, results)
+        boards = leaderboards(columns, metric, all_versions, baseline, margin)
+    show_boards(boards, legend, again=again(results))
     if debugging():
         show_tracebacks(_records(results, columns))
 
@@ -73,22 +77,37 @@ def _records(path: Path, columns: Columns) -> list[Record]:
     return [record for record in records if (record.task, record.recipe) in wanted]
 
 
-def show_board(board: Leaderboard, legend: bool, quiet: bool = False) -> None:
-    """Print a leaderboard to stdout, or only its recommendation."""
+def show_boards(
+    boards: Sequence[Leaderboard],
+    legend: bool,
+    quiet: bool = False,
+    below: int = 0,
+    again: str = "fsbench leaderboard",
+) -> None:
+    """Print leaderboards to stdout, one below the other, or only their recommendations.
+
+    On a terminal, the last screen holds the answer; `below` and `again` are as in `print_boards`.
+    """
+    from fsbench.report.last_screen import print_boards
     from fsbench.report.terminal import print_board, print_recommendation
 
-    if quiet:
-        print_recommendation(board, console())
-    else:
-        print_board(board, console(), legend)
-
-
-def show_boards(boards: Sequence[Leaderboard], legend: bool, quiet: bool = False) -> None:
-    """Print leaderboards to stdout, one below the other, or only their recommendations."""
+    if sys.stdout.isatty() and not quiet:
+        print_boards(boards, console(), legend, below, again)
+        return
     for number, board in enumerate(boards):
         if number:
             click.echo()
-        show_board(board, legend, quiet)
+        if quiet:
+            print_recommendation(board, console())
+        else:
+            print_board(board, console(), legend)
+
+
+def again(results: Path) -> str:
+    """The command that prints the leaderboard of a results folder."""
+    if results == Path(DEFAULT_RESULTS):
+        return "fsbench leaderboard"
+    return f"fsbench leaderboard --results {shlex.quote(str(results))}"
 
 
 def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:

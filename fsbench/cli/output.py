@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import shutil
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -18,11 +21,41 @@ if TYPE_CHECKING:
     from fsbench.types import Record
 
 _GAP = 2
+_MOST_LINES = 2
 
 
 def say(message: str) -> None:
     """Print one line on stderr."""
-    print(f"fsbench: {printable(message).strip()}", file=sys.stderr, flush=True)
+    print(_said(message), file=sys.stderr, flush=True)
+
+
+def _said(message: str) -> str:
+    return f"fsbench: {printable(message).strip()}"
+
+
+def few(messages: Sequence[str], whole: str) -> Sequence[str]:
+    """What is said of some messages: on a terminal, the beginnings of the first ones if that is too much.
+
+    `whole` is the file that has all of them.
+    """
+    if not sys.stderr.isatty() or height(messages) <= _MOST_LINES:
+        return messages
+    room = _width() - len(_said(""))
+    kept = [printable(each) for each in messages[: _MOST_LINES - 1]]
+    beginnings = [each if len(each) <= room else f"{each[: room - 1]}…" for each in kept]
+    more = f"{len(messages) - len(kept)} more; " if len(messages) > len(kept) else ""
+    return [*beginnings, f"{more}all about failures: {whole}"]
+
+
+def height(messages: Sequence[str]) -> int:
+    """How many lines of the terminal some messages take; 0 if they go elsewhere."""
+    if not sys.stderr.isatty():
+        return 0
+    return sum(math.ceil(len(_said(each)) / _width()) for each in messages)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
 
 
 def debugging() -> bool:
@@ -38,6 +71,19 @@ def show_tracebacks(records: Sequence[Record]) -> None:
         where = f"{spec} on {record.task}, split seed {record.split_seed}, seed {record.init_seed}"
         trace = (record.reason or {}).get("traceback") or "no traceback was recorded"
         print(f"\n{where}:\n{trace.rstrip()}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def working(what: str, plainly: bool = False) -> Iterator[None]:
+    """Inside, show on stderr what goes on: live on a terminal; elsewhere, with `plainly`, in lines."""
+    from fsbench.progress import Observer, is_live, make_observer
+
+    display = make_observer(sys.stderr) if plainly or is_live(sys.stderr) else Observer()
+    display.doing(what)
+    try:
+        yield
+    finally:
+        display.ended()
 
 
 def show(*renderables: RenderableType) -> None:

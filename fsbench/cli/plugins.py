@@ -97,7 +97,7 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
 
     for failure in registry.failures:
         if name in failure.plugin.split(":"):
-            raise PluginError(f"plugin {failure.plugin} could not be loaded: {failure.message}")
+            raise PluginError(failure.said)
     if name.endswith(".toml"):
         return [(name, Path(name))]
     known = [(sort.noun, *each) for sort in SORTS for each in sorted(registry.brought[sort.hook].items())]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsbench.cli.boards import show_boards
+from fsbench.cli.boards import again, show_boards
 from fsbench.cli.options import (
     baseline_option,
     complete_suite,
@@ -20,16 +21,19 @@ from fsbench.cli.options import (
     read_seeds,
     results_option,
 )
-from fsbench.cli.output import debugging, say, show_tracebacks
+from fsbench.cli.output import debugging, few, height, say, show_tracebacks, working
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
+from fsbench.errors import UsageError
+from fsbench.progress.log import FILE_NAME as LOG
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
 from fsbench.tuning.criteria import CRITERIA
 from fsbench.tuning.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from fsbench.registry import Registry
+    from fsbench.report.leaderboard import Leaderboard
     from fsbench.results import Results
 
 INTERRUPTED = 130
@@ -96,6 +100,12 @@ INTERRUPTED = 130
 @legend_option
 @click.option("-q", "--quiet", is_flag=True, help="Print only the recommendation, and what failed.")
 @click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also print each trial as it ends: score, seconds, notes, or why not.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
@@ -131,6 +141,7 @@ def run(
     margin: float,
     legend: bool,
     quiet: bool,
+    verbose: bool,
     strict: bool,
     **options: Any,
 ) -> int:
@@ -148,7 +159,9 @@ def run(
         warn_of_failures(get_registry())
     if (data := take_own_data(options)) is not None:
         options["data"] = data
-    budget, observer = take_budget(options), make_observer(sys.stderr, quiet)
+    if quiet and verbose:
+        raise UsageError("both -q and -v are given; give one of them")
+    budget, observer = take_budget(options), make_observer(sys.stderr, quiet, verbose, metric)
     if budget is not None:
         return settle(
             plugins,
@@ -169,12 +182,12 @@ def run(
 def warn_of_failures(registry: Registry) -> None:
     """One line on stderr for each plugin that could not be loaded."""
     for failure in registry.failures:
-        say(f"warning: plugin {failure.plugin} could not be loaded: {failure.message}")
+        say(f"warning: {failure.said}")
         if debugging():
             click.echo(failure.traceback, err=True)
 
 
-def _tell_of_extras(results: Results) -> None:
+def _extras(results: Results) -> Iterator[str]:
     """A line for each package that a strategy was skipped for."""
     reasons: dict[str, dict[str, None]] = {}
     for record in results.records:
@@ -182,34 +195,48 @@ def _tell_of_extras(results: Results) -> None:
         if record.status == "skipped" and "pip install" in message:
             reasons.setdefault(message, {})[record.spec] = None
     for message, specs in reasons.items():
-        say(f"{', '.join(specs)} left out: {message}")
+        yield f"{', '.join(specs)} left out: {message}"
 
 
 def _report(results: Results, metric: str, margin: float, folder: Path, legend: bool, quiet: bool) -> int:
     """Print the leaderboard and what failed and why; returns the exit status."""
+    from fsbench.registry import get_registry
     from fsbench.report.budgets import leaderboards
-    from fsbench.report.text import problem_lines
     from fsbench.words import plural
 
     if results.interrupted:
         kept = f"{results.done} of {plural(results.total, 'trial')}"
         say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
         return INTERRUPTED
-    columns = results.columns(metric)
-    boards = leaderboards(columns, metric, baseline=results.baseline, margin=margin)
-    show_boards(boards, legend, quiet)
-    _tell_of_extras(results)
-    if not results.failures:
-        return 0
-    problems = [problem for board in boards for problem in board.problems if problem.kind == "failed"]
-    for line in problem_lines(problems):
-        say(line)
-    failed = f"{len(results.failures)} of {plural(results.total, 'trial')}"
-    if debugging():
+    with working("computing the tables", plainly=not quiet):
+        boards = leaderboards(results.columns(metric), metric, baseline=results.baseline, margin=margin)
+    if results.failures and debugging():
         show_tracebacks(results.failures)
-    else:
-        say("`fsbench --debug leaderboard` with the same --results shows their tracebacks")
+    unloaded = [failure.said for failure in get_registry().failures] if sys.stderr.isatty() else []
+    problems, hints = [*unloaded, *_extras(results), *_failures(boards)], list(_hints(results))
+    lines = [*few(problems, str(results.store_path.with_name(LOG))), *hints]
+    show_boards(boards, legend, quiet, height(lines), again(folder))
+    for line in lines:
+        say(line)
+    return int(bool(results.failures))
+
+
+def _failures(boards: Iterable[Leaderboard]) -> list[str]:
+    """What failed and why."""
+    from fsbench.report.text import problem_lines
+
+    return problem_lines(each for board in boards for each in board.problems if each.kind == "failed")
+
+
+def _hints(results: Results) -> Iterator[str]:
+    """What to do about failed trials, if there are any."""
+    from fsbench.words import plural
+
+    if not results.failures:
+        return
+    if not debugging():
+        yield "tracebacks: `fsbench --debug leaderboard`, with the same --results"
+    failed = f"{len(results.failures)} of {plural(results.total, 'trial')}"
     late = sum((record.reason or {}).get("kind") == "TimeOut" for record in results.failures)
-    more_time = f", and with a larger --timeout for the {late} that ran out of time" if late else ""
-    say(f"{failed} failed; run again with --retry-failed to try them once more{more_time}")
-    return 1
+    more_time = f", with a larger --timeout for the {late} that ran out of time" if late else ""
+    yield f"{failed} failed; --retry-failed tries them again{more_time}"

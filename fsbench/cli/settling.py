@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fsbench.cli.output import say
+from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
 from fsbench.words import plural
 
@@ -67,7 +67,7 @@ def settle(
     **options: Any,
 ) -> int:
     """Run until settled, and print the leaderboard of the results folder; returns the exit status."""
-    from fsbench.cli.boards import show_board
+    from fsbench.cli.boards import again, show_boards
     from fsbench.report.budgets import leaderboards
     from fsbench.store import Store
     from fsbench.until_settled import run_until_settled
@@ -78,10 +78,11 @@ def settle(
     if found.results is not None and found.results.interrupted and not found.late:
         say(f"interrupted; finished trials are kept in {results}, and the same command continues from there")
         return 130
-    with Store(results, create=False) as store:
-        columns = store.columns([metric])
-    for board in leaderboards(columns, metric, baseline=options["baseline"], margin=margin):
-        show_board(board, legend, quiet)
+    with working("computing the tables", plainly=not quiet):
+        with Store(results, create=False) as store:
+            columns = store.columns([metric])
+        boards = leaderboards(columns, metric, baseline=options["baseline"], margin=margin)
+    show_boards(boards, legend, quiet, again=again(results))
     if found.late:
         say(
             f"the budget is spent, {plural(found.unsettled, 'comparison')} on single tasks open; the same "

@@ -17,6 +17,7 @@ from fsbench.metrics.scoring import (
     get_metric,
     influences,
     metric_problems,
+    number,
     resolution,
     score,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "get_metric",
     "influences",
     "metric_problems",
+    "number",
     "resolution",
     "score",
 ]

@@ -58,6 +58,14 @@ def get_metric(name: str) -> Metric:
     return METRICS.find(name)
 
 
+def number(value: float, metric: Metric, sign: bool = False) -> str:
+    """A value or a difference of a metric as it is shown: percent with one decimal, others with three."""
+    text = f"{100 * value:.1f}" if metric.percent else f"{value:.3f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return f"+{text}" if sign and not text.startswith("-") else text
+
+
 def score(logits: np.ndarray, y: np.ndarray, problems: list[str] | None = None) -> dict[str, float]:
     """Every metric of finite logits `[E, M, C]` against labels `[E, M]`: floats by name.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fsbench.composition import BASELINE
 from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
+from fsbench.metrics import number as number
 from fsbench.report import sources
 from fsbench.report.baselines import BEST
 from fsbench.report.leaderboard import Leaderboard
@@ -41,14 +42,6 @@ _GIVEN = {
     "pretrained": "pretrained weights",
     "test_inputs": "test inputs",
 }
-
-
-def number(value: float, metric: Metric, sign: bool = False) -> str:
-    """A value or a difference of a metric as it is shown: percent with one decimal, others with three."""
-    text = f"{100 * value:.1f}" if metric.percent else f"{value:.3f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
-    return f"+{text}" if sign and not text.startswith("-") else text
 
 
 def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> str:
