@@ -270,7 +270,7 @@ def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
 @pytest.mark.parametrize(
     ("kinds", "advice"),
     [
-        (("TimeOut", "Crash"), ", and with a larger --timeout for the 1 that ran out of time"),
+        (("TimeOut", "Crash"), ", with a larger --timeout for the 1 that ran out of time"),
         (("Crash", "NonFinite"), ""),
     ],
 )
@@ -283,7 +283,7 @@ def test_after_a_time_out_a_longer_limit_is_the_advice(call, monkeypatch, kinds,
     monkeypatch.setattr("fsbench.runner.run", lambda plugins, **options: results)
     status, _, err = call("run")
     assert status == 1
-    last = "2 of 2 trials failed; run again with --retry-failed to try them once more"
+    last = "2 of 2 trials failed; --retry-failed tries them again"
     assert err.splitlines()[-1] == f"fsbench: {last}{advice}"
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -78,11 +77,16 @@ def test_failed_trials_are_reported_last_and_are_not_run_again(first_run):
     *_, why, hint, last = done.stderr.splitlines()
     assert why.startswith("fsbench: failed: boom, 2 trials on kshot(wine, k=5)")
     assert why.endswith("ValueError: no powder")
-    assert last == "fsbench: 2 of 6 trials failed; run again with --retry-failed to try them once more"
+    assert last == "fsbench: 2 of 6 trials failed; --retry-failed tries them again"
     again = fsbench(folder, *command)
     assert (again.returncode, again.stdout) == (1, done.stdout)
-    assert again.stderr.splitlines() == ["nothing to run: 6 of 6 trials are done already", why, hint, last]
-    assert hint == "fsbench: `fsbench --debug leaderboard` with the same --results shows their tracebacks"
+    assert again.stderr.splitlines()[-4:] == [
+        "nothing to run: 6 of 6 trials are done already",
+        why,
+        hint,
+        last,
+    ]
+    assert hint == "fsbench: tracebacks: `fsbench --debug leaderboard`, with the same --results"
     debugged = fsbench(folder, "--debug", *command)
     assert (debugged.returncode, debugged.stdout) == (1, done.stdout)
     assert 'raise ValueError("no powder")' in debugged.stderr
@@ -167,9 +171,9 @@ SLOW_RUN = [
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_keeps_finished_trials_and_the_next_run_continues(tmp_path):
     process = start_slow(tmp_path)
-    deadline = time.monotonic() + 120
-    while not _kept(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    # A trial that takes long is no reason to be silent.
+    assert any(line.startswith("1/2 trials") and "slow on" in line for line in process.stderr)
+    assert _kept(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
@@ -185,10 +189,10 @@ def test_ctrl_c_keeps_finished_trials_and_the_next_run_continues(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_while_the_workers_start(tmp_path):
     process = start_slow(tmp_path)
-    first = process.stderr.readline()
+    assert "2 trials to run, 0 of 2 already done\n" in process.stderr
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, first) == (130, "", "2 trials to run, 0 of 2 already done\n")
+    assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("fsbench: interrupted; 0 of 2 trials are kept in fsbench-results")
 

@@ -148,7 +148,7 @@ def test_each_split_is_drawn_once_when_needed_and_removed_after_its_last_trial(t
 
     run(tmp_path, "erm,reason", tasks=BOTH, seeds=2, observer=Watch())
     assert drawn == [f"{task} {seed}" for task in (A, B) for seed in (0, 1)]
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
 
 
 def test_the_store_is_read_once(tmp_path, monkeypatch):
@@ -169,7 +169,7 @@ def test_a_second_run_does_nothing_and_a_larger_one_only_new_trials(tmp_path, dr
     FakeExecutor.made.clear()
     diary = Diary()
     assert run(tmp_path, seeds=2, observer=diary) == first
-    assert diary.lines == [("complete", 2)]
+    assert diary.lines == [("complete", 2), ("ended", None)]
     assert (drawn, FakeExecutor.made) == ([], [])
     wider = run(tmp_path, seeds=4)
     assert wider.records[:2] == first.records
@@ -279,7 +279,7 @@ def test_an_impossible_task_ends_the_run_and_finished_trials_are_kept(tmp_path, 
     with Store(tmp_path) as store:
         assert [(r.task, r.split_seed, r.status) for r in store.records()] == [(A, 0, "ok"), (A, 1, "ok")]
     assert diary.lines[-1] == ("ended", None)
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
 
 
 def test_errors_that_need_no_draw_are_found_before_anything_runs(tmp_path):
@@ -436,7 +436,7 @@ def test_ctrl_c_keeps_finished_trials(tmp_path):
     assert (results.interrupted, results.done, results.total) == (True, 2, 6)
     assert diary.lines[-1] == ("ended", None)
     assert FakeExecutor.made[-1].closed
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
     resumed = run(tmp_path, tasks=BOTH, seeds=3)
     assert (resumed.interrupted, resumed.done) == (False, 6)
     assert resumed.records[:2] == results.records[:2]
@@ -455,7 +455,7 @@ def test_a_full_disk_ends_the_run_and_keeps_finished_trials(tmp_path, monkeypatc
         run(tmp_path, seeds=3)
     assert FakeExecutor.made[-1].closed
     monkeypatch.setattr(Store, "commit", commit)
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
     assert run(tmp_path, seeds=3).done == 3
 
 
@@ -463,7 +463,7 @@ def test_a_run_with_nothing_to_do_cleans_up_too(tmp_path):
     run(tmp_path, seeds=1)
     (tmp_path / ".splits" / "run-0123456789abcdef").mkdir(parents=True)
     run(tmp_path, seeds=1)
-    assert os.listdir(tmp_path) == ["fsbench.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
 
 
 def test_importing_the_runner_is_light():

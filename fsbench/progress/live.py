@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _REFRESHES = 4.0
-_BAR = 24
+_BAR = 16
 _MOST_ROWS = 14
 _OTHER_LINES = 7
 _TURNS = "|/-\\"

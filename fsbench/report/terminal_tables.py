@@ -77,7 +77,7 @@ def make_table(
     """A table of the columns that fit into a width, and the headings of those columns."""
     widths = {name: layout.widths[name] for name in columns}
     wanted, widths["strategy"] = widths["strategy"], layout.pieces
-    kept = _fitting(widths, width)
+    kept = _fitting(widths, width, layout.folds)
     gap = _GAP if _total(widths, kept, _GAP) <= width else 1
     left = width - _total(widths, kept, gap)
     room = widths["strategy"] = max(_NARROWEST, min(wanted, widths["strategy"] + left))
@@ -92,12 +92,17 @@ def make_table(
     return table, {layout.headings[name] for name in kept}
 
 
-def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
-    """The columns that fit, in their order; the most important ones are taken first."""
+def _fitting(widths: Mapping[str, int], room: int, folds: bool) -> list[str]:
+    """The columns that fit, in their order; the least important ones are left out first.
+
+    Where entries do not fold, a wide column is left out before the narrow ones after it.
+    """
     kept: list[str] = []
     for name in sorted(widths, key=_IMPORTANCE.index):
         if len(kept) < _ALWAYS or _total(widths, [*kept, name], 1) <= room:
             kept.append(name)
+        elif folds:
+            break
     return [name for name in widths if name in kept]
 
 
