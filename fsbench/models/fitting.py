@@ -18,7 +18,6 @@ from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
-from fsbench.judge import timestamp
 from fsbench.models.calibration import fit_temperature
 from fsbench.models.card import FILE, Card, sha256
 from fsbench.models.model import PREPARATION, SavedModel, load
@@ -36,7 +35,7 @@ from fsbench.tasks.parts import FOLDS, Part
 from fsbench.tasks.splits import draw_split, materialise, preparation, take
 from fsbench.types import Trial
 from fsbench.versions import installed
-from fsbench.words import plural
+from fsbench.words import plural, timestamp
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
