@@ -54,6 +54,7 @@ _HOMES = {
     "match_inputs": "fsbench.kinds",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
+    "scale_width": "fsbench.recipes.catalogue",
     "source_problem": "fsbench.kinds",
     "specs": "fsbench.spec",
     "stack": "fsbench.tasks.drawing",
@@ -106,6 +107,7 @@ __all__ = [
     "match_inputs",
     "param",
     "run",
+    "scale_width",
     "source_problem",
     "specs",
     "stack",
@@ -124,7 +126,7 @@ if TYPE_CHECKING:
     from fsbench.kinds.image import InputSpec, luminance
     from fsbench.metrics import Metric
     from fsbench.own import OwnData
-    from fsbench.recipes.catalogue import Backbone, find_weights, weights_hash, weights_problem
+    from fsbench.recipes.catalogue import Backbone, find_weights, scale_width, weights_hash, weights_problem
     from fsbench.results import Results, load
     from fsbench.rng import Stream, generator
     from fsbench.runner import run

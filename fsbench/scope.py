@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fsbench.context import Context
 from fsbench.effects import Effects
 from fsbench.strategy import Strategy
-from fsbench.types import Recipe
+from fsbench.types import LabeledSet, Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,8 +35,10 @@ class Scope(Context, Protocol):
     def withheld(self, what: str) -> Any:
         """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
 
-    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> AbstractContextManager[None]:
-        """Inside, another recipe or model takes the place of the trial's."""
+    def in_force(
+        self, recipe: Recipe | None, model: nn.Module | None, val: LabeledSet | None = None
+    ) -> AbstractContextManager[None]:
+        """Inside, another recipe, model or validation set takes the place of the trial's."""
 
     @property
     def trained(self) -> nn.Module | None:

@@ -195,7 +195,7 @@ class Strategy:
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit and return a predictor; `inner(train)` is the next fit, finally the engine's training.
 
-        `inner(train, recipe=..., model=...)` trains with another recipe or another model.
+        `inner(train, recipe=..., model=..., val=...)` trains with another recipe, model or validation set.
         """
         return inner(train)
 

@@ -92,7 +92,13 @@ def around_fit(
     """
     name = component.name
 
-    def call(train: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
+    def call(
+        train: LabeledSet,
+        *,
+        recipe: Recipe | None = None,
+        model: nn.Module | None = None,
+        val: LabeledSet | None = None,
+    ) -> Fitted:
         passed: list[WatchedFit] = []
 
         def watched(data: LabeledSet, **changes: Any) -> Fitted:
@@ -105,7 +111,7 @@ def around_fit(
             passed.append(WatchedFit(inner(data, **changes), mark))
             return passed[-1].given
 
-        with ctx.in_force(recipe, model):
+        with ctx.in_force(recipe, model, val):
             before = Weights(ctx.trained)
             fitted = checked_fit(component.fit(train, watched, ctx), name, "fit")
         mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]

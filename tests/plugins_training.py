@@ -14,49 +14,6 @@ from fsbench import Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strat
 
 
 @dataclass(frozen=True)
-class Sam(Strategy):
-    """Sharpness-aware minimisation: gradients from `rho` up the slope."""
-
-    name = "sam"
-    cite = "Foret et al. (2021). Sharpness-aware minimization. ICLR."
-    replaces = frozenset({"step"})
-    rho: float = param(0.05, low=0.0)
-
-    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
-        step.gradients()
-        with torch.no_grad():
-            slopes = [p.grad for p in step.parameters if p.grad is not None]
-            norm = torch.stack([slope.norm() for slope in slopes]).norm() + 1e-12
-            moved = [(p, self.rho * p.grad / norm) for p in step.parameters if p.grad is not None]
-            before = [p.clone() for p, _ in moved]
-            for p, up in moved:
-                p.add_(up)
-        step.gradients()
-        with torch.no_grad():
-            for (p, _), kept in zip(moved, before, strict=True):
-                p.copy_(kept)
-        step.update()
-
-
-@dataclass(frozen=True)
-class Ema(Strategy):
-    """Replaces the parameters by their exponential moving average after the last step."""
-
-    name = "ema"
-    cite = "Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging."
-    decay: float = param(0.9, low=0.0, high=1.0)
-
-    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
-        inner(step)
-        average = ctx.memory(lambda: [p.detach().clone() for p in step.parameters])
-        with torch.no_grad():
-            for p, kept in zip(step.parameters, average, strict=True):
-                kept.mul_(self.decay).add_((1 - self.decay) * p) if self.decay else kept.copy_(p)
-                if step.last:
-                    p.copy_(kept)
-
-
-@dataclass(frozen=True)
 class Clip(Strategy):
     """Gradients of bounded norm."""
 
@@ -218,4 +175,4 @@ class Widths(Strategy):
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
-    return [Sam, Ema, Clip, MeanTeacher, DeepEnsemble, Soup, Tent, Fuse, EarlyThreshold, Widths]
+    return [Clip, MeanTeacher, DeepEnsemble, Soup, Tent, Fuse, EarlyThreshold, Widths]

@@ -17,8 +17,9 @@ from toy import baseline_context
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
+from fsbench.engine.schedules import schedule
 from fsbench.engine.state import TrialState
-from fsbench.engine.training import draw_batches, make_optimizer, schedule, train
+from fsbench.engine.training import draw_batches, make_optimizer, train
 from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream

@@ -296,15 +296,18 @@ class EngineContext(Scope, Savable):
             state.phase, state.step, state.progress, state.class_counts, state.memories = before
 
     @contextmanager
-    def in_force(self, recipe: Recipe | None, model: nn.Module | None) -> Iterator[None]:
+    def in_force(
+        self, recipe: Recipe | None, model: nn.Module | None, val: LabeledSet | None = None
+    ) -> Iterator[None]:
         state = self._state
-        before = state.recipe, state.model
+        before = state.recipe, state.model, state.val
         state.recipe = state.recipe if recipe is None else recipe
         state.model = state.model if model is None else model
+        state.val = state.val if val is None else val
         try:
             yield
         finally:
-            state.recipe, state.model = before
+            state.recipe, state.model, state.val = before
 
     def at_step(self, step: int, steps: int) -> None:
         self._state.step = step

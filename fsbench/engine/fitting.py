@@ -48,8 +48,14 @@ def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:
         "unlabeled" in c.uses and overrides(c, "auxiliary_loss") for c in state.composition.components
     )
 
-    def fit(data: LabeledSet, *, recipe: Recipe | None = None, model: nn.Module | None = None) -> Fitted:
-        with ctx.in_force(recipe, model), ctx.entering(f"fit {state.runs}"):
+    def fit(
+        data: LabeledSet,
+        *,
+        recipe: Recipe | None = None,
+        model: nn.Module | None = None,
+        val: LabeledSet | None = None,
+    ) -> Fitted:
+        with ctx.in_force(recipe, model, val), ctx.entering(f"fit {state.runs}"):
             state.runs += 1
             network = frozen_network(ctx.model, state.composition)
             if network is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 
 from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
+from fsbench.engine.schedules import Rates
 from fsbench.engine.step import OptimizerStep
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
@@ -41,20 +42,20 @@ def train(
     recipe = recipe.sized(len(data))
     _note_few_passes(recipe, len(data), ctx)
     optimizer = make_optimizer(objective, recipe)
-    rates = [group["lr"] for group in optimizer.param_groups]
+    rates = Rates(optimizer, recipe)
     draw = _batches(data, recipe, unlabeled, ctx)
     losses = torch.zeros(recipe.steps, device=ctx.device)
     _train_mode(objective)
     with ctx.torch_seeded():
         for number in range(recipe.steps):
             ctx.at_step(number, recipe.steps)
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * schedule(recipe, number)
+            rates.set(number)
             batch = composition.augment(draw(number), ctx)
             step = OptimizerStep(objective, optimizer, batch, last=number + 1 == recipe.steps)
             composition.step(step, ctx)
             if step.loss is not None:
                 losses[number] = step.loss
+            rates.after(losses[: number + 1])
             if step.last or (number + 1) % _STEPS_BETWEEN_LOOKS == 0:
                 _require_finite(losses)
     objective.eval()
@@ -118,11 +119,17 @@ def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimize
         if parameter.requires_grad:
             rates.setdefault(recipe.lr * scales[role], []).append(parameter)
     groups = [{"params": parameters, "lr": rate} for rate, parameters in rates.items()]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
-        )
-    return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    common: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    match recipe.optimizer:
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=recipe.momentum, fused=True, **common)
+        case "adam":
+            return torch.optim.Adam(groups, fused=True, **common)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, **common)
+        case "adagrad":
+            return torch.optim.Adagrad(groups, **common)
+    return torch.optim.AdamW(groups, fused=True, **common)
 
 
 def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
@@ -137,16 +144,6 @@ def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
     for parameter in objective.model.parameters():
         found.append((parameter, "body" if heads and id(parameter) not in of_heads else "head"))
     return found + [(parameter, "auxiliary") for parameter in objective.auxiliary.parameters()]
-
-
-def schedule(recipe: Recipe, step: int) -> float:
-    """The factor of the learning rate at a step: one, or a half cosine to zero, perhaps after a rise."""
-    if recipe.schedule == "constant":
-        return 1.0
-    rise = math.ceil(recipe.steps / 10) if recipe.schedule == "warmup_cosine" else 0
-    if step < rise:
-        return (step + 1) / (rise + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / (recipe.steps - rise)))
 
 
 def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:

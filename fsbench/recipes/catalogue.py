@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from fsbench.errors import DataError, PluginError, SpecError, UsageError
 from fsbench.kinds import get_kind
 from fsbench.kinds.image import InputSpec
 from fsbench.sorts import HOUSE, Sort
-from fsbench.spec import Call, parse_call
+from fsbench.spec import Call, Value, parse_call
 from fsbench.versions import version
 
 
@@ -146,6 +148,30 @@ def sized(backbone: str, size: int | None) -> str:
     if size is None or wants is None or not wants.exact or "size" in call.keywords:
         return backbone
     return str(Call(call.name, (), (*call.kwargs, ("size", size))))
+
+
+def scale_width(backbone: str, factor: float) -> str | None:
+    """A backbone expression with `factor` times the width, at least 1; None if it has no such argument.
+
+    An argument `width`, or `widths` if it is given, is what an author calls the channels or units of layers.
+    Its default is read from the function that builds the backbone, which imports torch.
+    """
+    call = parse_call(backbone)
+    module, _, name = known_backbone(call).make.partition(":")
+    arguments = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+
+    def scaled(width: int) -> int:
+        return max(1, round(factor * width))
+
+    widths = call.keywords.get("widths")
+    if isinstance(widths, tuple):
+        values: dict[str, Value] = {"widths": tuple(scaled(each) for each in widths if isinstance(each, int))}
+    elif "width" in arguments:
+        given = call.keywords.get("width", arguments["width"].default)
+        values = {"width": scaled(given)} if isinstance(given, int) else {}
+    else:
+        return None
+    return str(Call(call.name, (), tuple((call.keywords | values).items())))
 
 
 def _meanings(weights: str) -> Iterator[str]:

@@ -89,7 +89,7 @@ class Space:
         if self._recipe_values:
             few, many = (max(1, round(recipe.steps * factor)) for factor in _STEPS)
             found["lr"] = distribution(tuple(recipe.lr * factor for factor in _LR), whole=False)
-            found["weight_decay"] = distribution(_WEIGHT_DECAY[recipe.optimizer], whole=False)
+            found["weight_decay"] = distribution(_WEIGHT_DECAY[_decay(recipe)], whole=False)
             found["steps"] = distribution((few, many), whole=True, log=True)
         for name, f in self._fields.items():
             found[name] = distribution(tune_range(f), whole=isinstance(f.default, int))
@@ -103,6 +103,11 @@ class Space:
             return Configuration(number, self.registry.compose(changed), recipe, values=values)
         except UsageError as error:
             return Configuration(number, None, recipe, str(error), values=values)
+
+
+def _decay(recipe: Recipe) -> str:
+    """Whose range of weight decays fits a recipe: other optimizers add it to the gradient, as SGD does."""
+    return "adamw" if recipe.optimizer == "adamw" else "sgd"
 
 
 def tuned_fields(composition: Composition) -> dict[str, Field[Any]]:

@@ -13,7 +13,10 @@ from fsbench_plugins.class_weights import ClassWeights
 from fsbench_plugins.coral import Coral
 from fsbench_plugins.crt import Crt
 from fsbench_plugins.dann import Dann
+from fsbench_plugins.dropout import Dropout
+from fsbench_plugins.early_stopping import EarlyStopping
 from fsbench_plugins.easy_ensemble import EasyEnsemble
+from fsbench_plugins.ema import Ema
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
@@ -24,18 +27,24 @@ from fsbench_plugins.logit_adjustment import LogitAdjustment
 from fsbench_plugins.maml import Maml
 from fsbench_plugins.mcc import Mcc
 from fsbench_plugins.mmd import Mmd
+from fsbench_plugins.optimizer import Optimizer
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
 from fsbench_plugins.random_forest import RandomForest
 from fsbench_plugins.resampling import Resampling
 from fsbench_plugins.rotation import Rotation
 from fsbench_plugins.rusboost import Rusboost
+from fsbench_plugins.sam import Sam
+from fsbench_plugins.schedule import Schedule
 from fsbench_plugins.shot import Shot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.svm import Svm
+from fsbench_plugins.swa import Swa
 from fsbench_plugins.tau_norm import TauNorm
 from fsbench_plugins.tent import Tent
 from fsbench_plugins.transfer import Transfer
+from fsbench_plugins.weight_decay import WeightDecay
+from fsbench_plugins.width import Width
 
 
 @hookimpl
@@ -52,7 +61,10 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Coral,
         Crt,
         Dann,
+        Dropout,
+        EarlyStopping,
         EasyEnsemble,
+        Ema,
         Erm,
         Focal,
         HistGradientBoosting,
@@ -63,16 +75,22 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Maml,
         Mcc,
         Mmd,
+        Optimizer,
         Probe,
         Protonet,
         RandomForest,
         Resampling,
         Rotation,
         Rusboost,
+        Sam,
+        Schedule,
         Shot,
         Sklearn,
         Svm,
+        Swa,
         TauNorm,
         Tent,
         Transfer,
+        WeightDecay,
+        Width,
     ]

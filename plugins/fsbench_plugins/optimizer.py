@@ -1,0 +1,42 @@
+"""Other optimizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fsbench import Context, Recipe, Strategy, param
+from fsbench_plugins._recipes import changed
+
+Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
+_RATES = {"sgd": 0.03, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
+"""Learning rates that suit about the same networks."""
+
+
+@dataclass(frozen=True)
+class Optimizer(Strategy):
+    """Another optimizer than the recipe's, by torch.
+
+    `method`: `sgd` with the recipe's momentum (Sutskever et al. 2013), `adam` (Kingma & Ba 2015), `adamw`
+    (Loshchilov & Hutter 2019), `rmsprop` (Tieleman & Hinton 2012) or `adagrad` (Duchi et al. 2011). `lr` is
+    its learning rate; `none` converts the recipe's: 1 for the Adam family and RMSprop is 30 for SGD and 10
+    for Adagrad. The weight decay changes inversely, so that their product stays the same.
+    """
+
+    name = "optimizer"
+    cite = (
+        "Sutskever, I., Martens, J., Dahl, G. and Hinton, G. (2013). On the importance of initialization and "
+        "momentum in deep learning. ICML. Adam: Kingma, D. P. and Ba, J. (2015). Adam: a method for "
+        "stochastic optimization. ICLR. Adagrad: Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive "
+        "subgradient methods for online learning and stochastic optimization. JMLR 12."
+    )
+    family = "optimisation"
+
+    method: Method = param("sgd", tune=("sgd", "adam", "adamw", "rmsprop", "adagrad"))
+    lr: float | None = param(None, low=0.0)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """The recipe with this optimizer, its learning rate and its weight decay."""
+        factor = _RATES[self.method] / _RATES[recipe.optimizer] if self.lr is None else self.lr / recipe.lr
+        decay = recipe.weight_decay / factor if factor else recipe.weight_decay
+        return changed(recipe, ctx, optimizer=self.method, lr=factor * recipe.lr, weight_decay=decay)

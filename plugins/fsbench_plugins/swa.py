@@ -1,0 +1,42 @@
+"""Stochastic weight averaging."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fsbench import Context, Recipe, Step, Strategy, param
+from fsbench_plugins._recipes import changed
+
+
+@dataclass(frozen=True)
+class Swa(Strategy):
+    """Predicts with the mean of the weights from `start` on, a fraction of the steps (Izmailov et al. 2018).
+
+    The learning rate stays constant, so that the weights keep moving. The paper lets a cosine come first and
+    averages once in each pass over the data; with few labels, a pass is a few steps, so every step is
+    averaged. The statistics of normalisation layers are averaged too instead of being computed anew.
+    """
+
+    name = "swa"
+    cite = (
+        "Izmailov, P., Podoprikhin, D., Garipov, T., Vetrov, D. and Wilson, A. G. (2018). Averaging weights "
+        "leads to wider optima and better generalization. UAI."
+    )
+    family = "regularisation"
+
+    start: float = param(0.5, low=0.0, high=1.0, tune=(0.25, 0.9))
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """The recipe with a constant learning rate."""
+        return changed(recipe, ctx, schedule="constant")
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        """One step, and from `start` on one of the mean."""
+        from torch.optim.swa_utils import get_swa_multi_avg_fn
+
+        from fsbench_plugins._averaging import average
+
+        inner(step)
+        if ctx.progress >= self.start or step.last:
+            average(step, ctx, get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]

@@ -1,0 +1,165 @@
+"""The family `regularisation`; `test_step.py` has the laws of SAM and EMA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_step import BATCH_NORM, QUICK, same, trial
+from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn
+
+from fsbench import Context, InertComponent, Recipe, Step, Strategy, scale_width
+from fsbench.composition import Composition
+from fsbench.engine.trial import run_trial
+from fsbench.errors import NonFinite
+from fsbench.registry import load_registry
+from fsbench.testing import toy_split
+
+
+@pytest.mark.parametrize(
+    "neutral", ["dropout(rate=0.0)", "weight_decay(factor=1.0)", "width(factor=1.0)", "ema(decay=0.0)"]
+)
+def test_neutral_settings_equal_plain_training(neutral: str) -> None:
+    assert same(neutral, "erm", replace(BATCH_NORM, dropout=0.0), kind="image")
+
+
+@pytest.mark.parametrize(
+    ("spec", "recipe"),
+    [
+        ("dropout(rate=0.5)", replace(QUICK, dropout=0.5)),
+        ("weight_decay(factor=5.0)", replace(QUICK, weight_decay=0.05)),
+        ("width(factor=0.25)", replace(QUICK, backbone="mlp(width=16)")),
+    ],
+)
+def test_they_are_training_by_the_changed_recipe(spec: str, recipe: Recipe) -> None:
+    assert np.array_equal(trial(spec).predictions, trial("erm", recipe).predictions)
+    assert not same(spec, "erm")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "factor", "expected"),
+    [
+        ("mlp", 0.5, "mlp(width=32)"),
+        ("mlp(norm=batch, width=256)", 2.0, "mlp(norm=batch, width=512)"),
+        ("mlp(widths=[64, 2])", 0.25, "mlp(widths=[16, 1])"),
+        ("conv4", 0.001, "conv4(width=1)"),
+        ("lenet", 2.0, None),
+    ],
+)
+def test_widths_are_scaled_in_the_backbones_text(backbone: str, factor: float, expected: str | None) -> None:
+    assert scale_width(backbone, factor) == expected
+
+
+def test_a_backbone_without_a_width_fails_the_trial() -> None:
+    with pytest.raises(InertComponent, match="linear has no argument for its width"):
+        trial("width", replace(QUICK, backbone="linear"))
+
+
+@dataclass(frozen=True)
+class Torchs(Strategy):
+    """torch's own average of a model, instead of ours."""
+
+    name = "torchs"
+    decay: float = 0.0
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        inner(step)
+        update = get_ema_avg_fn(self.decay) if self.decay else get_swa_avg_fn()
+        mean = ctx.memory(lambda: AveragedModel(ctx.model, avg_fn=update, use_buffers=True))
+        if self.decay or ctx.progress >= 0.5:
+            mean.update_parameters(ctx.model)
+        if step.last:
+            step.parameters  # noqa: B018 - so that the component counts as effective
+            ctx.model.load_state_dict(mean.module.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("spec", "decay", "schedule"), [("ema(decay=0.8)", 0.8, "cosine"), ("swa", 0.0, "constant")]
+)
+def test_averages_are_those_of_torch(spec: str, decay: float, schedule: Any) -> None:
+    theirs = trial(Composition((Torchs(decay),)), replace(BATCH_NORM, schedule=schedule), kind="image")
+    ours = trial(spec, BATCH_NORM, kind="image")
+    np.testing.assert_allclose(ours.predictions, theirs.predictions, atol=1e-5)
+    assert not same(spec, "erm", BATCH_NORM, kind="image")
+
+
+def test_a_mean_of_one_step_is_that_step() -> None:
+    assert same("swa(start=1.0)", "schedule(form=constant)")
+
+
+# Early stopping
+
+
+def noisy(**toy: Any) -> Any:
+    """A split whose validation labels are wrong, so that training soon increases the loss there."""
+    split = toy_split(**toy)
+    return replace(split, val_y=(split.val_y + 1) % 3)
+
+
+def run(spec: str, split: Any, recipe: Recipe = QUICK) -> np.ndarray:
+    (composition,) = load_registry().parse(spec)
+    return run_trial(("toy", 0, 0), composition, recipe, split, torch.device("cpu")).predictions
+
+
+def test_the_weights_with_the_least_validation_loss_are_kept() -> None:
+    """As in a loop that trains for every possible number of steps."""
+    recipe, split = replace(QUICK, steps=24, schedule="constant", lr=0.01), noisy()
+    found = run("early_stopping(looks=24, patience=24)", split, recipe)
+    losses, logits = [], []
+    for steps in range(1, 25):
+        part = replace(split, test_x=np.concatenate([split.val_x, split.test_x], 1))
+        both = run("erm", part, replace(recipe, steps=steps))
+        known = split.val_y.shape[1]
+        picked = both[0, :known][np.arange(known), split.val_y[0]]
+        losses.append(np.mean(np.log(np.exp(both[0, :known]).sum(1)) - picked))
+        logits.append(both[:, known:])
+    np.testing.assert_allclose(found, logits[int(np.argmin(losses))], atol=1e-5)
+    assert np.argmin(losses) < 20
+
+
+def test_training_ends_after_patience() -> None:
+    steps: list[int] = []
+
+    @dataclass(frozen=True)
+    class Counts(Strategy):
+        name = "counts"
+
+        def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+            steps.append(ctx.step)
+            step.gradients()
+            step.update()
+
+    (stopping,) = load_registry().parse("early_stopping(looks=50, patience=3)")
+    recipe = replace(QUICK, steps=50, schedule="constant", lr=0.01)
+    run_trial(
+        ("toy", 0, 0), Composition((Counts(), *stopping.components)), recipe, noisy(), torch.device("cpu")
+    )
+    assert 3 < len(steps) < 50
+
+
+def test_without_a_validation_part_training_labels_are_held_out_and_said() -> None:
+    split = toy_split()
+    empty = replace(split, val_x=split.val_x[:, :0], val_y=split.val_y[:, :0])
+    (stopping,) = load_registry().parse("early_stopping")
+    result = run_trial(("toy", 0, 0), stopping, QUICK, empty, torch.device("cpu"))
+    assert result.notes[0].startswith("early_stopping: no validation part; ")
+    with pytest.raises(InertComponent, match="early_stopping had no effect"):
+        run("svm+early_stopping", empty)
+    with pytest.raises(InertComponent, match="early_stopping had no effect"):
+        run("svm+early_stopping", split)
+
+
+def test_it_skips_where_nothing_can_be_held_out() -> None:
+    (stopping,) = load_registry().parse("early_stopping")
+    info = replace(toy_split().info, num_val=0, labels_per_class=1)
+    assert stopping.skip(info) == "needs a validation part, or two labels of a class"
+    assert stopping.skip(replace(info, num_val=3)) is None
+
+
+def test_a_loss_that_is_not_finite_still_ends_the_trial() -> None:
+    with pytest.raises(NonFinite):
+        trial("early_stopping", replace(QUICK, lr=1e30, optimizer="sgd"))
