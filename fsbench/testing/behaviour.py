@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,7 @@ from fsbench.errors import FsbenchError, InertComponent
 from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, overrides
-from fsbench.testing.bench import Bench, baseline_logits
+from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
 from fsbench.testing.toy_runs import (
     ProbeAugment,
@@ -97,6 +98,10 @@ def has_effect(bench: Bench) -> str | None:
                 run = bench.run(split)
                 if not np.array_equal(run.logits, baseline_logits(split, run.steps)):
                     return None
+    for split, steps in itertools.product(bench.firsts(), PATIENCE[1:]):
+        with contextlib.suppress(InertComponent):
+            if not np.array_equal(run_toy(bench.alone, split, steps), baseline_logits(split, steps)):
+                return None
     raise AssertionError("its logits equal those of the baseline everywhere")
 
 
