@@ -98,32 +98,6 @@ class Soup(Strategy):
 
 
 @dataclass(frozen=True)
-class Tent(Strategy):
-    """Adapts the weights so that test predictions are confident."""
-
-    name = "tent"
-    cite = "Wang et al. (2021). Tent: fully test-time adaptation by entropy minimization. ICLR."
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return frozenset({"test_inputs"})
-
-    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
-        network = fitted.require_network(self.name)
-
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            adapted = [p for p in network.parameters() if p.requires_grad]
-            log_p = network(x).log_softmax(-1)
-            slopes = torch.autograd.grad(-(log_p.exp() * log_p).sum(1).mean(), adapted, allow_unused=True)
-            with torch.no_grad():
-                for p, slope in zip(adapted, slopes, strict=True):
-                    p.sub_(0.1 * (0 if slope is None else slope))
-            return fitted.predict(x)
-
-        return Fitted(predict, network)
-
-
-@dataclass(frozen=True)
 class Fuse(Strategy):
     """The mean probability of other strategies."""
 
@@ -175,4 +149,4 @@ class Widths(Strategy):
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
-    return [Clip, MeanTeacher, DeepEnsemble, Soup, Tent, Fuse, EarlyThreshold, Widths]
+    return [Clip, MeanTeacher, DeepEnsemble, Soup, Fuse, EarlyThreshold, Widths]
