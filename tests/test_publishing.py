@@ -67,7 +67,7 @@ def test_the_index_says_who_made_a_leaderboard_and_who_reproduced_it(tmp_path):
     text = write_index(tmp_path).read_text(encoding="utf-8")
     (row,) = (line for line in text.splitlines() if line.startswith("| [ours]"))
     assert row.startswith("| [ours](ours.md) | 1 × 3 | 2 | `svm` | `svm` 70.0")
-    assert row.endswith("| by Ada, 2026-01-01 to 2026-01-02, fsbench 0.1.0 | Grace |")
+    assert row.endswith("| by Ada, 2026-01-01 to 2026-01-02, with fsbench 0.1.0 | Grace |")
     assert "- Reproduced by Grace on 2026-02-01: 3 trials, 3 bitwise." in text
 
 

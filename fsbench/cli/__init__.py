@@ -22,6 +22,7 @@ from fsbench.cli.power import power
 from fsbench.cli.report import report
 from fsbench.cli.running import INTERRUPTED, run
 from fsbench.cli.sharing import merge, publish, verify
+from fsbench.cli.site import site
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.errors import FsbenchError
 
@@ -53,7 +54,7 @@ for command in (
     compare,
     power,
     *(fit, predict),
-    *(publish, merge, verify),
+    *(publish, merge, verify, site),
     *(list_, data, plugin, cite),
 ):
     cli.add_command(command)

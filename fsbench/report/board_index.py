@@ -76,6 +76,6 @@ def made(board: Board) -> str:
     facts = [
         f"by {' and '.join(board.by)}" if board.by else "",
         last if first == last else f"{first} to {last}",
-        f"fsbench {' and '.join(board.versions)}" if board.versions else "",
+        f"with fsbench {' and '.join(board.versions)}" if board.versions else "",
     ]
     return ", ".join(filter(None, facts)) or text.NOTHING

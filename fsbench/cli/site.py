@@ -1,0 +1,35 @@
+"""`fsbench site`: leaderboards, strategies, guides and reference as a static site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsbench.cli.output import say
+
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("boards", type=_folder)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--checkout",
+    type=_folder,
+    metavar="FOLDER",
+    help="The checkout of fsbench whose guides the site has.  [default: the one that BOARDS is in]",
+)
+def site(boards: Path, out: Path, checkout: Path | None) -> None:
+    """Make a static site of the published files in the folder BOARDS, in the folder OUT.
+
+    It has a page for each leaderboard, with its interactive report, and for each installed strategy, the
+    reference of the public interface, and the guides. It needs no network, and every link in it is checked.
+    Install what it needs with pip install 'fsbench[site]'.
+    """
+    from fsbench.cli import cli
+    from fsbench.site.build import build
+
+    if not build(boards, out, cli, checkout):
+        say("the site has no guides, which are in a checkout of fsbench only; --checkout names one")
+    say(f"wrote {out}; open {out / 'index.html'}")

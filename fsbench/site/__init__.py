@@ -1,0 +1,1 @@
+"""A static site of leaderboards, strategies, guides and reference, which needs no network."""
