@@ -76,13 +76,12 @@ def _for_site(text: str, name: str, known: Collection[str], url: str) -> str:
 def _spaced(text: str) -> str:
     """The text with a blank line before each list and each table."""
     lines: list[str] = []
+    block = ""
     for line in text.split("\n"):
-        before = lines[-1] if lines else ""
-        in_list = _ITEM.match(before) or before.startswith("  ")
-        in_table = before.startswith("|")
-        begins = (_ITEM.match(line) and not in_list) or (line.startswith("|") and not in_table)
-        if before.strip() and begins:
+        begins = "list" if _ITEM.match(line) else "table" if line.startswith("|") else ""
+        if block and begins and begins != block:
             lines.append("")
+        block = "" if not line.strip() else begins or block or "paragraph"
         lines.append(line)
     return "\n".join(lines)
 

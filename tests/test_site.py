@@ -1,0 +1,266 @@
+"""The static site: whole, offline, and nothing but text from strangers' files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import click
+import pytest
+from records import failed, over_seeds, realistic, skipped
+from whole_results import HOSTILE
+
+from fsbench.errors import StoreError, UsageError
+from fsbench.provenance import Provenance, Verification
+from fsbench.registry import load_registry
+from fsbench.report.board import read_board
+from fsbench.report.escape import entities, entities_code
+from fsbench.report.published import Contents, write
+from fsbench.site import build as building
+from fsbench.site import gallery, guides, links
+from fsbench.site.findings import Findings
+
+markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
+
+ROOT = Path(__file__).parents[1]
+A = "kshot(wine, k=5)"
+EVIL = f"{HOSTILE} [x](javascript:alert(2)) <img src=x onerror=alert(3)> `a` **b** {{.c}} | \x1b[31m\n# no"
+SPEC = f'focal(x="{HOSTILE}[y](http://z)`")'
+
+
+def hostile_board(folder: Path) -> Path:
+    """A published file with markup in every text that may have some."""
+    found = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    found += over_seeds(A, SPEC, [0.6, 0.7, 0.8], notes=(EVIL,), device=EVIL, versions={"fsbench": EVIL})
+    found += [failed(task=A, spec="svm", kind=EVIL, message=EVIL), skipped(EVIL, task=A, spec="knn")]
+    provenance = (Provenance(EVIL, 8, EVIL, EVIL, (EVIL,), {EVIL: (EVIL,)}),)
+    verified = (Verification(EVIL, EVIL, (EVIL,), {found[0].key: "bitwise"}),)
+    write(Contents(tuple(found), provenance=provenance, verified=verified), folder / "theirs.jsonl")
+    return folder / "theirs.jsonl"
+
+
+class Parsed(HTMLParser):
+    """The tags of a page with their attributes, and its texts outside of scripts and styles."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self._open = "", ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open not in ("script", "style"):
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site of a small leaderboard and a hostile one, with the guides of the checkout."""
+    from fsbench.cli import main
+
+    folder = tmp_path_factory.mktemp("site") / "boards"
+    folder.mkdir()
+    write(Contents(tuple(realistic(seeds=2))), folder / "ours.jsonl")
+    hostile_board(folder)
+    out = folder.with_name("out")
+    assert main(["site", str(folder), str(out), "--checkout", str(ROOT)]) == 0
+    return out
+
+
+@pytest.mark.slow
+def test_the_site_is_whole_and_loads_nothing_from_a_network(site):
+    assert links.faults(site) == []
+    for path in ("index", "strategies", "leaderboards/index", "reference/index", "reference/commands"):
+        assert (site / f"{path}.html").is_file(), path
+    for name in load_registry().strategies:
+        assert (site / "strategies" / f"{name}.html").is_file()
+    for guide in (ROOT / "docs").glob("*.md"):
+        assert (site / "docs" / f"{guide.stem}.html").is_file()
+    assert {path.name for path in (site / "leaderboards").glob("ours*")} == {
+        *("ours.html", "ours-report.html", "ours.jsonl", "ours-figures"),
+    }
+    styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
+    assert not re.search(r"url\(['\"]?(?:https?:)?//", styles)
+
+
+@pytest.mark.slow
+def test_texts_of_strangers_are_shown_and_not_run(site):
+    for name in (
+        "leaderboards/theirs",
+        "leaderboards/index",
+        "leaderboards/theirs-report",
+        "strategies/focal",
+    ):
+        page = Parsed(site / f"{name}.html")
+        assert HOSTILE in page.text, name
+        assert not any("alert(" in (attrs.get("src") or "") for _, attrs in page.tags)
+        assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs), name
+        assert not any((attrs.get("href") or "").startswith("javascript:") for _, attrs in page.tags)
+        assert not any((attrs.get("href") or "").startswith("http://z") for _, attrs in page.tags)
+        assert not any(tag == "img" and attrs.get("src") == "x" for tag, attrs in page.tags)
+        assert "\x1b" not in page.text
+    search = (site / "search" / "search_index.json").read_text(encoding="utf-8")
+    assert "<script>alert" not in search
+
+
+@pytest.mark.slow
+def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site):
+    focal = Parsed(site / "strategies" / "focal.html").text
+    for words in (
+        "Lin, T.-Y.",
+        "Imbalance",
+        "at most 20.0",
+        "0.0 to 5.0",
+        "one loss per sample",
+        "class Focal",
+    ):
+        assert words in focal, words
+    assert "focal on ours" in " ".join(focal.split())
+    board = Parsed(site / "leaderboards" / "ours.html").text
+    assert "Interactive report" in board
+    reference = Parsed(site / "reference" / "strategy.html").text
+    assert "A method for learning from little data; the base class is plain ERM." in reference
+
+
+def test_findings_are_those_of_the_tables(tmp_path):
+    rng = iter([0.001 * each for each in range(1000)])
+
+    def seeds(task, spec, value):
+        return over_seeds(task, spec, [value + next(rng) for _ in range(6)])
+
+    records = [*seeds(A, "erm", 0.5), *seeds(A, "focal", 0.9), *seeds(A, "focal(gamma=1.0)+svm", 0.1)]
+    write(Contents(tuple(records)), tmp_path / "x.jsonl")
+    found = Findings([read_board(tmp_path / "x.jsonl")])
+    assert [(each.strategy, each.alone) for each in found.of("focal")] == [
+        ("focal", True), ("focal(gamma=1.0)+svm", False)]  # fmt: skip
+    assert [each.strategy for each in found.of("svm")] == ["focal(gamma=1.0)+svm"]
+    assert found.of("knn") == []
+    alone, summed = found.of("focal")
+    assert "helps; it helps on 1 and hurts on 0" in alone.said
+    assert "hurts; it helps on 0 and hurts on 1" in summed.said
+    page = next(p for p in gallery.pages(load_registry(), found) if p.path == "strategies/focal.md")
+    assert '<span class="verdict helps">' in page.content.decode()
+
+
+def test_a_site_without_a_checkout_has_no_guides(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(building, "_make", lambda options: Path(options["site_dir"]).mkdir())
+    monkeypatch.setattr(guides, "find_checkout", lambda given, boards: None)
+    write(Contents(tuple(over_seeds(A, "erm", [0.5, 0.6]))), tmp_path / "x.jsonl")
+    from fsbench.cli import main
+
+    assert main(["site", str(tmp_path), str(tmp_path / "out")]) == 0
+    assert "the site has no guides" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", [ROOT / "tests", ROOT / "examples" / "fsbench-ohem"])
+def test_another_folder_is_no_checkout(place):
+    with pytest.raises(UsageError, match="is no checkout of fsbench"):
+        guides.find_checkout(place, ROOT)
+    assert guides.find_checkout(None, ROOT / "leaderboards") == ROOT
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(call, tmp_path):
+    write(Contents(tuple(over_seeds(A, "erm", [0.5, 0.6]))), tmp_path / "x.jsonl")
+    status, _, err = call("site", tmp_path, tmp_path)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is not a site, so it is not replaced" in err
+    assert (tmp_path / "x.jsonl").exists()
+
+
+def test_a_folder_without_a_published_file_is_one_line(call, tmp_path):
+    status, _, err = call("site", tmp_path, tmp_path / "out")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "has no published file" in err
+
+
+def test_a_missing_library_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'fsbench\[site\]'"):
+        building.build(tmp_path, tmp_path / "out", click.Group())
+
+
+def test_a_malformed_line_ends_the_site_with_its_number(call, tmp_path):
+    path = hostile_board(tmp_path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("[" * 100_000 + "\n")
+    count = len(path.read_text(encoding="utf-8").split("\n")) - 1
+    status, _, err = call("site", tmp_path, tmp_path / "out")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"theirs.jsonl, line {count} is not a record (" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_millions_of_lines_are_refused_before_they_are_read(tmp_path):
+    path = tmp_path / "many.jsonl"
+    with path.open("wb") as file:
+        file.write(b"{}\n")
+        file.truncate(101 << 20)
+    with pytest.raises(StoreError, match="larger than 100 MB"):
+        read_board(path)
+
+
+@pytest.mark.parametrize(
+    "text", [EVIL, "a_b_ *c* ~~d~~ ![e](f) <g@h.i> &lt; \\*", "# x", "- x", "1. x", "> x"]
+)
+def test_no_character_is_markup_for_python_markdown(text):
+    from fsbench.site.config import _extensions
+
+    extensions = [each if isinstance(each, str) else next(iter(each)) for each in _extensions()]
+    for escape, tags in ((entities, {"p"}), (entities_code, {"p", "code"})):
+        html = markdown.markdown(escape(text), extensions=extensions)
+        assert {tag.strip("</>") for tag in re.findall(r"<[^>]*>", html)} == tags, html
+
+
+def faults_of(tmp_path: Path, **pages: str) -> list[str]:
+    for name, body in pages.items():
+        (tmp_path / f"{name}.html").write_text(f"<html><body>{body}</body></html>")
+    return links.faults(tmp_path)
+
+
+def test_dead_links_are_found(tmp_path):
+    body = (
+        '<a href="b.html#there">1</a> <a href="b.html#gone">2</a> <a href="c.html">3</a>'
+        '<p id="here"><a href="#here">4</a> <a href="../x.html">5</a> <a href="https://">6</a> <a href="https://a.org/b">7</a>'
+        '<img src="gone.svg"> <script src="https://cdn.org/x.js"></script> <a href="javascript:x()">8</a>'
+        '<link rel="stylesheet" href="//fonts.org/x.css"> <a href="b.html?q#there">9</a>'
+    )
+    assert faults_of(tmp_path, a=body, b='<h1 id="there">') == [
+        "a.html links to ../x.html: outside of the site",
+        "a.html links to b.html#gone: no such heading",
+        "a.html links to c.html: no such file",
+        "a.html links to gone.svg: no such file",
+        "a.html links to https://: no address",
+        "a.html links to javascript:x(): not a page of the site",
+        "a.html loads //fonts.org/x.css",
+        "a.html loads https://cdn.org/x.js",
+    ]
+
+
+def test_guides_keep_their_links_lists_and_code(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(
+        "# Home\nRead:\n- [a guide](docs/a.md#x), [tests\nof it](tests), and [board](leaderboards/b.md)\n"
+        "- more\n"
+        "| a | b |\n|---|---|\n| [c](https://d.org) | e |\n\n"
+        '```python example="x"\nlinks = "[no](tests)"\n- no list\n```\nend\n'
+    )
+    (tmp_path / "docs" / "a.md").write_text("# A\n[home](../README.md) and [code](../fsbench)\n")
+    pages = {each.path: each for each in guides.pages(tmp_path, {"leaderboards/b.md"}, "https://r.org")}
+    home = pages["README.md"].content.decode()
+    assert "Read:\n\n- [a guide](docs/a.md#x), [tests\nof it](https://r.org/blob/main/tests)" in home
+    assert "[board](leaderboards/b.md)\n- more\n\n| a | b |\n" in home
+    assert '```python\nlinks = "[no](tests)"\n- no list\n```\n\nend\n' in home
+    assert pages["docs/a.md"].titles == ("Guides", "A")
+    unknown = {each.path: each for each in guides.pages(tmp_path, (), "")}
+    assert "[home](../README.md) and code\n" in unknown["docs/a.md"].content.decode()
+    assert "and board\n" in unknown["README.md"].content.decode()
