@@ -42,9 +42,8 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
     data = take_own_data(options)
     if data is None:
         raise UsageError("a model is fitted on your own data; give --data PATH")
-    model = refit(strategy, data, output=output, observer=make_observer(sys.stderr), **options)
-    card = model.card
-    found = card.calibration
+    model = refit(strategy, data, output=output, observer=make_observer(sys.stderr), tell=say, **options)
+    card, found = model.card, model.card.calibration
     if "accuracy" in found:
         say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")
     say(f"temperature {card.temperature:.2f} ({found['how']})")

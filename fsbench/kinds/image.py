@@ -100,6 +100,12 @@ class Image(Kind):
             found[rows] = torch.from_numpy(np.array(x[rows])).to(device)
         return found.div_(255)
 
+    def prepared(self, info: DatasetInfo) -> str:
+        """The size, and how pixels become numbers."""
+        _, height, width = self.stored_shape(info)
+        seen = f", then resized to {info.shape[1]}x{info.shape[2]} for small networks" if info.stored else ""
+        return f"upright, shorter side resized, centre cropped to {height}x{width}{seen}; pixels from 0 to 1"
+
     def shape_for(
         self, wants: InputSpec | None, shape: tuple[int, ...], stored: tuple[int, ...]
     ) -> tuple[int, ...]:

@@ -120,6 +120,10 @@ class Kind(ABC):
         """The tensor `[N, ...]` of opened inputs as if they had been made smaller before."""
         return x
 
+    def prepared(self, info: DatasetInfo) -> str:
+        """What is done with the samples of a dataset before a strategy sees them, in words."""
+        return "as they are stored"
+
     # From one dataset to another, and to a network
 
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:

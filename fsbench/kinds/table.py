@@ -64,6 +64,16 @@ class Table(Kind):
             return _standardiser(train_x)
         return Cells([_fit_columns(cell, info.columns) for cell in train_x], info.shape[0])
 
+    def prepared(self, info: DatasetInfo) -> str:
+        """What happens to numbers, categories and missing values."""
+        scaled = "numbers less the mean, divided by the deviation, of the training data"
+        if not info.columns:
+            return scaled
+        return (
+            f"missing numbers replaced by the median, {scaled}; a feature for each category, all zeros for "
+            "one that is missing or was not in the training data"
+        )
+
     def mismatch(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> str | None:
         """Tables with other features cannot be matched."""
         return None if given == wanted else f"source has {given[0]} features, the task {wanted[0]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
+from fsbench.kinds import get_kind
 from fsbench.models.calibration import fit_temperature
 from fsbench.models.card import FILE, Card, sha256
 from fsbench.models.model import PREPARATION, SavedModel, load
@@ -57,6 +58,7 @@ def refit(
     features: str | Path | None = None,
     estimate: Mapping[str, Any] | None = None,
     observer: Observer | None = None,
+    tell: Callable[[str], object] = lambda line: None,
     executor: MakeExecutor = local,
 ) -> SavedModel:
     """Fit a strategy on all labels of the user's own data, and save the model.
@@ -77,6 +79,7 @@ def refit(
         features: A folder that keeps features of frozen pretrained bodies, such as that of earlier results.
         estimate: What is known about the model's quality, for its card; JSON-serialisable.
         observer: Hears what was read.
+        tell: Is called with a line about each step.
         executor: Makes the executor of the trainings.
 
     Raises:
@@ -96,7 +99,7 @@ def refit(
     with tempfile.TemporaryDirectory(prefix="fsbench-fit-") as folder:
         kept = Path(folder) / "features" if features is None else Path(features)
         execution = Execution(executor, jobs, timeout or DEFAULT_TIMEOUT, Path(folder), kept)
-        fit = _Fit(found[0], reading, parse_overrides(recipe), seed, execution)
+        fit = _Fit(found[0], reading, parse_overrides(recipe), seed, execution, tell)
         fit.run(device, output, estimate)
     return load(output)
 
@@ -118,6 +121,7 @@ class _Fit:
     changes: Mapping[str, Value]
     seed: int
     execution: Execution
+    tell: Callable[[str], object]
 
     def __post_init__(self) -> None:
         names = [dataset.info.text for dataset in self.reading.datasets]
@@ -138,6 +142,7 @@ class _Fit:
 
     def run(self, device: str, output: Path, estimate: Mapping[str, Any] | None) -> None:
         """Fit, calibrate, and move the model to `output`."""
+        self.tell(f"fitting {self.composition.text} on {plural(self.split.train.y.size, 'label')}")
         place = self.execution.find_place(device, [self.trial], {self.task.text: self.task})
         compared = replace(self.split, test=_unlabelled(self.split.train.first(_COMPARED)))
         ((job, outcome),) = self._results(REFITS, [("everything", self.task, compared)], place)
@@ -179,6 +184,7 @@ class _Fit:
             parts = list(self._folds())
         except TaskError as error:
             return {"temperature": 1.0, "how": f"none: {error}"}
+        self.tell(f"fitting {FOLDS} times on the labels of {FOLDS - 1} folds, to calibrate on the other")
         folds = []
         for (_, _, split), (_, result) in zip(parts, self._results(TRIALS, parts, place), strict=True):
             if isinstance(result, Failure):
@@ -266,10 +272,8 @@ def _unlabelled(rows: Rows) -> Rows:
 
 def _in_words(reading: Reading) -> str:
     """What is done with an input before the predictor gets it."""
-    info, shape = reading.dataset.info, "x".join(map(str, reading.dataset.x.shape[1:]))
-    if info.kind == "image":
-        return f"shorter side resized and centre cropped to {shape}"
-    return shape
+    info = reading.dataset.info
+    return get_kind(info.kind).prepared(info)
 
 
 def _put(folder: Path, output: Path) -> None:

@@ -81,6 +81,7 @@ class SavedModel:
     @functools.cached_property
     def _parts(self) -> tuple[Callable[[np.ndarray], np.ndarray], Any]:
         """The preparation and the predictor."""
+        from fsbench.engine.refitting import check_saved
         from fsbench.engine.trial import Prediction
         from fsbench.saved import load_parts
 
@@ -89,6 +90,7 @@ class SavedModel:
         prepare, predict = (load_parts(self.folder, stem, packages) for stem in (PREPARATION, PREDICTOR))
         if not isinstance(predict, Prediction) or not callable(prepare):
             raise DataError(f"{self.folder}: its parts are not what fsbench writes; fit the model again")
+        check_saved(predict, self.folder)
         return prepare, predict
 
 

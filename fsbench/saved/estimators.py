@@ -10,23 +10,26 @@ import numpy as np
 from fsbench.errors import DataError
 
 _TRUSTED = {
+    "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
+    "imblearn.ensemble._forest.BalancedRandomForestClassifier",
+    "imblearn.ensemble._weight_boosting.RUSBoostClassifier",
+    "imblearn.pipeline.Pipeline",
+    "imblearn.under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
 }
-"""Types that skops does not trust by itself, because their compiled code follows the numbers in them.
-
-`_check` looks at these numbers.
+"""What skops does not trust by itself: imbalanced-learn, and trees, whose compiled code follows the numbers
+in them. `_check` looks at these numbers.
 """
 
 
 def load_estimator(path: Path) -> Any:
     """The estimator in a skops file.
 
-    Raises DataError for a damaged file, and for types that are neither skops' trusted ones nor the trees of
-    scikit-learn.
+    Raises DataError for a damaged file, and for types that neither skops nor fsbench trusts.
     """
     from skops import io
 
@@ -62,7 +65,7 @@ def _check(found: Any, path: Path) -> None:
             waiting += thing
         elif isinstance(thing, np.ndarray):
             waiting += thing.ravel().tolist() if thing.dtype == object else []
-        elif type(thing).__module__.startswith("sklearn.") and hasattr(thing, "__dict__"):
+        elif type(thing).__module__.startswith(("sklearn.", "imblearn.")) and hasattr(thing, "__dict__"):
             waiting += vars(thing).values()
 
 

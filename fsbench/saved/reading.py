@@ -58,6 +58,7 @@ class _Reader:
 
     def __init__(self, folder: Path, stem: str, tensors: dict[str, torch.Tensor], packages: Set[str]) -> None:
         self._folder, self._stem, self._tensors, self._packages = folder, stem, tensors, packages
+        self._known: list[Savable] = []
 
     def value(self, tree: Any) -> Any:
         """The object of a JSON value."""
@@ -78,6 +79,8 @@ class _Reader:
                 return self._tensor(name).numpy()
             case {"estimator": int(number)}:
                 return load_estimator(self._folder / f"{self._stem}-{number}.skops")
+            case {"same": int(number)} if 0 <= number < len(self._known):
+                return self._known[number]
             case {"class": str(place), "arguments": dict(arguments)}:
                 return self._savable(place, arguments, tree.get("state"))
         raise DataError(f"{str(tree)[:60]!r} stands where a value is expected")
@@ -94,6 +97,7 @@ class _Reader:
                 raise DataError(f"{place} has no tensors")
             thing.load_state_dict({name: self._tensor(key) for name, key in state.items()})
             thing.eval()
+        self._known.append(thing)
         return thing
 
     def _class(self, place: str) -> type[Savable]:

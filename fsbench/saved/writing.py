@@ -42,6 +42,7 @@ class _Writer:
         self.tensors: dict[str, torch.Tensor] = {}
         self.estimators: list[BaseEstimator] = []
         self._names: dict[tuple[Any, ...], str] = {}
+        self._known: dict[int, int] = {}
         self._alive: list[object] = []
 
     def tree(self, thing: Any, where: str, depth: int = 0) -> Any:
@@ -74,6 +75,8 @@ class _Writer:
         raise CannotSave(f"{where} contains {_named(thing)}, which is not savable")
 
     def _savable(self, thing: Savable, depth: int) -> dict[str, Any]:
+        if id(thing) in self._known:
+            return {"same": self._known[id(thing)]}
         cls = type(thing)
         if "<locals>" in cls.__qualname__:
             raise CannotSave(f"the class {cls.__name__} is inside a function, where it cannot be found again")
@@ -85,6 +88,8 @@ class _Writer:
         found = {"class": place, "arguments": given}
         if isinstance(thing, nn.Module):
             found["state"] = {name: self._tensor(value) for name, value in thing.state_dict().items()}
+        self._known[id(thing)] = len(self._known)
+        self._alive.append(thing)
         return found
 
     def _tensor(self, tensor: torch.Tensor) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, TaskInfo, param
 
 if TYPE_CHECKING:
     import torch
@@ -49,11 +49,21 @@ class LogitAdjustment(Strategy):
         """The predictor, its logits `[N, C]` adjusted with `mode=post_hoc`."""
         if self.mode == "loss":
             return fitted
-        priors = self._priors(ctx)
-        return fitted.map(lambda logits: logits - priors)
+        return fitted.map(Lowered(self._priors(ctx)))
 
     def _priors(self, ctx: Context) -> torch.Tensor:
         """`tau` times the logarithms `[C]` of the classes' shares."""
         from fsbench_plugins import _class_balance
 
         return self.tau * _class_balance.log_priors(ctx.class_counts)
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered(Savable):
+    """Logits `[N, C]` less a number for each class, `[C]`."""
+
+    by: torch.Tensor
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """The lowered logits."""
+        return logits - self.by

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Strategy, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, Strategy, param
 
 if TYPE_CHECKING:
     import torch
@@ -31,12 +31,20 @@ class TauNorm(Strategy):
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor with its logits `[N, C]` divided. Raises InertComponent if there is no last layer."""
-        head: Any = getattr(fitted.require_network(self.name), "head", None)
-        if head is None:
+        network = fitted.require_network(self.name)
+        if getattr(network, "head", None) is None:
             raise InertComponent(f"{self.name} had no effect; the network has no last layer")
+        return fitted.map(ByNorms(network, self.tau))
 
-        def scaled(logits: torch.Tensor) -> torch.Tensor:
-            norms: torch.Tensor = head.weight.detach().norm(dim=1).clamp(min=1e-12)
-            return logits / (norms / norms.mean()) ** self.tau
 
-        return fitted.map(scaled)
+@dataclass(frozen=True, eq=False)
+class ByNorms(Savable):
+    """Logits divided by the norms of the weights of a network's last layer, to the power of `tau`."""
+
+    network: Any
+    tau: float
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """The logits `[N, C]`, divided."""
+        norms: torch.Tensor = self.network.head.weight.detach().norm(dim=1).clamp(min=1e-12)
+        return logits / (norms / norms.mean()) ** self.tau

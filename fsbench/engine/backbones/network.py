@@ -80,22 +80,30 @@ class Network(nn.Module, Savable):
         return network.to(device)
 
     def arguments(self) -> dict[str, Any]:
-        """Those of `build_network`. Raises CannotSave for a network that it did not build."""
+        """Those of `build_network`, and another head than the linear one.
+
+        Raises CannotSave for a network that it did not build.
+        """
         if self.built is None:
             raise CannotSave("a network that is not made of a backbone expression cannot be saved")
         backbone, shape = self.built
+        head = None if type(self.head) is nn.Linear else self.head
         return {
             "backbone": backbone,
             "kind": self.kind.name,
             "input_shape": shape,
             "num_classes": self.num_classes,
             "dropout": self.dropout.p,
+            "head": head,
         }
 
     @classmethod
-    def rebuild(cls, **arguments: Any) -> Network:
+    def rebuild(cls, head: nn.Module | None = None, **arguments: Any) -> Network:
         """The network of these arguments, with memory laid out as in training."""
-        return build_network(**arguments).to(memory_format=torch.channels_last)
+        network = build_network(**arguments)
+        if head is not None:
+            network.set_submodule("head", head)
+        return network.to(memory_format=torch.channels_last)
 
 
 def build_network(
