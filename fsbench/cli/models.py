@@ -31,6 +31,7 @@ _MODEL = "fsbench-model"
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random numbers.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="Where to train.")
+@click.option("--onnx/--no-onnx", default=True, help="Also write a network as ONNX, if it can be exported.")
 @click.option(
     "--timeout", type=float, metavar="SECONDS", help="The time limit of a training.  [default: 300]"
 )
@@ -64,7 +65,10 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
     """
     from fsbench.models import load
 
-    found = load(model).predict(inputs)
+    loaded = load(model)
+    if "test_inputs" in loaded.card.uses:
+        say("warning: this model adapts to its inputs: what it predicts for one depends on the others")
+    found = loaded.predict(inputs)
     for line in found.warnings:
         say(f"warning: {line}")
     if output is None:

@@ -49,7 +49,7 @@ def _best(folds: Sequence[Fold]) -> float:
 
 def _smoothing(folds: Sequence[Fold]) -> float:
     """The share of a label that is spread over all classes."""
-    classes = folds[0][0].shape[1]
+    classes = int(folds[0][0].shape[1])
     return classes / (sum(len(y) for _, y in folds) + classes)
 
 

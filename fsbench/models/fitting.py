@@ -22,6 +22,7 @@ from fsbench.kinds import get_kind
 from fsbench.models.calibration import fit_temperature
 from fsbench.models.card import FILE, Card, sha256
 from fsbench.models.model import PREPARATION, SavedModel, load
+from fsbench.models.onnx import export
 from fsbench.progress import Observer
 from fsbench.recipes.recipe import parse_overrides, recipe_text, task_recipe
 from fsbench.registry import get_registry
@@ -57,6 +58,7 @@ def refit(
     timeout: float | None = None,
     features: str | Path | None = None,
     estimate: Mapping[str, Any] | None = None,
+    onnx: bool = True,
     observer: Observer | None = None,
     tell: Callable[[str], object] = lambda line: None,
     executor: MakeExecutor = local,
@@ -78,6 +80,7 @@ def refit(
         timeout: Time limit of a training in seconds, by default 300.
         features: A folder that keeps features of frozen pretrained bodies, such as that of earlier results.
         estimate: What is known about the model's quality, for its card; JSON-serialisable.
+        onnx: Whether to write the network as ONNX too, if it is one and packages for it are installed.
         observer: Hears what was read.
         tell: Is called with a line about each step.
         executor: Makes the executor of the trainings.
@@ -100,7 +103,7 @@ def refit(
         kept = Path(folder) / "features" if features is None else Path(features)
         execution = Execution(executor, jobs, timeout or DEFAULT_TIMEOUT, Path(folder), kept)
         fit = _Fit(found[0], reading, parse_overrides(recipe), seed, execution, tell)
-        fit.run(device, output, estimate)
+        fit.run(device, output, estimate, onnx)
     return load(output)
 
 
@@ -140,7 +143,7 @@ class _Fit:
         self.task, self.split = task, split
         self.trial = Trial(task.text, self.seed, 0, self.composition.text, text, key, identity)
 
-    def run(self, device: str, output: Path, estimate: Mapping[str, Any] | None) -> None:
+    def run(self, device: str, output: Path, estimate: Mapping[str, Any] | None, onnx: bool) -> None:
         """Fit, calibrate, and move the model to `output`."""
         self.tell(f"fitting {self.composition.text} on {plural(self.split.train.y.size, 'label')}")
         place = self.execution.find_place(device, [self.trial], {self.task.text: self.task})
@@ -155,7 +158,9 @@ class _Fit:
             raise FsbenchError(f"{self.composition.text} failed: {outcome.kind}: {outcome.message}")
         folder = self.execution.folder / f"{job.split}{MODEL}"
         self._save_preparation(folder)
-        self._card(folder, place, outcome, self._calibration(place), estimate).write(folder)
+        calibration = self._calibration(place)
+        said = export(folder, calibration["temperature"]) if onnx else {"why not": "it was not asked for"}
+        self._card(folder, place, outcome, calibration, said, estimate).write(folder)
         _put(folder, output)
 
     def _results(
@@ -227,6 +232,7 @@ class _Fit:
         place: Place,
         outcome: Outcome,
         calibration: Mapping[str, Any],
+        onnx: Mapping[str, str],
         estimate: Mapping[str, Any] | None,
     ) -> Card:
         info, trial = self.reading.dataset.info, self.trial
@@ -248,7 +254,7 @@ class _Fit:
             data={each.info.text: each.fingerprint for each in self.reading.datasets},
             calibration=calibration,
             estimate=estimate,
-            onnx={"why not": "not exported"},
+            onnx=onnx,
             notes=outcome.notes,
             versions=installed() | used | {"torch": place.torch},
             created=timestamp(),

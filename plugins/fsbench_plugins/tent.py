@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Strategy, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, Strategy, param
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -39,31 +44,42 @@ class Tent(Strategy):
 
         Raises InertComponent if the network has no batch normalisation.
         """
-        import torch
-
         from fsbench_plugins._normalisation import batch_norms
 
         network = fitted.require_network(self.name)
         if not batch_norms(network):
             raise InertComponent(f"{self.name} had no effect; the network has no batch normalisation")
+        return Fitted(ByAdapted(network, self.lr, self.steps), network)
 
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            adapted = copy.deepcopy(network).requires_grad_(False)
-            layers = batch_norms(adapted)
-            for layer in layers:
-                layer.train().requires_grad_(True)
-                layer.running_mean = layer.running_var = layer.num_batches_tracked = None
-            trained = [p for layer in layers for p in layer.parameters()]
-            optimizer = torch.optim.Adam(trained, lr=self.lr) if trained else None
-            with torch.enable_grad():
-                for _ in range(self.steps if optimizer else 0):
-                    assert optimizer is not None
-                    log_p = adapted(x).log_softmax(-1)
-                    optimizer.zero_grad()
-                    torch.autograd.backward(-(log_p.exp() * log_p).sum(1).mean())
-                    optimizer.step()
-            with torch.no_grad():
-                logits: torch.Tensor = adapted(x)
-                return logits.float()
 
-        return Fitted(predict, network)
+@dataclass(frozen=True, eq=False)
+class ByAdapted(Savable):
+    """Logits of a copy of a network, adapted to the inputs by `steps` steps of Adam at `lr`."""
+
+    network: nn.Module
+    lr: float
+    steps: int
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        import torch
+
+        from fsbench_plugins._normalisation import batch_norms
+
+        adapted = copy.deepcopy(self.network).requires_grad_(False)
+        layers = batch_norms(adapted)
+        for layer in layers:
+            layer.train().requires_grad_(True)
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
+        trained = [p for layer in layers for p in layer.parameters()]
+        optimizer = torch.optim.Adam(trained, lr=self.lr) if trained else None
+        with torch.enable_grad():
+            for _ in range(self.steps if optimizer else 0):
+                assert optimizer is not None
+                log_p = adapted(x).log_softmax(-1)
+                optimizer.zero_grad()
+                torch.autograd.backward(-(log_p.exp() * log_p).sum(1).mean())
+                optimizer.step()
+        with torch.no_grad():
+            logits: torch.Tensor = adapted(x)
+            return logits.float()
