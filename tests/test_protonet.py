@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins import _prototypes
+from fsbench_plugins import _episodic_training, _prototypes
 from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
@@ -108,7 +108,7 @@ def test_an_episode_is_one_batch_and_its_loss_that_of_the_queries() -> None:
     seen: list[torch.Size] = []
     model = ctx.new_model()
     model.body.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape))
-    learner = _prototypes.Prototypical(model)
+    learner = _episodic_training.Comparing(model, _prototypes.by_means)
     learner.support = Batch(support, episodes.support_targets)
     loss = ctx.objective(learner)(Batch(query, episodes.query_targets))
     assert seen == [torch.Size([15, 3])]
@@ -126,7 +126,7 @@ def test_an_episode_is_one_batch_and_its_loss_that_of_the_queries() -> None:
 
 def test_the_gradient_flows_through_the_prototypes_too() -> None:
     ctx = make_context(QUICK)
-    learner = _prototypes.Prototypical(ctx.new_model())
+    learner = _episodic_training.Comparing(ctx.new_model(), _prototypes.by_means)
     support = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     learner.support = Batch(support, torch.eye(2).repeat_interleave(2, 0))
     ctx.objective(learner)(Batch(torch.randn(2, 3), torch.eye(2))).backward()
@@ -158,7 +158,9 @@ def test_meta_training_learns_what_distinguishes_classes() -> None:
     model = ctx.new_model()
     before, head = accuracy(model, noisy(1)), copy.deepcopy(model.head.state_dict())
     episodes = Episodes(noisy(0), 10, 1, 5, Stream("train"))
-    _prototypes.meta_train(model, episodes, ctx, lr=1e-3, halve_every=100, steps=200)
+    _episodic_training.meta_train(
+        model, _prototypes.by_means, episodes, ctx, lr=1e-3, halve_every=100, steps=200
+    )
     after = accuracy(model, noisy(1))
     assert after > before + 0.2, (before, after)
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
@@ -175,7 +177,9 @@ def test_the_learning_rate_is_halved_at_fixed_intervals(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.optim, "Adam", Watched)
     ctx = make_context(QUICK)
     episodes = Episodes(labelled([6, 6, 6]), 2, 1, 1, Stream("episodes"))
-    _prototypes.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=5)
+    _episodic_training.meta_train(
+        ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=2, steps=5
+    )
     assert rates == [0.01, 0.01, 0.005, 0.005, 0.0025]
 
 
@@ -184,7 +188,9 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = replace(data, x=data.x * float("nan"))
     episodes = Episodes(broken, 2, 1, 1, Stream("episodes"))
     with pytest.raises(FsbenchError, match="the loss became nan at episode 0 of 2"):
-        _prototypes.meta_train(ctx.new_model(), episodes, ctx, lr=0.01, halve_every=2, steps=2)
+        _episodic_training.meta_train(
+            ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=2, steps=2
+        )
 
 
 def test_a_source_of_few_classes_lowers_the_way_with_a_note() -> None:

@@ -7,6 +7,7 @@ from fsbench_plugins.adabn import Adabn
 from fsbench_plugins.augmentation import Augmentation
 from fsbench_plugins.balanced_forest import BalancedForest
 from fsbench_plugins.balanced_softmax import BalancedSoftmax
+from fsbench_plugins.baseline_pp import BaselinePp
 from fsbench_plugins.best_classical import BestClassical
 from fsbench_plugins.cdan import Cdan
 from fsbench_plugins.class_weights import ClassWeights
@@ -25,18 +26,22 @@ from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
 from fsbench_plugins.maml import Maml
+from fsbench_plugins.matching import Matching
 from fsbench_plugins.mcc import Mcc
 from fsbench_plugins.mmd import Mmd
 from fsbench_plugins.optimizer import Optimizer
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
+from fsbench_plugins.r2d2 import R2d2
 from fsbench_plugins.random_forest import RandomForest
+from fsbench_plugins.reptile import Reptile
 from fsbench_plugins.resampling import Resampling
 from fsbench_plugins.rotation import Rotation
 from fsbench_plugins.rusboost import Rusboost
 from fsbench_plugins.sam import Sam
 from fsbench_plugins.schedule import Schedule
 from fsbench_plugins.shot import Shot
+from fsbench_plugins.simpleshot import Simpleshot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.svm import Svm
 from fsbench_plugins.swa import Swa
@@ -55,6 +60,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Augmentation,
         BalancedForest,
         BalancedSoftmax,
+        BaselinePp,
         BestClassical,
         Cdan,
         ClassWeights,
@@ -73,18 +79,22 @@ def fsbench_strategies() -> list[type[Strategy]]:
         LogisticRegression,
         LogitAdjustment,
         Maml,
+        Matching,
         Mcc,
         Mmd,
         Optimizer,
         Probe,
         Protonet,
+        R2d2,
         RandomForest,
+        Reptile,
         Resampling,
         Rotation,
         Rusboost,
         Sam,
         Schedule,
         Shot,
+        Simpleshot,
         Sklearn,
         Svm,
         Swa,

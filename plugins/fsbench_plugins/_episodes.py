@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import torch
 
 from fsbench import FsbenchError, LabeledSet, Stream
+
+Rule: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Query features `[Q, D]`, support features `[S, D]` and their targets `[S, C]` to logits `[Q, C]`."""
 
 
 class Episodes:

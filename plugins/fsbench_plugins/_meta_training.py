@@ -91,6 +91,36 @@ def meta_train(
         )
 
 
+def move_to_solutions(
+    model: nn.Module,
+    episodes: Episodes,
+    inner: Inner,
+    ctx: Context,
+    rate: float,
+    steps: int,
+    episodes_a_step: int,
+) -> None:
+    """Move the model's weights, in place, towards the mean of what the inner loop arrives at on episodes.
+
+    The fraction of the way falls linearly from `rate` to zero. Raises FsbenchError if a weight became NaN or
+    infinite.
+    """
+    example = LabeledSet(episodes.support_targets, episodes.support_targets)
+    with ctx.entering("meta-training", train=example):
+        objective = ctx.objective(model)
+        objective.train()
+        adapted = vmap(lambda x, targets: inner.adapt(objective, Batch(x, targets)), randomness="different")
+        start = dict(objective.named_parameters())
+        for step in range(steps):
+            support, _ = episodes.draw(episodes_a_step)
+            x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
+            with torch.no_grad():
+                for name, solutions in adapted(x, targets).items():
+                    start[name].lerp_(solutions.mean(0), rate * (1 - step / steps))
+        if not all(bool(p.isfinite().all()) for p in start.values()):
+            raise FsbenchError("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
+
+
 def _augmented(
     support: torch.Tensor, targets: torch.Tensor, ctx: Context, step: int, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:

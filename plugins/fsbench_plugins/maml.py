@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import (
-    Context,
-    Fitted,
-    LabeledSet,
-    Recipe,
-    Strategy,
-    TaskInfo,
-    match_inputs,
-    param,
-    source_problem,
-)
+from fsbench import Context, Recipe, match_inputs, param
+from fsbench_plugins._adapted import Adapted
 
 if TYPE_CHECKING:
     from torch import nn
 
 MOST_SHOTS = 2
-WHOLE_SET = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Maml(Strategy):
+class Maml(Adapted):
     """MAML (Finn et al. 2017): meta-learn a start on episodes from the source, then adapt it to the task.
 
     An episode has as many classes as the task, in a random order, `shot` labels per class (`none`: as many as
@@ -59,9 +48,7 @@ class Maml(Strategy):
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "
         "learning or feature reuse? Towards understanding the effectiveness of MAML. ICLR."
     )
-    family = "meta_learning"
     in_core = True
-    replaces = frozenset({"init_model"})
 
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
     inner_steps: int = param(1, low=1, tune=(1, 3))
@@ -80,36 +67,10 @@ class Maml(Strategy):
         """The source data, for its episodes; the test inputs, if their statistics are used."""
         return frozenset({"source", "test_inputs"} if self.transductive else {"source"})
 
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a source with enough classes of similar inputs, and labels to adapt to."""
-        if problem := source_problem(task):
-            return problem
-        if task.source_classes < task.num_classes:
-            return f"source has {task.source_classes} classes, too few for episodes of {task.num_classes}"
-        return None if task.labels_on_target else "no labelled target samples to adapt to"
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
-
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The inner steps instead of the recipe's training."""
-        return replace(
-            recipe,
-            optimizer="sgd",
-            lr=self.inner_lr,
-            backbone_lr_scale=0.0 if self.anil else 1.0,
-            momentum=0.0,
-            weight_decay=0.0,
-            schedule="constant",
-            steps=self.adapt_steps,
-            passes=0,
-            batch_size=WHOLE_SET,
-        )
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
+        recipe = super().configure(recipe, ctx)
+        return replace(recipe, backbone_lr_scale=0.0) if self.anil else recipe
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The meta-learned start."""
@@ -132,11 +93,3 @@ class Maml(Strategy):
             f"{episodes.way}-way {episodes.shot}-shot with {episodes.queries} queries a class"
         )
         return model
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Adapt, and let batch normalisation, if there is any, store the training samples' statistics."""
-        from fsbench_plugins import _meta_training
-
-        fitted = inner(train)
-        _meta_training.keep_statistics(ctx.model, train.x)
-        return fitted

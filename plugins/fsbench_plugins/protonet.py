@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import (
-    Context,
-    Fitted,
-    FsbenchError,
-    LabeledSet,
-    Strategy,
-    TaskInfo,
-    match_inputs,
-    param,
-    source_problem,
-)
+from fsbench import Context, Fitted, LabeledSet
+from fsbench_plugins._episodic import Episodic
 
 if TYPE_CHECKING:
-    from torch import nn
-
-MOST_SHOTS = 5
+    from fsbench_plugins._episodes import Rule
 
 
 @dataclass(frozen=True)
-class Protonet(Strategy):
+class Protonet(Episodic):
     """Prototypical networks (Snell et al. 2017): the nearest class mean in a meta-trained embedding.
 
-    The body is trained on `meta_steps` episodes from the source, one per step: `train_way` classes, `shot`
-    support samples per class (`none`: as many as the task has labels, at most 5) and `queries` queries per
-    class, whose logits are minus the squared Euclidean distances of their features to the means of the
-    support's. Adam starts at `meta_lr`, which is halved every `halve_every` episodes. Nothing is trained on
-    the task: its classes are the means of its labels' features, and the head is not used.
+    The logits of a query are minus the squared Euclidean distances of its features to the class means of the
+    support's. Afterwards, the classes are the means of the task's labels, and the head is not used. The
+    meta-training on episodes is that of `Episodic`: `train_way` classes, `shot` support samples and `queries`
+    queries of each per episode, `meta_steps` episodes.
 
     More classes than in the task make better embeddings: the paper has 60 on Omniglot, 20 or 30 on
-    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget. A source with fewer
-    classes lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes this.
-
-    Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation changes
-    the support, never the queries. A start from other components (`transfer`) is trained further. If it is
-    frozen, nothing is meta-trained. If both domains are labelled, the means are those of target samples only.
-    Batch normalisation uses the statistics of each episode in meta-training, and afterwards its running
-    averages over the episodes, so no prediction depends on other test samples.
+    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget.
     """
 
     name = "protonet"
@@ -50,57 +31,15 @@ class Protonet(Strategy):
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
-    family = "meta_learning"
     in_core = True
-    replaces = frozenset({"fit"})
-
-    train_way: int = param(20, low=2, tune=(5, 60))
-    shot: int | None = param(None, low=1)
-    queries: int = param(5, low=1)
-    meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
-    halve_every: int = param(2000, low=1)
-    meta_steps: int = param(100, low=1)
+    without_labels = "no labelled target samples to take the means of"
 
     @property
-    def uses(self) -> frozenset[str]:
-        """The source data, for its episodes."""
-        return frozenset({"source"})
+    def rule(self) -> Rule:
+        """Minus the squared distances to the class means."""
+        from fsbench_plugins._prototypes import by_means
 
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a source of inputs like the task's, and labels to compute the means of."""
-        if problem := source_problem(task):
-            return problem
-        return None if task.labels_on_target else "no labelled target samples to take the means of"
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
-
-    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a meta-trained body."""
-        from fsbench_plugins._episodes import Episodes
-        from fsbench_plugins._prototypes import meta_train
-
-        if not any(p.requires_grad for p in model.get_submodule("body").parameters()):
-            ctx.note("the body is frozen; nothing was meta-trained")
-            return model
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
-        usable = int((source.class_counts() >= 2).sum())
-        if usable < 2:
-            raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")
-        way = min(self.train_way, usable)
-        shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
-        episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
-        meta_train(model, episodes, ctx, self.meta_lr, self.halve_every, self.meta_steps)
-        said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
-        if way < self.train_way:
-            said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"
-        ctx.note(said)
-        return model
+        return by_means
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Minus the squared distances to the class means of the training features."""

@@ -14,15 +14,14 @@ from fsbench import (
     Strategy,
     TaskInfo,
     find_weights,
-    match_inputs,
     param,
     source_problem,
     weights_hash,
     weights_problem,
 )
+from fsbench_plugins._source import train_on_source
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 
@@ -130,22 +129,12 @@ class Transfer(Strategy):
         """The model with a body trained on the source, or with the given weights."""
         body = model.get_submodule("body")
         if self.weights is None:
-            body.load_state_dict(self._train_on_source(ctx))
+            body.load_state_dict(train_on_source(ctx, self.source_steps, self.source_passes))
         else:
             ctx.load_weights(self.weights, into=body)
             ctx.note(f"weights {self.content_hash}")
         self._release(body, self.mode != "linear_probe")
         return model
-
-    def _train_on_source(self, ctx: Context) -> dict[str, torch.Tensor]:
-        source = ctx.source
-        data = replace(source, x=match_inputs(source.x, ctx.task))
-        recipe = replace(
-            ctx.recipe, steps=self.source_steps, passes=self.source_passes, backbone_lr_scale=1.0
-        ).sized(len(data))
-        trained = ctx.pretrain(ctx.new_model(data.num_classes), data, recipe)
-        ctx.note(f"{recipe.steps} steps of {recipe.batch_size} on {len(data)} source samples")
-        return trained.get_submodule("body").state_dict()
 
     def _release(self, body: nn.Module, trained: bool) -> None:
         """Let the body be trained, or not. Of pretrained weights, batch normalisation is never trained."""

@@ -1,0 +1,90 @@
+"""What classifiers that compare samples with a support set share: an embedding meta-trained on episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fsbench import Context, FsbenchError, LabeledSet, Strategy, TaskInfo, match_inputs, param, source_problem
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from fsbench_plugins._episodes import Rule
+
+MOST_SHOTS = 5
+
+
+@dataclass(frozen=True)
+class Episodic(Strategy):
+    """A body that is meta-trained on episodes from the source, and a rule that compares features.
+
+    The body is trained on `meta_steps` episodes, one per step: `train_way` classes, `shot` support samples
+    per class (`none`: as many as the task has labels, at most 5) and `queries` queries per class, whose
+    logits the rule gives. Adam starts at `meta_lr`, which is halved every `halve_every` episodes. Nothing is
+    trained on the task. A source with fewer classes lowers `train_way`, one with fewer samples lowers `shot`
+    and `queries`; the record notes this.
+
+    Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation changes
+    the support, never the queries. A start from other components (`transfer`) is trained further. If it is
+    frozen, nothing is meta-trained. If both domains are labelled, only target samples are compared with.
+    Batch normalisation uses the statistics of each episode in meta-training, and afterwards its running
+    averages over the episodes, so no prediction depends on other test samples.
+    """
+
+    family = "meta_learning"
+    replaces = frozenset({"fit"})
+    without_labels = "no labelled target samples to compare with"
+
+    train_way: int = param(20, low=2, tune=(5, 60))
+    shot: int | None = param(None, low=1)
+    queries: int = param(5, low=1)
+    meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
+    halve_every: int = param(2000, low=1)
+    meta_steps: int = param(100, low=1)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data, for its episodes."""
+        return frozenset({"source"})
+
+    @property
+    def rule(self) -> Rule:
+        """How features are compared."""
+        raise NotImplementedError
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs a source of inputs like the task's, and labels to compare with."""
+        if problem := source_problem(task):
+            return problem
+        return None if task.labels_on_target else self.without_labels
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Only target samples remain."""
+        return replace(task, labels_on_source=False)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, if both domains are labelled."""
+        return train if train.domain is None else train.select(train.domain == 1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a meta-trained body."""
+        from fsbench_plugins._episodes import Episodes
+        from fsbench_plugins._episodic_training import meta_train
+
+        if not any(p.requires_grad for p in model.get_submodule("body").parameters()):
+            ctx.note("the body is frozen; nothing was meta-trained")
+            return model
+        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+        usable = int((source.class_counts() >= 2).sum())
+        if usable < 2:
+            raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")
+        way = min(self.train_way, usable)
+        shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
+        episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
+        meta_train(model, self.rule, episodes, ctx, self.meta_lr, self.halve_every, self.meta_steps)
+        said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
+        if way < self.train_way:
+            said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"
+        ctx.note(said)
+        return model

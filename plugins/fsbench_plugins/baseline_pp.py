@@ -1,0 +1,69 @@
+"""Baseline++: a frozen body from the source, and a head that compares directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from fsbench import Context, LabeledSet, Strategy, TaskInfo, param, source_problem
+from fsbench_plugins._source import train_on_source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class BaselinePp(Strategy):
+    """Baseline++ (Chen et al. 2019): source training and fine-tuning with cosine heads.
+
+    The body is trained on the source with a head whose logits are `scale` times the cosine between features
+    and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is frozen,
+    and a new head of the same form is trained on the task by its recipe.
+    """
+
+    name = "baseline_pp"
+    cite = (
+        "Chen, W.-Y., Liu, Y.-C., Kira, Z., Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at "
+        "few-shot classification. ICLR."
+    )
+    family = "meta_learning"
+    replaces = frozenset({"init_model"})
+
+    scale: float = param(20.0, low=0.1, tune=(5.0, 50.0))
+    source_steps: int = param(300, low=1)
+    source_passes: int = param(3, low=0)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data."""
+        return frozenset({"source"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs a source of inputs like the task's, and labels to train the head on."""
+        if problem := source_problem(task):
+            return problem
+        return None if task.labels_on_target else "no labelled target samples to adapt to"
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Only target samples remain."""
+        return replace(task, labels_on_source=False)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, if both domains are labelled."""
+        return train if train.domain is None else train.select(train.domain == 1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a frozen body trained on the source, and a cosine head."""
+
+        def with_cosines(network: nn.Module) -> nn.Module:
+            from fsbench_plugins._cosine_head import CosineHead
+
+            features, classes = cast(int, network.num_features), cast(int, network.num_classes)
+            with ctx.torch_seeded():
+                network.head = CosineHead(features, classes, self.scale).to(ctx.device)
+            return network
+
+        body = model.get_submodule("body")
+        body.load_state_dict(train_on_source(ctx, self.source_steps, self.source_passes, with_cosines))
+        body.requires_grad_(False)
+        return with_cosines(model)

@@ -1,0 +1,63 @@
+"""Reptile: a start that is close to the solutions of many small tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fsbench import Context, match_inputs, param
+from fsbench_plugins._adapted import Adapted
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_SHOTS = 5
+
+
+@dataclass(frozen=True)
+class Reptile(Adapted):
+    """Reptile (Nichol et al. 2018): move the start towards what training on an episode arrives at.
+
+    An episode has as many classes as the task, in a random order, and `shot` labels per class (`none`: as
+    many as the task, at most 5). From the start, `inner_steps` plain gradient steps at `inner_lr` are taken
+    on its labels, and the start moves the fraction `meta_lr` of the way to the mean result of `meta_batch`
+    episodes; the fraction falls linearly to zero over `meta_steps` meta-steps. No gradient passes through
+    the steps. The training on the task is then `adapt_steps` steps of the same form on all its labels at
+    once, and the head starts at zero, as in `maml`.
+
+    Losses, auxiliary losses and augmentations of other components also act in the episodes.
+    """
+
+    name = "reptile"
+    cite = (
+        "Nichol, A., Achiam, J. and Schulman, J. (2018). On first-order meta-learning algorithms. "
+        "arXiv:1803.02999."
+    )
+
+    inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
+    inner_steps: int = param(5, low=1, tune=(2, 10))
+    adapt_steps: int = param(50, low=1, tune=(1, 100))
+    meta_lr: float = param(0.5, low=0.0, high=1.0, tune=(0.1, 1.0))
+    meta_steps: int = param(120, low=1)
+    meta_batch: int = param(2, low=1, tune=(1, 4))
+    shot: int | None = param(None, low=1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The meta-learned start."""
+        from fsbench_plugins import _meta_training
+        from fsbench_plugins._episodes import Episodes
+
+        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+        shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
+        episodes = Episodes(source, ctx.num_classes, shot, 1, ctx.stream("episodes"))
+        inner = _meta_training.Inner(self.inner_lr, self.inner_steps, first_order=True)
+        _meta_training.zero(model.get_submodule("head"))
+        with _meta_training.batch_statistics(model):
+            _meta_training.move_to_solutions(
+                model, episodes, inner, ctx, self.meta_lr, self.meta_steps, self.meta_batch
+            )
+        ctx.note(
+            f"{self.meta_steps} meta-steps of {self.meta_batch} episodes, "
+            f"{episodes.way}-way {episodes.shot}-shot, {self.inner_steps} inner steps"
+        )
+        return model

@@ -1,0 +1,76 @@
+"""SimpleShot: nearest class means of centred and normalised features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, match_inputs, param, source_problem
+from fsbench_plugins._source import train_on_source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Simpleshot(Strategy):
+    """The nearest class mean on features of a body trained on the source (Wang et al. 2019).
+
+    The body is trained by plain cross-entropy, as `transfer` does, and nothing is trained on the task.
+    `transform` says what is done with features: `cl2n` subtracts the mean over the source samples and scales
+    each to length one, `l2n` only scales, and `none` leaves them as they are. Logits are minus the squared
+    distances to the class means, times `scale`, which matters for probabilities only.
+    """
+
+    name = "simpleshot"
+    cite = (
+        "Wang, Y., Chao, W.-L., Weinberger, K. Q. and van der Maaten, L. (2019). SimpleShot: revisiting "
+        "nearest-neighbor classification for few-shot learning. arXiv:1911.04623."
+    )
+    family = "meta_learning"
+    replaces = frozenset({"init_model", "fit"})
+
+    transform: Literal["cl2n", "l2n"] | None = param("cl2n", tune=("cl2n", "l2n", None))
+    source_steps: int = param(300, low=1)
+    source_passes: int = param(3, low=0)
+    scale: float = param(10.0, low=0.1)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data."""
+        return frozenset({"source"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs a source of inputs like the task's, and labels to compute the means of."""
+        if problem := source_problem(task):
+            return problem
+        return None if task.labels_on_target else "no labelled target samples to take the means of"
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Only target samples remain."""
+        return replace(task, labels_on_source=False)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, if both domains are labelled."""
+        return train if train.domain is None else train.select(train.domain == 1)
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a body trained on the source."""
+        model.get_submodule("body").load_state_dict(
+            train_on_source(ctx, self.source_steps, self.source_passes)
+        )
+        return model
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The nearest means of the transformed features of the training samples."""
+        from fsbench_plugins._prototypes import NearestMeans, class_means, embed
+        from fsbench_plugins._transformed import Transformed
+
+        centre = None
+        if self.transform == "cl2n":
+            centre = embed(ctx.model, match_inputs(ctx.source.x, ctx.task)).mean(0)
+        body = Transformed(ctx.model, centre, length=None if self.transform is None else self.scale**0.5)
+        shares = train.targets if train.weights is None else train.targets * train.weights[:, None]
+        means = class_means(embed(body, train.x), shares)
+        return ctx.fitted(NearestMeans(body, means, shares.sum(0) == 0))
