@@ -55,6 +55,13 @@ class Context(Protocol):
         """The model that is trained. Raises PluginError before there is one (in `configure`)."""
 
     @property
+    def batch(self) -> Batch | None:
+        """In `loss` and `auxiliary_loss`, the batch that the engine's objective is computed on.
+
+        It is None elsewhere, and where a strategy calls `loss` in a training of its own.
+        """
+
+    @property
     def source(self) -> LabeledSet:
         """The task's labelled source data. Raises UndeclaredUse unless `uses` names `"source"`.
 

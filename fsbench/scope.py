@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fsbench.context import Context
 from fsbench.effects import Effects
 from fsbench.strategy import Strategy
-from fsbench.types import LabeledSet, Recipe
+from fsbench.types import Batch, LabeledSet, Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,9 +36,16 @@ class Scope(Context, Protocol):
         """A stand-in for data that the component has not declared: raises UndeclaredUse when touched."""
 
     def in_force(
-        self, recipe: Recipe | None, model: nn.Module | None, val: LabeledSet | None = None
+        self,
+        recipe: Recipe | None,
+        model: nn.Module | None,
+        val: LabeledSet | None = None,
+        batch: Batch | None = None,
     ) -> AbstractContextManager[None]:
-        """Inside, another recipe, model or validation set takes the place of the trial's."""
+        """Inside, another recipe, model or validation set takes the place of the trial's.
+
+        `batch` is what is trained on inside.
+        """
 
     @property
     def trained(self) -> nn.Module | None:

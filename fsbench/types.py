@@ -160,9 +160,10 @@ class LabeledSet:
 
     `x` are the tensors that its kind makes from stored samples: for images float32 `[N, C, H, W]` in [0, 1],
     for tables float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot or
-    soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches. `domain` `[N]`
-    int64, if given, is 0 for source and 1 for target samples. `groups` `[N]` int64, if given, has equal
-    numbers where samples were made from one, which cross-validation must not separate.
+    soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches; `[T, N]` are
+    those of T equal parts of the training, one after the other. `domain` `[N]` int64, if given, is 0 for
+    source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples were made
+    from one, which cross-validation must not separate.
     """
 
     x: torch.Tensor
@@ -184,6 +185,13 @@ class LabeledSet:
         """The number of classes C."""
         return int(self.targets.shape[1])
 
+    @property
+    def mean_weights(self) -> torch.Tensor | None:
+        """The sampling weights `[N]` over the whole training, for a fit without steps, or None."""
+        if self.weights is None or self.weights.ndim == 1:
+            return self.weights
+        return (self.weights / self.weights.sum(1, keepdim=True)).mean(0)
+
     def class_counts(self) -> torch.Tensor:
         """Labelled samples per class, `[C]` float32."""
         return self.targets.sum(0)
@@ -191,7 +199,7 @@ class LabeledSet:
     def select(self, index: torch.Tensor) -> LabeledSet:
         """The rows that an index or boolean mask picks."""
         weights, domain, groups = (
-            None if each is None else each[index] for each in (self.weights, self.domain, self.groups)
+            None if each is None else each[..., index] for each in (self.weights, self.domain, self.groups)
         )
         return LabeledSet(self.x[index], self.targets[index], weights, domain, groups)
 
@@ -204,7 +212,8 @@ class Batch:
     `augment` and `embed`. `unlabeled [U, ...]` contains unlabelled inputs if a component declares that it
     uses them, and `raw_unlabeled [U, ...]` the same inputs before augmentation. `domain` `[B]` float32, if
     the training set has domains, is the fraction of each sample that is from the target domain: 0, 1, or
-    between for mixed samples.
+    between for mixed samples. `rows` `[B]` int64, in training, are the samples' numbers in the training set,
+    for what is remembered of each; an `augment` that leaves out, adds or reorders samples changes them too.
     """
 
     x: torch.Tensor
@@ -213,6 +222,7 @@ class Batch:
     domain: torch.Tensor | None = None
     raw_unlabeled: torch.Tensor | None = None
     role: Literal["labeled", "unlabeled"] = "labeled"
+    rows: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,10 @@ class EngineContext(Scope, Savable):
         return self._state.model
 
     @property
+    def batch(self) -> Batch | None:
+        return self._state.batch
+
+    @property
     def source(self) -> LabeledSet:
         self._require("source")
         if self._state.source is None:
@@ -297,17 +301,22 @@ class EngineContext(Scope, Savable):
 
     @contextmanager
     def in_force(
-        self, recipe: Recipe | None, model: nn.Module | None, val: LabeledSet | None = None
+        self,
+        recipe: Recipe | None,
+        model: nn.Module | None,
+        val: LabeledSet | None = None,
+        batch: Batch | None = None,
     ) -> Iterator[None]:
         state = self._state
-        before = state.recipe, state.model, state.val
+        before = state.recipe, state.model, state.val, state.batch
         state.recipe = state.recipe if recipe is None else recipe
         state.model = state.model if model is None else model
         state.val = state.val if val is None else val
+        state.batch = batch
         try:
             yield
         finally:
-            state.recipe, state.model, state.val = before
+            state.recipe, state.model, state.val, state.batch = before
 
     def at_step(self, step: int, steps: int) -> None:
         self._state.step = step

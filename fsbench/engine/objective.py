@@ -31,7 +31,7 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The scalar objective of one batch: the model in the recipe's precision, losses in float32."""
-        with self.ctx.in_force(None, self.model):
+        with self.ctx.in_force(None, self.model, batch=batch):
             with self.ctx.autocast():
                 features, logits, *others = self._outputs(batch)
             return self._loss(

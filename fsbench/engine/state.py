@@ -13,7 +13,7 @@ from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.effects import Effects
-from fsbench.types import LabeledSet, Recipe, TaskInfo
+from fsbench.types import Batch, LabeledSet, Recipe, TaskInfo
 
 T = TypeVar("T")
 
@@ -57,9 +57,9 @@ class TrialState:
     objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
-    training part, and `samples` its size, for which the recipe is sized. `features` is the folder for
-    features of frozen bodies, `pretrained` has the digests of loaded weights, and `bodies` the pretrained
-    bodies beside the model. `members` has the states of
+    training part, and `samples` its size, for which the recipe is sized. `batch` is what the objective is
+    computed on. `features` is the folder for features of frozen bodies, `pretrained` has the digests of
+    loaded weights, and `bodies` the pretrained bodies beside the model. `members` has the states of
     strategies that were fitted as arguments of others, by text and recipe.
     """
 
@@ -76,6 +76,7 @@ class TrialState:
     val: LabeledSet | None = None
     class_counts: torch.Tensor | None = None
     samples: int | None = None
+    batch: Batch | None = None
     start: nn.Module | None = None
     model: nn.Module | None = None
     starts: dict[str, nn.Module] = field(default_factory=dict)

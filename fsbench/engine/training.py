@@ -86,7 +86,12 @@ def _batches(
         rows = batches[step]
         raw = None if unlabeled is None or others is None else unlabeled[others[step]]
         return Batch(
-            data.x[rows], data.targets[rows], raw, None if domain is None else domain[rows], raw_unlabeled=raw
+            data.x[rows],
+            data.targets[rows],
+            raw,
+            None if domain is None else domain[rows],
+            raw_unlabeled=raw,
+            rows=rows,
         )
 
     return draw
@@ -149,8 +154,8 @@ def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
 def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:
     """The row numbers of every batch, `[steps, batch]` int64 on the device.
 
-    Batches are reshuffled passes over the data or, with sampling weights, independent weighted draws. A set
-    smaller than a batch is used whole.
+    Batches are reshuffled passes over the data or, with sampling weights, independent weighted draws; the
+    steps are then divided among the rows of weights `[T, N]`. A set smaller than a batch is used whole.
     """
     size = min(recipe.batch_size, len(data))
     wanted = recipe.steps * size
@@ -159,8 +164,13 @@ def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -
         passes = math.ceil(wanted / len(data))
         rows = np.concatenate([rng.numpy.permutation(len(data)) for _ in range(passes)])
     else:
-        share = weights.double().cpu().numpy()
-        rows = rng.numpy.choice(len(data), size=wanted, p=share / share.sum())
+        shares = np.atleast_2d(weights.double().cpu().numpy())
+        parts = np.array_split(np.arange(recipe.steps), len(shares))
+        drawn = [
+            rng.numpy.choice(len(data), size=len(part) * size, p=share / share.sum())
+            for share, part in zip(shares, parts, strict=True)
+        ]
+        rows = np.concatenate(drawn)
     return torch.from_numpy(rows[:wanted].reshape(recipe.steps, size)).to(rng.device)
 
 

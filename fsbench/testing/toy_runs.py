@@ -180,4 +180,7 @@ class ProbeAugment(Strategy):
         rows = torch.arange(len(batch.x), device=batch.x.device)
         rows = rows - rows % 2
         domain = None if batch.domain is None else batch.domain[rows]
-        return dataclasses.replace(batch, x=batch.x[rows], targets=batch.targets[rows], domain=domain)
+        numbers = None if batch.rows is None else batch.rows[rows]
+        return dataclasses.replace(
+            batch, x=batch.x[rows], targets=batch.targets[rows], domain=domain, rows=numbers
+        )

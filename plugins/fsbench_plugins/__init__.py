@@ -12,16 +12,21 @@ from fsbench_plugins.best_classical import BestClassical
 from fsbench_plugins.cdan import Cdan
 from fsbench_plugins.class_weights import ClassWeights
 from fsbench_plugins.coral import Coral
+from fsbench_plugins.coteaching import Coteaching
 from fsbench_plugins.crt import Crt
+from fsbench_plugins.curriculum import Curriculum
 from fsbench_plugins.dann import Dann
 from fsbench_plugins.dropout import Dropout
 from fsbench_plugins.early_stopping import EarlyStopping
 from fsbench_plugins.easy_ensemble import EasyEnsemble
+from fsbench_plugins.elr import Elr
 from fsbench_plugins.ema import Ema
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
+from fsbench_plugins.gce import Gce
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
 from fsbench_plugins.knn import Knn
+from fsbench_plugins.label_smoothing import LabelSmoothing
 from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
@@ -29,6 +34,7 @@ from fsbench_plugins.maml import Maml
 from fsbench_plugins.matching import Matching
 from fsbench_plugins.mcc import Mcc
 from fsbench_plugins.mmd import Mmd
+from fsbench_plugins.ohem import Ohem
 from fsbench_plugins.optimizer import Optimizer
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
@@ -40,11 +46,14 @@ from fsbench_plugins.rotation import Rotation
 from fsbench_plugins.rusboost import Rusboost
 from fsbench_plugins.sam import Sam
 from fsbench_plugins.schedule import Schedule
+from fsbench_plugins.self_paced import SelfPaced
 from fsbench_plugins.shot import Shot
 from fsbench_plugins.simpleshot import Simpleshot
 from fsbench_plugins.sklearn import Sklearn
+from fsbench_plugins.small_loss import SmallLoss
 from fsbench_plugins.svm import Svm
 from fsbench_plugins.swa import Swa
+from fsbench_plugins.symmetric_ce import SymmetricCe
 from fsbench_plugins.tau_norm import TauNorm
 from fsbench_plugins.tent import Tent
 from fsbench_plugins.transfer import Transfer
@@ -65,16 +74,21 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Cdan,
         ClassWeights,
         Coral,
+        Coteaching,
         Crt,
+        Curriculum,
         Dann,
         Dropout,
         EarlyStopping,
         EasyEnsemble,
+        Elr,
         Ema,
         Erm,
         Focal,
+        Gce,
         HistGradientBoosting,
         Knn,
+        LabelSmoothing,
         LdamDrw,
         LogisticRegression,
         LogitAdjustment,
@@ -82,6 +96,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Matching,
         Mcc,
         Mmd,
+        Ohem,
         Optimizer,
         Probe,
         Protonet,
@@ -93,11 +108,14 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Rusboost,
         Sam,
         Schedule,
+        SelfPaced,
         Shot,
         Simpleshot,
         Sklearn,
+        SmallLoss,
         Svm,
         Swa,
+        SymmetricCe,
         TauNorm,
         Tent,
         Transfer,

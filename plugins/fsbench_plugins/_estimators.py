@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import has_fit_parameter
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable
 
@@ -77,7 +78,8 @@ def at_most(most: int, train: LabeledSet, ctx: Context, what: str) -> LabeledSet
 
 def sample_weights(train: LabeledSet) -> np.ndarray | None:
     """Sample weights of mean 1, if the training set has sampling weights."""
-    return None if train.weights is None else (train.weights / train.weights.mean()).cpu().numpy()
+    weights = train.mean_weights
+    return None if weights is None else (weights / weights.mean()).cpu().numpy()
 
 
 def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:
@@ -85,9 +87,9 @@ def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:
     weights = sample_weights(train)
     if weights is None:
         return {}
-    if isinstance(classifier, KNeighborsClassifier):
+    if not has_fit_parameter(classifier, "sample_weight"):
         raise InertComponent(
-            "nearest neighbours take no sampling weights, so the component that "
+            f"{type(classifier).__name__} takes no sampling weights, so the component that "
             "set them has no effect; resampling(method=random_over) changes the samples instead"
         )
     return {"sample_weight": weights}

@@ -112,7 +112,8 @@ def prototype(train: LabeledSet) -> Fitted:
 def cosine(train: LabeledSet) -> Fitted:
     """Ten times the cosine to trained class weights, from the class means by L-BFGS on cross-entropy."""
     weight = _means(train).requires_grad_()
-    share = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
+    weights = train.mean_weights
+    share = torch.ones_like(train.targets[:, 0]) if weights is None else weights
     x = F.normalize(train.x)
     optimizer = torch.optim.LBFGS([weight], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -130,5 +131,6 @@ def cosine(train: LabeledSet) -> Fitted:
 
 def _means(train: LabeledSet) -> torch.Tensor:
     """The mean direction `[C, D]` of each class's samples; zero for a class without any."""
-    targets = train.targets if train.weights is None else train.targets * train.weights[:, None]
+    weights = train.mean_weights
+    targets = train.targets if weights is None else train.targets * weights[:, None]
     return F.normalize(targets.mT @ F.normalize(train.x))

@@ -46,7 +46,7 @@ class Protonet(Episodic):
         from fsbench_plugins._prototypes import NearestMeans, class_means, embed
 
         shares = train.targets
-        if train.weights is not None:
-            shares = shares * train.weights[:, None]
+        if train.mean_weights is not None:
+            shares = shares * train.mean_weights[:, None]
         means = class_means(embed(ctx.model, train.x), shares)
         return ctx.fitted(NearestMeans(ctx.model, means, shares.sum(0) == 0))
