@@ -118,7 +118,7 @@ def test_one_sample_of_each_class_leaves_nothing_to_choose_by() -> None:
 def test_weights_leave_out_nearest_neighbours() -> None:
     train = data()
     weighted = LabeledSet(train.x, train.targets, torch.linspace(1, 2, 40))
-    with pytest.raises(InertComponent, match="nearest neighbours take no sampling weights"):
+    with pytest.raises(InertComponent, match="KNeighborsClassifier takes no sampling weights"):
         fitted(Knn(), weighted)
     fitted(BestClassical(), weighted)
     assert set(candidates("table", False)) - set(candidates("table", True)) == {

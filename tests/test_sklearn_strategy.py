@@ -95,7 +95,7 @@ def test_sampling_weights_are_sample_weights_of_mean_one() -> None:
 
 def test_nearest_neighbours_refuse_sampling_weights() -> None:
     train = data()
-    with pytest.raises(InertComponent, match=r"nearest neighbours take no sampling weights"):
+    with pytest.raises(InertComponent, match=r"KNeighborsClassifier takes no sampling weights"):
         fitted(Sklearn("knn"), LabeledSet(train.x, train.targets, torch.ones(40)))
 
 

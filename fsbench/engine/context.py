@@ -137,7 +137,10 @@ class EngineContext(Scope, Savable):
 
     @property
     def batch(self) -> Batch | None:
-        return self._state.batch
+        batch, component = self._state.batch, self._component
+        if batch is None or component is None or "unlabeled" in component.uses:
+            return batch
+        return replace(batch, unlabeled=None, raw_unlabeled=None)
 
     @property
     def source(self) -> LabeledSet:

@@ -11,38 +11,30 @@ from fsbench import Context
 
 
 class Peers(nn.Module):
-    """The network `first`, whose features and logits are those of the pair, and its `peer`."""
+    """A network and its `peer`. In everything but its parameters, the pair is the `first` network."""
 
     def __init__(self, first: nn.Module, peer: nn.Module) -> None:
         super().__init__()
         self.first, self.peer = first, peer
 
-    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
-        """Features `[N, D]` of the first network."""
-        return self._first.forward_features(x)  # type: ignore[no-any-return]
-
-    def forward_head(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits `[N, C]` of the first network."""
-        return self._first.forward_head(features)  # type: ignore[no-any-return]
+    def __getattr__(self, name: str) -> Any:
+        found = self.__dict__.get("_modules", {})
+        return found[name] if name in found else getattr(super().__getattr__("first"), name)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `[N, C]` of the first network."""
-        return self.first(x)  # type: ignore[no-any-return]
-
-    @property
-    def head(self) -> nn.Module:
-        """The last layer of the first network."""
-        return self.first.get_submodule("head")
-
-    @property
-    def _first(self) -> Any:
-        return self.first
+        logits: torch.Tensor = self.first(x)
+        return logits
 
 
-def peer_logits(ctx: Context) -> torch.Tensor | None:
-    """Logits `[B, C]` of the peer on the batch that is trained on; None where no pair trains on one."""
-    if not isinstance(ctx.model, Peers) or ctx.batch is None:
+def peer_logits(logits: torch.Tensor, ctx: Context) -> torch.Tensor | None:
+    """Logits `[B, C]` of the peer on the batch that the given ones `[B, C]` are for.
+
+    None where no pair is trained, or no batch of that size.
+    """
+    pair, batch = ctx.model, ctx.batch
+    if not isinstance(pair, Peers) or batch is None or len(batch.x) != len(logits):
         return None
     with ctx.autocast():
-        found: torch.Tensor = ctx.model.peer(ctx.batch.x)
+        found: torch.Tensor = pair.peer(batch.x)
     return found.float()

@@ -18,7 +18,8 @@ class Coteaching(Strategy):
 
     Each batch leaves out the fraction `rate` of the samples, best that of wrong labels; it is reached
     linearly over the share `warm_up` of the training (Han et al. 2018). As the networks make different
-    mistakes, one does not reinforce what it got wrong itself. The first network predicts. Write it after
+    mistakes, one does not reinforce what it got wrong itself. The priors of the classes are taken out of the
+    losses that are compared, or rare classes would be left out. The first network predicts. Write it after
     other losses (`focal+coteaching`), which then are those of both networks.
     """
 
@@ -46,9 +47,10 @@ class Coteaching(Strategy):
         """The sum `[B]` of both networks' losses on the samples that the other one chose."""
         from fsbench_plugins import _peers, _selection
 
-        losses, others = inner(logits, targets), _peers.peer_logits(ctx)
+        others = _peers.peer_logits(logits, ctx)
         if others is None:
-            return losses
+            return inner(logits, targets)
         fraction = 1 - self.rate * min(1.0, ctx.progress / self.warm_up)
-        peer = inner(others, targets)
-        return _selection.only(losses, peer, fraction) + _selection.only(peer, losses, fraction)
+        mine, theirs = (_selection.difficulty(z, targets, inner, ctx) for z in (logits, others))
+        first = _selection.only(inner(logits, targets), theirs, fraction)
+        return first + _selection.only(inner(others, targets), mine, fraction)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class SelfPaced(Strategy):
     """Trains on the samples that are easiest for the model so far, of which it takes more and more.
 
-    Only the smallest losses of a batch count: the fraction `start` of it at first, then linearly more, and
-    all from the share `full` of the training on. Kumar et al. (2010) choose the samples of the whole training
-    set whose losses are below a threshold that grows; here, a batch stands for it. `start=1` is plain
-    training.
+    Only the easiest samples of a batch count: the fraction `start` of it at first, then linearly more, and
+    all from the share `full` of the training on. Easy means a small loss, apart from the size of the class.
+    Kumar et al. (2010) choose the samples of the whole training set whose losses are below a threshold that
+    grows; here, a batch stands for it. `start=1` is plain training.
     """
 
     name = "self_paced"
@@ -38,6 +38,6 @@ class SelfPaced(Strategy):
         """The inner losses `[B]` of the easy samples, scaled by B over their number; zero for the others."""
         from fsbench_plugins import _selection
 
-        losses = inner(logits, targets)
+        by = _selection.difficulty(logits, targets, inner, ctx)
         fraction = self.start + (1 - self.start) * min(1.0, ctx.progress / self.full)
-        return _selection.only(losses, losses, fraction)
+        return _selection.only(inner(logits, targets), by, fraction)

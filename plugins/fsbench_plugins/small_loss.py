@@ -18,8 +18,9 @@ class SmallLoss(Strategy):
 
     Networks learn right labels before they memorise wrong ones (Shen & Sanghavi 2019, who trim the losses of
     the whole training set; here, those of a batch). `rate` is the fraction to leave out, best that of wrong
-    labels; it is reached linearly over the share `warm_up` of the training. On clean labels, the samples that
-    are left out are the hard ones.
+    labels; it is reached linearly over the share `warm_up` of the training. The priors of the classes are
+    taken out of the losses that are compared, or rare classes would be left out. On clean labels, the samples
+    that are left out are the hard ones.
     """
 
     name = "small_loss"
@@ -38,5 +39,6 @@ class SmallLoss(Strategy):
         """The smallest inner losses `[B]`, scaled by B over their number; zero for the others."""
         from fsbench_plugins import _selection
 
-        losses = inner(logits, targets)
-        return _selection.only(losses, losses, 1 - self.rate * min(1.0, ctx.progress / self.warm_up))
+        by = _selection.difficulty(logits, targets, inner, ctx)
+        fraction = 1 - self.rate * min(1.0, ctx.progress / self.warm_up)
+        return _selection.only(inner(logits, targets), by, fraction)
