@@ -147,13 +147,13 @@ def test_invalid_values_are_refused(value: object) -> None:
 def test_both_examples_run_beside_the_bundled_strategies(tmp_path: Path) -> None:
     sources = [str(path) for path in sorted((Path(__file__).parents[1] / "examples").glob("*/src"))]
     assert len(sources) == 2
-    command = ["run", "--plugins", "ohem, temperature, ohem(keep=0.2)+temperature", "--seeds", "2"]
+    command = ["run", "--plugins", "poly, temperature, poly(epsilon=2)+temperature", "--seeds", "2"]
     command += ["--baseline", "erm"]
     command += ["--tasks", "kshot(wine, k=5), folds(wine, n=3)", "--recipe", "steps=20", "--metric", "nll"]
     done = subprocess.run(
         [sys.executable, "-m", "fsbench", *command, "--results", str(tmp_path)],
         env=os.environ
-        | {"PYTHONPATH": os.pathsep.join(sources), "FSBENCH_PLUGINS": "fsbench_ohem,fsbench_temperature"},
+        | {"PYTHONPATH": os.pathsep.join(sources), "FSBENCH_PLUGINS": "fsbench_poly,fsbench_temperature"},
         capture_output=True,
         text=True,
         check=False,

@@ -265,6 +265,5 @@ def test_wrong_labels_are_learned_less(spec: str) -> None:
     def accuracy(found: TrialResult) -> float:
         return float((found.predictions.argmax(-1) == split.test_y).mean())
 
-    print(spec, robust.train_accuracy, plain.train_accuracy, accuracy(robust), accuracy(plain))
     assert robust.train_accuracy < plain.train_accuracy
     assert accuracy(robust) > accuracy(plain)

@@ -28,7 +28,7 @@ from fsbench.types import LabeledSet, TaskInfo
 from fsbench.wrapping import cross_entropy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-_EXAMPLES = ("ohem", "temperature")
+_EXAMPLES = ("temperature",)
 _CPU = torch.device("cpu")
 _TRIES, _SAMPLES = 20, 64
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -120,7 +120,7 @@ def identities(options: Options) -> Outcome:
         f"{name} {metadata.version(name)}" for name in ("torch", "torchvision", "imbalanced-learn")
     )
     device = f"{describe(_CPU) or platform.machine()}, {versions}"
-    notes = ["OHEM and temperature are the plugins in `examples/`, loaded beside the bundled strategies"]
+    notes = ["temperature is the plugin in `examples/`, loaded beside the bundled strategies"]
     return Outcome(lines, device, time.perf_counter() - begin, notes)
 
 

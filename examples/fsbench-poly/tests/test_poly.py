@@ -1,10 +1,10 @@
 import pytest
-from fsbench_ohem import Ohem
+from fsbench_poly import Poly
 
 from fsbench.testing import conformance
 
 
-@pytest.mark.parametrize("check", conformance(Ohem), ids=str)
+@pytest.mark.parametrize("check", conformance(Poly), ids=str)
 def test_conformance(check):
     reason = check()
     if reason:
