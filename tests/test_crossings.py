@@ -19,6 +19,11 @@ TASKS = ("kshot(digits, k=5)", "kshot(digits, k=20)")
 NAMES = ("erm", "focal", "svm", "knn")
 
 
+def weights(ours, theirs):
+    """Those of a difference, or of a score."""
+    return {ours: 1.0} if theirs is None else {ours: 1.0, theirs: -1.0}
+
+
 def parts(ids, influences):
     """The parts by the definition: covariances of pairs of splits, sample by sample."""
     by_sample = [
@@ -47,7 +52,7 @@ def test_products_give_the_parts_of_every_difference(seed, splits):
         products.add(own, values)
     for ours, theirs in ((0, None), (1, 2), (2, 0)):
         values = [each[ours] - (0 if theirs is None else each[theirs]) for each in influences]
-        found = products.crossed(ours, theirs)
+        found = products.crossed(weights(ours, theirs))
         assert (found.common, found.own) == pytest.approx(parts(ids, values), abs=1e-12)
 
 
@@ -55,7 +60,7 @@ def test_equal_results_have_no_variance_by_test_samples():
     products, values = Products(2, 50), np.random.default_rng(0).normal(size=50)
     for _ in range(3):
         products.add(np.arange(50), np.stack([values, values]))
-    found = products.crossed(0, 1)
+    found = products.crossed(weights(0, 1))
     assert (found.common, found.own) == (0, 0)
 
 
@@ -129,18 +134,18 @@ def test_each_pair_has_the_parts_of_its_own_trials(prepared):
             ("focal", "svm"),
         ):
             names = [name for name in (ours, theirs) if name]
-            found = crossed(made.trials(names, tasks), ours, theirs, METRIC)
+            found = crossed(made.trials(names, tasks), weights(ours, theirs), METRIC)
             assert (found.common, found.own) == pytest.approx(made.expected(ours, theirs, tasks), abs=1e-12)
 
 
 def test_an_unknown_influence_leaves_one_strategy_out_where_it_is_lacking():
     made = Made()
     prepare(made.settings, "erm", METRIC)
-    assert crossed(made.trials(["knn", "erm"], TASKS[:1]), "knn", "erm", METRIC) is not None
+    assert crossed(made.trials(["knn", "erm"], TASKS[:1]), weights("knn", "erm"), METRIC) is not None
     for tasks in (TASKS[1:], TASKS):
         for ours, theirs in (("knn", None), ("knn", "erm"), ("focal", "knn")):
             trials = made.trials([name for name in (ours, theirs) if name], tasks)
-            assert crossed(trials, ours, theirs, METRIC) is None
+            assert crossed(trials, weights(ours, theirs), METRIC) is None
 
 
 def test_influences_are_read_once_for_all_pairs():
@@ -149,5 +154,7 @@ def test_influences_are_read_once_for_all_pairs():
     before = len(made.asked)
     for ours, theirs in (("erm", None), ("focal", None), ("focal", "erm")):
         for tasks in (TASKS[:1], TASKS):
-            crossed(made.trials([name for name in (ours, theirs) if name], tasks), ours, theirs, METRIC)
+            crossed(
+                made.trials([name for name in (ours, theirs) if name], tasks), weights(ours, theirs), METRIC
+            )
     assert len(made.asked) == before == len(set(made.asked))

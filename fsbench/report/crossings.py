@@ -58,20 +58,20 @@ def prepare(found: Sequence[Setting], strategy: str, metric: str) -> None:
             _look_at(trials, {strategy}, metric)
 
 
-def crossed(trials: Sequence[Trials], ours: str, theirs: str | None, metric: str) -> Crossed | None:
-    """The parts of the variance of a result, or of ours minus theirs, summed over settings, by split.
+def crossed(trials: Sequence[Trials], weights: Mapping[str, float], metric: str) -> Crossed | None:
+    """The parts of the variance of the results of strategies, each times a weight, by split.
 
-    The trials have the same split seeds in each setting, and both strategies have a result in all of them.
-    None if the influences are not known.
+    The results are summed over strategies and settings. The trials have the same split seeds in each setting,
+    and all of the strategies have a result in all of them. None if the influences are not known.
     """
     if any(not setting.splits.drawn for setting, _ in trials):
         return None
-    both = {ours} if theirs is None else {ours, theirs}
-    found = next((each for each in _known(trials, metric) if each.has(both)), None)
-    found = found or _look_at(trials, both, metric)
-    if both & found.unknown:
+    asked = set(weights)
+    found = next((each for each in _known(trials, metric) if each.has(asked)), None)
+    found = found or _look_at(trials, asked, metric)
+    if asked & found.unknown:
         return None
-    return found.products.crossed(found.numbers[ours], None if theirs is None else found.numbers[theirs])
+    return found.products.crossed({found.numbers[name]: weight for name, weight in weights.items()})
 
 
 def _known(trials: Sequence[Trials], metric: str) -> list[Together]:

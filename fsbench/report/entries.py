@@ -119,8 +119,7 @@ class Setting:
     `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
     any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
     `group`. The priors are what the spread of the other rows of a table lets expect. `samples` keeps
-    what was computed of a strategy, of what is subtracted from it, and of a metric, `crossings` what
-    `report.crossings` computed.
+    what `report.differences` computed, `crossings` what `report.crossings` did.
     """
 
     task: str
@@ -133,7 +132,7 @@ class Setting:
     score_prior: Prior = NO_PRIOR
     difference_prior: Prior = NO_PRIOR
     entries: dict[str, Entry] = field(default_factory=dict)
-    samples: dict[tuple[str, str | None, str], Sample | None] = field(default_factory=dict)
+    samples: dict[Hashable, Sample | None] = field(default_factory=dict)
     crossings: dict[Hashable, list[Any]] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
     _known: dict[str, np.ndarray] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from fsbench.stats.over_tasks import overall
 from fsbench.stats.power import MOST, splits_needed
 from fsbench.stats.priors import NO_PRIOR, Prior, fit_prior
 from fsbench.stats.sample import Sample
-from fsbench.stats.verdicts import Verdict, equivalence, holm, verdict
+from fsbench.stats.verdicts import Judged, Verdict, equivalence, holm, judge, verdict
 
 __all__ = [
     "FRACTION",
@@ -29,6 +29,7 @@ __all__ = [
     "NO_PRIOR",
     "Crossed",
     "Estimate",
+    "Judged",
     "Prior",
     "Products",
     "Sample",
@@ -39,6 +40,7 @@ __all__ = [
     "estimate",
     "fit_prior",
     "holm",
+    "judge",
     "overall",
     "shared_fraction",
     "splits_needed",

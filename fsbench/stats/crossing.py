@@ -7,12 +7,12 @@ the samples. It is estimated here from the influences of the samples on each spl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-# Of the squares of two results: the square of their difference is 0 if it is less.
+# Of the squares of the terms of a sum: the square of the sum is 0 if it is less.
 _ROUNDING = 1e-13
 
 
@@ -30,11 +30,11 @@ class Crossed:
 
 
 class Products:
-    """Inner products of the influences of K results, from which the parts of each difference of two follow.
+    """Inner products of the influences of K results, from which those of weighted sums follow.
 
     With influence u_si of sample i on a result of split s, the sum of u_si u_ti over i is an estimate of the
-    covariance of splits s and t. Sums of these are quadratic in u, so for a difference of results a and b,
-    they follow from those of a with itself, b with itself, and a with b.
+    covariance of splits s and t. Sums of these are quadratic in u, so for a weighted sum of results, such as
+    a difference, they follow from those of each result with itself and with each other one.
     """
 
     def __init__(self, results: int, samples: int) -> None:
@@ -58,27 +58,25 @@ class Products:
         self._sums[ids] += influences.T
         self._splits, self._total = self._splits + 1, None
 
-    def crossed(self, ours: int, theirs: int | None = None) -> Crossed:
-        """The parts for a result, or for ours minus theirs, given by their numbers.
+    def crossed(self, weights: Mapping[int, float]) -> Crossed:
+        """The parts for a sum of results, given by their numbers, each times a weight.
 
         `common` is the mean covariance over pairs of splits, at least 0.
         """
         if self._total is None:
             self._total = self._sums.T @ self._sums
-        squares = _of_difference(self._within, ours, theirs)
+        squares = _square(self._within, weights)
         pairs = self._splits * (self._splits - 1)
-        total = _of_difference(self._total, ours, theirs)
-        common = max((total - squares) / pairs, 0.0) if pairs else 0.0
+        common = max((_square(self._total, weights) - squares) / pairs, 0.0) if pairs else 0.0
         return Crossed(common, max(squares / self._splits - common, 0.0))
 
 
-def _of_difference(products: np.ndarray, ours: int, theirs: int | None) -> float:
-    """The square of a result, or of a difference of two, from the products `[K, K]` of results."""
-    if theirs is None:
-        return float(products[ours, ours])
-    both = float(products[ours, ours] + products[theirs, theirs])
-    square = both - 2 * float(products[ours, theirs])
-    return square if square > _ROUNDING * both else 0.0
+def _square(products: np.ndarray, weights: Mapping[int, float]) -> float:
+    """The square of a weighted sum of results, from the products `[K, K]` of results."""
+    places, factors = list(weights), np.array(list(weights.values()))
+    terms = products[np.ix_(places, places)] * np.outer(factors, factors)
+    square = float(terms.sum())
+    return square if square > _ROUNDING * float(terms.trace()) else 0.0
 
 
 def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Crossed:
@@ -89,7 +87,7 @@ def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Cros
     products = Products(1, 1 + max((int(each.max(initial=-1)) for each in ids), default=0))
     for samples, values in zip(ids, influences, strict=True):
         products.add(samples, values[None])
-    return products.crossed(0)
+    return products.crossed({0: 1.0})
 
 
 def shared_fraction(ids: Sequence[np.ndarray]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from fsbench.stats.estimation import LEVEL, Estimate
@@ -21,6 +22,28 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - place) * p[index]))
         adjusted[index] = highest
     return adjusted
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of an estimate in a family: its adjusted p-value, the verdict, whether it is small.
+
+    It is `within` the margin if this is certain, which can be so of one that helps or hurts, too.
+    """
+
+    p: float
+    verdict: Verdict
+    within: bool
+
+
+def judge(estimates: Sequence[Estimate], higher_is_better: bool, margin: float) -> list[Judged]:
+    """The verdicts on a family of differences."""
+    p = holm([each.p for each in estimates])
+    equal = holm([equivalence(each, margin) for each in estimates])
+    return [
+        Judged(value, verdict(each.mean, value, higher_is_better, within), within <= 1 - LEVEL)
+        for each, value, within in zip(estimates, p, equal, strict=True)
+    ]
 
 
 def equivalence(estimate: Estimate, margin: float) -> float:
