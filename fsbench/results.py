@@ -159,6 +159,22 @@ class Results:
             rows, columns=["task", "difference", "low", "high", "p", "verdict", "split_seeds"]
         )
 
+    def ablation(self, spec: str, metric: str = DEFAULT_METRIC, margin: float = _MARGIN) -> pd.DataFrame:
+        """What each component of a sum contributes, and how they interact, on each task and over tasks.
+
+        A data frame with the columns effect (gain, contribution or interaction), components, task, value,
+        low, high (the 95 % interval), p_adjusted, verdict and split_seeds; contributions are Shapley values,
+        which add up to the gain. There must be results of all sums of the components, as `fsbench ablate`
+        runs them. Raises UsageError without a task with such results.
+        """
+        import pandas as pd
+
+        from fsbench.report.ablation import ablation_of
+        from fsbench.report.ablation_sheet import sheet_of
+
+        board, *_ = self._report(metric, margin=margin).boards
+        return pd.DataFrame(list(sheet_of(ablation_of(board, spec)).rows))
+
     def predictions(
         self, strategy: str, task: str, split_seed: int = 0, init_seed: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC
+from fsbench.report.ablation import ablation_of
 from fsbench.report.charts import Charts, predicted_on
-from fsbench.report.plots import costs, gains, learning, predictions, ranks
+from fsbench.report.plots import ablation, costs, gains, learning, predictions, ranks
 from fsbench.report.plots.figures import pooled_bins
 from fsbench.report.plots.style import COLOURS, axes, styled
 
@@ -110,6 +111,18 @@ class Plots:
             side = 2.5 + 0.3 * min(len(found.classes), 20)
             ax = axes(ax, side + 0.8, side)
             predictions.confusion(found, ax)
+        return ax
+
+    def ablation(self, spec: str, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
+        """What each component of a sum contributes, and how they interact, with 95 % intervals.
+
+        There must be results of all sums of the components: `fsbench ablate` runs them. Raises UsageError
+        without a task with such results.
+        """
+        found = ablation_of(self._charts(metric).board, spec)
+        with styled():
+            ax = axes(ax, *ablation.size(found))
+            ablation.draw(found, found.metric, ax)
         return ax
 
     def fit(self, ax: Axes | None = None) -> Axes:
