@@ -119,6 +119,7 @@ def test_help_and_version(call):
             "leaderboard",
             "report",
             "compare",
+            "ablate",
             "power",
             "fit",
             "predict",

@@ -50,9 +50,9 @@ def test_products_give_the_parts_of_every_difference(seed, splits):
     products = Products(3, 9)
     for own, values in zip(ids, influences, strict=True):
         products.add(own, values)
-    for ours, theirs in ((0, None), (1, 2), (2, 0)):
-        values = [each[ours] - (0 if theirs is None else each[theirs]) for each in influences]
-        found = products.crossed(weights(ours, theirs))
+    for sums in ({0: 1.0}, {1: 1.0, 2: -1.0}, {2: 1.0, 0: -1.0}, {0: 0.5, 1: -1.5, 2: 1.0}):
+        values = [sum(weight * each[place] for place, weight in sums.items()) for each in influences]
+        found = products.crossed(sums)
         assert (found.common, found.own) == pytest.approx(parts(ids, values), abs=1e-12)
 
 

@@ -67,7 +67,7 @@ def _lines(found: Ablation) -> Iterator[str]:
         return
     tasks = plural(len(found.tasks), "task")
     change = f"{found.metric.title} by {_interval(whole, found.metric)}"
-    yield f"All components together change the {change} on {tasks}, compared with {BASELINE}: {whole.verdict}."
+    yield f"All components together change the {change} on {tasks}, against {BASELINE}: {whole.verdict}."
     parts = [(effect, row) for effect in found.contributions if (row := effect.overall)]
     shown = [
         f"{effect.components[0]} {_interval(row, found.metric)} ({row.verdict})" for effect, row in parts

@@ -49,6 +49,10 @@ def factorial(text: str, registry: Registry) -> Factorial:
         raise UsageError(f"{text}: expected one sum, got {len(others) + 1}; give each argument one value")
     terms = [term for term in whole.terms if term.name != BASELINE]
     components = [_canonical(registry, [term]) for term in terms]
+    if twice := [
+        term.name for place, term in enumerate(terms) if term.name in {t.name for t in terms[:place]}
+    ]:
+        raise ConflictError(f"{text}: {twice[0]} is named twice; use it once in a sum")
     if not 2 <= len(terms) <= MOST:
         raise UsageError(
             f"{text} has {plural(len(terms), 'component')} besides {BASELINE}; expected 2 to {MOST}, such as "
