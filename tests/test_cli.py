@@ -126,6 +126,7 @@ def test_help_and_version(call):
             "publish",
             "merge",
             "verify",
+            "site",
             "list",
             "data",
             "plugin",
