@@ -59,8 +59,9 @@ class NotebookProgress(Lines):
         self._handle.update(_Html(self._whole()))
 
     def _whole(self) -> str:
-        bar = f'<progress value="{self.done}" max="{self.to_do}"></progress>' if self.to_do else ""
-        return _paragraphs(self._said) + f"<p>{bar} {escape(self.status)}</p>" + "".join(self._standing())
+        bar = f'<p><progress value="{self.done}" max="{self.to_do}"></progress> {escape(self.status)}</p>'
+        state = bar if self.to_do else ""
+        return f"{_paragraphs(self._said)}{state}<p>{escape(self.now)}</p>{''.join(self._standing())}"
 
     def _standing(self) -> Iterator[str]:
         places, metric = self.standing.places(), self.standing.metric

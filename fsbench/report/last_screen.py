@@ -97,10 +97,11 @@ def _answer(board: Leaderboard, room: int, console: Console, failures_follow: bo
     sentences, whole_text = _sentences(board, width, max(left - len(board.overall), left * 2 // 5))
     layout = Layout.of(board, board.overall, folds=False)
     columns = text.columns(board, text.OVERALL_COLUMNS)
-    for rows in range(len(board.overall), 0, -1):
+    room_of_rows = max(1, left - len(sentences))
+    for rows in range(min(len(board.overall), room_of_rows), 0, -1):
         chosen = _chosen(board, rows)
         table, _ = make_table(layout, chosen, columns, width)
-        if len(console.render_lines(table)) - _HEAD <= left - len(sentences):
+        if len(console.render_lines(table)) - _HEAD <= room_of_rows:
             break
     hidden = len(board.overall) - len(chosen)
     whole = frozenset(["recommendation"] * whole_text + ["table"] * (not hidden))

@@ -30,6 +30,7 @@ _STYLES = {
     "not run": "dim",
 }
 _NARROWEST = 8
+_LONG = 36
 _GAP = 2
 _ALWAYS = 4
 # Columns whose texts are continued on the next line after a comma or a colon, or before a parenthesis.
@@ -76,7 +77,8 @@ def make_table(
 ) -> tuple[Table, set[str]]:
     """A table of the columns that fit into a width, and the headings of those columns."""
     widths = {name: layout.widths[name] for name in columns}
-    wanted, widths["strategy"] = widths["strategy"], layout.pieces
+    wanted = widths["strategy"]
+    widths["strategy"] = layout.pieces if layout.folds else max(layout.pieces, min(wanted, _LONG))
     kept = _fitting(widths, width, layout.folds)
     gap = _GAP if _total(widths, kept, _GAP) <= width else 1
     left = width - _total(widths, kept, gap)
