@@ -5,6 +5,7 @@ from __future__ import annotations
 from fsbench import Strategy, hookimpl
 from fsbench_plugins.adabn import Adabn
 from fsbench_plugins.augmentation import Augmentation
+from fsbench_plugins.autoencoder import Autoencoder
 from fsbench_plugins.balanced_forest import BalancedForest
 from fsbench_plugins.balanced_softmax import BalancedSoftmax
 from fsbench_plugins.baseline_pp import BaselinePp
@@ -30,6 +31,7 @@ from fsbench_plugins.label_smoothing import LabelSmoothing
 from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
+from fsbench_plugins.m2 import M2
 from fsbench_plugins.maml import Maml
 from fsbench_plugins.matching import Matching
 from fsbench_plugins.mcc import Mcc
@@ -48,6 +50,7 @@ from fsbench_plugins.sam import Sam
 from fsbench_plugins.schedule import Schedule
 from fsbench_plugins.self_paced import SelfPaced
 from fsbench_plugins.shot import Shot
+from fsbench_plugins.simclr import Simclr
 from fsbench_plugins.simpleshot import Simpleshot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.small_loss import SmallLoss
@@ -57,6 +60,7 @@ from fsbench_plugins.symmetric_ce import SymmetricCe
 from fsbench_plugins.tau_norm import TauNorm
 from fsbench_plugins.tent import Tent
 from fsbench_plugins.transfer import Transfer
+from fsbench_plugins.vae import Vae
 from fsbench_plugins.weight_decay import WeightDecay
 from fsbench_plugins.width import Width
 
@@ -67,6 +71,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
     return [
         Adabn,
         Augmentation,
+        Autoencoder,
         BalancedForest,
         BalancedSoftmax,
         BaselinePp,
@@ -92,6 +97,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         LdamDrw,
         LogisticRegression,
         LogitAdjustment,
+        M2,
         Maml,
         Matching,
         Mcc,
@@ -110,6 +116,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Schedule,
         SelfPaced,
         Shot,
+        Simclr,
         Simpleshot,
         Sklearn,
         SmallLoss,
@@ -119,6 +126,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         TauNorm,
         Tent,
         Transfer,
+        Vae,
         WeightDecay,
         Width,
     ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Batch, Context, Strategy, param
+from fsbench import Batch, Context, Strategy, Stream, param
 
 if TYPE_CHECKING:
+    import torch
+
     from fsbench_plugins._image_transforms import Limits
 
 
@@ -60,10 +62,13 @@ class Augmentation(Strategy):
         return {"image": self._image, "table": self._table}[ctx.task.kind](batch, ctx)
 
     def _image(self, batch: Batch, ctx: Context) -> Batch:
+        return replace(batch, x=self.images(batch.x, ctx.task.symmetries, ctx.rng))
+
+    def images(self, x: torch.Tensor, symmetries: frozenset[str], rng: Stream) -> torch.Tensor:
+        """Random views of images `[B, C, H, W]` in [0, 1] whose labels `symmetries` keep."""
         from fsbench_plugins._image_transforms import augment_images
 
-        limits = self._limits(ctx.task.symmetries)
-        return replace(batch, x=augment_images(batch.x, limits, self.padding, ctx.rng))
+        return augment_images(x, self._limits(symmetries), self.padding, rng)
 
     def _table(self, batch: Batch, ctx: Context) -> Batch:
         from fsbench_plugins._table_noise import augment_tables

@@ -1,0 +1,72 @@
+"""What strategies share that pretrain the body on unlabelled inputs by a task of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from fsbench import Context, FsbenchError, Strategy, Stream, TaskInfo
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Loss: TypeAlias = "Callable[[torch.Tensor, Stream], torch.Tensor]"
+"""A batch of inputs `[B, ...]` and random numbers to a scalar."""
+
+
+class Pretext(Strategy):
+    """A body that is pretrained on the unlabelled inputs, then trained on the task as always.
+
+    A subclass has a field `pretext_steps` and gives the pretext task in `pretext`.
+    """
+
+    family = "generative"
+    kinds = frozenset({"image", "table"})
+    replaces = frozenset({"init_model"})
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The unlabelled inputs."""
+        return frozenset({"unlabeled"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs unlabelled inputs."""
+        return None if task.num_unlabeled else "needs unlabelled data"
+
+    def pretext(self, model: nn.Module, ctx: Context) -> tuple[nn.Module, Loss]:
+        """A module that is trained together with the body, and the loss."""
+        raise NotImplementedError
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a pretrained body, trained by the recipe's rate and batch size.
+
+        Raises FsbenchError if the loss was NaN or infinite.
+        """
+        import torch
+
+        x, steps, size = ctx.unlabeled, int(getattr(self, "pretext_steps", 0)), ctx.recipe.batch_size
+        with ctx.entering("pretext"):
+            with ctx.torch_seeded():
+                head, loss_of = self.pretext(model, ctx)
+            head.to(ctx.device).train()
+            body = model.get_submodule("body")
+            parameters = [*body.parameters(), *head.parameters()]
+            optimizer = torch.optim.AdamW(
+                parameters, lr=ctx.recipe.lr, weight_decay=ctx.recipe.weight_decay, fused=True
+            )
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+            stream, losses = ctx.stream("batches"), torch.zeros(steps, device=ctx.device)
+            model.train()
+            for step in range(steps):
+                ctx.at_step(step, steps)
+                loss = loss_of(x[stream.integers(0, len(x), min(size, len(x)))], stream)
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                schedule.step()
+                losses[step] = loss.detach()
+        if not bool(losses.isfinite().all()):
+            raise FsbenchError(f"{self.name}: the loss of the pretraining became NaN or infinite")
+        ctx.note(f"{steps} steps of {min(size, len(x))} on {len(x)} unlabelled inputs")
+        return model
