@@ -139,7 +139,11 @@ def version(mark, values, day=1, spec="mine", **more):
 
 def test_versions_of_a_plugin_in_one_folder():
     every = version("code+aaaa1111", LOW) + version("code+bbbb2222", HIGH, day=2)
-    for old, new in (("mine#code+aaaa1111", "mine"), ("code+aaaa1111", "code+bbbb2222")):
+    for old, new in (
+        ("mine#code+aaaa1111", "mine"),
+        ("code+aaaa1111", "code+bbbb2222"),
+        ("mine [aaaa1111]", "mine#bbbb2222"),
+    ):
         found = compared(every, every, old, new)
         assert [(each.strategy, each.verdict) for each in found.rows] == [("mine", "better")]
         assert "mine: code+aaaa1111 → code+bbbb2222" in found.differing
@@ -149,6 +153,16 @@ def test_versions_of_a_plugin_in_one_folder():
         compared(every, every, "mine#code+cccc", "mine")
     with pytest.raises(UnknownName, match="did you mean 'mine'"):
         compared(every, every, "mine", "mins")
+
+
+def test_versions_that_are_not_installed_are_said():
+    old = [
+        record(A, "focal", s, v, full_spec="focal(alpha=none, gamma=2.0)#results+0")
+        for s, v in enumerate(LOW)
+    ]
+    found = compared(old, old)
+    said = "these are not the installed versions: focal"
+    assert found.left_out == (f"A: {said}", f"B: {said}")
 
 
 def test_two_folders_have_the_newest_version_of_a_strategy_that_is_not_installed():

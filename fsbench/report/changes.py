@@ -118,7 +118,7 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float = DEFAULT_MARGIN)
         overall=tuple(each for each in changes if each.task == OVERALL),
         rows=tuple(each for each in changes if each.task != OVERALL),
         lost=lost,
-        differing=tuple(differing(a, b, named)),
+        differing=tuple(dict.fromkeys(differing(a, b, named))),
         left_out=tuple(left_out),
     )
 

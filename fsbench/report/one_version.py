@@ -55,6 +55,14 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     return columns.select([shared in shown for shared in columns.shared]), [line]
 
 
+def is_installed(shared: Shared) -> bool:
+    """Whether records are of the installed version of their strategy; also if no version is installed."""
+    try:
+        return split_marks(identity(shared)).strategy == _strategy_now(shared)
+    except FsbenchError:
+        return True
+
+
 def of_one_measure(columns: Columns, metric: str) -> tuple[Columns, list[str]]:
     """The records without the values that other code of a metric computed, and a line about them."""
     now = metric_marks(get_registry()).get(metric, "")

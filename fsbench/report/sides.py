@@ -15,7 +15,7 @@ from fsbench.errors import FsbenchError, UnknownName
 from fsbench.evidence import Evidence
 from fsbench.registry import get_registry
 from fsbench.report.names import identity, strategy_names
-from fsbench.report.one_version import of_one_measure, of_one_version
+from fsbench.report.one_version import is_installed, of_one_measure, of_one_version
 from fsbench.tuning.tuned import Tuning
 
 LETTERS = "A", "B"
@@ -55,9 +55,10 @@ def side(title: str, columns: Columns, metric: str, text: str | None = None) -> 
     """The side of all strategies in some records, or of what a text names.
 
     The text is that of a strategy, `focal` or `tuned(focal, n=4)`; of a version of its code,
-    `focal#code+1a2b3c4d`, where nothing after the `#` stands for code without a mark; or only such a mark,
-    for all strategies of this version. Without a version it is the installed one, or else the newest. Raises
-    UnknownName if there are no such records.
+    `focal#code+1a2b3c4d`, where nothing after the `#` stands for code without a mark, or `focal [1a2b3c4d]`,
+    as tables have it; or only such a mark, for all strategies of this version. The hash of a mark is enough.
+    Without a version it is the installed one, or else the newest. Raises UnknownName if there are no such
+    records.
     """
     only = ""
     if text is not None:
@@ -73,19 +74,26 @@ def side(title: str, columns: Columns, metric: str, text: str | None = None) -> 
         kept |= set(found.shared)
         lines += said
     columns, said = of_one_measure(columns.select([s in kept for s in columns.shared]), metric)
+    other = {row_name(shared) for shared in columns.shared if shared.full_spec and not is_installed(shared)}
+    if other and not (text and "#" in text):
+        lines.append(f"these are not the installed versions: {', '.join(sorted(other))}")
     return Side(title, columns, only, (*lines, *said))
 
 
 def _named(columns: Columns, text: str) -> tuple[Columns, str]:
     """The records that a text names, and the name of the strategy if it is one. Raises UnknownName."""
     names, marks = [row_name(s) for s in columns.shared], [marks_of(identity(s)) for s in columns.shared]
+    shown = strategy_names(columns.shared)
+    in_table = [shown[identity(s)] == text != s.spec for s in columns.shared]
+    if any(in_table):
+        return columns.select(in_table), names[in_table.index(True)]
+    if any(_is_among(text, each) for each in marks):
+        return columns.select([_is_among(text, each) for each in marks]), ""
     spec, hashed, mark = text.partition("#")
-    if any(text in each for each in marks):
-        return columns.select([text in each for each in marks]), ""
     name = _canonical(spec, names)
     of_name = [each == name for each in names]
     chosen = [
-        ours and (not hashed or (mark in own if mark else not own))
+        ours and (not hashed or (_is_among(mark, own) if mark else not own))
         for ours, own in zip(of_name, marks, strict=True)
     ]
     if any(chosen):
@@ -93,8 +101,12 @@ def _named(columns: Columns, text: str) -> tuple[Columns, str]:
     if any(of_name):
         known = {own for ours, each in zip(of_name, marks, strict=True) if ours for own in each or [""]}
         raise UnknownName("version with results:", text, sorted(f"{name}#{each}" for each in known))
-    shown = strategy_names(columns.shared).values()
-    raise UnknownName("strategy or version with results:", text, sorted({*names, *shown}))
+    raise UnknownName("strategy or version with results:", text, {*names, *shown.values()})
+
+
+def _is_among(mark: str, marks: Sequence[str]) -> bool:
+    """Whether a mark, which may be only its hash, is among some marks."""
+    return any(mark in (each, each.partition("+")[2]) for each in marks)
 
 
 def _canonical(text: str, known: Iterable[str]) -> str:
