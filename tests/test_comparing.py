@@ -227,6 +227,13 @@ def test_a_worsening_that_certainly_is_within_the_margin_is_not_one_to_fail_for(
     )
 
 
+def test_a_lower_loss_is_better():
+    columns = of_records(over_seeds(A, "a", LOW) + over_seeds(A, "b", HIGH), ["nll"])
+    found = compare_sides(*(side(text, columns, "nll", text) for text in "ab"), "nll")
+    assert found.rows[0].difference.mean < 0
+    assert (found.rows[0].verdict, found.is_worse) == ("better", False)
+
+
 def test_seconds_are_compared_on_one_device_only():
     before = over_seeds(A, "a", LOW)
     found = compared(before, over_seeds(A, "a", LOW, seconds_fit=3.5, seconds_predict=0.25))

@@ -7,6 +7,7 @@ the samples. It is estimated here from the influences of the samples on each spl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,10 +74,10 @@ class Products:
 
 def _square(products: np.ndarray, weights: Mapping[int, float]) -> float:
     """The square of a weighted sum of results, from the products `[K, K]` of results."""
-    places, factors = list(weights), np.array(list(weights.values()))
-    terms = products[np.ix_(places, places)] * np.outer(factors, factors)
-    square = float(terms.sum())
-    return square if square > _ROUNDING * float(terms.trace()) else 0.0
+    items = list(weights.items())
+    square = math.fsum(a * b * products.item(i, j) for i, a in items for j, b in items)
+    largest = math.fsum(a * a * products.item(i, i) for i, a in items)
+    return square if square > _ROUNDING * largest else 0.0
 
 
 def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Crossed:
