@@ -85,12 +85,12 @@ def read_request(
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    against = None if baseline is None else registry.parse(_specs(registry, baseline))
+    against = None if baseline is None else registry.parse(joined_specs(registry, baseline))
     baselines = registry.baselines() if against is None else against
     always = (*registry.parse(BASELINE), *baselines)
     rows = {
         searched: tuple({each.text: each for each in (*always, *asked)}.values())
-        for searched, asked in read_rows(registry, _specs(registry, plugins), tuning).items()
+        for searched, asked in read_rows(registry, joined_specs(registry, plugins), tuning).items()
     }
     _check_criteria(rows, ready)
     changes = parse_overrides(recipe)
@@ -127,7 +127,8 @@ def joined(texts: str | Sequence[str]) -> str:
     return texts if isinstance(texts, str) else ", ".join(texts)
 
 
-def _specs(registry: Registry, plugins: Strategies) -> str:
+def joined_specs(registry: Registry, plugins: Strategies) -> str:
+    """The specs of strategies in one text. Raises UsageError or PluginError for what is not a strategy."""
     given = [plugins] if isinstance(plugins, str | Strategy | type) else plugins
     return ", ".join(registry.spec(each) for each in given)
 

@@ -6,13 +6,13 @@ then twice as many each time. `fsbench.looks` has the rule by which verdicts sta
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fsbench.composition import BASELINE
+from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
 from fsbench.looks import Key, Look, summed_up
 from fsbench.metrics import DEFAULT_METRIC, get_metric
@@ -62,7 +62,7 @@ def run_until_settled(
         raise UsageError(f"the budget is {budget} s; expected more than 0")
     if seeds is not None and (not isinstance(seeds, int) or seeds < 2):
         raise UsageError(f"seeds={seeds}: looks start with a number of split seeds of at least 2")
-    metric, timer = get_metric(metric).name, Timer(observer or Observer(), budget)
+    metric, timer = get_metric(metric).name, Deadline(observer or Observer(), budget)
     looks = _stored(results, metric, margin)
     found: Results | None = None
     while not looks or still_open(looks):
@@ -103,28 +103,6 @@ class _Wanted:
         if trial.spec == BASELINE or key[2] in self.baselines:
             return not self.known or trial.task in {task for task, *_ in self.open}
         return key in self.open or key not in self.known
-
-
-class Timer(Observer):
-    """Passes a run's events on to another observer, and ends the run once a time in seconds is over."""
-
-    def __init__(self, inner: Observer, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
-        for name in dir(Observer):
-            if not name.startswith("_") and name not in vars(Timer):
-                setattr(self, name, getattr(inner, name))
-        self._inner = inner
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is over."""
-        return time.monotonic() >= self._ends
-
-    def finished(self, record: Any) -> None:
-        """Pass on that a record is stored. Raises KeyboardInterrupt, as Ctrl-C does, when time is over."""
-        self._inner.finished(record)
-        if self.over:
-            raise KeyboardInterrupt
 
 
 def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:

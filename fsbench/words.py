@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+_UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+
 
 def plural(n: int, noun: str) -> str:
     """`1 image`, `2 images`, `2 classes`, `2 strategies`."""
@@ -13,6 +15,14 @@ def plural(n: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{n} {noun[:-1]}ies"
     return f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
+
+
+def roughly(seconds: float) -> str:
+    """A time in one unit, with one or two digits: `40 s`, `3 h`."""
+    size, unit = next((each for each in _UNITS if seconds >= 1.5 * each[0]), _UNITS[-1])
+    number = max(1, round(seconds / size))
+    number = round(number, -1) if number >= 20 else number
+    return f"{number} {unit}"
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ import click
 
 from fsbench import __version__
 from fsbench.cli.ablating import ablate
+from fsbench.cli.advising import advise
 from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
 from fsbench.cli.comparing import compare
@@ -51,7 +52,7 @@ def cli(debug: bool) -> None:
 
 
 for command in (
-    *(run, leaderboard, report),
+    *(run, advise, leaderboard, report),
     *(compare, ablate),
     power,
     *(fit, predict),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _REPEATS = 5
 _STEPS = 8
-_UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @functools.cache
@@ -42,14 +41,6 @@ def suite_seconds(suite: Suite) -> float | None:
     if suite.cost is None:
         return None
     return suite.cost * suite.split_seeds * reference_seconds() / default_workers("cpu")
-
-
-def roughly(seconds: float) -> str:
-    """A time in one unit, with one or two digits: `40 s`, `3 h`."""
-    size, unit = next((each for each in _UNITS if seconds >= 1.5 * each[0]), _UNITS[-1])
-    number = max(1, round(seconds / size))
-    number = round(number, -1) if number >= 20 else number
-    return f"{number} {unit}"
 
 
 def _reference_loop(clock: Callable[[], float]) -> float:

@@ -85,7 +85,7 @@ def suites() -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from fsbench.cli.estimate import roughly, suite_seconds
+    from fsbench.cli.estimate import suite_seconds
     from fsbench.executors.local import default_workers
     from fsbench.tasks.suites import SUITES
 

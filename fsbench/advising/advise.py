@@ -1,0 +1,256 @@
+"""The search for what to use on somebody's own data, and its check by nested splits, within a time.
+
+The search is a successive halving over splits of `holdout`. Its best score is the best of many, and so too
+good. How good a choice is that is made so is measured by the same search within the training part of a split:
+what it chooses is tested on the test part of that split, which the search has not seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fsbench.advising.advice import Advice
+from fsbench.advising.affording import SIZES, Size, Speed, affordable, whole_seconds
+from fsbench.advising.checking import Checked, check
+from fsbench.advising.concluding import Found, conclude
+from fsbench.advising.halving import Halving
+from fsbench.advising.sums import promising
+from fsbench.advising.trials import Place, Trials, seconds
+from fsbench.composition import BASELINE
+from fsbench.deadline import Deadline
+from fsbench.errors import UsageError
+from fsbench.execute import MakeExecutor, local
+from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.progress import Observer
+from fsbench.registry import Registry, get_registry
+from fsbench.request import Strategies, joined_specs, read_data
+from fsbench.runner import run
+from fsbench.same_data import SameData
+from fsbench.store import Store
+from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.splits import draw_split
+from fsbench.tasks.suites import ad_hoc
+from fsbench.words import plural, roughly
+
+if TYPE_CHECKING:
+    from fsbench.own import OwnData, Reading
+
+DEFAULT_OUTPUT = "advice"
+RESULTS = "results"
+NO_TIME = "not enough time"
+_FIRST_ROUND = 0.25
+_SEARCHING = 0.85
+_BATCHES = (3, 5, 10)
+_LATER_TRIALS = 30
+
+
+def advise(
+    data: str | Path | OwnData,
+    budget: float,
+    *,
+    plugins: Strategies = "all",
+    metric: str = DEFAULT_METRIC,
+    output: str | Path = DEFAULT_OUTPUT,
+    model: bool = True,
+    jobs: int | None = None,
+    device: str = "auto",
+    timeout: float | None = None,
+    observer: Observer | None = None,
+    tell: Callable[[str], object] = lambda line: None,
+    executor: MakeExecutor = local,
+    clock: Callable[[], float] = time.monotonic,
+) -> Advice:
+    """Find out what to use on the user's own data, in about `budget` seconds, and fit it on all labels.
+
+    All trials are stored in the folder `output`, where the same call continues with another budget; the
+    report and the model are written there too. `plugins`, `jobs`, `device`, `timeout`, `observer` and
+    `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
+
+    Raises UsageError for a budget that is not positive or too small for this data, and for two domains;
+    KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
+    """
+    if not budget > 0:
+        raise UsageError(f"the budget is {budget:g} s; expected more than 0")
+    chosen, observer = get_metric(metric), observer or Observer()
+    deadline = Deadline(observer, budget, clock)
+    reading = read_data(data, None, observer)
+    folder, task = Path(output) / RESULTS, _task(reading)
+    with Store(folder) as store:
+        SameData(ad_hoc(task.text), store.records(), store.path).check_own(reading.dataset.info.text)
+        place = store.path
+    run_some = functools.partial(
+        run, results=folder, jobs=jobs, device=device, timeout=timeout, executor=executor
+    )
+    trials = Trials(run_some, deadline, chosen, observer, clock)
+    search = _Search(get_registry(), task, trials, budget, tell)
+    halving = search.search(plugins)
+    checked = search.check(halving, place)
+    found = Found(task, halving, trials, search.left_out, checked, place)
+    return conclude(found, budget, search.longer, Path(output), data if model else None, tell)
+
+
+def _task(reading: Reading) -> Task:
+    """The task whose splits strategies are compared on: all labels, none of them set aside for validation.
+
+    Raises UsageError for two domains, TaskError if a class has too few samples for splits within splits.
+    """
+    info = reading.dataset.info
+    if reading.target is not None:
+        raise UsageError(
+            "advice is for one domain; compare strategies on two with `fsbench run --data ...` and the same "
+            "options"
+        )
+    options = "" if info.val_counts else ", val=0"
+    options += ", unlabeled=all" if info.num_unlabeled else ""
+    (task,) = parse_tasks(f"holdout({info.text}{options})")
+    draw_split(within(task, 0), 0)
+    return task
+
+
+def within(task: Task, split: int) -> Task:
+    """The task that divides the training part of a split of another task."""
+    protocol = replace(task.protocol, within=split)  # type: ignore[call-arg]
+    return Task(protocol.text, protocol.info(), protocol)
+
+
+@dataclass
+class _Search:
+    """The search on all labels, and its checks, with the trials of `trials`.
+
+    `left_out` has the strategies that are not in the search, by the reason; `longer` is about how many
+    seconds all of them would take, None if all are in it.
+    """
+
+    registry: Registry
+    task: Task
+    trials: Trials
+    budget: float
+    tell: Callable[[str], object]
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    longer: float | None = None
+
+    def search(self, plugins: Strategies) -> Halving:
+        """Run the search as far as time allows; returns it with the rounds that are over."""
+        candidates = self._candidates(plugins)
+        kept = frozenset({BASELINE, *(each.text for each in self.registry.baselines())})
+        self.tell(f"round 1: {plural(len(candidates), 'strategy')} on one split")
+        costs = self._first_round(candidates)
+        size, speed = self._size(candidates, costs, kept)
+        costs = {name: cost for name, cost in costs.items() if name not in self._late()}
+        sums = functools.lru_cache(lambda best: promising(self.registry, best, self.task.info))
+        halving = Halving(tuple(costs), kept, size.rounds, lambda best: sums(tuple(best)))
+        self.tell(f"search: {plural(len(costs), 'strategy')}, the best of them on {size.rounds[-1]} splits")
+        self.trials.search(halving, [self.task.text])
+        scores = self.trials.scores(self.task.text)
+        while halving.wanted(scores):
+            halving = replace(halving, rounds=halving.rounds[:-1])
+        self._checks, self._speed = size.checks, speed
+        return halving
+
+    def check(self, halving: Halving, store: Path) -> Checked | None:
+        """Repeat the search within the training part of as many splits as time allows, and test its choices.
+
+        None if there is time for fewer than three.
+        """
+        done: list[int] = []
+        for count in (each for each in _BATCHES if each <= self._checks):
+            splits = range(len(done), count)
+            if self._check_seconds(halving, len(splits)) > self.trials.deadline.left:
+                break
+            self.tell(f"check: the same search within the training part of {plural(count, 'split')}")
+            done += self._check(halving, splits)
+            if len(done) < count:
+                break
+        records = self.trials.records
+        ours = {split: records[self._choice(halving, split)] for split in done}
+        ours = {split: each for split, each in ours.items() if self.trials.metric.name in each.metrics}
+        plain = {split: records[Place(self.task.text, split, BASELINE)] for split in ours}
+        return check(ours, plain, store, self.trials.metric.name) if len(ours) >= _BATCHES[0] else None
+
+    def _check(self, halving: Halving, splits: Sequence[int]) -> list[int]:
+        """Run some checks; returns those that are over."""
+        tasks = {within(self.task, split).text: split for split in splits}
+        over = [tasks[text] for text in self.trials.search(halving, list(tasks))]
+        over = [split for split in over if halving.ranked(self._scores_within(split))]
+        finals = {
+            split: [self._choice(halving, split), Place(self.task.text, split, BASELINE)] for split in over
+        }
+        self.trials.get(place for places in finals.values() for place in places)
+        return [split for split in over if all(place in self.trials.records for place in finals[split])]
+
+    def _choice(self, halving: Halving, split: int) -> Place:
+        """What the search within a split chose, on that split."""
+        return Place(self.task.text, split, halving.ranked(self._scores_within(split))[0])
+
+    def _scores_within(self, split: int) -> dict[tuple[str, int], float | None]:
+        return self.trials.scores(within(self.task, split).text)
+
+    def _check_seconds(self, halving: Halving, count: int) -> float:
+        """About how long some checks take, and what comes after them, by what the search took."""
+        places = [place for place in self.trials.records if place.task == self.task.text]
+        of_search = [place for place in places if place.split < halving.rounds[-1]]
+        best = halving.ranked(self.trials.scores(self.task.text))[0]
+        after = _LATER_TRIALS * seconds(self.trials.records[Place(self.task.text, 0, best)])
+        starts = self.trials.start * (len(halving.rounds) + 2)
+        return count * self.trials.seconds_of(of_search) + starts + self.trials.pace * after
+
+    def _candidates(self, plugins: Strategies) -> list[str]:
+        """The strategies that can run, the baselines first."""
+        asked = self.registry.parse(joined_specs(self.registry, plugins))
+        every = [*self.registry.parse(BASELINE), *self.registry.baselines(), *asked]
+        found = {}
+        for each in every:
+            if (reason := each.skip(self.task.info)) is None:
+                found[each.text] = each
+            elif each.text not in self.left_out.get(reason, []):
+                self.left_out.setdefault(reason, []).append(each.text)
+        return list(found)
+
+    def _first_round(self, candidates: Sequence[str]) -> dict[str, float]:
+        """Try all on the first split; returns the seconds that each took, of those with a score."""
+        text, records = self.task.text, self.trials.records
+        self.trials.get((Place(text, 0, each) for each in candidates), _FIRST_ROUND * self.budget)
+        scores, costs = self.trials.scores(text), {}
+        for each in candidates:
+            if (each, 0) not in scores:
+                self.left_out.setdefault(NO_TIME, []).append(each)
+            elif scores[each, 0] is None:
+                reason = records[Place(text, 0, each)].reason or {"message": "no value of the metric"}
+                self.left_out.setdefault(f"failed: {reason['message']}", []).append(each)
+            else:
+                costs[each] = seconds(records[Place(text, 0, each)])
+        return costs
+
+    def _late(self) -> list[str]:
+        return self.left_out.get(NO_TIME, [])
+
+    def _size(
+        self, candidates: Sequence[str], costs: dict[str, float], kept: frozenset[str]
+    ) -> tuple[Size, Speed]:
+        """The size of the search that time allows; notes what is left out. Raises UsageError for none."""
+        speed, left = Speed(self.trials.pace, self.trials.start), self.trials.deadline.left
+        found = affordable(costs, kept, _SEARCHING * left, speed) if len(costs) > 1 else None
+        missing = len(self._late())
+        if found is None and not missing and len(costs) < 2:
+            raise UsageError(f"fewer than two strategies have a result on this data ({self._why_not()})")
+        whole = whole_seconds(costs, kept, SIZES[-1], speed) / _SEARCHING if costs else self.budget
+        whole *= len(candidates) / max(1, len(candidates) - missing)
+        longer = self.budget - left + whole
+        if found is None:
+            raise UsageError(
+                f"the budget of {roughly(self.budget)} is too small for this data; give about "
+                f"{roughly(max(longer, 1.5 * self.budget))}"
+            )
+        size, left_out = found
+        if left_out:
+            self.left_out.setdefault(NO_TIME, []).extend(left_out)
+        self.longer = longer if self._late() else None
+        return size, speed
+
+    def _why_not(self) -> str:
+        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in self.left_out.items())

@@ -1,0 +1,85 @@
+"""What following an advice gives: the estimate by nested splits, and the references beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.advising.more_labels import Curve
+from fsbench.metrics import Metric
+from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.results import Results
+from fsbench.stats import Estimate, shared_fraction
+from fsbench.tasks.expressions import Task
+from fsbench.tasks.splits import draw_split
+from fsbench.types import Record
+
+CHOSEN = "advised"
+"""The row of what the search chose on each split: its strategies differ from split to split."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a search chooses, tested on samples that it has not seen.
+
+    `chosen` names the strategy of each check. `score` is the mean of their scores, `gain` that of the
+    differences to plain training on the same splits, None without a result of that; `settled` says whether
+    the gain is.
+    """
+
+    chosen: tuple[str, ...]
+    score: Estimate
+    gain: Estimate | None = None
+    settled: bool = False
+
+
+def check(chosen: Mapping[int, Record], plain: Mapping[int, Record], store: Path, metric: str) -> Checked:
+    """The estimate from the records of what was chosen without each split, and of plain training, by split.
+
+    `store` is the file that holds them. Intervals are those of a leaderboard with the two rows. There must be
+    at least one record with a value of the metric.
+    """
+    ours = [replace(each, spec=CHOSEN, full_spec=CHOSEN, baseline=False) for each in chosen.values()]
+    board = board_of([*ours, *plain.values()], store, metric)
+    row = next(row for row in board.overall if row.strategy == CHOSEN)
+    score = next(each.score for each in board.rows if each.strategy == CHOSEN and each.score)
+    settled = row.verdict in ("helps", "hurts")
+    return Checked(tuple(each.spec for each in chosen.values()), score, row.difference, settled)
+
+
+def board_of(records: Sequence[Record], store: Path, metric: str) -> Leaderboard:
+    """The leaderboard of some records of a store."""
+    return leaderboard(Results(tuple(records), store).columns(metric), metric)
+
+
+def majority(task: Task, splits: Sequence[int], metric: Metric) -> float | None:
+    """The mean score of always predicting the class frequencies of the training part; None if undefined."""
+    values = []
+    for seed in splits:
+        split = draw_split(task, seed)
+        counts = np.bincount(split.train.y[0], minlength=task.info.num_classes)
+        logits = np.log(np.maximum(counts, 1e-3) / counts.sum())
+        shape = (*split.test.y.shape, task.info.num_classes)
+        values.append(metric.function(np.broadcast_to(logits, shape).copy(), split.test.y))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def curve_of(records: Sequence[Sequence[Record]], store: Path, metric: Metric) -> Curve:
+    """The learning curve of records `[S][F]` of splits and ascending numbers of training labels."""
+    sign = 1 if metric.higher_is_better else -1
+    scores = np.array([[sign * each.metrics[metric.name] for each in split] for split in records])
+    labels, overlap = tuple(each.n_train for each in records[0]), records[0][-1].overlap
+    every = [each for split in records for each in split]
+    evidence = Results(tuple(every), store).evidence
+    known = evidence.influences(metric.name, [each.key for each in every])
+    drawn = [evidence.drawn.get(split[-1].split_fingerprint) for split in records]
+    if len(known) < len(every) or any(each is None for each in drawn):
+        return Curve(labels, scores, overlap=overlap)
+    influences = [np.stack([sign * known[each.key] for each in split]) for split in records]
+    tested = [each.test.ravel() for each in drawn if each]
+    shared = shared_fraction([each.train.ravel() for each in drawn if each])
+    return Curve(labels, scores, tested, influences, shared, overlap)

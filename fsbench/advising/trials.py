@@ -1,0 +1,140 @@
+"""The trials of an advice: runs what is wanted until time is over, and keeps what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from fsbench.advising.halving import Halving
+from fsbench.deadline import Deadline
+from fsbench.executors.local import default_workers
+from fsbench.metrics import Metric
+from fsbench.progress import Observer
+from fsbench.results import Results
+from fsbench.types import Record, Trial
+
+
+class Place(NamedTuple):
+    """What a trial is about: a task, one of its splits, and a strategy."""
+
+    task: str
+    split: int
+    strategy: str
+
+
+class Stopwatch(Deadline):
+    """A deadline that also measures a run: the seconds until its first trial begins, and of its trials."""
+
+    def __init__(self, inner: Observer, seconds: float, clock: Callable[[], float]) -> None:
+        super().__init__(inner, seconds, clock)
+        self._begin = clock()
+        self.start: float | None = None
+        self.trained = 0.0
+
+    def started(self, trial: Trial) -> None:
+        """Note when the first trial begins."""
+        if self.start is None:
+            self.start = self._clock() - self._begin
+        self._inner.started(trial)
+
+    def finished(self, record: Record) -> None:
+        """Note how long the trial took."""
+        self.trained += seconds(record)
+        super().finished(record)
+
+
+@dataclass
+class Trials:
+    """Runs trials with `run`, which takes the arguments of `fsbench.run`, before `deadline`.
+
+    `records` has what came of each. `pace` is how many seconds pass for a second of a trial's own work, and
+    `start` how many before the first trial of a run begins; both are measured.
+    """
+
+    run: Callable[..., Results]
+    deadline: Deadline
+    metric: Metric
+    observer: Observer
+    clock: Callable[[], float] = time.monotonic
+    records: dict[Place, Record] = field(default_factory=dict)
+    pace: float = field(default_factory=lambda: 1.2 / default_workers("cpu"))
+    start: float = 3.0
+    _passed: float = 0.0
+    _trained: float = 0.0
+
+    def get(self, places: Iterable[Place], within: float | None = None) -> bool:
+        """Run what is missing, for at most so many seconds; returns whether all of it has a record now.
+
+        Raises KeyboardInterrupt if the user ends the run.
+        """
+        missing = [place for place in dict.fromkeys(places) if place not in self.records]
+        if not missing:
+            return True
+        time_left = self.deadline.left if within is None else min(within, self.deadline.left)
+        if time_left > 0:
+            self._run(missing, time_left)
+        return all(place in self.records for place in missing)
+
+    def search(self, halving: Halving, tasks: Sequence[str]) -> list[str]:
+        """Run a search on each task, side by side; returns those on which it is over."""
+        while wanted := [
+            Place(task, split, strategy)
+            for task in tasks
+            for strategy, split in halving.wanted(self.scores(task))
+        ]:
+            if not self.get(wanted):
+                break
+        return [task for task in tasks if not halving.wanted(self.scores(task))]
+
+    def scores(self, task: str) -> dict[tuple[str, int], float | None]:
+        """What came of the trials on a task, higher is better; None for those without a value."""
+        sign = 1 if self.metric.higher_is_better else -1
+        found = {}
+        for place, record in self.records.items():
+            if place.task == task:
+                value = record.metrics.get(self.metric.name) if record.status == "ok" else None
+                found[place.strategy, place.split] = None if value is None else sign * value
+        return found
+
+    def seconds_of(self, places: Iterable[Place]) -> float:
+        """The wall-clock seconds that trials with a record take, at the measured pace."""
+        return self.pace * sum(seconds(self.records[place]) for place in places if place in self.records)
+
+    def _run(self, missing: Sequence[Place], time_left: float) -> None:
+        wanted, watch = set(missing), Stopwatch(self.observer, time_left, self.clock)
+        begin, arguments = self.clock(), _arguments(missing)
+        try:
+            with watch.watched():
+                found = self.run(
+                    **arguments,
+                    only=lambda trial: Place(trial.task, trial.split_seed, trial.spec) in wanted,
+                    observer=watch,
+                )
+        except KeyboardInterrupt:
+            if not watch.over:
+                raise
+            return
+        if found.interrupted and not watch.over:
+            raise KeyboardInterrupt
+        self.records |= {Place(each.task, each.split_seed, each.spec): each for each in found.records}
+        if watch.start is not None and watch.trained > 0:
+            self.start = watch.start
+            self._passed += self.clock() - begin - watch.start
+            self._trained += watch.trained
+            self.pace = self._passed / self._trained
+
+
+def seconds(record: Record) -> float:
+    """The seconds of a trial's own work; 0 if it did not end."""
+    return record.seconds_fit + record.seconds_predict
+
+
+def _arguments(places: Sequence[Place]) -> dict[str, Any]:
+    """The arguments of a run that has these trials among others."""
+    return {
+        "plugins": [*dict.fromkeys(place.strategy for place in places)],
+        "tasks": [*dict.fromkeys(place.task for place in places)],
+        "seeds": sorted({place.split for place in places}),
+    }

@@ -1,0 +1,132 @@
+"""An advice in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fsbench.advising.advice import Advice
+from fsbench.composition import BASELINE
+from fsbench.report import text
+from fsbench.stats import LEVEL
+from fsbench.words import plural, roughly
+
+_PARTS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 10: "a tenth"}
+_LITTLE = 0.01
+_NAMES = 8
+
+
+def sentences(advice: Advice) -> list[str]:
+    """What to use, how good that is, what else there is, and what is not known: a paragraph each."""
+    paragraphs = (_use, _estimate, _references, _more_labels, _hurts, _tried, _left_out)
+    return [" ".join(found) for found in (list(part(advice)) for part in paragraphs) if found]
+
+
+def _use(advice: Advice) -> Iterator[str]:
+    yield f"Use {advice.use}."
+    if advice.uses:
+        yield f"It uses {text.used(advice.uses)}."
+    other = advice.alternative
+    if other is not None:
+        gap = text.interval(other.difference, advice.metric, sign=True)
+        yield (
+            f"{other.strategy} is as good within noise ({gap}{_points(advice)}) at {_part(other.cost)} of "
+            "the cost."
+        )
+
+
+def _estimate(advice: Advice) -> Iterator[str]:
+    found, metric = advice.checked, advice.metric
+    if found is None:
+        yield (
+            f"How good it is on new data cannot be said: there was no time to check the search. "
+            f"Its score on the splits that chose it would be too good, as the best of {advice.tried} is."
+        )
+        return
+    yield (
+        f"What this search chooses reaches {text.interval(found.score, metric)}{_unit(advice)} "
+        f"{metric.title} ({LEVEL:.0%} interval) with {plural(advice.trained, 'label')}, measured on samples "
+        f"that neither its choice nor its training saw: the search was repeated within the training part of "
+        f"{plural(len(found.chosen), 'split')}."
+    )
+    chosen = Counter(found.chosen).most_common()
+    if len(chosen) == 1 and chosen[0][0] == advice.use:
+        yield f"It chose {advice.use} each time."
+    else:
+        yield f"It chose {', '.join(f'{name} {_times(count)}' for name, count in chosen)}."
+    if found.gain is not None:
+        gain = text.interval(found.gain, metric, sign=True)
+        word = "settled" if found.settled else "not settled, so it may be chance"
+        yield f"Against {BASELINE}, plain training, on the same splits: {gain}{_points(advice)}; {word}."
+
+
+def _references(advice: Advice) -> Iterator[str]:
+    known = []
+    if advice.chance is not None:
+        known.append(f"the most frequent class alone {text.number(advice.chance, advice.metric)}")
+    if advice.plain is not None:
+        known.append(f"{BASELINE} {text.interval(advice.plain, advice.metric)}")
+    if known:
+        yield f"For comparison{', in %' if advice.metric.percent else ''}: {', '.join(known)}."
+
+
+def _more_labels(advice: Advice) -> Iterator[str]:
+    found = advice.gain
+    if found is None:
+        yield "What more labels would buy cannot be said: there was no time, or there are too few labels."
+        return
+    scale = 100 if advice.metric.percent else 1
+    what = f"{found.more} more labels"
+    if found.low is None or found.high is None:
+        yield f"What {what} would buy cannot be said: nothing is known about the spread."
+        return
+    span = f"{scale * found.low:.1f} to {scale * found.high:.1f}{_points(advice)}"
+    if found.low > 0:
+        yield f"{what} would buy about {scale * found.gain:.1f}{_points(advice)} ({span})."
+    elif advice.metric.percent and found.high < _LITTLE:
+        yield f"{what} would buy less than a point ({span})."
+    else:
+        yield f"What {what} would buy cannot be said ({span})."
+
+
+def _hurts(advice: Advice) -> Iterator[str]:
+    yield from advice.hurts
+
+
+def _tried(advice: Advice) -> Iterator[str]:
+    took = f"{plural(advice.tried, 'strategy')} tried in {roughly(advice.seconds)}"
+    if advice.rounds[-1] == 1:
+        yield f"{took}, each on one split of {plural(advice.tested, 'test sample')} only."
+    else:
+        yield (
+            f"{took}: all on one split of {plural(advice.tested, 'test sample')}, the best on "
+            f"{advice.rounds[-1]}."
+        )
+
+
+def _left_out(advice: Advice) -> Iterator[str]:
+    for reason, names in advice.left_out.items():
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        yield f"Not tried: {', '.join(names[:_NAMES])}{more} ({reason})."
+    if advice.longer is not None:
+        yield f"All of them would take about {roughly(advice.longer)}; the same command continues."
+
+
+def _unit(advice: Advice) -> str:
+    return " %" if advice.metric.percent else ""
+
+
+def _points(advice: Advice) -> str:
+    return " points" if advice.metric.percent else ""
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _part(cost: float) -> str:
+    """A fraction of a cost in words: half, a fifth, 3 %."""
+    nearest = min(_PARTS, key=lambda parts: abs(parts - 1 / cost))
+    return (
+        _PARTS[nearest] if abs(nearest - 1 / cost) < 0.5 else f"{100 * cost:.0f} %" if cost > 0.01 else "1 %"
+    )
