@@ -28,6 +28,7 @@ from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.splits import draw_split, drawn
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
 from fsbench.types import Record, TaskInfo
+from fsbench.words import roughly
 
 ROOT = Path(__file__).parents[1]
 WINE, ABSENT = "kshot(wine, k=1)", "kshot(svhn, k=1)"
@@ -349,7 +350,7 @@ def test_the_list_says_what_is_missing_and_how_long_it_takes(folder, capsys, mon
     ],
 )
 def test_times_are_shown_roughly(seconds, text):
-    assert estimate.roughly(seconds) == text
+    assert roughly(seconds) == text
 
 
 def test_listing_suites_times_a_loop_but_imports_no_torch():

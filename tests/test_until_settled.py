@@ -155,7 +155,9 @@ def test_a_run_goes_on_where_nothing_is_settled(run, tmp_path):
 
 def test_only_open_comparisons_get_more_seeds_and_a_budget_ends_the_run(run, tmp_path, monkeypatch):
     fake_executor.heard.clear()
-    monkeypatch.setattr("fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 60))
+    monkeypatch.setattr(
+        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 60)
+    )
     settled = run("liar, double2", seeds=4)
     assert (settled.late, settled.unsettled, [each.seeds for each in settled.looks]) == (True, 2, [4, 8])
     seeds = {}
@@ -216,7 +218,9 @@ def test_a_table_with_other_baselines_than_the_looks_says_so():
 
 def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypatch):
     fake_executor.heard.clear()
-    monkeypatch.setattr("fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 50))
+    monkeypatch.setattr(
+        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 50)
+    )
     settled = run("double2", seeds=4, baseline="liar")
     with Store(tmp_path / "r") as store:
         seeds = {spec: {r.split_seed for r in store.records() if r.spec == spec} for spec in ("erm", "liar")}

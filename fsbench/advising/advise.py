@@ -29,6 +29,7 @@ from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Strategies, joined_specs, read_data
+from fsbench.results import Results
 from fsbench.runner import run
 from fsbench.same_data import SameData
 from fsbench.store import Store
@@ -46,7 +47,7 @@ NO_TIME = "not enough time"
 _FIRST_ROUND = 0.25
 _SEARCHING = 0.85
 _BATCHES = (3, 5, 10)
-_LATER_TRIALS = 30
+_OF_THE_MODEL = 6
 
 
 def advise(
@@ -89,7 +90,7 @@ def advise(
     trials = Trials(run_some, deadline, chosen, observer, clock)
     search = _Search(get_registry(), task, trials, budget, tell)
     halving = search.search(plugins)
-    checked = search.check(halving, place)
+    halving, checked = search.check(halving, place)
     found = Found(task, halving, trials, search.left_out, checked, place)
     return conclude(found, budget, search.longer, Path(output), data if model else None, tell)
 
@@ -137,26 +138,31 @@ class _Search:
     def search(self, plugins: Strategies) -> Halving:
         """Run the search as far as time allows; returns it with the rounds that are over."""
         candidates = self._candidates(plugins)
-        kept = frozenset({BASELINE, *(each.text for each in self.registry.baselines())})
+        baselines = frozenset(each.text for each in self.registry.baselines())
         self.tell(f"round 1: {plural(len(candidates), 'strategy')} on one split")
         costs = self._first_round(candidates)
-        size, speed = self._size(candidates, costs, kept)
+        size = self._size(candidates, costs)
         costs = {name: cost for name, cost in costs.items() if name not in self._late()}
         sums = functools.lru_cache(lambda best: promising(self.registry, best, self.task.info))
+        kept = (frozenset({BASELINE}), baselines)
         halving = Halving(tuple(costs), kept, size.rounds, lambda best: sums(tuple(best)))
         self.tell(f"search: {plural(len(costs), 'strategy')}, the best of them on {size.rounds[-1]} splits")
         self.trials.search(halving, [self.task.text])
         scores = self.trials.scores(self.task.text)
         while halving.wanted(scores):
             halving = replace(halving, rounds=halving.rounds[:-1])
-        self._checks, self._speed = size.checks, speed
+        self._checks = size.checks
         return halving
 
-    def check(self, halving: Halving, store: Path) -> Checked | None:
+    def check(self, halving: Halving, store: Path) -> tuple[Halving, Checked | None]:
         """Repeat the search within the training part of as many splits as time allows, and test its choices.
 
-        None if there is time for fewer than three.
+        If there is no time for three, the search ends a round earlier, here and on all labels. Returns the
+        search with the rounds that count, and the check, None if there is no time for any.
         """
+        left = self.trials.deadline.left
+        while len(halving.rounds) > 1 and self._check_seconds(halving, _BATCHES[0]) > left:
+            halving = replace(halving, rounds=halving.rounds[:-1])
         done: list[int] = []
         for count in (each for each in _BATCHES if each <= self._checks):
             splits = range(len(done), count)
@@ -170,7 +176,9 @@ class _Search:
         ours = {split: records[self._choice(halving, split)] for split in done}
         ours = {split: each for split, each in ours.items() if self.trials.metric.name in each.metrics}
         plain = {split: records[Place(self.task.text, split, BASELINE)] for split in ours}
-        return check(ours, plain, store, self.trials.metric.name) if len(ours) >= _BATCHES[0] else None
+        if len(ours) < _BATCHES[0]:
+            return halving, None
+        return halving, check(ours, plain, Results((), store).evidence, self.trials.metric.name)
 
     def _check(self, halving: Halving, splits: Sequence[int]) -> list[int]:
         """Run some checks; returns those that are over."""
@@ -191,13 +199,16 @@ class _Search:
         return self.trials.scores(within(self.task, split).text)
 
     def _check_seconds(self, halving: Halving, count: int) -> float:
-        """About how long some checks take, and what comes after them, by what the search took."""
-        places = [place for place in self.trials.records if place.task == self.task.text]
-        of_search = [place for place in places if place.split < halving.rounds[-1]]
-        best = halving.ranked(self.trials.scores(self.task.text))[0]
-        after = _LATER_TRIALS * seconds(self.trials.records[Place(self.task.text, 0, best)])
-        starts = self.trials.start * (len(halving.rounds) + 2)
-        return count * self.trials.seconds_of(of_search) + starts + self.trials.pace * after
+        """About how long some checks take, and the last fit, by what the search took."""
+        scores, trials = self.trials.scores(self.task.text), self.trials
+        last = len(halving.rounds) - 1
+        field = {each for number in range(last + 1) for each in halving.field(scores, number)}
+        of_search = [
+            Place(self.task.text, split, each) for each in field for split in range(halving.rounds[-1])
+        ]
+        best = trials.records[Place(self.task.text, 0, halving.ranked(scores)[0])]
+        starts = trials.start * (len(halving.rounds) + 1)
+        return count * trials.seconds_of(of_search) + starts + _OF_THE_MODEL * seconds(best)
 
     def _candidates(self, plugins: Strategies) -> list[str]:
         """The strategies that can run, the baselines first."""
@@ -229,10 +240,9 @@ class _Search:
     def _late(self) -> list[str]:
         return self.left_out.get(NO_TIME, [])
 
-    def _size(
-        self, candidates: Sequence[str], costs: dict[str, float], kept: frozenset[str]
-    ) -> tuple[Size, Speed]:
+    def _size(self, candidates: Sequence[str], costs: dict[str, float]) -> Size:
         """The size of the search that time allows; notes what is left out. Raises UsageError for none."""
+        kept = frozenset({BASELINE})
         speed, left = Speed(self.trials.pace, self.trials.start), self.trials.deadline.left
         found = affordable(costs, kept, _SEARCHING * left, speed) if len(costs) > 1 else None
         missing = len(self._late())
@@ -250,7 +260,7 @@ class _Search:
         if left_out:
             self.left_out.setdefault(NO_TIME, []).extend(left_out)
         self.longer = longer if self._late() else None
-        return size, speed
+        return size
 
     def _why_not(self) -> str:
         return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in self.left_out.items())

@@ -78,8 +78,9 @@ def search_work(costs: Mapping[str, float], kept: Collection[str], rounds: Seque
         field = math.ceil(field / 2)
         work += (now - before) * (field * typical + staying)
         if before == rounds[0]:
-            work += now * MOST * _OF_A_SUM * typical
-            field += MOST
+            sums = min(MOST, math.comb(field, 2))
+            work += now * sums * _OF_A_SUM * typical
+            field += sums
     return work
 
 

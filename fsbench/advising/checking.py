@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from fsbench.advising.more_labels import Curve
+from fsbench.columns import of_records
+from fsbench.evidence import Evidence
 from fsbench.metrics import Metric
-from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.results import Results
+from fsbench.report.leaderboard import leaderboard
 from fsbench.stats import Estimate, shared_fraction
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.splits import draw_split
@@ -36,23 +36,21 @@ class Checked:
     settled: bool = False
 
 
-def check(chosen: Mapping[int, Record], plain: Mapping[int, Record], store: Path, metric: str) -> Checked:
+def check(
+    chosen: Mapping[int, Record], plain: Mapping[int, Record], evidence: Evidence, metric: str
+) -> Checked:
     """The estimate from the records of what was chosen without each split, and of plain training, by split.
 
-    `store` is the file that holds them. Intervals are those of a leaderboard with the two rows. There must be
-    at least one record with a value of the metric.
+    Intervals are those of a leaderboard with the two rows, given what is stored beside the records. All
+    records must have a value of the metric.
     """
     ours = [replace(each, spec=CHOSEN, full_spec=CHOSEN, baseline=False) for each in chosen.values()]
-    board = board_of([*ours, *plain.values()], store, metric)
-    row = next(row for row in board.overall if row.strategy == CHOSEN)
-    score = next(each.score for each in board.rows if each.strategy == CHOSEN and each.score)
+    columns = of_records([*ours, *plain.values()], [metric], evidence)
+    ((_, rows),) = leaderboard(columns, metric).tasks
+    row = next(row for row in rows if row.strategy == CHOSEN)
+    assert row.score is not None, "every record has a value"
     settled = row.verdict in ("helps", "hurts")
-    return Checked(tuple(each.spec for each in chosen.values()), score, row.difference, settled)
-
-
-def board_of(records: Sequence[Record], store: Path, metric: str) -> Leaderboard:
-    """The leaderboard of some records of a store."""
-    return leaderboard(Results(tuple(records), store).columns(metric), metric)
+    return Checked(tuple(each.spec for each in chosen.values()), row.score, row.difference, settled)
 
 
 def majority(task: Task, splits: Sequence[int], metric: Metric) -> float | None:
@@ -68,13 +66,12 @@ def majority(task: Task, splits: Sequence[int], metric: Metric) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def curve_of(records: Sequence[Sequence[Record]], store: Path, metric: Metric) -> Curve:
+def curve_of(records: Sequence[Sequence[Record]], evidence: Evidence, metric: Metric) -> Curve:
     """The learning curve of records `[S][F]` of splits and ascending numbers of training labels."""
     sign = 1 if metric.higher_is_better else -1
     scores = np.array([[sign * each.metrics[metric.name] for each in split] for split in records])
     labels, overlap = tuple(each.n_train for each in records[0]), records[0][-1].overlap
     every = [each for split in records for each in split]
-    evidence = Results(tuple(every), store).evidence
     known = evidence.influences(metric.name, [each.key for each in every])
     drawn = [evidence.drawn.get(split[-1].split_fingerprint) for split in records]
     if len(known) < len(every) or any(each is None for each in drawn):

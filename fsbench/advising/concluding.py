@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.advising.advice import Advice, Alternative
-from fsbench.advising.checking import Checked, board_of, curve_of, majority
+from fsbench.advising.checking import Checked, curve_of, majority
 from fsbench.advising.halving import Halving
 from fsbench.advising.more_labels import FRACTIONS, Gain, further, gain_of
 from fsbench.advising.trials import Place, Trials
 from fsbench.composition import BASELINE
 from fsbench.datasets.known import dataset_info
-from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.pairs import compare
 from fsbench.report.recommendation import by_topic
 from fsbench.results import Results
@@ -69,7 +69,7 @@ def conclude(
     task, trials, use = found.task, found.trials, found.ranked[0]
     tell(f"learning curve of {use}")
     gain = _more_labels(found, use)
-    board = board_of(found.results.records, found.store, trials.metric.name)
+    board = leaderboard(found.results.columns(trials.metric.name), trials.metric.name)
     rows = {row.strategy: row for row in board.rows if row.score}
     record = trials.records[Place(task.text, 0, use)]
     splits = range(found.halving.rounds[-1])
@@ -107,14 +107,13 @@ def _labels(found: Found) -> int:
 
 
 def _alternative(board: Leaderboard, use: str, ranked: Sequence[str]) -> Alternative | None:
-    """The cheapest strategy of the last round at half the cost or less that is as good within noise."""
+    """The best strategy of the last round at half the cost or less that is as good within noise."""
     seconds = {row.strategy: row.seconds for row in board.rows if row.seconds}
-    cheaper = [each for each in ranked if each != use and each in seconds and use in seconds]
-    cheaper = [each for each in cheaper if seconds[each] <= _CHEAPER * seconds[use]]
-    for each in sorted(cheaper, key=lambda name: seconds[name]):
-        pair = compare(board, each, use)[-1]
-        if pair.verdict in ("not settled", "equivalent") and pair.difference.low is not None:
-            return Alternative(each, pair.difference, seconds[each] / seconds[use])
+    for each in ranked:
+        cost = seconds[each] / seconds[use] if each in seconds and use in seconds else 1.0
+        pair = compare(board, each, use)[-1] if each != use and cost <= _CHEAPER else None
+        if pair and pair.verdict in ("not settled", "equivalent") and pair.difference.low is not None:
+            return Alternative(each, pair.difference, cost)
     return None
 
 
@@ -134,4 +133,4 @@ def _more_labels(found: Found, use: str) -> Gain | None:
     more = further(_labels(found), records[0][-1].n_train)
     if more < 1 or len({each.n_train for each in records[0]}) < len(FRACTIONS):
         return None
-    return gain_of(curve_of(records, found.store, trials.metric), _labels(found), more)
+    return gain_of(curve_of(records, found.results.evidence, trials.metric), _labels(found), more)

@@ -21,14 +21,14 @@ _DIGITS = 9  # so that equal means are equal, whatever the order of their splits
 
 @dataclass(frozen=True)
 class Halving:
-    """A search among `candidates`; those in `kept` stay to the end unless they fail.
+    """A search among `candidates`, in which the best of each group in `kept` always stays.
 
     `rounds` is the number of splits that a strategy has been tried on after each round. `sums` makes further
     candidates of the better half after the first round, the best first.
     """
 
     candidates: tuple[str, ...]
-    kept: frozenset[str]
+    kept: tuple[frozenset[str], ...]
     rounds: tuple[int, ...]
     sums: Callable[[Sequence[str]], Sequence[str]] = lambda best: ()
 
@@ -53,8 +53,8 @@ class Halving:
             ranked = _ranked(field, splits, scores)
             better = ranked[: math.ceil(len(field) / 2)]
             joining = [each for each in self.sums(better) if each not in field] if done == 0 else []
-            staying = [each for each in ranked if each in self.kept and each not in better]
-            field = [*better, *staying, *joining]
+            staying = [next((each for each in ranked if each in group), "") for group in self.kept]
+            field = [each for each in dict.fromkeys([*better, *staying, *joining]) if each]
         return field
 
 

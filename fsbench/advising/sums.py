@@ -21,14 +21,10 @@ def promising(registry: Registry, best: Sequence[str], task: TaskInfo, most: int
     """The sums of two of some strategies, the best first, that can have an effect on a task.
 
     Their families and their stages differ, they compose, and the fit of one does not make the stages of the
-    other idle. Those of the best strategies come first. Baselines are summed with nothing.
+    other idle.
     """
     built = [registry.build(*parse_list(text)) for text in best]
-    singles = [
-        each.components[0]
-        for each in built
-        if len(each.components) == 1 and not each.baseline and each.text != BASELINE
-    ]
+    singles = [each.components[0] for each in built if len(each.components) == 1 and each.text != BASELINE]
     pairs = sorted(itertools.combinations(range(len(singles)), 2), key=lambda pair: (sum(pair), pair))
     found = (_sum(registry, singles[one], singles[other]) for one, other in pairs)
     texts = (each.text for each in found if each is not None and each.skip(task) is None and not _idle(each))

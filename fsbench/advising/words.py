@@ -127,6 +127,4 @@ def _times(count: int) -> str:
 def _part(cost: float) -> str:
     """A fraction of a cost in words: half, a fifth, 3 %."""
     nearest = min(_PARTS, key=lambda parts: abs(parts - 1 / cost))
-    return (
-        _PARTS[nearest] if abs(nearest - 1 / cost) < 0.5 else f"{100 * cost:.0f} %" if cost > 0.01 else "1 %"
-    )
+    return _PARTS[nearest] if abs(nearest - 1 / cost) < 0.5 else f"{max(1, round(100 * cost))} %"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.cli.output import joined, said_origin, say, table
 from fsbench.errors import FsbenchError
-from fsbench.words import plural
+from fsbench.words import plural, roughly
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -48,7 +48,7 @@ class Holdout(OneDataset):
         self.require(0 < self.test < 1, f"test is {self.test:g}; expected a fraction between 0 and 1")
         problem = f"val is {self.val:g}; expected at least 0 and test + val below 1"
         self.require(0 <= self.val < 1 - self.test, problem)
-        self.require(0 < self.train <= 1, f"train is {self.train:g}; expected a fraction above 0")
+        self.require(0 < self.train <= 1, f"train is {self.train:g}; expected a fraction above 0, or 1")
         self.require_at_least(0, "within")
         if self.data.test_counts:
             own = "the dataset has its own test part; leave test= out"

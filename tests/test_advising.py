@@ -1,0 +1,254 @@
+"""The parts of an advice: halving, sums, what is affordable, the estimate by nested splits, more labels."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from records import record
+
+from fsbench.advising.affording import SIZES, Size, Speed, affordable, search_work, whole_seconds
+from fsbench.advising.checking import check
+from fsbench.advising.halving import Halving
+from fsbench.advising.more_labels import Curve, further, gain_of
+from fsbench.advising.sums import promising
+from fsbench.evidence import Drawn, Evidence
+from fsbench.registry import get_registry
+from fsbench.tasks.expressions import parse_tasks
+
+METRIC = "balanced_accuracy"
+
+
+def run(halving: Halving, score) -> tuple[dict, list[int]]:
+    """Run a search to its end with `score(strategy, split)`; the scores, and how many were run each time."""
+    scores, runs = {}, []
+    while wanted := halving.wanted(scores):
+        runs.append(len(wanted))
+        scores |= {place: score(*place) for place in wanted}
+    return scores, runs
+
+
+def test_the_better_half_stays_and_the_baselines_with_it():
+    names = tuple("abcdefgh")
+    halving = Halving(names, (frozenset("h"),), (1, 2, 4))
+    scores, runs = run(halving, lambda name, split: -names.index(name))
+    assert [halving.field(scores, number) for number in range(3)] == [
+        [*names],
+        [*"abcdh"],
+        [*"abch"],
+    ]
+    assert runs == [8, 5, 8]
+    assert halving.ranked(scores) == [*"abch"]
+
+
+def test_of_a_group_only_the_best_is_kept():
+    halving = Halving((*"abcdef",), (frozenset("def"),), (1, 2))
+    scores, _ = run(halving, lambda name, split: dict(zip("abcdef", (6, 5, 4, 1, 2, 3), strict=True))[name])
+    assert halving.field(scores, 1) == [*"abcf"]
+
+
+def test_sums_join_after_the_first_round_on_all_its_splits():
+    asked = []
+
+    def sums(best):
+        asked.append(tuple(best))
+        return ["a+b"]
+
+    halving = Halving((*"dcba",), (), (1, 2), sums)
+    scores, runs = run(halving, lambda name, split: len(name) + (name in "ab") / 10)
+    assert set(asked) == {("b", "a")}
+    assert runs == [4, 4]
+    assert halving.ranked(scores) == ["a+b", "b", "a"]
+
+
+def test_failures_drop_out_and_equal_scores_keep_their_order():
+    halving = Halving((*"abcd",), (frozenset("d"),), (1, 2))
+    scores, _ = run(halving, lambda name, split: None if (name, split) in (("a", 0), ("d", 1)) else 0.5)
+    assert halving.field(scores, 1) == [*"bcd"[:2], "d"]
+    assert halving.ranked(scores) == [*"bc"]
+
+
+def test_the_best_survives_where_gaps_are_clear():
+    rng, names = np.random.default_rng(0), tuple(map(str, range(16)))
+    halving = Halving(names, (), (1, 2, 4))
+    for _ in range(50):
+        best = str(rng.integers(16))
+        scores, _ = run(halving, lambda name, split: (name == best) * 0.2 + rng.normal(0, 0.03))  # noqa: B023
+        assert halving.ranked(scores)[0] == best
+
+
+def test_sums_are_of_different_families_and_leave_no_part_idle():
+    (task,) = parse_tasks("holdout(digits, val=0)")
+    found = promising(get_registry(), ["augmentation", "focal", "knn", "erm"], task.info)
+    assert "augmentation+focal" in found
+    assert not any("knn" in each or "erm" in each for each in found)  # knn does not train by a loss
+    probed = promising(get_registry(), ["focal", "probe", "svm", "augmentation"], task.info)
+    assert {"probe+augmentation", "probe+svm"} <= set(probed)
+    assert not any(set(each.split("+")) == {"focal", "probe"} for each in probed)
+    assert promising(get_registry(), ["probe", "augmentation", "focal", "svm"], task.info, most=1) == [
+        "probe+augmentation"
+    ]
+
+
+def test_more_time_buys_a_larger_search():
+    costs = {**dict.fromkeys("abcdefgh", 1.0), "erm": 1.0}
+    speed, sizes = Speed(0.5, 3.0), []
+    for seconds in (50, 100, 200, 1000, 5000):
+        found = affordable(costs, {"erm"}, seconds, speed)
+        assert found is not None
+        size, left_out = found
+        left = {name: cost for name, cost in costs.items() if name not in left_out}
+        assert whole_seconds(left, {"erm"}, size, speed) <= seconds
+        sizes.append((len(left_out), SIZES.index(size)))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == (0, 0)
+    assert affordable(costs, {"erm"}, 5, speed) is None
+
+
+def test_the_costliest_are_left_out_first_but_never_a_baseline():
+    costs = {"erm": 30.0, "slow": 500.0, "a": 1.0, "b": 1.0, "c": 1.0}
+    found = affordable(costs, {"erm"}, 1000, Speed(1.0, 1.0))
+    assert found is not None
+    assert found[1] == ["slow"]
+
+
+def test_the_work_of_a_search_is_that_of_its_rounds():
+    costs = {"erm": 1.0, "a": 2.0, "b": 2.0, "c": 2.0, "d": 2.0}
+    assert search_work(costs, {"erm"}, (1,)) == 9
+    assert search_work(costs, {"erm"}, (1, 2)) == 9 + (3 * 2 + 1) + 2 * 3 * 1.5 * 2
+    assert whole_seconds(costs, {"erm"}, Size((1,), 3), Speed(0.5, 0.0)) == 0.5 * (4 * 9 + 15 * 2)
+
+
+SAMPLES, STRATEGIES, TRUE = 100, 30, 0.7
+ROUNDS = (1, 2, 4)
+
+
+def drawn(rng, of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A division of some samples into training and test."""
+    order = rng.permutation(of)
+    cut = round(0.3 * len(of))
+    return order[cut:], order[:cut]
+
+
+class World:
+    """Equal strategies on one data set: each is right on some samples more often, by chance."""
+
+    def __init__(self, rng) -> None:
+        self.rng = rng
+        difficulty = rng.beta(0.7 * 4, 0.3 * 4, SAMPLES)
+        self.usual = rng.random((STRATEGIES, SAMPLES)) < difficulty
+        self.difficulty = difficulty
+
+    def right(self, tested: np.ndarray) -> np.ndarray:
+        """Whether each strategy is right on test samples, `[K, M]`: as usual, or by chance anew."""
+        again = self.rng.random((STRATEGIES, len(tested))) < self.difficulty[tested]
+        return np.where(self.rng.random(again.shape) < 0.7, self.usual[:, tested], again)
+
+    def best(self, of: np.ndarray) -> tuple[int, float]:
+        """What a search on some samples chooses, and the mean score with which it won."""
+        table = np.stack([self.right(drawn(self.rng, of)[1]).mean(1) for _ in range(ROUNDS[-1])], 1)
+        halving = Halving(tuple(map(str, range(STRATEGIES))), (frozenset("0"),), ROUNDS)
+        scores, _ = run(halving, lambda name, split: float(table[int(name), split]))
+        first = halving.ranked(scores)[0]
+        return int(first), float(table[int(first)].mean())
+
+
+def checked(world: World, checks: int):
+    """The estimate of what the search gives, by nested splits."""
+    ours, plain, parts, influences = {}, {}, {}, {}
+    for split in range(checks):
+        train, test = drawn(world.rng, np.arange(SAMPLES))
+        right = world.right(test)
+        chosen = world.best(train)[0]
+        common = {"split_seed": split, "n_train": len(train), "n_test": len(test), "overlap": 30 / 70}
+        common["split_fingerprint"] = f"{split}"
+        for place, spec, values in ((ours, "a", right[chosen]), (plain, "erm", right[0])):
+            made = record("t(x)", spec, value=values.mean(), **common)
+            place[split] = made
+            influences[made.key] = ((values - values.mean()) / len(test)).astype(np.float32)
+        empty = np.zeros((1, 0), dtype=np.int64)
+        nothing = np.zeros(0, dtype=np.int64)
+        parts[f"{split}"] = Drawn(train[None], empty, test[None], np.zeros_like(test)[None], nothing, nothing)
+    evidence = Evidence(parts, lambda metric, keys: {key: influences[key] for key in keys})
+    return check(ours, plain, evidence, METRIC)
+
+
+def test_the_estimate_is_honest_where_equal_strategies_compete():
+    """The score that won is too good by far; that of nested splits is not, and its interval holds."""
+    rng, worlds, covers, honest, naive, false = np.random.default_rng(0), 100, 0, [], [], 0
+    for _ in range(worlds):
+        world = World(rng)
+        naive.append(world.best(np.arange(SAMPLES))[1])
+        found = checked(world, 5)
+        assert found.score.low is not None
+        covers += found.score.low <= TRUE <= found.score.high
+        honest.append(found.score.mean)
+        false += found.settled
+    assert np.mean(naive) > TRUE + 0.07
+    assert abs(np.mean(honest) - TRUE) < 0.015
+    assert covers / worlds >= 0.93
+    assert false / worlds <= 0.05
+
+
+def power_law(rng, labels=(20, 40, 80), splits=5, noise=0.01, exponent=0.5, scale=1.0) -> Curve:
+    n = np.array(labels, dtype=float)
+    scores = 0.9 - scale * n**-exponent + rng.normal(0, 0.02, (splits, 1))
+    return Curve(labels, scores + rng.normal(0, noise, (splits, len(labels))))
+
+
+def test_what_more_labels_buy_is_read_off_the_curve():
+    true = 100**-0.5 - 140**-0.5
+    found = gain_of(power_law(np.random.default_rng(0), noise=1e-4), 100, 40)
+    assert found.gain == pytest.approx(true, abs=1e-3)
+    assert found.low is not None
+    assert 0 < found.low < true < found.high
+    assert found.more == 40
+
+
+@pytest.mark.parametrize("exponent", [0.25, 0.5, 1.0])
+def test_the_interval_of_a_gain_covers_it_for_other_exponents(exponent):
+    rng, covers = np.random.default_rng(1), 0
+    scale = 1.0 if exponent < 1 else 4.0
+    true = scale * (100**-exponent - 140**-exponent)
+    for _ in range(200):
+        found = gain_of(power_law(rng, exponent=exponent, scale=scale), 100, 40)
+        covers += found.low <= true <= found.high
+    assert covers / 200 >= 0.93
+
+
+def test_a_gain_of_test_samples_that_splits_share_is_less_certain():
+    rng = np.random.default_rng(0)
+    curve = power_law(rng, noise=0.01)
+    tested = [np.arange(30) for _ in range(5)]
+    same = rng.normal(0, 0.01, (3, 30))
+    wide = Curve(curve.labels, curve.scores, tested, [same] * 5)
+    narrow = gain_of(curve, 100, 40)
+    found = gain_of(wide, 100, 40)
+    assert found.gain == narrow.gain
+    assert found.high - found.low > narrow.high - narrow.low
+
+
+@pytest.mark.parametrize(
+    ("have", "measured", "more"), [(100, 70, 40), (15, 10, 5), (10, 5, 0), (1000, 990, 500), (90, 63, 30)]
+)
+def test_at_most_twice_the_measured_labels_are_asked_about(have, measured, more):
+    assert further(have, measured) == more
+    assert have + more <= max(2 * measured, have)
+
+
+def test_gains_of_equal_scores_have_no_interval():
+    found = gain_of(Curve((10, 20, 40), np.ones((5, 3))), 50, 20)
+    assert (found.gain, found.low, found.high) == (pytest.approx(0, abs=1e-9), None, None)
+
+
+def test_the_search_depends_on_nothing_but_scores():
+    rng = np.random.default_rng(0)
+    values = {place: rng.random() for place in itertools.product("abcdef", range(4))}
+    halving = Halving((*"abcdef",), (frozenset("f"),), ROUNDS)
+    whole, _ = run(halving, lambda *place: values[place])
+    partly = {place: value for place, value in whole.items() if place[1] == 0}
+    again = dict(partly)
+    while wanted := halving.wanted(again):
+        again |= {place: values[place] for place in reversed(wanted)}
+    assert halving.ranked(again) == halving.ranked(whole)
