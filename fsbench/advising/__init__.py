@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from fsbench.advising.advice import Advice
-from fsbench.advising.advise import advise
+from fsbench.advising.search import advise
 
 __all__ = ["Advice", "advise"]

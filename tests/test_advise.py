@@ -1,0 +1,248 @@
+"""`fsbench advise`: the search, its checks and its time, with an executor that computes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+
+import fake_executor
+import numpy as np
+import pytest
+from fake_executor import FakeExecutor
+from sklearn.datasets import load_wine
+from sklearn.neighbors import KNeighborsClassifier
+
+from fsbench.advising import advise
+from fsbench.advising.words import sentences
+from fsbench.errors import StoreError, UsageError
+from fsbench.failure import Failure
+from fsbench.hookspecs import hookimpl
+from fsbench.own import OwnData
+from fsbench.registry import Registry
+from fsbench.tasks.splits import open_split
+from fsbench.types import TaskInfo
+
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
+
+GUESSES = tuple(f"guess{number}" for number in range(6))
+COSTS = {"slow": 40.0, "stuck": 1e6}
+
+
+@dataclasses.dataclass(frozen=True)
+class Needy(fake_executor.Needy):
+    """Never runs."""
+
+    def skip(self, task: TaskInfo) -> str | None:
+        return "needs source data"
+
+
+class Executor(FakeExecutor):
+    """`near` classifies by nearest neighbours, others guess; the fake clock runs by what trials cost."""
+
+    now = 0.0
+
+    def answer(self, job):
+        if getattr(job, "trial", None) is None:
+            type(self).now += 2.0
+            return super().answer(job)
+        spec = job.trial.spec
+        seconds = COSTS.get(spec, 1.0)
+        type(self).now += seconds
+        if spec == "broken":
+            return Failure("ValueError", "no luck", "t")
+        split = open_split(str(self.settings["splits"] / job.split))
+        guessed = fake_executor.logits(job.trial, split.test_x.shape[1])
+        values = self.near(split) if spec == "near" else guessed
+        known = {"train_accuracy": 1.0, "seconds_fit": seconds, "seconds_predict": 0.0, "peak_memory": 1}
+        more = {"notes": [], "source_before": None, "source_after": None}
+        return self.work.read(job, {"predictions": values, **known, **more})
+
+    def near(self, split) -> np.ndarray:
+        """The logits of nearest neighbours."""
+        found = KNeighborsClassifier(1).fit(split.train_x[0], split.train_y[0]).predict(split.test_x[0])
+        return np.eye(3, dtype=np.float32)[found][None]
+
+
+@pytest.fixture
+def data(tmp_path) -> OwnData:
+    x, y = load_wine(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(y))[:90]
+    lines = [",".join([*(f"f{i}" for i in range(13)), "kind"])]
+    lines += [",".join([*map(str, x[row]), f"kind{y[row]}"]) for row in rows]
+    (tmp_path / "wines.csv").write_text("\n".join(lines))
+    return OwnData(tmp_path / "wines.csv", target="kind")
+
+
+@pytest.fixture
+def ask(monkeypatch, tmp_path, data):
+    """Ask for advice on some wines with a budget in seconds of a clock that only trials move."""
+    plugin = ModuleType("fakes_of_advise")
+    names = (*GUESSES, "near", "slow", "stuck", "broken")
+    found = [fake_executor.Erm, Needy, *map(fake_executor.strategy, names)]
+    vars(plugin)["fsbench_strategies"] = hookimpl(lambda: found)
+    registry = Registry()
+    registry.load("fakes", lambda: plugin, ("fakes", "1"))
+    for module in ("fsbench.runner", "fsbench.advising.search"):
+        monkeypatch.setattr(f"{module}.get_registry", lambda: registry)
+    FakeExecutor.made.clear()
+    Executor.now = 0.0
+
+    def call(budget, plugins=(*GUESSES, "near"), **options):
+        return advise(
+            options.pop("data", data),
+            budget,
+            plugins=list(plugins),
+            output=tmp_path / "advice",
+            executor=Executor,
+            clock=lambda: Executor.now,
+            model=False,
+            **options,
+        )
+
+    return call
+
+
+def said(advice) -> str:
+    return "\n".join(sentences(advice))
+
+
+def test_the_best_is_recommended_with_an_honest_estimate(ask, tmp_path):
+    advice = ask(2000)
+    assert advice.use == "near"
+    assert advice.rounds == (1, 2, 4, 8)
+    assert advice.checked.chosen == ("near",) * 10
+    assert advice.checked.settled
+    assert 0.85 < advice.checked.score.low < advice.checked.score.mean < advice.checked.score.high <= 1
+    assert advice.checked.gain.low > 0.3
+    assert advice.chance == pytest.approx(1 / 3)
+    assert advice.gain is not None
+    assert (advice.labels, advice.trained, advice.tested) == (90, 63, 27)
+    text = said(advice)
+    assert text.startswith("Use near.")
+    assert "with 63 labels, measured on samples that neither its choice nor its training saw" in text
+    assert "It chose near each time." in text
+    assert "30 more labels would buy" in text
+    assert "the most frequent class alone 33.3" in text
+    assert "<html" in (tmp_path / "advice" / "report.html").read_text()
+    facts = json.loads((tmp_path / "advice" / "advice.json").read_text())
+    assert facts["use"] == "near"
+    assert facts["checked"]["score"]["mean"] == advice.checked.score.mean
+
+
+def test_no_trial_of_a_check_sees_a_test_sample_of_its_split(ask, tmp_path):
+    from fsbench.results import load
+
+    advice = ask(2000)
+    found = load(tmp_path / "advice" / "results")
+    drawn = found.evidence.drawn
+    outers = [each for each in found.records if each.task == advice.task]
+    tested = {each.split_seed: set(drawn[each.split_fingerprint].test.ravel()) for each in outers}
+    inner = [r for r in found.records if "within=" in r.task]
+    assert len({r.task for r in inner}) == 10
+    for record in inner:
+        outer = int(record.task.partition("within=")[2].partition(")")[0].partition(",")[0])
+        parts = drawn[record.split_fingerprint]
+        assert not tested[outer] & {*parts.train.ravel(), *parts.test.ravel()}
+
+
+@pytest.mark.parametrize("budget", [150, 300, 700])
+def test_the_budget_is_kept(ask, budget):
+    advice = ask(budget)
+    assert advice.use == "near"
+    assert Executor.now <= budget
+    assert advice.checked is not None
+    assert advice.seconds == pytest.approx(Executor.now)
+
+
+def test_with_more_time_nothing_is_computed_twice(ask, tmp_path):
+    first = ask(150)
+    before = fake_executor.trials_run()
+    assert first.rounds[-1] < 8
+    Executor.now = 0.0
+    again = ask(150)
+    assert (again.use, again.rounds, again.checked) == (first.use, first.rounds, first.checked)
+    second = ask(5000)
+    assert second.rounds == (1, 2, 4, 8)
+    keys = [job.trial.key for made in FakeExecutor.made for job in made.jobs if hasattr(job, "trial")]
+    assert len(keys) == len(set(keys)) > before
+
+
+def test_what_takes_too_long_is_left_out_and_named(ask):
+    advice = ask(400, (*GUESSES[:2], "near", "slow"))
+    assert advice.use == "near"
+    assert advice.left_out["not enough time"] == ("slow",)
+    assert advice.longer > 400
+    assert "Not tried: slow (not enough time)." in said(advice)
+    assert "All of them would take about" in said(advice)
+    assert Executor.now <= 400
+
+
+def test_a_trial_that_never_ends_costs_the_first_round_only(ask):
+    """On this clock no watch can stop a running trial, so it is the last one of the round."""
+    with pytest.raises(UsageError, match=r"the budget of 2 min is too small for this data; give about"):
+        ask(100, ("stuck",))
+
+
+def test_failures_and_skips_are_named_with_their_reasons(ask):
+    advice = ask(700, (*GUESSES[:2], "near", "broken", "needy"))
+    assert advice.left_out == {"needs source data": ("needy",), "failed: no luck": ("broken",)}
+    assert "Not tried: broken (failed: no luck)." in said(advice)
+
+
+def test_a_search_among_guesses_is_not_called_better(ask):
+    advice = ask(2000, GUESSES)
+    assert not advice.checked.settled
+    assert advice.checked.score.low < 1 / 3 < advice.checked.score.high
+    assert "not settled, so it may be chance" in said(advice)
+
+
+def test_other_data_in_the_same_folder_is_refused(ask, data):
+    ask(150)
+    path = Path(data.path)
+    path.write_text("\n".join(path.read_text().splitlines()[:80]))
+    with pytest.raises(StoreError, match="on other data"):
+        ask(150)
+
+
+def test_what_cannot_be_advised_on_is_one_line(ask, tmp_path, data):
+    with pytest.raises(UsageError, match=r"the budget is 0 s; expected more than 0"):
+        ask(0)
+    with pytest.raises(UsageError, match="too small for this data; give about"):
+        ask(5)
+    with pytest.raises(UsageError, match="advice is for one domain"):
+        ask(100, data=OwnData(data.path, target="kind", target_data=data.path))
+    lines = Path(data.path).read_text().splitlines()
+    rare = [f"{line.rpartition(',')[0]},rare" for line in lines[1:3]]
+    (tmp_path / "few.csv").write_text("\n".join([*lines, *rare]))
+    with pytest.raises(UsageError, match="class 'rare' has too few samples"):
+        ask(100, data=OwnData(tmp_path / "few.csv", target="kind"))
+
+
+def test_ctrl_c_ends_it_and_keeps_what_is_done(ask, monkeypatch):
+    def pressed(self, job):
+        if getattr(job, "trial", None) is not None and fake_executor.trials_run() > 3:
+            raise KeyboardInterrupt
+        return real(self, job)
+
+    real = Executor.answer
+    monkeypatch.setattr(Executor, "answer", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        ask(1000)
+    monkeypatch.setattr(Executor, "answer", real)
+    before = fake_executor.trials_run()
+    ask(1000)
+    assert before > 3
+
+
+def test_the_command_end_to_end(call, data, tmp_path):
+    status, out, err = call(
+        "advise", "--data", data.path, "--target", "kind", "--budget", "2m", "--plugins", "knn", "--no-model"
+    )
+    assert (status, err.count("error")) == (0, 0)
+    assert out.startswith("Use ")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "the report is advice/report.html" in err
+    status, out, err = call("advise", "--budget", "2m")
+    assert (status, err) == (2, "fsbench: error: --data is missing; give your own data: --data PATH\n")
