@@ -41,6 +41,7 @@ _HOMES = {
     "Stream": "fsbench.rng",
     "Suite": "fsbench.tasks.suites",
     "TaskInfo": "fsbench.types",
+    "advise": "fsbench.advising",
     "dataset_info": "fsbench.datasets.known",
     "divide": "fsbench.tasks.drawing",
     "find_weights": "fsbench.recipes.catalogue",
@@ -94,6 +95,7 @@ __all__ = [
     "Stream",
     "Suite",
     "TaskInfo",
+    "advise",
     "dataset_info",
     "divide",
     "find_weights",
@@ -117,6 +119,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from fsbench.advising import advise
     from fsbench.context import Context
     from fsbench.datasets.dataset import Dataset, DatasetInfo
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset

@@ -14,6 +14,7 @@ from sklearn.datasets import load_wine
 from sklearn.neighbors import KNeighborsClassifier
 
 from fsbench.advising import advise
+from fsbench.advising.affording import SIZES
 from fsbench.advising.words import sentences
 from fsbench.datasets import known
 from fsbench.errors import StoreError, UsageError
@@ -167,7 +168,7 @@ def test_with_more_time_nothing_is_computed_twice(ask, tmp_path):
     first = ask(100)
     before = fake_executor.trials_run()
     assert first.rounds[-1] < 8
-    assert ask(400).rounds[-1] > first.rounds[-1]
+    assert ask(250).rounds[-1] > first.rounds[-1]
     keys = [job.trial.key for made in FakeExecutor.made for job in made.jobs if hasattr(job, "trial")]
     assert len(keys) == len(set(keys)) > before
 
@@ -177,8 +178,8 @@ def test_what_takes_too_long_is_left_out_and_named(ask):
     assert advice.use == "near"
     assert advice.left_out["not enough time"] == ("slow",)
     assert advice.longer > 400
-    assert "Not tried: slow (not enough time)." in said(advice)
-    assert "All of them would take about" in said(advice)
+    assert "Left out for lack of time: slow." in said(advice)
+    assert "The same command continues, and with a budget of about" in said(advice)
     assert Executor.now <= 400
 
 
@@ -240,14 +241,25 @@ def test_ctrl_c_ends_it_and_keeps_what_is_done(ask, monkeypatch):
     assert before > 3
 
 
-def test_the_command_end_to_end(call, tmp_path):
+@pytest.mark.slow
+def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("fsbench.advising.affording.SIZES", SIZES[-1:])
     data = wines(tmp_path)
-    status, out, err = call(
-        "advise", "--data", data.path, "--target", "kind", "--budget", "2m", "--plugins", "knn", "--no-model"
-    )
+    asked = ("--data", data.path, "--target", "kind", "--budget", "4m", "--plugins", "knn, svm")
+    status, out, err = call("advise", *asked, "--output", "a")
     assert (status, err.count("error")) == (0, 0)
     assert out.startswith("Use ")
     assert max(map(len, out.splitlines())) <= 80
-    assert "the report is advice/report.html" in err
-    status, out, err = call("advise", "--budget", "2m")
-    assert (status, err) == (2, "fsbench: error: --data is missing; give your own data: --data PATH\n")
+    assert "the report is a/report.html" in err
+    assert "`fsbench predict a/model INPUTS` uses it" in err
+    facts = json.loads((tmp_path / "a" / "advice.json").read_text())
+    card = json.loads((tmp_path / "a" / "model" / "model.json").read_text())
+    assert card["strategy"] == facts["use"]
+    assert card["estimate"]["mean"] == facts["checked"]["score"]["mean"]
+    status, out, err = call("predict", "a/model", data.path)
+    assert len(out.splitlines()) == 91
+
+
+def test_the_command_needs_data(call):
+    status, _, err = call("advise", "--budget", "2m")
+    assert (status, err) == (2, "fsbench: error: advice is about your own data; give --data PATH\n")

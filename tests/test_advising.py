@@ -117,7 +117,7 @@ def test_the_work_of_a_search_is_that_of_its_rounds():
     costs = {"erm": 1.0, "a": 2.0, "b": 2.0, "c": 2.0, "d": 2.0}
     assert search_work(costs, {"erm"}, (1,)) == 9
     assert search_work(costs, {"erm"}, (1, 2)) == 9 + (3 * 2 + 1) + 2 * 3 * 1.5 * 2
-    assert whole_seconds(costs, {"erm"}, Size((1,), 3), Speed(0.5, 0.0)) == 0.5 * (4 * 9 + 15 * 2)
+    assert whole_seconds(costs, {"erm"}, Size((1,), 3), Speed(0.5, 0.0)) == 0.5 * (3 * 9 + 15 * 2)
 
 
 SAMPLES, STRATEGIES, TRUE = 100, 30, 0.7

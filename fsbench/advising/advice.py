@@ -12,6 +12,9 @@ from fsbench.advising.more_labels import Gain
 from fsbench.metrics import Metric
 from fsbench.stats import Estimate
 
+NO_TIME = "not enough time"
+"""The reason why strategies are left out that the same call with a larger budget would try."""
+
 
 @dataclass(frozen=True)
 class Alternative:

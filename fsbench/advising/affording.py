@@ -12,7 +12,6 @@ from fsbench.advising.sums import MOST
 
 _CURVE = 15
 _OF_A_SUM = 1.5
-_RUNS_OF_A_ROUND = 3
 _OF_A_STRATEGY = 20
 
 
@@ -65,9 +64,14 @@ def affordable(
 
 
 def whole_seconds(costs: Mapping[str, float], kept: Collection[str], size: Size, speed: Speed) -> float:
-    """About how long a search, its checks, which run side by side, and a learning curve take."""
-    work = (1 + size.checks) * search_work(costs, kept, size.rounds) + _CURVE * _typical(costs, kept)
-    return speed.pace * work + speed.start * (_RUNS_OF_A_ROUND * len(size.rounds) + 1)
+    """About how long a search after its first round, its checks, and a learning curve take.
+
+    The first checks run side by side, and so do the others.
+    """
+    work = (1 + size.checks) * search_work(costs, kept, size.rounds) - math.fsum(costs.values())
+    rounds, batches = len(size.rounds), 1 if size.checks == SIZES[-1].checks else 2
+    starts = rounds - 1 + batches * (rounds + 1) + 1
+    return speed.pace * (work + _CURVE * _typical(costs, kept)) + speed.start * starts
 
 
 def search_work(costs: Mapping[str, float], kept: Collection[str], rounds: Sequence[int]) -> float:

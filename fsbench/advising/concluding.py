@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from fsbench.advising.advice import Advice, Alternative
 from fsbench.advising.checking import Checked, curve_of, majority
 from fsbench.advising.halving import Halving
 from fsbench.advising.more_labels import FRACTIONS, Gain, further, gain_of
-from fsbench.advising.trials import Place, Trials
+from fsbench.advising.trials import Place, Trials, seconds
 from fsbench.composition import BASELINE
 from fsbench.datasets.known import dataset_info
+from fsbench.errors import FsbenchError, UsageError
+from fsbench.models import SavedModel
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.pairs import compare
 from fsbench.report.recommendation import by_topic
 from fsbench.results import Results
 from fsbench.tasks.expressions import Task
 
-if TYPE_CHECKING:
-    from fsbench.own import OwnData
-
 REPORT, MODEL, FACTS = "report.html", "model", "advice.json"
+OF_A_MODEL = 6
 _CHEAPER = 0.5
 # Splits that chose nothing: the best score on those that did is too good, and so would be the curve's rise.
 _CURVE_SPLITS = range(1000, 1005)
+
+
+class Fit(Protocol):
+    """Fits a strategy on all labels and saves it; `estimate` is for the card of the model."""
+
+    def __call__(self, strategy: str, *, estimate: Mapping[str, Any] | None) -> SavedModel:
+        """Fit it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,16 @@ class Found:
         return self.halving.ranked(self.trials.scores(self.task.text))
 
     @property
+    def labels(self) -> int:
+        """The number of all labels."""
+        return dataset_info(self.task.protocol.datasets[0]).n
+
+    @property
+    def model_seconds(self) -> float:
+        """About how long a fit on all labels takes, with the fits by which it is calibrated."""
+        return OF_A_MODEL * seconds(self.trials.records[Place(self.task.text, 0, self.ranked[0])])
+
+    @property
     def results(self) -> Results:
         """The records of the search itself."""
         splits = self.halving.rounds[-1]
@@ -62,29 +81,41 @@ def conclude(
     budget: float,
     longer: float | None,
     output: Path,
-    data: str | Path | OwnData | None,
+    fit: Fit | None,
     tell: Callable[[str], object],
 ) -> Advice:
-    """The advice, whose report and model are written into a folder; no model without `data`."""
-    task, trials, use = found.task, found.trials, found.ranked[0]
+    """The advice, whose report, model and facts are written into a folder; no model without `fit`."""
+    use, metric = found.ranked[0], found.trials.metric.name
     tell(f"learning curve of {use}")
-    gain = _more_labels(found, use)
+    gain = _more_labels(found, use, found.model_seconds if fit else 0.0)
+    advice = _advice(found, use, gain, budget, longer)
+    tell("report")
+    advice = replace(advice, report=found.results.report(output / REPORT, metric=metric))
+    if fit is not None:
+        tell(f"{use} on all {advice.labels} labels, for the model")
+        advice = replace(advice, **_model(found, advice, fit))
+    advice = replace(advice, seconds=budget - found.trials.deadline.left)
+    _write(output / FACTS, advice.to_json() + "\n")
+    return advice
+
+
+def _advice(found: Found, use: str, gain: Gain | None, budget: float, longer: float | None) -> Advice:
+    task, trials = found.task, found.trials
     board = leaderboard(found.results.columns(trials.metric.name), trials.metric.name)
-    rows = {row.strategy: row for row in board.rows if row.score}
+    plain = next((row for row in board.rows if row.strategy == BASELINE and row.score), None)
     record = trials.records[Place(task.text, 0, use)]
-    splits = range(found.halving.rounds[-1])
-    advice = Advice(
+    return Advice(
         use=use,
         task=task.text,
         metric=trials.metric,
-        labels=_labels(found),
+        labels=found.labels,
         trained=record.n_train,
         tested=record.n_test,
         rounds=found.halving.rounds,
         tried=len({place.strategy for place in trials.records if place.task == task.text}),
         checked=found.checked,
-        plain=rows[BASELINE].score if BASELINE in rows else None,
-        chance=majority(task, splits, trials.metric),
+        plain=None if plain is None else plain.score,
+        chance=majority(task, range(found.halving.rounds[-1]), trials.metric),
         alternative=_alternative(board, use, found.ranked),
         gain=gain,
         uses=record.uses,
@@ -94,43 +125,72 @@ def conclude(
         budget=budget,
         longer=longer,
     )
-    tell("report")
-    report = found.results.report(output / REPORT, metric=trials.metric.name)
-    advice = replace(advice, report=report, seconds=budget - trials.deadline.left)
-    (output / FACTS).write_text(advice.to_json() + "\n", encoding="utf-8")
-    return advice
 
 
-def _labels(found: Found) -> int:
-    """The number of all labels."""
-    return dataset_info(found.task.protocol.datasets[0]).n
+def _model(found: Found, advice: Advice, fit: Fit) -> dict[str, Any]:
+    """The path of the model, or why there is none."""
+    deadline = found.trials.deadline
+    later = f"`fsbench fit --strategy {shlex.quote(advice.use)}` with the same data fits it"
+    if deadline.left < found.model_seconds / 2:
+        return {"no_model": f"not enough time; {later}"}
+    try:
+        with deadline.watched():
+            return {"model": fit(advice.use, estimate=_for_the_card(advice)).folder}
+    except KeyboardInterrupt:
+        if not deadline.over:
+            raise
+        return {"no_model": f"not enough time; {later}"}
+    except FsbenchError as error:
+        return {"no_model": str(error)}
+
+
+def _for_the_card(advice: Advice) -> dict[str, Any] | None:
+    """What is known about the quality of a model."""
+    if advice.checked is None:
+        return None
+    score = advice.checked.score
+    return {
+        "metric": advice.metric.name,
+        "mean": score.mean,
+        "low": score.low,
+        "high": score.high,
+        "labels": advice.trained,
+        "how": f"nested splits: the search repeated within {len(advice.checked.chosen)} training parts",
+    }
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; name another folder") from None
 
 
 def _alternative(board: Leaderboard, use: str, ranked: Sequence[str]) -> Alternative | None:
     """The best strategy of the last round at half the cost or less that is as good within noise."""
-    seconds = {row.strategy: row.seconds for row in board.rows if row.seconds}
+    took = {row.strategy: row.seconds for row in board.rows if row.seconds}
     for each in ranked:
-        cost = seconds[each] / seconds[use] if each in seconds and use in seconds else 1.0
+        cost = took[each] / took[use] if each in took and use in took else 1.0
         pair = compare(board, each, use)[-1] if each != use and cost <= _CHEAPER else None
         if pair and pair.verdict in ("not settled", "equivalent") and pair.difference.low is not None:
             return Alternative(each, pair.difference, cost)
     return None
 
 
-def _more_labels(found: Found, use: str) -> Gain | None:
-    """What further labels would add; None if there is no time to find out, or too few labels."""
+def _more_labels(found: Found, use: str, reserve: float) -> Gain | None:
+    """What further labels would add; None if there are too few, or too little time but for the reserve."""
     texts = [replace(found.task.protocol, train=share).text for share in FRACTIONS]  # type: ignore[call-arg]
     trials = found.trials
     places = [[Place(text, split, use) for text in texts] for split in _CURVE_SPLITS]
     one = trials.seconds_of([Place(found.task.text, 0, use)])
-    if trials.start + one * len(places) * len(texts) > trials.deadline.left:
+    if trials.start + one * len(places) * len(texts) + reserve > trials.deadline.left:
         return None
     if not trials.get(place for split in places for place in split):
         return None
     records = [[trials.records[place] for place in split] for split in places]
     if any(trials.metric.name not in each.metrics for split in records for each in split):
         return None
-    more = further(_labels(found), records[0][-1].n_train)
+    more = further(found.labels, records[0][-1].n_train)
     if more < 1 or len({each.n_train for each in records[0]}) < len(FRACTIONS):
         return None
-    return gain_of(curve_of(records, found.results.evidence, trials.metric), _labels(found), more)
+    return gain_of(curve_of(records, found.results.evidence, trials.metric), found.labels, more)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsbench.advising.advice import Advice
+from fsbench.advising.advice import NO_TIME, Advice
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, whole_seconds
 from fsbench.advising.checking import Checked, check
-from fsbench.advising.concluding import Found, conclude
+from fsbench.advising.concluding import MODEL, OF_A_MODEL, Found, conclude
 from fsbench.advising.halving import Halving
 from fsbench.advising.sums import promising
 from fsbench.advising.trials import Place, Trials, seconds
@@ -26,11 +26,12 @@ from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
 from fsbench.execute import MakeExecutor, local
 from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.models import refit
 from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Strategies, joined_specs, read_data
 from fsbench.results import Results
-from fsbench.runner import run
+from fsbench.runner import FEATURES, run
 from fsbench.same_data import SameData
 from fsbench.store import Store
 from fsbench.tasks.expressions import Task, parse_tasks
@@ -43,11 +44,9 @@ if TYPE_CHECKING:
 
 DEFAULT_OUTPUT = "advice"
 RESULTS = "results"
-NO_TIME = "not enough time"
 _FIRST_ROUND = 0.25
 _SEARCHING = 0.85
 _BATCHES = (3, 5, 10)
-_OF_THE_MODEL = 6
 
 
 def advise(
@@ -92,7 +91,25 @@ def advise(
     halving = search.search(plugins)
     halving, checked = search.check(halving, place)
     found = Found(task, halving, trials, search.left_out, checked, place)
-    return conclude(found, budget, search.longer, Path(output), data if model else None, tell)
+    fit = functools.partial(
+        refit,
+        data=data,
+        output=Path(output) / MODEL,
+        device=device,
+        jobs=jobs,
+        timeout=timeout,
+        features=folder / FEATURES,
+        observer=_Heard(),
+        executor=executor,
+    )
+    return conclude(found, budget, search.longer, Path(output), fit if model else None, tell)
+
+
+class _Heard(Observer):
+    """Hears what was read, which has been told before."""
+
+    def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
+        """Say nothing."""
 
 
 def _task(reading: Reading) -> Task:
@@ -208,7 +225,7 @@ class _Search:
         ]
         best = trials.records[Place(self.task.text, 0, halving.ranked(scores)[0])]
         starts = trials.start * (len(halving.rounds) + 1)
-        return count * trials.seconds_of(of_search) + starts + _OF_THE_MODEL * seconds(best)
+        return count * trials.seconds_of(of_search) + starts + OF_A_MODEL * seconds(best)
 
     def _candidates(self, plugins: Strategies) -> list[str]:
         """The strategies that can run, the baselines first."""

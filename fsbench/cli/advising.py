@@ -68,7 +68,7 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
 
     data = take_own_data(options)
     if data is None:
-        raise UsageError("--data is missing; give your own data: --data PATH")
+        raise UsageError("advice is about your own data; give --data PATH")
     warn_of_failures(get_registry())
     observer = make_observer(sys.stderr, quiet)
     try:
