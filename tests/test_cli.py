@@ -116,6 +116,7 @@ def test_help_and_version(call):
         commands = out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
         assert [line.split()[0] for line in commands if line[2] != " "] == [
             "run",
+            "advise",
             "leaderboard",
             "report",
             "compare",
