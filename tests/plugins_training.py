@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench import Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, hookimpl, param, specs
+from fsbench import Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, hookimpl, param
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,6 @@ class MeanTeacher(Strategy):
 
 
 @dataclass(frozen=True)
-class DeepEnsemble(Strategy):
-    """The mean probability of networks from several starts."""
-
-    name = "deep_ensemble"
-    cite = "Lakshminarayanan et al. (2017). Simple and scalable predictive uncertainty estimation. NeurIPS."
-    size: int = param(2, low=1)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        members = [inner(train)]
-        for number in range(1, self.size):
-            members.append(inner(train, model=ctx.start(f"member {number}")))
-        if self.size == 1:
-            return members[0]
-
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            return torch.stack([m.predict(x).log_softmax(-1) for m in members]).logsumexp(0)
-
-        return Fitted(predict)
-
-
-@dataclass(frozen=True)
 class Soup(Strategy):
     """The mean of the weights of two fits."""
 
@@ -95,26 +74,6 @@ class Soup(Strategy):
             for p, other in zip(first.parameters(), second.parameters(), strict=True):
                 p.lerp_(other, 0.5)
         return ctx.fitted(first)
-
-
-@dataclass(frozen=True)
-class Fuse(Strategy):
-    """The mean probability of other strategies."""
-
-    name = "fuse"
-    cite = "Kittler et al. (1998). On combining classifiers. TPAMI 20(3)."
-    replaces = frozenset({"fit"})
-    of: str = param("erm, focal", spec=True)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        members = [ctx.fit_with(spec, train) for spec in specs(self.of)]
-        if len(members) == 1:
-            return members[0]
-
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            return torch.stack([m.predict(x).log_softmax(-1) for m in members]).logsumexp(0)
-
-        return Fitted(predict)
 
 
 @dataclass(frozen=True)
@@ -149,4 +108,4 @@ class Widths(Strategy):
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
-    return [Clip, MeanTeacher, DeepEnsemble, Soup, Fuse, EarlyThreshold, Widths]
+    return [Clip, MeanTeacher, Soup, EarlyThreshold, Widths]

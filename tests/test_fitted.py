@@ -24,7 +24,7 @@ from fsbench.testing import toy_split
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("spec", ["sklearn+tent", "sklearn+soup", "deep_ensemble+tent", "tent+deep_ensemble"])
+@pytest.mark.parametrize("spec", ["sklearn+tent", "sklearn+soup", "ensemble+tent", "tent+ensemble"])
 def test_changing_weights_without_a_network_fails_with_the_reason(spec: str) -> None:
     with pytest.raises(InertComponent, match=r"(tent|soup) had no effect"):
         trial(spec)
@@ -39,10 +39,10 @@ def test_changing_weights_of_a_network_changes_the_predictions(spec: str) -> Non
 
 
 def test_an_ensemble_composes_with_an_average_of_the_weights() -> None:
-    both = trial("deep_ensemble+ema")
-    for alone in ("deep_ensemble", "ema", "erm"):
+    both = trial("ensemble+ema")
+    for alone in ("ensemble", "ema", "erm"):
         assert not np.array_equal(both.predictions, trial(alone).predictions)
-    assert same("deep_ensemble+ema", "ema+deep_ensemble")
+    assert same("ensemble+ema", "ema+ensemble")
 
 
 def test_an_ensembles_members_start_as_the_spec_says() -> None:
@@ -61,7 +61,7 @@ def test_an_ensembles_members_start_as_the_spec_says() -> None:
             found: Fitted = inner(train)
             return found.map(lambda logits: logits + 0)
 
-    components = composed("transfer(mode=linear_probe, source_steps=3)+deep_ensemble(size=3)").components
+    components = composed("transfer(mode=linear_probe, source_steps=3)+ensemble(size=3)").components
     split = toy_split(source=True)
     run_trial(("toy", 0, 0), Composition((Sees(), *components)), QUICK, split, CPU)
     assert len(frozen) == 3
@@ -70,9 +70,8 @@ def test_an_ensembles_members_start_as_the_spec_says() -> None:
 
 
 def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells() -> None:
-    with pytest.raises(InertComponent):
-        trial("deep_ensemble(size=1)")
-    result = trial("transfer(source_steps=23)+deep_ensemble", source=True, cells=3)
+    assert same("ensemble(size=1)", "erm")
+    result = trial("transfer(source_steps=23)+ensemble(size=2)", source=True, cells=3)
     assert result.notes == ("transfer: 23 steps of 16 on 108 source samples",)
 
 
@@ -84,18 +83,18 @@ def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells
 )
 @pytest.mark.parametrize("cells", [1, 2])
 def test_a_member_equals_its_own_trial(member: str, cells: int) -> None:
-    assert same(f'fuse(of="{member}")', member, source=True, cells=cells)
+    assert same(f'vote(of="{member}")', member, source=True, cells=cells)
 
 
 def test_a_member_is_bit_identical_even_with_dropout_and_batch_normalisation() -> None:
-    assert same("fuse(of=focal)", "focal", BATCH_NORM, kind="image")
+    assert same("vote(of=focal)", "focal", BATCH_NORM, kind="image")
 
 
 @pytest.mark.parametrize("cells", [1, 2])
 def test_a_member_gets_the_passes_of_its_own_trial(cells: int) -> None:
     recipe = replace(QUICK, steps=2, passes=5)
     for member in ("erm", "transfer(mode=frozen_then_finetune, source_steps=2)"):
-        assert same(f'fuse(of="{member}")', member, recipe, source=True, cells=cells)
+        assert same(f'vote(of="{member}")', member, recipe, source=True, cells=cells)
     long = trial("erm", recipe, source=True, cells=cells).predictions
     assert not np.array_equal(
         long, trial("erm", replace(recipe, passes=0), source=True, cells=cells).predictions
@@ -103,23 +102,23 @@ def test_a_member_gets_the_passes_of_its_own_trial(cells: int) -> None:
 
 
 def test_members_can_have_members() -> None:
-    assert same("""fuse(of="fuse(of='focal')")""", "focal")
+    assert same("""vote(of="vote(of='focal')")""", "focal")
 
 
 def test_member_texts_are_canonical_and_contain_their_full_specs() -> None:
-    composition = composed('fuse(of="focal( gamma = 2.0 ), sklearn(C=[0.5, 1.0])")')
-    assert composition.text == 'fuse(of="focal, sklearn(C=0.5), sklearn")'
+    composition = composed('vote(of="focal( gamma = 2.0 ), sklearn(C=[0.5, 1.0])")')
+    assert composition.text == 'vote(of="focal, sklearn(C=0.5), sklearn")'
     assert "gamma=2.0" in composition.full_spec
     assert "estimator=logistic_regression" in composition.full_spec
     assert composed(composition.text).full_spec == composition.full_spec
     assert specs(composition.components[0].of) == ["focal", "sklearn(C=0.5)", "sklearn"]  # type: ignore[attr-defined]
-    assert composed("fuse(of=focal(gamma=1.0))").text == 'fuse(of="focal(gamma=1.0)")'
+    assert composed("vote(of=focal(gamma=1.0))").text == 'vote(of="focal(gamma=1.0)")'
 
 
 def test_the_contents_that_a_member_depends_on_are_in_the_full_spec(tmp_path: Path) -> None:
     file = tmp_path / "w.pt"
     torch.save({}, file)
-    spec = f"fuse(of='transfer(weights=\"{file}\")')"
+    spec = f"vote(of='transfer(weights=\"{file}\")')"
     before = composed(spec).full_spec
     assert "sha256:" in before
     torch.save({"a": torch.ones(1)}, file)
@@ -127,40 +126,40 @@ def test_the_contents_that_a_member_depends_on_are_in_the_full_spec(tmp_path: Pa
 
 
 def test_uses_and_skips_are_those_of_the_members() -> None:
-    composition = composed('fuse(of="transfer, early_threshold")')
+    composition = composed('vote(of="transfer, early_threshold")')
     assert composition.uses == {"source", "val"}
     assert composition.skip(toy_split().info) == "transfer: needs source data"
     assert composition.skip(toy_split(source=True).info) is None
-    assert [c.name for c in composition.all_components] == ["fuse", "transfer", "early_threshold"]
+    assert [c.name for c in composition.all_components] == ["vote", "transfer", "early_threshold"]
 
 
 def test_a_members_recipe_is_refused_and_its_papers_are_cited(monkeypatch: pytest.MonkeyPatch) -> None:
-    composition = composed('fuse(of="focal, transfer(weights=imagenet)")')
+    composition = composed('vote(of="focal, transfer(weights=imagenet)")')
     with pytest.raises(UsageError, match="conv4"):
         composition.check_recipe(replace(QUICK, backbone="conv4"))
     monkeypatch.setattr("fsbench.registry.get_registry", lambda: load_registry(["plugins_training"]))
-    said = CliRunner().invoke(cite, ['fuse(of="focal, transfer"), digits']).output
+    said = CliRunner().invoke(cite, ['vote(of="focal, transfer"), digits']).output
     for paper in ("Kittler", "Lin, T.-Y.", "Yosinski", "Alpaydin"):
         assert paper in said
 
 
 def test_a_member_without_effect_fails_the_trial() -> None:
     with pytest.raises(InertComponent, match=r"sklearn\+focal: focal had no effect"):
-        trial('fuse(of="erm, sklearn+focal")')
+        trial('vote(of="erm, sklearn+focal")')
 
 
 def test_a_component_beside_an_owner_of_fit_and_outside_its_members_has_no_effect() -> None:
     with pytest.raises(InertComponent, match="focal had no effect"):
-        trial('focal+fuse(of="erm, sklearn")')
+        trial('focal+vote(of="erm, sklearn")')
 
 
 def test_unknown_members_are_refused_before_the_run() -> None:
     with pytest.raises(UnknownName, match="unknown strategy 'focl'"):
-        composed("fuse(of=focl)")
+        composed("vote(of=focl)")
     with pytest.raises(UnknownName, match="unknown strategy 'all'"):
-        composed("fuse(of=all)")
+        composed("vote(of=all)")
     with pytest.raises(SpecError):
-        composed('fuse(of="focal(")')
+        composed('vote(of="focal(")')
 
     @dataclass(frozen=True)
     class Undeclared(Strategy):

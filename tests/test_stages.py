@@ -59,7 +59,7 @@ def test_a_stage_without_overrides_returns_its_input(stage: Any) -> None:
         ("ema+sam+clip", "step", "clip(ema(sam))"),
         ("ema+clip", "step", "clip(ema(gradients and an update))"),
         ("dann+mean_teacher", "auxiliary_loss", "dann + mean_teacher"),
-        ("deep_ensemble+sklearn", "fit", "deep_ensemble(sklearn)"),
+        ("ensemble+sklearn", "fit", "ensemble(sklearn)"),
     ],
 )
 def test_the_explanation_shows_the_chain_of_a_stage(spec: str, stage: str, chain: str) -> None:

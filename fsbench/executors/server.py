@@ -42,6 +42,7 @@ PRELOAD = (
     "torch._dynamo",
     "fsbench.engine.trial",
     "fsbench.engine.worker",
+    "sklearn.calibration",
     "sklearn.ensemble",
     "sklearn.linear_model",
     "sklearn.neighbors",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsbench.calibration import fit_temperature
 from fsbench.composition import Composition
 from fsbench.errors import FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
@@ -19,7 +20,6 @@ from fsbench.failure import Failure
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
 from fsbench.kinds import get_kind
-from fsbench.models.calibration import fit_temperature
 from fsbench.models.card import FILE, Card, sha256
 from fsbench.models.model import PREPARATION, SavedModel, load
 from fsbench.models.onnx import export

@@ -6,6 +6,8 @@ from fsbench import Strategy, hookimpl
 from fsbench_plugins.adabn import Adabn
 from fsbench_plugins.augmentation import Augmentation
 from fsbench_plugins.autoencoder import Autoencoder
+from fsbench_plugins.average import Average
+from fsbench_plugins.bagging import Bagging
 from fsbench_plugins.balanced_forest import BalancedForest
 from fsbench_plugins.balanced_softmax import BalancedSoftmax
 from fsbench_plugins.baseline_pp import BaselinePp
@@ -22,10 +24,12 @@ from fsbench_plugins.early_stopping import EarlyStopping
 from fsbench_plugins.easy_ensemble import EasyEnsemble
 from fsbench_plugins.elr import Elr
 from fsbench_plugins.ema import Ema
+from fsbench_plugins.ensemble import Ensemble
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.gce import Gce
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
+from fsbench_plugins.isotonic import Isotonic
 from fsbench_plugins.knn import Knn
 from fsbench_plugins.label_smoothing import LabelSmoothing
 from fsbench_plugins.ldam_drw import LdamDrw
@@ -38,6 +42,8 @@ from fsbench_plugins.mcc import Mcc
 from fsbench_plugins.mmd import Mmd
 from fsbench_plugins.ohem import Ohem
 from fsbench_plugins.optimizer import Optimizer
+from fsbench_plugins.platt import Platt
+from fsbench_plugins.prior_correction import PriorCorrection
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
 from fsbench_plugins.r2d2 import R2d2
@@ -48,19 +54,26 @@ from fsbench_plugins.rotation import Rotation
 from fsbench_plugins.rusboost import Rusboost
 from fsbench_plugins.sam import Sam
 from fsbench_plugins.schedule import Schedule
+from fsbench_plugins.select import Select
 from fsbench_plugins.self_paced import SelfPaced
 from fsbench_plugins.shot import Shot
 from fsbench_plugins.simclr import Simclr
 from fsbench_plugins.simpleshot import Simpleshot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.small_loss import SmallLoss
+from fsbench_plugins.snapshot import Snapshot
+from fsbench_plugins.stack import Stack
 from fsbench_plugins.svm import Svm
 from fsbench_plugins.swa import Swa
 from fsbench_plugins.symmetric_ce import SymmetricCe
 from fsbench_plugins.tau_norm import TauNorm
+from fsbench_plugins.temperature import Temperature
 from fsbench_plugins.tent import Tent
+from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.transfer import Transfer
 from fsbench_plugins.vae import Vae
+from fsbench_plugins.vector_scaling import VectorScaling
+from fsbench_plugins.vote import Vote
 from fsbench_plugins.weight_decay import WeightDecay
 from fsbench_plugins.width import Width
 
@@ -72,6 +85,8 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Adabn,
         Augmentation,
         Autoencoder,
+        Average,
+        Bagging,
         BalancedForest,
         BalancedSoftmax,
         BaselinePp,
@@ -88,10 +103,12 @@ def fsbench_strategies() -> list[type[Strategy]]:
         EasyEnsemble,
         Elr,
         Ema,
+        Ensemble,
         Erm,
         Focal,
         Gce,
         HistGradientBoosting,
+        Isotonic,
         Knn,
         LabelSmoothing,
         LdamDrw,
@@ -104,6 +121,8 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Mmd,
         Ohem,
         Optimizer,
+        Platt,
+        PriorCorrection,
         Probe,
         Protonet,
         R2d2,
@@ -114,19 +133,26 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Rusboost,
         Sam,
         Schedule,
+        Select,
         SelfPaced,
         Shot,
         Simclr,
         Simpleshot,
         Sklearn,
         SmallLoss,
+        Snapshot,
+        Stack,
         Svm,
         Swa,
         SymmetricCe,
         TauNorm,
+        Temperature,
         Tent,
+        Threshold,
         Transfer,
         Vae,
+        VectorScaling,
+        Vote,
         WeightDecay,
         Width,
     ]

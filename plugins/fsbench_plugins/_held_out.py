@@ -7,7 +7,7 @@ training part is divided, and each part is predicted by a fit on the others, fro
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from fsbench import Context, Fitted, FsbenchError, LabeledSet, TaskInfo
 
 if TYPE_CHECKING:
     import torch
+
+Fit = Callable[[LabeledSet], Fitted]
 
 
 def skip_without(task: TaskInfo) -> str | None:
@@ -29,6 +31,11 @@ class HeldOut:
 
     logits: list[torch.Tensor]
     targets: torch.Tensor
+
+    @property
+    def y(self) -> torch.Tensor:
+        """Hard labels `[N]` int64."""
+        return self.targets.argmax(-1)
 
 
 def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSet, LabeledSet]]:
@@ -48,38 +55,36 @@ def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSe
     return [(train.select(kept), train.select(held_out)) for kept, held_out in rows]
 
 
-def out_of_fold(
-    fits: list[Callable[[LabeledSet], Fitted]], train: LabeledSet, folds: int, ctx: Context
-) -> HeldOut:
+def out_of_fold(fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context) -> HeldOut:
     """Predictions of each fit for the training samples, except those whose class is in no other fold."""
     import torch
 
     logits: list[list[torch.Tensor]] = [[] for _ in fits]
     targets = []
     for number, (kept, held_out) in enumerate(divided(train, folds, ctx)):
-        seen = held_out.select((kept.class_counts() > 0)[held_out.y])
-        if len(seen) == 0:
+        known = held_out.select((kept.class_counts() > 0)[held_out.y])
+        if len(known) == 0:
             continue
-        targets.append(seen.targets)
+        targets.append(known.targets)
         with ctx.entering(f"fold {number}", train=kept):
             for fit, found in zip(fits, logits, strict=True):
-                found.append(fit(kept).predict(seen.x))
+                found.append(fit(kept).predict(known.x))
+    ctx.note(f"no validation part; fitted on predictions of {len(targets)} folds of the training part")
     return HeldOut([torch.cat(each) for each in logits], torch.cat(targets))
 
 
-def refits(inner: Callable[..., Fitted], ctx: Context) -> Callable[[LabeledSet], Fitted]:
-    """Fits like `inner` that start from the current weights of the model, whatever is trained in between."""
+def refits(inner: Callable[..., Fitted], ctx: Context) -> Fit:
+    """Fits like `inner`, each from a copy of the weights that the model has now."""
     start = copy.deepcopy(ctx.model)
     return lambda data: inner(data, model=copy.deepcopy(start))
 
 
-def of_members(
-    fits: list[Callable[[LabeledSet], Fitted]], train: LabeledSet, folds: int, ctx: Context
-) -> tuple[list[Fitted], HeldOut]:
-    """Predictors fitted on the whole training set, and their predictions for samples held out."""
+def held_out_of_members(
+    fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context
+) -> tuple[HeldOut, Sequence[Callable[[], Fitted]]]:
+    """Predictions of several strategies for held-out samples, and their fits on the whole training set."""
     if not len(ctx.val):
-        ctx.note(f"no validation part; {folds} folds of the training part instead")
-        held_out = out_of_fold(fits, train, folds, ctx)
-        return [fit(train) for fit in fits], held_out
+        return out_of_fold(fits, train, folds, ctx), [lambda fit=fit: fit(train) for fit in fits]
     fitted = [fit(train) for fit in fits]
-    return fitted, HeldOut([each.predict(ctx.val.x) for each in fitted], ctx.val.targets)
+    known = HeldOut([each.predict(ctx.val.x) for each in fitted], ctx.val.targets)
+    return known, [lambda each=each: each for each in fitted]

@@ -1,0 +1,74 @@
+"""Stacking: a classifier of the predictions of several strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, TaskInfo, param
+from fsbench_plugins._held_out import skip_without
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Stack(Strategy):
+    """Logistic regression on the probabilities of the strategies that `of` names (Wolpert 1992).
+
+    It is fitted to held-out labels: those of the validation part or, without one, of the training part,
+    predicted by `folds` further fits of each strategy. `C` is its inverse regularisation.
+    """
+
+    name = "stack"
+    cite = "Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2)."
+    family = "fusion"
+    replaces = frozenset({"fit"})
+
+    of: str = param("erm, logistic_regression, svm", spec=True)
+    folds: int = param(3, low=2)
+    C: float = param(1.0, low=1e-6, tune=(0.1, 100.0))
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The validation set."""
+        return frozenset({"val"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs labels to hold out."""
+        return skip_without(task)
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The classifier on the predictions of the fitted strategies."""
+        from sklearn.linear_model import LogisticRegression
+
+        from fsbench_plugins import _estimators
+        from fsbench_plugins._fusion import fits_of
+        from fsbench_plugins._held_out import held_out_of_members
+
+        known, members = held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
+        data = LabeledSet(beside(known.logits), known.targets)
+        last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx)
+        return Fitted(Stacked([member().predict for member in members], last.predict))
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked(Savable):
+    """A predictor on the probabilities of others."""
+
+    predictors: list[Predictor]
+    last: Any
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]` of inputs `[N, ...]`."""
+        found: torch.Tensor = self.last(beside([predict(x) for predict in self.predictors]))
+        return found
+
+
+def beside(logits: list[torch.Tensor]) -> torch.Tensor:
+    """The probabilities of logits `[N, C]`, side by side; with two classes, those of class 1 only."""
+    import torch
+
+    shares = [each.softmax(-1) for each in logits]
+    return torch.cat([each[:, 1:] if each.shape[1] == 2 else each for each in shares], 1)
