@@ -101,9 +101,10 @@ def test_it_finds_the_temperature_that_logits_were_made_with(wanted: float) -> N
 @given(st.integers(3, 60), st.floats(0.2, 5), st.integers(0, 99))
 def test_no_other_temperature_is_likelier(samples: int, made_with: float, seed: int) -> None:
     logits, y = overconfident(samples, made_with, seed=seed)
+    smoothed = (samples * torch.eye(4)[y] + 1) / (samples + 4)
 
     def nll(t: float) -> float:
-        return float(torch.nn.functional.cross_entropy(logits / t, y))
+        return float(torch.nn.functional.cross_entropy(logits / t, smoothed.double()))
 
     found = best_temperature([(logits.numpy(), y.numpy())])
     assert nll(found) <= min(nll(t) for t in np.geomspace(0.05, 20, 200)) + 1e-5
@@ -111,11 +112,12 @@ def test_no_other_temperature_is_likelier(samples: int, made_with: float, seed: 
 
 def test_the_temperature_is_scikit_learns() -> None:
     pytest.importorskip("sklearn", minversion="1.8")
-    logits, y = overconfident(300, 3.0)
+    """Up to the smoothing of labels, which matters little where there are many."""
+    logits, y = overconfident(3000, 3.0)
     theirs = CalibratedClassifierCV(FrozenEstimator(Given(4)), method="temperature")
     theirs.fit(logits.numpy(), y.numpy())
     ours = (logits / best_temperature([(logits.numpy(), y.numpy())])).softmax(1).numpy()
-    np.testing.assert_allclose(ours, theirs.predict_proba(logits.numpy()), atol=1e-4)
+    np.testing.assert_allclose(ours, theirs.predict_proba(logits.numpy()), atol=2e-3)
 
 
 def test_a_given_temperature_needs_no_label_and_one_changes_nothing() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import platform
-import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,8 +25,6 @@ from fsbench.registry import Registry, load_registry
 from fsbench.types import LabeledSet, TaskInfo
 from fsbench.wrapping import cross_entropy
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-_EXAMPLES = ("temperature",)
 _CPU = torch.device("cpu")
 _TRIES, _SAMPLES = 20, 64
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -36,9 +32,8 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @functools.cache
 def _registry() -> Registry:
-    """The installed strategies, and those of the examples."""
-    sys.path.extend(str(EXAMPLES / f"fsbench-{name}" / "src") for name in _EXAMPLES)
-    registry = load_registry(f"fsbench_{name}" for name in _EXAMPLES)
+    """The installed strategies."""
+    registry = load_registry()
     registry.check_loaded()
     return registry
 
@@ -120,8 +115,7 @@ def identities(options: Options) -> Outcome:
         f"{name} {metadata.version(name)}" for name in ("torch", "torchvision", "imbalanced-learn")
     )
     device = f"{describe(_CPU) or platform.machine()}, {versions}"
-    notes = ["temperature is the plugin in `examples/`, loaded beside the bundled strategies"]
-    return Outcome(lines, device, time.perf_counter() - begin, notes)
+    return Outcome(lines, device, time.perf_counter() - begin)
 
 
 def _line(what: str, values: list[float], most: float) -> Line:

@@ -1,10 +1,10 @@
 import pytest
-from fsbench_temperature import Temperature
+from fsbench_soup import GreedySoup
 
 from fsbench.testing import conformance
 
 
-@pytest.mark.parametrize("check", conformance(Temperature), ids=str)
+@pytest.mark.parametrize("check", conformance(GreedySoup), ids=str)
 def test_conformance(check):
     reason = check()
     if reason:
