@@ -41,11 +41,8 @@ _HOMES = {
     "Stream": "fsbench.rng",
     "Suite": "fsbench.tasks.suites",
     "TaskInfo": "fsbench.types",
-<<<<<<< HEAD
     "advise": "fsbench.advising",
-=======
     "best_temperature": "fsbench.calibration",
->>>>>>> 245fbc6 (strategies: temperature, vector scaling, Platt, isotonic, threshold, prior correction; ensemble, snapshot, bagging, vote, average, stack, select)
     "dataset_info": "fsbench.datasets.known",
     "divide": "fsbench.tasks.drawing",
     "find_weights": "fsbench.recipes.catalogue",
@@ -99,11 +96,8 @@ __all__ = [
     "Stream",
     "Suite",
     "TaskInfo",
-<<<<<<< HEAD
     "advise",
-=======
     "best_temperature",
->>>>>>> 245fbc6 (strategies: temperature, vector scaling, Platt, isotonic, threshold, prior correction; ensemble, snapshot, bagging, vote, average, stack, select)
     "dataset_info",
     "divide",
     "find_weights",
@@ -127,11 +121,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from fsbench.advising import advise
-=======
     from fsbench.calibration import best_temperature
->>>>>>> 245fbc6 (strategies: temperature, vector scaling, Platt, isotonic, threshold, prior correction; ensemble, snapshot, bagging, vote, average, stack, select)
     from fsbench.context import Context
     from fsbench.datasets.dataset import Dataset, DatasetInfo
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
