@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,14 +44,19 @@ class Deadline(Observer):
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Inside, in the main thread, a KeyboardInterrupt is raised when time is over, whatever runs."""
-        if threading.current_thread() is not threading.main_thread() or self._clock is not time.monotonic:
+        """Inside, in the main thread, time that is over acts like Ctrl-C, whatever runs or waits.
+
+        Another clock than that of the system cannot be watched.
+        """
+        main = threading.main_thread()
+        if threading.current_thread() is not main or self._clock is not time.monotonic or main.ident is None:
             yield
             return
-        watch = threading.Timer(self.left, _thread.interrupt_main)
+        watch = threading.Timer(self.left, signal.pthread_kill, (main.ident, signal.SIGINT))
         watch.daemon = True
         watch.start()
         try:
             yield
         finally:
             watch.cancel()
+            watch.join()  # so that an interrupt does not come later than here

@@ -250,7 +250,7 @@ def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch
     assert (status, err.count("error")) == (0, 0)
     assert out.startswith("Use ")
     assert max(map(len, out.splitlines())) <= 80
-    assert "the report is a/report.html" in err
+    assert "a/report.html shows the splits that chose" in err
     assert "`fsbench predict a/model INPUTS` uses it" in err
     facts = json.loads((tmp_path / "a" / "advice.json").read_text())
     card = json.loads((tmp_path / "a" / "model" / "model.json").read_text())

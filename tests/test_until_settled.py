@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 
 import fake_executor
@@ -14,8 +15,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from fsbench import stats
 from fsbench.cli import main
+from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
 from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
+from fsbench.progress import Observer
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
@@ -251,3 +254,12 @@ def test_a_margin_is_kept(run):
     run("liar", seeds=4)
     with pytest.raises(UsageError, match=r"have a margin of 0\.01, not 0\.02"):
         run("liar", margin=0.02)
+
+
+def test_a_watched_deadline_ends_what_waits():
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Deadline(Observer(), 0.1).watched():
+        time.sleep(60)
+    assert time.monotonic() - begin < 30
+    with Deadline(Observer(), 60).watched():
+        pass

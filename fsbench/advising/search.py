@@ -155,7 +155,7 @@ class _Search:
     def search(self, plugins: Strategies) -> Halving:
         """Run the search as far as time allows; returns it with the rounds that are over."""
         candidates = self._candidates(plugins)
-        baselines = frozenset(each.text for each in self.registry.baselines())
+        baselines = frozenset(each.text for each in self.registry.baselines() if each.text != BASELINE)
         self.tell(f"round 1: {plural(len(candidates), 'strategy')} on one split")
         costs = self._first_round(candidates)
         size = self._size(candidates, costs)
@@ -228,8 +228,9 @@ class _Search:
         return count * trials.seconds_of(of_search) + starts + OF_A_MODEL * seconds(best)
 
     def _candidates(self, plugins: Strategies) -> list[str]:
-        """The strategies that can run, the baselines first."""
+        """The strategies that can run: the baselines, then the short list, in case time is short."""
         asked = self.registry.parse(joined_specs(self.registry, plugins))
+        asked.sort(key=lambda each: not all(component.in_core for component in each.components))
         every = [*self.registry.parse(BASELINE), *self.registry.baselines(), *asked]
         found = {}
         for each in every:

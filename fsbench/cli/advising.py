@@ -86,7 +86,7 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     for paragraph in sentences(found):
         for line in textwrap.wrap(printable(paragraph), _WIDTH, break_on_hyphens=False):
             click.echo(line)
-    say(f"took {roughly(found.seconds)}; the report is {found.report}")
+    say(f"took {roughly(found.seconds)}; {found.report} shows the splits that chose, the best score too good")
     if found.model is not None:
         say(f"the model is {found.model}; `fsbench predict {shlex.quote(str(found.model))} INPUTS` uses it")
     elif found.no_model:
