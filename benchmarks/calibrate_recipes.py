@@ -1,4 +1,4 @@
-"""The default recipes of images, tables and episodes, chosen by cross-validation of ERM.
+"""The default recipes of images, tables, texts and episodes, chosen by cross-validation of ERM.
 
     python -m benchmarks.calibrate_recipes [NAME ...] [--known FILE]
 
@@ -56,6 +56,7 @@ TABLES = (
     "folds(keel-vehicle1, n=2)",
     "folds(keel-segment0, n=2)",
 )
+TEXTS = ("kshot(docstrings, k=10)", "kshot(trec, k=10)", "kshot(subj, k=20)")
 EPISODES = ("episodes(glyphs(size=14), way=5, shot=1)", "episodes(glyphs(size=14), way=5, shot=5)")
 LARGE = ("holdout(keel-ada)", "holdout(keel-satimage)", "holdout(mnist5k(size=8))")
 PASSES = 3, 5, 10
@@ -87,6 +88,24 @@ SEARCHES: dict[str, tuple[tuple[str, ...], str, list[list[Sequence[str]]]]] = {
                 ["lr=0.001", "lr=0.003", "lr=0.01", "lr=0.03"],
             ],
             [["steps=100", "steps=200", "steps=300"], DECAYS],
+        ],
+    ),
+    "texts": (
+        TEXTS,
+        "backbone=ngrams(characters=none, norm=batch), steps=200, batch_size=16",
+        [
+            [
+                [
+                    "backbone=ngrams(characters=none), lr=0.01",
+                    "backbone=ngrams(characters=none, norm=batch), lr=0.003",
+                    "backbone=ngrams(characters=none, norm=batch), lr=0.01",
+                    "backbone=ngrams(norm=batch), lr=0.01",
+                    "backbone=bag_of_ngrams, lr=0.03",
+                    "backbone=text_cnn, lr=0.003",
+                    "backbone=text_cnn(norm=batch), lr=0.001",
+                    "backbone=text_cnn(norm=batch), lr=0.003",
+                ],
+            ],
         ],
     ),
     "episodes": (

@@ -44,7 +44,9 @@ _HOMES = {
     "advise": "fsbench.advising",
     "best_temperature": "fsbench.calibration",
     "dataset_info": "fsbench.datasets.known",
+    "decode_texts": "fsbench.kinds.text",
     "divide": "fsbench.tasks.drawing",
+    "encode_texts": "fsbench.kinds.text",
     "find_weights": "fsbench.recipes.catalogue",
     "generator": "fsbench.rng",
     "get_kind": "fsbench.kinds",
@@ -99,7 +101,9 @@ __all__ = [
     "advise",
     "best_temperature",
     "dataset_info",
+    "decode_texts",
     "divide",
+    "encode_texts",
     "find_weights",
     "generator",
     "get_kind",
@@ -130,6 +134,7 @@ if TYPE_CHECKING:
     from fsbench.hookspecs import hookimpl
     from fsbench.kinds import Kind, get_kind, match_inputs, source_problem
     from fsbench.kinds.image import InputSpec, luminance
+    from fsbench.kinds.text import decode_texts, encode_texts
     from fsbench.metrics import Metric
     from fsbench.own import OwnData
     from fsbench.recipes.catalogue import Backbone, find_weights, scale_width, weights_hash, weights_problem

@@ -10,13 +10,24 @@ from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from fsbench.datasets import glyphs, handwriting, image_files, keel, measurements, omniglot, patches
+from fsbench.datasets import (
+    docstrings,
+    glyphs,
+    handwriting,
+    image_files,
+    keel,
+    measurements,
+    omniglot,
+    patches,
+    text_files,
+)
 from fsbench.datasets.about import About, image_sets
 from fsbench.datasets.known import DatasetEntry
 from fsbench.hookspecs import hookimpl
 from fsbench.kinds import Kind
 from fsbench.kinds.image import Image
 from fsbench.kinds.table import Table
+from fsbench.kinds.text import Text
 from fsbench.metrics import Metric
 from fsbench.metrics.classification import CLASSIFICATION
 from fsbench.recipes.bundled_backbones import BACKBONES_OF_FSBENCH
@@ -34,8 +45,8 @@ from fsbench.tasks.protocols.shift import Shift
 
 @hookimpl
 def fsbench_kinds() -> Sequence[Kind]:
-    """Images and tables."""
-    return [Image(), Table()]
+    """Images, tables and texts."""
+    return [Image(), Table(), Text()]
 
 
 @hookimpl
@@ -44,11 +55,22 @@ def fsbench_datasets() -> Sequence[DatasetEntry]:
     return [
         DatasetEntry("breast_cancer", measurements.breast_cancer_info, measurements.load_breast_cancer),
         DatasetEntry("digits", handwriting.digits_info, handwriting.load_digits),
+        DatasetEntry("docstrings", docstrings.docstrings_info, docstrings.load_docstrings),
         DatasetEntry("glyphs", glyphs.glyphs_info, glyphs.load_glyphs),
         DatasetEntry("mnist5k", handwriting.mnist5k_info, handwriting.load_mnist5k, family="mnist"),
         DatasetEntry("patches", patches.patches_info, patches.load_patches),
         DatasetEntry("wine", measurements.wine_info, measurements.load_wine),
         *(_of_images(about) for about in image_sets().values()),
+        *(
+            DatasetEntry(
+                name,
+                text_files.text_info,
+                text_files.load_text,
+                lambda name: text_files.text_sets()[name],
+                text_files.stamp,
+            )
+            for name in text_files.text_sets()
+        ),
         *(
             DatasetEntry(
                 name,

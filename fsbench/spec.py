@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
     | (?P<name>[A-Za-z_]\w*(?:-\w+)*)
-    | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<mark>[()\[\],=+])
     )""",
     re.VERBOSE | re.ASCII,
@@ -265,7 +265,7 @@ class _Parser:
             if not math.isfinite(number):
                 raise SpecError(f"cannot read {self.text!r}: {token} is out of range")
             return number
-        if kind == "text":
+        if kind == "quoted":
             self.position += 1
             return re.sub(r"\\(.)", r"\1", token[1:-1])
         if kind == "name":

@@ -16,12 +16,14 @@ from torchvision.transforms import functional as reference
 from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.resnet import Block
 from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.kinds import kind_names
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.testing import toy_split
 
-SMALL = [name for name, known in BACKBONES.items() if not known.wants.exact]
-LARGE = [name for name, known in BACKBONES.items() if known.wants.exact]
+SMALL = [name for name, known in BACKBONES.items() if known.wants and not known.wants.exact]
+LARGE = [name for name, known in BACKBONES.items() if known.wants and known.wants.exact]
+COUNTED = [name for name, known in BACKBONES.items() if known.parameters]
 MILLIONS = {"resnet20": 0.27, "resnet32": 0.46, "wrn-16-8": 11.0, "wrn-28-2": 1.5, "efficientnet_lite0": 4.65}
 
 
@@ -30,17 +32,19 @@ def needs_package(name: str) -> None:
         pytest.importorskip(package.replace("-", "_"))
 
 
-def on_meta(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5) -> Network:
+def on_meta(name: str, shape: tuple[int, ...] = (1, 8, 8), classes: int = 5, dropout: float = 0.0) -> Network:
     needs_package(name)
+    known = BACKBONES[name.partition("(")[0]]
+    kind = next(kind for kind in ("image", *kind_names()) if known.takes(kind))
     with torch.device("meta"):
-        return build_network(name, "image", shape, classes)
+        return build_network(name, kind, shape, classes, dropout)
 
 
 def count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", COUNTED)
 def test_parameter_counts_are_the_published_ones(name: str) -> None:
     known = BACKBONES[name]
     found = count(on_meta(name, *known.counted))
@@ -156,12 +160,9 @@ def dropouts(network: nn.Module) -> Iterator[float]:
     return (module.p for module in network.modules() if isinstance(module, nn.Dropout))
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", COUNTED)
 def test_the_only_dropout_is_the_recipes(name: str) -> None:
-    needs_package(name)
-    with torch.device("meta"):
-        with_dropout = build_network(name, "image", (1, 8, 8), 5, dropout=0.3)
-        without = build_network(name, "image", (1, 8, 8), 5)
+    with_dropout, without = on_meta(name, dropout=0.3), on_meta(name)
     assert set(dropouts(with_dropout)) - {0.0} == {0.3}
     assert set(dropouts(without)) == {0.0}
     assert len(list(dropouts(with_dropout.body))) >= {"wrn-16-8": 6, "wrn-28-2": 12, "vgg16": 1}.get(name, 0)
@@ -230,7 +231,7 @@ def test_listing_backbones_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", COUNTED)
 def test_the_documentation_describes_every_backbone_correctly(name: str) -> None:
     known = BACKBONES[name]
     page = (Path(__file__).parents[1] / "docs" / "backbones.md").read_text(encoding="utf-8")

@@ -94,7 +94,7 @@ def test_the_choice_is_the_best_in_cross_validation() -> None:
         text: balanced_accuracy_score(y, cross_val_predict(each.classifier(36, 7), x, y, cv=folds))
         for text, each in found.items()
     }
-    chosen = _choosing.choose(found, noisy, 5, 7)
+    chosen = _choosing.choose(found, noisy, "table", 5, 7)
     assert scores[chosen] == max(scores.values()) > min(scores.values())
 
 

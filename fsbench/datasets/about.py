@@ -19,7 +19,7 @@ class About:
     `family` names the data that it is made from, by default itself; `num_classes` and `shape` are 0 and `()`
     if only the data can tell; `download` is the size of the download in MB, None if there is none; `loader`
     is the `library:class` that downloads it; `fingerprints` are those of its arrays, by the name of the file
-    that contains them.
+    that contains them; `by_hand` says how users get its files if nothing downloads them.
     """
 
     name: str
@@ -35,6 +35,7 @@ class About:
     download: int | None = None
     loader: str = ""
     fingerprints: Mapping[str, str] = field(default_factory=dict, hash=False)
+    by_hand: str = ""
 
 
 @functools.cache

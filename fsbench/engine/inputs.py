@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from fsbench.composition import Composition
@@ -46,7 +47,8 @@ def _members_may_enlarge(composition: Composition) -> bool:
 
 def _embed_task(state: TrialState, ctx: Scope) -> None:
     """Later stages see a task of features, also in its source and its unlabelled data."""
-    sample = torch.zeros(1, *state.inputs.input_shape, device=state.device)
+    kind = get_kind(state.inputs.kind)
+    sample = kind.tensor(np.zeros((1, *state.inputs.input_shape), dtype=kind.dtype), state.device)
     shape = tuple(_features(state, ctx, sample).shape[1:])
     state.task = replace(
         state.inputs,
@@ -55,7 +57,7 @@ def _embed_task(state: TrialState, ctx: Scope) -> None:
         source_shape=shape if state.inputs.has_source else None,
         symmetries=frozenset(),
     )
-    source, unlabeled, kind = state.source, state.unlabeled, get_kind(state.inputs.kind)
+    source, unlabeled = state.source, state.unlabeled
 
     def source_features() -> LabeledSet:
         assert source is not None
@@ -112,7 +114,7 @@ def _joined(parts: list[LabeledSet]) -> LabeledSet:
 def _features(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:
     """Inputs `[N, ...]` that are not for training, embedded."""
     if len(x) == 0:
-        return x.new_empty(0, *state.task.input_shape)
+        return torch.empty(0, *state.task.input_shape, device=x.device)
     classes, parts = state.task.num_classes, []
     with ctx.entering("embed others"):
         for part in torch.split(x, _AT_ONCE):

@@ -30,15 +30,24 @@ class Unprepared(Savable):
         return x
 
 
+@dataclass(frozen=True)
+class Flattened(Savable):
+    """Inputs `[N, ...]` as rows of float64 numbers `[N, F]`."""
+
+    def __call__(self, x: torch.Tensor) -> np.ndarray:
+        """The rows."""
+        return x.flatten(1).double().cpu().numpy()
+
+
 class Kind(ABC):
     """A kind of samples, from the arrays of a dataset to the tensors that strategies see.
 
     A subclass sets `name`, `sample` (the word for one in messages), `dtype` (as stored), `recipe` (what every
     strategy starts from), and makes toy data. `episode_recipe` is the recipe of episodes, by default the same
-    with fewer steps. `mixable` says that strategies see float32 numbers that can be
-    mixed, scaled and made noisy, unlike token numbers. `symmetries` maps the transformations that can keep a
-    label to their meaning; `assumed_symmetries` are those assumed to keep it in unknown data,
-    `toy_symmetries` those of the toy data. `results_version` is like that of a strategy.
+    with fewer steps. `mixable` says that strategies see float32 numbers that can be mixed, scaled and made
+    noisy, unlike token numbers; `terms` that `rows` are weights of terms, from 0. `symmetries` maps the
+    transformations that can keep a label to their meaning; `assumed_symmetries` are those assumed to keep it
+    in unknown data, `toy_symmetries` those of the toy data. `results_version` is like that of a strategy.
 
     Subclasses import torch inside their methods, because planning must not import it.
     """
@@ -49,6 +58,7 @@ class Kind(ABC):
     recipe: ClassVar[Recipe]
     episode_recipe: ClassVar[Recipe | None] = None
     mixable: ClassVar[bool] = True
+    terms: ClassVar[bool] = False
     results_version: ClassVar[str] = ""
     symmetries: ClassVar[Mapping[str, str]] = {}
     assumed_symmetries: ClassVar[frozenset[str]] = frozenset()
@@ -123,6 +133,14 @@ class Kind(ABC):
     def prepared(self, info: DatasetInfo) -> str:
         """What is done with the samples of a dataset before a strategy sees them, in words."""
         return "as they are stored"
+
+    def rows(self, train_x: torch.Tensor) -> Callable[[torch.Tensor], Any]:
+        """What turns inputs `[N, ...]` into rows of numbers `[N, F]` for classifiers that take such.
+
+        It is fitted on training inputs, and is part of a saved model if it is Savable. Rows are float64 or,
+        with `terms`, sparse as in scipy; by default, they are the inputs, flattened.
+        """
+        return Flattened()
 
     # From one dataset to another, and to a network
 

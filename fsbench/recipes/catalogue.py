@@ -79,7 +79,10 @@ _FUNCTION = re.compile(r"[\w.]+:\w+")
 BACKBONES: Sort[Backbone] = Sort("backbone", "fsbench_backbones", _check_backbone, lambda each: each.name)
 
 DEFAULT_WEIGHTS = "imagenet"
-_WEIGHTS_NAME = re.compile(rf"{DEFAULT_WEIGHTS}|\w+_Weights\.\w+", re.ASCII)
+ANY_WEIGHTS = "pretrained"
+"""What names the default weights of every backbone; the other name is for those that take images."""
+
+_WEIGHTS_NAME = re.compile(rf"{DEFAULT_WEIGHTS}|{ANY_WEIGHTS}|\w+_Weights\.\w+", re.ASCII)
 
 
 def known_backbone(call: Call) -> Backbone:
@@ -122,19 +125,27 @@ def find_weights(backbone: str, weights: str) -> str | Path:
             f"{call} has no pretrained weights named {weights!r}; give the path of a file, or one of the "
             f"backbones {others}"
         )
-    if weights == DEFAULT_WEIGHTS:
+    if _is_default(weights, known):
         return names[0]
     if weights not in names:
         raise UsageError(f"{weights} are not weights of {call}; it has {', '.join(names)}")
     return weights
 
 
-def weights_problem(backbone: str, weights: str) -> str | None:
+def _is_default(weights: str, known: Backbone) -> bool:
+    """Whether a name stands for a backbone's default weights."""
+    return weights == ANY_WEIGHTS or (weights == DEFAULT_WEIGHTS and known.wants is not None)
+
+
+def weights_problem(backbone: str, weights: str, kind: str | None = None) -> str | None:
     """Why weights of a backbone are not at hand, with what to install, for `Strategy.skip`; None if they are.
 
-    Weights that are downloaded when first asked for count as being at hand.
+    Weights that are downloaded when first asked for count as being at hand. With the `kind` of a task's
+    samples, it also says why the backbone cannot take them.
     """
     known = known_backbone(parse_call(backbone))
+    if kind is not None and not known.takes(kind):
+        return f"its backbone {known.name} takes no {kind} data"
     if all(version(package) for package in known.needs):
         return None
     what = "the package of its backbone" if weights_path(weights) else "pretrained weights"
@@ -186,7 +197,7 @@ def _meanings(weights: str) -> Iterator[str]:
         origin = BACKBONES.origin(name)
         house = origin is None or origin.distribution == HOUSE
         for choice in known.weights:
-            if weights == choice or (house and weights == DEFAULT_WEIGHTS):
+            if weights == choice or (house and _is_default(weights, known)):
                 yield f"{name} {choice} {known.package} {version(known.package)}"
 
 

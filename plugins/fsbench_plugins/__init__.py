@@ -22,8 +22,10 @@ from fsbench_plugins.dann import Dann
 from fsbench_plugins.dropout import Dropout
 from fsbench_plugins.early_stopping import EarlyStopping
 from fsbench_plugins.easy_ensemble import EasyEnsemble
+from fsbench_plugins.eda import Eda
 from fsbench_plugins.elr import Elr
 from fsbench_plugins.ema import Ema
+from fsbench_plugins.embedding_mixup import EmbeddingMixup
 from fsbench_plugins.ensemble import Ensemble
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
@@ -40,6 +42,7 @@ from fsbench_plugins.maml import Maml
 from fsbench_plugins.matching import Matching
 from fsbench_plugins.mcc import Mcc
 from fsbench_plugins.mmd import Mmd
+from fsbench_plugins.naive_bayes import NaiveBayes
 from fsbench_plugins.ohem import Ohem
 from fsbench_plugins.optimizer import Optimizer
 from fsbench_plugins.platt import Platt
@@ -76,6 +79,7 @@ from fsbench_plugins.vector_scaling import VectorScaling
 from fsbench_plugins.vote import Vote
 from fsbench_plugins.weight_decay import WeightDecay
 from fsbench_plugins.width import Width
+from fsbench_plugins.word_dropout import WordDropout
 
 
 @hookimpl
@@ -104,6 +108,8 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Elr,
         Ema,
         Ensemble,
+        Eda,
+        EmbeddingMixup,
         Erm,
         Focal,
         Gce,
@@ -123,6 +129,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Optimizer,
         Platt,
         PriorCorrection,
+        NaiveBayes,
         Probe,
         Protonet,
         R2d2,
@@ -155,4 +162,5 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Vote,
         WeightDecay,
         Width,
+        WordDropout,
     ]

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import torch
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from fsbench import LabeledSet
+from fsbench import LabeledSet, get_kind
 from fsbench_plugins._classical import Classical
-from fsbench_plugins._estimators import sample_weights, table
+from fsbench_plugins._estimators import sample_weights
 
 
-def choose(candidates: Mapping[str, Classical], train: LabeledSet, folds: int, seed: int) -> str:
+def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, folds: int, seed: int) -> str:
     """The candidate with the highest balanced accuracy over stratified folds; the first of equal ones.
 
+    `kind` is that of the samples, whose rows are made from the samples kept in each fold.
     The predictions of all folds are scored together. Where no class has two samples, it is the first.
     """
-    x, y = table(train.x), train.y.cpu().numpy()
+    y = train.y.cpu().numpy()
     folds = min(folds, max(members(train)))
     if folds < 2:
         return next(iter(candidates))
     weights, parts = sample_weights(train), stratified(train, folds, seed)
+    rows = [_both(train.x, kind, *part) for part in parts]
 
     def score(candidate: Classical) -> float:
         found = np.empty_like(y)
-        for kept, held_out in parts:
+        for (kept, held_out), (known, tested) in zip(parts, rows, strict=True):
             given = {} if weights is None else {"sample_weight": weights[kept]}
             if len(np.unique(y[kept])) == 1:  # which scikit-learn's classifiers refuse to fit
                 found[held_out] = y[kept][0]
                 continue
             classifier = candidate.classifier(len(kept), seed)
-            found[held_out] = classifier.fit(x[kept], y[kept], **given).predict(x[held_out])
+            found[held_out] = classifier.fit(known, y[kept], **given).predict(tested)
         return float(balanced_accuracy_score(y, found))
 
     scores = {text: score(candidate) for text, candidate in candidates.items()}
     return max(scores, key=scores.__getitem__)
+
+
+def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) -> tuple[Any, Any]:
+    """The rows of the inputs that are kept, and of those held out, as the former make them."""
+    known, tested = (x[torch.from_numpy(part).to(x.device)] for part in (kept, held_out))
+    rows = get_kind(kind).rows(known)
+    return rows(known), rows(tested)
 
 
 def members(train: LabeledSet) -> list[int]:

@@ -14,10 +14,11 @@ PEDREGOSA = "Pedregosa, F. et al. (2011). Scikit-learn: machine learning in Pyth
 class Classical(Strategy):
     """A classifier of scikit-learn, fitted on flattened inputs; a baseline of every leaderboard.
 
-    Images have values in [0, 1], numeric columns of tables mean 0 and standard deviation 1. Nothing is
-    trained by gradients, so recipe, losses and augmentations are not used. Logits are the logarithms of the
-    predicted probabilities, which are at least 1e-7. Sampling weights become sample weights of mean 1; soft
-    targets count as their likeliest class, and the record says so.
+    Images have values in [0, 1], numeric columns of tables mean 0 and standard deviation 1; texts become
+    TF-IDF, fitted on the training part. Nothing is trained by gradients, so recipe, losses and augmentations
+    are not used. Logits are the logarithms of the predicted probabilities, which are at least 1e-7. Sampling
+    weights become sample weights of mean 1; soft targets count as their likeliest class, and the record says
+    so.
     """
 
     family = "classical"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import has_fit_parameter
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, get_kind
 
 SMALLEST = 1e-7
 _MOST_ITERATIONS = 1000
@@ -38,26 +39,29 @@ def by_name(estimator: str, C: float, n_neighbors: int, n_estimators: int, seed:
 
 
 def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Fitted:
-    """Fit on flattened inputs and the likeliest classes; the predictor `x [N, ...] -> logits [N, C]`.
+    """Fit on the rows that the kind makes of inputs; the predictor `x [N, ...] -> logits [N, C]`.
 
+    Rows are flattened inputs or, of texts, TF-IDF (`Kind.rows`). Targets are the likeliest classes.
     Raises InertComponent for sampling weights that the classifier cannot take.
     """
     if bool((train.targets.max(1).values < 1).any()):
         ctx.note("soft targets count as their likeliest class")
-    classifier.fit(table(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
-    return Fitted(ByClassifier(classifier, train.num_classes))
+    rows = get_kind(ctx.task.kind).rows(train.x)
+    classifier.fit(rows(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
+    return Fitted(ByClassifier(classifier, rows, train.num_classes))
 
 
 @dataclass(frozen=True, eq=False)
 class ByClassifier(Savable):
-    """Logits of a fitted classifier of scikit-learn for `num_classes` classes."""
+    """Logits of a fitted classifier of scikit-learn for `num_classes` classes, of `rows` made of inputs."""
 
     classifier: Any
+    rows: Callable[[torch.Tensor], Any]
     num_classes: int
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `[N, C]` of inputs `[N, ...]`."""
-        return torch.from_numpy(_logits(self.classifier, table(x), self.num_classes)).to(x.device)
+        return torch.from_numpy(_logits(self.classifier, self.rows(x), self.num_classes)).to(x.device)
 
 
 def at_most(most: int, train: LabeledSet, ctx: Context, what: str) -> LabeledSet:
@@ -95,12 +99,7 @@ def _weights(classifier: Any, train: LabeledSet) -> dict[str, np.ndarray]:
     return {"sample_weight": weights}
 
 
-def table(x: torch.Tensor) -> np.ndarray:
-    """Inputs `[N, ...]` as rows of float64 numbers, `[N, F]`."""
-    return x.flatten(1).double().cpu().numpy()
-
-
-def _logits(classifier: Any, x: np.ndarray, num_classes: int) -> np.ndarray:
+def _logits(classifier: Any, x: Any, num_classes: int) -> np.ndarray:
     """Logits float32 `[N, C]`; classes that the classifier has not seen get the smallest probability."""
     if isinstance(classifier, SVC):
         values = classifier.decision_function(x)
@@ -108,7 +107,7 @@ def _logits(classifier: Any, x: np.ndarray, num_classes: int) -> np.ndarray:
         lowest = found.min(1, keepdims=True) + np.log(SMALLEST)
     else:
         found = np.log(np.maximum(classifier.predict_proba(x), SMALLEST))
-        lowest = np.full((len(x), 1), np.log(SMALLEST))
+        lowest = np.full((x.shape[0], 1), np.log(SMALLEST))
     logits = np.repeat(lowest, num_classes, axis=1)
     logits[:, classifier.classes_] = found
     return logits.astype(np.float32)

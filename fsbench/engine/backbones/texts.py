@@ -1,0 +1,134 @@
+"""Networks for texts, on hashed words and n-grams."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from fsbench.engine.backbones.hashing import hashed_ngrams, hashed_words
+
+CHARACTERS = (3, 4)
+_SPREAD = 0.02
+"""The standard deviation of new vectors: small, so that words of the training part soon count most."""
+
+
+def ngrams(
+    input_shape: tuple[int, ...],
+    width: int = 64,
+    buckets: int = 8192,
+    words: int = 2,
+    characters: tuple[int, ...] | None = CHARACTERS,
+    norm: Literal["batch"] | None = None,
+) -> tuple[nn.Module, int]:
+    """The sum of learned vectors of `width` of a text's n-grams, divided by the root of their number.
+
+    These are sequences of up to `words` words and of `characters` bytes, none of the latter with None (Joulin
+    et al. 2017, "Bag of tricks for efficient text classification", fastText; n-grams of characters as in
+    Bojanowski et al. 2017, "Enriching word vectors with subword information").
+    """
+    body = _Sum(width, buckets, words, characters or ())
+    return _normalised(body, width, norm), width
+
+
+def bag_of_ngrams(
+    input_shape: tuple[int, ...],
+    buckets: int = 8192,
+    words: int = 2,
+    characters: tuple[int, ...] | None = CHARACTERS,
+) -> tuple[nn.Module, int]:
+    """Which hashed n-grams a text has, as a vector of length 1: the head makes it a linear classifier."""
+    return _Bag(buckets, words, characters or ()), buckets
+
+
+def text_cnn(
+    input_shape: tuple[int, ...],
+    width: int = 64,
+    filters: int = 64,
+    sizes: tuple[int, ...] | None = (2, 3, 4),
+    buckets: int = 8192,
+    norm: Literal["batch"] | None = None,
+) -> tuple[nn.Module, int]:
+    """Convolutions over `sizes` consecutive words, each with its maximum over the text.
+
+    Kim 2014, "Convolutional neural networks for sentence classification", with learned vectors of hashed
+    words in place of word2vec.
+    """
+    sizes = sizes or (1,)
+    features = filters * len(sizes)
+    return _normalised(_Convolutions(width, filters, sizes, buckets), features, norm), features
+
+
+def _normalised(body: nn.Module, features: int, norm: str | None) -> nn.Module:
+    """A body, with batch normalisation of its features if asked for."""
+    return nn.Sequential(body, nn.BatchNorm1d(features)) if norm == "batch" else body
+
+
+def _vectors(buckets: int, width: int) -> nn.Embedding:
+    """Small random vectors of the buckets; that of bucket 0, which stands for nothing, stays zero."""
+    vectors = nn.Embedding(buckets + 1, width, padding_idx=0)
+    with torch.no_grad():
+        vectors.weight.mul_(_SPREAD)
+    return vectors
+
+
+class _Sum(nn.Module):
+    """See `ngrams`."""
+
+    def __init__(self, width: int, buckets: int, words: int, characters: tuple[int, ...]) -> None:
+        super().__init__()
+        self.vectors = _vectors(buckets, width)
+        self.settings = words, characters, buckets
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features `[N, width]` of texts uint8 `[N, L]`."""
+        found = hashed_ngrams(x, *self.settings)
+        count = (found > 0).sum(1, keepdim=True).clamp(min=1)
+        total: torch.Tensor = self.vectors(found).sum(1)
+        return total / count.sqrt()
+
+
+class _Bag(nn.Module):
+    """See `bag_of_ngrams`."""
+
+    def __init__(self, buckets: int, words: int, characters: tuple[int, ...]) -> None:
+        super().__init__()
+        self.settings = words, characters, buckets
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features `[N, buckets]` of texts uint8 `[N, L]`."""
+        found = hashed_ngrams(x, *self.settings)
+        bag = torch.zeros(len(x), self.settings[-1] + 1, device=x.device).scatter(1, found, 1.0)[:, 1:]
+        return bag / bag.sum(1, keepdim=True).clamp(min=1).sqrt()
+
+
+class _Convolutions(nn.Module):
+    """See `text_cnn`."""
+
+    def __init__(self, width: int, filters: int, sizes: tuple[int, ...], buckets: int) -> None:
+        super().__init__()
+        self.buckets, self.sizes = buckets, sizes
+        self.vectors = _vectors(buckets, width)
+        self.layers = nn.ModuleList(nn.Conv1d(width, filters, size) for size in sizes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features `[N, filters * sizes]` of texts uint8 `[N, L]`."""
+        words, beyond = hashed_words(x, self.buckets), max(self.sizes) - 1
+        length = (words > 0).sum(1)
+        vectors = self.vectors(nn.functional.pad(words, (beyond, beyond))).transpose(1, 2)
+        found = [
+            _largest(layer(vectors).relu(), length, size, beyond)
+            for layer, size in zip(self.layers, self.sizes, strict=True)
+        ]
+        return torch.cat(found, 1)
+
+
+def _largest(found: torch.Tensor, length: torch.Tensor, size: int, beyond: int) -> torch.Tensor:
+    """The maximum `[N, F]` of responses `[N, F, T]` over the windows that have a word of the text.
+
+    `beyond` empty words come before the text and after it.
+    """
+    place = torch.arange(found.shape[2], device=found.device)
+    inside = (place > beyond - size) & (place < beyond + length[:, None])
+    return (found * inside[:, None]).amax(2)
