@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 
 import pyte
 import pytest
@@ -215,10 +216,17 @@ def test_the_standing_is_of_pairs_with_plain_training_and_averages_over_tasks():
     assert focal.gain == pytest.approx((0.15 - 0.3) / 2)
 
 
+def test_a_record_that_is_told_twice_counts_once():
+    standing = Standing(get_metric("balanced_accuracy"))
+    for _ in range(2):
+        standing.add([record(spec="erm", value=0.5), record(spec="focal", value=0.6)])
+    assert [each.trials for each in standing.places()] == [1, 1]
+
+
 def test_tuned_trials_stand_beside_tuned_plain_training():
     standing = Standing(get_metric("nll"))
     tuned = {"tuning": "tuning(n=4)"}
-    standing.add([record(spec="erm", value=0.5), record(spec="erm", value=0.7, **tuned)])
+    standing.add([record(spec="erm", value=0.5), replace(record(spec="erm", value=0.7, **tuned), key="t")])
     standing.add([record(spec="focal", value=0.6, **tuned)])
     assert [(each.strategy, round(each.gain, 9)) for each in standing.places()] == [
         ("erm", 0),

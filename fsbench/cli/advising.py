@@ -70,19 +70,27 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     if data is None:
         raise UsageError("advice is about your own data; give --data PATH")
     warn_of_failures(get_registry())
-    observer = make_observer(sys.stderr, quiet)
+    observer = make_observer(sys.stderr, quiet, metric=options["metric"])
+
+    def tell(line: str) -> None:
+        if not quiet:
+            say(line)
+        observer.doing(line)
+
     try:
         found = find_advice(
             data,
             budget,
             output=output,
             observer=observer,
-            tell=(lambda line: None) if quiet else say,
+            tell=tell,
             **options,
         )
     except KeyboardInterrupt:
         say(f"interrupted; finished trials are kept in {output}, and the same command continues from there")
         return 130
+    finally:
+        observer.ended()
     for paragraph in sentences(found):
         for line in textwrap.wrap(printable(paragraph), _WIDTH, break_on_hyphens=False):
             click.echo(line)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fsbench.cli.output import say
+from fsbench.cli.output import say, working
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.errors import StoreError, UsageError
@@ -38,12 +37,12 @@ _MODEL = "fsbench-model"
 def fit(strategy: str, output: Path, **options: Any) -> None:
     """Fit a strategy on all labels of your data and save the model for `fsbench predict`."""
     from fsbench.models import refit
-    from fsbench.progress import make_observer
 
     data = take_own_data(options)
     if data is None:
         raise UsageError("a model is fitted on your own data; give --data PATH")
-    model = refit(strategy, data, output=output, observer=make_observer(sys.stderr), tell=say, **options)
+    with working("fitting the model", plainly=True) as observer:
+        model = refit(strategy, data, output=output, observer=observer, tell=say, **options)
     card, found = model.card, model.card.calibration
     if "accuracy" in found:
         say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")

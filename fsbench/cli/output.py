@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+    from fsbench.progress import Observer
     from fsbench.types import Record
 
 _GAP = 2
@@ -74,14 +75,17 @@ def show_tracebacks(records: Sequence[Record]) -> None:
 
 
 @contextlib.contextmanager
-def working(what: str, plainly: bool = False) -> Iterator[None]:
-    """Inside, show on stderr what goes on: live on a terminal; elsewhere, with `plainly`, in lines."""
+def working(what: str, plainly: bool = False) -> Iterator[Observer]:
+    """Inside, show on stderr what goes on: live on a terminal; elsewhere, with `plainly`, in lines.
+
+    Gives the display, which hears of more.
+    """
     from fsbench.progress import Observer, is_live, make_observer
 
     display = make_observer(sys.stderr) if plainly or is_live(sys.stderr) else Observer()
     display.doing(what)
     try:
-        yield
+        yield display
     finally:
         display.ended()
 

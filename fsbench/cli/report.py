@@ -8,7 +8,7 @@ import click
 
 from fsbench.cli.boards import read_columns, select
 from fsbench.cli.options import board_options, completing
-from fsbench.cli.output import say
+from fsbench.cli.output import say, working
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
 
 _MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values())
@@ -48,11 +48,15 @@ def report(
     """
     from fsbench.report.contents import metrics_of_a_report, report_of
 
-    columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
-    found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
     style = style or format_of(output)
+    with working("making the report"):
+        columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
+        found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
+        if output == STDOUT:
+            text = main_text(found, style)
+        else:
+            first, *others = write(found, style, output)
     if output == STDOUT:
-        click.echo(main_text(found, style), nl=False)
+        click.echo(text, nl=False)
         return
-    first, *others = write(found, style, output)
     say(f"wrote {first}" + (f" and {len(others)} files beside it" if others else ""))

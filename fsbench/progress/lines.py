@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fsbench.plan import Plan
 
 _LONGEST_SILENCE = 1.5
+# The start of Python takes part of the first two seconds.
+_FIRST_SILENCE = 1.0
 _BEAT = 0.25
 
 
@@ -95,7 +97,7 @@ class PlainProgress(Lines):
         super().__init__(functools.partial(print, file=stream, flush=True), metric, verbose)
         self._speaking = threading.Lock()
         self._tenth = 0
-        self._said = time.monotonic()
+        self._said = time.monotonic() - _LONGEST_SILENCE + _FIRST_SILENCE
         self._beat = Beat(self._break_silence, _BEAT)
 
     def doing(self, what: str) -> None:

@@ -48,7 +48,7 @@ class LiveProgress(Lines):
         super().ended()
         if self._live is not None:
             self._live.stop()
-            self._live = None
+            self._live, self.to_do = None, 0
 
     def _start(self) -> None:
         from rich.console import Console

@@ -44,14 +44,16 @@ class Standing:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._waiting: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
+        self._known: set[str] = set()
         self._plain: dict[tuple[object, ...], float] = {}
         self._sums: dict[str, dict[str, list[float]]] = {}
 
     def add(self, records: Iterable[Record]) -> None:
-        """Take in records; those without a value of the metric are left out."""
+        """Take in records, each once; those without a value of the metric are left out."""
         for record in records:
             value = record.metrics.get(self.metric.name)
-            if record.status == "ok" and value is not None:
+            if record.status == "ok" and value is not None and record.key not in self._known:
+                self._known.add(record.key)
                 self._add(record, value)
 
     def _add(self, record: Record, value: float) -> None:
