@@ -192,7 +192,7 @@ def test_a_trial_that_never_ends_costs_the_first_round_only(ask):
 def test_failures_and_skips_are_named_with_their_reasons(ask):
     advice = ask(400, (*GUESSES[:2], "near", "broken", "needy"))
     assert advice.left_out == {"needs source data": ("needy",), "failed: no luck": ("broken",)}
-    assert "Not tried: broken (failed: no luck)." in said(advice)
+    assert "Failed: broken (no luck)." in said(advice)
 
 
 def test_a_search_among_guesses_is_not_called_better(ask):

@@ -15,6 +15,9 @@ from fsbench.stats import Estimate
 NO_TIME = "not enough time"
 """The reason why strategies are left out that the same call with a larger budget would try."""
 
+FAILED = "failed: "
+"""How the reason begins why strategies are left out that failed on a split."""
+
 
 @dataclass(frozen=True)
 class Alternative:

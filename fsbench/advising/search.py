@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fsbench.advising.advice import NO_TIME, Advice
+from fsbench.advising.advice import FAILED, NO_TIME, Advice
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, whole_seconds
 from fsbench.advising.checking import Checked, check
 from fsbench.advising.concluding import MODEL, OF_A_MODEL, Found, conclude
@@ -165,6 +165,7 @@ class _Search:
         halving = Halving(tuple(costs), kept, size.rounds, lambda best: sums(tuple(best)))
         self.tell(f"search: {plural(len(costs), 'strategy')}, the best of them on {size.rounds[-1]} splits")
         self.trials.search(halving, [self.task.text])
+        self._note_failures()
         scores = self.trials.scores(self.task.text)
         while halving.wanted(scores):
             halving = replace(halving, rounds=halving.rounds[:-1])
@@ -248,12 +249,18 @@ class _Search:
         for each in candidates:
             if (each, 0) not in scores:
                 self.left_out.setdefault(NO_TIME, []).append(each)
-            elif scores[each, 0] is None:
-                reason = records[Place(text, 0, each)].reason or {"message": "no value of the metric"}
-                self.left_out.setdefault(f"failed: {reason['message']}", []).append(each)
-            else:
+            elif scores[each, 0] is not None:
                 costs[each] = seconds(records[Place(text, 0, each)])
+        self._note_failures()
         return costs
+
+    def _note_failures(self) -> None:
+        """List the strategies with a failed trial, or one without a value of the metric."""
+        for place, record in self.trials.records.items():
+            if place.task == self.task.text and self.trials.metric.name not in record.metrics:
+                reason = (record.reason or {}).get("message", "no value of the metric")
+                names = self.left_out.setdefault(f"{FAILED}{reason}", [])
+                names.extend([place.strategy] if place.strategy not in names else [])
 
     def _late(self) -> list[str]:
         return self.left_out.get(NO_TIME, [])

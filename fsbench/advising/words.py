@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from fsbench.advising.advice import NO_TIME, Advice
+from fsbench.advising.advice import FAILED, NO_TIME, Advice
 from fsbench.composition import BASELINE
 from fsbench.report import text
 from fsbench.stats import LEVEL
@@ -108,8 +108,12 @@ def _left_out(advice: Advice) -> Iterator[str]:
     for reason, names in advice.left_out.items():
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
         listed = f"{', '.join(names[:_NAMES])}{more}"
-        late = reason == NO_TIME
-        yield f"Left out for lack of time: {listed}." if late else f"Not tried: {listed} ({reason})."
+        if reason == NO_TIME:
+            yield f"Left out for lack of time: {listed}."
+        elif reason.startswith(FAILED):
+            yield f"Failed: {listed} ({reason.removeprefix(FAILED)})."
+        else:
+            yield f"Not tried: {listed} ({reason})."
     if advice.longer is not None:
         yield (
             f"The same command continues, and with a budget of about {roughly(advice.longer)} leaves out "
