@@ -56,6 +56,7 @@ _HOMES = {
     "load_suite": "fsbench.tasks.suites",
     "luminance": "fsbench.kinds.image",
     "match_inputs": "fsbench.kinds",
+    "mixture_weights": "fsbench.mixing",
     "param": "fsbench.strategy",
     "run": "fsbench.runner",
     "scale_width": "fsbench.recipes.catalogue",
@@ -113,6 +114,7 @@ __all__ = [
     "load_suite",
     "luminance",
     "match_inputs",
+    "mixture_weights",
     "param",
     "run",
     "scale_width",
@@ -136,6 +138,7 @@ if TYPE_CHECKING:
     from fsbench.kinds.image import InputSpec, luminance
     from fsbench.kinds.text import decode_texts, encode_texts
     from fsbench.metrics import Metric
+    from fsbench.mixing import mixture_weights
     from fsbench.own import OwnData
     from fsbench.recipes.catalogue import Backbone, find_weights, scale_width, weights_hash, weights_problem
     from fsbench.results import Results, load

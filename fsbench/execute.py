@@ -136,7 +136,7 @@ class Execution:
                     errors.append(error)
                     return
                 shape = (*split.test_y.shape, split.num_classes)
-                yield Job(trial, Path(split.path).name, device, shape)
+                yield Job(trial, Path(split.path).name, device, shape, split.val_y.shape[1])
 
         executor = self.make(
             TRIALS,

@@ -31,18 +31,22 @@ class BadOutcome(TrialError):
 class Job:
     """A trial, the name of its split, and the device to run on ("cpu", "cuda:0").
 
-    `shape` is that of the logits `[E, M, C]` that the trial should return.
+    `shape` is that of the logits `[E, M, C]` that the trial should return, and `validation` the number V of
+    validation samples in a cell, whose logits `[E, V, C]` it returns too.
     """
 
     trial: Trial
     split: str
     device: str
     shape: tuple[int, int, int]
+    validation: int = 0
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a worker may report of a successful trial: logits `[E, M, C]` float32, and what only it can know.
+
+    `validation` are the logits of the validation part, `[E, V, C]` float32, if it was asked for them.
 
     Seconds are wall-clock, `peak_memory` is in bytes. `source_before` and `source_after` are accuracies on
     held-out source samples, before and after the fit, of a strategy that starts from source data.
@@ -56,6 +60,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     source_before: float | None = None
     source_after: float | None = None
+    validation: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def check_device(name: str) -> None:
 
 def logits_bytes(job: Job) -> int:
     """The size in bytes of the logits that a job should return."""
-    return 4 * math.prod(job.shape)
+    cells, _, classes = job.shape
+    return 4 * (math.prod(job.shape) + cells * job.validation * classes)
 
 
 def read_outcome(job: Job, value: Any) -> Outcome:
@@ -102,12 +108,13 @@ def read_outcome(job: Job, value: Any) -> Outcome:
             "notes": list(notes),
             "source_before": float() | None as before,
             "source_after": float() | None as after,
+            "validation": np.ndarray() | None as validation,
         } if len(value) == len(fields(Outcome)) and predictions.dtype == np.float32:
             shares = [each for each in (accuracy, before, after) if each is not None]
             costs = (fit, predict, float(memory))
             if all(0 <= each <= 1 for each in shares) and all(0 <= each < math.inf for each in costs):
                 kept = tuple(str(note)[:LONGEST_NOTE] for note in notes[:MOST_NOTES])
-                return Outcome(predictions, accuracy, fit, predict, memory, kept, before, after)
+                return Outcome(predictions, accuracy, fit, predict, memory, kept, before, after, validation)
     raise BadOutcome("the worker returned something other than logits, accuracy, seconds, memory and notes")
 
 

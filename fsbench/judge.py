@@ -12,12 +12,16 @@ from fsbench.errors import BadPrediction, NonFinite, TrialError
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
 from fsbench.metrics import influences, resolution, score
-from fsbench.store import Judgement
+from fsbench.store import Judgement, Validated
 from fsbench.types import Record, Trial
 from fsbench.words import timestamp
 
 if TYPE_CHECKING:
     from fsbench.tasks.splits import SealedSplit
+
+
+_BESIDE = ("predictions", "validation")
+"""What an outcome has that is stored beside its record."""
 
 
 def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]) -> Judgement:
@@ -34,7 +38,7 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     }
     if isinstance(result, Failure):
         return Judgement(Record(**vars(trial), **fields, status="failed", reason=asdict(result)))
-    fields |= {name: value for name, value in vars(result).items() if name != "predictions"}
+    fields |= {name: value for name, value in vars(result).items() if name not in _BESIDE}
     reason = fault(result.predictions, split)
     if reason is not None:
         return Judgement(Record(**vars(trial), **fields, status="failed", reason=reason))
@@ -44,7 +48,15 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     found = influences(result.predictions, split.test_y, fields["metrics"], problems)
     fields["notes"] = (*fields.get("notes", ()), *problems)
     fields["overlap"] = split.overlap
-    return Judgement(Record(**vars(trial), **fields, status="ok"), result.predictions, found, split.drawn)
+    record = Record(**vars(trial), **fields, status="ok")
+    return Judgement(record, result.predictions, found, split.drawn, _validated(result, split))
+
+
+def _validated(result: Outcome, split: SealedSplit) -> Validated | None:
+    """The logits of the validation part with its labels, if they are there and finite."""
+    logits, y = result.validation, split.val_y
+    good = logits is not None and logits.shape == (*y.shape, split.num_classes) and np.isfinite(logits).all()
+    return Validated(logits, y) if good and logits is not None else None
 
 
 def failed(trial: Trial, failure: Failure, known: Mapping[str, Any]) -> Judgement:

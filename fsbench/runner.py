@@ -320,7 +320,9 @@ class _Walk:
                 yield found
 
     def _keep(self, judged: Judgement) -> None:
-        record = self.store.commit(judged.record, judged.predictions, judged.influences, judged.drawn)
+        record = self.store.commit(
+            judged.record, judged.predictions, judged.influences, judged.drawn, judged.validated
+        )
         self.records[record.key] = record
         self.observer.finished(record)
         for plugin, listener in self.listeners:

@@ -29,6 +29,7 @@ _WITH_LOOKS = 3
 _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
+_VALIDATED = "CREATE TABLE IF NOT EXISTS validated (key TEXT PRIMARY KEY, logits BLOB, labels BLOB)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET status = excluded.status, record = excluded.record
@@ -37,17 +38,27 @@ _PUT = """
 
 
 @dataclass(frozen=True, eq=False)
+class Validated:
+    """Logits float32 `[E, V, C]` of the validation part of a trial, and its labels int64 `[E, V]`."""
+
+    logits: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Judgement:
     """A record and what is stored beside it, which only a successful trial has.
 
     `predictions` are logits float32 `[E, M, C]`, `influences` those of each test sample `[E, M]` by metric,
-    and `drawn` is what the record's split drew, stored once per split.
+    `drawn` is what the record's split drew, stored once per split, and `validated` what it predicts for the
+    validation part, from which strategies can be fused later.
     """
 
     record: Record
     predictions: np.ndarray | None = None
     influences: Mapping[str, np.ndarray] = field(default_factory=dict)
     drawn: Drawn | None = None
+    validated: Validated | None = None
 
 
 class Store(StoreFile):
@@ -59,6 +70,7 @@ class Store(StoreFile):
         predictions: np.ndarray | None = None,
         influences: Mapping[str, np.ndarray] | None = None,
         drawn: Drawn | None = None,
+        validated: Validated | None = None,
     ) -> Record:
         """Store a record with what belongs to it (see `Judgement`); returns the stored record.
 
@@ -66,7 +78,7 @@ class Store(StoreFile):
         """
         with self.exclusive():
             self._upgrade()
-            if self._write(Judgement(record, predictions, influences or {}, drawn)):
+            if self._write(Judgement(record, predictions, influences or {}, drawn, validated)):
                 return record
             row = self._db.execute("SELECT record FROM trials WHERE key = ?", (record.key,)).fetchone()
             return self._read(row[0])
@@ -117,6 +129,17 @@ class Store(StoreFile):
     def all_predictions(self, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
         """The predictions of several trials, one after the other, with their keys; only what is stored."""
         return self._by_key("SELECT key, data FROM predictions WHERE key IN", keys, _unpack)
+
+    def validated(self, key: str) -> Validated | None:
+        """What a trial predicts for its validation part; None if it has none, or is of an older version."""
+        with self._errors():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'validated'").fetchone():
+                return None
+            row = self._db.execute("SELECT logits, labels FROM validated WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        with self._damage():
+            return Validated(_unpack(row[0]), _unpack(row[1]).astype(np.int64))
 
     def evidence(self) -> Evidence:
         """What was drawn and how each test sample fared; nothing for records of older versions.
@@ -190,6 +213,10 @@ class Store(StoreFile):
             self._db.execute("INSERT INTO predictions VALUES (?, ?)", (key, _pack(judged.predictions)))
         packed = [(name, key, pack_influence(each)) for name, each in judged.influences.items()]
         self._db.executemany("INSERT OR REPLACE INTO influences VALUES (?, ?, ?)", packed)
+        if judged.validated is not None:
+            self._db.execute(_VALIDATED)
+            packed_too = _pack(judged.validated.logits), _pack(judged.validated.y)
+            self._db.execute("INSERT OR REPLACE INTO validated VALUES (?, ?, ?)", (key, *packed_too))
         if judged.drawn is not None:
             self._keep_drawn(record.split_fingerprint, judged.drawn)
         return True

@@ -38,6 +38,7 @@ OUTCOME = {
     "notes": ["a"],
     "source_before": 0.9,
     "source_after": None,
+    "validation": None,
 }
 
 
@@ -147,6 +148,7 @@ def test_a_valid_outcome_is_read() -> None:
         {"notes": "abc"},
         {"source_before": 1.1},
         {"source_after": "1"},
+        {"validation": [0.0]},
     ],
     ids=str,
 )

@@ -16,6 +16,7 @@ from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
 from fsbench.cli.comparing import compare
 from fsbench.cli.data import data
+from fsbench.cli.fusing import fuse
 from fsbench.cli.listing import list_
 from fsbench.cli.models import fit, predict
 from fsbench.cli.output import say
@@ -53,7 +54,7 @@ def cli(debug: bool) -> None:
 
 for command in (
     *(run, advise, leaderboard, report),
-    *(compare, ablate),
+    *(compare, ablate, fuse),
     power,
     *(fit, predict),
     *(publish, merge, verify, site),

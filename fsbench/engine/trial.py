@@ -48,6 +48,7 @@ class TrialResult:
     notes: tuple[str, ...]
     source_before: float | None = None
     source_after: float | None = None
+    validation: np.ndarray | None = None
 
 
 def run_trial(
@@ -58,12 +59,13 @@ def run_trial(
     device: torch.device,
     features: Path | None = None,
     keep: Callable[[Prediction], object] = lambda prediction: None,
+    validation: bool = False,
 ) -> TrialResult:
     """Run a composed strategy on a split. All random numbers depend only on `identity`.
 
     `features` is the folder for features of frozen pretrained bodies, if they are kept. `keep` gets what
-    predicts the test part of each cell. Raises whatever a strategy raises, InertComponent, NonFinite or
-    BadPrediction.
+    predicts the test part of each cell. `validation` asks for logits of the validation part. Raises whatever
+    a strategy raises, InertComponent, NonFinite or BadPrediction.
     """
     stored = tuple(split.train_x.shape[2:])
     state = TrialState(identity, split.info, composition, recipe, device, stored=stored, features=features)
@@ -80,7 +82,7 @@ def run_trial(
         before = source.accuracy(state.start) if source else None
         cells, after = [], None
         for cell in range(len(split.train_y)):
-            cells.append(_run_cell(cell, split, ctx, state, clock, keep))
+            cells.append(_run_cell(cell, split, ctx, state, clock, keep, validation))
             if source and cell == 0 and before is not None:
                 after = source.accuracy(cells[0].network)
     _check_effects(state)
@@ -92,15 +94,20 @@ def run_trial(
         notes=tuple(state.notes),
         source_before=None if after is None else before,
         source_after=after,
+        validation=np.stack([cell.validation for cell in cells]) if validation else None,
     )
 
 
 class _Cell(NamedTuple):
-    """Logits on the test part, accuracy on the training labels, and the network behind both, if any."""
+    """Logits on the test part, accuracy on the training labels, the network behind both, if any.
+
+    Then logits on the validation part, if they were asked for; otherwise they are empty.
+    """
 
     logits: np.ndarray
     accuracy: float
     network: nn.Module | None
+    validation: np.ndarray
 
 
 def _check_effects(state: TrialState) -> None:
@@ -117,6 +124,7 @@ def _run_cell(
     state: TrialState,
     clock: _Clock,
     keep: Callable[[Prediction], object],
+    validation: bool,
 ) -> _Cell:
     classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
@@ -138,11 +146,12 @@ def _run_cell(
     with clock.timing("predict"):
         logits = predict(split.test_x[cell], state.device)
     known = predict(split.train_x[cell], state.device)
+    validated = predict(split.val_x[cell], state.device) if validation else np.zeros(0, np.float32)
     keep(predict)
     accuracy = float((known.argmax(-1) == split.train_y[cell]).mean())
     # A fit that has no network of its own may predict with the features of the model that it was given.
     own = fitted.network if hasattr(fitted.network, "forward_features") else state.model
-    return _Cell(logits, accuracy, own if cell == 0 else None)
+    return _Cell(logits, accuracy, own if cell == 0 else None, validated)
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,8 @@ def _run(job: Job, keep: Callable[[Prediction], object]) -> dict[str, Any]:
     identity = (trial.task, trial.split_seed, trial.init_seed)
     _seed(derive_key(*identity, "global generators"))
     features = _features if _features.name else None
-    result = run_trial(identity, composition, parse_recipe(trial.recipe), split, device, features, keep)
+    recipe, validation = parse_recipe(trial.recipe), job.validation > 0
+    result = run_trial(identity, composition, recipe, split, device, features, keep, validation)
     return vars(result) | {"peak_memory": devices.peak_memory(device)}
 
 

@@ -58,9 +58,10 @@ class SealedSplit:
     """A split on disk, and what stays in the parent.
 
     `path` is the folder that workers open, `fingerprint` that of the split, `test_y` int64 `[E, M]` the
-    labels of the test part, `num_classes` the number of classes C, and `n_train` the number of training
-    samples of all cells. `overlap` is as in a record: test samples per training sample if every split uses
-    all samples of the dataset, otherwise 0. `drawn` has the ids of the samples in every part.
+    labels of the test part, `val_y` `[E, V]` those of the validation part, `num_classes` the number of
+    classes C, and `n_train` the number of training samples of all cells. `overlap` is as in a record: test
+    samples per training sample if every split uses all samples of the dataset, otherwise 0. `drawn` has the
+    ids of the samples in every part.
     """
 
     path: str
@@ -70,6 +71,7 @@ class SealedSplit:
     n_train: int
     overlap: float
     drawn: Drawn
+    val_y: np.ndarray
 
 
 def draw_split(task: Task, seed: int) -> Split:
@@ -126,7 +128,14 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     n_train, test_y = split.train.y.size, split.test.y
     overlap = test_y.size / n_train if task.protocol.exhaustive else 0.0
     return SealedSplit(
-        str(folder), split.fingerprint, test_y, task.info.num_classes, n_train, overlap, drawn(task, split)
+        str(folder),
+        split.fingerprint,
+        test_y,
+        task.info.num_classes,
+        n_train,
+        overlap,
+        drawn(task, split),
+        split.val.y,
     )
 
 

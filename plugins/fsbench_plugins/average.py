@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, mixture_weights, param
 from fsbench_plugins._held_out import skip_without
-
-if TYPE_CHECKING:
-    from fsbench_plugins._held_out import HeldOut
 
 
 @dataclass(frozen=True)
@@ -43,22 +39,13 @@ class Average(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The weighted mean of the fitted strategies."""
+        import torch
+
         from fsbench_plugins._fusion import fits_of, mean_of
         from fsbench_plugins._held_out import held_out_of_members
 
         known, members = held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
-        weights = mixture_weights(known)
+        p = torch.stack([logits.double().softmax(-1) for logits in known.logits])
+        weights = mixture_weights((p * known.targets).sum(-1).cpu().numpy()).tolist()
         ctx.note(f"weights {', '.join(f'{each:.2f}' for each in weights)}")
         return mean_of([member() for member in members], weights)
-
-
-def mixture_weights(known: HeldOut, steps: int = 500) -> list[float]:
-    """The weights that make the labels likeliest, by expectation maximisation (Dempster et al. 1977)."""
-    import torch
-
-    log_p = torch.stack([z.double().log_softmax(-1) for z in known.logits])
-    right = (log_p.exp() * known.targets).sum(-1).clamp(min=1e-12)
-    weights = torch.full_like(right[:, :1], 1 / len(right))
-    for _ in range(steps):
-        weights = (weights * right / (weights * right).sum(0)).mean(1, keepdim=True)
-    return [float(each) for each in weights[:, 0]]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, Step, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, LabeledSet, Recipe, Step, Strategy, TaskInfo, param
 from fsbench_plugins._held_out import skip_without
+from fsbench_plugins._recipes import changed
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,8 @@ class _Best:
 class EarlyStopping(Strategy):
     """Keeps the weights with the least cross-entropy on the validation part (Prechelt 1998).
 
-    There are `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
+    The learning rate stays constant, because a falling one decides by itself when training ends. There are
+    `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
     Where a task has no validation part, one is taken from the training part: one of `folds` stratified parts,
     which is then not trained on.
     """
@@ -48,6 +50,10 @@ class EarlyStopping(Strategy):
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs labels to hold out."""
         return skip_without(task)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """The recipe with a constant learning rate."""
+        return changed(recipe, ctx, schedule="constant")
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit on the training set, less what is held out if there is no validation set."""

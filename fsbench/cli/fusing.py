@@ -1,0 +1,39 @@
+"""`fsbench fuse`: what several strategies would have reached together, without training anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsbench.cli.boards import show_boards
+from fsbench.cli.options import legend_option, margin_option, metric_option, results_option
+from fsbench.cli.output import working
+
+
+@click.command()
+@click.argument("of", metavar="STRATEGIES")
+@click.option(
+    "--how",
+    type=click.Choice(["average", "select", "vote"]),
+    default="average",
+    show_default=True,
+    help="average: the weights with which the validation labels are likeliest; select: the best one there; "
+    "vote: equal weights.",
+)
+@metric_option
+@margin_option
+@results_option("FOLDER", "The folder of the results.")
+@legend_option
+def fuse(of: str, how: str, metric: str, margin: float, results: Path, legend: bool) -> None:
+    """Fuse stored results of several strategies, such as "transfer, svm", and compare.
+
+    Their probabilities on each split are averaged, with weights that only the split's validation part
+    decides; its test labels only judge. Nothing is trained and nothing is stored.
+    """
+    from fsbench.report.budgets import leaderboards
+    from fsbench.report.fused import fuse as fused
+
+    with working("fusing"):
+        boards = leaderboards(fused(results, of, how, [metric]), metric, True, None, margin)
+    show_boards(boards, legend)

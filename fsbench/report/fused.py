@@ -1,0 +1,159 @@
+"""Strategies fused after the fact, from the predictions of their trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+from fsbench.columns import Columns, of_records
+from fsbench.errors import UsageError
+from fsbench.evidence import Evidence
+from fsbench.metrics import influences, score
+from fsbench.mixing import mixture_weights
+from fsbench.registry import get_registry
+from fsbench.spec import Call, specs
+from fsbench.store import Judgement, Store, Validated
+from fsbench.types import Record
+
+Weigh: TypeAlias = "Callable[[Sequence[Validated]], np.ndarray]"
+"""Weights `[M]` of M strategies, from their predictions for the same validation part."""
+_LEAST_LOG = -1e4
+
+
+def _equal(members: Sequence[Validated]) -> np.ndarray:
+    return np.full(len(members), 1 / len(members))
+
+
+def _likeliest(members: Sequence[Validated]) -> np.ndarray:
+    return mixture_weights(np.exp(np.stack([_log_likelihoods(member) for member in members])))
+
+
+def _best_alone(members: Sequence[Validated]) -> np.ndarray:
+    """All weight for the most accurate one; of several, for the one with the likeliest labels."""
+    right = [(member.logits.argmax(-1) == member.y).mean() for member in members]
+    likely = [_log_likelihoods(member).mean() for member in members]
+    best = max(range(len(members)), key=lambda number: (right[number], likely[number]))
+    return np.asarray(np.eye(len(members))[best])
+
+
+HOW: Mapping[str, Weigh] = {"average": _likeliest, "select": _best_alone, "vote": _equal}
+"""How the weights are found, by name."""
+
+
+def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Columns:
+    """The stored results of some strategies, and those that their fusion would have had on the same splits.
+
+    `of` names the strategies as in a run. The probabilities of a split's trials are averaged with weights
+    that only its validation part decides, and scored on its test labels; nothing is trained. The fusion is
+    named `fuse(how=average, of="a, b")`, and its seconds are the sum of theirs. Raises UsageError if there is
+    nothing to fuse, or for a strategy that fits something to the validation part itself.
+    """
+    members = tuple(dict.fromkeys(c.text for text in specs(of) for c in get_registry().parse(text)))
+    if len(members) < 2:
+        raise UsageError(f"{of!r} names one strategy; expected at least two to fuse")
+    name = str(Call("fuse", (), (("how", how), ("of", ", ".join(members)))))
+    with Store(results, create=False) as store:
+        found = [r for r in store.records() if r.spec in members and r.status == "ok" and not r.tuning]
+        _refuse_fitted(found)
+        together = list(_fusions(store, name, _groups(found, members), how))
+        evidence = _with_influences(store.evidence(), together)
+    if not together:
+        raise UsageError(
+            f"{results} has no split on which all of {', '.join(members)} have predictions for a validation "
+            "part; run them on tasks that have one (results of older versions have no such predictions)"
+        )
+    return of_records([*found, *(each.record for each in together)], metrics, evidence)
+
+
+def _groups(records: Iterable[Record], members: Sequence[str]) -> Iterator[list[Record]]:
+    """The members' records of the same task, recipe, split and seeds; of several versions, the last ones."""
+    groups: dict[tuple[object, ...], dict[str, Record]] = {}
+    for record in records:
+        key = record.task, record.recipe, record.split_fingerprint, record.split_seed, record.init_seed
+        groups.setdefault(key, {})[record.spec] = record
+    return ([group[m] for m in members] for group in groups.values() if len(group) == len(members))
+
+
+def _refuse_fitted(records: Iterable[Record]) -> None:
+    """Raise UsageError for a strategy that has used the validation part."""
+    for record in records:
+        if "val" in record.uses:
+            raise UsageError(
+                f"{record.spec} fits something to the validation part itself, so its predictions there do "
+                "not show how it does on new samples; leave it out"
+            )
+
+
+def _fusions(store: Store, name: str, groups: Iterable[list[Record]], how: str) -> Iterator[Judgement]:
+    """The fusion on each split whose predictions and labels are stored."""
+    drawn = store.evidence().drawn
+    for group in groups:
+        parts = drawn.get(group[0].split_fingerprint)
+        known = [v for v in (store.validated(record.key) for record in group) if v is not None]
+        if parts is not None and len(known) == len(group):
+            weights = HOW[how](known)
+            mixed = _mixed(weights, [store.predictions(record.key) for record in group])
+            uses = frozenset() if how == "vote" else frozenset({"val"})
+            yield _judged(name, group, weights, mixed, parts.test_y, uses)
+
+
+def _mixed(weights: np.ndarray, logits: Sequence[np.ndarray]) -> np.ndarray:
+    """Logits float32 `[E, M, C]` of the weighted mean of the probabilities of several logits."""
+    log_p = np.stack([log_softmax(each.astype(np.float64), axis=-1) for each in logits])
+    with np.errstate(divide="ignore"):
+        mixed = logsumexp(log_p + np.log(weights)[:, None, None, None], axis=0)
+    return np.asarray(np.maximum(mixed, _LEAST_LOG), dtype=np.float32)
+
+
+def _judged(
+    name: str,
+    records: Sequence[Record],
+    weights: np.ndarray,
+    logits: np.ndarray,
+    test_y: np.ndarray,
+    uses: frozenset[str],
+) -> Judgement:
+    """The record of a fusion on one split, and how each test sample counts."""
+    problems: list[str] = []
+    metrics = score(logits, test_y, problems)
+    shares = ", ".join(f"{r.spec} {w:.2f}" for r, w in zip(records, weights, strict=True))
+    record = replace(
+        records[0],
+        key="+".join(record.key for record in records),
+        spec=name,
+        full_spec=name,
+        uses=tuple(sorted(uses.union(*(record.uses for record in records)))),
+        metrics=metrics,
+        train_accuracy=None,
+        seconds_fit=sum(record.seconds_fit for record in records),
+        seconds_predict=sum(record.seconds_predict for record in records),
+        peak_memory=max(record.peak_memory for record in records),
+        baseline=False,
+        source_before=None,
+        source_after=None,
+    )
+    found = influences(logits, test_y, metrics, problems)
+    return Judgement(replace(record, notes=(f"weights {shares}", *problems)), influences=found)
+
+
+def _with_influences(evidence: Evidence, together: Sequence[Judgement]) -> Evidence:
+    """The evidence of a store, and that of fusions."""
+    stored, ours = evidence.influences, {each.record.key: each.influences for each in together}
+
+    def read(metric: str, keys: Sequence[str]) -> Mapping[str, np.ndarray]:
+        found = dict(stored(metric, [key for key in keys if key not in ours]))
+        mine = {key: ours[key][metric].ravel() for key in keys if metric in ours.get(key, {})}
+        return found | {key: values.astype(np.float32) for key, values in mine.items()}
+
+    return replace(evidence, influences=read)
+
+
+def _log_likelihoods(member: Validated) -> np.ndarray:
+    """The log-probability of each validation label, `[E * V]`."""
+    log_p = log_softmax(member.logits.astype(np.float64), axis=-1)
+    return np.asarray(np.take_along_axis(log_p, member.y[..., None], axis=-1).ravel())

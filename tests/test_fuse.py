@@ -1,0 +1,115 @@
+"""`fsbench fuse`: stored predictions, weights from the validation part only, and what is refused."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+import fsbench
+from fsbench.cli import main
+from fsbench.engine.trial import run_trial
+from fsbench.errors import UsageError
+from fsbench.metrics import score
+from fsbench.recipes.recipe import default_recipe
+from fsbench.registry import load_registry
+from fsbench.report.fused import HOW, fuse
+from fsbench.store import Store, Validated
+from fsbench.testing import toy_split
+
+TASKS = "kshot(wine, k=4), folds(wine, n=4)"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fuse")
+    strategies = "erm, svm, knn, temperature"
+    fsbench.run(strategies, tasks=TASKS, seeds=2, recipe="steps=10", results=folder, baseline="erm")
+    return folder
+
+
+def test_validation_predictions_are_those_of_the_predictor() -> None:
+    split = toy_split(cells=2)
+    (erm,) = load_registry().parse("erm")
+    recipe = replace(default_recipe(split.info), steps=3)
+    args = ("toy", 0, 0), erm, recipe
+    found = run_trial(*args, split, torch.device("cpu"), validation=True)
+    swapped = replace(split, test_x=split.val_x)
+    as_test = run_trial(*args, swapped, torch.device("cpu"))
+    assert found.validation is not None
+    assert np.array_equal(found.validation, as_test.predictions)
+    assert as_test.validation is None
+
+
+def test_they_are_stored_with_their_labels(results: Path) -> None:
+    with Store(results, create=False) as store:
+        for record in store.records():
+            validated = store.validated(record.key)
+            if record.status != "ok" or record.task.startswith("folds"):
+                assert validated is None
+            else:
+                assert validated is not None
+                assert validated.logits.shape == (*validated.y.shape, 3)
+                assert validated.logits.dtype == np.float32
+                assert np.bincount(validated.y[0], minlength=3).min() > 0
+
+
+@pytest.mark.parametrize("how", list(HOW))
+def test_a_fusion_is_the_weighted_mean_of_stored_probabilities(results: Path, how: str) -> None:
+    columns = fuse(results, "erm, svm", how, ["nll"])
+    name = f'fuse(how={how}, of="erm, svm")'
+    shared = [each.spec for each in columns.shared]
+    assert set(shared) == {"erm", "svm", name}
+    with Store(results, create=False) as store:
+        records = {(r.spec, r.task, r.split_seed): r for r in store.records()}
+        task = "kshot(wine, k=4)"
+        pair = [records[spec, task, 1] for spec in ("erm", "svm")]
+        known = [store.validated(record.key) for record in pair]
+        weights = HOW[how]([each for each in known if each is not None])
+        p = sum(w * softmax(store.predictions(r.key), -1) for w, r in zip(weights, pair, strict=True))
+        test_y = store.evidence().drawn[pair[0].split_fingerprint].test_y
+    expected = score(np.log(p).astype(np.float32), test_y, [])["nll"]
+    mine = np.array([columns.shared[code].spec == name for code in columns.code]) & (columns.split_seed == 1)
+    assert columns.values["nll"][mine].tolist() == [pytest.approx(expected, rel=1e-4)]
+
+
+def test_weights_follow_the_validation_part() -> None:
+    y = np.array([[0, 1, 1, 0]])
+    sure = np.eye(2)[y] * 4.0
+    good, bad = Validated(sure, y), Validated(-sure, y)
+    assert HOW["vote"]([good, bad]).tolist() == [0.5, 0.5]
+    assert HOW["select"]([bad, good]).tolist() == [0, 1]
+    assert HOW["average"]([good, bad])[0] > 0.99
+
+
+def test_what_cannot_be_fused_is_refused(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="names one strategy; expected at least two"):
+        fuse(results, "erm, erm", "vote", ["nll"])
+    with pytest.raises(UsageError, match="temperature fits something to the validation part itself"):
+        fuse(results, "erm, temperature", "average", ["nll"])
+    with pytest.raises(UsageError, match="no split on which all of erm, random_forest have predictions"):
+        fuse(results, "erm, random_forest", "average", ["nll"])
+
+
+def test_results_of_older_versions_say_so(results: Path, tmp_path: Path) -> None:
+    with Store(results, create=False) as store:
+        (tmp_path / store.path.name).write_bytes(store.path.read_bytes())
+    with sqlite3.connect(tmp_path / "fsbench.sqlite") as db:
+        db.execute("DROP TABLE validated")
+    db.close()
+    with pytest.raises(UsageError, match="results of older versions have no such predictions"):
+        fuse(tmp_path, "erm, svm", "average", ["nll"])
+
+
+def test_the_command_prints_a_leaderboard(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fuse", "erm, svm, knn", "--how", "vote", "--results", str(results)]) == 0
+    said = capsys.readouterr().out
+    assert "how=vote" in said
+    assert "leave out that" not in said  # how each test sample counts is known for fusions too
+    assert main(["fuse", "erm, temperature", "--results", str(results)]) == 2
+    assert "leave it out" in capsys.readouterr().err
