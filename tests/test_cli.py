@@ -121,6 +121,7 @@ def test_help_and_version(call):
             "report",
             "compare",
             "ablate",
+            "fuse",
             "power",
             "fit",
             "predict",
