@@ -72,11 +72,13 @@ def run_until_settled(
         found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
         if found.interrupted and found.done < found.total:
             break
+        timer.doing("judging the comparisons")
         board = leaderboard(found.columns(metric), metric, baseline=found.baseline, margin=margin)
         look = look_at(board, looks, now or board.split_seeds[1])
         with Store(results) as store:
             store.add_look(look)
         looks = (*looks, look)
+        timer.ended()
         tell(look, len(still_open(looks)))
         if not board.comparisons or timer.over:
             break

@@ -30,8 +30,15 @@ def printable(text: str) -> str:
 
     So no text can move the cursor, change colours, or reverse the direction of what follows.
     """
-    spaced = re.sub(r"\s+", " ", text)
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in spaced)
+    return visible(re.sub(r"\s+", " ", text))
+
+
+def visible(text: str) -> str:
+    """The text in its own lines, with `\\x1b` and the like for all other control characters."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def duration(seconds: float) -> str:

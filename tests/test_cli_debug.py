@@ -32,7 +32,7 @@ class Jams(Strategy):
 def stored(tmp_path):
     """A results folder with two failed trials of one strategy."""
     with Store(tmp_path / "results") as store:
-        for seed, trace in enumerate(["first trace", "second trace"]):
+        for seed, trace in enumerate(["first trace", "second\n  trace\x1b[31m"]):
             reason = {"kind": "ValueError", "message": "no powder", "traceback": trace}
             when = f"2026-01-0{seed + 1}"
             store.commit(
@@ -47,7 +47,7 @@ def test_tracebacks_of_failed_trials_are_shown_when_asked(call, stored):
     assert err == ""
     _, again, err = call("--debug", "leaderboard", "--results", stored)
     assert again == shown
-    assert err == f"\njams on {TASK}, split seed 1, seed 0:\nsecond trace\n"
+    assert err == f"\njams on {TASK}, split seed 1, seed 0:\nsecond\n  trace\\x1b[31m\n"
 
 
 def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):

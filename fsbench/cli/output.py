@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from fsbench.sorts import HOUSE, Origin
-from fsbench.words import printable
+from fsbench.words import printable, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -71,7 +71,7 @@ def show_tracebacks(records: Sequence[Record]) -> None:
     for spec, record in {record.spec: record for record in failed}.items():
         where = f"{spec} on {record.task}, split seed {record.split_seed}, seed {record.init_seed}"
         trace = (record.reason or {}).get("traceback") or "no traceback was recorded"
-        print(f"\n{where}:\n{trace.rstrip()}", file=sys.stderr, flush=True)
+        print(visible(f"\n{where}:\n{trace.rstrip()}"), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
