@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench import Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, hookimpl, param
+from fsbench import Context, Fitted, LabeledSet, Recipe, Step, Strategy, hookimpl, param
 
 
 @dataclass(frozen=True)
@@ -35,29 +35,6 @@ class _Clipped:
     def update(self) -> None:
         nn.utils.clip_grad_norm_(self._step.parameters, self._most)
         self._step.update()
-
-
-@dataclass(frozen=True)
-class MeanTeacher(Strategy):
-    """Predictions on unlabelled inputs agree with those of an averaged network."""
-
-    name = "mean_teacher"
-    cite = "Tarvainen and Valpola (2017). Mean teachers are better role models. NeurIPS."
-    decay: float = param(0.9, low=0.0, high=1.0)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return frozenset({"unlabeled"})
-
-    def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
-        if out.unlabeled_logits is None or out.batch.raw_unlabeled is None:
-            return 0.0
-        teacher = ctx.memory(lambda: copy.deepcopy(out.model).eval())
-        with torch.no_grad():
-            for kept, p in zip(teacher.parameters(), out.model.parameters(), strict=True):
-                kept.mul_(self.decay).add_((1 - self.decay) * p)
-            wanted = teacher(out.batch.raw_unlabeled).softmax(-1)
-        return (out.unlabeled_logits.softmax(-1) - wanted).square().mean()
 
 
 @dataclass(frozen=True)
@@ -108,4 +85,4 @@ class Widths(Strategy):
 
 @hookimpl
 def fsbench_strategies() -> list[type[Strategy]]:
-    return [Clip, MeanTeacher, Soup, EarlyThreshold, Widths]
+    return [Clip, Soup, EarlyThreshold, Widths]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as TF
 from fsbench_plugins._image_transforms import Limits, affine_maps, augment_images, grey, recolour, warp
-from fsbench_plugins._table_noise import mix
+from fsbench_plugins._mixing import mix
 from fsbench_plugins.augmentation import Augmentation
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.resampling import Resampling

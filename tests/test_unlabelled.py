@@ -10,7 +10,6 @@ import pytest
 from drawn import draw, task
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plugins_semi import SelfTraining
 
 import fsbench
 from fsbench.datasets.dataset import Dataset
@@ -134,7 +133,7 @@ def test_unlabelled_inputs_must_be_like_the_samples(bottles) -> None:
 
 def test_self_training_helps_with_two_labels_and_a_thousand_unlabelled_digits(tmp_path) -> None:
     found = fsbench.run(
-        [SelfTraining(rounds=2)],
+        "self_training",
         tasks="kshot(digits, k=2, unlabeled=all)",
         baseline="erm",
         seeds=2,

@@ -18,6 +18,7 @@ from fsbench_plugins.coral import Coral
 from fsbench_plugins.coteaching import Coteaching
 from fsbench_plugins.crt import Crt
 from fsbench_plugins.curriculum import Curriculum
+from fsbench_plugins.cutmix import Cutmix
 from fsbench_plugins.dann import Dann
 from fsbench_plugins.dropout import Dropout
 from fsbench_plugins.early_stopping import EarlyStopping
@@ -28,6 +29,7 @@ from fsbench_plugins.ema import Ema
 from fsbench_plugins.embedding_mixup import EmbeddingMixup
 from fsbench_plugins.ensemble import Ensemble
 from fsbench_plugins.erm import Erm
+from fsbench_plugins.fixmatch import Fixmatch
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.gce import Gce
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
@@ -41,6 +43,8 @@ from fsbench_plugins.m2 import M2
 from fsbench_plugins.maml import Maml
 from fsbench_plugins.matching import Matching
 from fsbench_plugins.mcc import Mcc
+from fsbench_plugins.mean_teacher import MeanTeacher
+from fsbench_plugins.mixup import Mixup
 from fsbench_plugins.mmd import Mmd
 from fsbench_plugins.naive_bayes import NaiveBayes
 from fsbench_plugins.ohem import Ohem
@@ -49,7 +53,10 @@ from fsbench_plugins.platt import Platt
 from fsbench_plugins.prior_correction import PriorCorrection
 from fsbench_plugins.probe import Probe
 from fsbench_plugins.protonet import Protonet
+from fsbench_plugins.pseudo_label import PseudoLabel
 from fsbench_plugins.r2d2 import R2d2
+from fsbench_plugins.randaugment import Randaugment
+from fsbench_plugins.random_erasing import RandomErasing
 from fsbench_plugins.random_forest import RandomForest
 from fsbench_plugins.reptile import Reptile
 from fsbench_plugins.resampling import Resampling
@@ -59,6 +66,7 @@ from fsbench_plugins.sam import Sam
 from fsbench_plugins.schedule import Schedule
 from fsbench_plugins.select import Select
 from fsbench_plugins.self_paced import SelfPaced
+from fsbench_plugins.self_training import SelfTraining
 from fsbench_plugins.shot import Shot
 from fsbench_plugins.simclr import Simclr
 from fsbench_plugins.simpleshot import Simpleshot
@@ -74,7 +82,10 @@ from fsbench_plugins.temperature import Temperature
 from fsbench_plugins.tent import Tent
 from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.transfer import Transfer
+from fsbench_plugins.trivialaugment import Trivialaugment
+from fsbench_plugins.tta import Tta
 from fsbench_plugins.vae import Vae
+from fsbench_plugins.vat import Vat
 from fsbench_plugins.vector_scaling import VectorScaling
 from fsbench_plugins.vote import Vote
 from fsbench_plugins.weight_decay import WeightDecay
@@ -101,16 +112,18 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Coteaching,
         Crt,
         Curriculum,
+        Cutmix,
         Dann,
         Dropout,
         EarlyStopping,
         EasyEnsemble,
+        Eda,
         Elr,
         Ema,
-        Ensemble,
-        Eda,
         EmbeddingMixup,
+        Ensemble,
         Erm,
+        Fixmatch,
         Focal,
         Gce,
         HistGradientBoosting,
@@ -124,15 +137,20 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Maml,
         Matching,
         Mcc,
+        MeanTeacher,
+        Mixup,
         Mmd,
+        NaiveBayes,
         Ohem,
         Optimizer,
         Platt,
         PriorCorrection,
-        NaiveBayes,
         Probe,
         Protonet,
+        PseudoLabel,
         R2d2,
+        Randaugment,
+        RandomErasing,
         RandomForest,
         Reptile,
         Resampling,
@@ -142,6 +160,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Schedule,
         Select,
         SelfPaced,
+        SelfTraining,
         Shot,
         Simclr,
         Simpleshot,
@@ -157,7 +176,10 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Tent,
         Threshold,
         Transfer,
+        Trivialaugment,
+        Tta,
         Vae,
+        Vat,
         VectorScaling,
         Vote,
         WeightDecay,

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, Strategy, TaskInfo
+from fsbench import Context, Fitted, InertComponent, LabeledSet, StepOutput, TaskInfo
+from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
     import torch
 
 
-class Adapting(Strategy):
-    """A strategy for `shift` tasks, whose unlabelled inputs are of the target.
-
-    A subclass has a field `steps`: training lasts for at least so many, unless the recipe fixes its steps
-    (`passes=0`).
-    """
+class Adapting(UsesUnlabelled):
+    """A strategy for `shift` tasks, whose unlabelled inputs are of the target."""
 
     family = "adaptation"
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The unlabelled target inputs."""
-        return frozenset({"unlabeled"})
 
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs two domains, and inputs of both."""
@@ -33,11 +24,6 @@ class Adapting(Strategy):
         if not task.labels_on_source:
             return "no labelled source sample to train on"
         return None if task.num_unlabeled else "needs unlabelled target data"
-
-    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps, unless the recipe fixes their number."""
-        steps: int = getattr(self, "steps", 0)
-        return replace(recipe, steps=max(recipe.steps, steps)) if recipe.passes else recipe
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit unchanged. Raises InertComponent if there is no labelled source sample."""

@@ -72,7 +72,7 @@ class Compared(nn.Module, Savable):
 
 def compared(rule: Rule, train: LabeledSet, ctx: Context) -> Fitted:
     """The predictor that compares with a training set; sampling weights multiply the targets."""
-    shares = train.targets if train.weights is None else train.targets * train.weights[:, None]
-    if train.weights is not None:
-        shares = shares * (len(train) / shares.sum())
+    shares, weights = train.targets, train.mean_weights
+    if weights is not None:
+        shares = shares * (weights / weights.mean())[:, None]
     return ctx.fitted(Compared(ctx.model, rule, embed(ctx.model, train.x), shares))

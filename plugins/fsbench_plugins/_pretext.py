@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from fsbench import Context, FsbenchError, Strategy, Stream, TaskInfo
+from fsbench import Context, FsbenchError, Stream
+from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
     import torch
@@ -15,7 +16,7 @@ Loss: TypeAlias = "Callable[[torch.Tensor, Stream], torch.Tensor]"
 """A batch of inputs `[B, ...]` and random numbers to a scalar."""
 
 
-class Pretext(Strategy):
+class Pretext(UsesUnlabelled):
     """A body that is pretrained on the unlabelled inputs, then trained on the task as always.
 
     A subclass has a field `pretext_steps` and gives the pretext task in `pretext`.
@@ -24,15 +25,6 @@ class Pretext(Strategy):
     family = "generative"
     kinds = frozenset({"image", "table"})
     replaces = frozenset({"init_model"})
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The unlabelled inputs."""
-        return frozenset({"unlabeled"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs unlabelled inputs."""
-        return None if task.num_unlabeled else "needs unlabelled data"
 
     def pretext(self, model: nn.Module, ctx: Context) -> tuple[nn.Module, Loss]:
         """A module that is trained together with the body, and the loss."""

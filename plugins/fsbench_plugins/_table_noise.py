@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+from fsbench_plugins._mixing import mix
 
+if TYPE_CHECKING:
     from fsbench import Batch, Stream
 
 
@@ -18,17 +18,3 @@ def augment_tables(batch: Batch, noise: float, alpha: float, rng: Stream) -> Bat
     if noise > 0:
         batch = replace(batch, x=batch.x + noise * rng.normal(*batch.x.shape))
     return batch
-
-
-def mix(batch: Batch, share: torch.Tensor, partner: torch.Tensor) -> Batch:
-    """Mix each sample, with weight `share [B]`, with the sample number `partner [B]`."""
-
-    def mixed(values: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
-        return part * values + (1 - part) * values[partner]
-
-    return replace(
-        batch,
-        x=mixed(batch.x, share[:, None]),
-        targets=mixed(batch.targets, share[:, None]),
-        domain=None if batch.domain is None else mixed(batch.domain, share),
-    )

@@ -68,14 +68,14 @@ class Augmentation(Strategy):
         """Random views of images `[B, C, H, W]` in [0, 1] whose labels `symmetries` keep."""
         from fsbench_plugins._image_transforms import augment_images
 
-        return augment_images(x, self._limits(symmetries), self.padding, rng)
+        return augment_images(x, self.limits(symmetries), self.padding, rng)
 
     def _table(self, batch: Batch, ctx: Context) -> Batch:
         from fsbench_plugins._table_noise import augment_tables
 
         return augment_tables(batch, self.noise * self.strength, self.mixup * self.strength, ctx.rng)
 
-    def _limits(self, symmetries: frozenset[str]) -> Limits:
+    def limits(self, symmetries: frozenset[str]) -> Limits:
         """The magnitudes if only `symmetries` keep a label."""
         from fsbench_plugins._image_transforms import Limits
 

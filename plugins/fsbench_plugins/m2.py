@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, StepOutput, Strategy, TaskInfo, param
+from fsbench import Context, StepOutput, param
+from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class M2(Strategy):
+class M2(UsesUnlabelled):
     """The semi-supervised variational autoencoder of Kingma et al. (2014), with the network as `q(y | x)`.
 
     A conditional autoencoder, with `hidden` units and a code of `latent` dimensions, models inputs given
@@ -37,15 +38,6 @@ class M2(Strategy):
     weight: float = param(1.0, low=0.0, tune=(0.1, 10.0))
     latent: int = param(8, low=1, tune=(2, 32))
     hidden: int = param(128, low=1)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The unlabelled inputs."""
-        return frozenset({"unlabeled"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs unlabelled inputs."""
-        return None if task.num_unlabeled else "needs unlabelled data"
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The autoencoder."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from fsbench import Context, StepOutput, Strategy, TaskInfo, param
+from fsbench import Context, StepOutput, TaskInfo, param
+from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Rotation(Strategy):
+class Rotation(UsesUnlabelled):
     """A second head predicts by how many quarter turns an image was rotated (Gidaris et al. 2018).
 
     The images are those of the step: the labelled ones and, of the target on a `shift` task (Sun et al. 2019)
@@ -33,16 +34,11 @@ class Rotation(Strategy):
 
     weight: float = param(0.5, low=0.0, tune=(0.1, 2.0))
 
-    @property
-    def uses(self) -> frozenset[str]:
-        """The unlabelled inputs."""
-        return frozenset({"unlabeled"})
-
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs unlabelled square images."""
         if task.input_shape[-1] != task.input_shape[-2]:
             return "a quarter turn changes the shape of images that are not square"
-        return None if task.num_unlabeled else "needs unlabelled data"
+        return super().skip(task)
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The head: features `[N, D]` to logits `[N, 4]` of the quarter turns."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from fsbench import Context, Stream, param
 from fsbench_plugins._pretext import Loss, Pretext
-from fsbench_plugins.augmentation import Augmentation
 
 if TYPE_CHECKING:
     import torch
@@ -43,22 +42,16 @@ class Simclr(Pretext):
         import torch
         from torch import nn
 
+        from fsbench_plugins._views import view
+
         features, hidden = cast(int, model.num_features), 2 * self.projection
         project = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, self.projection))
 
         def loss(x: torch.Tensor, stream: Stream) -> torch.Tensor:
-            views = torch.cat([self._view(x, stream, ctx), self._view(x, stream, ctx)])
+            views = torch.cat([view(x, self.strength, self.corruption, ctx.task, stream) for _ in range(2)])
             return nt_xent(project(model.forward_features(views)), self.temperature)  # type: ignore[operator]
 
         return project, loss
-
-    def _view(self, x: torch.Tensor, stream: Stream, ctx: Context) -> torch.Tensor:
-        import torch
-
-        if ctx.task.kind == "image":
-            return Augmentation(strength=self.strength).images(x, ctx.task.symmetries, stream)
-        other = torch.stack([x[stream.permutation(len(x)), column] for column in range(x.shape[1])], 1)
-        return torch.where(stream.uniform(*x.shape) < self.corruption, other, x)
 
 
 def nt_xent(z: torch.Tensor, temperature: float) -> torch.Tensor:

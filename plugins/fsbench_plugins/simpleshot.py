@@ -71,6 +71,7 @@ class Simpleshot(Strategy):
         if self.transform == "cl2n":
             centre = embed(ctx.model, match_inputs(ctx.source.x, ctx.task)).mean(0)
         body = Transformed(ctx.model, centre, length=None if self.transform is None else self.scale**0.5)
-        shares = train.targets if train.weights is None else train.targets * train.weights[:, None]
+        weights = train.mean_weights
+        shares = train.targets if weights is None else train.targets * weights[:, None]
         means = class_means(embed(body, train.x), shares)
         return ctx.fitted(NearestMeans(body, means, shares.sum(0) == 0))

@@ -86,7 +86,7 @@ def _joined(train: LabeledSet, drawn: torch.Tensor, like: LabeledSet) -> Labeled
 
     def both(name: str) -> torch.Tensor | None:
         own, other = getattr(train, name), getattr(like, name)
-        return None if own is None else torch.cat([own, other])
+        return None if own is None else torch.cat([own, other], -1)
 
     groups = train.groups
     if groups is not None:

@@ -1,0 +1,29 @@
+"""What strategies share that learn from unlabelled inputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fsbench import Context, Recipe, Strategy, TaskInfo
+
+
+class UsesUnlabelled(Strategy):
+    """A strategy that needs unlabelled inputs.
+
+    If a subclass has a field `steps`, training lasts for at least so many, unless the recipe fixes its steps
+    (`passes=0`).
+    """
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The unlabelled inputs."""
+        return frozenset({"unlabeled"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs unlabelled inputs."""
+        return None if task.num_unlabeled else "needs unlabelled data"
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps, unless the recipe fixes their number."""
+        steps: int = getattr(self, "steps", 0)
+        return replace(recipe, steps=max(recipe.steps, steps)) if recipe.passes else recipe

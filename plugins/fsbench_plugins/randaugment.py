@@ -1,0 +1,42 @@
+"""RandAugment: a few random operations of one magnitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsbench import Batch, Context, Strategy, TaskInfo, param
+
+
+@dataclass(frozen=True)
+class Randaugment(Strategy):
+    """`operations` random operations of magnitude `magnitude` (of 31) on each image (Cubuk et al. 2020).
+
+    The operations are those of torchvision: shears, shifts, rotations, and changes of colour, contrast,
+    brightness and sharpness. They are drawn for each quarter of a batch, and do not ask whether a label
+    survives them.
+    """
+
+    name = "randaugment"
+    cite = (
+        "Cubuk, E. D., Zoph, B., Shlens, J. and Le, Q. V. (2020). RandAugment: practical automated data "
+        "augmentation with a reduced search space. CVPR workshops."
+    )
+    family = "augmentations"
+    kinds = frozenset({"image"})
+
+    operations: int = param(2, low=0, tune=(1, 3))
+    magnitude: int = param(9, low=0, high=30, tune=(3, 15))
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """torchvision's operations are for grey and colour images."""
+        from fsbench_plugins._policies import channels_problem
+
+        return channels_problem(task)
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """A batch of the same shape, with images in [0, 1] in steps of 1/255."""
+        from torchvision.transforms import v2
+
+        from fsbench_plugins._policies import by_policy
+
+        return by_policy(batch, v2.RandAugment(self.operations, self.magnitude), ctx.rng)

@@ -1,0 +1,38 @@
+"""TrivialAugment: one random operation of a random magnitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fsbench import Batch, Context, Strategy, TaskInfo
+
+
+@dataclass(frozen=True)
+class Trivialaugment(Strategy):
+    """One random operation of a random magnitude on each image, without an argument (Müller & Hutter 2021).
+
+    The operations are the wide ones of torchvision. They are drawn for each quarter of a batch, and do not
+    ask whether a label survives them.
+    """
+
+    name = "trivialaugment"
+    cite = (
+        "Müller, S. G. and Hutter, F. (2021). TrivialAugment: tuning-free yet state-of-the-art data "
+        "augmentation. ICCV."
+    )
+    family = "augmentations"
+    kinds = frozenset({"image"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """torchvision's operations are for grey and colour images."""
+        from fsbench_plugins._policies import channels_problem
+
+        return channels_problem(task)
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        """A batch of the same shape, with images in [0, 1] in steps of 1/255."""
+        from torchvision.transforms import v2
+
+        from fsbench_plugins._policies import by_policy
+
+        return by_policy(batch, v2.TrivialAugmentWide(), ctx.rng)

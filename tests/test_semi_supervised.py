@@ -1,0 +1,141 @@
+"""Semi-supervised strategies: losses by hand, directions by finite differences, and identities."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fsbench_plugins.fixmatch import sure_cross_entropy
+from fsbench_plugins.pseudo_label import ramp
+from fsbench_plugins.self_training import SelfTraining, surest
+from fsbench_plugins.vat import direction, divergence, unit
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from fsbench import Fitted, LabeledSet, Recipe
+from fsbench.engine.trial import run_trial
+from fsbench.registry import load_registry
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+RECIPE = Recipe("mlp(width=16)", 8, 16)
+
+
+def trial(spec: str, kind: str = "table", **toy: Any) -> np.ndarray:
+    split = toy_split(kind, **({"unlabeled": 30} | toy))
+    return run_trial(("t", 0), load_registry().parse(spec)[0], RECIPE, split, CPU).predictions
+
+
+@given(st.floats(0, 1))
+def test_the_ramp_of_pseudo_labels_rises_from_a_tenth_to_six_tenths(progress: float) -> None:
+    expected = np.interp(progress, [0.1, 0.6], [0, 1])
+    assert ramp(progress) == pytest.approx(expected, abs=1e-12)
+
+
+def test_only_sure_guesses_count_and_the_mean_is_over_all() -> None:
+    logits = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    guesses = torch.tensor([[9.0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 9, 0]])
+    rows = -logits.log_softmax(-1)
+    expected = (rows[0, 0] + rows[2, 2]) / 3
+    torch.testing.assert_close(sure_cross_entropy(logits, guesses, 0.95), expected)
+    assert sure_cross_entropy(logits, guesses, 1.0).item() == 0
+
+
+def test_the_surest_share_of_a_class() -> None:
+    sure = torch.tensor([0.9, 0.5, 0.7, 0.8])
+    members = torch.tensor([True, True, False, True])
+    assert surest(sure, members, 0.67).tolist() == [0, 3]
+    assert surest(sure, members, 1.0).tolist() == [0, 3, 1]
+
+
+def test_self_training_gives_guesses_half_of_the_weight() -> None:
+    seen: list[LabeledSet] = []
+
+    def inner(train: LabeledSet) -> Fitted:
+        seen.append(train)
+        return Fitted(lambda x: x)
+
+    class Ctx:
+        unlabeled = torch.tensor([[5.0, 0.0], [0.0, 3.0], [0.0, 1.0], [0.0, 9.0]])
+
+    train = LabeledSet(torch.zeros(2, 2), torch.eye(2), weights=torch.tensor([3.0, 1.0]))
+    SelfTraining(rounds=1).fit(train, inner, Ctx())  # type: ignore[arg-type]
+    last = seen[-1]
+    assert last.y.tolist() == [0, 1, 0, 1, 1, 1]
+    assert last.weights is not None
+    torch.testing.assert_close(last.weights, torch.tensor([0.375, 0.125, *[0.125] * 4]))
+
+
+def test_the_adversarial_direction_changes_predictions_more_than_random_ones() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 8), nn.Tanh(), nn.Linear(8, 3))
+    x = torch.randn(6, 20)
+    wanted = model(x).detach()
+    found = direction(model, x, wanted, 1e-2, torch.randn(6, 20))
+    torch.testing.assert_close(found.square().mean(1), torch.ones(6))
+    with torch.no_grad():
+        worst = divergence(wanted, model(x + 0.05 * found))
+        random = [divergence(wanted, model(x + 0.05 * unit(torch.randn(6, 20)))) for _ in range(50)]
+    assert worst > max(random)
+
+
+def test_divergence_is_torchs_mean_of_categoricals() -> None:
+    wanted, found = torch.randn(5, 4), torch.randn(5, 4)
+    first, second = (torch.distributions.Categorical(logits=each) for each in (wanted, found))
+    torch.testing.assert_close(
+        divergence(wanted, found), torch.distributions.kl_divergence(first, second).mean()
+    )
+
+
+@pytest.mark.parametrize("kind", ["table", "image"])
+@pytest.mark.parametrize("name", ["pseudo_label", "fixmatch(threshold=0.0)", "vat"])
+def test_a_weight_near_zero_gives_the_predictions_of_erm(name: str, kind: str) -> None:
+    given_name, _, rest = name.partition("(")
+    spec = f"{given_name}(weight=1e-30{', ' + rest[:-1] if rest else ''})"
+    assert np.array_equal(trial(spec, kind), trial("erm", kind))
+    assert not np.array_equal(trial(name, kind), trial("erm", kind))
+
+
+def test_a_teacher_without_memory_and_without_weight_is_the_network() -> None:
+    assert np.array_equal(trial("mean_teacher(decay=0, weight=1e-30)"), trial("erm"))
+
+
+def test_the_teacher_is_the_average_of_all_steps_as_a_loop_by_hand() -> None:
+    """With a decay of 1 the average forgets nothing: that of the start and of the weights after each step."""
+    kept: list[dict[str, torch.Tensor]] = []
+    split, composition = toy_split("table", unlabeled=30), load_registry().parse("mean_teacher")[0]
+    teacher = replace(composition.components[0], decay=1.0, weight=1e-30)  # type: ignore[call-arg]
+    original = type(teacher).step
+
+    def watched(self: Any, step: Any, inner: Any, ctx: Any) -> None:
+        if not kept:
+            kept.append(copy.deepcopy(ctx.model.state_dict()))
+
+        def inner_watched(given_step: Any) -> None:
+            inner(given_step)
+            kept.append(copy.deepcopy(ctx.model.state_dict()))
+
+        original(self, step, inner_watched, ctx)
+        if step.last:
+            kept.append(copy.deepcopy(ctx.model.state_dict()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(teacher), "step", watched)
+        run_trial(("t", 0), load_registry().compose([teacher]), RECIPE, split, CPU)
+    for name, final in kept[-1].items():
+        expected = torch.stack([state[name].float() for state in kept[:-1]]).mean(0)
+        if final.is_floating_point() and "running" not in name:
+            torch.testing.assert_close(final, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pseudo_label", "self_training", "fixmatch", "mean_teacher", "vat"])
+def test_without_unlabelled_inputs_it_says_so(name: str) -> None:
+    info = toy_split("table").info
+    assert load_registry().strategies[name]().skip(info) == "needs unlabelled data"
+    sure = "(threshold=0.0)" if name == "fixmatch" else ""
+    assert np.isfinite(trial(name + sure, shift=True, unlabeled=0)).all()
