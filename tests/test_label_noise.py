@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from fsbench_plugins._averages import Averages
 from fsbench_plugins._peers import Peers
+from fsbench_plugins._per_sample import Averages, LatestLosses
 from fsbench_plugins.coteaching import Coteaching
 from fsbench_plugins.gce import Gce
 from fsbench_plugins.label_smoothing import LabelSmoothing
@@ -127,15 +127,36 @@ def test_symmetric_cross_entropy_is_a_sum_over_the_classes() -> None:
 
 
 @settings(max_examples=30)
-@given(st.integers(1, 40), st.floats(0.0, 0.9), st.floats(0.0, 1.0), st.integers(0, 99))
-def test_small_loss_is_the_mean_of_the_smallest_losses(
-    samples: int, rate: float, progress: float, seed: int
+@given(st.integers(1, 40), st.integers(1, 4), st.floats(0.1, 1.0), st.integers(0, 99))
+def test_of_each_class_the_smallest_losses_known_so_far_count(
+    samples: int, classes: int, fraction: float, seed: int
 ) -> None:
-    logits, targets = batch(samples, seed=seed)
-    found = loss_of(SmallLoss(rate=rate, warm_up=0.5), logits, targets, progress)
-    number = max(1, math.ceil((1 - rate * min(1, 2 * progress)) * samples - 1e-9))
-    smallest = cross_entropy(logits, targets).sort().values[:number]
-    assert found.mean().item() == pytest.approx(smallest.mean().item(), rel=1e-9)
+    """Followed by a loop over three batches of a training set."""
+    rng = np.random.default_rng(seed)
+    y, known, ours = rng.integers(classes, size=samples), {}, LatestLosses()
+    for _ in range(3):
+        rows = rng.permutation(samples)[: max(1, samples // 2)]
+        losses = rng.random(len(rows))
+        known |= dict(zip(rows.tolist(), losses, strict=True))
+        targets = torch.eye(classes, dtype=torch.float64)[y[rows]]
+        small = ours.small(torch.tensor(rows), torch.tensor(losses), targets, fraction)
+        for row, loss, counts in zip(rows, losses, small.tolist(), strict=True):
+            own = sorted(known[other] for other in known if y[other] == y[row])
+            assert counts == (own.index(loss) < math.ceil(fraction * len(own) - 1e-4))
+
+
+def test_small_loss_is_the_mean_over_the_samples_that_count_and_reaches_its_rate_in_the_warm_up() -> None:
+    logits, targets = batch(20, classes=1)
+    logits = torch.cat([logits, torch.zeros_like(logits)], 1)
+    targets = torch.cat([targets, torch.zeros_like(targets)], 1)
+    smallest = cross_entropy(logits, targets).sort().values
+    for progress, number in ((0.0, 20), (0.25, 15), (0.5, 10), (1.0, 10)):
+        component = SmallLoss(rate=0.5, warm_up=0.5)
+        ctx = context(component, "loss", task_info(num_classes=2))
+        ctx._state.progress, ctx._state.memories = progress, {}
+        ctx._state.batch = Batch(logits, targets, rows=torch.arange(20))
+        found = component.loss(logits, targets, cross_entropy, ctx)
+        assert found.mean().item() == pytest.approx(smallest[:number].mean().item())
 
 
 # Early learning
@@ -193,28 +214,32 @@ def test_a_batch_numbers_its_samples() -> None:
 # Co-teaching
 
 
-def pair_step(pair: Peers, x: torch.Tensor, targets: torch.Tensor, fraction: float) -> torch.Tensor:
+def pair_loss(pair: Peers, x: torch.Tensor, y: torch.Tensor, fraction: float) -> torch.Tensor:
     """The loss of Han et al. by a loop: each network on the samples that the other one finds easiest."""
-    losses = [cross_entropy(network(x), targets) for network in (pair.first, pair.peer)]
-    number = math.ceil(fraction * len(x) - 1e-9)
-    easiest = [sorted(range(len(x)), key=lambda i: float(each[i].detach()))[:number] for each in losses]
-    return (
-        torch.stack([losses[0][i] for i in easiest[1]]).mean()
-        + torch.stack([losses[1][i] for i in easiest[0]]).mean()
-    )
+    losses = [F.cross_entropy(network(x), y, reduction="none") for network in (pair.first, pair.peer)]
+    total = torch.zeros(())
+    for learns, chooses in ((0, 1), (1, 0)):
+        chosen = []
+        for label in set(y.tolist()):
+            own = [i for i in range(len(x)) if y[i] == label]
+            own.sort(key=lambda i: float(losses[chooses][i].detach()))
+            chosen += own[: math.ceil(fraction * len(own) - 1e-4)]
+        total = total + losses[learns][chosen].mean()
+    return total
 
 
 @pytest.mark.parametrize(("progress", "fraction"), [(0.0, 1.0), (0.1, 0.8), (0.2, 0.6), (1.0, 0.6)])
 def test_each_network_learns_what_the_other_one_chose(progress: float, fraction: float) -> None:
     torch.manual_seed(0)
-    pair = Peers(nn.Linear(5, 4), nn.Linear(5, 4))
-    x, targets = torch.randn(10, 5), torch.eye(4)[torch.randint(4, (10,))]
+    pair = Peers(nn.Linear(5, 2), nn.Linear(5, 2))
+    x, y = torch.randn(20, 5), torch.randint(2, (20,))
+    targets = torch.eye(2)[y]
     component = Coteaching(rate=0.4, warm_up=0.2)
-    ctx = context(component, "loss", task_info(num_classes=4))
-    ctx._state.class_counts = torch.full((4,), 5.0)
-    ctx._state.progress, ctx._state.model, ctx._state.batch = progress, pair, Batch(x, targets)
+    ctx = context(component, "loss", task_info(num_classes=2))
+    ctx._state.progress, ctx._state.model, ctx._state.memories = progress, pair, {}
+    ctx._state.batch = Batch(x, targets, rows=torch.arange(20))
     found = component.loss(pair(x), targets, cross_entropy, ctx).mean()
-    wanted = pair_step(pair, x, targets, fraction)
+    wanted = pair_loss(pair, x, y, fraction)
     torch.testing.assert_close(found, wanted)
     slopes = [torch.autograd.grad(loss, list(pair.parameters())) for loss in (found, wanted)]
     torch.testing.assert_close(*slopes)

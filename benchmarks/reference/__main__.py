@@ -8,11 +8,21 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.reference import adaptation, deic, episodes, identities, tables
+from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables
 from benchmarks.reference.rows import Options, Row, render
 
 ROWS: dict[str, Row] = {
-    row.name: row for row in (episodes.R1, episodes.R2, adaptation.R3, deic.R4, tables.R5, identities.R6)
+    row.name: row
+    for row in (
+        episodes.R1,
+        episodes.R2,
+        adaptation.R3,
+        deic.R4,
+        tables.R5,
+        identities.R6,
+        noise.R10,
+        priors.R12,
+    )
 }
 
 

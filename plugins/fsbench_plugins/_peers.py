@@ -27,14 +27,11 @@ class Peers(nn.Module):
         return logits
 
 
-def peer_logits(logits: torch.Tensor, ctx: Context) -> torch.Tensor | None:
-    """Logits `[B, C]` of the peer on the batch that the given ones `[B, C]` are for.
-
-    None where no pair is trained, or no batch of that size.
-    """
-    pair, batch = ctx.model, ctx.batch
-    if not isinstance(pair, Peers) or batch is None or len(batch.x) != len(logits):
+def peer_logits(x: torch.Tensor, ctx: Context) -> torch.Tensor | None:
+    """Logits `[N, C]` of the peer for inputs `[N, ...]`; None where no pair is trained."""
+    pair = ctx.model
+    if not isinstance(pair, Peers):
         return None
     with ctx.autocast():
-        found: torch.Tensor = pair.peer(batch.x)
+        found: torch.Tensor = pair.peer(x)
     return found.float()

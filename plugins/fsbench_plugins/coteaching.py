@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 class Coteaching(Strategy):
     """Two networks from different starts, each trained on the samples with the smallest losses of the other.
 
-    Each batch leaves out the fraction `rate` of the samples, best that of wrong labels; it is reached
-    linearly over the share `warm_up` of the training (Han et al. 2018). As the networks make different
-    mistakes, one does not reinforce what it got wrong itself. The priors of the classes are taken out of the
-    losses that are compared, or rare classes would be left out. The first network predicts. Write it after
-    other losses (`focal+coteaching`), which then are those of both networks.
+    Of each class, the fraction `rate` with the largest losses is left out, best that of wrong labels; it is
+    reached linearly over the share `warm_up` of the training (Han et al. 2018). As the networks make
+    different mistakes, one does not reinforce what it got wrong itself. The paper compares the losses of a
+    batch; here, they are compared with the latest ones of all training samples of the same label, as rare
+    classes have larger losses without being wrong. The first network predicts. Write it after other losses
+    (`focal+coteaching`), which then are those of both networks.
     """
 
     name = "coteaching"
@@ -45,12 +46,15 @@ class Coteaching(Strategy):
         self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
     ) -> torch.Tensor:
         """The sum `[B]` of both networks' losses on the samples that the other one chose."""
-        from fsbench_plugins import _peers, _selection
+        from fsbench_plugins._peers import peer_logits
+        from fsbench_plugins._per_sample import LatestLosses, numbered, of_small
 
-        others = _peers.peer_logits(logits, ctx)
-        if others is None:
-            return inner(logits, targets)
+        losses, found = inner(logits, targets), numbered(logits, ctx)
+        others = None if found is None else peer_logits(found[0].x, ctx)
+        if found is None or others is None:
+            return losses
+        rows, peer = found[1], inner(others, targets)
         fraction = 1 - self.rate * min(1.0, ctx.progress / self.warm_up)
-        mine, theirs = (_selection.difficulty(z, targets, inner, ctx) for z in (logits, others))
-        first = _selection.only(inner(logits, targets), theirs, fraction)
-        return first + _selection.only(inner(others, targets), mine, fraction)
+        mine, theirs = ctx.memory(lambda: (LatestLosses(), LatestLosses()))
+        chosen = mine.small(rows, losses, targets, fraction)
+        return of_small(losses, theirs.small(rows, peer, targets, fraction)) + of_small(peer, chosen)

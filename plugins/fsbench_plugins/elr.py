@@ -33,7 +33,7 @@ class Elr(Strategy):
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The weighted term, a scalar; zero in a training that does not number its samples."""
-        from fsbench_plugins._averages import Averages
+        from fsbench_plugins._per_sample import Averages
 
         if out.batch.rows is None:
             return 0.0

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SmallLoss(Strategy):
-    """Leaves out the samples of a batch with the largest losses, most of which have wrong labels.
+    """Leaves out the samples of each class with the largest losses, most of which have wrong labels.
 
-    Networks learn right labels before they memorise wrong ones (Shen & Sanghavi 2019, who trim the losses of
-    the whole training set; here, those of a batch). `rate` is the fraction to leave out, best that of wrong
-    labels; it is reached linearly over the share `warm_up` of the training. The priors of the classes are
-    taken out of the losses that are compared, or rare classes would be left out. On clean labels, the samples
-    that are left out are the hard ones.
+    Networks learn right labels before they memorise wrong ones (Shen & Sanghavi 2019). `rate` is the fraction
+    to leave out, best that of wrong labels; it is reached linearly over the share `warm_up` of the training.
+    Losses are compared with the latest ones of all training samples of the same label, as rare classes have
+    larger losses without being wrong. On clean labels, the samples that are left out are the hard ones.
     """
 
     name = "small_loss"
@@ -36,9 +35,11 @@ class SmallLoss(Strategy):
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
     ) -> torch.Tensor:
-        """The smallest inner losses `[B]`, scaled by B over their number; zero for the others."""
-        from fsbench_plugins import _selection
+        """The inner losses `[B]` of samples with small ones, scaled to the same mean; zero for the others."""
+        from fsbench_plugins._per_sample import LatestLosses, numbered, of_small
 
-        by = _selection.difficulty(logits, targets, inner, ctx)
+        losses, found = inner(logits, targets), numbered(logits, ctx)
+        if found is None:
+            return losses
         fraction = 1 - self.rate * min(1.0, ctx.progress / self.warm_up)
-        return _selection.only(inner(logits, targets), by, fraction)
+        return of_small(losses, ctx.memory(LatestLosses).small(found[1], losses, targets, fraction))
