@@ -161,7 +161,7 @@ def test_a_site_without_a_checkout_has_no_guides(tmp_path, monkeypatch, capsys):
     assert "the site has no guides" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", [ROOT / "tests", ROOT / "examples" / "fsbench-ohem"])
+@pytest.mark.parametrize("place", [ROOT / "tests", ROOT / "examples" / "fsbench-poly"])
 def test_another_folder_is_no_checkout(place):
     with pytest.raises(UsageError, match="is no checkout of fsbench"):
         guides.find_checkout(place, ROOT)
