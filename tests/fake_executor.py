@@ -135,6 +135,7 @@ def outcome(job: Job, splits: Path) -> dict:
         "notes": ["noted"],
         "source_before": None,
         "source_after": None,
+        "validation": None,
         **(lies if job.trial.spec == "liar" else {}),
     }
 
