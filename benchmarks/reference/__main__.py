@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables
+from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables, texts
 from benchmarks.reference.rows import Options, Row, render
 
 ROWS: dict[str, Row] = {
@@ -20,6 +20,7 @@ ROWS: dict[str, Row] = {
         deic.R4,
         tables.R5,
         identities.R6,
+        texts.R7,
         noise.R10,
         priors.R12,
     )
