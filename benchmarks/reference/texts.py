@@ -62,7 +62,7 @@ def eda(options: Options) -> Outcome:
 R7 = Row(
     "R7",
     "EDA on texts",
-    "The five sets and subsets of Wei and Zou (2019), their test parts; synonyms of WordNet 3.0; 16 copies of "
-    f"each text at alpha 0.05 for 500 texts, 8 for 2,000; {_SEEDS} seeds.",
+    "The five sets and subsets of Wei and Zou (2019), their test parts; synonyms of WordNet 3.0; 16 copies "
+    f"of each text at alpha 0.05 for 500 texts, 8 for 2,000; {_SEEDS} seeds.",
     eda,
 )

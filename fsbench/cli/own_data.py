@@ -19,9 +19,10 @@ _OPTIONS = (
         type=click.Path(),
         multiple=True,
         metavar="PATH",
-        help="Your own data: a folder with one folder of images per class, a .csv or an .npz.",
+        help="Your own data: a folder with one folder of images or texts per class, a .csv or an .npz.",
     ),
     click.option("--target", metavar="COLUMN", help="The column of a .csv with the labels."),
+    click.option("--text", metavar="COLUMN", help="The column of a .csv with texts, which are the samples."),
     click.option(
         "--group", metavar="COLUMN", help="A column; rows with equal values stay on one side of a split."
     ),
@@ -58,7 +59,7 @@ _OPTIONS = (
 )
 
 
-_DESCRIBING = ("target", "group", "image_size", "symmetries", "unlabeled", "target_data", "domain")
+_DESCRIBING = ("target", "text", "group", "image_size", "symmetries", "unlabeled", "target_data", "domain")
 
 
 def own_data_options(command: _Command) -> _Command:

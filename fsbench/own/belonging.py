@@ -22,7 +22,7 @@ def find_groups(samples: Samples) -> np.ndarray | None:
     parts.
     """
     n = len(samples.y)
-    sets = _equal_rows(samples) if samples.looks is None else _like_images(samples, samples.looks)
+    sets = _equal_rows(samples) if samples.looks is None else _alike(samples, samples.looks)
     groups = sets if samples.groups is None else together(n, links(sets), samples.groups)
     return groups if len(np.unique(groups)) < n else None
 
@@ -30,8 +30,8 @@ def find_groups(samples: Samples) -> np.ndarray | None:
 def repeats(samples: Samples, more: Inputs) -> np.ndarray:
     """Which unlabelled inputs repeat a labelled sample, as a mask bool `[U]`.
 
-    These are near-duplicates of labelled images, or only equal ones if the images are too many to compare, or
-    most unlabelled images have a near-duplicate; in tables, equal rows, unless most labelled rows equal
+    These are near-duplicates of labelled images or texts, or only equal ones if they are too many to compare,
+    or most unlabelled ones have a near-duplicate; in tables, equal rows, unless most labelled rows equal
     another.
     """
     n = len(samples.y)
@@ -43,7 +43,7 @@ def repeats(samples: Samples, more: Inputs) -> np.ndarray:
     equal = _paired([same(looks)], n, len(looks))
     if len(looks) > MOST:
         return equal
-    near = _paired(alike(looks), n, len(looks))
+    near = _paired(alike(looks, samples.near), n, len(looks))
     return equal if 2 * (near & ~equal).sum() > len(near) else near
 
 
@@ -71,28 +71,28 @@ def _equal_rows(samples: Samples) -> np.ndarray:
     return found.sets
 
 
-def _like_images(samples: Samples, looks: np.ndarray) -> np.ndarray:
-    """The sets of near-duplicates or, if images are too many or too similar, of equal images; or none."""
-    n = len(looks)
+def _alike(samples: Samples, looks: np.ndarray) -> np.ndarray:
+    """The sets of near-duplicates or, if samples are too many or too similar, of equal ones; or none."""
+    n, what = len(looks), f"{samples.kind.sample}s"
     if n > MOST:
         samples.warnings.append(
-            f"more than {MOST} images: only equal images are searched for, not near-duplicates"
+            f"more than {MOST} {what}: only equal {what} are searched for, not near-duplicates"
         )
     else:
-        found = _Matches.of(samples, "near-duplicate images", "near-duplicate images")
-        if found.gather(alike(looks), samples.y) and _can_divide(found.sets, samples.y):
+        found = _Matches.of(samples, f"near-duplicate {what}", f"near-duplicate {what}")
+        if found.gather(alike(looks, samples.near), samples.y) and _can_divide(found.sets, samples.y):
             found.tell(samples)
             return found.sets
         samples.warnings.append(
-            "images are too similar to find near-duplicates (one background, perhaps): only equal images "
-            "are kept on one side of a split"
+            f"{what} are too similar to find near-duplicates (one background or template, perhaps): only "
+            f"equal {what} are kept on one side of a split"
         )
-    found = _Matches.of(samples, "equal images", "equal images")
+    found = _Matches.of(samples, f"equal {what}", f"equal {what}")
     if found.gather([same(looks)], samples.y):
         found.tell(samples)
         return found.sets
     samples.warnings.append(
-        "most images equal most of their class: equal images are not kept on one side of a split"
+        f"most {what} equal most of their class: equal {what} are not kept on one side of a split"
     )
     return np.arange(n)
 

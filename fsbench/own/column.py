@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates."""
+    """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates.
+
+    With `is_text`, its values are samples of the kind text.
+    """
 
     name: Hashable
     texts: tuple[str, ...] = ()
     date: str = ""
+    is_text: bool = False
 
     def values(self, table: pd.DataFrame) -> np.ndarray:
-        """Its values in a table, float64 `[N]`: numbers, codes of the texts, or days since 1970.
+        """Its values in a table, float64 `[N]`: numbers, codes of the texts, or days since 1970; or texts.
 
         Missing values, unknown texts and what is not a date become NaN.
         """
         column = table[self.name]
+        if self.is_text:
+            texts: np.ndarray = column.to_numpy(dtype=object)
+            return texts
         if self.date:
             return days(column, self.date)
         if self.texts:

@@ -23,7 +23,7 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
     """
     form, samples = _check_forms(data), _read(data, progress)
     if form == "table file":
-        return _as_stored(samples)
+        return _as_stored(samples, str(data.path))
     side = samples.x.shape[-1] if samples.looks is not None else None
     if data.target_data is not None:
         other = replace(data, path=data.target_data, target_data=None, image_size=side)
@@ -31,15 +31,18 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
     elif data.unlabeled is not None:
         other = replace(data, path=data.unlabeled, unlabeled=None, image_size=side)
         samples.unlabeled = _read_inputs(other, samples, progress)
-    return _as_stored(samples)
+    return _as_stored(samples, str(data.path))
 
 
 def _read(data: OwnData, progress: Progress) -> Samples:
     from fsbench.own.archives import read_archive
-    from fsbench.own.folders import read_folder
+    from fsbench.own.folders import IMAGES, read_folder
     from fsbench.own.table_files import read_table
+    from fsbench.own.texts import has_texts, read_text_folder
 
     match form_of(data.path):
+        case "folder" if has_texts(Path(data.path), IMAGES):
+            return read_text_folder(data, progress)
         case "folder":
             return read_folder(data, progress)
         case "npz":
@@ -52,7 +55,10 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
     """Unlabelled inputs in the shape of some samples. Raises DataError for another shape."""
     from fsbench.own.archives import read_inputs
     from fsbench.own.folders import read_pictures
+    from fsbench.own.texts import read_texts
 
+    if samples.x.dtype == object:
+        return read_texts(data, progress, samples.warnings)
     read = read_pictures if form_of(data.path) == "folder" else read_inputs
     found = read(data, progress, samples.warnings)
     found.x = with_channels(found.x, samples.x.shape[1])
@@ -72,10 +78,10 @@ def form_of(given: str | Path) -> str:
     if path.is_dir():
         return "folder"
     if not there:
-        raise DataError(f"there is nothing at {given}; give a folder of images, a .csv or an .npz")
+        raise DataError(f"there is nothing at {given}; give a folder of images or texts, a .csv or an .npz")
     form = _FORMS.get(path.suffix.lower()) if path.is_file() else None
     if form is None:
-        raise DataError(f"fsbench cannot read {given}; give a folder of images, a .csv or an .npz")
+        raise DataError(f"fsbench cannot read {given}; give a folder of images or texts, a .csv or an .npz")
     return form
 
 
@@ -88,8 +94,12 @@ def _check_forms(data: OwnData) -> str:
     return form
 
 
-def _as_stored(samples: Samples) -> Samples:
-    """Samples and unlabelled inputs as their kind stores them: numbers of tables in float32."""
+def _as_stored(samples: Samples, path: str) -> Samples:
+    """Samples and unlabelled inputs as their kind stores them: texts as bytes, numbers in float32."""
+    if samples.x.dtype == object:
+        from fsbench.own.texts import as_stored
+
+        return as_stored(samples, path)
     if samples.x.dtype == samples.kind.dtype:
         return samples
     more, n = samples.unlabeled, len(samples.x)

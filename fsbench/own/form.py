@@ -47,7 +47,7 @@ class Form:
             } if all(type(size) is int and 0 < size < 2**20 for size in shape):
                 read = tuple(map(_column, columns))
                 numbers = all(isinstance(each, int | float) and math.isfinite(each) for each in shifts)
-                if numbers and len(shifts) in (0, shape[0]) and len(read) in (0, shape[0]):
+                if numbers and len(shifts) in (0, shape[0]) and len(read) in (0, 1, shape[0]):
                     return cls(kind, tuple(shape), read, tuple(shifts), fills, bits, float(white))
         raise DataError("what it says about inputs is not what fsbench writes")
 
@@ -57,5 +57,5 @@ def _column(values: Any) -> Column:
         case {"name": str(name), "texts": list(texts), "date": str(date)} if all(
             isinstance(text, str) for text in texts
         ):
-            return Column(name, tuple(texts), date)
+            return Column(name, tuple(texts), date, values.get("is_text") is True)
     raise DataError(f"{str(values)[:60]!r} is not a column of a table")

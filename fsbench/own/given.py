@@ -21,9 +21,10 @@ _MOST_VALUES = 2**29
 
 @dataclass(frozen=True)
 class OwnData:
-    """The user's own data: a folder with one folder of images per class, a `.csv` or an `.npz`.
+    """The user's own data: a folder with one folder of images or texts per class, a `.csv` or an `.npz`.
 
-    `target` names the column of a table with the labels, `group` a column whose equal values belong together
+    `target` names the column of a table with the labels, `text` one of texts, which are then the samples in
+    place of the other columns, and `group` a column whose equal values belong together
     (the samples of a patient). Images are resized to `image_size` pixels a side, for all strategies. By
     default they keep their median size, at most 224, for strategies with a pretrained body of their own,
     and the others see at most 64. `symmetries` are the transformations that keep a label: by default only
@@ -44,14 +45,19 @@ class OwnData:
     unlabeled: str | Path | None = None
     domain: str | None = None
     target_data: str | Path | None = None
+    text: str | None = None
 
     def __post_init__(self) -> None:
         if not str(self.path):
-            raise UsageError("data: the path is empty; give a folder of images, a .csv or an .npz")
+            raise UsageError("data: the path is empty; give a folder of images or texts, a .csv or an .npz")
         if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
             raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.target is not None and self.target == self.group:
             raise UsageError(f"column {self.target!r} is both target and group; give two columns")
+        if self.text is not None and self.text in (self.target, self.group):
+            raise UsageError(
+                f"column {self.text!r} has the texts and is also target or group; give two columns"
+            )
         domains = [name for name in ("domain", "target_data") if getattr(self, name) is not None]
         if len(domains) > 1:
             raise UsageError("both a domain column and target data are given; give one of them")

@@ -18,17 +18,17 @@ _BLOCK = 512
 _FLAT = 1.0
 
 
-def alike(looks: np.ndarray) -> Iterator[np.ndarray]:
-    """The pairs `[P, 2]`, i < j, of thumbnails float32 `[N, T]` (0 to 255, or 0 to 65535) that look alike.
+def alike(looks: np.ndarray, near: float = NEAR) -> Iterator[np.ndarray]:
+    """The pairs `[P, 2]`, i < j, of thumbnails (0 to 255 or 65535) or counts, float32 `[N, T]`, that match.
 
-    Two match if their correlation, which brightness and contrast do not change, is at least NEAR, or if both
-    are uniformly grey with equal values. Pairs come in blocks, as there may be N * N / 2 of them.
+    Two match if their correlation, which brightness and contrast do not change, is at least `near`, or if
+    both are uniformly grey with equal values. Pairs come in blocks, as there may be N * N / 2 of them.
     """
     centred = looks - looks.mean(1, keepdims=True)
     spread = np.sqrt((centred**2).mean(1))
     flat = spread < _FLAT
     unit = np.where(flat[:, None], 0, centred / np.maximum(spread, _FLAT)[:, None] / np.sqrt(looks.shape[1]))
-    yield from _near(unit.astype(np.float32))
+    yield from _near(unit.astype(np.float32), near)
     even = np.flatnonzero(flat)
     if len(even):
         levels = looks[even].mean(1).round()
@@ -64,10 +64,10 @@ def links(groups: np.ndarray) -> np.ndarray:
     return np.stack([first[number], np.arange(len(groups))], axis=1)
 
 
-def _near(unit: np.ndarray) -> Iterator[np.ndarray]:
-    """Pairs of unit vectors `[N, T]` whose product is at least NEAR, block by block."""
+def _near(unit: np.ndarray, least: float) -> Iterator[np.ndarray]:
+    """Pairs of unit vectors `[N, T]` whose product is at least `least`, block by block."""
     for start in range(0, len(unit), _BLOCK):
         left = unit[start : start + _BLOCK]
         for other in range(start, len(unit), _BLOCK):
-            near = left @ unit[other : other + _BLOCK].T >= NEAR
+            near = left @ unit[other : other + _BLOCK].T >= least
             yield np.argwhere(np.triu(near, 1) if other == start else near) + np.array([start, other])

@@ -10,6 +10,7 @@ import numpy as np
 
 from fsbench.kinds import Kind
 from fsbench.own.form import Form
+from fsbench.own.likeness import NEAR
 from fsbench.words import plural
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -40,10 +41,11 @@ class Samples:
 
     `names` has the names of the samples in warnings. `part` int8 `[N]` is TRAIN, VAL or TEST if the data is
     divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `columns` is that of
-    `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are thumbnails of
-    images. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in `domains`.
-    `unlabeled` are further inputs. `warnings` are lines for the user. `form`
-    says how further samples are read alike.
+    `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are what images
+    (thumbnails) or texts (counts) are compared by; those with at least the correlation `near` are
+    near-duplicates. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in
+    `domains`. `unlabeled` are further inputs. `warnings` are lines for the user. `form` says how further
+    samples are read alike.
     """
 
     kind: Kind
@@ -56,6 +58,7 @@ class Samples:
     columns: tuple[int, ...] = ()
     features: Sequence[str] = ()
     looks: np.ndarray | None = None
+    near: float = NEAR
     domain: np.ndarray | None = None
     domains: tuple[str, str] = ("", "")
     unlabeled: Inputs | None = None

@@ -57,17 +57,18 @@ def read_table(data: OwnData) -> Samples:
     groups = None if data.group is None else _groups(rows.table[data.group], remarks)
     special = {data.target, data.group, dividing} - {None}
     features = rows.table.drop(columns=list(special))
-    columns = choose_columns(features, rows.numbering, rows.path, remarks)
+    columns = [Column(data.text, is_text=True)] if data.text is not None else None
+    columns = columns or choose_columns(features, rows.numbering, rows.path, remarks)
     counts = tuple(len(column.texts) for column in columns)
     return Samples(
-        kind=get_kind("table"),
+        kind=get_kind("table" if data.text is None else "text"),
         x=_values(columns, features),
         y=y,
         classes=classes,
         names=rows.names,
         groups=groups,
         columns=counts if any(counts) else (),
-        features=[str(column.name) for column in columns],
+        features=[str(column.name) for column in columns] if data.text is None else (),
         domain=domain,
         domains=domains,
         unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
@@ -77,19 +78,33 @@ def read_table(data: OwnData) -> Samples:
 
 
 def _values(columns: Sequence[Column], table: pd.DataFrame) -> np.ndarray:
-    """The columns that are used, float64 `[N, F]`."""
+    """The columns that are used, float64 `[N, F]`; or the column of texts, object `[N, 1]`."""
     return np.stack([column.values(table) for column in columns], axis=1)
+
+
+def _with_texts(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str]) -> pd.DataFrame:
+    """The columns that count beside one of texts; the remarks name the others."""
+    special = [data.text, data.target, data.group]
+    of_domain = [
+        name for name in table if data.domain in (name, f"{name}={(data.domain or '').partition('=')[2]}")
+    ]
+    kept = [name for name in table if name in special or name in of_domain]
+    if others := [repr(printable(str(name))) for name in table if name not in kept]:
+        remarks.append(f"column {some(others)} of {path} not read: the texts are in {data.text!r}")
+    return table[kept]
 
 
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
-    table = parse_table(Path(path), data.target, remarks)
+    table = parse_table(Path(path), data.target, remarks, texts=_texts_of(data))
     if data.target is None:
         known = some([printable(str(name)) for name in table], 12)
         raise UsageError(f"{path}: no target column is given; name one of {known}")
-    for column in (data.target, data.group):
+    for column in (data.target, data.group, data.text):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
+    if data.text is not None:
+        table = _with_texts(table, data, path, remarks)
     labelled = table[data.target].notna().to_numpy()
     if not labelled.all() and str(data.unlabeled) != path:
         texts = missing_texts(Path(path), list(table).index(data.target))
@@ -101,6 +116,10 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
     names = [f"row {number + 1}" for number in np.flatnonzero(labelled)]
     return _Rows(path, table[labelled], names, numbering)
+
+
+def _texts_of(data: OwnData) -> tuple[str, ...]:
+    return () if data.text is None else (data.text,)
 
 
 def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:
@@ -138,7 +157,7 @@ def _unlabelled_rows(
 ) -> Inputs:
     """The rows of a file whose target is missing, without those of a group that has labelled rows."""
     path = str(data.unlabeled)
-    table = parse_table(Path(path), data.target, remarks, fewest=1)
+    table = parse_table(Path(path), data.target, remarks, fewest=1, texts=_texts_of(data))
     if data.target in table:
         free = table[data.target].isna()
         if not free.all():

@@ -1,0 +1,154 @@
+"""Texts of the user's own: files of a folder, and how all texts are cleaned, stored and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fsbench.errors import DataError
+from fsbench.kinds import get_kind
+from fsbench.kinds.text import LONGEST, encode_texts, words_of
+from fsbench.own.form import Form
+from fsbench.own.given import OwnData
+from fsbench.own.samples import Inputs, Progress, Samples, printable, some
+from fsbench.own.tree import File, Wanted, empty_classes, find_files, inside, relative, walk
+from fsbench.words import plural
+
+TEXTS = Wanted("text", frozenset({".txt"}))
+MOST_BYTES = 2**20
+NEAR = 0.95
+"""Two texts whose counts of sequences of characters have at least this correlation count as one text."""
+
+_LOOKS, _SCALE = 512, 1000
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+
+
+def has_texts(folder: Path, others: Wanted) -> bool:
+    """Whether a folder has .txt files, in any folders, and no files of another sort."""
+    root = folder.resolve()
+    paths = list(walk(root, root, []))
+    return any(map(TEXTS.has, paths)) and not any(map(others.has, paths))
+
+
+def read_text_folder(data: OwnData, progress: Progress) -> Samples:
+    """The texts of a folder with a folder for each class; `x` is object `[N, 1]`.
+
+    Raises DataError for a folder without texts by class, or a link that leads out of it.
+    """
+    data.refuse("a folder of texts", "target", "text", "group", "domain", "image_size", "symmetries")
+    remarks: list[str] = []
+    files = list(find_files(Path(data.path).resolve(), TEXTS, remarks))
+    texts = _read_files(files, remarks, progress)
+    read = [file for file in files if file in texts]
+    classes = sorted({file.label for file in read})
+    if len(classes) == 1 and (folders := inside(read)):
+        raise DataError(
+            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} "
+            "in it; if these are the classes, give this folder instead"
+        )
+    parts = [file.part for file in read if file.part is not None]
+    return Samples(
+        kind=get_kind("text"),
+        x=column(list(texts.values())),
+        y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
+        classes=[printable(name) for name in classes],
+        names=[file.name for file in read],
+        part=np.array(parts, dtype=np.int8) if parts else None,
+        warnings=remarks + empty_classes(files, read, "text"),
+    )
+
+
+def read_texts(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
+    """The texts of a folder, whatever folders they are in, for a reading without labels."""
+    root = Path(data.path).resolve()
+    paths = [path for path in walk(root, root, remarks) if TEXTS.has(path)]
+    if not paths:
+        raise DataError(f"{data.path} has no texts; give a folder with .txt files, in any folders")
+    files = [File(path, relative(path, root), "", None) for path in paths]
+    return Inputs(column(list(_read_files(files, remarks, progress).values())))
+
+
+def column(texts: Sequence[str]) -> np.ndarray:
+    """Texts as an array, object `[N, 1]`, as readers give them."""
+    found = np.empty((len(texts), 1), dtype=object)
+    found[:, 0] = texts
+    return found
+
+
+def _read_files(files: Sequence[File], remarks: list[str], progress: Progress) -> dict[File, str]:
+    """The texts of files; the remarks name those that are no texts, and those in an old encoding."""
+    texts: dict[File, str] = {}
+    bad, old = [], []
+    for number, file in enumerate(files, 1):
+        try:
+            with file.path.open("rb") as opened:
+                raw = opened.read(MOST_BYTES)
+        except OSError as error:
+            bad.append(f"{file.name} ({error.strerror})")
+            continue
+        encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
+        if b"\0" in raw and encoding != "utf-16":
+            bad.append(f"{file.name} (not a text)")
+            continue
+        try:
+            texts[file] = raw.decode(encoding, "ignore" if len(raw) == MOST_BYTES else "strict")
+        except UnicodeDecodeError:
+            texts[file] = raw.decode("cp1252", "replace")
+            old.append(file.name)
+        progress(number, len(files))
+    if bad:
+        remarks.append(f"{plural(len(bad), 'file')} left out: {some(bad)}")
+    if old:
+        remarks.append(
+            f"{plural(len(old), 'file')} not in UTF-8, read as Windows-1252: {some(old)}; check their accents"
+        )
+    return texts
+
+
+def as_stored(samples: Samples, path: str) -> Samples:
+    """Texts as bytes, with what is compared to find near-duplicates; empty ones are left out.
+
+    Raises DataError if all are empty.
+    """
+    texts, n = [_clean(text) for text in samples.x[:, 0]], len(samples.x)
+    more = [] if samples.unlabeled is None else [_clean(text) for text in samples.unlabeled.x[:, 0]]
+    empty = np.array([not text for text in texts], dtype=bool)
+    if empty.any():
+        names = [name for name, gone in zip(samples.names, empty, strict=True) if gone]
+        samples.warnings.append(f"{plural(int(empty.sum()), 'empty text')} left out: {some(names)}")
+    if empty.all():
+        raise DataError(f"{path}: all {n} texts are empty; expected a few words in each")
+    blank = sum(not text for text in more)
+    if blank:
+        samples.warnings.append(f"{plural(blank, 'empty text')} without a label left out")
+    kept = [text for text in texts if text]
+    every = kept + [text for text in more if text]
+    if long := sum(len(text.encode("utf-8", "replace")) > LONGEST for text in every):
+        samples.warnings.append(f"{plural(long, 'text')} longer than {LONGEST} bytes cut there")
+    x, looks = encode_texts(every), _looks(every)
+    if samples.unlabeled is not None:
+        samples.unlabeled = Inputs(x[len(kept) :], looks[len(kept) :])
+    found = samples.keep(~empty) if empty.any() else samples
+    columns = () if samples.form is None else samples.form.columns
+    found.x, found.looks, found.near = x[: len(kept)], looks[: len(kept)], NEAR
+    found.form = Form("text", x.shape[1:], columns)
+    return found
+
+
+def _clean(text: object) -> str:
+    """A text without spaces around it; nothing for a missing value."""
+    return text.strip() if isinstance(text, str) else ""
+
+
+def _looks(texts: Sequence[str]) -> np.ndarray:
+    """How often 4 characters follow each other, by hash, float32 `[N, 512]`, without case and punctuation."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    plain = [" ".join(word for word in words_of(text) if word.isalnum()) or text for text in texts]
+    counts = HashingVectorizer(
+        analyzer="char_wb", ngram_range=(4, 4), n_features=_LOOKS, alternate_sign=False
+    )
+    found: np.ndarray = _SCALE * counts.fit_transform(plain).toarray().astype(np.float32)
+    return found

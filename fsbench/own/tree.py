@@ -1,0 +1,163 @@
+"""The files below a folder: by class, in parts if it is divided, or all of them."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fsbench.errors import DataError
+from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, printable, some
+from fsbench.words import plural
+
+_PART_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+_MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which files are read: those with one of some suffixes; `noun` is the word for one."""
+
+    noun: str
+    suffixes: frozenset[str]
+
+    def has(self, path: str | Path) -> bool:
+        """Whether a path has such a suffix and is a plain file, not a pipe, which would block."""
+        known = Path(path).suffix.lower() in self.suffixes
+        return known and (os.path.isfile(path) or not os.path.exists(path))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with the name of its class and its part (None if the folder is not divided)."""
+
+    path: Path
+    name: str
+    label: str
+    part: int | None
+
+
+def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]:
+    """The wanted files in a fixed order, each with its class and its part."""
+    parts = _parts(root, wanted, remarks)
+    other: list[str] = []
+    for part, folder in parts:
+        entries = _entries(folder, root)
+        loose = [entry for entry in entries if not _is_dir(entry)]
+        own = [entry.name for entry in loose if wanted.has(entry.path)]
+        folders = [entry for entry in entries if _is_dir(entry)]
+        if own and not folders:
+            raise DataError(
+                f"{printable(folder.name)} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
+                "each class into a folder with the name of the class"
+            )
+        if own:
+            remarks.append(f"{plural(len(own), wanted.noun)} beside the class folders left out: {some(own)}")
+        other += [printable(entry.name) for entry in loose if not wanted.has(entry.path)]
+        for entry in folders:
+            paths = list(walk(Path(entry.path), root, remarks))
+            chosen = [path for path in paths if wanted.has(path)]
+            other += [relative(path, root) for path in paths if not wanted.has(path)]
+            if not chosen:
+                remarks.append(f"the folder {relative(Path(entry.path), root)} has no {wanted.noun}s")
+            for path in chosen:
+                yield File(path, relative(path, root), _label(entry.name), part)
+    if other:
+        remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
+
+
+def _parts(root: Path, wanted: Wanted, remarks: list[str]) -> list[tuple[int | None, Path]]:
+    """The folders that contain class folders, with their part; only the root if it is not divided.
+
+    The root is divided if a folder with the name of a part contains folders; otherwise that folder is a
+    class.
+    """
+    folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if _is_dir(entry)}
+    named = [name for name in folders if name.lower() in _PART_NAMES]
+    if not any(_is_dir(entry) for name in named for entry in _entries(folders[name], root)):
+        return [(None, root)]
+    found: dict[int, str] = {}
+    for name in named:
+        part = _PART_NAMES[name.lower()]
+        if part in found:
+            raise DataError(
+                f"{printable(root.name)} has {found[part]} and {name}, two names of the part {PARTS[part]}; "
+                f"put all its {wanted.noun}s into one of them"
+            )
+        found[part] = name
+    for part in (TRAIN, TEST):
+        if part not in found:
+            raise DataError(
+                f"{printable(root.name)} has {' and '.join(sorted(named))} but no {PARTS[part]} folder; add "
+                f"{PARTS[part]}/, or give a folder of classes, and fsbench draws the parts"
+            )
+    if other := [printable(name) for name in folders if name not in named]:
+        remarks.append(f"{plural(len(other), 'folder')} beside {' and '.join(named)} not read: {some(other)}")
+    return [(part, folders[found[part]]) for part in sorted(found)]
+
+
+def walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterator[Path]:
+    """All files below a folder. Raises DataError for folders that are too deep, and links out of the root."""
+    if depth > _MAX_DEPTH:
+        raise DataError(
+            f"{printable(folder.name)}: folders more than {_MAX_DEPTH} deep; give a flatter folder"
+        )
+    for entry in _entries(folder, root):
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(Path(entry.path), root, remarks, depth + 1)
+        elif _is_dir(entry):
+            remarks.append(f"{printable(entry.name)} is a link to a folder and is not followed")
+        else:
+            yield Path(entry.path)
+
+
+def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
+    """The entries of a folder, sorted, without hidden files. Raises DataError for a link out of the root."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
+    except OSError as error:
+        raise DataError(f"cannot read the folder {printable(folder.name)}: {error.strerror}") from None
+    kept = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX", "Thumbs.db"))]
+    for entry in kept:
+        if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+            raise DataError(
+                f"{relative(Path(entry.path), root)} is a symbolic link that leads out of the folder and is "
+                "not followed; put a copy there or remove it"
+            )
+    return kept
+
+
+def relative(path: Path, root: Path) -> str:
+    """A path as it is named in messages."""
+    return printable(path.relative_to(root).as_posix())
+
+
+def _label(name: str) -> str:
+    """The class of a folder's name, with one form of accented letters on all systems."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; a link to itself is not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def inside(files: Sequence[File]) -> list[str]:
+    """The folders within the one class folder of some files, if there are two or more with files."""
+    found = sorted({name.split("/")[1] for file in files if (name := file.name).count("/") > 1})
+    return found if len(found) > 1 and all(file.part is None for file in files) else []
+
+
+def empty_classes(files: Iterable[File], read: Iterable[File], noun: str) -> list[str]:
+    """Remarks about classes of which no file could be read."""
+    gone = sorted({file.label for file in files} - {file.label for file in read})
+    return [f"no {noun} of class {printable(name)!r} can be read" for name in gone]

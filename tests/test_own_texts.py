@@ -1,0 +1,208 @@
+"""The user's own texts: a column of a CSV or a folder, encodings, empty texts, near-duplicates."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsbench.errors import DataError, UnknownName, UsageError
+from fsbench.kinds.text import LONGEST, decode_texts
+from fsbench.own import OwnData, Reading, read_own
+
+REVIEWS = [
+    ("works very well and looks good", "good"),
+    ("broke after two days of use", "bad"),
+    ("would buy it again at once", "good"),
+    ("the worst purchase of my life", "bad"),
+    ("my children love this little lamp", "good"),
+    ("it arrived late and the box was open", "bad"),
+    ("bright, quiet and easy to clean", "good"),
+    ("the manual is wrong on every page", "bad"),
+]
+PLACES = (
+    "Rome",
+    "Oslo harbour",
+    "a hotel in Paris",
+    "Lima",
+    "near Bonn",
+    "Cairo airport",
+    "Riga",
+    "old Delhi",
+)
+
+
+def write_csv(path: Path, rows: list[tuple[object, ...]], *names: str) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+    return path
+
+
+def read(path: Path, **options: object) -> Reading:
+    return read_own(OwnData(path, **{"target": "label", "text": "review", **options}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    rows = [(number, text, label) for number, (text, label) in enumerate(REVIEWS)]
+    return write_csv(tmp_path / "reviews.csv", rows, "id", "review", "label")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, (text, label) in enumerate(REVIEWS):
+        (tmp_path / "texts" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts" / label / f"{number}.txt").write_text(text, encoding="utf-8")
+    return tmp_path / "texts"
+
+
+def test_a_column_of_texts_becomes_samples(reviews: Path) -> None:
+    found = read(reviews)
+    info, data = found.dataset.info, found.dataset
+    assert (info.kind, info.classes, info.n) == ("text", ("bad", "good"), 8)
+    assert decode_texts(data.x) == [text for text, _ in REVIEWS]
+    assert [info.classes[label] for label in data.y] == [label for _, label in REVIEWS]
+    assert any("column 'id' of" in line and "the texts are in 'review'" in line for line in found.warnings)
+    assert any("8 texts of 6 words on average, 36 bytes" in line for line in found.facts)
+
+
+def test_a_folder_of_texts_has_the_same_samples(folder: Path, reviews: Path) -> None:
+    found = read_own(OwnData(folder))
+    assert sorted(decode_texts(found.dataset.x)) == sorted(text for text, _ in REVIEWS)
+    by_text = dict(zip(decode_texts(found.dataset.x), found.dataset.y, strict=True))
+    assert [found.dataset.info.classes[by_text[text]] for text, _ in REVIEWS] == [
+        label for _, label in REVIEWS
+    ]
+
+
+def test_parts_of_a_folder_of_texts_are_kept(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "parted" / "train").mkdir(parents=True)
+    (tmp_path / "parted" / "test").mkdir()
+    for path in folder.rglob("*.txt"):
+        part = "test" if int(path.stem) > 5 else "train"
+        (tmp_path / "parted" / part / path.parent.name).mkdir(exist_ok=True)
+        path.rename(tmp_path / "parted" / part / path.parent.name / path.name)
+    found = read_own(OwnData(tmp_path / "parted"))
+    assert found.dataset.info.test_counts == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "warned"),
+    [
+        ("déjà vu".encode(), "déjà vu", False),
+        ("déjà vu".encode("utf-8-sig"), "déjà vu", False),
+        ("déjà vu".encode("utf-16"), "déjà vu", False),
+        ("déjà vu".encode("cp1252"), "déjà vu", True),
+        ("e\u0301t\u0301".encode(), "ét\u0301", False),
+    ],
+)
+def test_files_in_other_encodings_are_read(raw: bytes, text: str, warned: bool, folder: Path) -> None:
+    (folder / "good" / "odd.txt").write_bytes(raw)
+    found = read_own(OwnData(folder))
+    assert text in decode_texts(found.dataset.x)
+    assert warned == any("not in UTF-8, read as Windows-1252: good/odd.txt" in w for w in found.warnings)
+
+
+def test_what_is_not_a_text_is_left_out_and_named(folder: Path) -> None:
+    (folder / "good" / "picture.txt").write_bytes(b"GIF89a\0\0")
+    (folder / "bad" / "blank.txt").write_text(" \n ")
+    found = read_own(OwnData(folder))
+    assert found.dataset.info.n == 8
+    assert any("1 file left out: good/picture.txt (not a text)" in line for line in found.warnings)
+    assert any("1 empty text left out: bad/blank.txt" in line for line in found.warnings)
+
+
+def test_empty_and_long_texts_of_a_table_are_told(tmp_path: Path) -> None:
+    rows = [*REVIEWS, ("", "good"), ("  ", "bad"), ("ü" * LONGEST, "good")]
+    found = read(write_csv(tmp_path / "r.csv", rows, "review", "label"))
+    assert found.dataset.info.n == 9
+    assert any(line.startswith("2 empty texts left out: row 9, row 10") for line in found.warnings)
+    assert f"1 text longer than {LONGEST} bytes cut there" in found.warnings
+    assert found.dataset.x.shape[1] == LONGEST
+
+
+def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
+    rows = [
+        *REVIEWS,
+        ("Works VERY well, and looks good!!", "good"),
+        ("it arrived late; the box was open", "good"),
+    ]
+    found = read(write_csv(tmp_path / "r.csv", rows, "review", "label"))
+    groups = found.dataset.groups
+    assert groups is not None
+    assert groups[8] == groups[0]
+    assert len(np.unique(groups)) < 10
+    assert any(
+        "texts are near-duplicate texts; each set of them is kept on one side" in w for w in found.warnings
+    )
+
+
+def test_equal_texts_with_different_classes_are_told(tmp_path: Path) -> None:
+    rows = [*REVIEWS, (REVIEWS[0][0], "bad")]
+    found = read(write_csv(tmp_path / "r.csv", rows, "review", "label"))
+    assert any(
+        "1 pair of near-duplicate texts have different classes: row 1 and row 9" in w for w in found.warnings
+    )
+
+
+def test_unlabelled_texts_are_read_alike(reviews: Path, folder: Path, tmp_path: Path) -> None:
+    more = write_csv(tmp_path / "more.csv", [("quite nice",), ("",), (REVIEWS[0][0],)], "review")
+    found = read(reviews, unlabeled=more)
+    assert found.dataset.unlabeled is not None
+    assert decode_texts(found.dataset.unlabeled) == ["quite nice"]
+    assert any("repeat samples with a label" in line for line in found.warnings)
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "a.txt").write_text("quite nice")
+    of_folder = read_own(OwnData(folder, unlabeled=tmp_path / "others")).dataset
+    assert of_folder.unlabeled is not None
+    assert decode_texts(of_folder.unlabeled) == ["quite nice"]
+
+
+def test_texts_of_two_domains_have_one_length(reviews: Path, tmp_path: Path) -> None:
+    rows = [
+        (f"hotel {number}: {text} indeed {'x' * number}", label)
+        for number, (text, label) in enumerate(REVIEWS)
+    ]
+    found = read(reviews, target_data=write_csv(tmp_path / "hotels.csv", rows, "review", "label"))
+    assert found.target is not None
+    assert found.dataset.x.shape[1] == found.target.x.shape[1]
+    assert found.task == "shift(reviews, hotels)"
+
+
+def test_options_that_do_not_fit_are_refused(reviews: Path, folder: Path) -> None:
+    with pytest.raises(UnknownName, match="reviw"):
+        read(reviews, text="reviw")
+    with pytest.raises(UsageError, match="'label' has the texts and is also target"):
+        OwnData(reviews, target="label", text="label")
+    with pytest.raises(UsageError, match="is a folder of texts, which takes no target"):
+        read_own(OwnData(folder, target="label"))
+    with pytest.raises(UsageError, match="takes no symmetries"):
+        read(reviews, symmetries="hflip")
+
+
+def test_texts_that_are_all_empty_are_refused(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "r.csv", [("", "a"), ("", "b"), ("", "a"), ("", "b")], "review", "label")
+    with pytest.raises(DataError, match="all 4 texts are empty"):
+        read(path)
+
+
+def test_a_run_on_texts_ranks_strategies(reviews: Path, tmp_path: Path) -> None:
+    import fsbench
+
+    rows = [
+        (text + end, label) for text, label in REVIEWS for end in ("", " as I said", " believe me please")
+    ]
+    path = write_csv(tmp_path / "more.csv", rows, "review", "label")
+    results = fsbench.run(
+        "logistic_regression, word_dropout",
+        data=OwnData(path, target="label", text="review"),
+        seeds=1,
+        jobs=1,
+        recipe={"steps": 5},
+        results=tmp_path / "results",
+    )
+    status = {record.spec: record.status for record in results.records}
+    assert status["word_dropout"] == status["logistic_regression"] == status["erm"] == "ok"
+    assert {record.task for record in results.records} == {"holdout(more)"}
