@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -27,7 +28,7 @@ markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
 ROOT = Path(__file__).parents[1]
 A = "kshot(wine, k=5)"
 EVIL = f"{HOSTILE} [x](javascript:alert(2)) <img src=x onerror=alert(3)> `a` **b** {{.c}} | \x1b[31m\n# no"
-SPEC = f'focal(x="{HOSTILE}[y](http://z)`")'
+SPEC = f'focal(x="{HOSTILE}[y](http://z)`../../../out")'
 
 
 def hostile_board(folder: Path) -> Path:
@@ -35,6 +36,9 @@ def hostile_board(folder: Path) -> Path:
     found = over_seeds(A, "erm", [0.5, 0.6, 0.7])
     found += over_seeds(A, SPEC, [0.6, 0.7, 0.8], notes=(EVIL,), device=EVIL, versions={"fsbench": EVIL})
     found += [failed(task=A, spec="svm", kind=EVIL, message=EVIL), skipped(EVIL, task=A, spec="knn")]
+    found = [
+        replace(each, key=f"../{each.key}", split_fingerprint=f"/../{each.split_seed}") for each in found
+    ]
     provenance = (Provenance(EVIL, 8, EVIL, EVIL, (EVIL,), {EVIL: (EVIL,)}),)
     verified = (Verification(EVIL, EVIL, (EVIL,), {found[0].key: "bitwise"}),)
     write(Contents(tuple(found), provenance=provenance, verified=verified), folder / "theirs.jsonl")
@@ -85,9 +89,13 @@ def test_the_site_is_whole_and_loads_nothing_from_a_network(site):
         assert (site / "strategies" / f"{name}.html").is_file()
     for guide in (ROOT / "docs").glob("*.md"):
         assert (site / "docs" / f"{guide.stem}.html").is_file()
-    assert {path.name for path in (site / "leaderboards").glob("ours*")} == {
-        *("ours.html", "ours-report.html", "ours.jsonl", "ours-figures"),
+    made = {
+        f"{name}{end}"
+        for name in ("ours", "theirs")
+        for end in (".html", "-report.html", ".jsonl", "-figures")
     }
+    assert {path.name for path in (site / "leaderboards").iterdir()} == {"index.html", *made}
+    assert {path.suffix for path in (site / "leaderboards" / "theirs-figures").iterdir()} == {".svg"}
     styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
     assert not re.search(r"url\(['\"]?(?:https?:)?//", styles)
 
