@@ -61,8 +61,6 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     Compares the installed strategies and promising sums of two by successive halving within the budget, and
     measures by nested splits how good such a choice is.
     """
-    from fsbench.advising import advise as find_advice
-    from fsbench.advising.words import sentences
     from fsbench.progress import make_observer
     from fsbench.registry import get_registry
 
@@ -77,20 +75,18 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
             say(line)
         observer.doing(line)
 
+    observer.doing("reading your data")
     try:
-        found = find_advice(
-            data,
-            budget,
-            output=output,
-            observer=observer,
-            tell=tell,
-            **options,
-        )
+        from fsbench.advising import advise as find_advice
+
+        found = find_advice(data, budget, output=output, observer=observer, tell=tell, **options)
     except KeyboardInterrupt:
         say(f"interrupted; finished trials are kept in {output}, and the same command continues from there")
         return 130
     finally:
         observer.ended()
+    from fsbench.advising.words import sentences
+
     for paragraph in sentences(found):
         for line in textwrap.wrap(printable(paragraph), _WIDTH, break_on_hyphens=False):
             click.echo(line)

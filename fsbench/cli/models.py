@@ -36,12 +36,12 @@ _MODEL = "fsbench-model"
 )
 def fit(strategy: str, output: Path, **options: Any) -> None:
     """Fit a strategy on all labels of your data and save the model for `fsbench predict`."""
-    from fsbench.models import refit
-
     data = take_own_data(options)
     if data is None:
         raise UsageError("a model is fitted on your own data; give --data PATH")
     with working("fitting the model", plainly=True) as observer:
+        from fsbench.models import refit
+
         model = refit(strategy, data, output=output, observer=observer, tell=say, **options)
     card, found = model.card, model.card.calibration
     if "accuracy" in found:

@@ -77,7 +77,8 @@ class LiveProgress(Lines):
         from rich.text import Text
 
         width = console.width - 1
-        lines = [self._head(), Text(f"{self._turn()} {self.now}"), *self._standing(console.height, width)]
+        lines = [self._head()] if self.to_do else []
+        lines += [Text(f"{self._turn()} {self.now}"), *self._standing(console.height, width)]
         for line in lines:
             line.truncate(width, overflow="ellipsis")
         return Text("\n").join(lines)
@@ -90,7 +91,7 @@ class LiveProgress(Lines):
         """The bar and the state in words."""
         from rich.text import Text
 
-        filled = _BAR * self.done // self.to_do if self.to_do else 0
+        filled = _BAR * self.done // self.to_do
         bar = Text("━" * filled, style="green") + Text("━" * (_BAR - filled), style="dim")
         return bar + Text(f" {self.status}")
 
