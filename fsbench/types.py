@@ -102,20 +102,21 @@ class TaskInfo:
         """Whether the task comes with labelled source data."""
         return self.source_shape is not None
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-serialisable dictionary."""
-        return vars(self) | {"symmetries": sorted(self.symmetries)}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TaskInfo:
-        """Read what `to_dict` wrote."""
-        shape = values["source_shape"]
-        read = {
-            "input_shape": tuple(values["input_shape"]),
-            "source_shape": None if shape is None else tuple(shape),
-            "symmetries": frozenset(values["symmetries"]),
-        }
-        return cls(**{**values, **read})
+def task_to_dict(info: TaskInfo) -> dict[str, Any]:
+    """A JSON-serialisable dictionary."""
+    return vars(info) | {"symmetries": sorted(info.symmetries)}
+
+
+def task_from_dict(values: Mapping[str, Any]) -> TaskInfo:
+    """Read what `task_to_dict` wrote."""
+    shape = values["source_shape"]
+    read = {
+        "input_shape": tuple(values["input_shape"]),
+        "source_shape": None if shape is None else tuple(shape),
+        "symmetries": frozenset(values["symmetries"]),
+    }
+    return TaskInfo(**{**values, **read})
 
 
 @dataclass(frozen=True)

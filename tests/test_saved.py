@@ -37,10 +37,14 @@ RECIPES = {
     "table": Recipe("mlp(width=8, norm=batch)", steps=8, batch_size=16),
 }
 QUICK = {
+    "balanced_forest": "balanced_forest(n_estimators=3)",
     "best_classical": "best_classical(folds=2)",
-    "easy_ensemble": "easy_ensemble(n_estimators=2)",
+    "easy_ensemble": "easy_ensemble(bags=2, rounds=2)",
+    "hist_gradient_boosting": "hist_gradient_boosting(max_iter=5)",
     "maml": "maml(meta_steps=2, adapt_steps=2)",
     "protonet": "protonet(meta_steps=2)",
+    "random_forest": "random_forest(n_estimators=3)",
+    "rusboost": "rusboost(rounds=3)",
     "transfer": "transfer(source_steps=3)",
 }
 MORE = (
@@ -49,7 +53,11 @@ MORE = (
         "focal+augmentation",
         "sklearn(estimator=decision_tree)",
     ),
-    *("sklearn(estimator=gradient_boosting)", "logit_adjustment(mode=post_hoc)", "ldam_drw+tent"),
+    *(
+        "sklearn(estimator=gradient_boosting, n_estimators=3)",
+        "logit_adjustment(mode=post_hoc)",
+        "ldam_drw+tent",
+    ),
     "transfer(source_steps=3, mode=linear_probe)+tau_norm",
 )
 TOYS: tuple[dict[str, Any], ...] = (
@@ -169,7 +177,7 @@ def test_a_network_with_a_change_that_its_arguments_do_not_say_is_refused(tmp_pa
     with pytest.raises(CannotSave, match="its saved copy predicts other logits"):
         saved(predict(changed), X, tmp_path / "m")
     grown = network()
-    grown.body.add_module("more", nn.Linear(1, 1))
+    grown.body.register_buffer("more", torch.ones(1))
     with pytest.raises(CannotSave, match="its saved copy cannot be read"):
         saved(predict(grown), X, tmp_path / "n")
 

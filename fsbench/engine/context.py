@@ -29,7 +29,7 @@ from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.stages import Ground
 from fsbench.strategy import Strategy
-from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo
+from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo, task_from_dict, task_to_dict
 
 M = TypeVar("M")
 
@@ -54,9 +54,9 @@ class EngineContext(Scope, Savable):
             "identity": tuple(str(part) for part in state.identity),
             "spec": state.composition.text,
             "recipe": recipe_text(state.recipe),
-            "given": state.given.to_dict(),
-            "inputs": state.inputs.to_dict(),
-            "task": state.task.to_dict(),
+            "given": task_to_dict(state.given),
+            "inputs": task_to_dict(state.inputs),
+            "task": task_to_dict(state.task),
             "stored": state.stored,
             "cell": state.cell,
             "bodies": [(key, body.network) for key, body in state.bodies.items()],
@@ -77,9 +77,9 @@ class EngineContext(Scope, Savable):
     ) -> EngineContext:
         """The context of a trial that is over, on the CPU."""
         (composition,) = get_registry().parse(spec)
-        info, cpu = TaskInfo.from_dict(given), torch.device("cpu")
+        info, cpu = task_from_dict(given), torch.device("cpu")
         state = TrialState(identity, info, composition, parse_recipe(recipe), cpu, stored=stored, cell=cell)
-        state.inputs, state.task = TaskInfo.from_dict(inputs), TaskInfo.from_dict(task)
+        state.inputs, state.task = task_from_dict(inputs), task_from_dict(task)
         state.bodies = {key: pretrained_features(body, {}, key[0], key[2], None) for key, body in bodies}
         return cls(state)
 

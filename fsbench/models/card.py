@@ -95,6 +95,9 @@ def _check(card: Card) -> None:
     texts = (card.strategy, card.kind, card.preparation, *card.classes)
     if len(card.classes) < 2 or not all(isinstance(each, str) for each in texts):
         raise ValueError("expected a strategy, a kind, and two or more classes as texts")
+    mappings = (card.labels, card.data, card.calibration, card.onnx, card.versions, card.files)
+    if not all(isinstance(each, dict) for each in mappings):
+        raise ValueError("expected names with values")
     if not 0 < card.temperature < float("inf"):
         raise ValueError(f"the temperature is {card.temperature}; expected a number above 0")
     if wrong := [name for name in card.files if Path(name).name != name]:

@@ -26,7 +26,7 @@ from fsbench.kinds.kind import Transform
 from fsbench.tasks.drawing import Rows, Split
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
-from fsbench.types import TaskInfo
+from fsbench.types import TaskInfo, task_from_dict, task_to_dict
 
 _TASK_FILE = "task.json"
 
@@ -119,7 +119,7 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     Raises StoreError if it cannot be written.
     """
     try:
-        _write(folder, _visible_arrays(task, split), json.dumps(task.info.to_dict(), indent=1))
+        _write(folder, _visible_arrays(task, split), json.dumps(task_to_dict(task.info), indent=1))
     except OSError as error:
         raise StoreError(
             f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; free some space "
@@ -160,7 +160,7 @@ def open_split(path: str) -> SplitArrays:
     """Map the arrays of a split's folder. Raises DataError if it is not complete."""
     folder = Path(path)
     try:
-        info = TaskInfo.from_dict(json.loads((folder / _TASK_FILE).read_text(encoding="utf-8")))
+        info = task_from_dict(json.loads((folder / _TASK_FILE).read_text(encoding="utf-8")))
         arrays = {
             f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r", allow_pickle=False)
             for f in fields(SplitArrays)

@@ -1,0 +1,314 @@
+"""`fsbench fit` and `fsbench predict`: models from the user's own data, and what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from onnx import load as load_onnx
+from onnx.reference import ReferenceEvaluator
+from PIL import Image
+
+from fsbench.datasets import known
+from fsbench.errors import DataError, UsageError
+from fsbench.models import SavedModel, load, refit
+from fsbench.own import OwnData, read_own
+from fsbench.own.form import Form
+from fsbench.own.further import read_further
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_dataset_stays")]
+Call = Callable[..., tuple[int, str, str]]
+STEPS = "steps=20"
+
+
+def people(n: int = 60, seed: int = 0) -> pd.DataFrame:
+    """A table with numbers, texts, dates, times in milliseconds and missing values."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    found = pd.DataFrame(
+        {
+            "age": rng.normal(40 + 20 * y, 5).round(1),
+            "colour": np.where(rng.random(n) < 0.8, np.array(["red", "blue"])[y], "7"),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
+            "at": 1.7e12 + rng.integers(0, 1000, n) + 500 * y,
+            "result": np.array(["=ill", "well"])[y],
+        }
+    )
+    found["since"] = found["since"].dt.strftime("%Y-%m-%d")
+    found.loc[:3, "age"] = np.nan
+    return found
+
+
+def picture(label: int, rng: np.random.Generator, size: tuple[int, int] = (20, 24)) -> Image.Image:
+    pixels = rng.integers(0, 60, (*size, 3)) + np.array([[[160, 20, 20]], [[20, 20, 160]]])[label]
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def python(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fsbench", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, pictures, and a model of each: one fitted by a process, one in this process."""
+    home = tmp_path_factory.mktemp("models")
+    people().to_csv(home / "people.csv", index=False)
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("red", "blue")):
+        (home / "pictures" / name).mkdir(parents=True)
+        for number in range(12):
+            picture(label, rng).save(home / "pictures" / name / f"{number}.png")
+    done = python(
+        *("fit", "--data", home / "people.csv", "--target", "result", "--strategy", "erm", "--seed", 3),
+        *("--recipe", STEPS, "--output", home / "of_people"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "labels right in cross-validation" in done.stderr
+    before = dict(known.DATASETS.added)
+    refit("erm", home / "pictures", output=home / "of_pictures", recipe=STEPS, onnx=False)
+    known.DATASETS.added.clear()
+    known.DATASETS.added.update(before)
+    return home
+
+
+@pytest.fixture(scope="module")
+def of_people(home: Path) -> SavedModel:
+    return load(home / "of_people")
+
+
+@pytest.fixture(scope="module")
+def of_pictures(home: Path) -> SavedModel:
+    return load(home / "of_pictures")
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_process_predicts_what_another_one_fitted(home: Path, tmp_path: Path) -> None:
+    further = people(200, seed=1)
+    further.drop(columns="result").to_csv(tmp_path / "new.csv", index=False)
+    done = python("predict", home / "of_people", tmp_path / "new.csv")
+    assert done.returncode == 0, done.stderr
+    found = rows(done.stdout)
+    assert list(found[0]) == ["input", "predicted", "p(=ill)", "p(well)"]
+    assert [row["input"] for row in found] == [str(number + 1) for number in range(200)]
+    sums = [float(row["p(=ill)"]) + float(row["p(well)"]) for row in found]
+    np.testing.assert_allclose(sums, 1)
+    right = [
+        row["predicted"].lstrip("'") == known for row, known in zip(found, further["result"], strict=True)
+    ]
+    assert np.mean(right) > 0.9
+    assert {row["predicted"] for row in found} == {"'=ill", "well"}, "no cell is a formula"
+
+
+def test_the_card_says_what_the_model_is_and_expects(of_people: SavedModel, of_pictures: SavedModel) -> None:
+    card = of_people.card
+    assert (card.strategy, card.seed, card.kind, card.classes) == ("erm", 3, "table", ("=ill", "well"))
+    assert [column.name for column in card.inputs.columns] == ["age", "colour", "since", "at"]
+    assert card.inputs.columns[1].texts == ("7", "blue", "red")
+    assert card.labels == {name: int((people()["result"] == name).sum()) for name in card.classes}
+    assert card.held_back == 0
+    assert "steps=20" in card.recipe
+    assert {"fsbench", "torch", "scikit-learn"} <= card.versions.keys()
+    assert list(card.data) == ["people"]
+    assert "median" in card.preparation
+    assert card.calibration["labels"] == 60
+    assert card.calibration["folds"] == 4
+    assert of_pictures.card.inputs.shape == (3, 20, 20)
+    assert of_pictures.card.onnx == {"why not": "it was not asked for"}
+    assert card == load(of_people.folder).card
+
+
+def test_columns_are_found_by_name_in_any_order(of_people: SavedModel, tmp_path: Path) -> None:
+    table = people(30, seed=1)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table[["at", "since", "result", "colour", "age"]].assign(more=1).to_csv(tmp_path / "b.csv", index=False)
+    first, second = (of_people.predict(tmp_path / name) for name in ("a.csv", "b.csv"))
+    np.testing.assert_array_equal(first.probabilities, second.probabilities)
+
+
+def test_a_row_is_predicted_alone_as_among_others(of_people: SavedModel, tmp_path: Path) -> None:
+    """What is read must not depend on the other rows: types of columns, shifts of large numbers."""
+    table = people(30, seed=1)
+    table.to_csv(tmp_path / "all.csv", index=False)
+    together = of_people.predict(tmp_path / "all.csv").probabilities
+    sevens = table.index[table["colour"] == "7"][:1]
+    for place in (0, 5, *sevens):
+        table.iloc[[place]].to_csv(tmp_path / "one.csv", index=False)
+        alone = of_people.predict(tmp_path / "one.csv").probabilities
+        np.testing.assert_allclose(alone[0], together[place], rtol=1e-5)
+
+
+def test_the_inputs_of_training_are_read_as_in_training(of_people: SavedModel, home: Path) -> None:
+    reading = read_own(OwnData(home / "people.csv", target="result"))
+    assert reading.form == of_people.card.inputs
+    found = read_further(home / "people.csv", of_people.card.inputs)
+    np.testing.assert_array_equal(found.x, reading.dataset.x)
+    assert reading.form is not None
+    assert Form.from_dict(json.loads(json.dumps(reading.form.to_dict()))) == reading.form
+
+
+def test_unknown_texts_count_as_missing_and_are_said(of_people: SavedModel, tmp_path: Path) -> None:
+    table = people(10, seed=1).assign(colour="green")
+    table.to_csv(tmp_path / "green.csv", index=False)
+    table.assign(colour="").to_csv(tmp_path / "none.csv", index=False)
+    green, none = (of_people.predict(tmp_path / name) for name in ("green.csv", "none.csv"))
+    np.testing.assert_array_equal(green.probabilities, none.probabilities)
+    assert green.warnings == (
+        "column 'colour': 10 rows with a text that was not in the training data, which counts as missing",
+    )
+    assert none.warnings == ()
+
+
+def test_tables_that_do_not_fit_are_refused_in_one_line(of_people: SavedModel, tmp_path: Path) -> None:
+    table = people(10, seed=1)
+    table.drop(columns=["age", "at"]).to_csv(tmp_path / "fewer.csv", index=False)
+    table.assign(age="old").to_csv(tmp_path / "texts.csv", index=False)
+    np.savez(tmp_path / "array.npz", x=np.zeros((3, 4)))
+    for name, message in {
+        "fewer.csv": "has no column 'age', 'at', which the model needs",
+        "texts.csv": "the column 'age' has texts, such as 'old'; the model takes numbers there",
+        "array.npz": r"is an npz, but the model takes inputs of the kind table; give a table \(.csv\)",
+        "absent.csv": "there is nothing at",
+    }.items():
+        with pytest.raises(DataError, match=message) as caught:
+            of_people.predict(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_missing_value_is_refused_where_training_had_none(tmp_path: Path) -> None:
+    form = Form("table", (2,))
+    np.savez(tmp_path / "a.npz", x=np.array([[1.0, 2.0], [np.nan, 1.0]]))
+    with pytest.raises(DataError, match="row 2 has a missing value; the training data had none"):
+        read_further(tmp_path / "a.npz", form)
+    with pytest.raises(DataError, match=r"x has inputs of \[2\], the model takes \[3\]"):
+        read_further(tmp_path / "a.npz", Form("table", (3,)))
+
+
+def test_pictures_of_any_size_in_any_folder(of_pictures: SavedModel, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    sizes = [(20, 24), (400, 300), (9, 9)]
+    for number, size in enumerate(sizes):
+        for label, folder in enumerate(("a", "b/c")):
+            (tmp_path / "new" / folder).mkdir(parents=True, exist_ok=True)
+            picture(label, rng, size).save(tmp_path / "new" / folder / f"{number}.png")
+    found = of_pictures.predict(tmp_path / "new").to_frame()
+    assert found["input"].tolist() == [f"{folder}/{i}.png" for folder in ("a", "b/c") for i in range(3)]
+    assert found["predicted"].tolist() == ["red"] * 3 + ["blue"] * 3
+    one = of_pictures.predict(tmp_path / "new" / "b" / "c" / "1.png").to_frame()
+    assert one["input"].tolist() == ["1.png"]
+    assert one["p(blue)"].item() == pytest.approx(found["p(blue)"][4], rel=1e-4)
+
+
+def test_grey_and_deep_pictures_and_arrays_are_read_as_in_training(
+    of_pictures: SavedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    values = np.linspace(0, 255, 400).reshape(20, 20).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "new" / "grey.png")
+    Image.fromarray(np.repeat(values[..., None], 3, 2)).save(tmp_path / "new" / "colour.png")
+    np.savez(tmp_path / "dark.npz", x=np.full((2, 20, 20), 30, np.uint8))
+    np.savez(tmp_path / "unit.npz", x=np.full((2, 20, 20), 30 / 255))
+    first, second = of_pictures.predict(tmp_path / "new").probabilities
+    np.testing.assert_array_equal(first, second)
+    dark, unit = (of_pictures.predict(tmp_path / name) for name in ("dark.npz", "unit.npz"))
+    np.testing.assert_allclose(dark.probabilities, unit.probabilities, rtol=1e-5)
+    assert dark.warnings == (), "30 is not taken as white"
+
+
+def test_a_table_for_a_model_of_images_is_refused(of_pictures: SavedModel, home: Path) -> None:
+    message = "people.csv is a table, but the model takes inputs of the kind image; give a folder of images"
+    with pytest.raises(DataError, match=message):
+        of_pictures.predict(home / "people.csv")
+
+
+def test_onnx_gives_the_same_probabilities(of_people: SavedModel, home: Path) -> None:
+    graph = load_onnx(str(of_people.folder / of_people.card.onnx["file"]))
+    found = read_further(home / "people.csv", of_people.card.inputs)
+    prepared = of_people._parts[0](found.x[None])[0]
+    (given,) = ReferenceEvaluator(graph).run(None, {"input": prepared})
+    np.testing.assert_allclose(given, of_people.probabilities(found.x), atol=1e-5)
+
+
+# What is not saved, and models that were changed
+
+
+def test_what_cannot_be_fitted_is_refused_before_it_is(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    for strategy, output, message in (
+        ("protonet", "new", "protonet cannot be fitted on these data: needs source data"),
+        ("erm, focal", "new", "2 strategies; a model is fitted by one"),
+        ("erm", "full", "contains other files; name a new folder"),
+        ("nothing", "new", "unknown strategy 'nothing'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            refit(strategy, home / "pictures", output=tmp_path / output)
+    assert not (tmp_path / "new").exists()
+
+
+def copied(model: SavedModel, folder: Path) -> Path:
+    shutil.copytree(model.folder, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["predictor.safetensors", "predictor.json", "preparation.json", "check.safetensors"]
+)
+def test_a_file_that_is_not_the_one_of_the_card_is_named(
+    name: str, of_people: SavedModel, home: Path, tmp_path: Path
+) -> None:
+    folder = copied(of_people, tmp_path / "m")
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(DataError, match=f"{name} is missing or not the file"):
+        load(folder).predict(home / "people.csv")
+    (folder / name).unlink()
+    with pytest.raises(DataError, match=f"{name} is missing or not the file"):
+        load(folder).predict(home / "people.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "of another version"),
+        ({"classes": ["one"]}, "two or more classes"),
+        ({"classes": None}, "damaged"),
+        ({"calibration": {"temperature": 0}}, "temperature is 0"),
+        ({"calibration": {"temperature": "hot"}}, "damaged"),
+        ({"inputs": {"kind": "table"}}, "what it says about inputs"),
+        ({"files": {"../people.csv": ""}}, "not a file of the model's folder"),
+        ({"files": ["predictor.json"]}, "damaged"),
+        ({"more": 1}, "damaged"),
+    ],
+)
+def test_a_changed_card_is_an_error_in_one_line(
+    changes: dict[str, Any], message: str, of_people: SavedModel, tmp_path: Path
+) -> None:
+    folder = copied(of_people, tmp_path / "m")
+    values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    (folder / "model.json").write_text(json.dumps(values | changes), encoding="utf-8")
+    with pytest.raises(DataError, match=message) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_commands_answer_in_one_line(call: Call, tmp_path: Path) -> None:
+    status, out, err = call("predict", tmp_path, tmp_path)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"fsbench: error: {tmp_path} is not a saved model: it has no model.json")
+    assert err.count("\n") == 1
+    status, out, err = call("fit", "--strategy", "erm")
+    assert (status, out) == (2, "")
+    assert "a model is fitted on your own data; give --data PATH" in err
