@@ -46,7 +46,7 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
     card, found = model.card, model.card.calibration
     if "accuracy" in found:
         say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")
-    say(f"temperature {card.temperature:.2f} ({found['how']})")
+    say(f"temperature of probabilities: {card.temperature:.2f} ({found['how']})")
     say(f"wrote the model to {output}; fsbench predict {output} INPUTS uses it")
 
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
 
 _COMPARED = 256
-_HOW = "temperature, fitted on out-of-fold predictions"
+_HOW = "fitted on predictions of labels that were held out"
+_NO_GAIN = "none makes held-out labels more likely"
 
 
 def refit(
@@ -201,7 +202,7 @@ class _Fit:
         right = [logits.argmax(1) == y for logits, y in folds]
         return {
             "temperature": temperature,
-            "how": _HOW if temperature != 1 else f"none, as it gained nothing; {_HOW}",
+            "how": _HOW if temperature != 1 else _NO_GAIN,
             "folds": len(folds),
             "labels": sum(len(y) for _, y in folds),
             "nll_without": before,
