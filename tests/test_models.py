@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -240,6 +242,27 @@ def test_onnx_gives_the_same_probabilities(of_people: SavedModel, home: Path) ->
     prepared = of_people._parts[0](found.x[None])[0]
     (given,) = ReferenceEvaluator(graph).run(None, {"input": prepared})
     np.testing.assert_allclose(given, of_people.probabilities(found.x), atol=1e-5)
+
+
+def test_the_python_of_the_documentation_works(
+    of_pictures: SavedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    docs = (Path(__file__).parents[1] / "docs" / "your-data.md").read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", docs, re.DOTALL) if "refit" in c]
+    monkeypatch.chdir(tmp_path)
+    Path("new_pets").mkdir()
+    picture(0, np.random.default_rng(0)).save("new_pets/1.png")
+
+    def fake(*given: Any, **named: Any) -> SavedModel:
+        output = inspect.signature(refit).bind(*given, **named).arguments["output"]
+        return load(copied(of_pictures, Path(output)))
+
+    monkeypatch.setattr("fsbench.models.refit", fake)
+    exec(code, {})
+    assert "p(blue)" in capsys.readouterr().out
 
 
 # What is not saved, and models that were changed

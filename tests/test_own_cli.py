@@ -226,7 +226,8 @@ def test_the_python_and_the_options_file_of_the_documentation_work(
 ) -> None:
     asked: list[object] = []
     monkeypatch.setattr("fsbench.run", lambda data: asked.append(data), raising=False)
-    (code,) = re.findall(r"^```python\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL)
+    (code,) = [block for block in blocks if "fsbench.run" in block]
     exec(code, {})
     assert asked == [
         "pets",

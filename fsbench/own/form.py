@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fsbench.errors import DataError
 from fsbench.own.column import Column
@@ -27,6 +27,11 @@ class Form:
     fills: bool = False
     bits: int = 8
     white: float = 255.0
+
+    @property
+    def of(self) -> Literal["pictures", "columns", "rows"]:
+        """What the inputs are: pictures, a table with the names of its columns, or rows of numbers."""
+        return "columns" if self.columns else "pictures" if len(self.shape) == 3 else "rows"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

@@ -21,10 +21,11 @@ from fsbench.own.samples import Progress, as_float32, printable, some
 from fsbench.words import plural
 
 _EXPECTED = {
-    "image": "a folder of images, an image file, or an npz with an array x of images",
-    "table": "a table (.csv)",
-    "": "an npz with an array x",
+    "pictures": "a folder of images, an image file, or an npz with an array x of images",
+    "columns": "a table (.csv)",
+    "rows": "an npz with an array x",
 }
+_WORDS = {"folder": "a folder", "table file": "a table", "npz": "an npz"}
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,16 @@ class Further:
 def read_further(path: str | Path, form: Form, progress: Progress = lambda done, total: None) -> Further:
     """The inputs at a path. Raises DataError for inputs of another kind, and for what is missing in them."""
     path, remarks = Path(path), list[str]()
-    match _kind_of(path), form.kind:
-        case "folder" | "image", "image":
+    match _found_at(path), form.of:
+        case "a folder" | "a picture", "pictures":
             names, x = _pictures(path, form, progress, remarks)
-        case "table file", "table" if form.columns:
+        case "a table", "columns":
             names, x = _table(path, form, remarks)
-        case "npz", _ if not form.columns:
+        case "an npz", "pictures" | "rows":
             names, x = _array(path, form, progress, remarks)
-        case found, _:
-            what = {"folder": "a folder", "image": "an image", "table file": "a table"}.get(found, "an npz")
-            expected = _EXPECTED["" if form.kind == "table" and not form.columns else form.kind]
+        case found, of:
             raise DataError(
-                f"{path} is {what}, but the model takes inputs of the kind {form.kind}; give {expected}"
+                f"{path} is {found}, but the model takes inputs of the kind {form.kind}; give {_EXPECTED[of]}"
             )
     _require_known(x, form, path)
     return Further(names, x, tuple(remarks))
@@ -67,10 +66,11 @@ def _require_known(x: np.ndarray, form: Form, path: Path) -> None:
         )
 
 
-def _kind_of(path: Path) -> str:
+def _found_at(path: Path) -> str:
+    """What is at a path, in words. Raises DataError for something that fsbench cannot read."""
     if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return "image"
-    return form_of(path)
+        return "a picture"
+    return _WORDS[form_of(path)]
 
 
 def _pictures(
@@ -87,12 +87,13 @@ def _array(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
     """The array `x` of an npz: images, or rows without column names."""
-    size = form.shape[-1] if form.kind == "image" else None
+    pictures = form.of == "pictures"
+    size = form.shape[-1] if pictures else None
     x = read_inputs(OwnData(path, image_size=size), progress, remarks, form.white).x
-    if (x.ndim == 4) != (form.kind == "image"):
+    if (x.ndim == 4) != pictures:
         found = "images" if x.ndim == 4 else "a table"
         raise DataError(f"{path} has {found}, but the model takes inputs of the kind {form.kind}")
-    x = with_channels(x, form.shape[0]) if form.kind == "image" else as_float32(x, remarks, form.shifts)
+    x = with_channels(x, form.shape[0]) if pictures else as_float32(x, remarks, form.shifts)
     if x.shape[1:] != form.shape:
         raise DataError(f"{path}: x has inputs of {list(x.shape[1:])}, the model takes {list(form.shape)}")
     return [str(number) for number in range(len(x))], x
