@@ -244,6 +244,7 @@ def test_ctrl_c_ends_it_and_keeps_what_is_done(ask, monkeypatch):
 @pytest.mark.slow
 def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch):
     monkeypatch.setattr("fsbench.advising.affording.SIZES", SIZES[-1:])
+    monkeypatch.setattr("fsbench.advising.search._BATCHES", (3,))
     data = wines(tmp_path)
     asked = ("--data", data.path, "--target", "kind", "--budget", "4m", "--plugins", "knn, svm")
     status, out, err = call("advise", *asked, "--output", "a")

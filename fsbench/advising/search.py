@@ -169,7 +169,6 @@ class _Search:
         scores = self.trials.scores(self.task.text)
         while halving.wanted(scores):
             halving = replace(halving, rounds=halving.rounds[:-1])
-        self._checks = size.checks
         return halving
 
     def check(self, halving: Halving, store: Path) -> tuple[Halving, Checked | None]:
@@ -182,7 +181,7 @@ class _Search:
         while len(halving.rounds) > 1 and self._check_seconds(halving, _BATCHES[0]) > left:
             halving = replace(halving, rounds=halving.rounds[:-1])
         done: list[int] = []
-        for count in (each for each in _BATCHES if each <= self._checks):
+        for count in _BATCHES:
             splits = range(len(done), count)
             if self._check_seconds(halving, len(splits)) > self.trials.deadline.left:
                 break

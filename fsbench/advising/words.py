@@ -13,6 +13,7 @@ from fsbench.words import plural, roughly
 
 _PARTS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 10: "a tenth"}
 _LITTLE = 0.01
+_WIDE = 0.1
 _NAMES = 8
 
 
@@ -29,10 +30,9 @@ def _use(advice: Advice) -> Iterator[str]:
     other = advice.alternative
     if other is not None:
         gap = text.interval(other.difference, advice.metric, sign=True)
-        yield (
-            f"{other.strategy} is as good within noise ({gap}{_points(advice)}) at {_part(other.cost)} of "
-            "the cost."
-        )
+        sure = other.difference.half_width or 0.0
+        what = "may be as good" if advice.metric.percent and sure > _WIDE else "is as good within noise"
+        yield f"{other.strategy} {what} ({gap}{_points(advice)}) at {_part(other.cost)} of the cost."
 
 
 def _estimate(advice: Advice) -> Iterator[str]:
