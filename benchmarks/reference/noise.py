@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
 from benchmarks.reference.running import Measured, differences, trial_seconds
 
-_K, _STEPS = 500, 2000
+_K, _STEPS = 200, 600
 # What Han et al. (2018) report of plain training and of co-teaching, and the rate that the latter is told.
 _NOISE = {
     "symmetric50": ("symmetric 50 %", f"noisy(mnist, k={_K}, rate=0.5)", "66.1", "91.7", 0.5),
