@@ -168,6 +168,9 @@ def test_with_more_time_nothing_is_computed_twice(ask, tmp_path):
     first = ask(100)
     before = fake_executor.trials_run()
     assert first.rounds[-1] < 8
+    again = ask(50)
+    assert again.rounds[-1] >= first.rounds[-1]
+    assert len(again.checked.chosen) >= len(first.checked.chosen)
     assert ask(250).rounds[-1] > first.rounds[-1]
     keys = [job.trial.key for made in FakeExecutor.made for job in made.jobs if hasattr(job, "trial")]
     assert len(keys) == len(set(keys)) > before

@@ -8,6 +8,7 @@ what it chooses is tested on the test part of that split, which the search has n
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -81,12 +82,14 @@ def advise(
     reading = read_data(data, None, observer)
     folder, task = Path(output) / RESULTS, _task(reading)
     with Store(folder) as store:
-        SameData(ad_hoc(task.text), store.records(), store.path).check_own(reading.dataset.info.text)
+        stored = store.records()
+        SameData(ad_hoc(task.text), stored, store.path).check_own(reading.dataset.info.text)
         place = store.path
     run_some = functools.partial(
         run, results=folder, jobs=jobs, device=device, timeout=timeout, executor=executor
     )
-    trials = Trials(run_some, deadline, chosen, observer, clock)
+    before = {Place(each.task, each.split_seed, each.spec): seconds(each) for each in stored}
+    trials = Trials(run_some, deadline, chosen, observer, clock, before)
     search = _Search(get_registry(), task, trials, budget, tell)
     halving = search.search(plugins)
     halving, checked = search.check(halving, place)
@@ -178,12 +181,12 @@ class _Search:
         search with the rounds that count, and the check, None if there is no time for any.
         """
         left = self.trials.deadline.left
-        while len(halving.rounds) > 1 and self._check_seconds(halving, _BATCHES[0]) > left:
+        while len(halving.rounds) > 1 and self._check_seconds(halving, range(_BATCHES[0])) > left:
             halving = replace(halving, rounds=halving.rounds[:-1])
         done: list[int] = []
         for count in _BATCHES:
             splits = range(len(done), count)
-            if self._check_seconds(halving, len(splits)) > self.trials.deadline.left:
+            if self._check_seconds(halving, splits) > self.trials.deadline.left:
                 break
             self.tell(f"check: the same search within the training part of {plural(count, 'split')}")
             done += self._check(halving, splits)
@@ -215,17 +218,22 @@ class _Search:
     def _scores_within(self, split: int) -> dict[tuple[str, int], float | None]:
         return self.trials.scores(within(self.task, split).text)
 
-    def _check_seconds(self, halving: Halving, count: int) -> float:
-        """About how long some checks take, and the last fit, by what the search took."""
+    def _check_seconds(self, halving: Halving, splits: Sequence[int]) -> float:
+        """About how long checks on some splits take, and the last fit, by what the search took."""
         scores, trials = self.trials.scores(self.task.text), self.trials
-        last = len(halving.rounds) - 1
-        field = {each for number in range(last + 1) for each in halving.field(scores, number)}
-        of_search = [
-            Place(self.task.text, split, each) for each in field for split in range(halving.rounds[-1])
-        ]
+        field = {each for number in range(len(halving.rounds)) for each in halving.field(scores, number)}
+        took = {
+            (place.split, place.strategy): seconds(each)
+            for place, each in trials.records.items()
+            if place.task == self.task.text and place.strategy in field
+        }
+        work = 0.0
+        for text in (within(self.task, split).text for split in splits):
+            wanted = (key for key in took if key[0] < halving.rounds[-1])
+            work += math.fsum(took[key] for key in wanted if Place(text, *key) not in trials.stored)
         best = trials.records[Place(self.task.text, 0, halving.ranked(scores)[0])]
-        starts = trials.start * (len(halving.rounds) + 1)
-        return count * trials.seconds_of(of_search) + starts + OF_A_MODEL * seconds(best)
+        starts = trials.start * (len(halving.rounds) + 1) if work else 0.0
+        return trials.pace * work + starts + OF_A_MODEL * seconds(best)
 
     def _candidates(self, plugins: Strategies) -> list[str]:
         """The strategies that can run: the baselines, then the short list, in case time is short."""
@@ -268,7 +276,10 @@ class _Search:
         """The size of the search that time allows; notes what is left out. Raises UsageError for none."""
         kept = frozenset({BASELINE})
         speed, left = Speed(self.trials.pace, self.trials.start), self.trials.deadline.left
-        found = affordable(costs, kept, _SEARCHING * left, speed) if len(costs) > 1 else None
+        first = self.task.text, 0
+        done = [took for place, took in self.trials.stored.items() if (place.task, place.split) != first]
+        time_for = _SEARCHING * left + speed.pace * math.fsum(done)
+        found = affordable(costs, kept, time_for, speed) if len(costs) > 1 else None
         missing = len(self._late())
         if found is None and not missing and len(costs) < 2:
             raise UsageError(f"fewer than two strategies have a result on this data ({self._why_not()})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,8 +49,9 @@ class Stopwatch(Deadline):
 class Trials:
     """Runs trials with `run`, which takes the arguments of `fsbench.run`, before `deadline`.
 
-    `records` has what came of each. `pace` is how many seconds pass for a second of a trial's own work, and
-    `start` how many before the first trial of a run begins; both are measured.
+    `stored` has the seconds of trials that were there before, `records` what came of those that were asked
+    for. `pace` is how many seconds pass for a second of a trial's own work, and `start` how many before the
+    first trial of a run begins; both are measured.
     """
 
     run: Callable[..., Results]
@@ -58,6 +59,7 @@ class Trials:
     metric: Metric
     observer: Observer
     clock: Callable[[], float] = time.monotonic
+    stored: Mapping[Place, float] = field(default_factory=dict)
     records: dict[Place, Record] = field(default_factory=dict)
     pace: float = field(default_factory=lambda: 1.2 / default_workers("cpu"))
     start: float = 3.0
