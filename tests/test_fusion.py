@@ -81,7 +81,7 @@ def test_a_stack_is_scikit_learns(classes: int) -> None:
     x, y, test = tables(split)
     val = split.val_x[0].reshape(split.val_x.shape[1], -1).astype(float)
     fitted = [(name, each.fit(x, y)) for name, each in estimators()]
-    theirs = StackingClassifier(fitted, LogisticRegression(max_iter=1000), cv="prefit")
+    theirs = StackingClassifier(fitted, LogisticRegression(C=10, max_iter=1000), cv="prefit")
     theirs.fit(val, split.val_y[0])
     ours = probabilities(run(f'stack(of="{THREE}")', split)[0])
     np.testing.assert_allclose(ours, theirs.predict_proba(test), atol=1e-4)
@@ -90,7 +90,7 @@ def test_a_stack_is_scikit_learns(classes: int) -> None:
 def test_bagging_is_scikit_learns_on_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     split = hard(toy_split())
     x, y, test = tables(split)
-    theirs = BaggingClassifier(LogisticRegression(max_iter=1000), n_estimators=4, random_state=0).fit(x, y)
+    theirs = BaggingClassifier(LogisticRegression(max_iter=1000), n_estimators=3, random_state=0).fit(x, y)
     rows = iter(theirs.estimators_samples_)
     monkeypatch.setattr(_fusion, "bootstrap", lambda *_: torch.from_numpy(next(rows)))
     np.testing.assert_allclose(

@@ -31,7 +31,7 @@ def test_the_recipes_own_setting_equals_plain_training(neutral: str) -> None:
         ("schedule", {"schedule": "one_cycle"}),
         ("optimizer(method=adam)", {"optimizer": "adam"}),
         ("optimizer(lr=0.1)", {"optimizer": "sgd", "lr": 0.1, "weight_decay": 1e-4}),
-        ("optimizer", {"optimizer": "sgd", "lr": 0.03, "weight_decay": 1e-2 / 30}),
+        ("optimizer", {"optimizer": "sgd", "lr": 0.01, "weight_decay": 1e-3}),
     ],
 )
 def test_they_are_training_by_the_changed_recipe(spec: str, changes: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ class Bagging(Strategy):
     cite = "Breiman, L. (1996). Bagging predictors. Machine Learning 24(2)."
     family = "fusion"
 
-    size: int = param(4, low=1, tune=(2, 10))
+    size: int = param(3, low=1, tune=(2, 10))
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The mean of the models."""

@@ -9,7 +9,7 @@ from fsbench import Context, Recipe, Strategy, param
 from fsbench_plugins._recipes import changed
 
 Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
-_RATES = {"sgd": 0.03, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
+_RATES = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 """Learning rates that suit about the same networks."""
 
 
@@ -19,7 +19,7 @@ class Optimizer(Strategy):
 
     `method`: `sgd` with the recipe's momentum (Sutskever et al. 2013), `adam` (Kingma & Ba 2015), `adamw`
     (Loshchilov & Hutter 2019), `rmsprop` (Tieleman & Hinton 2012) or `adagrad` (Duchi et al. 2011). `lr` is
-    its learning rate; `none` converts the recipe's: 1 for the Adam family and RMSprop is 30 for SGD and 10
+    its learning rate; `none` converts the recipe's: 1 for the Adam family and RMSprop is 10 for SGD and
     for Adagrad. The weight decay changes inversely, so that their product stays the same.
     """
 

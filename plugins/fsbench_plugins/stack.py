@@ -28,7 +28,7 @@ class Stack(Strategy):
 
     of: str = param("erm, logistic_regression, svm", spec=True)
     folds: int = param(3, low=2)
-    C: float = param(1.0, low=1e-6, tune=(0.1, 100.0))
+    C: float = param(10.0, low=1e-6, tune=(0.1, 1000.0))
 
     @property
     def uses(self) -> frozenset[str]:

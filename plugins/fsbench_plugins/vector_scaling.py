@@ -30,7 +30,7 @@ class VectorScaling(PostHoc):
         "with Dirichlet calibration. NeurIPS."
     )
 
-    penalty: float = param(0.01, low=0.0, tune=(1e-4, 1.0))
+    penalty: float = param(0.1, low=0.0, tune=(1e-4, 1.0))
 
     def correction(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Context) -> Change:
         """The best factors and offsets, by L-BFGS."""
