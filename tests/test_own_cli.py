@@ -34,6 +34,7 @@ def call(call: Call, tmp_path: Path) -> Call:
         pets(tmp_path / name, seed=number)
     patients().to_csv(tmp_path / "patients.csv", index=False)
     patients().assign(hospital=["A", "B", "B"] * 16).to_csv(tmp_path / "visits.csv", index=False)
+    reviews().to_csv(tmp_path / "reviews.csv", index=False)
     np.savez(tmp_path / "scans.npz", x=np.random.default_rng(0).random((20, 8, 8)), y=np.arange(20) % 2)
     return call
 
@@ -76,6 +77,14 @@ def patients(n: int = 48) -> pd.DataFrame:
     table.loc[rng.random(n) < 0.2, "marker"] = None
     table.loc[rng.random(n) < 0.2, "site"] = None
     return table
+
+
+def reviews(n: int = 40) -> pd.DataFrame:
+    words = {"good": "a fine and lovely place", "bad": "a dull and dreary place"}
+    labels = ["good", "bad"] * (n // 2)
+    return pd.DataFrame(
+        {"review": [f"{words[label]}, {number}" for number, label in enumerate(labels)], "stars": labels}
+    )
 
 
 @pytest.mark.slow
