@@ -27,6 +27,7 @@ markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
 
 ROOT = Path(__file__).parents[1]
 A = "kshot(wine, k=5)"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = f"{HOSTILE} [x](javascript:alert(2)) <img src=x onerror=alert(3)> `a` **b** {{.c}} | \x1b[31m\n# no"
 SPEC = f'focal(x="{HOSTILE}[y](http://z)`../../../out")'
 
@@ -137,6 +138,26 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
     assert "Interactive report" in board
     reference = Parsed(site / "reference" / "strategy.html").text
     assert "A method for learning from little data; the base class is plain ERM." in reference
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
+def test_the_search_works_from_disk_without_a_network(site):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page, said, asked = browser.new_page(viewport={"width": 1280, "height": 900}), [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.keyboard.press("s")
+        page.keyboard.type("focal")
+        page.wait_for_selector(".md-search-result__item", timeout=60_000)
+        assert page.locator(".md-search-result__item a[href*='focal.html']").count()
+        browser.close()
+    assert said == []
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
 def test_findings_are_those_of_the_tables(tmp_path):

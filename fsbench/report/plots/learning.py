@@ -13,16 +13,22 @@ from fsbench.report.plots.style import OTHERS, coloured, scale, unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_NAMES = 16
+
 
 def draw(curves: Curves, metric: Metric, ax: Axes) -> None:
     """Draw the curves with bands of their 95 % intervals: in colour the baseline and the best few.
 
-    The number of labels has a logarithmic scale, or a linear one if it can be 0.
+    Of many lines, only those in colour are named. The number of labels has a logarithmic scale, or a linear
+    one if it can be 0.
     """
     names = [line.strategy for line in curves.lines]
     looks = coloured(names, names[0] if names else "")
+    named = [name for name in names if len(names) <= _MOST_NAMES or looks[name][0] != OTHERS]
+    if len(named) < len(names):
+        ax.plot([], [], color=OTHERS, linewidth=0.8, label="others")
     for line in reversed(curves.lines):
-        _draw_line(line, metric, looks[line.strategy], ax)
+        _draw_line(line, metric, looks[line.strategy], line.strategy in named, ax)
     if min(curves.labels) > 0:
         ax.set_xscale("log")
     ax.set_xticks(curves.labels, labels=[str(each) for each in curves.labels])
@@ -35,7 +41,7 @@ def draw(curves: Curves, metric: Metric, ax: Axes) -> None:
         ax.legend(handles[::-1], shown[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small")
 
 
-def _draw_line(line: Line, metric: Metric, look: tuple[str, str], ax: Axes) -> None:
+def _draw_line(line: Line, metric: Metric, look: tuple[str, str], named: bool, ax: Axes) -> None:
     colour, marker = look
     by = scale(metric)
     known = [(point.labels, point.row.score) for point in line.points if point.row.score]
@@ -45,10 +51,10 @@ def _draw_line(line: Line, metric: Metric, look: tuple[str, str], ax: Axes) -> N
         labels,
         [by * score.mean for _, score in known],
         color=colour,
-        marker=marker,
-        markersize=3 if pale else 5,
+        marker="" if pale else marker,
+        markersize=5,
         linewidth=0.8 if pale else 1.6,
-        label=figure(line.strategy),
+        label=figure(line.strategy) if named else None,
     )
     bands = [(n, by * s.low, by * s.high) for n, s in known if s.low is not None and s.high is not None]
     if bands and not pale:

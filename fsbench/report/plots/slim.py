@@ -10,6 +10,8 @@ _STYLE = re.compile(r' style="([^"]*)"')
 _PLACE = re.compile(r'( (?:d|x|y|width|height|transform|points)=")([^"]*)(?=")')
 _DIGITS = re.compile(r"\d+\.\d{3,}")
 _UNUSED = re.compile(r' transform="rotate\(-?0 [^"]*\)"| id="(?:text|patch|line2d|[xy]tick)_\d+"')
+_RECTANGLE = re.compile(r'"M (\S+) (\S+) L (\S+) \2 L \3 (\S+) L \1 \4 z"')
+_ALONE = re.compile(r"<g>(<[a-z]+ [^>]*(?:/>|>[^<]*</[a-z]+>))</g>")
 _RULES = "</style>"
 
 
@@ -23,6 +25,7 @@ def slim(svg: str) -> str:
         return _PLACE.sub(lambda place: place[1] + " ".join(_DIGITS.sub(_rounded, place[2]).split()), text)
 
     found = re.sub(r">\s+<", "><", _TAG.sub(shorter, svg))
+    found = _ALONE.sub(r"\1", _RECTANGLE.sub(r'"M\1 \2H\3V\4H\1z"', found))
     rules = "".join(f".{name}{{{style}}}" for style, name in names.items())
     return found.replace(_RULES, rules + _RULES, 1)
 
