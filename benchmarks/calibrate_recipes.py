@@ -96,14 +96,14 @@ SEARCHES: dict[str, tuple[tuple[str, ...], str, list[list[Sequence[str]]]]] = {
         [
             [
                 [
+                    "backbone=ngrams(characters=none), lr=0.003",
                     "backbone=ngrams(characters=none), lr=0.01",
                     "backbone=ngrams(characters=none, norm=batch), lr=0.003",
                     "backbone=ngrams(characters=none, norm=batch), lr=0.01",
+                    "backbone=ngrams, lr=0.01",
                     "backbone=ngrams(norm=batch), lr=0.01",
                     "backbone=bag_of_ngrams, lr=0.03",
                     "backbone=text_cnn, lr=0.003",
-                    "backbone=text_cnn(norm=batch), lr=0.001",
-                    "backbone=text_cnn(norm=batch), lr=0.003",
                 ],
             ],
         ],

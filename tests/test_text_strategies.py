@@ -233,3 +233,7 @@ def test_model2vec_gives_the_features_of_its_library(tmp_path: Path) -> None:
     found = body(torch.from_numpy(encode_texts(texts))).detach().numpy()
     assert width == 5
     np.testing.assert_allclose(found, model.encode(texts), atol=1e-6)
+
+
+def test_stacking_learns_from_the_probabilities_of_strategies_for_texts() -> None:
+    assert run('stack(of="logistic_regression, naive_bayes")').predictions.shape == (1, 60, 3)

@@ -46,7 +46,7 @@ class Text(Kind):
     dtype = np.uint8
     mixable = False
     terms = True
-    recipe = Recipe("ngrams(characters=none, norm=batch)", steps=200, batch_size=16, lr=0.01, passes=10)
+    recipe = Recipe("text_cnn", steps=200, batch_size=16, lr=0.003, passes=10)
 
     def check_values(self, info: DatasetInfo, x: np.ndarray) -> None:
         """Every text is UTF-8, has a character and no zero byte."""

@@ -38,15 +38,16 @@ def by_name(estimator: str, C: float, n_neighbors: int, n_estimators: int, seed:
             return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
 
 
-def fit(classifier: Any, train: LabeledSet, ctx: Context) -> Fitted:
-    """Fit on the rows that the kind makes of inputs; the predictor `x [N, ...] -> logits [N, C]`.
+def fit(classifier: Any, train: LabeledSet, ctx: Context, kind: str | None = None) -> Fitted:
+    """Fit on the rows that a kind makes of inputs; the predictor `x [N, ...] -> logits [N, C]`.
 
-    Rows are flattened inputs or, of texts, TF-IDF (`Kind.rows`). Targets are the likeliest classes.
+    Rows are flattened inputs or, of texts, TF-IDF (`Kind.rows`); the kind is that of the task, unless inputs
+    were made from its samples. Targets are the likeliest classes.
     Raises InertComponent for sampling weights that the classifier cannot take.
     """
     if bool((train.targets.max(1).values < 1).any()):
         ctx.note("soft targets count as their likeliest class")
-    rows = get_kind(ctx.task.kind).rows(train.x)
+    rows = get_kind(kind or ctx.task.kind).rows(train.x)
     classifier.fit(rows(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
     return Fitted(ByClassifier(classifier, rows, train.num_classes))
 

@@ -22,6 +22,8 @@ class Adabn(Adapting):
         "domain adaptation. ICLR workshop."
     )
 
+    kinds = frozenset({"image", "table"})  # the default networks of these have batch normalisation
+
     batch_size: int = param(1024, low=2)
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:

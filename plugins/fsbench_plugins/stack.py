@@ -49,7 +49,7 @@ class Stack(Strategy):
 
         known, members = held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
         data = LabeledSet(beside(known.logits), known.targets)
-        last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx)
+        last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx, kind="table")
         return Fitted(Stacked([member().predict for member in members], last.predict))
 
 

@@ -30,6 +30,7 @@ class Tent(Strategy):
         "adaptation by entropy minimization. ICLR."
     )
     family = "adaptation"
+    kinds = frozenset({"image", "table"})  # the default networks of these have batch normalisation
 
     lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
     steps: int = param(10, low=0, tune=(1, 30))

@@ -29,7 +29,7 @@ def ngrams(
     Bojanowski et al. 2017, "Enriching word vectors with subword information").
     """
     body = _Sum(width, buckets, words, characters or ())
-    return _normalised(body, width, norm), width
+    return (nn.Sequential(body, nn.BatchNorm1d(width)) if norm == "batch" else body), width
 
 
 def bag_of_ngrams(
@@ -48,7 +48,6 @@ def text_cnn(
     filters: int = 64,
     sizes: tuple[int, ...] | None = (2, 3, 4),
     buckets: int = 8192,
-    norm: Literal["batch"] | None = None,
 ) -> tuple[nn.Module, int]:
     """Convolutions over `sizes` consecutive words, each with its maximum over the text.
 
@@ -56,13 +55,7 @@ def text_cnn(
     words in place of word2vec.
     """
     sizes = sizes or (1,)
-    features = filters * len(sizes)
-    return _normalised(_Convolutions(width, filters, sizes, buckets), features, norm), features
-
-
-def _normalised(body: nn.Module, features: int, norm: str | None) -> nn.Module:
-    """A body, with batch normalisation of its features if asked for."""
-    return nn.Sequential(body, nn.BatchNorm1d(features)) if norm == "batch" else body
+    return _Convolutions(width, filters, sizes, buckets), filters * len(sizes)
 
 
 def _vectors(buckets: int, width: int) -> nn.Embedding:
