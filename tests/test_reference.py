@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 from benchmarks.reference import __main__ as command  # noqa: E402
-from benchmarks.reference import adaptation, deic, episodes, identities, tables  # noqa: E402
+from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables  # noqa: E402
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row, render  # noqa: E402
 
 DOC = (ROOT / "docs" / "reference-results.md").read_text(encoding="utf-8")
@@ -136,7 +136,8 @@ def test_r5_has_one_dataset_of_each_family_by_the_rule() -> None:
 
 def test_the_specs_of_every_row_can_be_read() -> None:
     registry = get_registry()
-    for spec in [deic._CROP_AND_FLIP, *tables._MODELS.values(), *tables._METHODS.values(), adaptation._SPEC]:
+    others = [deic._CROP_AND_FLIP, adaptation._SPEC, priors._SPEC]
+    for spec in [*others, *tables._MODELS.values(), *tables._METHODS.values()]:
         assert registry.parse(spec)
     assert episodes.R1.parts == ("5w1s", "5w5s", "20w1s", "20w5s")
     assert parse_tasks("shift(mnist5k(size=8), digits)")
@@ -148,3 +149,13 @@ def test_the_page_holds_every_row_and_only_known_verdicts() -> None:
     rows = [line.split(" | ") for line in DOC.splitlines() if line.startswith("| ") and "---" not in line]
     verdicts = {cells[-1].rstrip(" |") for cells in rows if len(cells) == 6}
     assert verdicts <= {"verdict", "inside", "OUTSIDE", "-"}
+
+
+def test_r10_compares_on_each_noise_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny = {"symmetric50": ("half", "noisy(digits, k=5, rate=0.4)", "66.1", "91.7", 0.5)}
+    monkeypatch.setattr(noise, "_NOISE", tiny)
+    monkeypatch.setattr(noise, "RECIPE", noise.RECIPE | {"steps": 3})
+    lines = noise.noise(Options(tmp_path, short=True, jobs=1, device="cpu")).lines
+    alone, paired, gain, *_ = lines
+    assert gain.mean == pytest.approx(paired.mean - alone.mean)
+    assert [line.band for line in lines] == [None, None, Band(10), None, Band(10)]
