@@ -35,16 +35,24 @@ CPU = torch.device("cpu")
 RECIPES = {
     "image": Recipe("conv4(width=4, norm=batch)", steps=8, batch_size=16),
     "table": Recipe("mlp(width=8, norm=batch)", steps=8, batch_size=16),
+    "text": Recipe("ngrams", steps=8, batch_size=16),
 }
+TEXTS = ("erm", "best_classical", "naive_bayes")
 QUICK = {
     "balanced_forest": "balanced_forest(n_estimators=3)",
+    "baseline_pp": "baseline_pp(source_steps=3, source_passes=0)",
     "best_classical": "best_classical(folds=2)",
     "easy_ensemble": "easy_ensemble(bags=2, rounds=2)",
+    "fixmatch": "fixmatch(threshold=0.1)",
     "hist_gradient_boosting": "hist_gradient_boosting(max_iter=5)",
     "maml": "maml(meta_steps=2, adapt_steps=2)",
     "protonet": "protonet(meta_steps=2)",
     "random_forest": "random_forest(n_estimators=3)",
+    "reptile": "reptile(meta_steps=2)",
     "rusboost": "rusboost(rounds=3)",
+    "shot": "shot(adapt_steps=3, refreshes=1)",
+    "simclr": "simclr(pretext_steps=3)",
+    "simpleshot": "simpleshot(source_steps=3, source_passes=0)",
     "transfer": "transfer(source_steps=3)",
 }
 MORE = (
@@ -94,6 +102,8 @@ def test_every_bundled_strategy_comes_back_as_it_was(spec: str, tmp_path: Path) 
     (composition,) = load_registry().parse(spec)
     ran = 0
     for kind in RECIPES:
+        if kind == "text" and ran and not spec.startswith(TEXTS):  # a vectorizer takes its time
+            continue
         for toy in TOYS:
             if composition.skip(toy_split(kind, **toy).info) is None:
                 prediction, x = fitted(composition, kind, toy)
