@@ -39,6 +39,7 @@ RECIPES = {
 }
 TEXTS = ("erm", "best_classical", "naive_bayes")
 QUICK = {
+    "autoencoder": "autoencoder(pretext_steps=3)",
     "balanced_forest": "balanced_forest(n_estimators=3)",
     "baseline_pp": "baseline_pp(source_steps=3, source_passes=0)",
     "best_classical": "best_classical(folds=2)",
@@ -54,6 +55,7 @@ QUICK = {
     "simclr": "simclr(pretext_steps=3)",
     "simpleshot": "simpleshot(source_steps=3, source_passes=0)",
     "transfer": "transfer(source_steps=3)",
+    "vae": "vae(vae_steps=3)",
 }
 MORE = (
     *(
