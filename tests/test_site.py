@@ -24,6 +24,7 @@ from fsbench.site import gallery, guides, links
 from fsbench.site.findings import Findings
 
 markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
+pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[1]
 A = "kshot(wine, k=5)"
