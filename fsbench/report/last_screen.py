@@ -114,18 +114,18 @@ def _sentences(board: Leaderboard, width: int, most: int) -> tuple[list[str], bo
     Of a sentence that is too long, the part before a semicolon may fit. The first one is always there.
     """
     topics = by_topic(board)
-    everything = [line for lines in topics.values() for line in lines]
     taken: dict[str, list[str]] = {}
+    whole = True
     for line in (line for topic in _FIRST for line in topics.get(topic, ())):
-        for part in (line, f"{line.partition('; ')[0].rstrip('.')}."):
-            wrapped = textwrap.wrap(part, width)
-            if not taken or len(wrapped) <= most:
-                taken[line] = wrapped
-                most -= len(wrapped)
-                break
-    chosen = [taken[line] for line in everything if line in taken]
-    lines = [line for wrapped in chosen for line in wrapped]
-    return lines, len("".join(lines).replace(" ", "")) == len("".join(everything).replace(" ", ""))
+        clause = f"{line.partition('; ')[0].rstrip('.')}."
+        options = [textwrap.wrap(part, width) for part in (line, clause)]
+        fitting = next((each for each in options if not taken or len(each) <= most), None)
+        whole &= fitting is options[0]
+        if fitting is not None:
+            taken[line] = fitting
+            most -= len(fitting)
+    everything = [line for lines in topics.values() for line in lines]
+    return [part for line in everything for part in taken.get(line, ())], whole
 
 
 def _chosen(board: Leaderboard, most: int) -> list[Row]:
