@@ -24,6 +24,7 @@ from PIL import Image
 from fsbench.datasets import known
 from fsbench.errors import DataError, UsageError
 from fsbench.models import SavedModel, load, refit
+from fsbench.models.fitting import _put
 from fsbench.own import OwnData, read_own
 from fsbench.own.form import Form
 from fsbench.own.further import read_further
@@ -280,6 +281,16 @@ def test_what_cannot_be_fitted_is_refused_before_it_is(home: Path, tmp_path: Pat
         with pytest.raises(UsageError, match=message):
             refit(strategy, home / "pictures", output=tmp_path / output)
     assert not (tmp_path / "new").exists()
+
+
+def test_an_earlier_model_is_replaced_and_other_files_stay(of_people: SavedModel, tmp_path: Path) -> None:
+    folder = copied(of_people, tmp_path / "m")
+    (folder / "notes.txt").touch()
+    (tmp_path / "new").mkdir()
+    for name in ("predictor.json", "model.json"):
+        shutil.copy(of_people.folder / name, tmp_path / "new")
+    _put(tmp_path / "new", folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "notes.txt", "predictor.json"]
 
 
 def copied(model: SavedModel, folder: Path) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fsbench.calibration import fit_temperature
 from fsbench.composition import Composition
-from fsbench.errors import FsbenchError, TaskError, UsageError
+from fsbench.errors import DataError, FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, trial_key, versions
@@ -284,10 +284,12 @@ def _in_words(reading: Reading) -> str:
 
 
 def _put(folder: Path, output: Path) -> None:
-    """Move the files of a model to its folder, in place of those of an earlier one."""
+    """Copy a model to its folder, in place of an earlier one; the card comes last, as it makes it a model."""
     output.mkdir(parents=True, exist_ok=True)
-    for path in output.iterdir():
-        if path.is_file():
-            path.unlink()
-    for path in folder.iterdir():
-        shutil.move(path, output / path.name)
+    if (output / FILE).exists():
+        with contextlib.suppress(DataError):  # what is no card names no files
+            for name in Card.read(output).files:
+                (output / name).unlink(missing_ok=True)
+        (output / FILE).unlink()
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE):
+        shutil.copyfile(path, output / path.name)
