@@ -12,6 +12,7 @@ from fsbench_plugins.balanced_forest import BalancedForest
 from fsbench_plugins.balanced_softmax import BalancedSoftmax
 from fsbench_plugins.baseline_pp import BaselinePp
 from fsbench_plugins.best_classical import BestClassical
+from fsbench_plugins.bn_only import BnOnly
 from fsbench_plugins.cdan import Cdan
 from fsbench_plugins.class_weights import ClassWeights
 from fsbench_plugins.coral import Coral
@@ -35,10 +36,13 @@ from fsbench_plugins.gce import Gce
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
 from fsbench_plugins.isotonic import Isotonic
 from fsbench_plugins.knn import Knn
+from fsbench_plugins.l2_sp import L2Sp
 from fsbench_plugins.label_smoothing import LabelSmoothing
 from fsbench_plugins.ldam_drw import LdamDrw
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
+from fsbench_plugins.lora import Lora
+from fsbench_plugins.lp_ft import LpFt
 from fsbench_plugins.m2 import M2
 from fsbench_plugins.maml import Maml
 from fsbench_plugins.matching import Matching
@@ -81,6 +85,7 @@ from fsbench_plugins.tau_norm import TauNorm
 from fsbench_plugins.temperature import Temperature
 from fsbench_plugins.tent import Tent
 from fsbench_plugins.threshold import Threshold
+from fsbench_plugins.tip_adapter import TipAdapter
 from fsbench_plugins.transfer import Transfer
 from fsbench_plugins.trivialaugment import Trivialaugment
 from fsbench_plugins.tta import Tta
@@ -106,6 +111,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         BalancedSoftmax,
         BaselinePp,
         BestClassical,
+        BnOnly,
         Cdan,
         ClassWeights,
         Coral,
@@ -129,10 +135,13 @@ def fsbench_strategies() -> list[type[Strategy]]:
         HistGradientBoosting,
         Isotonic,
         Knn,
+        L2Sp,
         LabelSmoothing,
         LdamDrw,
         LogisticRegression,
         LogitAdjustment,
+        Lora,
+        LpFt,
         M2,
         Maml,
         Matching,
@@ -175,6 +184,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Temperature,
         Tent,
         Threshold,
+        TipAdapter,
         Transfer,
         Trivialaugment,
         Tta,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench import Context, Fitted, LabeledSet, Savable
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 from fsbench_plugins._episodes import Rule
 from fsbench_plugins._prototypes import embed
 
@@ -45,6 +45,26 @@ class Ridge(Savable):
             weights = torch.linalg.solve(support.T @ support + eye, support.T @ targets)
         logits: torch.Tensor = self.scale * queries @ weights
         return logits
+
+
+@dataclass(frozen=True, eq=False)
+class Cached(Savable):
+    """Log-probabilities of a predictor plus `alpha` times labels by similarity, on features `[N, D]`.
+
+    `keys [S, D]` are features of length 1 with the targets `[S, C]`; the similarity of a cosine c is
+    `exp(-beta (1 - c))`.
+    """
+
+    predict: Predictor
+    keys: torch.Tensor
+    targets: torch.Tensor
+    alpha: float
+    beta: float
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits `[N, C]`."""
+        similarity = (-self.beta * (1 - nn.functional.normalize(x) @ self.keys.T)).exp()
+        return self.predict(x).log_softmax(-1) + self.alpha * similarity @ self.targets
 
 
 class Compared(nn.Module, Savable):

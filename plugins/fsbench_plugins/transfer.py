@@ -44,11 +44,12 @@ class Transfer(Strategy):
     `mode` says what is then trained in the recipe's steps: `finetune` trains everything; `linear_probe` only
     the head, while the body and the statistics of its normalisation layers stay unchanged;
     `frozen_then_finetune` the head for the fraction `head_share` of the steps, then everything (Kumar et al.
-    2022), each part with a separate schedule. If the body is trained, its learning rate is
-    `backbone_lr_scale` times that of the head (discriminative fine-tuning, Howard & Ruder 2018); `none` means
-    1 for a body from the source, and 0.01 for pretrained weights, whose rates also rise at the beginning.
-    Batch normalisation of pretrained weights keeps its statistics and scales: a short training cannot learn
-    others.
+    2022), each part with a separate schedule; `gradual` first the head, then also the last layer of the body,
+    then the one before it, and so on, with equal parts of the steps (Howard & Ruder 2018). If the body is
+    trained, its learning rate is `backbone_lr_scale` times that of the head (discriminative fine-tuning,
+    Howard & Ruder 2018); `none` means 1 for a body from the source, and 0.01 for pretrained weights, whose
+    rates also rise at the beginning. Batch normalisation of pretrained weights keeps its statistics and
+    scales: a short training cannot learn others.
 
     On a `shift` task with target labels, `target_only` fine-tunes only on the target samples, because the
     body was already trained on the source samples.
@@ -58,7 +59,7 @@ class Transfer(Strategy):
     results_version = "2"
     cite = (
         "Yosinski, J., Clune, J., Bengio, Y. and Lipson, H. (2014). How transferable are features in deep "
-        "neural networks? NeurIPS 27. Discriminative learning rates: Howard, J. and Ruder, S. (2018). "
+        "neural networks? NeurIPS 27. Learning rates, gradual: Howard, J. and Ruder, S. (2018). "
         "Universal language model fine-tuning for text classification. ACL. frozen_then_finetune: Kumar, A., "
         "Raghunathan, A., Jones, R., Ma, T. and Liang, P. (2022). Fine-tuning can distort pretrained "
         "features and underperform out-of-distribution. ICLR."
@@ -67,7 +68,7 @@ class Transfer(Strategy):
     in_core = True
     replaces = frozenset({"init_model"})
 
-    mode: Literal["finetune", "linear_probe", "frozen_then_finetune"] = "finetune"
+    mode: Literal["finetune", "linear_probe", "frozen_then_finetune", "gradual"] = "finetune"
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
     backbone_lr_scale: float | None = param(None, low=0.0, tune=(0.01, 1.0))
@@ -147,7 +148,9 @@ class Transfer(Strategy):
                     module.requires_grad_(False)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Train in one part or, `frozen_then_finetune`, in two that share the recipe's steps."""
+        """Train in one part, or in several that share the recipe's steps."""
+        if self.mode == "gradual":
+            return self._gradually(train, inner, ctx)
         first = round(self.head_share * ctx.recipe.steps)
         if self.mode != "frozen_then_finetune" or first == 0:
             return inner(train)
@@ -157,3 +160,21 @@ class Transfer(Strategy):
         self._release(body, True)
         rest = ctx.recipe.steps - first
         return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted
+
+    def _gradually(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """Train the head, then one layer of the body more in each part."""
+        layers = _layers(ctx.model.get_submodule("body"))
+        parts = min(len(layers) + 1, ctx.recipe.steps)
+        self._release(ctx.model.get_submodule("body"), False)
+        ends = [round(ctx.recipe.steps * (part + 1) / parts) for part in range(parts)]
+        for part, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            if part:
+                self._release(layers[-part], True)
+            fitted = inner(train, recipe=replace(ctx.recipe, steps=end - start))
+        return fitted
+
+
+def _layers(body: nn.Module) -> list[nn.Module]:
+    """The parts of a body that have weights, from the input to the output."""
+    found = [child for child in body.children() if any(True for _ in child.parameters())]
+    return _layers(found[0]) if len(found) == 1 else found or [body]

@@ -1,0 +1,39 @@
+"""Fine-tuning of normalisation layers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbench import InertComponent
+from fsbench_plugins.transfer import Transfer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class BnOnly(Transfer):
+    """`transfer` that trains only the head and the scales and shifts of normalisation (Frankle et al. 2021).
+
+    All other weights of the body stay as the source, or the pretrained weights, left them.
+    """
+
+    name = "bn_only"
+    cite = (
+        "Frankle, J., Schwab, D. J. and Morcos, A. S. (2021). Training BatchNorm and only BatchNorm: on the "
+        "expressive power of random features in CNNs. ICLR."
+    )
+    in_core = False
+
+    def _release(self, body: nn.Module, trained: bool) -> None:
+        """Let normalisation be trained, or nothing. Raises InertComponent if there is none."""
+        from torch import nn
+
+        kinds = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
+        layers = [module for module in body.modules() if isinstance(module, kinds)]
+        if not any(list(layer.parameters()) for layer in layers):
+            raise InertComponent(f"{self.name} had no effect; the body has no normalisation with weights")
+        body.requires_grad_(False)
+        for layer in layers:
+            layer.requires_grad_(trained)

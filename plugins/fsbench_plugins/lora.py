@@ -1,0 +1,51 @@
+"""LoRA: low-rank updates of a frozen body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbench import Context, Fitted, LabeledSet, param
+from fsbench_plugins.transfer import Transfer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Lora(Transfer):
+    """`transfer` whose body learns only low-rank updates of its weights (Hu et al. 2022).
+
+    The weights of linear and convolutional layers, as matrices with a row for each output, get the update
+    `scale * B A`, where B starts at zero and A at random, with rank `rank` (at most the smaller side of the
+    matrix). Only these and the head are trained; after the training the updates are added to the weights.
+    """
+
+    name = "lora"
+    cite = (
+        "Hu, E. J., Shen, Y., Wallis, P., Allen-Zhu, Z., Li, Y., Wang, S., Wang, L. and Chen, W. (2022). "
+        "LoRA: low-rank adaptation of large language models. ICLR."
+    )
+    in_core = False
+
+    rank: int = param(4, low=1, tune=(1, 16))
+    scale: float = param(1.0, low=0.0, tune=(0.25, 4.0))
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a frozen body from the source, and updates that start at zero."""
+        from fsbench_plugins._low_rank import add_updates
+
+        model = super().init_model(model, ctx)
+        body = model.get_submodule("body").requires_grad_(False)
+        with ctx.torch_seeded():
+            add_updates(body, self.rank, self.scale)
+        return model
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """Train the updates and the head, then merge the updates into the weights."""
+        from fsbench_plugins._low_rank import merge_updates
+
+        fitted = inner(train)
+        merge_updates(fitted.require_network(self.name))
+        return fitted

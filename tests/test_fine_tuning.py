@@ -1,0 +1,124 @@
+"""Fine-tuning: identities with transfer, what is trained, and a cache by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fsbench_plugins._comparisons import Cached
+from fsbench_plugins._low_rank import Updated, add_updates, merge_updates
+from fsbench_plugins.bn_only import BnOnly
+from fsbench_plugins.l2_sp import L2Sp, squared_distance
+from fsbench_plugins.lp_ft import LpFt
+from fsbench_plugins.transfer import Transfer, _layers
+from torch import nn
+
+from fsbench import Recipe, Strategy
+from fsbench.composition import Composition
+from fsbench.engine.backbones import build_network
+from fsbench.engine.trial import run_trial
+from fsbench.registry import load_registry
+from fsbench.testing import toy_split
+
+CPU = torch.device("cpu")
+RECIPE = Recipe("conv4(width=8, norm=batch)", 8, 16)
+
+
+def predictions(spec: str) -> np.ndarray:
+    split = toy_split("image", source=True)
+    return run_trial(("t", 0), load_registry().parse(spec)[0], RECIPE, split, CPU).predictions
+
+
+def of(strategy: Strategy) -> np.ndarray:
+    split = toy_split("image", source=True)
+    return run_trial(("t", 0), Composition((strategy,)), RECIPE, split, CPU).predictions
+
+
+@dataclass(frozen=True)
+class FreeL2Sp(L2Sp):
+    name = "transfer"  # whose random numbers it then has
+
+
+@dataclass(frozen=True)
+class SameLpFt(LpFt):
+    name = "transfer"
+
+
+@pytest.mark.parametrize(
+    ("variant", "same"),
+    [
+        (FreeL2Sp(alpha=0, source_steps=3), Transfer(source_steps=3)),
+        (SameLpFt(source_steps=3), Transfer(source_steps=3, mode="frozen_then_finetune")),
+        (SameLpFt(source_steps=3, head_share=0), Transfer(source_steps=3)),
+    ],
+)
+def test_without_what_it_adds_it_is_transfer(variant: Strategy, same: Strategy) -> None:
+    assert np.array_equal(of(variant), of(same))
+
+
+def test_a_penalty_keeps_the_weights_near_the_start() -> None:
+    assert not np.array_equal(predictions("l2_sp(source_steps=3)"), predictions("transfer(source_steps=3)"))
+    weights, start = [nn.Parameter(torch.ones(2, 3))], [torch.zeros(2, 3)]
+    assert squared_distance(weights, start).item() == 6
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(5, 4), nn.Conv2d(6, 4, 3, groups=2, padding=1)])
+def test_an_update_starts_at_zero_and_merges_into_the_weight(layer: nn.Module) -> None:
+    x = torch.randn(2, 5) if isinstance(layer, nn.Linear) else torch.randn(2, 6, 4, 4)
+    updated = Updated(layer, 2, 0.5)
+    assert torch.equal(updated(x), layer(x))
+    with torch.no_grad():
+        updated.b.normal_()
+    expected = updated(x)
+    assert not torch.allclose(expected, layer(x))
+    torch.testing.assert_close(updated.merged()(x), expected)
+
+
+def test_updates_are_of_every_layer_and_leave_no_trace_when_merged() -> None:
+    network = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
+    names = [name for name, _ in network.named_parameters()]
+    x = torch.rand(4, 1, 8, 8)
+    network.eval()
+    before = network(x)
+    add_updates(network.body, 2, 1.0)
+    assert sum(isinstance(module, Updated) for module in network.modules()) == 4
+    torch.testing.assert_close(network(x), before)
+    merge_updates(network)
+    assert [name for name, _ in network.named_parameters()] == names
+
+
+def test_lora_and_bn_only_train_less_than_transfer() -> None:
+    found = {spec: predictions(f"{spec}(source_steps=3)") for spec in ("lora", "bn_only", "transfer")}
+    assert len({each.tobytes() for each in found.values()}) == 3
+
+
+def test_bn_only_trains_normalisation_alone() -> None:
+    network: Any = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
+    BnOnly()._release(network.body, True)
+    trained = {
+        type(m) for m in network.body.modules() for p in m.parameters(recurse=False) if p.requires_grad
+    }
+    assert trained == {nn.BatchNorm2d}
+
+
+def test_gradual_trains_each_layer_of_the_body_at_last() -> None:
+    network: Any = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
+    layers = _layers(network.body)
+    assert sum(len(list(layer.parameters())) for layer in layers) == len(list(network.body.parameters()))
+    assert not np.array_equal(
+        predictions("transfer(source_steps=3, mode=gradual)"), predictions("transfer(source_steps=3)")
+    )
+
+
+def test_a_cache_adds_labels_by_similarity() -> None:
+    keys = nn.functional.normalize(torch.randn(5, 4))
+    x, targets = torch.randn(3, 4), torch.eye(2)[[0, 1, 1, 0, 0]]
+    found = Cached(lambda x: torch.zeros(len(x), 2), keys, targets, 2.0, 3.0)(x)
+    for row, query in zip(found, nn.functional.normalize(x), strict=True):
+        expected = torch.full((2,), -np.log(2))
+        for key, target in zip(keys, targets, strict=True):
+            expected = expected + 2 * np.exp(-3 * (1 - float(query @ key))) * target
+        torch.testing.assert_close(row, expected.float(), rtol=1e-4, atol=1e-5)
