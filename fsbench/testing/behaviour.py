@@ -15,7 +15,8 @@ from fsbench.context import Context
 from fsbench.errors import FsbenchError, InertComponent
 from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
-from fsbench.strategy import Strategy, overrides
+from fsbench.sorts import HOUSE
+from fsbench.strategy import STRATEGIES, Strategy, overrides
 from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
 from fsbench.testing.toy_runs import (
@@ -205,7 +206,7 @@ def composes(bench: Bench) -> str | None:
 
 
 def composes_with_installed(bench: Bench) -> str | None:
-    """With every installed strategy it runs, or says why it does not.
+    """With the short list of bundled strategies, and all others installed, it runs or says why it does not.
 
     An installed strategy that fails by itself, or with a probe, is named as the reason why the pair is not
     checked.
@@ -213,7 +214,9 @@ def composes_with_installed(bench: Bench) -> str | None:
     reason: str | None = "nothing else is installed"
     ran, at_fault = False, []
     for cls in get_registry().strategies.values():
-        if cls.name in (bench.strategy.name, BASELINE):
+        origin = STRATEGIES.origin(cls.name)
+        bundled = origin is not None and origin.distribution == HOUSE
+        if cls.name in (bench.strategy.name, BASELINE) or (bundled and not cls.in_core):
             continue
         try:
             pair_reason = run_pair(bench.strategy, cls())
