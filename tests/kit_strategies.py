@@ -80,6 +80,7 @@ class Nearest(Strategy):
 
     name = "nearest"
     cite = "nobody"
+    kinds = frozenset({"image", "table"})
     replaces = frozenset({"fit"})
 
     def fit(self, train, inner, ctx):
