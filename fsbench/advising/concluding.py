@@ -12,7 +12,7 @@ from fsbench.advising.advice import Advice, Alternative
 from fsbench.advising.checking import Checked, curve_of, majority
 from fsbench.advising.halving import Halving
 from fsbench.advising.more_labels import FRACTIONS, Gain, further, gain_of
-from fsbench.advising.trials import Place, Trials, seconds
+from fsbench.advising.trials import Place, Trials
 from fsbench.composition import BASELINE
 from fsbench.datasets.known import dataset_info
 from fsbench.errors import FsbenchError, UsageError
@@ -24,7 +24,6 @@ from fsbench.results import Results
 from fsbench.tasks.expressions import Task
 
 REPORT, MODEL, FACTS = "report.html", "model", "advice.json"
-OF_A_MODEL = 6
 _CHEAPER = 0.5
 # Splits that chose nothing: the best score on those that did is too good, and so would be the curve's rise.
 _CURVE_SPLITS = range(1000, 1005)
@@ -62,7 +61,7 @@ class Found:
     @property
     def model_seconds(self) -> float:
         """About how long a fit on all labels takes, with the fits by which it is calibrated."""
-        return OF_A_MODEL * seconds(self.trials.records[Place(self.task.text, 0, self.ranked[0])])
+        return self.trials.model_seconds(self.trials.records[Place(self.task.text, 0, self.ranked[0])])
 
     @property
     def results(self) -> Results:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fsbench.advising.advice import FAILED, NO_TIME, Advice
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, whole_seconds
 from fsbench.advising.checking import Checked, check
-from fsbench.advising.concluding import MODEL, OF_A_MODEL, Found, conclude
+from fsbench.advising.concluding import MODEL, Found, conclude
 from fsbench.advising.halving import Halving
 from fsbench.advising.sums import promising
 from fsbench.advising.trials import Place, Trials, seconds
@@ -233,7 +233,7 @@ class _Search:
             work += math.fsum(took[key] for key in wanted if Place(text, *key) not in trials.stored)
         best = trials.records[Place(self.task.text, 0, halving.ranked(scores)[0])]
         starts = trials.start * (len(halving.rounds) + 1) if work else 0.0
-        return trials.pace * work + starts + OF_A_MODEL * seconds(best)
+        return trials.pace * work + starts + trials.model_seconds(best)
 
     def _candidates(self, plugins: Strategies) -> list[str]:
         """The strategies that can run: the baselines, then the short list, in case time is short."""

@@ -15,6 +15,8 @@ from fsbench.progress import Observer
 from fsbench.results import Results
 from fsbench.types import Record, Trial
 
+_FITS_OF_A_MODEL = 6
+
 
 class Place(NamedTuple):
     """What a trial is about: a task, one of its splits, and a strategy."""
@@ -74,7 +76,9 @@ class Trials:
         missing = [place for place in dict.fromkeys(places) if place not in self.records]
         if not missing:
             return True
-        time_left = self.deadline.left if within is None else min(within, self.deadline.left)
+        # The report, which nothing interrupts, takes about as long as workers take to start.
+        time_left = self.deadline.left - self.start
+        time_left = time_left if within is None else min(within, time_left)
         if time_left > 0:
             self._run(missing, time_left)
         return all(place in self.records for place in missing)
@@ -103,6 +107,14 @@ class Trials:
     def seconds_of(self, places: Iterable[Place]) -> float:
         """The wall-clock seconds that trials with a record take, at the measured pace."""
         return self.pace * sum(seconds(self.records[place]) for place in places if place in self.records)
+
+    def model_seconds(self, record: Record) -> float:
+        """About how long a fit of a strategy on all labels takes, with the fits that calibrate it.
+
+        `record` is of one of its trials. Workers start three times: to look at the device, to fit, and to
+        calibrate.
+        """
+        return _FITS_OF_A_MODEL * seconds(record) + 3 * self.start
 
     def _run(self, missing: Sequence[Place], time_left: float) -> None:
         wanted, watch = set(missing), Stopwatch(self.observer, time_left, self.clock)
