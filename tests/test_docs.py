@@ -21,6 +21,7 @@ from fsbench import (
     TaskInfo,
     hookspecs,
 )
+from fsbench.families import FAMILIES
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
 from fsbench.stages import STAGES
@@ -101,9 +102,10 @@ def test_the_readmes_specs_and_tasks_can_be_read() -> None:
 
 
 def test_the_readme_names_every_strategy_and_protocol() -> None:
-    bundled = {name for name, (package, _) in get_registry().origin.items() if package == "fsbench"}
-    for name in bundled:
-        assert f"| `{name}` |" in README
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|`]+ \| (`.+`) \|$", README, re.MULTILINE))
+    for family in FAMILIES:
+        bundled = [name for name, cls in get_registry().strategies.items() if cls.family == family]
+        assert rows[family] == ", ".join(f"`{name}`" for name in sorted(bundled))
     for name in PROTOCOLS:
         assert f"| `{name}(" in README
 
