@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +207,18 @@ def test_a_run_on_texts_ranks_strategies(reviews: Path, tmp_path: Path) -> None:
     status = {record.spec: record.status for record in results.records}
     assert status["word_dropout"] == status["logistic_regression"] == status["erm"] == "ok"
     assert {record.task for record in results.records} == {"holdout(more)"}
+
+
+def test_further_texts_are_read_as_those_in_training(reviews: Path, folder: Path, tmp_path: Path) -> None:
+    from fsbench.own.form import Form
+    from fsbench.own.further import read_further
+
+    form = read(reviews).form
+    assert form is not None
+    assert Form.from_dict(json.loads(json.dumps(form.to_dict()))) == form
+    found = read_further(write_csv(tmp_path / "new.csv", [("very nice",), ("",)], "review"), form)
+    assert decode_texts(found.x) == ["very nice", ""]
+    assert found.x.shape[1:] == form.shape
+    assert found.warnings == ("1 empty text: the model knows nothing about them",)
+    of_folder = read_further(folder / "good", form)
+    assert sorted(decode_texts(of_folder.x)) == sorted(text for text, label in REVIEWS if label == "good")

@@ -29,8 +29,10 @@ class Form:
     white: float = 255.0
 
     @property
-    def of(self) -> Literal["pictures", "columns", "rows"]:
-        """What the inputs are: pictures, a table with the names of its columns, or rows of numbers."""
+    def of(self) -> Literal["pictures", "columns", "rows", "texts"]:
+        """What the inputs are: pictures, a table with the names of its columns, rows of numbers, or texts."""
+        if self.columns and self.columns[0].is_text:
+            return "texts"
         return "columns" if self.columns else "pictures" if len(self.shape) == 3 else "rows"
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.kinds.text import encode_texts
 from fsbench.own.archives import read_inputs
 from fsbench.own.column import Column
 from fsbench.own.files import form_of
@@ -18,12 +19,14 @@ from fsbench.own.given import OwnData
 from fsbench.own.parsing import parse_table
 from fsbench.own.pictures import SUFFIXES, stack, with_channels
 from fsbench.own.samples import Progress, as_float32, printable, some
+from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
 
 _EXPECTED = {
     "pictures": "a folder of images, an image file, or an npz with an array x of images",
     "columns": "a table (.csv)",
     "rows": "an npz with an array x",
+    "texts": "a folder of .txt files, or a table (.csv) if the model was fitted on one",
 }
 _WORDS = {"folder": "a folder", "table file": "a table", "npz": "an npz"}
 
@@ -45,6 +48,10 @@ def read_further(path: str | Path, form: Form, progress: Progress = lambda done,
             names, x = _pictures(path, form, progress, remarks)
         case "a table", "columns":
             names, x = _table(path, form, remarks)
+        case "a table", "texts" if form.columns[0].name:
+            names, x = _texts_of_table(path, form, remarks)
+        case "a folder", "texts":
+            names, x = _texts_of_folder(path, form, progress, remarks)
         case "an npz", "pictures" | "rows":
             names, x = _array(path, form, progress, remarks)
         case found, of:
@@ -81,6 +88,26 @@ def _pictures(
     found = read_images(OwnData(path, image_size=size), progress, remarks)
     x = stack([picture.pixels for picture in found.values()], form.bits)
     return list(found), with_channels(x, channels)
+
+
+def _texts_of_folder(
+    path: Path, form: Form, progress: Progress, remarks: list[str]
+) -> tuple[Sequence[str], np.ndarray]:
+    """All .txt files in a folder, cut to the length of those in training."""
+    texts = read_text_files(path, progress, remarks)
+    return list(texts), encode_texts(list(texts.values()), form.shape[0])
+
+
+def _texts_of_table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], np.ndarray]:
+    """The column of texts in a table, cut to the length of those in training; missing ones are empty."""
+    name = str(form.columns[0].name)
+    table = parse_table(path, None, remarks, fewest=1, texts=[name])
+    if name not in table:
+        raise DataError(f"{path} has no column {printable(name)!r}, which the model needs")
+    texts = [clean(text) for text in form.columns[0].values(table)]
+    if empty := sum(not text for text in texts):
+        remarks.append(f"{plural(empty, 'empty text')}: the model knows nothing about them")
+    return [str(number + 1) for number in range(len(texts))], encode_texts(texts, form.shape[0])
 
 
 def _array(

@@ -10,6 +10,7 @@ import numpy as np
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.kinds.text import LONGEST, encode_texts, words_of
+from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.samples import Inputs, Progress, Samples, printable, some
@@ -62,12 +63,17 @@ def read_text_folder(data: OwnData, progress: Progress) -> Samples:
 
 def read_texts(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
     """The texts of a folder, whatever folders they are in, for a reading without labels."""
-    root = Path(data.path).resolve()
+    return Inputs(column(list(read_text_files(Path(data.path), progress, remarks).values())))
+
+
+def read_text_files(folder: Path, progress: Progress, remarks: list[str]) -> dict[str, str]:
+    """The texts in a folder by their paths in it. Raises DataError if there are none."""
+    root = folder.resolve()
     paths = [path for path in walk(root, root, remarks) if TEXTS.has(path)]
     if not paths:
-        raise DataError(f"{data.path} has no texts; give a folder with .txt files, in any folders")
+        raise DataError(f"{folder} has no texts; give a folder with .txt files, in any folders")
     files = [File(path, relative(path, root), "", None) for path in paths]
-    return Inputs(column(list(_read_files(files, remarks, progress).values())))
+    return {file.name: clean(text) for file, text in _read_files(files, remarks, progress).items()}
 
 
 def column(texts: Sequence[str]) -> np.ndarray:
@@ -112,8 +118,8 @@ def as_stored(samples: Samples, path: str) -> Samples:
 
     Raises DataError if all are empty.
     """
-    texts, n = [_clean(text) for text in samples.x[:, 0]], len(samples.x)
-    more = [] if samples.unlabeled is None else [_clean(text) for text in samples.unlabeled.x[:, 0]]
+    texts, n = [clean(text) for text in samples.x[:, 0]], len(samples.x)
+    more = [] if samples.unlabeled is None else [clean(text) for text in samples.unlabeled.x[:, 0]]
     empty = np.array([not text for text in texts], dtype=bool)
     if empty.any():
         names = [name for name, gone in zip(samples.names, empty, strict=True) if gone]
@@ -131,13 +137,13 @@ def as_stored(samples: Samples, path: str) -> Samples:
     if samples.unlabeled is not None:
         samples.unlabeled = Inputs(x[len(kept) :], looks[len(kept) :])
     found = samples.keep(~empty) if empty.any() else samples
-    columns = () if samples.form is None else samples.form.columns
+    columns = (Column("", is_text=True),) if samples.form is None else samples.form.columns
     found.x, found.looks, found.near = x[: len(kept)], looks[: len(kept)], NEAR
     found.form = Form("text", x.shape[1:], columns)
     return found
 
 
-def _clean(text: object) -> str:
+def clean(text: object) -> str:
     """A text without spaces around it; nothing for a missing value."""
     return text.strip() if isinstance(text, str) else ""
 
