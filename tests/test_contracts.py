@@ -12,7 +12,7 @@ from fsbench.registry import get_registry
 from fsbench.testing import conformance, run_pair
 
 STRATEGIES = get_registry().strategies
-PARTNERS = 2
+PARTNERS = 1
 
 
 def partners(name: str) -> list[str]:
@@ -23,7 +23,13 @@ def partners(name: str) -> list[str]:
     return [other for _, other in others[:PARTNERS]]
 
 
-CORE = sorted(name for name, cls in STRATEGIES.items() if cls.in_core)
+def parameters(names: tuple[str, ...], *others: object) -> object:
+    """Parameters of a test about some strategies; `slow` if one is beyond the short list."""
+    beyond = any(not STRATEGIES[name].in_core for name in names)
+    return pytest.param(*names, *others, marks=[pytest.mark.slow] * beyond)
+
+
+CORE = sorted(name for name, cls in STRATEGIES.items() if cls.in_core and not cls.baseline)
 PAIRS = sorted(
     {*itertools.permutations(CORE, 2), *((name, other) for name in STRATEGIES for other in partners(name))}
 )
@@ -52,13 +58,19 @@ def test_every_plugin_loads():
     assert {"erm", "augmentation", "transfer", "dann", "maml", "focal", "resampling"} <= set(STRATEGIES)
 
 
-@pytest.mark.parametrize(("name", "check"), CHECKS, ids=[f"{name}-{check}" for name, check in CHECKS])
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [parameters((name,), check) for name, check in CHECKS],
+    ids=[f"{name}-{check}" for name, check in CHECKS],
+)
 def test_conformance(name, check):
     if reason := check():
         pytest.skip(reason)
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS, ids=["+".join(pair) for pair in PAIRS])
+@pytest.mark.parametrize(
+    ("first", "second"), [parameters(pair) for pair in PAIRS], ids=["+".join(pair) for pair in PAIRS]
+)
 def test_a_pair_runs_or_says_why_not(first, second):
     reason = run_pair(STRATEGIES[first](), STRATEGIES[second]())
     if reason:
