@@ -104,7 +104,7 @@ def _answer(board: Leaderboard, room: int, console: Console, failures_follow: bo
         if len(console.render_lines(table)) - _HEAD <= room_of_rows:
             break
     hidden = len(board.overall) - len(chosen)
-    whole = frozenset(["recommendation"] * whole_text + ["table"] * (not hidden))
+    whole = frozenset(["recommendation"] * whole_text + ["overall"] * (not hidden))
     return _Answer(board, sentences, table, hidden, problems, whole)
 
 

@@ -22,7 +22,7 @@ def print_board(
 ) -> None:
     """Print each task's table, then the overall table, what has no result, and the recommendation.
 
-    With `legend`, also print how to read the tables. `leave_out` may name the "table" over all tasks and the
+    With `legend`, also print how to read the tables. `leave_out` may name the "overall" table and the
     "recommendation".
     """
     console = console or Console(highlight=False)
@@ -34,7 +34,7 @@ def print_board(
         console.print()
     layout = Layout.of(board, board.rows)
     shown = _print_tasks(board, layout, console)
-    if "table" not in leave_out:
+    if "overall" not in leave_out:
         console.print(Text("Overall: mean over tasks", style="bold"))
         console.print(Text(text.title(board)))
         columns = text.columns(board, text.OVERALL_COLUMNS)

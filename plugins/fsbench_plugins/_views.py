@@ -18,7 +18,7 @@ def view(x: torch.Tensor, strength: float, corruption: float, task: TaskInfo, st
     Images are changed as `augmentation(strength=...)` does. In tables, a share `corruption` of the values is
     replaced by that of another random row in the same column (SCARF, Bahri et al. 2022).
     """
-    if task.kind == "image":
+    if x.ndim == 4:
         return Augmentation(strength=strength).images(x, task.symmetries, stream)
     other = torch.stack([x[stream.permutation(len(x)), column] for column in range(x.shape[1])], 1)
     return torch.where(stream.uniform(*x.shape) < corruption, other, x)

@@ -38,7 +38,7 @@ class Tta(Strategy):
 
         if not self.views:
             return fitted
-        if ctx.task.kind != "image":
+        if len(ctx.task.input_shape) != 3:
             raise InertComponent("tta had no effect; the predictor gets features, not images")
         moved = movements(self.views, self.strength, ctx.task, ctx.rng)
         return Fitted(Averaged(fitted.predict, *moved), fitted.network)

@@ -57,7 +57,7 @@ class Vae(Strategy):
         with torch.no_grad():
             drawn = model.decode(stream.normal(len(chosen), self.latent), condition[chosen])
         drawn = drawn.reshape(-1, *train.x.shape[1:])
-        drawn = drawn.clamp(0, 1) if ctx.task.kind == "image" else drawn
+        drawn = drawn.clamp(0, 1) if drawn.ndim == 4 else drawn
         ctx.note(f"{len(drawn)} drawn samples")
         return _joined(train, drawn, train.select(chosen))
 
