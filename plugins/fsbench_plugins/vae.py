@@ -18,7 +18,8 @@ class Vae(Strategy):
     The model, a perceptron with `hidden` units and a code of `latent` dimensions, is trained for `vae_steps`
     full-batch steps of Adam at `vae_lr` on the training inputs, given their classes (Sohn et al. 2015) and,
     if there are any, domains. Then `samples` inputs are drawn for each class with labels: decoded means of
-    random codes. Images are clamped to [0, 1]. All samples, real and drawn, are equally likely in a batch.
+    random codes. Their values stay within those of the training part. All samples, real and drawn, are
+    equally likely in a batch.
     """
 
     name = "vae"
@@ -56,8 +57,7 @@ class Vae(Strategy):
         chosen = self._like(train, ctx)
         with torch.no_grad():
             drawn = model.decode(stream.normal(len(chosen), self.latent), condition[chosen])
-        drawn = drawn.reshape(-1, *train.x.shape[1:])
-        drawn = drawn.clamp(0, 1) if drawn.ndim == 4 else drawn
+        drawn = drawn.clamp(x.amin(0), x.amax(0)).reshape(-1, *train.x.shape[1:])
         ctx.note(f"{len(drawn)} drawn samples")
         return _joined(train, drawn, train.select(chosen))
 
