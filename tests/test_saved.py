@@ -76,10 +76,20 @@ TOYS: tuple[dict[str, Any], ...] = (
 )
 
 
-def specs() -> list[str]:
+def specs() -> list[Any]:
+    """Specs of all bundled strategies, and more; `slow` beyond the short list, as there are so many."""
     registry = load_registry()
-    ours = [c.text for c in registry.parse("all") if registry.origin[c.components[0].name][0] == "fsbench"]
-    return [*(QUICK.get(each, each) for each in ours if each != "probe"), *MORE]
+    names = [c.text for c in registry.parse("all") if registry.origin[c.components[0].name][0] == "fsbench"]
+    return [
+        *(
+            pytest.param(
+                QUICK.get(name, name), marks=[pytest.mark.slow] * (not registry.strategies[name].in_core)
+            )
+            for name in names
+            if name != "probe"
+        ),
+        *MORE,
+    ]
 
 
 def fitted(composition: Composition, kind: str, toy: dict[str, Any]) -> tuple[Prediction, np.ndarray]:
