@@ -17,6 +17,7 @@ from fsbench.draw import Splits
 from fsbench.errors import UsageError
 from fsbench.execute import Execution, MakeExecutor, isolation, local
 from fsbench.failure import Failure
+from fsbench.families import CORE
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import Outcome, Place, check_device
 from fsbench.judge import failed, judge
@@ -49,7 +50,7 @@ FEATURES = ".features"
 
 
 def run(
-    plugins: Strategies = "all",
+    plugins: Strategies = CORE,
     *,
     suite: str | None = None,
     tasks: str | Sequence[str] | None = None,
@@ -77,9 +78,9 @@ def run(
     However a run ends, the records of finished trials are kept, and the next run continues from there.
 
     Args:
-        plugins: Specs in one or several texts; `all` is every strategy by itself. A strategy may also be an
-            instance or a class (`[Mine(rate=0.5), "erm"]`) from a module that can be imported. Plain training
-            (`erm`) and the baselines always run.
+        plugins: Specs in one or several texts; `core`, the default, is each of a short list by itself, `all`
+            each of all strategies. A strategy may also be an instance or a class (`[Mine(rate=0.5), "erm"]`)
+            from a module that can be imported. Plain training (`erm`) and the baselines always run.
         suite: The name of the suite whose tasks are run; `starter-v2` by default.
         tasks: Tasks instead of a suite, in one or several texts.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--short", action="store_true", help="the short version, where there is one")
     parser.add_argument(
-        "--only", default="", help="a part of the row (R1: 5w1s, ...; R2: conv4; R3: a direction)"
+        "--only", default="", help="a part of the row (R1: 5w1s, ...; R2: conv4; R3: a direction; R7: 500)"
     )
     parser.add_argument("--jobs", type=int, default=None, help="worker processes")
     parser.add_argument("--device", default="auto")

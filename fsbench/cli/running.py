@@ -26,6 +26,7 @@ from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.errors import UsageError
+from fsbench.families import CORE
 from fsbench.progress.log import FILE_NAME as LOG
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
 from fsbench.tuning.criteria import CRITERIA
@@ -42,10 +43,11 @@ INTERRUPTED = 130
 @click.command(cls=OptionsCommand)
 @click.option(
     "--plugins",
-    default="all",
+    default=CORE,
+    show_default=True,
     metavar="GROUP|SPECS",
     help="Strategies, separated by commas: focal, transfer+focal(gamma=1), tuned(focal); or a group, each of "
-    "them alone: all, core (a short list) or a family such as imbalance (`fsbench list families`).",
+    "them alone: core (a short list), all or a family such as imbalance (`fsbench list families`).",
 )
 @click.option(
     "--suite",

@@ -48,7 +48,6 @@ class Maml(Adapted):
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "
         "learning or feature reuse? Towards understanding the effectiveness of MAML. ICLR."
     )
-    in_core = True
 
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
     inner_steps: int = param(1, low=1, tune=(1, 3))
