@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 _LEAST, _MOST = 0.05, 20.0
 
@@ -38,6 +36,8 @@ def fit_temperature(folds: Sequence[Fold]) -> tuple[float, float, float]:
 
 def best_temperature(folds: Sequence[Fold]) -> float:
     """The temperature between 0.05 and 20 with the least cross-entropy to smoothed labels of all folds."""
+    from scipy.optimize import minimize_scalar
+
     smoothing = _smoothing(folds)
     # Convex in 1 / T, so it has a single minimum in log T.
     found = minimize_scalar(
@@ -56,6 +56,8 @@ def _smoothing(folds: Sequence[Fold]) -> float:
 
 def _log_likelihood(temperatures: Sequence[float], folds: Sequence[Fold], smoothing: float = 0.0) -> float:
     """The mean log-likelihood of a label of all folds, each with its temperature."""
+    from scipy.special import log_softmax
+
     parts = []
     for temperature, (logits, y) in zip(temperatures, folds, strict=True):
         found = log_softmax(logits.astype(np.float64) / temperature, axis=1)

@@ -91,7 +91,7 @@ def test_the_command_ends_with_1_for_a_number_outside_its_band(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["R7"], ["R6", "--short"], ["R1", "--only", "7w7s"], ["R6", "--only", "x"]]
+    "arguments", [["R99"], ["R6", "--short"], ["R1", "--only", "7w7s"], ["R6", "--only", "x"]]
 )
 def test_a_wrong_command_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
