@@ -76,7 +76,8 @@ def test_the_full_spec_has_the_mark_of_a_plugins_code_or_its_declared_version() 
 def test_bundled_code_has_no_mark_while_its_results_version_is_the_first() -> None:
     for composition in get_registry().parse("all"):
         (component,) = composition.components
-        version = component.results_version
+        # Another strategy's version, which a subclass inherits, is not about its own results.
+        version = vars(type(component)).get("results_version", "")
         assert ("#" in composition.full_spec) == bool(version or component.content_hash)
         assert composition.full_spec.endswith(f"#results+{version}" * bool(version))
     assert code_mark("focal", "", OURS, ["fsbench_plugins"]) == ""

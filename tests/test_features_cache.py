@@ -218,10 +218,10 @@ def test_features_of_a_body_that_only_this_trial_has_are_not_kept(tmp_path: Path
 
 
 def distinct_samples(task: str, seeds: int) -> int:
-    """The different inputs in the training and the test parts of a task's first splits."""
+    """The different inputs in the training, validation and test parts of a task's first splits."""
     (found,) = parse_tasks(task)
     splits = [draw_split(found, seed) for seed in range(seeds)]
-    rows = np.concatenate([part.index.ravel() for s in splits for part in (s.train, s.test)])
+    rows = np.concatenate([part.index.ravel() for s in splits for part in (s.train, s.val, s.test)])
     return len({x.tobytes() for x in load_dataset("digits").x[rows]})
 
 

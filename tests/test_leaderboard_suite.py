@@ -118,4 +118,5 @@ def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_
     bundled = fsbench_plugins.fsbench_strategies()
     assert found <= {cls.name for cls in bundled}
     if path.stem != "starter-v1":  # published before the classical baselines
-        assert found >= {cls.name for cls in bundled if cls.in_all and cls.in_core}
+        later = {"naive_bayes"}  # which came after the boards that are published
+        assert found >= {cls.name for cls in bundled if cls.in_all and cls.in_core} - later

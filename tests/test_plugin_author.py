@@ -131,7 +131,7 @@ def test_every_example_conforms(code):
     ]
     for strategy in strategies:
         assert [r for r in check_conformance(strategy) if r.status == "failed"] == []
-    if not strategies:
+    if "fsbench_trial_finished" in namespace:
         record = fsbench.Record("k", "ok", "t", 0, 0, "erm", "r", metrics={"accuracy": 1.0})
         namespace["fsbench_trial_finished"](record)
 

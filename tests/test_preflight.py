@@ -44,6 +44,7 @@ def test_every_backbone_passes_on_the_inputs_of_its_paper() -> None:
     networks = tuple(
         (recipe_text(override(recipe, {"backbone": name})), "image", *known.counted, "t")
         for name, known in BACKBONES.items()
+        if known.kinds is None or "image" in known.kinds
     )
     assert preflight(Preflight("cpu", networks))["device"] == "cpu"
 

@@ -30,6 +30,8 @@ from fsbench.testing import (
     conformance,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("strategy", [Smooth, Mix, Source, Nearest], ids=lambda cls: cls.name)
 def test_correct_strategies_pass(strategy):

@@ -25,6 +25,7 @@ class BnOnly(Transfer):
         "expressive power of random features in CNNs. ICLR."
     )
     in_core = False
+    kinds = frozenset({"image", "table"})
 
     def _release(self, body: nn.Module, trained: bool) -> None:
         """Let normalisation be trained, or nothing. Raises InertComponent if there is none."""

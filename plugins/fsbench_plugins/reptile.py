@@ -34,6 +34,8 @@ class Reptile(Adapted):
         "arXiv:1803.02999."
     )
 
+    kinds = frozenset({"image", "table"})
+
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
     inner_steps: int = param(5, low=1, tune=(2, 10))
     adapt_steps: int = param(50, low=1, tune=(1, 100))
