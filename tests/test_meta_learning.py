@@ -40,7 +40,8 @@ def drawn(seed: int, *shape: int) -> torch.Tensor:
 def test_ridge_is_scikit_learns(seed: int, samples: int, l2: float) -> None:
     support, queries = drawn(seed, samples, 6), drawn(seed + 1, 4, 6)
     targets = torch.eye(3, dtype=torch.float64)[torch.arange(samples) % 3]
-    model = linear_model.Ridge(alpha=l2, fit_intercept=False).fit(support.numpy(), targets.numpy())
+    penalty = l2 * float(support.square().sum(1).mean())
+    model = linear_model.Ridge(alpha=penalty, fit_intercept=False).fit(support.numpy(), targets.numpy())
     found = Ridge(l2, 2.0)(queries, support, targets).numpy()
     np.testing.assert_allclose(found, 2 * model.predict(queries.numpy()), atol=1e-8)
 

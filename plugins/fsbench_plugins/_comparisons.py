@@ -30,7 +30,10 @@ class Attention(Savable):
 
 @dataclass(frozen=True)
 class Ridge(Savable):
-    """`scale` times the prediction `[Q, C]` for queries `[Q, D]` of a ridge regression on the support."""
+    """`scale` times the prediction `[Q, C]` for queries `[Q, D]` of a ridge regression on the support.
+
+    The penalty is `l2` times the mean squared length of the support's features.
+    """
 
     l2: float
     scale: float
@@ -38,7 +41,8 @@ class Ridge(Savable):
     def __call__(self, queries: torch.Tensor, support: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Logits; the system that is solved is of the smaller of the numbers of samples and features."""
         samples, features = support.shape
-        eye = self.l2 * torch.eye(min(samples, features), dtype=support.dtype, device=support.device)
+        penalty = self.l2 * support.square().sum(1).mean()
+        eye = penalty * torch.eye(min(samples, features), dtype=support.dtype, device=support.device)
         if samples < features:
             weights = support.T @ torch.linalg.solve(support @ support.T + eye, targets)
         else:

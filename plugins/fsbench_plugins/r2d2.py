@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class R2d2(Episodic):
     """Ridge regression differentiable discriminator (Bertinetto et al. 2019): a closed-form head.
 
-    The weights of the head are the ridge regression, with the penalty `l2` and no intercept, from the
-    features of the labelled samples to their one-hot labels; logits are `scale` times its predictions. The
-    paper learns penalty and scale together with the body; here they are arguments. The meta-training, whose
-    gradient passes through the solution, is that of `protonet`.
+    The weights of the head are the ridge regression, whose penalty is `l2` times the mean squared length
+    of the features, without an intercept, from the features of the labelled samples to their one-hot
+    labels; logits are `scale` times its predictions. The paper learns penalty and scale together with the
+    body; here they are arguments. The meta-training, whose gradient passes through the solution, is that
+    of `protonet`.
     """
 
     name = "r2d2"
@@ -29,7 +30,7 @@ class R2d2(Episodic):
         "differentiable closed-form solvers. ICLR."
     )
 
-    l2: float = param(1.0, low=1e-6, tune=(0.01, 100.0))
+    l2: float = param(0.1, low=1e-6, tune=(0.001, 1.0))
     scale: float = param(10.0, low=0.1, tune=(1.0, 30.0))
 
     @property
