@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from fsbench import Context, Fitted, LabeledSet, Recipe, Strategy, TaskInfo, source_problem
+from fsbench import Context, Fitted, LabeledSet, Recipe, TaskInfo, source_problem
+from fsbench_plugins._source import UsesSource
 
 WHOLE_SET = 2**31 - 1
 
 
-class Adapted(Strategy):
+class Adapted(UsesSource):
     """A start that is meta-learned on episodes from the source, then `adapt_steps` plain steps at `inner_lr`.
 
     A subclass has these two fields and `init_model`. All labels of the task are one batch of the adaptation.
@@ -20,22 +21,11 @@ class Adapted(Strategy):
     family = "meta_learning"
     replaces = frozenset({"init_model"})
 
-    @property
-    def uses(self) -> frozenset[str]:
-        """The source data, for its episodes."""
-        return frozenset({"source"})
-
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs a source with enough classes of similar inputs, and labels to adapt to."""
-        if problem := source_problem(task):
-            return problem
-        if task.source_classes < task.num_classes:
+        if source_problem(task) is None and task.source_classes < task.num_classes:
             return f"source has {task.source_classes} classes, too few for episodes of {task.num_classes}"
-        return None if task.labels_on_target else "no labelled target samples to adapt to"
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
+        return super().skip(task)
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The inner steps instead of the recipe's training."""
@@ -52,10 +42,6 @@ class Adapted(Strategy):
             passes=0,
             batch_size=WHOLE_SET,
         )
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Adapt, and let batch normalisation, if there is any, store the training samples' statistics."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, FsbenchError, LabeledSet, Strategy, TaskInfo, match_inputs, param, source_problem
+from fsbench import Context, FsbenchError, match_inputs, param
+from fsbench_plugins._source import UsesSource
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +17,7 @@ MOST_SHOTS = 5
 
 
 @dataclass(frozen=True)
-class Episodic(Strategy):
+class Episodic(UsesSource):
     """A body that is meta-trained on episodes from the source, and a rule that compares features.
 
     The body is trained on `meta_steps` episodes, one per step: `train_way` classes, `shot` support samples
@@ -44,28 +45,9 @@ class Episodic(Strategy):
     meta_steps: int = param(100, low=1)
 
     @property
-    def uses(self) -> frozenset[str]:
-        """The source data, for its episodes."""
-        return frozenset({"source"})
-
-    @property
     def rule(self) -> Rule:
         """How features are compared."""
         raise NotImplementedError
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a source of inputs like the task's, and labels to compare with."""
-        if problem := source_problem(task):
-            return problem
-        return None if task.labels_on_target else self.without_labels
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a meta-trained body."""

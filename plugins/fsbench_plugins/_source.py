@@ -1,4 +1,4 @@
-"""A body trained on the task's labelled source data."""
+"""What strategies share that start from the task's labelled source data."""
 
 from __future__ import annotations
 
@@ -6,11 +6,39 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, match_inputs
+from fsbench import Context, LabeledSet, Strategy, TaskInfo, match_inputs, source_problem
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+class UsesSource(Strategy):
+    """A strategy that learns from the source, then from labels of the target only.
+
+    `without_labels` is the reason why a task without such labels is skipped.
+    """
+
+    without_labels = "no labelled target samples to adapt to"
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The source data."""
+        return frozenset({"source"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs a source of inputs like the task's, and labels of the target."""
+        if problem := source_problem(task):
+            return problem
+        return None if task.labels_on_target else self.without_labels
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Only target samples remain."""
+        return replace(task, labels_on_source=False)
+
+    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
+        """The target samples, if both domains are labelled."""
+        return train if train.domain is None else train.select(train.domain == 1)
 
 
 def train_on_source(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, mixture_weights, param
-from fsbench_plugins._held_out import skip_without
+from fsbench import Context, Fitted, LabeledSet, mixture_weights
+from fsbench_plugins._fusing import Fusing
 
 
 @dataclass(frozen=True)
-class Average(Strategy):
+class Average(Fusing):
     """The weighted mean probability of the strategies that `of` names (LeBlanc & Tibshirani 1996).
 
     The weights, which are not negative and sum to 1, make held-out labels likeliest: those of the validation
@@ -22,29 +22,14 @@ class Average(Strategy):
         "LeBlanc, M. and Tibshirani, R. (1996). Combining estimates in regression and classification. "
         "JASA 91(436)."
     )
-    family = "fusion"
-    replaces = frozenset({"fit"})
-
-    of: str = param("erm, logistic_regression, svm", spec=True)
-    folds: int = param(3, low=2)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The validation set."""
-        return frozenset({"val"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs labels to hold out."""
-        return skip_without(task)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The weighted mean of the fitted strategies."""
         import torch
 
-        from fsbench_plugins._fusion import fits_of, mean_of
-        from fsbench_plugins._held_out import held_out_of_members
+        from fsbench_plugins._fusion import mean_of
 
-        known, members = held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
+        known, members = self.members(train, ctx)
         p = torch.stack([logits.double().softmax(-1) for logits in known.logits])
         weights = mixture_weights((p * known.targets).sum(-1).cpu().numpy()).tolist()
         ctx.note(f"weights {', '.join(f'{each:.2f}' for each in weights)}")

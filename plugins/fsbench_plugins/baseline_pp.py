@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from fsbench import Context, LabeledSet, Strategy, TaskInfo, param, source_problem
-from fsbench_plugins._source import train_on_source
+from fsbench import Context, param
+from fsbench_plugins._source import UsesSource, train_on_source
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class BaselinePp(Strategy):
+class BaselinePp(UsesSource):
     """Baseline++ (Chen et al. 2019): source training and fine-tuning with cosine heads.
 
     The body is trained on the source with a head whose logits are `scale` times the cosine between features
@@ -32,25 +32,6 @@ class BaselinePp(Strategy):
     scale: float = param(20.0, low=0.1, tune=(5.0, 50.0))
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The source data."""
-        return frozenset({"source"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a source of inputs like the task's, and labels to train the head on."""
-        if problem := source_problem(task):
-            return problem
-        return None if task.labels_on_target else "no labelled target samples to adapt to"
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a frozen body trained on the source, and a cosine head."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, match_inputs, param, source_problem
-from fsbench_plugins._source import train_on_source
+from fsbench import Context, Fitted, LabeledSet, match_inputs, param
+from fsbench_plugins._source import UsesSource, train_on_source
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class Simpleshot(Strategy):
+class Simpleshot(UsesSource):
     """The nearest class mean on features of a body trained on the source (Wang et al. 2019).
 
     The body is trained by plain cross-entropy, as `transfer` does, and nothing is trained on the task.
@@ -30,30 +30,12 @@ class Simpleshot(Strategy):
     )
     family = "meta_learning"
     replaces = frozenset({"init_model", "fit"})
+    without_labels = "no labelled target samples to take the means of"
 
     transform: Literal["cl2n", "l2n"] | None = param("cl2n", tune=("cl2n", "l2n", None))
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
     scale: float = param(10.0, low=0.1)
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The source data."""
-        return frozenset({"source"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a source of inputs like the task's, and labels to compute the means of."""
-        if problem := source_problem(task):
-            return problem
-        return None if task.labels_on_target else "no labelled target samples to take the means of"
-
-    def narrow(self, task: TaskInfo) -> TaskInfo:
-        """Only target samples remain."""
-        return replace(task, labels_on_source=False)
-
-    def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
-        """The target samples, if both domains are labelled."""
-        return train if train.domain is None else train.select(train.domain == 1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a body trained on the source."""

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, TaskInfo, param
-from fsbench_plugins._held_out import skip_without
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, param
+from fsbench_plugins._fusing import Fusing
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Stack(Strategy):
+class Stack(Fusing):
     """Logistic regression on the probabilities of the strategies that `of` names (Wolpert 1992).
 
     It is fitted to held-out labels: those of the validation part or, without one, of the training part,
@@ -23,31 +23,15 @@ class Stack(Strategy):
 
     name = "stack"
     cite = "Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2)."
-    family = "fusion"
-    replaces = frozenset({"fit"})
-
-    of: str = param("erm, logistic_regression, svm", spec=True)
-    folds: int = param(3, low=2)
     C: float = param(10.0, low=1e-6, tune=(0.1, 1000.0))
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The validation set."""
-        return frozenset({"val"})
-
-    def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs labels to hold out."""
-        return skip_without(task)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The classifier on the predictions of the fitted strategies."""
         from sklearn.linear_model import LogisticRegression
 
         from fsbench_plugins import _estimators
-        from fsbench_plugins._fusion import fits_of
-        from fsbench_plugins._held_out import held_out_of_members
 
-        known, members = held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
+        known, members = self.members(train, ctx)
         data = LabeledSet(beside(known.logits), known.targets)
         last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx, kind="table")
         return Fitted(Stacked([member().predict for member in members], last.predict))

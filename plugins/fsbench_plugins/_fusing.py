@@ -1,0 +1,44 @@
+"""What strategies share that combine others by how well they predict held-out labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
+from fsbench_plugins._held_out import skip_without
+
+if TYPE_CHECKING:
+    from fsbench_plugins._held_out import HeldOut
+
+
+@dataclass(frozen=True)
+class Fusing(Strategy):
+    """Combines the strategies that `of` names by their predictions for labels that they were not fitted on.
+
+    The labels are those of the validation part or, without one, of the training part, predicted by `folds`
+    further fits of each strategy.
+    """
+
+    family = "fusion"
+    replaces = frozenset({"fit"})
+
+    of: str = param("erm, logistic_regression, svm", spec=True)
+    folds: int = param(3, low=2)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The validation set."""
+        return frozenset({"val"})
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """The strategy needs labels to hold out."""
+        return skip_without(task)
+
+    def members(self, train: LabeledSet, ctx: Context) -> tuple[HeldOut, Sequence[Callable[[], Fitted]]]:
+        """The predictions of each strategy for held-out labels, and what fits it on the training set."""
+        from fsbench_plugins._fusion import fits_of
+        from fsbench_plugins._held_out import held_out_of_members
+
+        return held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
