@@ -25,7 +25,8 @@ class Reptile(Adapted):
     the steps. The training on the task is then `adapt_steps` steps of the same form on all its labels at
     once, and the head starts at zero, as in `maml`.
 
-    Losses, auxiliary losses and augmentations of other components also act in the episodes.
+    Losses, auxiliary losses and augmentations of other components also act in the episodes. The defaults are
+    for a small budget; the paper takes tens of thousands of meta-steps.
     """
 
     name = "reptile"
@@ -37,10 +38,10 @@ class Reptile(Adapted):
     kinds = frozenset({"image", "table"})
 
     inner_lr: float = param(0.1, low=0.0, tune=(0.01, 0.5))
-    inner_steps: int = param(5, low=1, tune=(2, 10))
+    inner_steps: int = param(3, low=1, tune=(2, 10))
     adapt_steps: int = param(50, low=1, tune=(1, 100))
     meta_lr: float = param(0.5, low=0.0, high=1.0, tune=(0.1, 1.0))
-    meta_steps: int = param(120, low=1)
+    meta_steps: int = param(60, low=1)
     meta_batch: int = param(2, low=1, tune=(1, 4))
     shot: int | None = param(None, low=1)
 
