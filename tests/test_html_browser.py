@@ -165,6 +165,7 @@ def test_a_chart_shows_the_task_and_the_strategy_that_a_reader_picks(opened: Ope
     task.select_option(name)
     strategy.select_option("focal")
     figure.locator("summary").click()
+    figure.locator("tbody tr", has_text="focal").first.wait_for()
     rows = [row.locator("td").all_inner_texts() for row in figure.locator("tbody tr").all()]
     wanted = next(
         each for each in report.charts[0].predicted if name.endswith(each.task) and each.strategy == "focal"
