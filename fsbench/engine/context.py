@@ -262,8 +262,11 @@ class EngineContext(Scope, Savable):
         return self._state.composition.augment(batch, EngineContext(self._state), embedding=inside)
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
-        with self.entering("pretrain"):
-            return train(Objective(model, Composition(()), EngineContext(self._state)), data, recipe)
+        engine = EngineContext(self._state)
+        with engine.entering("pretrain"):
+            objective = Objective(model, Composition(()), engine)
+            trainings = self._state.trainings
+            return (train if trainings is None else trainings.train)(objective, data, recipe)
 
     def fitted(self, network: nn.Module) -> Fitted:
         return as_fitted(network)

@@ -62,6 +62,8 @@ def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:
                 return fit_head(ctx, state.composition, network, data, state.features, state.pretrained)
             unlabeled = state.unlabeled() if wants_unlabeled and state.unlabeled else None
             objective = Objective(ctx.model, state.composition, ctx)
+            if state.trainings is not None and unlabeled is None:
+                return as_fitted(state.trainings.train(objective, data, ctx.recipe))
             return as_fitted(train(objective, data, ctx.recipe, unlabeled))
 
     return fit

@@ -13,6 +13,7 @@ from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.effects import Effects
+from fsbench.engine.objective import Objective
 from fsbench.types import Batch, LabeledSet, Recipe, TaskInfo
 
 T = TypeVar("T")
@@ -45,6 +46,13 @@ class Features(Protocol):
         """The features, float32."""
 
 
+class Trainings(Protocol):
+    """Trains as `training.train` does, or reads what another trial trained in just the same way."""
+
+    def train(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
+        """The trained model of an objective."""
+
+
 @dataclass
 class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through a context.
@@ -58,9 +66,9 @@ class TrialState:
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
     training part, and `samples` its size, for which the recipe is sized. `batch` is what the objective is
-    computed on. `features` is the folder for features of frozen bodies, `pretrained` has the digests of
-    loaded weights, and `bodies` the pretrained bodies beside the model. `members` has the states of
-    strategies that were fitted as arguments of others, by text and recipe.
+    computed on. `trainings` has trainings that trials share. `features` is the folder for features of frozen
+    bodies, `pretrained` has the digests of loaded weights, and `bodies` the pretrained bodies beside the
+    model. `members` has the states of strategies that were fitted as arguments of others, by text and recipe.
     """
 
     identity: tuple[object, ...]
@@ -89,6 +97,7 @@ class TrialState:
     memories: dict[str, object] | None = None
     effects: Effects = field(default_factory=Effects)
     notes: list[str] = field(default_factory=list)
+    trainings: Trainings | None = None
     features: Path | None = None
     pretrained: set[str] = field(default_factory=set)
     bodies: dict[tuple[str, str, tuple[int, ...]], Features] = field(default_factory=dict)

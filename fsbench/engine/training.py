@@ -40,7 +40,7 @@ def train(
     """
     ctx, composition = objective.ctx, objective.composition
     recipe = recipe.sized(len(data))
-    _note_few_passes(recipe, len(data), ctx)
+    note_few_passes(recipe, len(data), ctx)
     optimizer = make_optimizer(objective, recipe)
     rates = Rates(optimizer, recipe)
     draw = _batches(data, recipe, unlabeled, ctx)
@@ -62,7 +62,8 @@ def train(
     return objective.model
 
 
-def _note_few_passes(recipe: Recipe, samples: int, ctx: Scope) -> None:
+def note_few_passes(recipe: Recipe, samples: int, ctx: Scope) -> None:
+    """Leave a note about a training of fewer than three passes over the samples."""
     passes = recipe.steps * min(recipe.batch_size, samples) / samples
     if passes < _FEW_PASSES:
         ctx.note(

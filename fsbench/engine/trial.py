@@ -18,6 +18,7 @@ from fsbench.engine.backbones.network import import_backbone
 from fsbench.engine.context import EngineContext
 from fsbench.engine.device import synchronize
 from fsbench.engine.fitting import begin, fit_cell
+from fsbench.engine.shared_training import SharedTrainings
 from fsbench.engine.source_test import MOST, SourceTest, divide
 from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import BadPrediction, NonFinite
@@ -60,15 +61,18 @@ def run_trial(
     features: Path | None = None,
     keep: Callable[[Prediction], object] = lambda prediction: None,
     validation: bool = False,
+    trainings: SharedTrainings | None = None,
 ) -> TrialResult:
     """Run a composed strategy on a split. All random numbers depend only on `identity`.
 
     `features` is the folder for features of frozen pretrained bodies, if they are kept. `keep` gets what
-    predicts the test part of each cell. `validation` asks for logits of the validation part. Raises whatever
-    a strategy raises, InertComponent, NonFinite or BadPrediction.
+    predicts the test part of each cell. `validation` asks for logits of the validation part. `trainings` are
+    those that the split's trials share; their time counts in each of them. Raises whatever a strategy raises,
+    InertComponent, NonFinite or BadPrediction.
     """
     stored = tuple(split.train_x.shape[2:])
-    state = TrialState(identity, split.info, composition, recipe, device, stored=stored, features=features)
+    state = TrialState(identity, split.info, composition, recipe, device, stored, trainings=trainings)
+    state.features = features
     ctx = EngineContext(state)
     source = _place_extras(state, split)
     import_backbone(recipe.backbone)
@@ -89,7 +93,7 @@ def run_trial(
     return TrialResult(
         predictions=np.stack([cell.logits for cell in cells]),
         train_accuracy=float(np.mean([cell.accuracy for cell in cells])),
-        seconds_fit=clock.seconds["fit"],
+        seconds_fit=clock.seconds["fit"] + (trainings.seconds if trainings else 0.0),
         seconds_predict=clock.seconds["predict"],
         notes=tuple(state.notes),
         source_before=None if after is None else before,

@@ -20,6 +20,7 @@ from fsbench.composition import BASELINE, Composition
 from fsbench.engine import device as devices
 from fsbench.engine.backbones import build_network
 from fsbench.engine.refitting import save_checked
+from fsbench.engine.shared_training import TRAININGS, SharedTrainings
 from fsbench.engine.trial import Prediction, run_trial
 from fsbench.errors import FsbenchError, PluginError, TrialError, UnknownName, UsageError
 from fsbench.identity import full_spec
@@ -29,6 +30,7 @@ from fsbench.kinds import get_kind, kind_names
 from fsbench.recipes.recipe import default_recipe, parse_recipe
 from fsbench.registry import Registry, load_here
 from fsbench.rng import derive_key
+from fsbench.sorts import HOUSE
 from fsbench.tasks.splits import SplitArrays, open_split
 from fsbench.types import TaskInfo, Trial
 
@@ -103,7 +105,8 @@ def _run(job: Job, keep: Callable[[Prediction], object]) -> dict[str, Any]:
     _seed(derive_key(*identity, "global generators"))
     features = _features if _features.name else None
     recipe, validation = parse_recipe(trial.recipe), job.validation > 0
-    result = run_trial(identity, composition, recipe, split, device, features, keep, validation)
+    shared = SharedTrainings(_splits / job.split / TRAININGS) if _ours(composition) else None
+    result = run_trial(identity, composition, recipe, split, device, features, keep, validation, shared)
     return vars(result) | {"peak_memory": devices.peak_memory(device)}
 
 
@@ -120,6 +123,13 @@ def _composition(trial: Trial, kind: str) -> Composition:
     if identity != trial.full_spec:
         raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
     return composition
+
+
+def _ours(composition: Composition) -> bool:
+    """Whether all components come with fsbench; others may change what a training computes, even torch."""
+    assert _registry is not None, "prepare runs first"
+    origin = _registry.origin
+    return all(origin[each.name].distribution == HOUSE for each in composition.all_components)
 
 
 def _seed(key: int) -> None:

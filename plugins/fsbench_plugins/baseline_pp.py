@@ -22,6 +22,7 @@ class BaselinePp(UsesSource):
     """
 
     name = "baseline_pp"
+    results_version = "2"
     cite = (
         "Chen, W.-Y., Liu, Y.-C., Kira, Z., Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at "
         "few-shot classification. ICLR."

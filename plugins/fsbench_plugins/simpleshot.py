@@ -24,6 +24,7 @@ class Simpleshot(UsesSource):
     """
 
     name = "simpleshot"
+    results_version = "2"
     cite = (
         "Wang, Y., Chao, W.-L., Weinberger, K. Q. and van der Maaten, L. (2019). SimpleShot: revisiting "
         "nearest-neighbor classification for few-shot learning. arXiv:1911.04623."

@@ -56,7 +56,7 @@ class Transfer(Strategy):
     """
 
     name = "transfer"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Yosinski, J., Clune, J., Bengio, Y. and Lipson, H. (2014). How transferable are features in deep "
         "neural networks? NeurIPS 27. Learning rates, gradual: Howard, J. and Ruder, S. (2018). "

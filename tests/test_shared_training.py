@@ -1,0 +1,205 @@
+"""Trials of one split share plain trainings: the same bits, the same counted time, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from toy import baseline_context
+
+from fsbench import Recipe, Strategy
+from fsbench.composition import Composition
+from fsbench.engine import worker
+from fsbench.engine.objective import Objective
+from fsbench.engine.shared_training import SharedTrainings
+from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.errors import InertComponent
+from fsbench.registry import load_registry
+from fsbench.testing import toy_split
+from fsbench.types import LabeledSet
+
+CPU = torch.device("cpu")
+QUICK = Recipe("mlp", steps=20, batch_size=16, dropout=0.2)
+SPLIT = toy_split("table", source=True, unlabeled=True)
+ALL = sorted(name for name in load_registry().strategies if name not in ("sklearn",))
+
+
+def result_of(spec: str, folder: Path | None = None, recipe: Recipe = QUICK) -> TrialResult:
+    """A trial on the toy split, which shares trainings in a folder if there is one."""
+    (composition,) = load_registry().parse(spec)
+    shared = None if folder is None else SharedTrainings(folder)
+    return run_trial(("toy", 0, 0), composition, recipe, SPLIT, CPU, trainings=shared)
+
+
+def files(folder: Path) -> list[Path]:
+    """What the trials left."""
+    return sorted(folder.glob("*")) if folder.exists() else []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trainings that plain training and transfer leave."""
+    folder = tmp_path_factory.mktemp("split") / "trainings"
+    result_of("erm", folder)
+    result_of("transfer(source_steps=20)", folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_every_strategy_predicts_the_same_bits_with_shared_trainings(name: str, folder: Path) -> None:
+    (composition,) = load_registry().parse(name)
+    if reason := composition.skip(SPLIT.info):
+        pytest.skip(reason)
+    try:
+        alone = result_of(name)
+    except InertComponent as error:
+        pytest.skip(str(error))
+    for _ in ("what others left", "what it left itself"):
+        beside = result_of(name, folder)
+        assert np.array_equal(alone.predictions, beside.predictions)
+        assert (alone.train_accuracy, alone.notes) == (beside.train_accuracy, beside.notes)
+
+
+@pytest.mark.parametrize("spec", ["erm", "temperature", "vote(of=erm)"])
+def test_what_others_trained_is_read(spec: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = result_of(spec)
+    monkeypatch.setattr("fsbench.engine.shared_training.train", None)
+    assert np.array_equal(plain.predictions, result_of(spec, folder).predictions)
+
+
+def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
+    (composition,) = load_registry().parse("lp_ft(source_steps=20)")
+    trainings = SharedTrainings(folder)
+    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, trainings=trainings)
+    assert trainings.seconds > 0
+
+
+def test_the_time_of_a_training_counts_for_everybody(tmp_path: Path) -> None:
+    first = SharedTrainings(tmp_path / "trainings")
+    objective, data = _objective(), _data()
+    first.train(objective, data, QUICK)
+    second = SharedTrainings(tmp_path / "trainings")
+    second.train(_objective(), data, QUICK)
+    assert first.seconds == 0
+    assert second.seconds > 0
+
+
+def test_a_focal_loss_is_a_trials_own(tmp_path: Path) -> None:
+    result_of("focal", tmp_path / "trainings")
+    assert files(tmp_path / "trainings") == []
+
+
+def test_a_damaged_file_is_trained_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "trainings"
+    plain = result_of("erm", folder)
+    (file,) = files(folder)
+    for damage in (b"", b"nonsense", file.read_bytes()[:-10]):
+        file.write_bytes(damage)
+        assert np.array_equal(plain.predictions, result_of("erm", folder).predictions)
+        assert files(folder) == [file]
+
+
+def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
+    (tmp_path / "trainings").write_text("a file, not a folder")
+    assert np.array_equal(result_of("erm").predictions, result_of("erm", tmp_path / "trainings").predictions)
+
+
+def _data(seed: int = 0) -> LabeledSet:
+    rng = torch.Generator().manual_seed(seed)
+    return LabeledSet(torch.randn(24, 6, generator=rng), torch.eye(3).repeat(8, 1))
+
+
+def _objective(recipe: Recipe = QUICK, seed: int = 0) -> Objective:
+    ctx = baseline_context(recipe)
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Dropout(0.1), nn.Linear(4, 3))
+    return Objective(model, Composition(()), ctx)
+
+
+def _changed(change: str) -> tuple[Objective, LabeledSet, Recipe]:
+    objective, data, recipe = _objective(), _data(), QUICK
+    match change:
+        case "weights":
+            objective = _objective(seed=1)
+        case "buffers":
+            objective.model[1].running_mean += 1  # type: ignore[index]
+        case "frozen":
+            objective.model[0].requires_grad_(False)  # type: ignore[index]
+        case "dropout":
+            objective.model[2].p = 0.2  # type: ignore[index]
+        case "data":
+            data = _data(seed=1)
+        case "targets":
+            data = replace(data, targets=data.targets.flip(0))
+        case "sampling":
+            data = replace(data, weights=torch.ones(24))
+        case "recipe":
+            recipe = replace(QUICK, lr=0.5)
+        case "precision":
+            objective = _objective(replace(QUICK, precision="bfloat16"))
+        case "stream":
+            objective.ctx.state.cell = 3
+    return objective, data, recipe
+
+
+CHANGES = [
+    *("weights", "buffers", "frozen", "dropout", "data", "targets", "sampling"),
+    *("recipe", "precision", "stream"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_decides_a_training_tells_it_from_others(change: str, tmp_path: Path) -> None:
+    trainings = SharedTrainings(tmp_path)
+    trainings.train(_objective(), _data(), QUICK)
+    trainings.train(*_changed(change))
+    assert trainings.seconds == 0
+    assert len(files(tmp_path)) == 2
+    trainings.train(*_changed(change))
+    assert trainings.seconds > 0
+
+
+class Doubled(nn.Linear):
+    """A strategy's own module, whose text looks like another one's."""
+
+
+@pytest.mark.parametrize("own", ["module", "hook", "gradient", "method"])
+def test_what_may_compute_with_anything_is_not_shared(own: str, tmp_path: Path) -> None:
+    objective = _objective()
+    first = objective.model[0]  # type: ignore[index]
+    match own:
+        case "module":
+            objective.model[3] = Doubled(4, 3)  # type: ignore[index]
+        case "hook":
+            first.register_forward_hook(lambda module, inputs, output: 2 * output)
+        case "gradient":
+            first.weight.register_hook(lambda gradient: 2 * gradient)
+        case "method":
+            first.forward = lambda x: x[:, :4]
+    SharedTrainings(tmp_path).train(objective, _data(), QUICK)
+    assert files(tmp_path) == []
+
+
+@dataclass(frozen=True)
+class Quiet(Strategy):
+    """Comes from elsewhere, so its module may have changed torch."""
+
+    name = "quiet"
+
+
+@pytest.mark.parametrize(
+    ("spec", "ours"), [("erm", True), ("vote(of=focal)", True), ("quiet", False), ("vote(of=quiet)", False)]
+)
+def test_in_a_run_only_what_comes_with_fsbench_shares(
+    spec: str, ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = load_registry()
+    assert registry.spec(Quiet) == "quiet"
+    monkeypatch.setattr(worker, "_registry", registry)
+    (composition,) = registry.parse(spec)
+    assert worker._ours(composition) is ours
