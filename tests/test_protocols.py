@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import FsbenchError, SpecError, TaskError, UnknownName
-from fsbench.tasks.expressions import parse_tasks, protocol_names
+from fsbench.tasks.expressions import parse_tasks, protocol_names, task_labels
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.types import TaskInfo
 
@@ -124,6 +124,46 @@ def test_infos_say_truly_whether_the_training_classes_are_balanced(text: str) ->
 def test_infos_say_truly_how_many_validation_labels_there_are(text: str) -> None:
     (task,) = parse_tasks(text)
     assert task.info.num_val == task.protocol.draw(0).val.y.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("kshot({}, k=5)", "7 labels per class (5 train, 2 val)"),
+        ("kshot({}, k=5, val=0, source=nor_this)", "5 labels per class"),
+        ("noisy({}, k=1, val=0)", "1 label per class"),
+        ("noisy({}, k=20, rate=0.4)", "30 labels per class (20 train, 10 val)"),
+        ("blocks({}, k=50, val=3)", "53 labels per class (50 train, 3 val)"),
+        (
+            "longtail({}, ir=20)",
+            "60 labels of the first class (40 train, 20 val) to 3 of the last (2 train, 1 val)",
+        ),
+        (
+            "longtail({}, head=12, ir=5, val=2)",
+            "14 labels of the first class (12 train, 2 val) to 4 of the last (2 train, 2 val)",
+        ),
+        ("longtail({}, ir=1, val=0)", "40 labels per class"),
+        ("holdout({})", ""),
+        ("no_protocol({})", ""),
+        ("kshot({}, k=many)", ""),
+        ("kshot({}, unknown=1)", ""),
+        ("longtail({}, ir=0)", ""),
+    ],
+)
+@pytest.mark.parametrize("dataset", ["digits", "not_on_any_machine"])
+def test_the_labels_of_a_task_follow_from_its_text_alone(text: str, labels: str, dataset: str) -> None:
+    assert task_labels(text.format(dataset)) == labels
+
+
+@pytest.mark.parametrize("text", ["longtail(digits, ir=7, head=33)", "longtail(wine, head=12, ir=5, val=1)"])
+def test_the_ends_of_a_long_tail_are_as_drawn(text: str) -> None:
+    (task,) = parse_tasks(text)
+    split = task.protocol.draw(0)
+    train, val = (np.bincount(part.y[0]).tolist() for part in (split.train, split.val))
+    first, last = (f"({train[c]} train, {val[c]} val)" for c in (0, -1))
+    assert task_labels(text) == (
+        f"{train[0] + val[0]} labels of the first class {first} to {train[-1] + val[-1]} of the last {last}"
+    )
 
 
 NAME = "keel-led7digit_0_2_4_5_6_7_8_9_vs_1"

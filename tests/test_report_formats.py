@@ -318,9 +318,10 @@ def test_the_published_search_of_a_tuned_record_names_no_folder(tmp_path):
 
 def test_tasks_say_their_labels_in_all():
     board = leaderboard([record("kshot(wine, k=5)"), record("longtail(digits, ir=20)")])
-    for page in (to_markdown(board), render(board, "terminal", 100)):
+    ends = "60 labels of the first class (40 train, 20 val) to 3 of the last (2 train, 1 val)"
+    for page in (to_markdown(board), render(board, "terminal", 150)):
         assert "7 labels per class (5 train, 2 val)" in page
-        assert "195 labels (131 train, 64 val)" in page
+        assert ends in page
 
 
 def test_a_board_needs_no_pandas():

@@ -146,9 +146,9 @@ def tasks() -> RenderableType:
 
 
 def _with_labels(text: str) -> str:
-    from fsbench.report.text import labels_of
+    from fsbench.tasks.expressions import task_labels
 
-    labels = labels_of(text)
+    labels = task_labels(text)
     return f"{text}: {labels}" if labels else text
 
 

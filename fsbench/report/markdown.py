@@ -11,6 +11,7 @@ from fsbench.report import escape, text
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommendation
 from fsbench.report.rows import Row
+from fsbench.tasks.expressions import task_labels
 
 if TYPE_CHECKING:
     from fsbench.report.contents import Report
@@ -86,7 +87,7 @@ def _lines(
         yield from ("", f"![{said(caption)}]({quote(path)})")
     for label, rows in board.tasks:
         yield from ("", f"## {dialect.code(label)}", "")
-        if budget := text.labels_of(rows[0].task):
+        if budget := task_labels(rows[0].task):
             yield from (f"{_capital(budget)}.", "")
         yield from _table(
             dialect, board, [row for row in rows if row.done], text.columns(board, text.TASK_COLUMNS)

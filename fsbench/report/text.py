@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 
 from fsbench.composition import BASELINE
-from fsbench.errors import FsbenchError
 from fsbench.metrics import Metric
 from fsbench.metrics import number as number
 from fsbench.report import sources
@@ -16,7 +14,7 @@ from fsbench.report.names import some
 from fsbench.report.problems import Problem
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
-from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.expressions import task_labels
 from fsbench.tuning.criteria import ON_INPUTS
 from fsbench.words import plural
 
@@ -172,19 +170,9 @@ def tuned(board: Leaderboard) -> str:
 
 
 def heading(label: str, rows: Sequence[Row]) -> str:
-    """A task's label and, if the task is on this machine and says so, its labels in all."""
-    budget = labels_of(rows[0].task)
+    """A task's label and, if the task says so, its labels in all."""
+    budget = task_labels(rows[0].task)
     return f"{label}: {budget}" if budget else label
-
-
-@functools.cache
-def labels_of(task: str) -> str:
-    """How many labels a task gives, in words; "" if it does not say, or if its data is not here."""
-    try:
-        (parsed,) = parse_tasks(task)
-    except FsbenchError:
-        return ""
-    return parsed.protocol.labels
 
 
 def legend(board: Leaderboard) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import MISSING, dataclass, fields
 
-from fsbench.errors import SpecError
+from fsbench.errors import FsbenchError, SpecError
 from fsbench.spec import Call, Value, as_call, expand, parse_call, parse_list
-from fsbench.tasks.protocols import PROTOCOLS, Protocol, build
+from fsbench.tasks.protocols import PROTOCOLS, Protocol, build, labels_of
 from fsbench.types import TaskInfo
 
 
@@ -60,6 +61,19 @@ def task_arguments(task: str) -> dict[str, Value]:
     read = {name: str(value) if isinstance(value, Call) else value for name, value in values.items()}
     tested = {"dataset": read[names[-1]]} if names else {}
     return {"protocol": call.name, **tested, **read}
+
+
+@functools.cache
+def task_labels(task: str) -> str:
+    """How many labels a task gives, in words; "" if its protocol does not say, or is not installed.
+
+    This follows from the text alone, so a page says the same on every machine, whatever data it has.
+    """
+    call = parse_call(task)
+    try:
+        return labels_of(PROTOCOLS[call.name], call) if call.name in PROTOCOLS else ""
+    except (FsbenchError, ArithmeticError):  # arguments in a stranger's file that no task has
+        return ""
 
 
 def parse_tasks(text: str) -> list[Task]:

@@ -19,7 +19,7 @@ from fsbench.report.entries import Setting, natural
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
 from fsbench.spec import format_value, parse_call
-from fsbench.tasks.expressions import task_arguments
+from fsbench.tasks.expressions import task_arguments, task_labels
 from fsbench.types import DatasetInfo
 from fsbench.words import plural
 
@@ -99,7 +99,7 @@ def _task(setting: Setting) -> Card:
     if first is not None:
         facts += _sizes(first)
     facts.append(("recipe", setting.recipe))
-    return Card(setting.label, text.labels_of(setting.task), tuple(facts))
+    return Card(setting.label, task_labels(setting.task), tuple(facts))
 
 
 def _sizes(drawn: Drawn) -> Iterator[tuple[str, str]]:

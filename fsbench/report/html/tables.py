@@ -10,7 +10,7 @@ from fsbench.report import text
 from fsbench.report.labels import family
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
-from fsbench.tasks.expressions import task_arguments
+from fsbench.tasks.expressions import task_arguments, task_labels
 from fsbench.words import printable
 
 ByMetric = Mapping[str, Leaderboard]
@@ -111,7 +111,7 @@ def _tables(board: Leaderboard) -> Iterable[Table]:
         number = family(rows[0].task)
         yield Table(
             label=label,
-            note=text.labels_of(rows[0].task),
+            note=task_labels(rows[0].task),
             columns=on_task,
             rows=_rows(rows, board),
             scenario=str(arguments["protocol"]),

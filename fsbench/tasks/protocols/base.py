@@ -38,14 +38,19 @@ class Protocol(ABC):
     exhaustive: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        for f in fields(self):
+            if _names_a_dataset(f) and (value := getattr(self, f.name)) is not None:
+                object.__setattr__(self, f.name, dataset_info(value).text)
+        self._coerce()
+        self.check()
+
+    def _coerce(self) -> None:
+        """Check every argument against its annotation. Raises SpecError."""
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
             value = getattr(self, f.name)
-            if _names_a_dataset(f) and value is not None:
-                value = dataset_info(value).text
             value = coerce(f"{self.name}({f.name}={format_value(value)})", value, hints[f.name])
             object.__setattr__(self, f.name, value)
-        self.check()
 
     @property
     def text(self) -> str:
@@ -83,7 +88,10 @@ class Protocol(ABC):
 
     @property
     def labels(self) -> str:
-        """How many labels the task gives to train on and to validate, in words; "" if that says little."""
+        """How many labels the task gives to train on and to validate, in words; "" if that says little.
+
+        It must follow from the arguments without the datasets, which may be absent where a report is read.
+        """
         return ""
 
     criterion: ClassVar[str] = "stratified cross-validation on train and val"
@@ -188,7 +196,22 @@ class OneDataset(Protocol):
 
 
 def build(cls: type[Protocol], call: Call) -> Protocol:
-    """The task of an expression. Raises TaskError, SpecError or UnknownName."""
+    """The task of an expression. Raises TaskError, SpecError, UnknownName or AbsentData."""
+    return cls(**_values(cls, call))
+
+
+def labels_of(cls: type[Protocol], call: Call) -> str:
+    """`Protocol.labels` of an expression, whose datasets need not be known here. Raises SpecError."""
+    task = object.__new__(cls)
+    defaults = {f.name: f.default for f in fields(cls)}
+    for name, value in (defaults | _values(cls, call)).items():
+        object.__setattr__(task, name, value)
+    task._coerce()
+    return task.labels
+
+
+def _values(cls: type[Protocol], call: Call) -> dict[str, Any]:
+    """The arguments that an expression gives, by name; datasets as texts. Raises SpecError."""
     positional = [f.name for f in fields(cls) if f.default is MISSING]
     known = [f.name for f in fields(cls) if f.default is not MISSING]
     if len(call.args) != len(positional):
@@ -203,7 +226,7 @@ def build(cls: type[Protocol], call: Call) -> Protocol:
     for name in values.keys() & {*positional, "source"}:
         if values[name] is not None:
             values[name] = str(_dataset_call(call, values[name]))
-    return cls(**values)
+    return values
 
 
 def datasets_with_evaluation_classes() -> list[str]:

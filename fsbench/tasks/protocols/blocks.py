@@ -41,8 +41,7 @@ class Blocks(OneDataset):
     @property
     def labels(self) -> str:
         """`50 labels per class`."""
-        classes = self.data.num_classes
-        return labels_in_words([self.k] * classes, [self.val] * classes)
+        return labels_in_words(self.k, self.val)
 
     @property
     def num_blocks(self) -> int:

@@ -20,11 +20,14 @@ from fsbench.types import TaskInfo
 from fsbench.words import plural
 
 
-def labels_in_words(train: list[int], val: list[int]) -> str:
-    """The labels of a task, from those of each class: of one class if all have as many."""
-    counts = (train[0], val[0]) if len({*zip(train, val, strict=True)}) == 1 else (sum(train), sum(val))
-    number = plural(sum(counts), "label") + (" per class" if counts == (train[0], val[0]) else "")
-    return f"{number} ({counts[0]} train, {counts[1]} val)" if counts[1] else number
+def labels_in_words(train: int, val: int) -> str:
+    """The labels of each class: `7 labels per class (5 train, 2 val)`."""
+    return f"{plural(train + val, 'label')} per class{parts_in_words(train, val)}"
+
+
+def parts_in_words(train: int, val: int) -> str:
+    """How labels divide: ` (5 train, 2 val)`; "" without a validation part."""
+    return f" ({train} train, {val} val)" if val else ""
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,6 @@ class FewLabels(OneDataset):
     def val_counts(self) -> list[int]:
         """The number of validation labels of each class."""
         return [self.val_for(n) for n in self.train_counts()]
-
-    @property
-    def labels(self) -> str:
-        """`7 labels per class (5 train, 2 val)`."""
-        return labels_in_words(self.train_counts(), self.val_counts())
 
     def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
         """The given labels of the first n samples of a class, `[n]`; by default the true labels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fsbench.tasks.protocols.few_labels import FewLabels
+from fsbench.tasks.protocols.few_labels import FewLabels, labels_in_words
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class KShot(FewLabels):
         self.require_at_least(1, "k")
         self.check_counts("k")
         self.check_source()
+
+    @property
+    def labels(self) -> str:
+        """`7 labels per class (5 train, 2 val)`."""
+        return labels_in_words(self.k, self.val_for(self.k))
 
     def train_counts(self) -> list[int]:
         """k of each class."""

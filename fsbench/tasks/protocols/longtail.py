@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fsbench.tasks.protocols.few_labels import FewLabels
+from fsbench.tasks.protocols.few_labels import FewLabels, labels_in_words, parts_in_words
+from fsbench.words import plural
 
 _ROUNDING = 1e-9
 """Larger than the rounding errors of a power, so that a whole head / ir is not truncated to one less."""
@@ -44,8 +45,21 @@ class LongTail(FewLabels):
         self.check_counts("number of labels")
         self.check_source()
 
+    @property
+    def labels(self) -> str:
+        """`60 labels of the first class (40 train, 20 val) to 3 of the last (2 train, 1 val)`."""
+        ends = [(n, self.val_for(n)) for n in (self._count(0), self._count(1))]
+        if ends[0] == ends[1]:
+            return labels_in_words(*ends[0])
+        first, last = (parts_in_words(*each) for each in ends)
+        total = sum(ends[1])
+        return f"{plural(sum(ends[0]), 'label')} of the first class{first} to {total} of the last{last}"
+
     def train_counts(self) -> list[int]:
         """The exponential profile."""
         last = self.data.num_classes - 1
-        exact = [self.head * self.ir ** (-label / last) for label in range(last + 1)]
-        return [max(1, int(count + _ROUNDING)) for count in exact]
+        return [self._count(label / last) for label in range(last + 1)]
+
+    def _count(self, place: float) -> int:
+        """The training labels of the class at a place, from 0 for the first to 1 for the last."""
+        return max(1, int(self.head * self.ir**-place + _ROUNDING))

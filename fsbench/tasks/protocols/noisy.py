@@ -9,7 +9,7 @@ import numpy as np
 
 from fsbench.rng import generator
 from fsbench.tasks.drawing import pool_count
-from fsbench.tasks.protocols.few_labels import FewLabels
+from fsbench.tasks.protocols.few_labels import FewLabels, labels_in_words
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Noisy(FewLabels):
         self.require(0 <= self.rate < 1, f"rate is {self.rate:g}; expected at least 0 and less than 1")
         self.check_counts("k")
         self.check_source()
+
+    @property
+    def labels(self) -> str:
+        """`7 labels per class (5 train, 2 val)`."""
+        return labels_in_words(self.k, self.val_for(self.k))
 
     def train_counts(self) -> list[int]:
         """k of each class."""
