@@ -286,15 +286,19 @@ class Composition:
         return self._wrap("loss", call, ctx, around_loss)(logits, targets)
 
     def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
-        """The sum of the components' auxiliary losses; a loss of zero has no effect."""
+        """The sum of the components' auxiliary losses.
+
+        A loss of zero has no effect, unless the component says in a note why it is zero.
+        """
         total: torch.Tensor | float = 0.0
         for component, scoped, mark in self._running("auxiliary_loss", ctx):
             seen = replace(out, modules=dict(modules.items()).get(component.name))
             if "unlabeled" not in component.uses:
                 batch = replace(out.batch, unlabeled=None, raw_unlabeled=None)
                 seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
+            said = ctx.notes
             term = component.auxiliary_loss(seen, scoped)
-            if not ctx.effects.had_effect(component.name) and is_not_zero(term):
+            if not ctx.effects.had_effect(component.name) and (is_not_zero(term) or ctx.notes != said):
                 mark()
             total = total + term
         return total

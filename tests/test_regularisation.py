@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins import jacobian, spectral
 from test_step import BATCH_NORM, QUICK, same, trial
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn
 
 from fsbench import Context, InertComponent, Recipe, Step, Strategy, scale_width
@@ -21,10 +23,29 @@ from fsbench.testing import toy_split
 
 
 @pytest.mark.parametrize(
-    "neutral", ["dropout(rate=0.0)", "weight_decay(factor=1.0)", "width(factor=1.0)", "ema(decay=0.0)"]
+    "neutral",
+    [
+        "dropout(rate=0.0)",
+        "weight_decay(factor=1.0)",
+        "width(factor=1.0)",
+        "ema(decay=0.0)",
+        "jacobian(weight=0.0)",
+        "spectral(weight=0.0)",
+    ],
 )
 def test_neutral_settings_equal_plain_training(neutral: str) -> None:
     assert same(neutral, "erm", replace(BATCH_NORM, dropout=0.0), kind="image")
+
+
+@pytest.mark.parametrize("name", ["jacobian", "spectral"])
+@pytest.mark.parametrize("recipe", [QUICK, BATCH_NORM], ids=["mlp", "conv4"])
+def test_a_penalty_near_zero_changes_neither_dropout_nor_running_averages(name: str, recipe: Recipe) -> None:
+    assert same(f"{name}(weight=1e-30)", "erm", recipe, kind="image")
+    assert not same(name, "erm", recipe, kind="image")
+
+
+def test_a_weight_of_zero_is_said() -> None:
+    assert trial("spectral(weight=0)").notes == ("spectral: a weight of 0 is plain training",)
 
 
 @pytest.mark.parametrize(
@@ -163,3 +184,81 @@ def test_it_skips_where_nothing_can_be_held_out() -> None:
 def test_a_loss_that_is_not_finite_still_ends_the_trial() -> None:
     with pytest.raises(NonFinite):
         trial("early_stopping", replace(QUICK, lr=1e30, optimizer="sgd"))
+
+
+# Penalties
+
+
+def small_network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3)).double()
+
+
+def test_the_projected_norm_of_the_jacobian_is_right_on_average() -> None:
+    """Over projections along the axes, whose mean is exact, as by `torch.autograd.functional.jacobian`."""
+    model, x = small_network(), torch.randn(4, 5, dtype=torch.float64)
+    axes = [torch.eye(3, dtype=torch.float64)[i].expand(4, 3) for i in range(3)]
+    found = torch.stack([jacobian.squared_norm(model, x, axis) for axis in axes]).mean()
+    whole = torch.autograd.functional.jacobian(model, x)  # [4, 3, 4, 5]; samples do not meet
+    torch.testing.assert_close(found, whole.square().sum() / 4, check_dtype=False)
+
+
+def test_random_projections_have_the_same_mean() -> None:
+    model, x = small_network(), torch.randn(1, 5, dtype=torch.float64)
+    directions = torch.randn(4000, 3, dtype=torch.float64)
+    found = jacobian.squared_norm(model, x.expand(4000, 5), directions)
+    exact = torch.autograd.functional.jacobian(model, x).square().sum()
+    torch.testing.assert_close(found, exact, rtol=0.05, atol=0, check_dtype=False)
+
+
+def test_the_penalty_on_the_jacobian_is_differentiated_as_by_finite_differences() -> None:
+    model, x, v = small_network(), torch.randn(4, 5).double(), torch.randn(4, 3).double()
+    weight = model.get_parameter("0.weight")
+    (slope,) = torch.autograd.grad(jacobian.squared_norm(model, x, v), weight)
+    values = []
+    for change in (1e-3, -2e-3):
+        weight.data[2, 1] += change
+        values.append(jacobian.squared_norm(model, x, v).item())
+    assert slope[2, 1].item() == pytest.approx((values[0] - values[1]) / 2e-3, rel=1e-2)
+
+
+def test_power_iteration_finds_numpys_largest_singular_value_and_its_slope() -> None:
+    weight = torch.randn(6, 9, dtype=torch.float64, requires_grad=True)
+    u = torch.randn(6, dtype=torch.float64)
+    for _ in range(300):
+        found = spectral.squared_norm(weight, u)
+    left, values, right = np.linalg.svd(weight.detach().numpy())
+    assert found.item() == pytest.approx(values[0] ** 2, rel=1e-6)
+    (slope,) = torch.autograd.grad(found, weight)
+    np.testing.assert_allclose(slope, 2 * values[0] * np.outer(left[:, 0], right[0]), rtol=1e-3, atol=1e-4)
+
+
+def test_convolutions_are_matrices_and_frozen_layers_are_left_out() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 3), nn.Linear(3, 3))
+    model[3].requires_grad_(False)
+    assert [tuple(w.shape) for w in spectral.weight_matrices(model)] == [(4, 18), (3, 4)]
+
+
+@pytest.mark.parametrize("spec", ["jacobian(weight=1.0)", "spectral(weight=1.0)"])
+def test_the_penalised_quantity_shrinks(spec: str) -> None:
+    """Of the trained network, against plain training with the same batches."""
+    kept: dict[str, tuple[float, float]] = {}
+
+    @dataclass(frozen=True)
+    class Measured(Strategy):
+        name = "measured"
+
+        def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+            inner(step)
+            if step.last:
+                step.parameters  # noqa: B018 - so that the component counts as effective
+                x = step.batch.x
+                slopes = torch.autograd.functional.jacobian(ctx.model, x).square().sum().item()
+                norms = [torch.linalg.matrix_norm(w, 2).item() for w in spectral.weight_matrices(ctx.model)]
+                kept[name] = slopes, sum(norms)
+
+    for name in ("erm", spec):
+        (composition,) = load_registry().parse(name)
+        trial(Composition((Measured(), *composition.components)), replace(QUICK, steps=60))
+    measure = 0 if spec.startswith("jacobian") else 1
+    assert kept[spec][measure] < 0.9 * kept["erm"][measure]

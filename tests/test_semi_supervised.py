@@ -133,9 +133,15 @@ def test_the_teacher_is_the_average_of_all_steps_as_a_loop_by_hand() -> None:
             torch.testing.assert_close(final, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_a_training_without_a_sure_guess_is_plain_training_and_says_so() -> None:
+    (composition,) = load_registry().parse("fixmatch(threshold=1.0)")
+    found = run_trial(("t", 0), composition, RECIPE, toy_split("table", unlabeled=30), CPU)
+    assert np.array_equal(found.predictions, trial("erm"))
+    assert found.notes == ("fixmatch: no guess was as sure as 1.0, so training was on the labels only",)
+
+
 @pytest.mark.parametrize("name", ["pseudo_label", "self_training", "fixmatch", "mean_teacher", "vat"])
 def test_without_unlabelled_inputs_it_says_so(name: str) -> None:
     info = toy_split("table").info
     assert load_registry().strategies[name]().skip(info) == "needs unlabelled data"
-    sure = "(threshold=0.0)" if name == "fixmatch" else ""
-    assert np.isfinite(trial(name + sure, shift=True, unlabeled=0)).all()
+    assert np.isfinite(trial(name, shift=True, unlabeled=0)).all()

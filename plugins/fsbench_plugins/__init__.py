@@ -35,6 +35,7 @@ from fsbench_plugins.focal import Focal
 from fsbench_plugins.gce import Gce
 from fsbench_plugins.hist_gradient_boosting import HistGradientBoosting
 from fsbench_plugins.isotonic import Isotonic
+from fsbench_plugins.jacobian import Jacobian
 from fsbench_plugins.knn import Knn
 from fsbench_plugins.l2_sp import L2Sp
 from fsbench_plugins.label_smoothing import LabelSmoothing
@@ -77,6 +78,7 @@ from fsbench_plugins.simpleshot import Simpleshot
 from fsbench_plugins.sklearn import Sklearn
 from fsbench_plugins.small_loss import SmallLoss
 from fsbench_plugins.snapshot import Snapshot
+from fsbench_plugins.spectral import Spectral
 from fsbench_plugins.stack import Stack
 from fsbench_plugins.svm import Svm
 from fsbench_plugins.swa import Swa
@@ -134,6 +136,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Gce,
         HistGradientBoosting,
         Isotonic,
+        Jacobian,
         Knn,
         L2Sp,
         LabelSmoothing,
@@ -176,6 +179,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         Sklearn,
         SmallLoss,
         Snapshot,
+        Spectral,
         Stack,
         Svm,
         Swa,

@@ -18,7 +18,8 @@ class Fixmatch(UsesUnlabelled):
 
     The auxiliary loss is `weight` times the mean over unlabelled inputs of the cross-entropy between the
     prediction on a strong view and the likeliest class of the input as other components augment it; inputs
-    whose largest probability is below `threshold` count as zero. Strong views of images are those of
+    whose largest probability is below `threshold` count as zero; if all of them are in every step, training
+    is on the labels only, and a note says so. Strong views of images are those of
     `augmentation` with `strength`; of tables, a share `corruption` of the values is from another row.
     """
 
@@ -39,14 +40,19 @@ class Fixmatch(UsesUnlabelled):
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The loss of the strong views; zero for a batch without unlabelled inputs."""
+        import torch
+
         from fsbench_plugins._views import view
 
         if out.unlabeled_logits is None or out.batch.raw_unlabeled is None:
             return 0.0
         strong = view(out.batch.raw_unlabeled, self.strength, self.corruption, ctx.task, ctx.rng)
-        return self.weight * sure_cross_entropy(
-            out.model(strong).float(), out.unlabeled_logits, self.threshold
-        )
+        loss = sure_cross_entropy(out.model(strong).float(), out.unlabeled_logits, self.threshold)
+        most: torch.Tensor = ctx.memory(lambda: loss.new_zeros(()))
+        torch.maximum(most, loss.detach(), out=most)
+        if ctx.step + 1 == ctx.recipe.steps and most == 0:
+            ctx.note(f"no guess was as sure as {self.threshold}, so training was on the labels only")
+        return self.weight * loss
 
 
 def sure_cross_entropy(logits: torch.Tensor, guesses: torch.Tensor, threshold: float) -> torch.Tensor:
