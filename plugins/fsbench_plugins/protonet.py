@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet
+from fsbench import Context, Fitted, LabeledSet, param
 from fsbench_plugins._episodic import Episodic
 
 if TYPE_CHECKING:
@@ -23,16 +23,17 @@ class Protonet(Episodic):
     queries of each per episode, `meta_steps` episodes.
 
     More classes than in the task make better embeddings: the paper has 60 on Omniglot, 20 or 30 on
-    miniImageNet, and tens of thousands of episodes; the defaults are for a small budget.
+    miniImageNet, and tens of thousands of episodes; the default is where its curve flattens on small images.
     """
 
     name = "protonet"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
-    in_core = True
     without_labels = "no labelled target samples to take the means of"
+
+    meta_steps: int = param(1000, low=1)
 
     @property
     def rule(self) -> Rule:
