@@ -15,7 +15,17 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 from benchmarks.reference import __main__ as command  # noqa: E402
-from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables  # noqa: E402
+from benchmarks.reference import (  # noqa: E402
+    adaptation,
+    deic,
+    episodes,
+    identities,
+    noise,
+    priors,
+    semi_supervised,
+    tables,
+    without_source,
+)
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row, render  # noqa: E402
 
 DOC = (ROOT / "docs" / "reference-results.md").read_text(encoding="utf-8")
@@ -136,7 +146,8 @@ def test_r5_has_one_dataset_of_each_family_by_the_rule() -> None:
 
 def test_the_specs_of_every_row_can_be_read() -> None:
     registry = get_registry()
-    others = [deic._CROP_AND_FLIP, adaptation._SPEC, priors._SPEC]
+    others = [deic._CROP_AND_FLIP, adaptation._SPEC, priors._SPEC, without_source._IM, without_source._FULL]
+    others += [*semi_supervised._SPECS, episodes._MATCHING, episodes._BASELINE_PP]
     for spec in [*others, *tables._MODELS.values(), *tables._METHODS.values()]:
         assert registry.parse(spec)
     assert episodes.R1.parts == ("5w1s", "5w5s", "20w1s", "20w5s")
@@ -159,3 +170,45 @@ def test_r10_compares_on_each_noise_that_it_names(monkeypatch: pytest.MonkeyPatc
     alone, paired, gain, *_ = lines
     assert gain.mean == pytest.approx(paired.mean - alone.mean)
     assert [line.band for line in lines] == [None, None, Band(10), None, Band(10)]
+
+
+def test_r8_compares_with_training_on_the_source_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tiny = {"mnist-digits": ("shift(mnist5k(size=8), digits)", "88.0", "97.6", "98.0")}
+    monkeypatch.setattr(without_source, "_TASKS", tiny)
+    small = {"backbone": "lenet(norm=batch)", "steps": 3}
+    monkeypatch.setattr(without_source, "RECIPE", without_source.RECIPE | small)
+    for name in ("_IM", "_FULL"):
+        short = getattr(without_source, name).replace("adapt_steps=1000", "adapt_steps=3")
+        monkeypatch.setattr(without_source, name, short)
+    lines = without_source.shot(Options(tmp_path, short=True, jobs=1, device="cpu")).lines
+    assert [line.band for line in lines] == [None, None, Band(95), Band(95)]
+    assert lines[2].what.startswith("MNIST→DIGITS, SHOT-IM")
+    assert len({line.mean for line in lines}) == len(lines)
+
+
+def test_r9_counts_errors_and_their_share_of_plain_trainings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(semi_supervised, "TASK", "kshot(digits, k=5, val=0, unlabeled=all)")
+    monkeypatch.setattr(semi_supervised, "_SPECS", {"pseudo_label": "below 2.5", "vat": "1.36"})
+    monkeypatch.setattr(semi_supervised, "RECIPE", semi_supervised.RECIPE | {"backbone": "mlp", "steps": 20})
+    lines = semi_supervised.semi_supervised(Options(tmp_path, short=True, jobs=1, device="cpu")).lines
+    plain, first, share, second, _, best = lines
+    assert share.mean == pytest.approx(first.mean / plain.mean)
+    assert best.mean == min(first.mean, second.mean)
+    assert best.band == Band(None, 2.5)
+
+
+def test_r11_measures_both_strategies_in_each_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(episodes, "OMNIGLOT", "glyphs(size=8)")
+    monkeypatch.setattr(episodes, "_TESTED", 3)
+    monkeypatch.setattr(episodes, "_HEAD", episodes._HEAD | {"steps": 2})
+    monkeypatch.setattr(episodes, "_MATCHING", "matching(train_way=5, meta_steps=2)")
+    monkeypatch.setattr(episodes, "_BASELINE_PP", "baseline_pp(source_steps=2, source_passes=0)")
+    outcome = episodes.comparisons(Options(tmp_path, jobs=1, device="cpu", only="5w1s"))
+    assert [len(line.values) for line in outcome.lines] == [3, 3]
+    assert "baseline_pp" in outcome.lines[1].what

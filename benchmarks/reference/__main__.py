@@ -8,7 +8,18 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.reference import adaptation, deic, episodes, identities, noise, priors, tables, texts
+from benchmarks.reference import (
+    adaptation,
+    deic,
+    episodes,
+    identities,
+    noise,
+    priors,
+    semi_supervised,
+    tables,
+    texts,
+    without_source,
+)
 from benchmarks.reference.rows import Options, Row, render
 
 ROWS: dict[str, Row] = {
@@ -21,7 +32,10 @@ ROWS: dict[str, Row] = {
         tables.R5,
         identities.R6,
         texts.R7,
+        without_source.R8,
+        semi_supervised.R9,
         noise.R10,
+        episodes.R11,
         priors.R12,
     )
 }
@@ -33,7 +47,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("row", choices=ROWS)
     parser.add_argument("--short", action="store_true", help="the short version, where there is one")
     parser.add_argument(
-        "--only", default="", help="a part of the row (R1: 5w1s, ...; R2: conv4; R3: a direction; R7: 500)"
+        "--only",
+        default="",
+        help="a part of the row (R1, R11: 5w1s, ...; R2: conv4; R3, R8: a direction; R7: 500; R9: vat, ...)",
     )
     parser.add_argument("--jobs", type=int, default=None, help="worker processes")
     parser.add_argument("--device", default="auto")

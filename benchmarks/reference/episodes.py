@@ -1,4 +1,4 @@
-"""R1 and R2: few-shot episodes of Omniglot characters that were not seen in training."""
+"""R1, R2 and R11: few-shot episodes of Omniglot characters that were not seen in training."""
 
 from __future__ import annotations
 
@@ -104,4 +104,44 @@ R2 = Row(
     maml,
     short="2000 steps, 600 test episodes",
     parts=("conv4",),
+)
+
+
+_COMPARED = {
+    "5w1s": (5, "98.1", Band(97)),
+    "20w1s": (20, "93.8", Band(92)),
+}
+_EPISODES, _PASSES, _TESTED = 1000, 3, 400
+_MATCHING = f"matching(train_way=60, shot=1, queries=5, meta_steps={_EPISODES})"
+_BASELINE_PP = f"baseline_pp(source_passes={_PASSES})"
+_HEAD = {"steps": 50, "batch_size": 128, "optimizer": "adam", "lr": 0.005, "schedule": "cosine"}
+
+
+def comparisons(options: Options) -> Outcome:
+    """Matching networks and Baseline++ on one label of each of 5 and of 20 classes."""
+    lines, runs = [], []
+    for name in [options.only] if options.only else _COMPARED:
+        way, published, band = _COMPARED[name]
+        for spec, known, head in ((_MATCHING, published, {"steps": _ONE_STEP}), (_BASELINE_PP, "-", _HEAD)):
+            task = f"episodes({OMNIGLOT}, way={way}, shot=1, n={_TESTED})"
+            measured = Measured(options, task, spec, 1, {"backbone": "conv4(width=64, norm=batch)", **head})
+            runs.append(measured)
+            values = measured.cells(task, spec)
+            lines.append(Line(f"{way}-way 1-shot, `{spec}`", known, values, "episodes", band, digits=2))
+    return Outcome(
+        lines,
+        runs[0].device,
+        trial_seconds(*runs),
+        ["batch normalisation at test time: running averages of the training on the source"],
+    )
+
+
+R11 = Row(
+    "R11",
+    "matching networks and Baseline++ on Omniglot",
+    f"As R1, with {_EPISODES} training episodes for matching networks; Baseline++: {_PASSES} passes over the "
+    f"4,800 classes in batches of {_HEAD['batch_size']}, Adam {_HEAD['lr']} with a cosine to 0, then "
+    f"{_HEAD['steps']} steps for the head of each test episode; {_TESTED} test episodes of 15 queries.",
+    comparisons,
+    parts=tuple(_COMPARED),
 )
