@@ -111,10 +111,10 @@ _COMPARED = {
     "5w1s": (5, "98.1", Band(97)),
     "20w1s": (20, "93.8", Band(92)),
 }
-_EPISODES, _PASSES, _TESTED = 1000, 3, 400
+_EPISODES, _PASSES, _TESTED = 1000, 3, 300
 _MATCHING = f"matching(train_way=60, shot=1, queries=5, meta_steps={_EPISODES})"
 _BASELINE_PP = f"baseline_pp(source_passes={_PASSES})"
-_HEAD = {"steps": 50, "batch_size": 128, "optimizer": "adam", "lr": 0.005, "schedule": "cosine"}
+_HEAD = {"steps": 10, "batch_size": 128, "optimizer": "sgd", "lr": 0.1, "schedule": "cosine"}
 
 
 def comparisons(options: Options) -> Outcome:
@@ -140,7 +140,7 @@ R11 = Row(
     "R11",
     "matching networks and Baseline++ on Omniglot",
     f"As R1, with {_EPISODES} training episodes for matching networks; Baseline++: {_PASSES} passes over the "
-    f"4,800 classes in batches of {_HEAD['batch_size']}, Adam {_HEAD['lr']} with a cosine to 0, then "
+    f"4,800 classes in batches of {_HEAD['batch_size']}, SGD {_HEAD['lr']} with a cosine to 0, then "
     f"{_HEAD['steps']} steps for the head of each test episode; {_TESTED} test episodes of 15 queries.",
     comparisons,
     parts=tuple(_COMPARED),
