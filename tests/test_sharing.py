@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import pickle
+import re
 import zipfile
 import zlib
 from dataclasses import replace
@@ -83,6 +84,26 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
     assert (status, out) == (2, "")
     assert "splits of starter-v2 have no result" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_suite_says_so_in_its_name_and_in_the_index(call, tmp_path):
+    fake_executor.run(tmp_path / "results", "knn", A, seeds=5, baseline="erm")
+    boards = tmp_path / "boards"
+    status, _, err = call("publish", tmp_path / "results", boards, "--suite", "starter-v2", "--part")
+    assert status == 0, err
+    assert (boards / "starter-v2-part.jsonl").exists()
+    index = (boards / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"A part of starter-v2, 1 of its \d+ tasks\. Small real", index)
+
+
+def test_an_incomplete_task_is_no_part(call, stored, tmp_path):
+    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v2", "--part")
+    assert (status, out, "of the 5 splits" in err) == (2, "", True)
+    status, _, err = call("publish", stored, tmp_path, "--part")
+    assert (status, err.strip()) == (
+        2,
+        "fsbench: error: --part is for a part of a suite; name it with --suite",
+    )
 
 
 def test_publishing_into_a_file_is_one_line(call, stored, tmp_path):

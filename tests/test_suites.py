@@ -59,21 +59,22 @@ def folder(tmp_path, monkeypatch) -> Path:
     return made
 
 
-def test_the_starter_suite_has_images_and_tables_and_needs_no_download(starter, tmp_path, monkeypatch):
+def test_the_starter_suite_has_every_kind_and_needs_no_download(starter, tmp_path, monkeypatch):
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
     tasks = starter.parse()
     infos = [task.info for task in tasks]
     assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes", "holdout"}
-    assert {info.kind for info in infos} == {"image", "table"}
+    assert {info.kind for info in infos} == {"image", "table", "text"}
     assert (starter.name, starter.version, starter.split_seeds) == ("starter-v2", 2, 5)
-    drawn = {text for text in starter.tasks if "glyphs" in text or "patches" in text}
+    varying = {"glyphs", "patches", "docstrings"}
+    drawn = {text for text in starter.tasks if any(name in text for name in varying)}
     assert set(starter.fingerprints) == set(starter.tasks) - drawn
     assert sum(info.has_source for info in infos) >= 5
     assert sum("patches" in text for text in starter.tasks) >= 2
     assert any(info.protocol == "shift" and info.labels_per_class > 0 for info in infos)
     assert any(info.protocol != "shift" and info.num_unlabeled > 0 for info in infos)
     families = {family(parse_call(text).name) for task in tasks for text in task.protocol.datasets}
-    assert families == {"digits", "mnist", "glyphs", "patches", "wine", "breast_cancer"} | {
+    assert families == varying | {"digits", "mnist", "wine", "breast_cancer"} | {
         "abalone", "ecoli", "spectf", "vowel"
     }  # fmt: skip
 

@@ -31,27 +31,33 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @suite_option
 @by_option
 @click.option("--predictions", is_flag=True, help="Also write the logits of every trial's test part.")
-def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool) -> None:
+@click.option("--part", is_flag=True, help="With --suite: publish the tasks that have results, as NAME-part.")
+def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
     """Write the records of the folder RESULTS into DIR, for others: as JSON Lines, with a page of tables.
 
     DIR/README.md becomes an index of all published files in DIR. With --suite the files are named after it,
-    and only complete results are published. RESULTS can also be a published file, which is added to DIR; if
-    it is there already, its page and the index are written anew.
+    and only complete results are published, or with --part the complete tasks among them. RESULTS can also be
+    a published file, which is added to DIR; if it is there already, its page and the index are written anew.
     """
     from fsbench.report.publishing import write_index
 
     if results.is_file():
-        if suite is not None or by or predictions:
-            raise UsageError(f"--suite, --by and --predictions are for a results folder; {results} is a file")
+        if suite is not None or by or predictions or part:
+            raise UsageError(
+                f"--suite, --by, --predictions and --part are for a results folder; {results} is a file"
+            )
         _add(results, folder)
     else:
-        _publish(results, folder, suite, by, predictions)
+        if part and suite is None:
+            raise UsageError("--part is for a part of a suite; name it with --suite")
+        _publish(results, folder, suite, by, predictions, part)
     found = write_index(folder)
     say(f"wrote {found}" if found else f"left {folder / 'README.md'} as it is, because it is not an index")
 
 
-def _publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool) -> None:
+def _publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
     """Publish the records of a results folder."""
+    from fsbench.report.board import PART, TUNED
     from fsbench.report.logits import write_predictions
     from fsbench.report.publishing import publish
     from fsbench.store import Store
@@ -62,11 +68,12 @@ def _publish(results: Path, folder: Path, suite: str | None, by: str, prediction
     wanted = {(shared.task, shared.recipe) for shared in columns.shared}
     records = [record for record in every if (record.task, record.recipe) in wanted]
     if suite is not None:
-        _check_complete(records, suite)
+        _check_complete(records, suite, part)
     evidence = columns.evidence
     for tuned in sorted({bool(record.tuning) for record in records}):
         some = [record for record in records if bool(record.tuning) == tuned]
-        path = folder / f"{suite or WITHOUT_SUITE}{'-tuned' if tuned else ''}.jsonl"
+        name = f"{suite or WITHOUT_SUITE}{PART if part else ''}{TUNED if tuned else ''}"
+        path = folder / f"{name}.jsonl"
         page = publish(some, path, evidence, by)
         say(f"wrote {path} and {page}, with figures")
         if predictions:
@@ -165,8 +172,11 @@ def _refuse_looks(columns: Columns) -> None:
         )
 
 
-def _check_complete(records: Sequence[Record], name: str) -> None:
-    """Raise UsageError where splits of a suite have no result, and for results of several searches."""
+def _check_complete(records: Sequence[Record], name: str, part: bool) -> None:
+    """Raise UsageError where splits of a suite have no result, and for results of several searches.
+
+    For a `part` of the suite, only tasks with results are asked for.
+    """
     from fsbench.tasks.suites import load_suite
 
     suite = load_suite(name)
@@ -175,10 +185,11 @@ def _check_complete(records: Sequence[Record], name: str) -> None:
             f"results of {' and '.join(sorted(searches))}, of which only one can be published; use a results "
             "folder for each"
         )
-    wanted = {(task, seed) for task in suite.tasks for seed in range(suite.split_seeds)}
+    tasks = {record.task for record in records} if part else suite.tasks
+    wanted = {(task, seed) for task in tasks for seed in range(suite.split_seeds)}
     if lacking := wanted - {(record.task, record.split_seed) for record in records}:
         raise UsageError(
             f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and only complete results "
-            f"are published under its name; `fsbench run --suite {name}` runs them, and without --suite, "
-            "whatever there is can be published"
+            f"are published under its name; `fsbench run --suite {name}` runs them, --part publishes what is "
+            "complete, and without --suite, whatever there is can be published"
         )

@@ -50,8 +50,10 @@ def _lines(boards: Sequence[Board], dialect: Dialect) -> Iterator[str]:
 
 def about(board: Board) -> str:
     """What a leaderboard is about, in one or two sentences."""
-    described = f"{board.suite.description} " if board.suite else ""
-    title = text.title(board.main)
+    suite, title, done = board.suite, text.title(board.main), len(board.main.tasks)
+    described = f"{suite.description} " if suite else ""
+    if suite and done < len(suite.tasks):
+        described = f"A part of {suite.name}, {done} of its {len(suite.tasks)} tasks. {described}"
     return f"{described}{title[:1].upper()}{title[1:]}."
 
 
