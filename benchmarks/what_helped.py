@@ -1,0 +1,115 @@
+"""What helped and what hurt, by family, on published leaderboards: the tables of docs/what-helped.md.
+
+    python -m benchmarks.what_helped leaderboards/*.jsonl
+
+Prints Markdown. A verdict is that of the leaderboard, corrected for all of its comparisons. Only strategies
+with their default arguments count, alone or in a `tuned(...)` row.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fsbench.families import FAMILIES
+from fsbench.registry import get_registry
+from fsbench.report import text
+from fsbench.report.board import Board, read_board
+from fsbench.report.rows import OVERALL, Row
+from fsbench.spec import as_call, format_value, parse_call
+from fsbench.words import plural
+
+
+def what_helped(boards: Sequence[Board]) -> Iterator[str]:
+    """The lines of a section for each family that has a row in one of the leaderboards."""
+    families: dict[str, set[str]] = defaultdict(set)
+    for name, cls in get_registry().strategies.items():
+        families[cls.family].add(name)
+    for family, about in FAMILIES.items():
+        rows = {board.name: _rows(board, families[family]) for board in boards}
+        known = {board: found for board, found in rows.items() if any(r.done for r in _flat(found))}
+        if known:
+            yield from (f"## {family.replace('_', ' ').capitalize()}", "", f"{about.capitalize()}.", "")
+            yield from _table(known)
+            yield ""
+            yield from _settled(known)
+            yield ""
+
+
+def _rows(board: Board, names: set[str]) -> dict[str, list[Row]]:
+    """The rows of some strategies by strategy: the overall row, then a row for each task."""
+    found: dict[str, list[Row]] = {}
+    for overall in board.main.overall:
+        name = _untuned(overall.strategy)
+        if name in names and overall.strategy != board.main.baseline:
+            mine = (row for row in board.main.rows if row.strategy == overall.strategy)
+            found[name] = [overall, *(row for row in mine if row.task != OVERALL)]
+    return found
+
+
+def _flat(found: dict[str, list[Row]]) -> Iterable[Row]:
+    return (row for rows in found.values() for row in rows)
+
+
+def _untuned(strategy: str) -> str:
+    """`erm` of `tuned(erm, n=4)`."""
+    call = parse_call(strategy) if strategy.startswith("tuned(") else None
+    return format_value(call.args[0]) if call else strategy
+
+
+def _table(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
+    yield f"| strategy | {' | '.join(known)} |"
+    yield f"|---|{'---|' * len(known)}"
+    for name in sorted({name for found in known.values() for name in found}):
+        yield f"| `{name}` | {' | '.join(_cell(found.get(name, [])) for found in known.values())} |"
+
+
+def _cell(rows: Sequence[Row]) -> str:
+    done = [row for row in rows[1:] if row.done]
+    if not done or rows[0].difference is None:
+        return text.NOTHING
+    mean = rows[0].difference
+    points = f"{100 * mean.mean:+.1f} ± {100 * (mean.high - mean.mean):.1f}"
+    return f"{points}, {rows[0].verdict}, {plural(len(done), 'task')}"
+
+
+def _settled(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
+    """What helped and what hurt on single tasks, and how much is not settled."""
+    rows = [(b, name, row) for b, found in known.items() for name, all_ in found.items() for row in all_[1:]]
+    for verdict, word in (("helps", "Helped"), ("hurts", "Hurt")):
+        settled = [each for each in rows if each[2].verdict == verdict]
+        settled.sort(key=lambda each: -abs(each[2].difference.mean) if each[2].difference else 0.0)
+        yield f"- **{word}** on single tasks: {'; '.join(_said(*each) for each in settled) or 'nothing'}."
+    compared = [row for _, _, row in rows if row.verdict in ("helps", "hurts", "equivalent", "not settled")]
+    open_ = sum(row.verdict == "not settled" for row in compared)
+    yield f"- **Not settled**: {open_} of {plural(len(compared), 'comparison')} on single tasks."
+
+
+def _said(board: str, name: str, row: Row) -> str:
+    assert row.difference is not None, "a verdict has a difference"
+    return f"`{name}` {100 * row.difference.mean:+.1f} on `{_short(row.task)}` ({board})"
+
+
+def _short(task: str) -> str:
+    """A task's text without settings that no other task of the published suites differs in."""
+    call = parse_call(task)
+    kept = {name: value for name, value in call.kwargs if name in ("k", "ir", "rate", "shot", "source")}
+    named = [as_call(each).name for each in call.args]
+    for name, value in kept.items():
+        named.append(f"{name}={as_call(value).name if name == 'source' else format_value(value)}")
+    return f"{call.name}({', '.join(named)})"
+
+
+def main() -> None:
+    """Print the sections."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", type=Path, nargs="+", help="published files")
+    print("\n".join(what_helped([read_board(path) for path in parser.parse_args().files])).strip())
+
+
+if __name__ == "__main__":
+    main()
