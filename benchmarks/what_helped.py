@@ -77,19 +77,25 @@ def _cell(rows: Sequence[Row]) -> str:
 
 def _settled(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
     """What helped and what hurt on single tasks, and how much is not settled."""
-    rows = [(b, name, row) for b, found in known.items() for name, all_ in found.items() for row in all_[1:]]
+    rows = [
+        (b, name, row) for b, found in known.items() for name, every in found.items() for row in every[1:]
+    ]
     for verdict, word in (("helps", "Helped"), ("hurts", "Hurt")):
-        settled = [each for each in rows if each[2].verdict == verdict]
-        settled.sort(key=lambda each: -abs(each[2].difference.mean) if each[2].difference else 0.0)
-        yield f"- **{word}** on single tasks: {'; '.join(_said(*each) for each in settled) or 'nothing'}."
+        by_task: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        for board, name, row in rows:
+            if row.verdict == verdict and row.difference is not None:
+                by_task[f"`{_short(row.task)}` ({board})"].append((100 * row.difference.mean, name))
+        yield f"- **{word}** on single tasks: {'; '.join(_by_size(by_task)) or 'nothing'}."
     compared = [row for _, _, row in rows if row.verdict in ("helps", "hurts", "equivalent", "not settled")]
-    open_ = sum(row.verdict == "not settled" for row in compared)
-    yield f"- **Not settled**: {open_} of {plural(len(compared), 'comparison')} on single tasks."
+    unsettled = sum(row.verdict == "not settled" for row in compared)
+    yield f"- **Not settled**: {unsettled} of {plural(len(compared), 'comparison')} on single tasks."
 
 
-def _said(board: str, name: str, row: Row) -> str:
-    assert row.difference is not None, "a verdict has a difference"
-    return f"`{name}` {100 * row.difference.mean:+.1f} on `{_short(row.task)}` ({board})"
+def _by_size(by_task: dict[str, list[tuple[float, str]]]) -> Iterator[str]:
+    """For each task the strategies and their differences in points, the largest first."""
+    for task, found in sorted(by_task.items(), key=lambda each: -max(abs(points) for points, _ in each[1])):
+        largest_first = sorted(found, key=lambda each: (-abs(each[0]), each[1]))
+        yield f"{task} {', '.join(f'`{name}` {points:+.1f}' for points, name in largest_first)}"
 
 
 def _short(task: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,16 @@ from fsbench import (
 from fsbench.families import FAMILIES
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
+from fsbench.report.board import read_board
 from fsbench.stages import STAGES
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import load_suite, suite_names
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+
+from benchmarks.what_helped import what_helped  # noqa: E402
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -123,6 +129,15 @@ def test_the_readmes_table_is_the_published_one() -> None:
     published = (ROOT / "leaderboards" / "starter-v2.md").read_text(encoding="utf-8")
     assert shown.strip()
     assert shown.strip() in published
+
+
+@pytest.mark.slow
+def test_the_page_of_what_helped_says_what_the_leaderboards_say() -> None:
+    page = (ROOT / "docs" / "what-helped.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    python -m benchmarks.what_helped (.+)$", page, re.MULTILINE)
+    (shown,) = re.findall(r"<!-- tables: begin -->\n(.*)<!-- tables: end -->", page, re.DOTALL)
+    boards = [read_board(ROOT / name) for name in command.split()]
+    assert shown.strip() == "\n".join(what_helped(boards)).strip()
 
 
 def test_every_hook_and_stage_is_documented() -> None:
