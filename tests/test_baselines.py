@@ -16,9 +16,10 @@ from pages import render
 from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import UsageError
-from fsbench.report import text
-from fsbench.report.baselines import Against, claim, judged
+from fsbench.report import differences, text
+from fsbench.report.baselines import Against, claim, claimed, judged
 from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.stats import Estimate
 from fsbench.types import Record
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
@@ -236,3 +237,33 @@ def test_records_say_whether_they_are_of_a_baseline() -> None:
     assert record(baseline=True).to_dict()["baseline"] is True
     old = {name: value for name, value in record().to_dict().items() if name != "baseline"}
     assert Record.from_dict(old).baseline is False
+
+
+@given(pairs)
+def test_a_claim_needs_only_the_p_values_that_matter(found: list[tuple[float, float]]) -> None:
+    named = {str(place): each for place, each in enumerate(found)}
+    asked: list[str] = []
+
+    def estimate(name: str) -> Estimate:
+        asked.append(name)
+        p, gain = named[name]
+        return Estimate(gain, None, None, p, 3)
+
+    gains = {name: gain for name, (_, gain) in named.items()}
+    assert claimed(gains, estimate) == claim([p for p, _ in found], [gain for _, gain in found])
+    assert len(asked) <= sum(gain < 0 for gain in gains.values()) or min(gains.values()) > 0
+
+
+def test_the_mean_alone_is_that_of_the_estimate() -> None:
+    records = [*usual(), *usual(B), *over_seeds(A, "focal", MINE), *over_seeds(B, "focal", KNN[:2])]
+    board = leaderboard(records)
+    for setting in board.settings:
+        ours, theirs = setting.entries["focal"], setting.entries["svm"]
+        estimate = differences.on_task(setting, ours, theirs, board.metric)
+        assert estimate is not None
+        mean = differences.mean_on_task(setting, ours, theirs, board.metric)
+        assert mean == pytest.approx(estimate.mean, abs=1e-15)
+    both = differences.over_tasks(board.settings, "focal", "svm", board.metric)
+    assert both is not None
+    mean = differences.mean_over_tasks(board.settings, "focal", "svm", board.metric)
+    assert mean == pytest.approx(both.mean, abs=1e-15)

@@ -338,3 +338,21 @@ def test_gains_and_forgetting_are_told_by_source():
         (tasks[0], "patches"), (tasks[1], "mnist5k(size=8)"), (tasks[2], "mnist5k(size=8)")
     }  # fmt: skip
     assert all((each.before, each.after) == pytest.approx((0.9, 0.6)) for each in kept)
+
+
+def test_names_in_a_crowd_of_points_do_not_cover_each_other():
+    from fsbench.report.html.specs import costs
+
+    rng = np.random.default_rng(0)
+    rows = [
+        {"strategy": f"strategy_{i}", "cost": float(cost), "gain": float(gain), "low": None, "high": None,
+         "front": i < 3}
+        for i, (cost, gain) in enumerate(zip(rng.lognormal(0, 0.5, 93), rng.normal(0, 3, 93), strict=True))
+    ]  # fmt: skip
+    shown = [row for row in costs.labelled(rows) if row["clear"]]
+    assert 10 < len(shown) < 93
+    points = dict(zip([row["strategy"] for row in rows], costs.pixels(rows), strict=True))
+    boxes = [costs.box(*points[r["strategy"]], costs.PLACES[r["place"]], r["strategy"]) for r in shown]
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[:place]:
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

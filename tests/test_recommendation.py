@@ -158,3 +158,19 @@ def test_the_recommended_row_and_the_topics_agree_with_the_sentences():
     assert recommended(plain).strategy == "erm"
     assert [line for lines in by_topic(plain).values() for line in lines] == recommendation(plain)
     assert recommended(leaderboard([failed(spec="erm")])) is None
+
+
+def test_of_many_strategies_that_hurt_only_the_worst_have_a_sentence_each():
+    tasks = [f"kshot(wine, k={k})" for k in range(1, 13)]
+    plain = [each for t in tasks for each in over_seeds(t, "erm", above(0))]
+    worse = [each for i in range(12) for t in tasks[: i + 1] for each in over_seeds(t, f"s{i}", above(-0.3))]
+    found = by_topic(leaderboard([*plain, *worse]))
+    hurts = [line for line in found["hurts"] if line.startswith("Hurts")]
+    assert len(hurts) == 9
+    assert hurts[0].startswith("Hurts: s11 is worse than erm on 12 tasks")
+    assert hurts[-1] == "Hurts on some tasks: s3, s2, s1, s0."
+
+
+def test_a_strategy_that_uses_only_the_validation_labels_transfers_nothing():
+    worse = over_seeds(A, "stack", above(-0.3), uses=("val",))
+    assert "Hurts: stack is worse than erm." in lines(over_seeds(A, "erm", above(0)), worse)

@@ -8,7 +8,7 @@ strategy is worse if it is worse than any of them after a correction for their n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,20 +80,29 @@ class Baselines:
     def on_task(self, setting: Setting, entry: Entry) -> Against | None:
         """A strategy's comparison on one task; None if there is nothing to compare it with."""
         rivals, whole = self._rivals([setting], entry.strategy)
-        there = [name for name in rivals if name in setting.entries]
-        estimates = {
-            name: differences.on_task(setting, entry, setting.entries[name], self.metric) for name in there
+        gains = {
+            name: differences.mean_on_task(setting, entry, setting.entries[name], self.metric)
+            for name in rivals
+            if name in setting.entries
         }
         whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
-        return self._compare(entry.strategy, estimates, whole)
+
+        def estimate(rival: str) -> Estimate | None:
+            return differences.on_task(setting, entry, setting.entries[rival], self.metric)
+
+        return self._compare(entry.strategy, gains, estimate, whole)
 
     def over_tasks(self, strategy: str) -> Against | None:
         """A strategy's comparison over the tasks that it did; None if there is nothing to compare it with."""
         done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
         rivals, whole = self._rivals(done, strategy)
-        estimates = {name: differences.over_tasks(done, strategy, name, self.metric) for name in rivals}
+        gains = {name: differences.mean_over_tasks(done, strategy, name, self.metric) for name in rivals}
         whole = whole and not any(setting.splits.same for setting in done)
-        return self._compare(strategy, estimates, whole and not self._lacks(self.found, strategy))
+
+        def estimate(rival: str) -> Estimate | None:
+            return differences.over_tasks(done, strategy, rival, self.metric)
+
+        return self._compare(strategy, gains, estimate, whole and not self._lacks(self.found, strategy))
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -131,18 +140,31 @@ class Baselines:
         return known
 
     def _compare(
-        self, strategy: str, estimates: Mapping[str, Estimate | None], whole: bool
+        self,
+        strategy: str,
+        differing: Mapping[str, float | None],
+        estimate: Callable[[str], Estimate | None],
+        whole: bool,
     ) -> Against | None:
+        """The comparison, given the differences to the rivals, whose `estimate` takes longer to make."""
         sign = 1 if self.metric.higher_is_better else -1
-        known = {name: each for name, each in estimates.items() if each is not None}
-        if not known:
+        gains = {name: sign * each for name, each in differing.items() if each is not None}
+        if not gains:
             return None
-        best = min(known, key=lambda name: sign * known[name].mean)
+        best = min(gains, key=lambda name: gains[name])
         if strategy in self.names:
-            leads = sign * known[best].mean >= 0
-            return Against(strategy if leads else best, None if leads else known[best], None, "baseline")
-        p, word = claim([each.p for each in known.values()], [sign * each.mean for each in known.values()])
-        return Against(best, known[best], p, word if whole else WITHHELD, (p, word))
+            leads = gains[best] >= 0
+            return Against(strategy if leads else best, None if leads else estimate(best), None, "baseline")
+        p, word = claimed(gains, estimate)
+        return Against(best, estimate(best), p, word if whole else WITHHELD, (p, word))
+
+
+def claimed(gains: Mapping[str, float], estimate: Callable[[str], Estimate | None]) -> tuple[float, str]:
+    """The `claim` about a strategy, with the p-values that matter: "better" needs a gain over all rivals."""
+    ahead = min(gains.values()) > 0
+    found = {name: estimate(name) for name, gain in gains.items() if ahead or gain < 0}
+    p = [each.p if (each := found.get(name)) else 1.0 for name in gains]
+    return claim(p, list(gains.values()))
 
 
 def claim(p: Sequence[float], gains: Sequence[float]) -> tuple[float, str]:

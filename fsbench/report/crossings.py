@@ -39,7 +39,7 @@ class Together:
 
     def has(self, strategies: set[str]) -> bool:
         """Whether all of these strategies were looked at."""
-        return strategies <= self.numbers.keys() | self.unknown
+        return all(name in self.numbers or name in self.unknown for name in strategies)
 
 
 def prepare(found: Sequence[Setting], strategy: str, metric: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,17 @@ def on_task(setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric)
     found = sample(setting, ours, theirs, metric)
     prior = setting.score_prior if theirs is None else setting.difference_prior
     return None if found is None else stats.estimate(found, prior, limits(metric, _minus(ours, theirs)))
+
+
+def mean_on_task(setting: Setting, ours: Entry, theirs: Entry, metric: Metric) -> float | None:
+    """The mean of `on_task` alone, which takes far less time."""
+    return _mean([_by_seed(setting, _minus(ours, theirs), metric)])
+
+
+def mean_over_tasks(found: Sequence[Setting], ours: str, theirs: str, metric: Metric) -> float | None:
+    """The mean of `over_tasks` alone, which takes far less time."""
+    both = [s for s in found if ours in s.entries and theirs in s.entries]
+    return _mean([_by_seed(s, _minus(s.entries[ours], s.entries[theirs]), metric) for s in both])
 
 
 def over_tasks(found: Sequence[Setting], ours: str, theirs: str | None, metric: Metric) -> Estimate | None:
@@ -81,6 +92,17 @@ def sum_sample(setting: Setting, terms: Terms, metric: Metric) -> Sample | None:
     return setting.samples[key]
 
 
+def _by_seed(setting: Setting, terms: Terms, metric: Metric) -> dict[int, float]:
+    """A weighted sum on one task by split seed, in the trials that all did."""
+    return setting.by_split(_values(terms, metric))
+
+
+def _mean(tasks: Sequence[Mapping[int, float]]) -> float | None:
+    """The mean over tasks of the means of values by split seed, of those with values; None without any."""
+    means = [math.fsum(each.values()) / len(each) for each in tasks if each]
+    return math.fsum(means) / len(means) if means else None
+
+
 def _minus(ours: Entry, theirs: Entry | None) -> Terms:
     return ((ours, 1.0),) if theirs is None else ((ours, 1.0), (theirs, -1.0))
 
@@ -102,7 +124,7 @@ def _contributions(placed: Sequence[Placed], metric: Metric) -> list[list[Sample
 
 
 def _of_group(placed: Sequence[Placed], metric: Metric, weight: float) -> list[Sample]:
-    values = [setting.by_split(_values(terms, metric)) for setting, terms in placed]
+    values = [_by_seed(setting, terms, metric) for setting, terms in placed]
     if any(each.keys() != values[0].keys() for each in values):
         return [_sample([one], each, metric, weight) for one, each in zip(placed, values, strict=True)]
     total = {seed: math.fsum(each[seed] for each in values) for seed in values[0]}

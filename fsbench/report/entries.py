@@ -35,6 +35,7 @@ class Entry:
     full_spec: str
     columns: Columns
     rows: np.ndarray
+    _values: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def ok(self) -> np.ndarray:
@@ -58,8 +59,11 @@ class Entry:
 
     def values(self, metric: str) -> np.ndarray:
         """The finite values of a metric in the successful trials, NaN elsewhere."""
-        found = self._of(self.columns.values[metric])
-        return np.where(np.isfinite(found), found, np.nan)
+        if metric not in self._values:
+            found = self._of(self.columns.values[metric])
+            self._values[metric] = np.where(np.isfinite(found), found, np.nan)
+            self._values[metric].flags.writeable = False
+        return self._values[metric]
 
     def numbers(self, name: str) -> np.ndarray:
         """A number of the successful trials by its name in the records, NaN elsewhere."""
@@ -158,6 +162,11 @@ class Setting:
         return int((entry.ok & ~np.isfinite(entry.values(metric)) & self._known[metric]).sum())
 
     @cached_property
+    def single(self) -> bool:
+        """Whether each split has one init seed."""
+        return len(np.unique(self.pairs[:, 0])) == len(self.pairs)
+
+    @cached_property
     def overlap(self) -> float:
         """The largest ratio of test to training samples where splits share most samples; otherwise 0."""
         return _largest(entry.numbers("overlap") for entry in self.entries.values())
@@ -176,9 +185,9 @@ class Setting:
         """One value per split seed: the mean over its init seeds of values `[P]`; NaN counts as none."""
         known = np.isfinite(values)
         splits, found = self.pairs[known, 0], values[known].tolist()
-        first = np.flatnonzero(np.diff(splits, prepend=-1)).tolist()
-        if len(first) == len(found):
+        if self.single:
             return dict(zip(splits.tolist(), found, strict=True))
+        first = np.flatnonzero(np.diff(splits, prepend=-1)).tolist()
         ends = [*first[1:], len(found)]
         return {int(splits[i]): statistics.fmean(found[i:end]) for i, end in zip(first, ends, strict=True)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, Against
@@ -13,8 +14,13 @@ from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
+T = TypeVar("T")
+
 _CHEAPER = 0.5
 _MANY = 8
+_MOST_LINES = 8
+_OWN = {"test_inputs", "val"}
+"""What a strategy may use without taking anything from other data."""
 _SEEDS = 10
 
 
@@ -172,10 +178,11 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
     uses = {row.strategy: row.uses for row in board.overall}
     together: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for name, labels in _judged(board, "hurts").items():
-        others = uses[name] if set(uses[name]) - {"test_inputs"} else ()
+        others = uses[name] if set(uses[name]) - _OWN else ()
         where = f" on {some(labels)}" if len(board.tasks) > 1 else ""
         together.setdefault((others, where), []).append(name)
-    for (others, where), names in together.items():
+    first, rest = _cut(list(together.items()))
+    for (others, where), names in first:
         several = len(names) > 1
         if others:
             verbs = ("use", "are") if several else ("uses", "is")
@@ -183,6 +190,8 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
             yield f"Negative transfer: {_some(names)} {what} worse than {board.baseline}{where}."
         else:
             yield f"Hurts: {_some(names)} {'are' if several else 'is'} worse than {board.baseline}{where}."
+    if rest:
+        yield f"Hurts on some tasks: {_some(name for _, names in rest for name in names)}."
 
 
 def _over_baselines(board: Leaderboard) -> Iterator[str]:
@@ -197,7 +206,11 @@ def _over_baselines(board: Leaderboard) -> Iterator[str]:
 
 def _from_sources(board: Leaderboard) -> Iterator[str]:
     """What strategies gain from each source."""
-    yield from sources.gains(board, functools.partial(text.number, metric=board.metric, sign=True))
+    number = functools.partial(text.number, metric=board.metric, sign=True)
+    first, rest = _cut(list(sources.gains(board, number)))
+    yield from first
+    if rest:
+        yield f"A chart of `fsbench report` has the gains of {len(rest)} more strategies by source."
 
 
 def _equivalent(board: Leaderboard) -> Iterator[str]:
@@ -258,6 +271,11 @@ def _times(cost: float) -> str:
     if cost < 0.05:
         return "less than 0.05 times"
     return f"{cost:.{1 if cost < 10 else 0}f} times"
+
+
+def _cut(items: list[T]) -> tuple[list[T], list[T]]:
+    """The first few items, and those that are left out; a single one is not left out."""
+    return (items, []) if len(items) <= _MOST_LINES + 1 else (items[:_MOST_LINES], items[_MOST_LINES:])
 
 
 def _some(names: Iterable[str]) -> str:

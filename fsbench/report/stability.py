@@ -43,6 +43,8 @@ def training_noise(setting: Setting, values: np.ndarray) -> float | None:
 
     `values [P]` are those of pairs of seeds, NaN where there is none.
     """
+    if setting.single:
+        return None
     means, counts, squares = _by_split(setting, values)
     freedom = int(counts.sum()) - len(means)
     return squares / freedom * float((1 / counts).mean()) if freedom else None

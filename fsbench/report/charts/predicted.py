@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,19 +82,23 @@ def predicted(board: Leaderboard) -> tuple[Predicted, ...]:
     found = []
     for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
         by_name = {board.name(name): entry for name, entry in setting.entries.items()}
-        found += [_of_row(label, row.strategy, setting, by_name[row.strategy]) for row in rows]
+        names = functools.cache(functools.partial(class_names, setting.task))
+        found += [_of_row(label, row.strategy, setting, by_name[row.strategy], names) for row in rows]
     return tuple(each for each in found if each)
 
 
 def predicted_on(board: Leaderboard, strategy: str, task: str) -> Predicted | None:
     """The predictions of a strategy on a task, by their names in the tables; None without any stored."""
     setting, entry = board.find(strategy, task)
-    return _of_row(setting.label, strategy, setting, entry)
+    return _of_row(setting.label, strategy, setting, entry, functools.partial(class_names, setting.task))
 
 
-def _of_row(label: str, strategy: str, setting: Setting, entry: Entry) -> Predicted | None:
+def _of_row(
+    label: str, strategy: str, setting: Setting, entry: Entry, names: Callable[[int], tuple[str, ...]]
+) -> Predicted | None:
+    """The predictions of a row; `names` gives the names of so many classes."""
     trials = list(predictions_of(setting, entry))
-    return _together(label, strategy, setting.task, trials) if trials else None
+    return _together(label, strategy, names, trials) if trials else None
 
 
 def predictions_of(
@@ -106,7 +111,8 @@ def predictions_of(
     columns, evidence = setting.columns, setting.columns.evidence
     rows = entry.rows[entry.ok if which is None else entry.ok & which]
     split = {columns.key[row].decode(): columns.fingerprints[columns.split[row]] for row in rows}
-    for key, logits in evidence.predictions([key for key, of in split.items() if of in evidence.drawn]):
+    keys = [key for key, of in split.items() if of in evidence.drawn]
+    for key, logits in evidence.predictions(keys) if keys else ():
         yield logits, evidence.drawn[split[key]].test_y
 
 
@@ -145,11 +151,17 @@ def _ratios(numbers: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return found
 
 
-def _together(label: str, strategy: str, task: str, trials: list[tuple[np.ndarray, np.ndarray]]) -> Predicted:
-    bins = [bins_of(logits, labels) for logits, labels in trials]
-    whole = sum(bins[1:], bins[0])
-    first, _ = trials[0]
-    if len(first) > 1:
-        return Predicted(label, strategy, len(trials), whole, None, ())
-    confusion = np.sum([confusion_of(logits, labels) for logits, labels in trials], axis=0)
-    return Predicted(label, strategy, len(trials), whole, confusion, class_names(task, first.shape[-1]))
+def _together(
+    label: str,
+    strategy: str,
+    names: Callable[[int], tuple[str, ...]],
+    trials: list[tuple[np.ndarray, np.ndarray]],
+) -> Predicted:
+    cells, _, classes = trials[0][0].shape
+    # All samples at once, as those of one long test part.
+    logits = np.concatenate([each.reshape(1, -1, classes) for each, _ in trials], axis=1)
+    labels = np.concatenate([each.reshape(1, -1) for _, each in trials], axis=1)
+    bins = bins_of(logits, labels)
+    if cells > 1:
+        return Predicted(label, strategy, len(trials), bins, None, ())
+    return Predicted(label, strategy, len(trials), bins, confusion_of(logits, labels), names(classes))

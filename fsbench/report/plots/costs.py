@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_MANY = 30
+"""With more strategies, only those on the front have names."""
+
+
 def draw(costs: Sequence[Priced], metric: Metric, ax: Axes) -> None:
     """Draw a point for each strategy and join those that no other one beats in both.
 
-    Those on the front have names and intervals; a hollow point has no result on some tasks.
+    Those on the front have names and intervals; the others have names unless there are many. A hollow point
+    has no result on some tasks.
     """
     by = scale(metric)
     front = [each for each in costs if each.front]
@@ -35,6 +40,8 @@ def draw(costs: Sequence[Priced], metric: Metric, ax: Axes) -> None:
         if each.front and each.low is not None and each.high is not None:
             ax.plot([each.cost] * 2, [by * each.low, by * each.high], color=colour, linewidth=1)
         ax.plot(each.cost, by * each.gain, "o", markerfacecolor=face, markeredgecolor=colour, markersize=5)
+        if not each.front and len(costs) > _MANY:
+            continue
         style = {"fontsize": 8} if each.front else {"fontsize": 6, "color": "#777777"}
         ax.annotate(
             figure(each.strategy), (each.cost, by * each.gain), (4, 3), textcoords="offset points", **style

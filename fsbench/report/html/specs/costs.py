@@ -23,7 +23,10 @@ from fsbench.report.leaderboard import Leaderboard
 Box = tuple[float, float, float, float]
 """The left, upper, right and lower end of a label."""
 # Where a label can be beside its point: its alignment and its distance to the right and down.
-_PLACES = (("left", 8, -8), ("left", 8, 9), ("right", -8, -8), ("right", -8, 9))
+PLACES = (("left", 8, -8), ("left", 8, 9), ("right", -8, -8), ("right", -8, 9))
+_WIDE = 560
+_NAMED = f"(datum.strategy === strategy || datum.clear && (width > {_WIDE} || datum.front))"
+"""Which labels are shown: in a narrow window those on the front, always that of the chosen strategy."""
 _WIDTH, _HEIGHT, _LETTER = 780, 330, 6.2
 
 
@@ -38,10 +41,11 @@ def pareto(boards: Sequence[Charts]) -> Chart | None:
         title="Gain against cost",
         about="Further up gains more, further left costs less. The line joins the strategies that no other "
         "one beats in both. Hollow points have no result on some tasks, and are compared on the others. "
-        "Vertical lines are 95 % intervals.",
+        "Vertical lines are 95 % intervals. Where names would cover each other, some are left out: point at "
+        "a strategy, or choose it.",
         spec=_spec(board),
         groups={
-            name: _labelled([_row(of, each) for each in several]) for name, (of, several) in found.items()
+            name: labelled([_row(of, each) for each in several]) for name, (of, several) in found.items()
         },
         columns=[
             Column("strategy", "strategy"),
@@ -70,19 +74,28 @@ def _row(board: Leaderboard, found: Priced) -> dict[str, Any]:
     }
 
 
-def _labelled(rows: list[dict[str, Any]]) -> list[Row]:
-    """The rows with a "place" for each label, such that few labels cover each other in a wide window."""
-    points = _pixels(rows)
+def labelled(rows: list[dict[str, Any]]) -> list[Row]:
+    """The rows with a "place" for each label, and whether it is "clear" of others in a wide window.
+
+    Labels on the front are placed first.
+    """
+    points = pixels(rows)
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    for row, (x, y) in zip(rows, points, strict=True):
-        boxes = [_box(x, y, place, str(row["strategy"])) for place in _PLACES]
-        clashes = [sum(_overlap(box, other) for other in taken) for box in boxes]
+    labels: list[Box] = []
+    for row, (x, y) in sorted(zip(rows, points, strict=True), key=lambda item: not item[0]["front"]):
+        boxes = [box(x, y, place, str(row["strategy"])) for place in PLACES]
+        clashes = [sum(_overlap(box, other) for other in (*taken, *labels)) for box in boxes]
         row["place"] = clashes.index(min(clashes))
-        taken.append(boxes[row["place"]])
+        chosen = boxes[row["place"]]
+        row["clear"] = not any(_overlap(chosen, other) for other in labels) and (
+            row["front"] or min(clashes) < 2
+        )
+        if row["clear"]:
+            labels.append(chosen)
     return list(rows)
 
 
-def _pixels(rows: Sequence[Row]) -> list[tuple[float, float]]:
+def pixels(rows: Sequence[Row]) -> list[tuple[float, float]]:
     """About where the points are in a chart of some width."""
     xs = [math.log(max(row["cost"], 1e-3)) for row in rows]
     ys = [-row["gain"] for row in rows]
@@ -92,7 +105,8 @@ def _pixels(rows: Sequence[Row]) -> list[tuple[float, float]]:
     return [(_WIDTH * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
 
 
-def _box(x: float, y: float, place: tuple[str, int, int], text: str) -> Box:
+def box(x: float, y: float, place: tuple[str, int, int], text: str) -> Box:
+    """Where a label would be, beside a point at a place of `PLACES`."""
     align, dx, dy = place
     width = _LETTER * len(text)
     left = x + dx - (width if align == "right" else 0)
@@ -167,7 +181,7 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
             },
             *(
                 {
-                    "transform": [{"filter": f"datum.place === {number}"}],
+                    "transform": [{"filter": f"datum.place === {number} && {_NAMED}"}],
                     "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11},
                     "encoding": {
                         "y": y,
@@ -175,7 +189,7 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
                         "color": {"condition": colour, "value": "var(--muted)"},
                     },
                 }
-                for number, (align, dx, dy) in enumerate(_PLACES)
+                for number, (align, dx, dy) in enumerate(PLACES)
             ),
         ],
     }
