@@ -185,7 +185,7 @@ class Setting:
         """One value per split seed: the mean over its init seeds of values `[P]`; NaN counts as none."""
         known = np.isfinite(values)
         splits, found = self.pairs[known, 0], values[known].tolist()
-        if self.single:
+        if self.single or not found:
             return dict(zip(splits.tolist(), found, strict=True))
         first = np.flatnonzero(np.diff(splits, prepend=-1)).tolist()
         ends = [*first[1:], len(found)]
