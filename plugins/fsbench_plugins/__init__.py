@@ -40,6 +40,7 @@ from fsbench_plugins.knn import Knn
 from fsbench_plugins.l2_sp import L2Sp
 from fsbench_plugins.label_smoothing import LabelSmoothing
 from fsbench_plugins.ldam_drw import LdamDrw
+from fsbench_plugins.lightgbm import Lightgbm
 from fsbench_plugins.logistic_regression import LogisticRegression
 from fsbench_plugins.logit_adjustment import LogitAdjustment
 from fsbench_plugins.lora import Lora
@@ -98,6 +99,7 @@ from fsbench_plugins.vote import Vote
 from fsbench_plugins.weight_decay import WeightDecay
 from fsbench_plugins.width import Width
 from fsbench_plugins.word_dropout import WordDropout
+from fsbench_plugins.xgboost import Xgboost
 
 
 @hookimpl
@@ -141,6 +143,7 @@ def fsbench_strategies() -> list[type[Strategy]]:
         L2Sp,
         LabelSmoothing,
         LdamDrw,
+        Lightgbm,
         LogisticRegression,
         LogitAdjustment,
         Lora,
@@ -199,4 +202,5 @@ def fsbench_strategies() -> list[type[Strategy]]:
         WeightDecay,
         Width,
         WordDropout,
+        Xgboost,
     ]

@@ -20,10 +20,12 @@ class Vat(UsesUnlabelled):
     The auxiliary loss is `weight` times the divergence between the prediction on an unlabelled input and that
     on the input moved by a root mean square of `epsilon` in the direction that changes the prediction most,
     found by one step of power iteration from a random direction of root mean square `xi`. With `entropy`, the
-    mean entropy of the predictions is added (VAT+EntMin).
+    mean entropy of the predictions is added (VAT+EntMin). The paper's weight is 1; from few labels, or on
+    another domain, training then ends with one class for all inputs, so the default is smaller.
     """
 
     name = "vat"
+    results_version = "2"
     cite = (
         "Miyato, T., Maeda, S., Koyama, M. and Ishii, S. (2018). Virtual adversarial training: a "
         "regularization method for supervised and semi-supervised learning. IEEE TPAMI 41(8)."
@@ -31,7 +33,7 @@ class Vat(UsesUnlabelled):
     family = "semi_supervised"
     kinds = frozenset({"image", "table"})
 
-    weight: float = param(1.0, low=0.0, tune=(0.3, 3.0))
+    weight: float = param(0.1, low=0.0, tune=(0.01, 1.0))
     epsilon: float = param(0.1, low=0.0, tune=(0.03, 0.5))
     xi: float = param(1e-3, low=1e-6)
     entropy: bool = True
