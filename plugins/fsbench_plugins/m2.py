@@ -28,6 +28,7 @@ class M2(UsesUnlabelled):
     """
 
     name = "m2"
+    results_version = "2"
     cite = (
         "Kingma, D. P., Rezende, D. J., Mohamed, S. and Welling, M. (2014). Semi-supervised learning with "
         "deep generative models. NeurIPS 27."
@@ -66,6 +67,8 @@ def unlabelled_bound(
     """The mean bound on `log p(x)` of inputs `[U, F]` whose classes have logits `[U, C]`; a scalar."""
     import torch
 
-    log_p, classes = logits.log_softmax(-1), torch.eye(logits.shape[1], device=x.device)
-    bounds = torch.stack([vae.bound(x, each.expand(len(x), -1), noise) for each in classes], 1)
+    log_p, count = logits.log_softmax(-1), logits.shape[1]
+    classes = torch.eye(count, device=x.device).repeat(len(x), 1)
+    each, noise = (values.repeat_interleave(count, 0) for values in (x, noise))
+    bounds = vae.bound(each, classes, noise).view(-1, count)
     return (log_p.exp() * (bounds - log_p)).sum(1).mean()
