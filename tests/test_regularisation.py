@@ -12,9 +12,9 @@ import torch
 from fsbench_plugins import jacobian, spectral
 from test_step import BATCH_NORM, QUICK, same, trial
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 
-from fsbench import Context, InertComponent, Recipe, Step, Strategy, scale_width
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, Step, Strategy, scale_width
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
@@ -96,6 +96,12 @@ class Torchs(Strategy):
         if step.last:
             step.parameters  # noqa: B018 - so that the component counts as effective
             ctx.model.load_state_dict(mean.module.state_dict())
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        fitted = inner(train)
+        if not self.decay:
+            update_bn([train.x], ctx.model)
+        return fitted
 
 
 @pytest.mark.parametrize(

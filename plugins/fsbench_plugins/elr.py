@@ -19,6 +19,9 @@ class Elr(Strategy):
     labels later (Liu et al. 2020). The term added to the loss is `weight` times the mean of `log(1 - <p, t>)`
     for the probabilities p of a sample and its average t, which moves by the share `1 - decay` in each step
     with the sample. A weight of 0 changes nothing. Samples that an augmentation mixes count as the first one.
+
+    What is learnt first favours large classes, so small ones lose where classes are unequal, even with a
+    small weight.
     """
 
     name = "elr"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fsbench import Context, Recipe, Step, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Recipe, Step, Strategy, param
 from fsbench_plugins._recipes import changed
 
 
@@ -15,10 +15,11 @@ class Swa(Strategy):
 
     The learning rate stays constant, so that the weights keep moving. The paper lets a cosine come first and
     averages once in each pass over the data; with few labels, a pass is a few steps, so every step is
-    averaged. The statistics of normalisation layers are averaged too instead of being computed anew.
+    averaged. Batch normalisation then gets the statistics of the training set under the mean weights.
     """
 
     name = "swa"
+    results_version = "2"
     cite = (
         "Izmailov, P., Podoprikhin, D., Garipov, T., Vetrov, D. and Wilson, A. G. (2018). Averaging weights "
         "leads to wider optima and better generalization. UAI."
@@ -40,3 +41,15 @@ class Swa(Strategy):
         inner(step)
         if ctx.progress >= self.start or step.last:
             average(step, ctx, get_swa_multi_avg_fn())  # type: ignore[no-untyped-call]
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The fit, with the statistics of batch normalisation computed anew if its network has some."""
+        from torch.optim.swa_utils import update_bn
+
+        from fsbench_plugins._normalisation import batch_norms
+
+        fitted = inner(train)
+        parts = [part for part in train.x.split(256) if len(part) > 1]
+        if parts and fitted.network is not None and batch_norms(fitted.network):
+            update_bn(parts, fitted.network)
+        return fitted
