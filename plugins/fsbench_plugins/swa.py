@@ -44,12 +44,13 @@ class Swa(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The fit, with the statistics of batch normalisation computed anew if its network has some."""
+        import torch
         from torch.optim.swa_utils import update_bn
 
         from fsbench_plugins._normalisation import batch_norms
 
         fitted = inner(train)
-        parts = [part for part in train.x.split(256) if len(part) > 1]
+        parts = [part for part in torch.split(train.x, 256) if len(part) > 1]
         if parts and fitted.network is not None and batch_norms(fitted.network):
             update_bn(parts, fitted.network)
         return fitted
