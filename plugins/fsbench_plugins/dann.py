@@ -40,13 +40,13 @@ class Dann(Adapting):
     )
     in_core = True
 
-    results_version = "2"
+    results_version = "3"
 
     weight: float = param(1.0, low=0.0, tune=(0.01, 1.0))
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
     norm: Literal["batch"] | None = "batch"
-    steps: int = param(1000, low=0, tune=(500, 5000))
+    steps: int = param(3000, low=0, tune=(500, 5000))
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: features `[N, D]` to a logit `[N, 1]` of being from the target."""
