@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import re
+import shutil
 import zipfile
 import zlib
 from dataclasses import replace
@@ -26,11 +27,13 @@ from fsbench.evidence import Drawn
 from fsbench.provenance import Provenance, Verification
 from fsbench.report import lines
 from fsbench.report.agreement import noise, outcome
+from fsbench.report.board import read_board
 from fsbench.report.budgets import leaderboards
 from fsbench.report.logits import digest, read_predictions
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import Contents, read, read_columns, write, write_jsonl
 from fsbench.store import Store
+from fsbench.tasks.suites import load_suite
 from fsbench.types import Record
 from fsbench.verifying import verify
 
@@ -94,6 +97,20 @@ def test_a_part_of_a_suite_says_so_in_its_name_and_in_the_index(call, tmp_path):
     assert (boards / "starter-v2-part.jsonl").exists()
     index = (boards / "README.md").read_text(encoding="utf-8")
     assert re.search(r"A part of starter-v2, 1 of its \d+ tasks\. Small real", index)
+
+
+@pytest.mark.parametrize(
+    "name", ["starter-v2", "starter-v2-tuned", "starter-v2-part-tuned", "starter-v2-ours"]
+)
+def test_the_name_of_a_file_says_of_which_suite_it_is(whole, tmp_path, name):
+    shutil.copy(whole, tmp_path / f"{name}.jsonl")
+    assert read_board(tmp_path / f"{name}.jsonl").suite == load_suite("starter-v2")
+
+
+@pytest.mark.parametrize("name", ["starter", "starter-v22", "results"])
+def test_other_names_are_of_no_suite(whole, tmp_path, name):
+    shutil.copy(whole, tmp_path / f"{name}.jsonl")
+    assert read_board(tmp_path / f"{name}.jsonl").suite is None
 
 
 def test_an_incomplete_task_is_no_part(call, stored, tmp_path):

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench.columns import of_records
-from fsbench.errors import StoreError, UnknownName
+from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
 from fsbench.report.entries import natural
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.published import Contents, read
-from fsbench.tasks.suites import Suite, load_suite
+from fsbench.tasks.suites import Suite, load_suite, suite_names
 
 INDEX = "README.md"
 LARGEST_BOARD = 100 << 20
@@ -49,11 +49,12 @@ class Board:
 
     @property
     def suite(self) -> Suite | None:
-        """The suite after which the file is named, None if there is none."""
-        try:
-            return load_suite(self.name.removesuffix(TUNED).removesuffix(PART))
-        except UnknownName:
-            return None
+        """The suite after which the file is named, None if there is none.
+
+        What follows the suite's name after a `-` says which results they are: `-tuned`, `-part`, `-all`.
+        """
+        found = [name for name in suite_names() if f"{self.name}-".startswith(f"{name}-")]
+        return load_suite(max(found, key=len)) if found else None
 
     @property
     def by(self) -> tuple[str, ...]:
