@@ -44,7 +44,7 @@ def shot(options: Options) -> Outcome:
             lines.append(Line(f"{way}, {what}, `{spec}`", known, values, "seeds", band))
     notes = [
         "last iterate; no target label is seen in training or chosen by",
-        "the paper moves and rotates the images of USPS at random; `augmentation` does so with all images",
+        "the authors' code moves and rotates USPS as a source only; `augmentation` changes all images",
         "the head is linear, on a layer of 500; the paper's has normalised weights, on a layer of 256",
     ]
     return Outcome(lines, runs[0].device, trial_seconds(*runs), notes)
