@@ -38,7 +38,6 @@ class Dann(Adapting):
         "and Lempitsky, V. (2016). Domain-adversarial training of neural networks. JMLR 17(59). norm: "
         "Jiang, J., Shu, Y., Wang, J. and Long, M. (2022). Transferability in deep learning: a survey."
     )
-    in_core = True
 
     results_version = "3"
 

@@ -33,6 +33,7 @@ class Shot(Adapting):
         "Liang, J., Hu, D. and Feng, J. (2020). Do we really need to access the source data? Source "
         "hypothesis transfer for unsupervised domain adaptation. ICML."
     )
+    in_core = True
 
     smoothing: float = param(0.1, low=0.0, high=1.0)
     pseudo: float = param(0.3, low=0.0, tune=(0.0, 1.0))
