@@ -57,7 +57,6 @@ def publish(results: Path, folder: Path, suite: str | None, by: str, predictions
 
 def _publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
     """Publish the records of a results folder."""
-    from fsbench.report.board import PART, TUNED
     from fsbench.report.logits import write_predictions
     from fsbench.report.publishing import publish
     from fsbench.store import Store
@@ -72,7 +71,7 @@ def _publish(results: Path, folder: Path, suite: str | None, by: str, prediction
     evidence = columns.evidence
     for tuned in sorted({bool(record.tuning) for record in records}):
         some = [record for record in records if bool(record.tuning) == tuned]
-        name = f"{suite or WITHOUT_SUITE}{PART if part else ''}{TUNED if tuned else ''}"
+        name = f"{suite or WITHOUT_SUITE}{'-part' if part else ''}{'-tuned' if tuned else ''}"
         path = folder / f"{name}.jsonl"
         page = publish(some, path, evidence, by)
         say(f"wrote {path} and {page}, with figures")

@@ -21,8 +21,6 @@ LARGEST_BOARD = 100 << 20
 """The size in bytes of the largest published file that a collection may contain."""
 MOST_CELLS = 20_000
 """How many pairs of a strategy and a task a published file in a collection may have."""
-PART, TUNED = "-part", "-tuned"
-"""What the names of files say of a part of a suite, and of tuned results."""
 _ENDING = ".jsonl"
 _PREDICTIONS = "-predictions.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
