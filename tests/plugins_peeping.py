@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -9,6 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench import Context, Fitted, LabeledSet, Strategy, hookimpl
+
+
+def _arrays(folder: Path) -> list[Path]:
+    """The arrays below a folder; os.walk bears that another worker's split goes while it looks."""
+    return [Path(at, name) for at, _, names in os.walk(folder) for name in names if name.endswith(".npy")]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:  # another worker's split has gone since
+        return b""
 
 
 @dataclass(frozen=True)
@@ -21,8 +34,8 @@ class Peeping(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         mapped = set(re.findall(r"(/\S+)/\S+\.npy", Path("/proc/self/maps").read_text()))
-        files = [file for path in mapped for file in Path(path).parent.rglob("*.npy")]
-        found = b"".join(file.read_bytes() for file in sorted(files))
+        files = {file for path in mapped for file in _arrays(Path(path).parent)}
+        found = b"".join(map(_read, sorted(files)))
         Path(self.loot, f"{len(train)}-{secrets.token_hex(4)}").write_bytes(found)
         return inner(train).map(lambda logits: 2 * logits)  # an effect, without which the trial would fail
 
