@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,21 @@ def test_conv4_matches_the_literature_on_omniglot() -> None:
     network = build_network("conv4", "image", (1, 28, 28), 5)
     assert network.num_features == 64
     assert count(network.body) == 111_936
+
+
+def test_conv4_pools_first_and_computes_what_relu_first_does_to_the_bit() -> None:
+    body = build_network("conv4(norm=batch, width=8)", "image", (1, 8, 8), 5).body
+    paper = torch.nn.Sequential(*copy.deepcopy(body))
+    for at, layer in enumerate(body):
+        if isinstance(layer, torch.nn.MaxPool2d):
+            paper[at], paper[at + 1] = paper[at + 1], paper[at]
+    assert [type(layer).__name__ for layer in paper[:4]] == ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d"]
+    x, found = torch.rand(6, 1, 8, 8), []
+    for module in (body, paper):
+        out = module(x)
+        out.square().sum().backward()
+        found.append([out.detach(), *(p.grad for p in module.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 5, 7)])
