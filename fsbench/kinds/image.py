@@ -56,7 +56,7 @@ class Image(Kind):
     name = "image"
     sample = "image"
     dtype = np.uint8
-    recipe = Recipe("conv4(norm=batch, width=64)", steps=200, batch_size=16, lr=0.003, passes=10)
+    recipe = Recipe("conv4(norm=batch, width=64)", steps=100, batch_size=32, lr=0.003, passes=5)
     episode_recipe = Recipe("conv4(norm=batch, width=64)", steps=20, batch_size=32, lr=0.01)
     symmetries: ClassVar[Mapping[str, str]] = {
         "hflip": "mirrored left to right",
