@@ -49,6 +49,7 @@ class Probe(Strategy):
     """
 
     name = "probe"
+    results_version = "2"
     cite = (
         "Razavian, A. S., Azizpour, H., Sullivan, J. and Carlsson, S. (2014). CNN features off-the-shelf: an "
         "astounding baseline for recognition. CVPR workshops. Cosine: Chen, W.-Y., Liu, Y.-C., Kira, Z., "

@@ -20,6 +20,7 @@ class TipAdapter(Probe):
     """
 
     name = "tip_adapter"
+    results_version = "2"
     cite = (
         "Zhang, R., Zhang, W., Fang, R., Gao, P., Li, K., Dai, J., Qiao, Y. and Li, H. (2022). Tip-Adapter: "
         "training-free adaption of CLIP for few-shot classification. ECCV."

