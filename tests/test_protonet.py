@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -166,7 +167,16 @@ def test_meta_training_learns_what_distinguishes_classes() -> None:
     assert all(torch.equal(value, head[name]) for name, value in model.head.state_dict().items())
 
 
-def test_the_learning_rate_is_halved_at_fixed_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("halve_every", "wanted"),
+    [
+        (2, [0.01, 0.01, 0.005, 0.005, 0.0025]),
+        (None, [0.005 * (1 + math.cos(math.pi * k / 5)) for k in range(5)]),
+    ],
+)
+def test_the_learning_rate_is_halved_at_fixed_intervals_or_falls_along_a_cosine(
+    monkeypatch: pytest.MonkeyPatch, halve_every: int | None, wanted: list[float]
+) -> None:
     rates: list[float] = []
 
     class Watched(torch.optim.Adam):
@@ -178,9 +188,9 @@ def test_the_learning_rate_is_halved_at_fixed_intervals(monkeypatch: pytest.Monk
     ctx = make_context(QUICK)
     episodes = Episodes(labelled([6, 6, 6]), 2, 1, 1, Stream("episodes"))
     _episodic_training.meta_train(
-        ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=2, steps=5
+        ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=halve_every, steps=5
     )
-    assert rates == [0.01, 0.01, 0.005, 0.005, 0.0025]
+    assert rates == pytest.approx(wanted)
 
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:

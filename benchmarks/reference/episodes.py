@@ -8,6 +8,7 @@ from benchmarks.reference.running import Measured, differences, trial_seconds
 OMNIGLOT = "omniglot(size=28, rotations=true)"
 # The baseline, which is part of every run, does not matter here: it trains for one step in each test episode.
 _ONE_STEP = 1
+_PAPERS_RATE = "meta_lr=0.001, halve_every=2000"
 
 _PROTONET = {
     "5w1s": (5, 1, "98.8 (re-implementations 98.2 to 98.6)", Band(97.5)),
@@ -26,7 +27,7 @@ def protonet(options: Options) -> Outcome:
     for name in [options.only] if options.only else _PROTONET:
         way, shot, published, band = _PROTONET[name]
         task = f"episodes({OMNIGLOT}, way={way}, shot={shot}, n={number})"
-        spec = f"protonet(train_way=60, shot={shot}, queries=5, meta_steps={steps})"
+        spec = f"protonet(train_way=60, shot={shot}, queries=5, meta_steps={steps}, {_PAPERS_RATE})"
         recipe = {"backbone": "conv4(width=64, norm=batch)", "steps": _ONE_STEP}
         measured = Measured(options, task, spec, 1, recipe)
         device, seconds = measured.device, seconds + trial_seconds(measured)
@@ -112,7 +113,7 @@ _COMPARED = {
     "20w1s": (20, "93.8", Band(92)),
 }
 _EPISODES, _PASSES, _TESTED = 1000, 3, 300
-_MATCHING = f"matching(train_way=60, shot=1, queries=5, meta_steps={_EPISODES})"
+_MATCHING = f"matching(train_way=60, shot=1, queries=5, meta_steps={_EPISODES}, {_PAPERS_RATE})"
 _BASELINE_PP = f"baseline_pp(source_passes={_PASSES})"
 _HEAD = {"steps": 10, "batch_size": 128, "optimizer": "sgd", "lr": 0.1, "schedule": "cosine"}
 

@@ -22,9 +22,10 @@ class Episodic(UsesSource):
 
     The body is trained on `meta_steps` episodes, one per step: `train_way` classes, `shot` support samples
     per class (`none`: as many as the task has labels, at most 5) and `queries` queries per class, whose
-    logits the rule gives. Adam starts at `meta_lr`, which is halved every `halve_every` episodes. Nothing is
-    trained on the task. A source with fewer classes lowers `train_way`, one with fewer samples lowers `shot`
-    and `queries`; the record notes this.
+    logits the rule gives. Adam starts at `meta_lr`, which falls to zero along a cosine; with `halve_every` it
+    is halved every so many episodes, as in Snell et al. (2017). Nothing is trained on the task. A source with
+    fewer classes lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes
+    this.
 
     Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation changes
     the support, never the queries. A start from other components (`transfer`) is trained further. If it is
@@ -40,8 +41,8 @@ class Episodic(UsesSource):
     train_way: int = param(20, low=2, tune=(5, 60))
     shot: int | None = param(None, low=1)
     queries: int = param(5, low=1)
-    meta_lr: float = param(1e-3, low=0.0, tune=(1e-4, 1e-2))
-    halve_every: int = param(2000, low=1)
+    meta_lr: float = param(3e-3, low=0.0, tune=(3e-4, 1e-2))
+    halve_every: int | None = param(None, low=1)
     meta_steps: int = param(100, low=1)
 
     @property
@@ -64,7 +65,7 @@ class Episodic(UsesSource):
         way = min(self.train_way, usable)
         shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
         episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
-        meta_train(model, self.rule, episodes, ctx, self.meta_lr, self.halve_every, self.meta_steps)
+        meta_train(model, self.rule, episodes, ctx, self.meta_lr, self.meta_steps, self.halve_every)
         said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
         if way < self.train_way:
             said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"

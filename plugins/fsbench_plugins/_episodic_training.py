@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
 from fsbench import Batch, Context, FsbenchError, LabeledSet
 from fsbench_plugins._episodes import Episodes, Rule
@@ -38,12 +39,18 @@ class Comparing(nn.Module):
 
 
 def meta_train(
-    model: nn.Module, rule: Rule, episodes: Episodes, ctx: Context, lr: float, halve_every: int, steps: int
+    model: nn.Module,
+    rule: Rule,
+    episodes: Episodes,
+    ctx: Context,
+    lr: float,
+    steps: int,
+    halve_every: int | None = None,
 ) -> None:
     """Train the model's body, in place, so that the rule gets the classes of queries right.
 
-    There is one episode per step; the optimizer is Adam, with a rate that is halved at regular intervals.
-    Raises FsbenchError if the objective was NaN or infinite.
+    There is one episode per step; the optimizer is Adam, with a rate that falls to zero along a cosine, or
+    that is halved every `halve_every` steps. Raises FsbenchError if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
@@ -52,7 +59,11 @@ def meta_train(
         objective.train()
         parameters = [p for p in objective.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
-        halving = torch.optim.lr_scheduler.StepLR(optimizer, halve_every, 0.5)
+        schedule = (
+            CosineAnnealingLR(optimizer, steps)
+            if halve_every is None
+            else StepLR(optimizer, halve_every, 0.5)
+        )
         losses = torch.zeros(steps, device=ctx.device)
         for step in range(steps):
             ctx.at_step(step, steps)
@@ -62,7 +73,7 @@ def meta_train(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            halving.step()
+            schedule.step()
             losses[step] = loss.detach()
     bad = (~losses.isfinite()).nonzero()
     if len(bad):

@@ -27,13 +27,13 @@ class Protonet(Episodic):
     """
 
     name = "protonet"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )
     without_labels = "no labelled target samples to take the means of"
 
-    meta_steps: int = param(1000, low=1)
+    meta_steps: int = param(300, low=1)
 
     @property
     def rule(self) -> Rule:
