@@ -1,4 +1,4 @@
-"""How long `transfer`, `protonet`, `maml` and `dann` should train, from where their curves flatten.
+"""How long strategies with a budget of their own should train, from where their curves flatten.
 
     python -m benchmarks.calibrate_budgets [NAME ...] [--splits 3] [--known FILE]
 
@@ -34,14 +34,32 @@ FROM_SOURCE = (
     "kshot(digits, k=5, source=glyphs(size=8))",
     "kshot(digits, k=3, source=mnist5k(size=8))",
 )
+SHIFTS = ("shift(digits, mnist5k(size=8))", "shift(mnist5k(size=8), digits, share=0.25)")
+FEW_LABELS = "kshot(digits, k=5)", "kshot(mnist5k(size=8), k=5)", "kshot(breast_cancer, k=5)"
+UNLABELLED = "kshot(digits, k=5, unlabeled=all)", SHIFTS[1]
+ADAPTING = 125, 250, 500
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (150, 300, 600, 1000, 2000))),
-    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (50, 100, 300, 1000))),
-    "maml": (FROM_SOURCE, tuple(f"maml(meta_steps={n})" for n in (60, 120, 300, 1000))),
-    "dann": (
-        ("shift(digits, mnist5k(size=8))",),
-        tuple(f"dann(steps={n})" for n in (0, 1000, 2000, 3000, 4000)),
-    ),
+    "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (200, 300, 600))),
+    "matching": (FROM_SOURCE, tuple(f"matching(meta_steps={n})" for n in (50, 100, 200))),
+    "r2d2": (FROM_SOURCE, tuple(f"r2d2(meta_steps={n})" for n in (50, 100, 200))),
+    "maml": (FROM_SOURCE, tuple(f"maml(meta_steps={n})" for n in (60, 80, 120))),
+    "jacobian": (FEW_LABELS, tuple(f"jacobian(every={n})" for n in (1, 2, 4, 8))),
+    "dann": (SHIFTS[:1], tuple(f"dann(steps={n})" for n in (500, 750, 1000))),
+    "shot": (SHIFTS, tuple(f"shot(adapt_steps={n})" for n in (75, 150, 300))),
+    "reptile": (FROM_SOURCE, tuple(f"reptile(meta_steps={n})" for n in (15, 30, 60))),
+    **{
+        name: (SHIFTS, tuple(f"{name}(steps={n})" for n in ADAPTING))
+        for name in ("cdan", "coral", "mmd", "mcc")
+    },
+    **{
+        name: (UNLABELLED, tuple(f"{name}(steps={n})" for n in (100, 200, 400)))
+        for name in ("fixmatch", "mean_teacher", "pseudo_label", "vat")
+    },
+    **{
+        name: (UNLABELLED, tuple(f"{name}(pretext_steps={n})" for n in (75, 150, 300)))
+        for name in ("autoencoder", "simclr")
+    },
 }
 """For each strategy, the tasks and the specs."""
 

@@ -125,6 +125,25 @@ def test_training_is_long_enough_unless_the_recipe_fixes_its_steps(
     assert Dann(steps=200).configure(recipe, ctx).sized(16).steps == lasts
 
 
+@pytest.mark.parametrize(
+    ("spec", "optimizer", "passes", "wanted"),
+    [
+        ("dann", "adamw", 10, ("sgd", 0.03)),
+        ("dann", "adamw", 0, ("adamw", 0.003)),
+        ("dann", "sgd", 10, ("sgd", 0.003)),
+        ("dann(sgd=false)", "adamw", 10, ("adamw", 0.003)),
+    ],
+)
+def test_adam_gives_way_to_sgd_unless_the_recipe_fixes_its_steps(
+    spec: str, optimizer: Any, passes: int, wanted: tuple[str, float]
+) -> None:
+    (composition,) = load_registry().parse(spec)
+    recipe = Recipe("mlp", 40, 8, optimizer=optimizer, lr=0.003, passes=passes)
+    ctx = EngineContext(TrialState(("t",), SHIFT, composition, recipe, CPU))
+    found = composition.configure(recipe, ctx)
+    assert (found.optimizer, found.lr) == (wanted[0], pytest.approx(wanted[1]))
+
+
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
     out = replace(step_output(1.0, torch.ones(2, 3), nn.Linear(3, 1)), unlabeled_features=None)
     ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))

@@ -81,15 +81,16 @@ def drawn(strategy: Vae, train: LabeledSet) -> LabeledSet:
     return strategy.resample(train, ctx)
 
 
-def test_vae_adds_samples_of_each_class_that_look_like_it() -> None:
-    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], 20)
+@pytest.mark.parametrize("number", [20, 100], ids=["whole", "batches"])
+def test_vae_adds_samples_of_each_class_that_look_like_it(number: int) -> None:
+    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], number)
     centres = np.array([[3.0, 0, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0], [0, 0, 3, 0, 0, 0]])
-    x = torch.tensor(centres[y] + 0.3 * rng.normal(size=(60, 6)), dtype=torch.float32)
+    x = torch.tensor(centres[y] + 0.3 * rng.normal(size=(len(y), 6)), dtype=torch.float32)
     more = drawn(Vae(samples=15), LabeledSet(x, torch.eye(3)[y]))
-    assert torch.equal(more.x[:60], x)
-    assert more.class_counts().tolist() == [35, 35, 35]
-    nearest = torch.cdist(more.x[60:], torch.tensor(centres, dtype=torch.float32)).argmin(1)
-    assert float((nearest == more.y[60:]).float().mean()) > 0.9
+    assert torch.equal(more.x[: len(y)], x)
+    assert more.class_counts().tolist() == [number + 15] * 3
+    nearest = torch.cdist(more.x[len(y) :], torch.tensor(centres, dtype=torch.float32)).argmin(1)
+    assert float((nearest == more.y[len(y) :]).float().mean()) > 0.9
 
 
 def test_vae_keeps_weights_domains_and_groups_as_long_as_the_inputs() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from test_step import BATCH_NORM, QUICK, same, trial
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, Step, Strategy, scale_width
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, Step, Strategy, Stream, scale_width
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
@@ -226,6 +228,19 @@ def test_the_penalty_on_the_jacobian_is_differentiated_as_by_finite_differences(
         weight.data[2, 1] += change
         values.append(jacobian.squared_norm(model, x, v).item())
     assert slope[2, 1].item() == pytest.approx((values[0] - values[1]) / 2e-3, rel=1e-2)
+
+
+def test_the_penalty_on_the_jacobian_comes_every_few_steps_times_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jacobian, "squared_norm", lambda *_: torch.tensor(2.0))
+    out = SimpleNamespace(batch=SimpleNamespace(rows=1, x=None), logits=torch.zeros(2, 3), model=None)
+
+    def penalty(step: int) -> float:
+        ctx = SimpleNamespace(step=step, rng=Stream("jacobian"), torch_seeded=nullcontext)
+        return float(jacobian.Jacobian(weight=0.5, every=3).auxiliary_loss(out, ctx))
+
+    assert [penalty(step) for step in range(7)] == [1.5, 0, 0, 1.5, 0, 0, 1.5]
 
 
 def test_power_iteration_finds_numpys_largest_singular_value_and_its_slope() -> None:

@@ -42,7 +42,7 @@ class Maml(Adapted):
     """
 
     name = "maml"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Finn, C., Abbeel, P. and Levine, S. (2017). Model-agnostic meta-learning for fast adaptation of "
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "

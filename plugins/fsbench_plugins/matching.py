@@ -24,6 +24,7 @@ class Matching(Episodic):
     """
 
     name = "matching"
+    results_version = "2"
     cite = (
         "Vinyals, O., Blundell, C., Lillicrap, T., Kavukcuoglu, K. and Wierstra, D. (2016). Matching "
         "networks for one shot learning. NeurIPS 29."

@@ -10,19 +10,23 @@ from fsbench import Context, LabeledSet, Strategy, param
 if TYPE_CHECKING:
     import torch
 
+_LARGEST_BATCH = 256
+
 
 @dataclass(frozen=True)
 class Vae(Strategy):
     """Adds samples of a conditional variational autoencoder of the training part (Kingma & Welling 2014).
 
     The model, a perceptron with `hidden` units and a code of `latent` dimensions, is trained for `vae_steps`
-    full-batch steps of Adam at `vae_lr` on the training inputs, given their classes (Sohn et al. 2015) and,
+    steps of Adam at `vae_lr` on the training inputs, or on 256 random ones of them in each step if there are
+    more, given their classes (Sohn et al. 2015) and,
     if there are any, domains. Then `samples` inputs are drawn for each class with labels: decoded means of
     random codes. Their values stay within those of the training part. All samples, real and drawn, are
     equally likely in a batch.
     """
 
     name = "vae"
+    results_version = "2"
     cite = (
         "Kingma, D. P. and Welling, M. (2014). Auto-encoding variational Bayes. ICLR. Sohn, K., Lee, H. and "
         "Yan, X. (2015). Learning structured output representation using deep conditional generative models. "
@@ -49,8 +53,11 @@ class Vae(Strategy):
         with ctx.torch_seeded():
             model = ConditionalVae(x.shape[1], condition.shape[1], self.latent, self.hidden).to(ctx.device)
         optimizer, stream = torch.optim.Adam(model.parameters(), lr=self.vae_lr, fused=True), ctx.rng
+        size = min(len(x), _LARGEST_BATCH)
         for _ in range(self.vae_steps):
-            loss = -model.bound(x, condition, stream.normal(len(x), self.latent)).mean() / x.shape[1]
+            rows = slice(None) if size == len(x) else stream.integers(0, len(x), size)
+            bound = model.bound(x[rows], condition[rows], stream.normal(size, self.latent))
+            loss = -bound.mean() / x.shape[1]
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
