@@ -37,7 +37,7 @@ FROM_SOURCE = (
 SHIFTS = ("shift(digits, mnist5k(size=8))", "shift(mnist5k(size=8), digits, share=0.25)")
 FEW_LABELS = "kshot(digits, k=5)", "kshot(mnist5k(size=8), k=5)", "kshot(breast_cancer, k=5)"
 UNLABELLED = "kshot(digits, k=5, unlabeled=all)", SHIFTS[1]
-ADAPTING = 125, 250, 500
+ADAPTING = 250, 500, 1000
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (150, 300, 600, 1000, 2000))),
     "protonet": (FROM_SOURCE, tuple(f"protonet(meta_steps={n})" for n in (200, 300, 600))),
