@@ -96,20 +96,22 @@ SEARCHES: dict[str, tuple[tuple[str, ...], str, list[list[Sequence[str]]]]] = {
     ),
     "texts": (
         TEXTS,
-        "backbone=ngrams(characters=none, norm=batch), steps=200, batch_size=16",
+        "backbone=tfidf, optimizer=sgd, steps=100, batch_size=16",
         [
             [
                 [
-                    "backbone=ngrams(characters=none), lr=0.003",
-                    "backbone=ngrams(characters=none), lr=0.01",
-                    "backbone=ngrams(characters=none, norm=batch), lr=0.003",
-                    "backbone=ngrams(characters=none, norm=batch), lr=0.01",
-                    "backbone=ngrams, lr=0.01",
-                    "backbone=ngrams(norm=batch), lr=0.01",
-                    "backbone=bag_of_ngrams, lr=0.03",
-                    "backbone=text_cnn, lr=0.003",
+                    "backbone=text_cnn, optimizer=adamw, lr=0.003, steps=200",
+                    "backbone=bag_of_ngrams, optimizer=adamw, lr=0.03, steps=200",
+                    "backbone=ngrams, optimizer=adamw, lr=0.01, steps=200",
+                    "backbone=tfidf, optimizer=adamw, lr=0.003",
+                    "backbone=tfidf, lr=0.03",
+                    "backbone=tfidf, lr=0.1",
+                    "backbone=tfidf, lr=0.3",
+                    "backbone=tfidf(characters=[3, 4]), lr=0.1",
                 ],
             ],
+            [["steps=60", "steps=100", "steps=200"], ["batch_size=16", "batch_size=32"]],
+            [["weight_decay=0.001", "weight_decay=0.01"], ["dropout=0.0", "dropout=0.3"]],
         ],
     ),
     "episodes": (
@@ -121,6 +123,9 @@ SEARCHES: dict[str, tuple[tuple[str, ...], str, list[list[Sequence[str]]]]] = {
         ],
     ),
 }
+
+YARDSTICKS = {"texts": "logistic_regression, naive_bayes, svm"}
+"""Strategies that need no network, as a measure of the recipes of a search."""
 
 
 @functools.cache
@@ -206,6 +211,20 @@ def show(title: str, rows: Sequence[Row]) -> None:
         print(f"{row.gap:6.1f} {row.likelihood:8.3f} {row.cost:5.1f}  {numbers}  {row.change}", flush=True)
 
 
+def show_yardsticks(scores: Scores, specs: str, tasks: Sequence[Task], splits: int) -> None:
+    """Print the balanced accuracy of other strategies on the splits of both tables of a stage."""
+    print(f"\n  mean  by task, on {splits} splits of each, then on {2 * splits}", flush=True)
+    for count, strategy in itertools.product((splits, 2 * splits), get_registry().parse(specs)):
+        seeds = range(FIRST_SEED, FIRST_SEED + count)
+        recipes = [default_recipe(task.info) for task in tasks]
+        by_task = [
+            mean_score([scores.score(strategy, task, seed, recipe) for seed in seeds]).accuracy
+            for task, recipe in zip(tasks, recipes, strict=True)
+        ]
+        numbers = " ".join(f"{value:5.1f}" for value in by_task)
+        print(f"{statistics.mean(by_task):6.1f}  {numbers}  {strategy.text}", flush=True)
+
+
 def chosen(rows: Sequence[Row], before: Recipe) -> Row:
     """Of the rows within a tie of the best: the recipe so far, or the cheapest, or the likeliest of those."""
     close = [row for row in rows if row.gap >= max(row.gap for row in rows) - TIE]
@@ -219,6 +238,8 @@ def search_recipe(scores: Scores, name: str) -> Recipe:
     first = best = override(Recipe("", 1, 1), parse_overrides(start))
     print(f"\n# {name}: {', '.join(texts)}")
     splits = splits_of_each(tasks)
+    if name in YARDSTICKS:
+        show_yardsticks(scores, YARDSTICKS[name], tasks, splits)
     for number, axes in enumerate(stages, 1):
         changes = [", ".join(several) for several in itertools.product(*axes)]
         candidates = {change: override(best, parse_overrides(change)) for change in changes}

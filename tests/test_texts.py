@@ -25,7 +25,7 @@ from fsbench.testing import toy_split
 from fsbench.types import DatasetInfo
 
 ASCII = st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1, max_size=40)
-NETWORKS = ("ngrams", "bag_of_ngrams", "text_cnn")
+NETWORKS = ("ngrams", "bag_of_ngrams", "tfidf", "text_cnn")
 
 
 def texts(*given: str) -> torch.Tensor:
@@ -153,6 +153,37 @@ def test_the_convolutions_are_those_of_single_windows() -> None:
 
 
 # TF-IDF
+
+
+def test_the_tfidf_of_a_network_is_scikit_learns() -> None:
+    """Weights are those of the texts seen in training; n-grams that were not seen count nothing."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    train, other = texts("good film", "bad bad film", "a good, good plot"), texts("good plot of a film")
+    weighted = build_network("tfidf(buckets=512)", "text", (40,), 3).body[0]
+    counts = [_counts(x, 512) for x in (train, other)]
+    seen = counts[0].any(0)
+    reference = TfidfTransformer(sublinear_tf=True).fit(counts[0][:, seen])
+    weighted(train[:2]), weighted(train[2:])
+    for x, count in zip((train, other), counts, strict=True):
+        found = weighted.eval()(x)
+        assert not found[:, ~seen].any()
+        expected = reference.transform(count[:, seen]).toarray()
+        np.testing.assert_allclose(found[:, seen] / found.norm(dim=1, keepdim=True), expected, atol=1e-6)
+    np.testing.assert_allclose(weighted(train).norm(dim=1), 3, rtol=1e-6)
+
+
+def _counts(x: torch.Tensor, buckets: int) -> np.ndarray:
+    found = hashed_ngrams(x, 2, (3,), buckets).numpy()
+    return np.stack([np.bincount(row, minlength=buckets + 1)[1:] for row in found])
+
+
+def test_texts_of_episodes_leave_document_frequencies_alone() -> None:
+    weighted = build_network("tfidf", "text", (40,), 3).body[0].train()
+    torch.func.vmap(weighted)(texts("good film", "bad film")[:, None])
+    assert not weighted.having.any()
+    weighted(texts("good film"))
+    assert (weighted.seen, weighted.having.max()) == (1, 1)
 
 
 def test_rows_are_scikit_learns_tf_idf_of_the_training_texts() -> None:

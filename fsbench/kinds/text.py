@@ -11,7 +11,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,8 +46,7 @@ class Text(Kind):
     dtype = np.uint8
     mixable = False
     terms = True
-    recipe = Recipe("text_cnn", steps=200, batch_size=16, lr=0.003, passes=10)
-    toy_recipe = replace(recipe, backbone="ngrams", lr=0.03)
+    recipe = Recipe("tfidf", steps=100, batch_size=16, optimizer="sgd", lr=0.1, passes=10)
 
     def check_values(self, info: DatasetInfo, x: np.ndarray) -> None:
         """Every text is UTF-8, has a character and no zero byte."""

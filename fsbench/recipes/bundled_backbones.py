@@ -126,6 +126,17 @@ BACKBONES_OF_FSBENCH = (
         "hashing for large scale multitask learning. ICML.",
     ),
     Backbone(
+        "tfidf",
+        _home("texts", "tfidf"),
+        "a layer on TF-IDF of hashed words and n-grams",
+        None,
+        _TEXTS,
+        262_210,
+        _SENTENCE,
+        cite="Salton, G. and Buckley, C. (1988). Term-weighting approaches in automatic text retrieval. "
+        "Information Processing & Management 24(5).",
+    ),
+    Backbone(
         "text_cnn",
         _home("texts", "text_cnn"),
         "convolutions over hashed words, as in Kim 2014",

@@ -14,7 +14,7 @@ from fsbench.composition import Composition
 from fsbench.context import Context
 from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, InertComponent
-from fsbench.kinds import get_kind, kind_names
+from fsbench.kinds import kind_names
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, excludes, spec_fields
@@ -59,8 +59,7 @@ def run_toy(composition: Composition, split: ToySplit, steps: int = QUICK_STEPS,
 
     Raises whatever the strategy raises, InertComponent, NonFinite or BadPrediction.
     """
-    given = get_kind(split.info.kind).toy_recipe or default_recipe(split.info)
-    recipe = override(given, {"steps": steps})
+    recipe = override(default_recipe(split.info), {"steps": steps})
     result = run_trial(("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"))
     return result.predictions
 
