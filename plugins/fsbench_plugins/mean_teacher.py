@@ -39,7 +39,7 @@ class MeanTeacher(UsesUnlabelled):
     decay: float = param(0.99, low=0.0, high=1.0, tune=(0.9, 0.999))
     strength: float = param(1.0, low=0.0, high=5.0, tune=(0.5, 2.0))
     corruption: float = param(0.1, low=0.0, high=1.0, tune=(0.05, 0.4))
-    steps: int = param(400, low=0, tune=(200, 2000))
+    steps: int = param(200, low=0, tune=(100, 2000))
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The disagreement with the teacher; zero for a batch without unlabelled inputs."""

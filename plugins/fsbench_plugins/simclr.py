@@ -35,7 +35,7 @@ class Simclr(Pretext):
     projection: int = param(64, low=1)
     strength: float = param(1.5, low=0.0, high=5.0, tune=(0.5, 3.0))
     corruption: float = param(0.4, low=0.0, high=1.0, tune=(0.1, 0.7))
-    pretext_steps: int = param(300, low=0, tune=(100, 3000))
+    pretext_steps: int = param(150, low=0, tune=(100, 3000))
 
     def pretext(self, model: nn.Module, ctx: Context) -> tuple[nn.Module, Loss]:
         """The projection, features `[B, D]` to `[B, P]`, and NT-Xent."""

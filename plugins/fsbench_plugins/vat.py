@@ -37,7 +37,7 @@ class Vat(UsesUnlabelled):
     epsilon: float = param(0.1, low=0.0, tune=(0.03, 0.5))
     xi: float = param(1e-3, low=1e-6)
     entropy: bool = True
-    steps: int = param(400, low=0, tune=(200, 2000))
+    steps: int = param(100, low=0, tune=(100, 2000))
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The divergence, and the entropy; zero for a batch without unlabelled inputs."""
