@@ -132,6 +132,8 @@ def test_training_is_long_enough_unless_the_recipe_fixes_its_steps(
         ("dann", "adamw", 0, ("adamw", 0.003)),
         ("dann", "sgd", 10, ("sgd", 0.003)),
         ("dann(sgd=false)", "adamw", 10, ("adamw", 0.003)),
+        ("cdan", "adamw", 10, ("sgd", 0.03)),
+        ("cdan(sgd=false)", "adamw", 10, ("adamw", 0.003)),
     ],
 )
 def test_adam_gives_way_to_sgd_unless_the_recipe_fixes_its_steps(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, StepOutput, TaskInfo
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, TaskInfo
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Adapting(UsesUnlabelled):
                 f"{self.name}: every labelled sample is of the target domain, so there is no source half"
             )
         return inner(train)
+
+
+def by_sgd(recipe: Recipe) -> Recipe:
+    """SGD at ten times the rate in place of Adam, unless the recipe fixes its steps."""
+    if not (recipe.passes and recipe.optimizer.startswith("adam")):
+        return recipe
+    return replace(recipe, optimizer="sgd", lr=10 * recipe.lr)
 
 
 def halves(out: StepOutput) -> tuple[torch.Tensor, torch.Tensor] | None:

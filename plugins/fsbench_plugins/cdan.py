@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from fsbench import Context, StepOutput, param
-from fsbench_plugins._adapting import Adapting
+from fsbench import Context, Recipe, StepOutput, param
+from fsbench_plugins._adapting import Adapting, by_sgd
 
 if TYPE_CHECKING:
     import torch
@@ -20,10 +20,11 @@ class Cdan(Adapting):
     As `dann`, but the domain head sees the outer product of a sample's class probabilities, which pass no
     gradient, and its features. With `entropy`, a sample counts by `1 + exp(-H)`, where H is the entropy of
     its prediction (the paper's CDAN+E), so that samples whose class is uncertain count for less. `weight`,
-    `gamma` and `hidden` are those of `dann`; the hidden layer is batch-normalised over both halves.
+    `gamma`, `hidden` and `sgd` are those of `dann`; the hidden layer is batch-normalised over both halves.
     """
 
     name = "cdan"
+    results_version = "2"
     cite = (
         "Long, M., Cao, Z., Wang, J. and Jordan, M. I. (2018). Conditional adversarial domain adaptation. "
         "NeurIPS 31."
@@ -33,7 +34,12 @@ class Cdan(Adapting):
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
     entropy: bool = True
-    steps: int = param(1000, low=0, tune=(500, 5000))
+    steps: int = param(750, low=0, tune=(500, 5000))
+    sgd: bool = True
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps of SGD, unless the recipe fixes their number."""
+        return super().configure(by_sgd(recipe) if self.sgd else recipe, ctx)
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: products `[N, C * D]` to a logit `[N, 1]` of being from the target."""

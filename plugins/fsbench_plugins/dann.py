@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from fsbench import Context, Recipe, StepOutput, param
-from fsbench_plugins._adapting import Adapting
+from fsbench_plugins._adapting import Adapting, by_sgd
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-_SGD_FACTOR = 10
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,7 @@ class Dann(Adapting):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps of SGD, unless the recipe fixes their number."""
-        if not (self.sgd and recipe.passes and recipe.optimizer.startswith("adam")):
-            return super().configure(recipe, ctx)
-        return super().configure(replace(recipe, optimizer="sgd", lr=_SGD_FACTOR * recipe.lr), ctx)
+        return super().configure(by_sgd(recipe) if self.sgd else recipe, ctx)
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: features `[N, D]` to a logit `[N, 1]` of being from the target."""
