@@ -53,7 +53,7 @@ class Maml(Adapted):
     inner_steps: int = param(1, low=1, tune=(1, 3))
     adapt_steps: int = param(50, low=1, tune=(1, 100))
     meta_lr: float = param(3e-3, low=0.0, tune=(1e-4, 1e-2))
-    meta_steps: int = param(120, low=1)
+    meta_steps: int = param(80, low=1)
     meta_batch: int = param(2, low=1, tune=(1, 4))
     shot: int | None = param(None, low=1)
     queries: int = param(3, low=1)
