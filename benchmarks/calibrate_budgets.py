@@ -47,7 +47,6 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "jacobian": (FEW_LABELS, tuple(f"jacobian(every={n})" for n in (1, 2, 4, 8))),
     "dann": (SHIFTS[:1], tuple(f"dann(steps={n})" for n in (500, 750, 1000))),
     "cdan": (SHIFTS, tuple(f"cdan(steps={n})" for n in (500, 750, 1000))),
-    "shot": (SHIFTS, tuple(f"shot(adapt_steps={n})" for n in (75, 150, 300))),
     "reptile": (FROM_SOURCE, tuple(f"reptile(meta_steps={n})" for n in (15, 30, 60))),
     **{name: (SHIFTS, tuple(f"{name}(steps={n})" for n in ADAPTING)) for name in ("coral", "mmd", "mcc")},
     **{

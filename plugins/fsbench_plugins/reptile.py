@@ -41,7 +41,7 @@ class Reptile(Adapted):
     inner_steps: int = param(3, low=1, tune=(2, 10))
     adapt_steps: int = param(50, low=1, tune=(1, 100))
     meta_lr: float = param(0.5, low=0.0, high=1.0, tune=(0.1, 1.0))
-    meta_steps: int = param(60, low=1)
+    meta_steps: int = param(30, low=1)
     meta_batch: int = param(2, low=1, tune=(1, 4))
     shot: int | None = param(None, low=1)
 
