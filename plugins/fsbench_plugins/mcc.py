@@ -29,7 +29,7 @@ class Mcc(Adapting):
 
     weight: float = param(1.0, low=0.0, tune=(0.1, 3.0))
     temperature: float = param(2.5, low=0.1, tune=(1.0, 5.0))
-    steps: int = param(1000, low=0, tune=(500, 5000))
+    steps: int = param(500, low=0, tune=(250, 5000))
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The confusion on the target half; zero for a batch without one."""

@@ -32,7 +32,7 @@ class Mmd(Adapting):
     )
 
     weight: float = param(1.0, low=0.0, tune=(0.1, 10.0))
-    steps: int = param(1000, low=0, tune=(500, 5000))
+    steps: int = param(500, low=0, tune=(250, 5000))
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The squared discrepancy of the halves; zero for a batch without a target half."""
