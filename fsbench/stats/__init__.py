@@ -14,8 +14,9 @@ from fsbench.stats.estimation import (
     Estimate,
     Tail,
     estimate,
+    estimates,
 )
-from fsbench.stats.over_tasks import overall
+from fsbench.stats.over_tasks import overall, overalls
 from fsbench.stats.power import MOST, splits_needed
 from fsbench.stats.priors import NO_PRIOR, Prior, fit_prior
 from fsbench.stats.sample import Sample
@@ -38,10 +39,12 @@ __all__ = [
     "crossed",
     "equivalence",
     "estimate",
+    "estimates",
     "fit_prior",
     "holm",
     "judge",
     "overall",
+    "overalls",
     "shared_fraction",
     "splits_needed",
     "verdict",

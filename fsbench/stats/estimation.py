@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from fsbench.stats.priors import NO_PRIOR, Guess, Prior, guesses
-from fsbench.stats.sample import ROUNDING, Sample
+from fsbench.stats.priors import NO_PRIOR, Prior, guesses
+from fsbench.stats.sample import ROUNDING, Rows, Sample
 
 LEVEL = 0.95
 FRACTION = (0.0, 1.0)
@@ -18,17 +19,27 @@ _MANY = 1e6
 _PRECISE = 1e-7
 
 
-@dataclass(frozen=True)
-class Part:
-    """An independent part of an estimate: the sum of two variances.
+class Parts(NamedTuple):
+    """The independent parts of R estimates: each is the sum of two variances.
 
-    One is `estimated` with `df` degrees of freedom, or None if nothing is known about the spread; the other
-    is `known`.
+    One is `estimated` with `df` degrees of freedom, NaN if nothing is known about the spread; the other is
+    `known`. All are `[R, K, G]`, or can be broadcast to it, for K cases and at most G parts: an estimate with
+    fewer parts has others without variance, of infinite degrees of freedom.
     """
 
-    estimated: float | None
-    known: float
-    df: float
+    estimated: np.ndarray
+    known: np.ndarray
+    df: np.ndarray
+
+    def added(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The standard errors `[R, K]`, and their degrees of freedom: for intervals, for small p-values."""
+        variances = (self.estimated + self.known).sum(2)
+        squares = (self.estimated**2 / self.df).sum(2)
+        df = np.full(variances.shape, _MANY)
+        np.divide(variances**2, squares, out=df, where=squares > 0)
+        df, fewest = np.minimum(df, _MANY), self.df.min(2)
+        single = np.isfinite(self.df).sum(2) == 1
+        return np.sqrt(variances), df, np.where(single, np.minimum(df, 2 * fewest), fewest + 0 * df)
 
 
 @dataclass(frozen=True)
@@ -82,67 +93,81 @@ class Estimate:
 
 def estimate(sample: Sample, prior: Prior = NO_PRIOR, limits: tuple[float, float] = NO_LIMITS) -> Estimate:
     """The mean of a row, with an interval within `limits` and a test of 0."""
-    n, cases = len(sample.values), [(1.0, [Part(None, sample.common, 0.0)])]
-    if sample.spread is not None:
-        cases = [(guess.probability, [part(sample, guess)]) for guess in guesses(sample, prior)]
-    return student(sample.mean, cases, n, limits, sample.resolution)
+    return estimates([sample], prior, limits)[0]
 
 
-def between(sample: Sample) -> Part:
-    """The variance of a row's mean by its own spread."""
-    if sample.spread is None:
-        return Part(None, sample.common, 0.0)
-    return part(sample, *guesses(sample, NO_PRIOR))
+def estimates(
+    samples: Sequence[Sample], prior: Prior = NO_PRIOR, limits: tuple[float, float] = NO_LIMITS
+) -> list[Estimate]:
+    """The `estimate` of each row of a table: all together take far less time than one by one."""
+    found = [Estimate(each.mean, None, None, 1.0, len(each.values)) for each in samples]
+    known = [place for place, each in enumerate(samples) if each.spread is not None]
+    scaled = [place for place in known if samples[place].own is not None]
+    plain = [place for place in known if samples[place].own is None]
+    for places, expected in ((scaled, prior.scaled), (plain, prior.plain)):
+        rows = Rows.of([samples[place] for place in places])
+        several = guesses(rows, expected)
+        parts = Parts(
+            between(rows, several.variance)[:, :, None], rows.common[:, None, None], several.df[:, None, None]
+        )
+        made = student(rows.mean, several.probability, parts, rows.n, limits, rows.resolution)
+        for place, each in zip(places, made, strict=True):
+            found[place] = each
+    return found
 
 
-def part(sample: Sample, guess: Guess) -> Part:
-    """The variance of a row's mean, given the variance between splits.
+def between(rows: Rows, variances: np.ndarray) -> np.ndarray:
+    """The variances of the rows' means beyond `common`, given variances between splits, both `[R, K]`.
 
     Training samples that splits share make their results alike. Noise of training aside, the correlation of
     two splits is taken to be the fraction that both have of the training samples of either, which
     `benchmarks/shared_training.py` finds to be cautious. Without knowledge of the test samples, splits that
     repeatedly divide the same samples add their variance times `overlap` (Nadeau & Bengio 2003).
     """
-    n, variance = len(sample.values), guess.variance
-    if sample.own is None:
-        return Part(variance * (1 / n + sample.overlap), sample.common, guess.df)
-    by_training = max(variance - sample.own - (sample.noise or 0.0), 0.0)
-    shared = min(sample.shared, 1 - 1 / _MANY)
-    covariance = by_training * shared / (2 * (1 - shared))
-    return Part(variance / n + covariance, sample.common, guess.df)
+    n, own, noise, overlap = (each[:, None] for each in (rows.n, rows.own, rows.noise, rows.overlap))
+    shared = np.minimum(rows.shared, 1 - 1 / _MANY)[:, None]
+    covariance = np.maximum(variances - own - noise, 0.0) * shared / (2 * (1 - shared))
+    found: np.ndarray = np.where(
+        np.isnan(own), variances * (1 / n + overlap), variances / n + covariance
+    )
+    return found
 
 
 def student(
-    mean: float,
-    cases: Sequence[tuple[float, Sequence[Part]]],
-    n: int,
+    means: np.ndarray,
+    chances: np.ndarray,
+    parts: Parts,
+    n: np.ndarray,
     limits: tuple[float, float] = NO_LIMITS,
-    resolution: float = 0.0,
-) -> Estimate:
-    """Interval and test of a sum of independent parts, which may be one of several `cases`.
+    resolutions: np.ndarray | float = 0.0,
+) -> list[Estimate]:
+    """Intervals and tests of R sums of independent parts, each of which may be one of K cases.
 
-    A case has a probability and the parts. The interval has Satterthwaite's degrees of freedom. For small
-    p-values these are too optimistic. With several parts, a p-value has the smallest degrees of freedom
-    instead, which is valid whatever the variances are (Mickey & Brown 1966); with one part, whose variance is
-    partly known, it has at most twice those of the estimated variance.
+    The cases have the probabilities `chances [R, K]`. `means`, the numbers of splits `n`, and `resolutions`
+    are `[R]`. An interval has Satterthwaite's degrees of freedom. For small p-values these are too
+    optimistic. With several parts, a p-value has the smallest degrees of freedom instead, which is valid
+    whatever the variances are (Mickey & Brown 1966); with one part, whose variance is partly known, it has at
+    most twice those of the estimated variance.
     """
-    if any(each.estimated is None for _, parts in cases for each in parts):
-        return Estimate(mean, None, None, 1.0, n)
-    both = [_tails(probability, parts) for probability, parts in cases]
-    low, high = _interval(mean, _half_width([tail for tail, _ in both]), limits, resolution)
-    cautious = tuple(tail for _, tail in both)
-    return Estimate(mean, low, high, 2 * _below(cautious, -abs(mean)), n, cautious)
+    from scipy.special import stdtr
 
-
-def _tails(probability: float, parts: Sequence[Part]) -> tuple[Tail, Tail]:
-    """The tail of a sum of parts, for an interval and for small p-values."""
-    variance = math.fsum((each.estimated or 0.0) + each.known for each in parts)
-    squares = math.fsum(each.estimated**2 / each.df for each in parts if each.estimated)
-    df = min(variance**2 / squares, _MANY) if squares else _MANY
-    fewest = min(each.df for each in parts)
-    cautious = min(df, 2 * fewest) if len(parts) == 1 else fewest
-    error = math.sqrt(variance)
-    return Tail(probability, error, df), Tail(probability, error, cautious)
+    errors, df, cautious = parts.added()
+    low, high = _intervals(means, _half_widths(chances, errors, df), limits, resolutions)
+    beyond = chances * stdtr(cautious, -np.abs(means)[:, None] / errors)
+    found = []
+    for mean, *ends, below, splits, several in zip(
+        *(each.tolist() for each in (means, low, high, beyond, n)),
+        np.stack([chances, errors, cautious], axis=2).tolist(),
+        strict=True,
+    ):
+        tails = tuple(Tail(*case) for case in several if case[0])
+        unknown = any(math.isnan(tail.error) for tail in tails)
+        found.append(
+            Estimate(mean, None, None, 1.0, int(splits))
+            if unknown
+            else Estimate(mean, *ends, 2 * math.fsum(below), int(splits), tails)
+        )
+    return found
 
 
 def _below(tails: Sequence[Tail], distance: float) -> float:
@@ -153,50 +178,67 @@ def _below(tails: Sequence[Tail], distance: float) -> float:
     return math.fsum(t.probability * float(stdtr(t.df, distance / t.error)) for t in tails)
 
 
-def _half_width(tails: Sequence[Tail]) -> float:
-    """The distance that the error of a mean exceeds with a probability of 5 %."""
+def _half_widths(chances: np.ndarray, errors: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """The distances that the errors of R means exceed with a probability of 5 %; the cases are `[R, K]`."""
     from scipy.special import stdtr, stdtrit
 
-    probability, error, df = np.array([(t.probability, t.error, t.df) for t in tails]).T
-    ends = np.log(error * stdtrit(df, (1 + LEVEL) / 2))
+    ends = np.log(errors * stdtrit(df, (1 + LEVEL) / 2))
 
-    def beyond(size: float) -> float:
-        """How much too likely an error beyond exp(size) is, as a logarithm."""
-        return math.log(2 * float(probability @ stdtr(df, -math.exp(size) / error)) / (1 - LEVEL))
+    def beyond(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """How much too likely errors beyond exp(sizes) are, as logarithms."""
+        below = stdtr(df[rows], -np.exp(sizes)[:, None] / errors[rows])
+        return np.log(2 * (chances[rows] * below).sum(1) / (1 - LEVEL))
 
-    return math.exp(_root(beyond, float(ends.min()), float(ends.max())))
+    least, most = np.where(chances > 0, ends, np.inf).min(1), np.where(chances > 0, ends, -np.inf).max(1)
+    return np.exp(_roots(beyond, least, most))
 
 
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function is 0, between two places (the Illinois method)."""
-    at_low, at_high, found, side = function(low), function(high), low, 0
-    while high - low > _PRECISE and at_low > 0 > at_high:
-        found = (low * at_high - high * at_low) / (at_high - at_low)
-        value = function(found)
-        if abs(value) < _PRECISE:
-            break
+def _roots(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Where R falling functions are 0, between two places each `[R]` (the Illinois method).
+
+    `function` has the values of some of them, given their numbers and places.
+    """
+    found, side = low.copy(), np.zeros(len(low))
+    rows = np.flatnonzero(high - low > _PRECISE)
+    low, high = low.copy(), high.copy()
+    at_low, at_high = np.zeros((2, len(low)))
+    at_low[rows], at_high[rows] = function(rows, low[rows]), function(rows, high[rows])
+    while len(rows := rows[(high - low > _PRECISE)[rows] & (at_low > 0)[rows] & (at_high < 0)[rows]]):
+        a, b = at_low[rows], at_high[rows]
+        found[rows] = (low[rows] * b - high[rows] * a) / (b - a)
+        values = function(rows, found[rows])
+        rows, values = rows[far := np.abs(values) >= _PRECISE], values[far]
         # An end that stays twice counts half, so that it does not stay forever.
-        if value > 0:
-            low, at_low, at_high, side = found, value, at_high / (2 if side > 0 else 1), 1
-        else:
-            high, at_high, at_low, side = found, value, at_low / (2 if side < 0 else 1), -1
+        for end, at_end, at_other, sign in ((low, at_low, at_high, 1), (high, at_high, at_low, -1)):
+            moved = sign * values > 0
+            which = rows[moved]
+            end[which], at_end[which] = found[which], values[moved]
+            at_other[which[side[which] == sign]] /= 2
+            side[which] = sign
     return found
 
 
-def _interval(
-    mean: float, half: float, limits: tuple[float, float], resolution: float
-) -> tuple[float, float]:
-    """The interval of a mean, whose error is at most `half` with a probability of 95 %.
+def _intervals(
+    means: np.ndarray, halves: np.ndarray, limits: tuple[float, float], resolutions: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The intervals of means, whose errors are at most `halves` with a probability of 95 %.
 
-    Of a fraction it is Wilson's, with as many samples as give this error: the values within the errors that
+    That of a fraction is Wilson's, with as many samples as give this error: the values within the errors that
     they themselves would have. A fraction closer to 0 or 1 than the resolution has the error of one at that
     distance. Other intervals end at their limits.
     """
-    if limits != FRACTION or not 0 <= mean <= 1:
-        return max(mean - half, limits[0]), min(mean + half, limits[1])
-    step = min(max(resolution, ROUNDING), 0.5)
-    inner = min(max(mean, step), 1 - step)
-    ratio = half**2 / (inner * (1 - inner))
-    center = (mean + ratio / 2) / (1 + ratio)
-    width = math.sqrt(ratio * mean * (1 - mean) + ratio**2 / 4) / (1 + ratio)
-    return max(center - width, 0.0), min(center + width, 1.0)
+    low, high = np.maximum(means - halves, limits[0]), np.minimum(means + halves, limits[1])
+    if limits != FRACTION:
+        return low, high
+    steps = np.clip(resolutions, ROUNDING, 0.5)
+    inner = np.minimum(np.maximum(means, steps), 1 - steps)
+    ratios = halves**2 / (inner * (1 - inner))
+    centers = (means + ratios / 2) / (1 + ratios)
+    between = (means >= 0) & (means <= 1)
+    widths = np.sqrt(np.where(between, ratios * means * (1 - means) + ratios**2 / 4, 0.0)) / (1 + ratios)
+    return (
+        np.where(between, np.maximum(centers - widths, 0.0), low),
+        np.where(between, np.minimum(centers + widths, 1.0), high),
+    )

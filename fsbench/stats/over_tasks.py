@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from fsbench.stats.estimation import NO_LIMITS, Estimate, Part, between, student
-from fsbench.stats.sample import Sample
+from fsbench.stats.estimation import NO_LIMITS, Estimate, Parts, between, student
+from fsbench.stats.sample import Rows, Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
 FEWEST_SIGNS = 9
 _ALL_PATTERNS = 12
 _DRAWN_PATTERNS = 1 << 13
 _MOST_SIGNS = 64
+_ROWS_AT_ONCE = 32
 
 
-def overall(groups: Sequence[Sequence[Sample]], limits: tuple[float, float] = NO_LIMITS) -> Estimate:
-    """The sum of the groups' contributions to a mean over tasks.
+Groups = Sequence[Sequence[Sample]]
+"""What groups of tasks contribute to a mean over tasks; see `overalls`."""
+
+
+def overall(groups: Groups, limits: tuple[float, float] = NO_LIMITS) -> Estimate:
+    """One of `overalls`."""
+    return overalls([groups], limits)[0]
+
+
+def overalls(rows: Sequence[Groups], limits: tuple[float, float] = NO_LIMITS) -> list[Estimate]:
+    """For each row of a table, the sum of the groups' contributions to a mean over tasks.
 
     A group is a sample of its contributions by split or, where its tasks have different splits, several
     samples whose standard errors are added: the largest possible standard error of their sum. Variances of
@@ -31,53 +42,76 @@ def overall(groups: Sequence[Sequence[Sample]], limits: tuple[float, float] = NO
     of splits add to the variance, no flip shows, so it is added to the flipped sums as normal noise. With a
     single group or few splits, signs cannot give small p-values, and the p-value is that of `student`.
     """
-    samples = [sample for group in groups for sample in group]
-    mean = math.fsum(sample.mean for sample in samples)
-    parts = [_added([between(sample) for sample in group]) for group in groups]
-    found = student(mean, [(1.0, parts)], min(len(sample.values) for sample in samples), limits)
-    units = [sample for group in groups for sample in group]
-    simple = all(len(group) == 1 for group in groups)
-    if (
-        found.error is None
-        or len(groups) < 2
-        or not simple
-        or sum(len(s.values) for s in units) < FEWEST_SIGNS
-    ):
-        return found
-    noise = math.fsum(each.known for each in parts) + _beyond(parts, units)
-    return replace(found, p=_flip(mean, units, math.sqrt(noise)))
+    if not rows:
+        return []
+    units = [[sample for group in groups for sample in group] for groups in rows]
+    means = [math.fsum(sample.mean for sample in several) for several in units]
+    fewest = [min(len(sample.values) for sample in several) for several in units]
+    parts = _parts(rows)
+    chances, n = np.ones((len(rows), 1)), np.array(fewest, dtype=np.float64)
+    found = student(np.array(means), chances, parts, n, limits)
+    flipped: dict[int, list[int]] = defaultdict(list)
+    for place, (groups, several) in enumerate(zip(rows, units, strict=True)):
+        signs = sum(min(len(sample.values), _MOST_SIGNS) for sample in several)
+        alone = len(groups) == len(several) > 1
+        if found[place].error is not None and alone and signs >= FEWEST_SIGNS:
+            flipped[signs].append(place)
+    for places in flipped.values():
+        noise = [_noise(parts, place, units[place]) for place in places]
+        terms = [[term for unit in units[place] for term in _terms(unit)] for place in places]
+        p = _flip(np.array([means[place] for place in places]), np.array(terms), np.sqrt(noise))
+        for place, each in zip(places, p.tolist(), strict=True):
+            found[place] = replace(found[place], p=each)
+    return found
 
 
-def _beyond(parts: Sequence[Part], units: Sequence[Sample]) -> float:
-    """The variance of the mean beyond that of independent splits: by shared training samples, or steps."""
-    beyond = 0.0
-    for each, unit in zip(parts, units, strict=True):
-        n, mean = len(unit.values), unit.mean
-        seen = math.fsum((v - mean) ** 2 for v in unit.values) / (n - 1) / n
-        beyond += max((each.estimated or 0.0) - seen, 0.0)
-    return beyond
+def _parts(rows: Sequence[Groups]) -> Parts:
+    """The parts of each row, `[R, 1, G]`: one for each group, by the samples' own spread."""
+    samples = [sample for groups in rows for group in groups for sample in group]
+    arrays = Rows.of(samples)
+    each = zip(between(arrays, arrays.spread[:, None])[:, 0].tolist(), arrays.common.tolist(), strict=True)
+    shape = len(rows), 1, max(map(len, rows))
+    found = Parts(np.zeros(shape), np.zeros(shape), np.full(shape, np.inf))
+    for row, groups in enumerate(rows):
+        for place, group in enumerate(groups):
+            estimated, known = next(each)
+            if len(group) > 1:
+                others = [next(each) for _ in group[1:]]
+                error = math.fsum(math.sqrt(sum(both)) for both in [(estimated, known), *others])
+                estimated, known = error**2, 0.0
+            found.estimated[row, 0, place], found.known[row, 0, place] = estimated, known
+            found.df[row, 0, place] = max(min(len(sample.values) for sample in group) - 1, 1)
+    return found
 
 
-def _added(parts: Sequence[Part]) -> Part:
-    """The part of a group whose standard errors are added."""
-    if len(parts) == 1:
-        return parts[0]
-    if any(each.estimated is None for each in parts):
-        return Part(None, 0.0, 0.0)
-    error = math.fsum(math.sqrt((each.estimated or 0.0) + each.known) for each in parts)
-    return Part(error**2, 0.0, min(each.df for each in parts))
+def _noise(parts: Parts, row: int, units: Sequence[Sample]) -> float:
+    """The variance of a row's mean beyond that of independent splits, which no flip shows.
+
+    It is due to common test samples, to shared training samples, or to coarse steps.
+    """
+    seen = [unit.variance / len(unit.values) for unit in units]
+    estimated = parts.estimated[row, 0].tolist()
+    beyond = (max(each - own, 0.0) for each, own in zip(estimated, seen, strict=False))
+    return math.fsum(parts.known[row, 0]) + math.fsum(beyond)
 
 
-def _flip(mean: float, units: Sequence[Sample], noise: float) -> float:
-    """The two-sided p-value of a mean among the sums of its contributions with all signs, plus noise."""
-    terms = np.concatenate([_terms(unit) for unit in units])
-    signs = _signs(len(terms))
-    sums = np.abs(signs @ terms)
-    if noise > 1e-12 * np.abs(terms).max():
-        from scipy.special import ndtr
+def _flip(means: np.ndarray, terms: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The two-sided p-values of means `[R]` among the sums of their `terms [R, T]` with all signs.
 
-        return float((ndtr((sums - abs(mean)) / noise) + ndtr((-sums - abs(mean)) / noise)).mean())
-    return float((sums >= abs(mean) * (1 - 1e-9)).mean())
+    The sums have normal noise of the standard deviations `noise [R]`.
+    """
+    from scipy.special import ndtr
+
+    signs, found = _signs(terms.shape[1]), np.empty(len(means))
+    noisy = noise > 1e-12 * np.abs(terms).max(1)
+    for first in range(0, len(means), _ROWS_AT_ONCE):
+        some = slice(first, first + _ROWS_AT_ONCE)
+        sums, ends, spread = np.abs(terms[some] @ signs.T), np.abs(means[some, None]), noise[some, None]
+        certain = (sums >= ends * (1 - 1e-9)).mean(1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beyond = (ndtr((sums - ends) / spread) + ndtr((-sums - ends) / spread)).mean(1)
+        found[some] = np.where(noisy[some], beyond, certain)
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -90,8 +124,9 @@ def _signs(count: int) -> np.ndarray:
     return signs
 
 
-def _terms(unit: Sample) -> np.ndarray:
+def _terms(unit: Sample) -> list[float]:
     """A group's contributions to the mean by split; neighbouring splits are added where there are many."""
-    values = np.array(unit.values) / len(unit.values)
-    blocks = np.array_split(values, min(len(values), _MOST_SIGNS))
-    return np.array([math.fsum(block) for block in blocks])
+    values = [value / len(unit.values) for value in unit.values]
+    if len(values) <= _MOST_SIGNS:
+        return values
+    return [math.fsum(block) for block in np.array_split(values, _MOST_SIGNS)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from fsbench.stats.estimation import part
-from fsbench.stats.priors import Guess, Prior, guesses
-from fsbench.stats.sample import Sample
+import numpy as np
+
+from fsbench.stats.estimation import between
+from fsbench.stats.priors import Prior, guesses
+from fsbench.stats.sample import Rows, Sample
 
 POWER = 0.8
 MOST = 1000
@@ -22,9 +24,10 @@ def splits_needed(sample: Sample, prior: Prior, levels: tuple[float, float], mar
     """
     if sample.spread is None:
         return None
-    several, n = guesses(sample, prior), len(sample.values)
-    df, variance = several[0].df, math.fsum(each.probability * each.variance for each in several)
-    rest = (part(sample, Guess(1.0, variance, df)).estimated or 0.0) - variance / n + sample.common
+    rows, n = Rows.of([sample]), len(sample.values)
+    (chances,), (variances,), (df,) = guesses(rows, prior.plain if sample.own is None else prior.scaled)
+    variance = math.fsum(chances * variances)
+    rest = float(between(rows, np.array([[variance]]))[0, 0]) - variance / n + sample.common
 
     def settles(splits: int) -> bool:
         return _settles(sample.mean, math.sqrt(variance / splits + rest), df + splits - n, levels, margin)

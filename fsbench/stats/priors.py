@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from fsbench.stats.sample import Sample
+from fsbench.stats.sample import Rows, Sample
 
 # The degrees of freedom with which an expected variance counts, and the ratio of neighbouring ones. These and
 # the weight of an even distribution, in rows, were chosen by simulation: see docs/statistics.md.
@@ -26,6 +27,7 @@ _EVEN = 1.0
 _FEWEST_ROWS = 4
 _ROUNDS = 60
 _NEGLIGIBLE = 1e-7
+_SMALLEST = 1e-300
 
 Expected = tuple[tuple[float, float], ...]
 """Possible variances between splits: pairs of a probability and a variance."""
@@ -46,13 +48,16 @@ class Prior:
 NO_PRIOR = Prior()
 
 
-@dataclass(frozen=True)
-class Guess:
-    """A variance between splits that a row may have: its probability, and its degrees of freedom."""
+class Guesses(NamedTuple):
+    """Variances between splits that R rows may have.
 
-    probability: float
-    variance: float
-    df: float
+    The variances `[R, K]` have the probabilities `[R, K]`; those of a row have the same degrees of freedom,
+    `df [R]`.
+    """
+
+    probability: np.ndarray
+    variance: np.ndarray
+    df: np.ndarray
 
 
 def fit_prior(samples: Iterable[Sample]) -> Prior:
@@ -67,30 +72,26 @@ def fit_prior(samples: Iterable[Sample]) -> Prior:
     )
 
 
-def guesses(sample: Sample, prior: Prior) -> list[Guess]:
-    """What the variance between splits of a row may be; the row must have a spread.
+def guesses(rows: Rows, expected: Expected) -> Guesses:
+    """What the variances between splits of rows may be: of rows that all have `own`, or that all lack it.
 
-    Without a prior, it is the spread.
+    Without expected variances, they are the spreads.
     """
-    expected = prior.plain if sample.own is None else prior.scaled
-    spread, df = sample.spread or 0.0, len(sample.values) - 1.0
+    spread, df = rows.spread[:, None], rows.n[:, None] - 1.0
     if not expected:
-        return [Guess(1.0, spread, df)]
-    scale, chances = _scale(sample), np.array([chance for chance, _ in expected])
-    variances = scale * np.array([variance for _, variance in expected])
-    weights = chances * _likelihoods(np.array([[spread]]), np.array([[df]]), variances)[0]
-    kept = weights > _NEGLIGIBLE * weights.sum()
-    weights /= weights[kept].sum()
-    moderated = (LENT * variances + df * spread) / (LENT + df)
-    return [
-        Guess(weight, variance, LENT + df)
-        for weight, variance in zip(weights[kept].tolist(), moderated[kept].tolist(), strict=True)
-    ]
+        return Guesses(np.ones_like(spread), spread, df[:, 0])
+    chances, usual = np.array(expected).T
+    variances = _scales(rows)[:, None] * usual
+    weights = chances * _likelihoods(spread, df, variances)
+    weights[weights <= _NEGLIGIBLE * weights.sum(1, keepdims=True)] = 0.0
+    weights /= weights.sum(1, keepdims=True)
+    return Guesses(weights, (LENT * variances + df * spread) / (LENT + df), LENT + df[:, 0])
 
 
-def _scale(sample: Sample) -> float:
-    """What a row's variance between splits is compared with across rows."""
-    return 1.0 if sample.own is None else max(sample.own, sample.resolution**2, 1e-300)
+def _scales(rows: Rows) -> np.ndarray:
+    """What the variances between splits are compared with across rows, `[R]`."""
+    scales = np.maximum(np.maximum(rows.own, rows.resolution**2), _SMALLEST)
+    return np.where(np.isnan(rows.own), 1.0, scales)
 
 
 def _expected(samples: Sequence[Sample]) -> Expected:
@@ -100,9 +101,11 @@ def _expected(samples: Sequence[Sample]) -> Expected:
     """
     if len(samples) < _FEWEST_ROWS:
         return ()
+    rows = Rows.of(samples)
+    ratios, df = rows.spread / _scales(rows), rows.n - 1
     # Sorted, so that the order of the rows changes nothing.
-    ratios = sorted(((s.spread or 0.0) / _scale(s), len(s.values) - 1.0) for s in samples)
-    spreads, df = np.array(ratios).T[:, :, None]
+    order = np.lexsort((df, ratios))
+    spreads, df = ratios[order, None], df[order, None]
     steps = int(math.log(spreads[-1, 0] / spreads[0, 0], _RATIO)) + 2
     variances = spreads.min() * _RATIO ** np.arange(steps)
     likelihoods, chances = _likelihoods(spreads, df, variances), np.full(steps, 1 / steps)
