@@ -193,13 +193,13 @@ def _verdicts(columns: Columns) -> tuple[int, int, int, int]:
 def compared_values(columns: Columns) -> list[Sample]:
     """The differences to plain training on each task, as samples."""
     metric = get_metric(DEFAULT_METRIC)
-    found = [
-        differences.sample(setting, entry, setting.baseline, metric)
+    compared = [
+        (setting, differences.minus(entry, setting.baseline))
         for setting in settings(columns)
         for entry in setting.entries.values()
         if entry.strategy != BASELINE
     ]
-    return [each for each in found if each is not None]
+    return list(filter(None, differences.samples(compared, metric)))
 
 
 def main() -> None:

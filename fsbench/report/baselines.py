@@ -8,8 +8,10 @@ strategy is worse if it is worse than any of them after a correction for their n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,12 +20,14 @@ from fsbench.composition import BASELINE
 from fsbench.errors import FsbenchError, UsageError
 from fsbench.metrics import Metric
 from fsbench.report import differences
-from fsbench.report.entries import Entry, Setting
+from fsbench.report.differences import Place, Placed, minus, place_of
+from fsbench.report.entries import Setting
 from fsbench.spec import parse_list
-from fsbench.stats import Estimate
+from fsbench.stats import Estimate, Prior
 from fsbench.words import plural
 
 BEST, WITHHELD = "best baseline", "withheld"
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,39 @@ class Against:
     claimed: tuple[float, str] = (1.0, "")
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is compared: a strategy with its rivals, on some settings.
+
+    `gains` are its mean differences to them, positive where it is better. `whole` is False where a claim is
+    to be withheld.
+    """
+
+    strategy: str
+    settings: Sequence[Setting]
+    gains: Mapping[str, float]
+    whole: bool
+
+    def terms(self, rival: str) -> list[Placed]:
+        """The difference to a rival, on the settings where both have records."""
+        return [
+            (setting, minus(setting.entries[self.strategy], setting.entries[rival]))
+            for setting in self.settings
+            if rival in setting.entries
+        ]
+
+
 class Baselines:
     """The baselines of some settings: those declared in their records or, if given, those named."""
 
-    def __init__(self, found: Sequence[Setting], metric: Metric, named: str | None = None) -> None:
-        """Raises UsageError if a strategy in the text `named` has no record."""
-        self.metric = metric
+    def __init__(
+        self, found: Sequence[Setting], metric: Metric, prior: Prior, named: str | None = None
+    ) -> None:
+        """`prior` is what is expected of differences.
+
+        Raises UsageError if a strategy in the text `named` has no record.
+        """
+        self.metric, self.prior = metric, prior
         self.found = found
         entries = [entry for setting in found for entry in setting.entries.values()]
         if named is None:
@@ -63,6 +94,8 @@ class Baselines:
                     "--baseline produces some"
                 )
         self.names = tuple(sorted(set(chosen)))
+        self._differing: dict[tuple[int, str], list[float | None]] = {}
+        self._complete: dict[tuple[int, str], bool] = {}
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -77,32 +110,33 @@ class Baselines:
             return ""
         return self.names[0] if len(self.names) == 1 else BEST
 
-    def on_task(self, setting: Setting, entry: Entry) -> Against | None:
-        """A strategy's comparison on one task; None if there is nothing to compare it with."""
-        rivals, whole = self._rivals([setting], entry.strategy)
-        gains = {
-            name: differences.mean_on_task(setting, entry, setting.entries[name], self.metric)
-            for name in rivals
-            if name in setting.entries
-        }
-        whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
+    def on_tasks(self) -> dict[Place, Against | None]:
+        """The comparison of each strategy on each task, with the p-values adjusted for all of them.
 
-        def estimate(rival: str) -> Estimate | None:
-            return differences.on_task(setting, entry, setting.entries[rival], self.metric)
+        It is None where there is nothing to compare with.
+        """
+        plans: dict[Place, Plan] = {}
+        for setting in self.found:
+            for entry in setting.entries.values():
+                rivals, whole = self._rivals([setting], entry.strategy)
+                whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
+                plans[place_of(setting, entry)] = self._plan(entry.strategy, [setting], rivals, whole)
 
-        return self._compare(entry.strategy, gains, estimate, whole)
+        def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
+            return differences.on_tasks([place for (place,) in wanted], self.metric, self.prior)
 
-    def over_tasks(self, strategy: str) -> Against | None:
-        """A strategy's comparison over the tasks that it did; None if there is nothing to compare it with."""
-        done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
-        rivals, whole = self._rivals(done, strategy)
-        gains = {name: differences.mean_over_tasks(done, strategy, name, self.metric) for name in rivals}
-        whole = whole and not any(setting.splits.same for setting in done)
+        return self._compared(plans, estimates)
 
-        def estimate(rival: str) -> Estimate | None:
-            return differences.over_tasks(done, strategy, rival, self.metric)
-
-        return self._compare(strategy, gains, estimate, whole and not self._lacks(self.found, strategy))
+    def over_tasks(self, strategies: Sequence[str]) -> dict[str, Against | None]:
+        """The comparisons over the tasks that each strategy did, adjusted for all of them, like `on_tasks`."""
+        plans = {}
+        for strategy in strategies:
+            done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
+            rivals, whole = self._rivals(done, strategy)
+            whole = whole and not any(setting.splits.same for setting in done)
+            whole = whole and not self._lacks(self.found, strategy)
+            plans[strategy] = self._plan(strategy, done, rivals, whole)
+        return self._compared(plans, lambda wanted: differences.over_tasks(wanted, self.metric))
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -110,7 +144,7 @@ class Baselines:
             lacking = [
                 setting.label
                 for setting in self.found
-                if not self._known(setting, name).all() and not _skipped(setting, name)
+                if not self._is_complete(setting, name) and not _skipped(setting, name)
             ]
             if lacking:
                 tasks = lacking[0] if len(lacking) == 1 else plural(len(lacking), "task")
@@ -122,7 +156,7 @@ class Baselines:
         The second value is False if no baseline has a result in every trial.
         """
         others = [name for name in self.names if name != strategy]
-        whole = [n for n in others if all(self._known(setting, n).all() for setting in settings)]
+        whole = [n for n in others if all(self._is_complete(setting, n) for setting in settings)]
         return (whole, True) if whole else (others, False)
 
     def _lacks(self, settings: Sequence[Setting], strategy: str) -> bool:
@@ -132,39 +166,77 @@ class Baselines:
         ]
         return any(e.count("failed") or s.undefined(e, self.metric.name) for s, e in entries)
 
+    def _is_complete(self, setting: Setting, name: str) -> bool:
+        """Whether a strategy has a result in every trial of a setting."""
+        key = id(setting), name
+        if key not in self._complete:
+            self._complete[key] = bool(self._known(setting, name).all())
+        return self._complete[key]
+
     def _known(self, setting: Setting, name: str) -> np.ndarray:
         """Whether each trial of a setting has a result of a strategy, bool `[P]`."""
-        if name not in setting.entries:
-            return np.zeros(len(setting.pairs), dtype=bool)
-        known: np.ndarray = np.isfinite(setting.entries[name].values(self.metric.name))
+        known: np.ndarray = np.isfinite(setting.values(self.metric.name)[setting.numbers.get(name, -1)])
         return known
 
-    def _compare(
+    def _plan(self, strategy: str, settings: Sequence[Setting], rivals: Sequence[str], whole: bool) -> Plan:
+        """The comparison of a strategy with rivals on some settings."""
+        sign, gains = 1 if self.metric.higher_is_better else -1, {}
+        for name in rivals:
+            means = [self._means(s, name)[s.numbers[strategy]] for s in settings if name in s.entries]
+            if known := [each for each in means if each is not None]:
+                gains[name] = sign * math.fsum(known) / len(known)
+        return Plan(strategy, settings, gains, whole)
+
+    def _means(self, setting: Setting, rival: str) -> list[float | None]:
+        """The mean difference of each strategy to a rival."""
+        key = id(setting), rival
+        if key not in self._differing:
+            self._differing[key] = differences.means_on_task(setting, rival, self.metric)
+        return self._differing[key]
+
+    def _compared(
         self,
-        strategy: str,
-        differing: Mapping[str, float | None],
-        estimate: Callable[[str], Estimate | None],
-        whole: bool,
-    ) -> Against | None:
-        """The comparison, given the differences to the rivals, whose `estimate` takes longer to make."""
-        sign = 1 if self.metric.higher_is_better else -1
-        gains = {name: sign * each for name, each in differing.items() if each is not None}
+        plans: Mapping[Key, Plan],
+        estimates: Callable[[Sequence[Sequence[Placed]]], list[Estimate | None]],
+    ) -> dict[Key, Against | None]:
+        """The planned comparisons; `estimates` makes those differences that a comparison needs."""
+        wanted = [
+            (key, name)
+            for key, plan in plans.items()
+            for name in needed(plan.gains, plan.strategy in self.names)
+        ]
+        made = estimates([plans[key].terms(name) for key, name in wanted])
+        found: dict[Key, dict[str, Estimate | None]] = {key: {} for key in plans}
+        for (key, name), each in zip(wanted, made, strict=True):
+            found[key][name] = each
+        several = judged([self._against(plan, found[key]) for key, plan in plans.items()])
+        return dict(zip(plans, several, strict=True))
+
+    def _against(self, plan: Plan, found: Mapping[str, Estimate | None]) -> Against | None:
+        """A comparison, given the differences to the rivals that it needs."""
+        gains = plan.gains
         if not gains:
             return None
         best = min(gains, key=lambda name: gains[name])
-        if strategy in self.names:
+        if plan.strategy in self.names:
             leads = gains[best] >= 0
-            return Against(strategy if leads else best, None if leads else estimate(best), None, "baseline")
-        p, word = claimed(gains, estimate)
-        return Against(best, estimate(best), p, word if whole else WITHHELD, (p, word))
+            return Against(plan.strategy if leads else best, found.get(best), None, "baseline")
+        p = [each.p if (each := found.get(name)) else 1.0 for name in gains]
+        claimed = claim(p, list(gains.values()))
+        return Against(best, found[best], claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
 
 
-def claimed(gains: Mapping[str, float], estimate: Callable[[str], Estimate | None]) -> tuple[float, str]:
-    """The `claim` about a strategy, with the p-values that matter: "better" needs a gain over all rivals."""
-    ahead = min(gains.values()) > 0
-    found = {name: estimate(name) for name, gain in gains.items() if ahead or gain < 0}
-    p = [each.p if (each := found.get(name)) else 1.0 for name in gains]
-    return claim(p, list(gains.values()))
+def needed(gains: Mapping[str, float], is_baseline: bool) -> list[str]:
+    """The rivals to which a comparison needs the difference with its p-value, given the gains over all.
+
+    "better" needs that to every rival, and "worse" those to the rivals that are ahead. The best rival is
+    shown, but not to the baseline that leads.
+    """
+    best = min(gains, key=lambda name: gains[name], default="")
+    if is_baseline:
+        return [name for name in (best,) if name and gains[best] < 0]
+    ahead = min(gains.values(), default=0.0) > 0
+    return [name for name, gain in gains.items() if ahead or gain < 0 or name == best]
 
 
 def claim(p: Sequence[float], gains: Sequence[float]) -> tuple[float, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from fsbench.errors import UsageError
 from fsbench.metrics import Metric, get_metric
 from fsbench.report import pairs
+from fsbench.report.by_split import by_split
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.leaderboard import DEFAULT_MARGIN
 from fsbench.report.pairs import Pair
@@ -162,7 +163,7 @@ def _change(places: Sequence[Place], pair: Pair, metric: Metric, by_price: bool)
 
 def _score(setting: Setting, values: np.ndarray, done: np.ndarray) -> float:
     """The mean over split seeds of the values of some trials."""
-    return float(np.mean(list(setting.by_split(np.where(done, values, np.nan)).values())))
+    return float(np.mean(by_split(setting.pairs, values[None], done).means))
 
 
 def _costs(ours: Entry, theirs: Entry) -> np.ndarray:

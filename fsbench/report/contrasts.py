@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fsbench import stats
 from fsbench.metrics import Metric
-from fsbench.report.differences import Terms, limits, sum_over_tasks, sum_sample
+from fsbench.report.differences import Terms, estimates, limits_of, over_tasks, samples
 from fsbench.report.entries import Setting
 from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
@@ -48,17 +48,16 @@ def contrasts(
         key: [(setting, terms) for setting in found if (terms := terms_of(setting))]
         for key, terms_of in wanted.items()
     }
-    samples = {
-        (key, setting.label): (sample, limits(metric, own))
-        for key, places in placed.items()
-        for setting, own in places
-        if (sample := sum_sample(setting, own, metric))
-    }
-    prior = stats.fit_prior(sample for sample, _ in samples.values())
-    on_tasks = {place: stats.estimate(sample, prior, ends) for place, (sample, ends) in samples.items()}
-    means = {(key, OVERALL): sum_over_tasks(places, metric) for key, places in placed.items()}
-    if len({task for _, task in on_tasks}) == 1:
-        means = {(key, OVERALL): each for (key, _), each in on_tasks.items()}
+    keys = [(key, setting.label) for key, places in placed.items() for setting, _ in places]
+    every = [place for places in placed.values() for place in places]
+    found_samples = samples(every, metric)
+    prior = stats.fit_prior(filter(None, found_samples))
+    made = estimates(found_samples, [limits_of(terms, metric) for _, terms in every], prior)
+    single = {place: each for place, each in zip(keys, made, strict=True) if each}
+    wide = zip(placed, over_tasks(list(placed.values()), metric), strict=True)
+    means = {(key, OVERALL): each for key, each in wide if each}
+    if len({task for _, task in single}) == 1:
+        means = {(key, OVERALL): each for (key, _), each in single.items()}
     withheld = {
         (key, task)
         for key, places in placed.items()
@@ -67,7 +66,7 @@ def contrasts(
         for task in (setting.label, OVERALL)
     }
     rows: dict[Key, list[Contrast]] = {key: [] for key in wanted}
-    for family in (on_tasks, {place: each for place, each in means.items() if each}):
+    for family in (single, means):
         judged = stats.judge(list(family.values()), metric.higher_is_better, margin)
         for (key, task), each in zip(family, judged, strict=True):
             out = (key, task) in withheld

@@ -58,20 +58,23 @@ def prepare(found: Sequence[Setting], strategy: str, metric: str) -> None:
             _look_at(trials, {strategy}, metric)
 
 
-def crossed(trials: Sequence[Trials], weights: Mapping[str, float], metric: str) -> Crossed | None:
-    """The parts of the variance of the results of strategies, each times a weight, by split.
+def crossed(
+    trials: Sequence[Trials], sums: Sequence[Mapping[str, float]], metric: str
+) -> list[Crossed | None]:
+    """The parts of the variance of sums of the results of strategies, each times a weight, by split.
 
     The results are summed over strategies and settings. The trials have the same split seeds in each setting,
-    and all of the strategies have a result in all of them. None if the influences are not known.
+    and all of the strategies have a result in all of them. None where the influences are not known.
     """
     if any(not setting.splits.drawn for setting, _ in trials):
-        return None
-    asked = set(weights)
+        return [None] * len(sums)
+    asked = {name for each in sums for name in each}
     found = next((each for each in _known(trials, metric) if each.has(asked)), None)
     found = found or _look_at(trials, asked, metric)
-    if asked & found.unknown:
-        return None
-    return found.products.crossed({found.numbers[name]: weight for name, weight in weights.items()})
+    known = [each for each in sums if not found.unknown.intersection(each)]
+    numbered = [{found.numbers[name]: weight for name, weight in each.items()} for each in known]
+    made = iter(found.products.crossed(numbered) if numbered else ())
+    return [None if found.unknown.intersection(each) else next(made) for each in sums]
 
 
 def _known(trials: Sequence[Trials], metric: str) -> list[Together]:

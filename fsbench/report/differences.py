@@ -1,110 +1,177 @@
-"""Scores, paired differences and other weighted sums of strategies' scores, on one task and over tasks."""
+"""Scores, paired differences and other weighted sums of strategies' scores, on one task and over tasks.
+
+Many are computed at once, with arrays: those that have values in the same trials together.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
+from fsbench.report.by_split import BySplit, alike, by_split
 from fsbench.report.crossings import Trials, crossed, prepare
 from fsbench.report.entries import Entry, Setting
-from fsbench.report.stability import training_noise
-from fsbench.stats import Estimate, Sample
+from fsbench.stats import Estimate, Prior, Sample
 
 Terms = tuple[tuple[Entry, float], ...]
 """Strategies with weights, by which their scores in the same trials are multiplied and added."""
 Placed = tuple[Setting, Terms]
 """Terms of one setting."""
+Place = tuple[str, str, str]
+"""A task, its recipe, and a strategy."""
 
 
-def on_task(setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric) -> Estimate | None:
-    """Ours minus theirs on one task, or our score; None without a trial that has it."""
-    found = sample(setting, ours, theirs, metric)
-    prior = setting.score_prior if theirs is None else setting.difference_prior
-    return None if found is None else stats.estimate(found, prior, limits(metric, _minus(ours, theirs)))
+@dataclass(frozen=True)
+class Measured:
+    """The samples of a table: scores, and differences to ERM, each with its place; None without a value.
+
+    Each kind has what its samples let expect of each other's variances.
+    """
+
+    scores: Mapping[Place, Sample | None]
+    gains: Mapping[Place, Sample | None]
+    score_prior: Prior
+    gain_prior: Prior
 
 
-def mean_on_task(setting: Setting, ours: Entry, theirs: Entry, metric: Metric) -> float | None:
-    """The mean of `on_task` alone, which takes far less time."""
-    return _mean([_by_seed(setting, _minus(ours, theirs), metric)])
+@dataclass(frozen=True)
+class _Block:
+    """Sums that have values in the same trials of the same settings.
+
+    `numbers` says which of the wanted ones they are, `terms` has theirs in each setting, and `values` those
+    by split.
+    """
+
+    numbers: list[int]
+    terms: list[list[Terms]]
+    trials: list[Trials]
+    values: list[BySplit]
 
 
-def mean_over_tasks(found: Sequence[Setting], ours: str, theirs: str, metric: Metric) -> float | None:
-    """The mean of `over_tasks` alone, which takes far less time."""
-    both = [s for s in found if ours in s.entries and theirs in s.entries]
-    return _mean([_by_seed(s, _minus(s.entries[ours], s.entries[theirs]), metric) for s in both])
+def minus(ours: Entry, theirs: Entry | None) -> Terms:
+    """Ours minus theirs; our score if there is no other."""
+    return ((ours, 1.0),) if theirs is None else ((ours, 1.0), (theirs, -1.0))
 
 
-def over_tasks(found: Sequence[Setting], ours: str, theirs: str | None, metric: Metric) -> Estimate | None:
-    """Ours minus theirs over the tasks that both did; None without one."""
-    both = [s for s in found if ours in s.entries and (theirs is None or theirs in s.entries)]
-    terms = [_minus(s.entries[ours], None if theirs is None else s.entries[theirs]) for s in both]
-    return sum_over_tasks(list(zip(both, terms, strict=True)), metric)
-
-
-def sum_over_tasks(placed: Sequence[Placed], metric: Metric) -> Estimate | None:
-    """The mean over tasks of a weighted sum, which has the same weights on each; None without a trial."""
-    kept = [each for each in placed if np.isfinite(_values(each[1], metric)).any()]
-    if not kept:
-        return None
-    return stats.overall(_contributions(kept, metric), limits(metric, kept[0][1]))
-
-
-def fit_priors(found: Sequence[Setting], metric: Metric) -> None:
-    """Give every setting what the spread of all scores, and of all differences to ERM, lets expect."""
+def measured(found: Sequence[Setting], metric: Metric) -> Measured:
+    """The scores of all strategies, and their differences to ERM."""
     prepare(found, BASELINE, metric.name)
     entries = [(setting, entry) for setting in found for entry in setting.entries.values()]
-    scores = [sample(setting, entry, None, metric) for setting, entry in entries]
     others = [(setting, entry) for setting, entry in entries if entry.strategy != BASELINE]
-    gains = [sample(setting, entry, setting.baseline, metric) for setting, entry in others]
-    score_prior, difference_prior = (stats.fit_prior(filter(None, each)) for each in (scores, gains))
-    for setting in found:
-        setting.score_prior, setting.difference_prior = score_prior, difference_prior
+    wanted = [(s, minus(e, None)) for s, e in entries], [(s, minus(e, s.baseline)) for s, e in others]
+    scores, gains = (samples(each, metric) for each in wanted)
+    return Measured(
+        dict(zip([place_of(*each) for each in entries], scores, strict=True)),
+        dict(zip([place_of(*each) for each in others], gains, strict=True)),
+        *(stats.fit_prior(filter(None, each)) for each in (scores, gains)),
+    )
 
 
-def limits(metric: Metric, terms: Terms) -> tuple[float, float]:
-    """The smallest and the largest possible score, difference or sum."""
+def place_of(setting: Setting, entry: Entry) -> Place:
+    """Where a row stands."""
+    return setting.task, setting.recipe, entry.strategy
+
+
+def on_tasks(wanted: Sequence[Placed], metric: Metric, prior: Prior) -> list[Estimate | None]:
+    """Sums on one task each; None without a trial that all of its strategies did."""
+    return estimates(samples(wanted, metric), [limits_of(terms, metric) for _, terms in wanted], prior)
+
+
+def estimates(
+    found: Sequence[Sample | None], limits: Sequence[tuple[float, float]], prior: Prior
+) -> list[Estimate | None]:
+    """The estimates of samples; None where there is none."""
+    kept = [(each, ends) for each, ends in zip(found, limits, strict=True) if each]
+    made = iter(stats.estimates([each for each, _ in kept], prior, [ends for _, ends in kept]))
+    return [next(made) if each else None for each in found]
+
+
+def over_tasks(wanted: Sequence[Sequence[Placed]], metric: Metric) -> list[Estimate | None]:
+    """The means over tasks of sums, each of which has the same weights on all; None without a trial."""
+    groups: dict[int, list[list[Sample]]] = {}
+    ends: dict[int, tuple[float, float]] = {}
+    for block in _blocks(wanted, metric):
+        for number, (terms, *_), own in zip(
+            block.numbers, block.terms, _contributions(block, metric), strict=True
+        ):
+            groups[number], ends[number] = own, limits_of(terms, metric)
+    made = dict(zip(groups, stats.overalls(list(groups.values()), list(ends.values())), strict=True))
+    return [made.get(number) for number in range(len(wanted))]
+
+
+def means_on_task(setting: Setting, theirs: str, metric: Metric) -> list[float | None]:
+    """Each strategy minus one: the means of `on_tasks` alone, which take far less time."""
+    values = setting.values(metric.name)
+    gains = values[:-1] - values[setting.numbers.get(theirs, -1)]
+    found: list[float | None] = [None] * len(gains)
+    for rows, done in alike(gains):
+        means = by_split(setting.pairs, gains[rows], done).means.tolist()
+        for row, each in zip(rows, means, strict=True):
+            found[row] = math.fsum(each) / len(each)
+    return found
+
+
+def limits(metric: Metric, terms: int, reach: float = 1.0) -> tuple[float, float]:
+    """The smallest and the largest possible score (one term), difference, or sum that reaches so far."""
     if not metric.percent:
         return stats.NO_LIMITS
-    reach = _reach(terms)
-    return stats.FRACTION if len(terms) == 1 else (-reach, reach)
+    return stats.FRACTION if terms == 1 else (-reach, reach)
 
 
-def sample(setting: Setting, ours: Entry, theirs: Entry | None, metric: Metric) -> Sample | None:
-    """The values of one task by split, and how the splits hang together; None without a value."""
-    return sum_sample(setting, _minus(ours, theirs), metric)
+def limits_of(terms: Terms, metric: Metric) -> tuple[float, float]:
+    """The smallest and the largest possible value of a sum."""
+    return limits(metric, len(terms), _reach(terms))
 
 
-def sum_sample(setting: Setting, terms: Terms, metric: Metric) -> Sample | None:
-    """A weighted sum on one task by split, in the trials that all did; None without one."""
-    key = metric.name, *((entry.strategy, weight) for entry, weight in terms)
-    if key not in setting.samples:
-        values = _values(terms, metric)
-        by_seed = setting.by_split(values)
-        noise = training_noise(setting, values)
-        found = _sample([(setting, terms)], by_seed, metric, 1.0, noise) if by_seed else None
-        setting.samples[key] = found
-    return setting.samples[key]
+def samples(wanted: Sequence[Placed], metric: Metric) -> list[Sample | None]:
+    """The values of sums on one task each, by split, and how the splits hang together; None without one."""
+    found: list[Sample | None] = [None] * len(wanted)
+    for block in _blocks([[each] for each in wanted], metric):
+        made = _samples(block, [0], metric, 1.0, block.values[0].noise)
+        for number, each in zip(block.numbers, made, strict=True):
+            found[number] = each
+    return found
 
 
-def _by_seed(setting: Setting, terms: Terms, metric: Metric) -> dict[int, float]:
-    """A weighted sum on one task by split seed, in the trials that all did."""
-    return setting.by_split(_values(terms, metric))
+def _blocks(wanted: Sequence[Sequence[Placed]], metric: Metric) -> Iterator[_Block]:
+    """The wanted sums that have values, in blocks. Settings without a trial of a sum are left out there."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, placed in enumerate(wanted):
+        groups[tuple([id(setting) for setting, _ in placed])].append(number)
+    for numbers in groups.values():
+        settings = [setting for setting, _ in wanted[numbers[0]]]
+        terms = [[wanted[number][place][1] for number in numbers] for place in range(len(settings))]
+        totals = [_totals(*each, metric) for each in zip(settings, terms, strict=True)]
+        ends = np.cumsum([len(setting.pairs) for setting in settings])[:-1]
+        for rows, done in alike(np.concatenate(totals, axis=1)) if totals else ():
+            trials = [Trials(*each) for each in zip(settings, np.split(done, ends), strict=True)]
+            kept = [place for place, each in enumerate(trials) if each.done.any()]
+            yield _Block(
+                [numbers[row] for row in rows],
+                [[terms[place][row] for place in kept] for row in rows],
+                [trials[place] for place in kept],
+                [by_split(settings[place].pairs, totals[place][rows], trials[place].done) for place in kept],
+            )
 
 
-def _mean(tasks: Sequence[Mapping[int, float]]) -> float | None:
-    """The mean over tasks of the means of values by split seed, of those with values; None without any."""
-    means = [math.fsum(each.values()) / len(each) for each in tasks if each]
-    return math.fsum(means) / len(means) if means else None
-
-
-def _minus(ours: Entry, theirs: Entry | None) -> Terms:
-    return ((ours, 1.0),) if theirs is None else ((ours, 1.0), (theirs, -1.0))
+def _totals(setting: Setting, several: Sequence[Terms], metric: Metric) -> np.ndarray:
+    """Weighted sums by pair of seeds, `[R, P]`; NaN for trials that not all did."""
+    width, table = max(map(len, several)), setting.values(metric.name)
+    # Sums with fewer terms have their first one again, with the weight 0.
+    filled = [(*terms, *((terms[0][0], 0.0),) * (width - len(terms))) for terms in several]
+    places = np.array([[setting.numbers.get(entry.strategy, -1) for entry, _ in each] for each in filled])
+    weights = np.array([[weight for _, weight in each] for each in filled])
+    total: np.ndarray = weights[:, :1] * table[places[:, 0]]
+    for place in range(1, width):
+        total = total + weights[:, place, None] * table[places[:, place]]
+    return total
 
 
 def _reach(terms: Terms) -> float:
@@ -112,55 +179,54 @@ def _reach(terms: Terms) -> float:
     return max(math.fsum(abs(weight) for _, weight in terms) / 2, 1.0)
 
 
-def _contributions(placed: Sequence[Placed], metric: Metric) -> list[list[Sample]]:
-    """The contributions of groups of tasks to the mean over tasks: a sample, or one for each task.
+def _contributions(block: _Block, metric: Metric) -> list[list[list[Sample]]]:
+    """For each sum of a block, the contributions of groups of tasks to the mean over tasks.
 
-    There is one for each task if the tasks of a group have different split seeds.
+    That of a group is a sample, or one for each task if its tasks have different split seeds.
     """
-    groups: dict[int, list[Placed]] = defaultdict(list)
-    for each in placed:
-        groups[each[0].group].append(each)
-    return [_of_group(group, metric, 1 / len(placed)) for group in groups.values()]
+    groups: dict[int, list[int]] = defaultdict(list)
+    for place, (setting, _) in enumerate(block.trials):
+        groups[setting.group].append(place)
+    found = []
+    for places in groups.values():
+        seeds = [block.values[place].seeds for place in places]
+        alike = all(np.array_equal(each, seeds[0]) for each in seeds)
+        parts = [places] if alike else [[place] for place in places]
+        samples = [_samples(block, part, metric, 1 / len(block.trials)) for part in parts]
+        found.append(list(map(list, zip(*samples, strict=True))))
+    return list(map(list, zip(*found, strict=True)))
 
 
-def _of_group(placed: Sequence[Placed], metric: Metric, weight: float) -> list[Sample]:
-    values = [_by_seed(setting, terms, metric) for setting, terms in placed]
-    if any(each.keys() != values[0].keys() for each in values):
-        return [_sample([one], each, metric, weight) for one, each in zip(placed, values, strict=True)]
-    total = {seed: math.fsum(each[seed] for each in values) for seed in values[0]}
-    return [_sample(placed, total, metric, weight)]
-
-
-def _sample(
-    placed: Sequence[Placed],
-    by_seed: dict[int, float],
+def _samples(
+    block: _Block,
+    places: Sequence[int],
     metric: Metric,
     weight: float,
-    noise: float | None = None,
-) -> Sample:
-    """The sum over settings of values by split seed, times a weight."""
-    settings = [setting for setting, _ in placed]
-    steps = weight * math.fsum(setting.resolution(metric.name) for setting in settings)
-    step = steps * _reach(placed[0][1])
-    values = tuple(weight * value for value in by_seed.values())
-    found = _crossed(placed, metric)
-    if found is None:
-        return Sample(values, step, overlap=max(setting.overlap for setting in settings))
-    splits = [setting.splits for setting in settings]
-    common = max(weight**2 * found.common, max(each.tested for each in splits) * step**2)
-    return Sample(values, step, common, weight**2 * found.own, max(each.shared for each in splits), noise)
-
-
-def _crossed(placed: Sequence[Placed], metric: Metric) -> stats.Crossed | None:
-    """What the choice of test samples contributes to the variance of the sum over settings, if known."""
-    trials = [Trials(setting, np.isfinite(_values(terms, metric))) for setting, terms in placed]
-    return crossed(trials, {entry.strategy: weight for entry, weight in placed[0][1]}, metric.name)
-
-
-def _values(terms: Terms, metric: Metric) -> np.ndarray:
-    """The weighted sum by pair of seeds, `[P]`; NaN for trials that not all did."""
-    (first, weight), *others = terms
-    total: np.ndarray = weight * first.values(metric.name)
-    for entry, factor in others:
-        total = total + factor * entry.values(metric.name)
-    return total
+    noise: Sequence[float | None] | None = None,
+) -> list[Sample]:
+    """The sums of a block, added over some of its settings with the same split seeds, times a weight."""
+    trials = [block.trials[place] for place in places]
+    settings = [setting for setting, _ in trials]
+    terms = [each[places[0]] for each in block.terms]
+    total = np.sum([block.values[place].means for place in places], axis=0) * weight
+    several = [tuple(row) for row in total.tolist()]
+    resolution = weight * math.fsum(setting.resolution(metric.name) for setting in settings)
+    steps = [resolution * _reach(each) for each in terms]
+    sums = [{entry.strategy: factor for entry, factor in each} for each in terms]
+    overlap, splits = max(setting.overlap for setting in settings), [each.splits for each in settings]
+    tested, shared = (max(getattr(each, name) for each in splits) for name in ("tested", "shared"))
+    return [
+        Sample(values, step, overlap=overlap)
+        if found is None
+        else Sample(
+            values,
+            step,
+            max(weight**2 * found.common, tested * step**2),
+            weight**2 * found.own,
+            shared,
+            each_noise,
+        )
+        for values, step, found, each_noise in zip(
+            several, steps, crossed(trials, sums, metric.name), noise or [None] * len(terms), strict=True
+        )
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from fsbench.metrics import assumed_resolution
 from fsbench.report.names import identity, strategy_names
 from fsbench.report.splits import Splits, splits_of
 from fsbench.spec import Call, Value, format_value, parse_call
-from fsbench.stats import NO_PRIOR, Prior, Sample
 from fsbench.types import Status
 
 
@@ -82,9 +80,15 @@ class Entry:
         total: np.ndarray = self.numbers("seconds_fit") + self.numbers("seconds_predict")
         return total
 
+    @cached_property
+    def _counts(self) -> list[int]:
+        codes = self.columns.status[self.rows[self.rows >= 0]]
+        counts: list[int] = np.bincount(codes, minlength=len(STATUSES)).tolist()
+        return counts
+
     def count(self, status: Status) -> int:
         """How many trials have a status."""
-        return int(self._has(status).sum())
+        return self._counts[STATUSES.index(status)]
 
     def with_status(self, status: Status) -> list[tuple[Shared, int, tuple[str, int]]]:
         """What the records of a status share, with their number, in the order of the seeds.
@@ -122,8 +126,7 @@ class Setting:
 
     `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
     any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
-    `group`. The priors are what the spread of the other rows of a table lets expect. `samples` keeps
-    what `report.differences` computed, `crossings` what `report.crossings` did.
+    `group`. `crossings` keeps what `report.crossings` computed.
     """
 
     task: str
@@ -133,15 +136,13 @@ class Setting:
     label: str = ""
     group: int = 0
     splits: Splits = field(default_factory=Splits)
-    score_prior: Prior = NO_PRIOR
-    difference_prior: Prior = NO_PRIOR
     entries: dict[str, Entry] = field(default_factory=dict)
-    samples: dict[Hashable, Sample | None] = field(default_factory=dict)
     crossings: dict[Hashable, list[Any]] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
-    _known: dict[str, np.ndarray] = field(default_factory=dict)
+    _undefined: dict[str, dict[str, int]] = field(default_factory=dict)
+    _values: dict[str, np.ndarray] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def baseline(self) -> Entry:
         """The baseline under the same recipe; without records where it was not run."""
         nothing = Entry(BASELINE, "", self.columns, np.full(len(self.pairs), -1))
@@ -156,15 +157,23 @@ class Setting:
 
     def undefined(self, entry: Entry, metric: str) -> int:
         """The number of an entry's successful trials without a value of a metric that another entry has."""
-        if metric not in self._known:
-            every = [np.isfinite(each.values(metric)) for each in self.entries.values()]
-            self._known[metric] = np.any(every, axis=0)
-        return int((entry.ok & ~np.isfinite(entry.values(metric)) & self._known[metric]).sum())
+        if metric not in self._undefined:
+            known = np.isfinite(self.values(metric)[:-1])
+            lacking = ~known & known.any(0) & np.stack([each.ok for each in self.entries.values()])
+            self._undefined[metric] = dict(zip(self.entries, lacking.sum(1).tolist(), strict=True))
+        return self._undefined[metric].get(entry.strategy, 0)
 
     @cached_property
-    def single(self) -> bool:
-        """Whether each split has one init seed."""
-        return len(np.unique(self.pairs[:, 0])) == len(self.pairs)
+    def numbers(self) -> dict[str, int]:
+        """The place of each strategy among the entries."""
+        return {name: number for number, name in enumerate(self.entries)}
+
+    def values(self, metric: str) -> np.ndarray:
+        """The values of a metric of all entries, `[S + 1, P]`; the last row is NaN, for a strategy without."""
+        if metric not in self._values:
+            nothing = np.full(len(self.pairs), np.nan)
+            self._values[metric] = np.stack([*(e.values(metric) for e in self.entries.values()), nothing])
+        return self._values[metric]
 
     @cached_property
     def overlap(self) -> float:
@@ -180,16 +189,6 @@ class Setting:
                 row = entry.rows[place]
                 found[int(self.pairs[place, 0])] = self.columns.fingerprints[self.columns.split[row]]
         return dict(sorted(found.items()))
-
-    def by_split(self, values: np.ndarray) -> dict[int, float]:
-        """One value per split seed: the mean over its init seeds of values `[P]`; NaN counts as none."""
-        known = np.isfinite(values)
-        splits, found = self.pairs[known, 0], values[known].tolist()
-        if self.single or not found:
-            return dict(zip(splits.tolist(), found, strict=True))
-        first = np.flatnonzero(np.diff(splits, prepend=-1)).tolist()
-        ends = [*first[1:], len(found)]
-        return {int(splits[i]): statistics.fmean(found[i:end]) for i, end in zip(first, ends, strict=True)}
 
 
 def settings(columns: Columns) -> list[Setting]:

@@ -5,7 +5,6 @@ Everything is computed here; the other modules of this package only show it.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +17,8 @@ from fsbench.columns import STATUSES, Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.errors import StoreError, UnknownName
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
-from fsbench.report import differences
-from fsbench.report.baselines import Baselines, judged
+from fsbench.report.baselines import Baselines
+from fsbench.report.differences import measured
 from fsbench.report.entries import Entry, Setting, natural, settings
 from fsbench.report.labels import with_saved
 from fsbench.report.one_version import of_one_measure, of_one_version
@@ -33,11 +32,11 @@ from fsbench.report.problems import (
     training_noises,
     unstable,
 )
-from fsbench.report.rows import EMPTY, OVERALL, Row, rounded
-from fsbench.report.stability import deviations, instability, limitations
+from fsbench.report.rows import EMPTY, Row, rounded
+from fsbench.report.stability import limitations
+from fsbench.report.unjudged import overall_rows, task_rows
 from fsbench.tuning.tuned import Tuning
 from fsbench.types import Record
-from fsbench.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,10 +140,12 @@ def leaderboard(
     columns, left_out = (columns, []) if all_versions else of_one_version(columns)
     columns, unmeasured = of_one_measure(columns, chosen.name)
     found = settings(columns)
-    differences.fit_priors(found, chosen)
+    table = measured(found, chosen)
     strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
-    baselines = Baselines(found, chosen, baseline)
-    overall, rows = _against(*_compared(found, strategies, chosen, margin), baselines)
+    baselines = Baselines(found, chosen, table.gain_prior, baseline)
+    rows = task_rows(found, chosen, table)
+    overall, rows = _compared(overall_rows(found, strategies, chosen), rows, len(found), chosen, margin)
+    overall, rows = _against(overall, rows, baselines)
     rows, overall = with_saved(found, rows, overall, chosen)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -161,7 +162,7 @@ def leaderboard(
             *unmeasured,
             *mixtures(columns),
             *baselines.left_out(),
-            *limitations(found, chosen),
+            *limitations(found, table, chosen),
             *unstable(tables),
             *training_noises(tables, chosen),
             *remarks(found, strategies),
@@ -179,15 +180,14 @@ def leaderboard(
 
 
 def _compared(
-    found: Sequence[Setting], strategies: Sequence[str], metric: Metric, margin: float
+    overall: Sequence[Row], rows: Sequence[Row], tasks: int, metric: Metric, margin: float
 ) -> tuple[list[Row], list[Row]]:
     """The overall rows and those of the tasks, each family with its verdicts.
 
     With one task, the overall comparisons are those of the task and count once.
     """
-    rows = [_task_row(setting, entry, metric) for setting in found for entry in setting.entries.values()]
-    overall, rows = [_overall_row(found, s, metric) for s in strategies], _judge(rows, metric, margin)
-    if len(found) > 1:
+    rows = _judge(rows, metric, margin)
+    if tasks > 1:
         return _judge(overall, metric, margin), rows
     only = {row.strategy: row for row in rows}
     return [_like(row, only[row.strategy]) for row in overall], rows
@@ -199,121 +199,19 @@ def _against(
     """The rows with their comparisons to the best baseline: a family of tests overall, and one on tasks."""
     if not baselines.title:
         return list(overall), list(rows)
-    settings = {(s.task, s.recipe): s for s in baselines.found}
-    on_tasks = judged(
-        [
-            baselines.on_task(
-                settings[row.task, row.recipe], settings[row.task, row.recipe].entries[row.strategy]
-            )
-            for row in rows
-        ]
-    )
-    rows = [replace(row, against=against) for row, against in zip(rows, on_tasks, strict=True)]
-    if len(settings) == 1:
+    on_tasks = baselines.on_tasks()
+    rows = [replace(row, against=on_tasks[row.task, row.recipe, row.strategy]) for row in rows]
+    if len(baselines.found) == 1:
         only = {row.strategy: row.against for row in rows}
         return [replace(row, against=only[row.strategy]) for row in overall], rows
-    mean = judged([baselines.over_tasks(row.strategy) for row in overall])
-    return [replace(row, against=against) for row, against in zip(overall, mean, strict=True)], rows
+    means = baselines.over_tasks([row.strategy for row in overall])
+    return [replace(row, against=means[row.strategy]) for row in overall], rows
 
 
 def _like(overall: Row, only: Row) -> Row:
     """An overall row with the results of the only task."""
     score = only.score if overall.score else None
     return replace(overall, score=score, difference=only.difference, p=only.p, verdict=only.verdict)
-
-
-def _task_row(setting: Setting, entry: Entry, metric: Metric) -> Row:
-    """A strategy on one task; `_judge` adds the verdict when all rows are known."""
-    values = entry.values(metric.name)
-    done = int(np.isfinite(values).sum())
-    memory = entry.numbers("peak_memory")
-    between, within = deviations(setting, values)
-    return Row(
-        task=setting.task,
-        recipe=setting.recipe,
-        strategy=entry.strategy,
-        uses=tuple(sorted(entry.uses)),
-        score=differences.on_task(setting, entry, None, metric),
-        difference=None
-        if entry.strategy == BASELINE
-        else differences.on_task(setting, entry, setting.baseline, metric),
-        done=done,
-        planned=len(setting.pairs),
-        failed=entry.count("failed"),
-        skipped=entry.count("skipped"),
-        seconds=_median(entry.seconds),
-        complete=done == len(setting.pairs),
-        cost=_median(_cost_ratios(setting, entry)),
-        train_accuracy=_mean(entry.numbers("train_accuracy")),
-        source_before=_mean(entry.numbers("source_before")),
-        source_after=_mean(entry.numbers("source_after")),
-        peak_memory=_median(memory[memory > 0]),
-        full_spec=entry.full_spec,
-        verdict=_withheld([(setting, entry)], metric),
-        unstable=instability(values, metric),
-        split_deviation=between,
-        init_deviation=within,
-    )
-
-
-def _overall_row(found: Sequence[Setting], strategy: str, metric: Metric) -> Row:
-    """A strategy over the tasks that it did, compared with the baseline on exactly these tasks."""
-    entries = [(s, s.entries[strategy]) for s in found if strategy in s.entries]
-    scored = [np.isfinite(entry.values(metric.name)) for _, entry in entries]
-    complete = len(entries) == len(found) and all(each.all() for each in scored)
-    return Row(
-        task=OVERALL,
-        recipe="",
-        strategy=strategy,
-        uses=tuple(sorted({use for _, entry in entries for use in entry.uses})),
-        score=differences.over_tasks(found, strategy, None, metric) if complete else None,
-        difference=None
-        if strategy == BASELINE
-        else differences.over_tasks(found, strategy, BASELINE, metric),
-        done=sum(bool(each.any()) for each in scored),
-        planned=len(found),
-        failed=sum(entry.count("failed") for _, entry in entries),
-        skipped=sum(entry.count("skipped") for _, entry in entries),
-        seconds=_median(np.concatenate([entry.seconds for _, entry in entries])),
-        complete=complete,
-        cost=_median(np.concatenate([_cost_ratios(setting, entry) for setting, entry in entries])),
-        full_spec=entries[0][1].full_spec,
-        verdict=_withheld(entries, metric),
-    )
-
-
-def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:
-    """Why there is no verdict, or "none": trials failed or have no value, or all splits train on the same."""
-    ours = sum(entry.count("failed") for _, entry in entries)
-    theirs = sum(setting.baseline.count("failed") for setting, _ in entries)
-    undefined = sum(s.undefined(e, metric.name) + s.undefined(s.baseline, metric.name) for s, e in entries)
-    same = sum(setting.splits.same for setting, _ in entries)
-    why = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
-    why += [f"{undefined} without a value"] * bool(undefined)
-    why += ["equal splits" if len(entries) == 1 else f"equal splits of {plural(same, 'task')}"] * bool(same)
-    return f"withheld: {', '.join(why)}" if why else "none"
-
-
-def _cost_ratios(setting: Setting, entry: Entry) -> np.ndarray:
-    """Seconds over the baseline's seconds `[P]`; NaN where one of them has none, or took no time."""
-    ours, theirs = entry.seconds, setting.baseline.seconds
-    ratios: np.ndarray = np.divide(ours, theirs, out=np.full(len(ours), np.nan), where=theirs > 0)
-    return ratios
-
-
-def _median(values: np.ndarray) -> float | None:
-    found = _finite(values)
-    return float(np.median(found)) if len(found) else None
-
-
-def _mean(values: np.ndarray) -> float | None:
-    found = _finite(values)
-    return math.fsum(found) / len(found) if len(found) else None
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    found: np.ndarray = values[np.isfinite(values)]
-    return found
 
 
 def _judge(rows: Sequence[Row], metric: Metric, margin: float) -> list[Row]:

@@ -9,6 +9,7 @@ from fsbench import stats
 from fsbench.columns import Columns
 from fsbench.metrics import get_metric
 from fsbench.report import differences
+from fsbench.report.differences import Measured
 from fsbench.report.entries import Setting, settings
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
 from fsbench.report.one_version import of_one_measure, of_one_version
@@ -44,11 +45,11 @@ def needs(columns: Columns, metric: str, margin: float = DEFAULT_MARGIN) -> list
     columns, _ = of_one_measure(columns, chosen.name)
     board = leaderboard(columns, chosen.name, margin=margin)
     found = settings(columns)
-    differences.fit_priors(found, chosen)
+    table = differences.measured(found, chosen)
     places = {(setting.task, setting.recipe): setting for setting in found}
     levels = _levels(board)
     every = [
-        _need(places[row.task, row.recipe], row, board, levels)
+        _need(places[row.task, row.recipe], row, board, levels, table)
         for _, rows in board.tasks
         for row in rows
         if row.difference and (row.verdict == OPEN or row.verdict.startswith("withheld"))
@@ -80,13 +81,13 @@ def _levels(board: Leaderboard) -> tuple[float, float]:
     return _LEVEL / max(len(words) - differ, 1), _LEVEL / max(len(words) - equal, 1)
 
 
-def _need(setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float]) -> Need:
+def _need(setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float], table: Measured) -> Need:
     assert row.difference is not None
-    sample = differences.sample(setting, setting.entries[row.strategy], setting.baseline, board.metric)
+    sample = table.gains[row.task, row.recipe, row.strategy]
     assert sample is not None
     reason, more = _obstacle(row, sample), None
     if not reason:
-        total = stats.splits_needed(sample, setting.difference_prior, levels, board.margin)
+        total = stats.splits_needed(sample, table.gain_prior, levels, board.margin)
         more = None if total is None else total - len(sample.values)
         reason = "" if total else _limit(sample)
     return Need(setting.label, row.strategy, row.difference, more, reason)

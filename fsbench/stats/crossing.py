@@ -59,25 +59,30 @@ class Products:
         self._sums[ids] += influences.T
         self._splits, self._total = self._splits + 1, None
 
-    def crossed(self, weights: Mapping[int, float]) -> Crossed:
-        """The parts for a sum of results, given by their numbers, each times a weight.
+    def crossed(self, sums: Sequence[Mapping[int, float]]) -> list[Crossed]:
+        """The parts for sums of results, given by their numbers, each times a weight.
 
         `common` is the mean covariance over pairs of splits, at least 0.
         """
         if self._total is None:
             self._total = self._sums.T @ self._sums
-        squares = _square(self._within, weights)
-        pairs = self._splits * (self._splits - 1)
-        common = max((_square(self._total, weights) - squares) / pairs, 0.0) if pairs else 0.0
-        return Crossed(common, max(squares / self._splits - common, 0.0))
+        pairs, found = self._splits * (self._splits - 1), []
+        for squares, total in zip(_squares(self._within, sums), _squares(self._total, sums), strict=True):
+            common = max((total - squares) / pairs, 0.0) if pairs else 0.0
+            found.append(Crossed(common, max(squares / self._splits - common, 0.0)))
+        return found
 
 
-def _square(products: np.ndarray, weights: Mapping[int, float]) -> float:
-    """The square of a weighted sum of results, from the products `[K, K]` of results."""
-    items = list(weights.items())
-    square = math.fsum(a * b * products.item(i, j) for i, a in items for j, b in items)
-    largest = math.fsum(a * a * products.item(i, i) for i, a in items)
-    return square if square > _ROUNDING * largest else 0.0
+def _squares(products: np.ndarray, sums: Sequence[Mapping[int, float]]) -> list[float]:
+    """The squares of weighted sums of results, from the products `[K, K]` of results."""
+    shape = len(sums), max(map(len, sums))
+    places, weights = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    for row, each in enumerate(sums):
+        places[row, : len(each)], weights[row, : len(each)] = list(each), list(each.values())
+    terms = weights[:, :, None] * weights[:, None, :] * products[places[:, :, None], places[:, None, :]]
+    squares = map(math.fsum, terms.reshape(len(sums), -1).tolist())
+    largest = map(math.fsum, np.diagonal(terms, axis1=1, axis2=2).tolist())
+    return [a if a > _ROUNDING * b else 0.0 for a, b in zip(squares, largest, strict=True)]
 
 
 def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Crossed:
@@ -88,7 +93,8 @@ def crossed(ids: Sequence[np.ndarray], influences: Sequence[np.ndarray]) -> Cros
     products = Products(1, 1 + max((int(each.max(initial=-1)) for each in ids), default=0))
     for samples, values in zip(ids, influences, strict=True):
         products.add(samples, values[None])
-    return products.crossed({0: 1.0})
+    (found,) = products.crossed([{0: 1.0}])
+    return found
 
 
 def shared_fraction(ids: Sequence[np.ndarray]) -> float:

@@ -15,6 +15,8 @@ from fsbench.stats.sample import ROUNDING, Rows, Sample
 LEVEL = 0.95
 FRACTION = (0.0, 1.0)
 NO_LIMITS = (-math.inf, math.inf)
+Limits = tuple[float, float] | Sequence[tuple[float, float]]
+"""The smallest and the largest possible value: of all rows, or of each."""
 _MANY = 1e6
 _PRECISE = 1e-7
 
@@ -42,8 +44,7 @@ class Parts(NamedTuple):
         return np.sqrt(variances), df, np.where(single, np.minimum(df, 2 * fewest), fewest + 0 * df)
 
 
-@dataclass(frozen=True)
-class Tail:
+class Tail(NamedTuple):
     """With this probability, a mean minus the true one has Student's distribution, times a standard error."""
 
     probability: float
@@ -97,9 +98,10 @@ def estimate(sample: Sample, prior: Prior = NO_PRIOR, limits: tuple[float, float
 
 
 def estimates(
-    samples: Sequence[Sample], prior: Prior = NO_PRIOR, limits: tuple[float, float] = NO_LIMITS
+    samples: Sequence[Sample], prior: Prior = NO_PRIOR, limits: Limits = NO_LIMITS
 ) -> list[Estimate]:
     """The `estimate` of each row of a table: all together take far less time than one by one."""
+    ends = np.broadcast_to(limits, (len(samples), 2))
     found = [Estimate(each.mean, None, None, 1.0, len(each.values)) for each in samples]
     known = [place for place, each in enumerate(samples) if each.spread is not None]
     scaled = [place for place in known if samples[place].own is not None]
@@ -110,7 +112,7 @@ def estimates(
         parts = Parts(
             between(rows, several.variance)[:, :, None], rows.common[:, None, None], several.df[:, None, None]
         )
-        made = student(rows.mean, several.probability, parts, rows.n, limits, rows.resolution)
+        made = student(rows.mean, several.probability, parts, rows.n, ends[places], rows.resolution)
         for place, each in zip(places, made, strict=True):
             found[place] = each
     return found
@@ -127,9 +129,7 @@ def between(rows: Rows, variances: np.ndarray) -> np.ndarray:
     n, own, noise, overlap = (each[:, None] for each in (rows.n, rows.own, rows.noise, rows.overlap))
     shared = np.minimum(rows.shared, 1 - 1 / _MANY)[:, None]
     covariance = np.maximum(variances - own - noise, 0.0) * shared / (2 * (1 - shared))
-    found: np.ndarray = np.where(
-        np.isnan(own), variances * (1 / n + overlap), variances / n + covariance
-    )
+    found: np.ndarray = np.where(np.isnan(own), variances * (1 / n + overlap), variances / n + covariance)
     return found
 
 
@@ -138,35 +138,32 @@ def student(
     chances: np.ndarray,
     parts: Parts,
     n: np.ndarray,
-    limits: tuple[float, float] = NO_LIMITS,
+    limits: np.ndarray,
     resolutions: np.ndarray | float = 0.0,
 ) -> list[Estimate]:
     """Intervals and tests of R sums of independent parts, each of which may be one of K cases.
 
     The cases have the probabilities `chances [R, K]`. `means`, the numbers of splits `n`, and `resolutions`
-    are `[R]`. An interval has Satterthwaite's degrees of freedom. For small p-values these are too
-    optimistic. With several parts, a p-value has the smallest degrees of freedom instead, which is valid
-    whatever the variances are (Mickey & Brown 1966); with one part, whose variance is partly known, it has at
-    most twice those of the estimated variance.
+    are `[R]`, `limits` are `[R, 2]`. An interval has Satterthwaite's degrees of freedom. For small p-values
+    these are too optimistic. With several parts, a p-value has the smallest degrees of freedom instead, which
+    is valid whatever the variances are (Mickey & Brown 1966); with one part, whose variance is partly known,
+    it has at most twice those of the estimated variance.
     """
     from scipy.special import stdtr
 
     errors, df, cautious = parts.added()
     low, high = _intervals(means, _half_widths(chances, errors, df), limits, resolutions)
     beyond = chances * stdtr(cautious, -np.abs(means)[:, None] / errors)
+    cases = np.stack([chances, errors, cautious], axis=2).tolist()
     found = []
-    for mean, *ends, below, splits, several in zip(
-        *(each.tolist() for each in (means, low, high, beyond, n)),
-        np.stack([chances, errors, cautious], axis=2).tolist(),
-        strict=True,
+    for mean, least, most, parts_below, splits, several in zip(
+        *(each.tolist() for each in (means, low, high, beyond, n)), cases, strict=True
     ):
-        tails = tuple(Tail(*case) for case in several if case[0])
-        unknown = any(math.isnan(tail.error) for tail in tails)
-        found.append(
-            Estimate(mean, None, None, 1.0, int(splits))
-            if unknown
-            else Estimate(mean, *ends, 2 * math.fsum(below), int(splits), tails)
-        )
+        if math.isnan(most):
+            found.append(Estimate(mean, None, None, 1.0, int(splits)))
+        else:
+            tails = tuple([Tail._make(case) for case in several if case[0]])
+            found.append(Estimate(mean, least, most, 2 * math.fsum(parts_below), int(splits), tails))
     return found
 
 
@@ -221,7 +218,7 @@ def _roots(
 
 
 def _intervals(
-    means: np.ndarray, halves: np.ndarray, limits: tuple[float, float], resolutions: np.ndarray | float
+    means: np.ndarray, halves: np.ndarray, limits: np.ndarray, resolutions: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The intervals of means, whose errors are at most `halves` with a probability of 95 %.
 
@@ -229,16 +226,12 @@ def _intervals(
     they themselves would have. A fraction closer to 0 or 1 than the resolution has the error of one at that
     distance. Other intervals end at their limits.
     """
-    low, high = np.maximum(means - halves, limits[0]), np.minimum(means + halves, limits[1])
-    if limits != FRACTION:
-        return low, high
     steps = np.clip(resolutions, ROUNDING, 0.5)
-    inner = np.minimum(np.maximum(means, steps), 1 - steps)
+    inner = np.clip(means, steps, 1 - steps)
     ratios = halves**2 / (inner * (1 - inner))
     centers = (means + ratios / 2) / (1 + ratios)
-    between = (means >= 0) & (means <= 1)
-    widths = np.sqrt(np.where(between, ratios * means * (1 - means) + ratios**2 / 4, 0.0)) / (1 + ratios)
-    return (
-        np.where(between, np.maximum(centers - widths, 0.0), low),
-        np.where(between, np.minimum(centers + widths, 1.0), high),
-    )
+    fraction = (limits == FRACTION).all(1) & (means >= 0) & (means <= 1)
+    squares = ratios * means * (1 - means) + ratios**2 / 4
+    widths = np.sqrt(np.where(fraction, squares, 0.0)) / (1 + ratios)
+    low, high = np.where(fraction, [centers - widths, centers + widths], [means - halves, means + halves])
+    return np.maximum(low, limits[:, 0]), np.minimum(high, limits[:, 1])

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsbench.stats.estimation import NO_LIMITS, Estimate, Parts, between, student
+from fsbench.stats.estimation import NO_LIMITS, Estimate, Limits, Parts, between, student
 from fsbench.stats.sample import Rows, Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
@@ -19,6 +19,8 @@ _ALL_PATTERNS = 12
 _DRAWN_PATTERNS = 1 << 13
 _MOST_SIGNS = 64
 _ROWS_AT_ONCE = 32
+# A standard deviation below this fraction of the largest term is due to the rounding of a variance.
+_ROUNDING = 1e-7
 
 
 Groups = Sequence[Sequence[Sample]]
@@ -30,7 +32,7 @@ def overall(groups: Groups, limits: tuple[float, float] = NO_LIMITS) -> Estimate
     return overalls([groups], limits)[0]
 
 
-def overalls(rows: Sequence[Groups], limits: tuple[float, float] = NO_LIMITS) -> list[Estimate]:
+def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS) -> list[Estimate]:
     """For each row of a table, the sum of the groups' contributions to a mean over tasks.
 
     A group is a sample of its contributions by split or, where its tasks have different splits, several
@@ -49,7 +51,7 @@ def overalls(rows: Sequence[Groups], limits: tuple[float, float] = NO_LIMITS) ->
     fewest = [min(len(sample.values) for sample in several) for several in units]
     parts = _parts(rows)
     chances, n = np.ones((len(rows), 1)), np.array(fewest, dtype=np.float64)
-    found = student(np.array(means), chances, parts, n, limits)
+    found = student(np.array(means), chances, parts, n, np.broadcast_to(limits, (len(rows), 2)))
     flipped: dict[int, list[int]] = defaultdict(list)
     for place, (groups, several) in enumerate(zip(rows, units, strict=True)):
         signs = sum(min(len(sample.values), _MOST_SIGNS) for sample in several)
@@ -103,7 +105,7 @@ def _flip(means: np.ndarray, terms: np.ndarray, noise: np.ndarray) -> np.ndarray
     from scipy.special import ndtr
 
     signs, found = _signs(terms.shape[1]), np.empty(len(means))
-    noisy = noise > 1e-12 * np.abs(terms).max(1)
+    noisy = noise > _ROUNDING * np.abs(terms).max(1)
     for first in range(0, len(means), _ROWS_AT_ONCE):
         some = slice(first, first + _ROWS_AT_ONCE)
         sums, ends, spread = np.abs(terms[some] @ signs.T), np.abs(means[some, None]), noise[some, None]

@@ -76,7 +76,17 @@ class Rows(NamedTuple):
     def of(cls, samples: Sequence[Sample]) -> Rows:
         """Some samples as arrays."""
         fields = [
-            (len(s.values), s.mean, s.spread, s.resolution, s.common, s.own, s.shared, s.noise or 0.0, s.overlap)
+            (
+                len(s.values),
+                s.mean,
+                s.spread,
+                s.resolution,
+                s.common,
+                s.own,
+                s.shared,
+                s.noise or 0.0,
+                s.overlap,
+            )
             for s in samples
         ]
         return cls(*np.array(fields, dtype=np.float64).reshape(-1, len(cls._fields)).T)
