@@ -187,7 +187,7 @@ class Results:
 
         setting, entry = self._charts(DEFAULT_METRIC).board.find(strategy, task)
         which = (setting.pairs == (split_seed, init_seed)).all(1)
-        for found in predictions_of(setting, entry, which):
+        for found in predictions_of(setting, [entry], which)[0]:
             return found
         raise UsageError(
             f"{strategy} on {task}, split seed {split_seed}, init seed {init_seed} has no stored predictions "

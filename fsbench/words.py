@@ -30,6 +30,8 @@ def printable(text: str) -> str:
 
     So no text can move the cursor, change colours, or reverse the direction of what follows.
     """
+    if text.isprintable() and "  " not in text:
+        return text
     return visible(re.sub(r"\s+", " ", text))
 
 

@@ -61,6 +61,11 @@ class Plan:
     gains: Mapping[str, float]
     whole: bool
 
+    @property
+    def best(self) -> str:
+        """The best rival; "" without one."""
+        return min(self.gains, key=lambda name: self.gains[name], default="")
+
     def terms(self, rival: str) -> list[Placed]:
         """The difference to a rival, on the settings where both have records."""
         return [
@@ -125,10 +130,13 @@ class Baselines:
         def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
             return differences.on_tasks([place for (place,) in wanted], self.metric, self.prior)
 
-        return self._compared(plans, estimates)
+        def p_values(wanted: Sequence[Sequence[Placed]]) -> list[float]:
+            return differences.p_on_tasks([place for (place,) in wanted], self.metric, self.prior)
+
+        return self._compared(plans, estimates, p_values)
 
     def over_tasks(self, strategies: Sequence[str]) -> dict[str, Against | None]:
-        """The comparisons over the tasks that each strategy did, adjusted for all of them, like `on_tasks`."""
+        """The comparison of each strategy over the tasks that it did, adjusted like those of `on_tasks`."""
         plans = {}
         for strategy in strategies:
             done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
@@ -136,7 +144,13 @@ class Baselines:
             whole = whole and not any(setting.splits.same for setting in done)
             whole = whole and not self._lacks(self.found, strategy)
             plans[strategy] = self._plan(strategy, done, rivals, whole)
-        return self._compared(plans, lambda wanted: differences.over_tasks(wanted, self.metric))
+
+        def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
+            return differences.over_tasks(wanted, self.metric)
+
+        return self._compared(
+            plans, estimates, lambda wanted: [each.p if each else 1.0 for each in estimates(wanted)]
+        )
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -198,45 +212,51 @@ class Baselines:
         self,
         plans: Mapping[Key, Plan],
         estimates: Callable[[Sequence[Sequence[Placed]]], list[Estimate | None]],
+        p_values: Callable[[Sequence[Sequence[Placed]]], list[float]],
     ) -> dict[Key, Against | None]:
-        """The planned comparisons; `estimates` makes those differences that a comparison needs."""
-        wanted = [
+        """The planned comparisons; the functions make what they need of the differences."""
+        leading = {
+            key
+            for key, plan in plans.items()
+            if plan.strategy in self.names and min(plan.gains.values(), default=0.0) >= 0
+        }
+        shown = [key for key, plan in plans.items() if plan.gains and key not in leading]
+        made = estimates([plans[key].terms(plans[key].best) for key in shown])
+        best = dict(zip(shown, made, strict=True))
+        asked = [
             (key, name)
             for key, plan in plans.items()
-            for name in needed(plan.gains, plan.strategy in self.names)
+            if plan.strategy not in self.names
+            for name in needed(plan.gains)
+            if name != plan.best
         ]
-        made = estimates([plans[key].terms(name) for key, name in wanted])
-        found: dict[Key, dict[str, Estimate | None]] = {key: {} for key in plans}
-        for (key, name), each in zip(wanted, made, strict=True):
-            found[key][name] = each
-        several = judged([self._against(plan, found[key]) for key, plan in plans.items()])
+        p: dict[Key, dict[str, float]] = {
+            key: {plan.best: each.p} if (each := best.get(key)) else {} for key, plan in plans.items()
+        }
+        for (key, name), value in zip(
+            asked, p_values([plans[k].terms(name) for k, name in asked]), strict=True
+        ):
+            p[key][name] = value
+        several = judged([self._against(plan, best.get(key), p[key]) for key, plan in plans.items()])
         return dict(zip(plans, several, strict=True))
 
-    def _against(self, plan: Plan, found: Mapping[str, Estimate | None]) -> Against | None:
-        """A comparison, given the differences to the rivals that it needs."""
-        gains = plan.gains
-        if not gains:
+    def _against(self, plan: Plan, best: Estimate | None, p: Mapping[str, float]) -> Against | None:
+        """A comparison, given the difference to the best rival, and the p-values that it needs."""
+        if not plan.gains:
             return None
-        best = min(gains, key=lambda name: gains[name])
         if plan.strategy in self.names:
-            leads = gains[best] >= 0
-            return Against(plan.strategy if leads else best, found.get(best), None, "baseline")
-        p = [each.p if (each := found.get(name)) else 1.0 for name in gains]
-        claimed = claim(p, list(gains.values()))
-        return Against(best, found[best], claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
+            return Against(plan.best if best else plan.strategy, best, None, "baseline")
+        claimed = claim([p.get(name, 1.0) for name in plan.gains], list(plan.gains.values()))
+        return Against(plan.best, best, claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
 
 
-def needed(gains: Mapping[str, float], is_baseline: bool) -> list[str]:
-    """The rivals to which a comparison needs the difference with its p-value, given the gains over all.
+def needed(gains: Mapping[str, float]) -> list[str]:
+    """The rivals whose p-values matter to a claim, given the gains over all.
 
-    "better" needs that to every rival, and "worse" those to the rivals that are ahead. The best rival is
-    shown, but not to the baseline that leads.
+    "better" needs that of every rival, and "worse" those of the rivals that are ahead.
     """
-    best = min(gains, key=lambda name: gains[name], default="")
-    if is_baseline:
-        return [name for name in (best,) if name and gains[best] < 0]
     ahead = min(gains.values(), default=0.0) > 0
-    return [name for name, gain in gains.items() if ahead or gain < 0 or name == best]
+    return [name for name, gain in gains.items() if ahead or gain < 0]
 
 
 def claim(p: Sequence[float], gains: Sequence[float]) -> tuple[float, str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
 
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.report.baselines import BEST, Against
-from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
+from fsbench.report.comparable import Comparable
+from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard_of
 from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
 from fsbench.tuning.tuned import Tuning
@@ -29,15 +30,33 @@ def leaderboards(
     one, even without records. Results of `--until-settled` have the verdicts of its looks.
     """
     columns = records if isinstance(records, Columns) else of_records(records, [get_metric(metric).name])
+    return leaderboards_of(by_search(columns, all_versions), metric, baseline, margin)
+
+
+def by_search(columns: Columns, all_versions: bool = False) -> list[Comparable]:
+    """What can be compared among some records: those without tuning first, then by size of the search."""
     found = {shared.tuning for shared in columns.shared} or {""}
     searches = sorted(found, key=lambda tuning: astuple(Tuning.read(tuning)) if tuning else (0,))
     parts = [columns.select([shared.tuning == tuning for shared in columns.shared]) for tuning in searches]
-    boards = [leaderboard(part, metric, all_versions, baseline, margin) for part in parts]
-    looks = columns.evidence.looks
-    return [
-        _renamed(board, Tuning.read(tuning)) if tuning else with_looks(board, looks)
-        for board, tuning in zip(boards, searches, strict=True)
-    ]
+    return [Comparable(part, all_versions) for part in parts]
+
+
+def leaderboards_of(
+    given: Sequence[Comparable],
+    metric: str,
+    baseline: str | None = None,
+    margin: float = DEFAULT_MARGIN,
+) -> list[Leaderboard]:
+    """The `leaderboards` of records by search, by one of several metrics."""
+    found = []
+    for part in given:
+        board = leaderboard_of(part, metric, baseline, margin)
+        tuning = next((shared.tuning for shared in part.columns.shared), "")
+        if tuning:
+            found.append(_renamed(board, Tuning.read(tuning)))
+        else:
+            found.append(with_looks(board, part.columns.evidence.looks))
+    return found
 
 
 def _renamed(given: Leaderboard, tuning: Tuning) -> Leaderboard:

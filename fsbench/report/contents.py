@@ -10,7 +10,7 @@ import numpy as np
 
 from fsbench.columns import Columns
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
-from fsbench.report.budgets import leaderboards
+from fsbench.report.budgets import by_search, leaderboards_of
 from fsbench.report.charts import Charts
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard
 
@@ -62,7 +62,9 @@ def report_of(
     Arguments and errors are those of `leaderboard`.
     """
 
+    given = by_search(columns, all_versions)
+
     def by(metric: str) -> tuple[Leaderboard, ...]:
-        return tuple(leaderboards(columns, metric, all_versions, baseline, margin))
+        return tuple(leaderboards_of(given, metric, baseline, margin))
 
     return Report(columns, by(metric), name, by)

@@ -55,7 +55,7 @@ def prepare(found: Sequence[Setting], strategy: str, metric: str) -> None:
         trials = [Trials(each, np.isfinite(each.entries[strategy].values(metric))) for each in have]
         seeds = {tuple(np.unique(setting.pairs[done, 0]).tolist()) for setting, done in trials}
         if len(trials) > 1 and len(seeds) == 1 and seeds != {()}:
-            _look_at(trials, {strategy}, metric)
+            _look_at(trials, [_with_just(each, metric) for each in trials], metric)
 
 
 def crossed(
@@ -70,7 +70,7 @@ def crossed(
         return [None] * len(sums)
     asked = {name for each in sums for name in each}
     found = next((each for each in _known(trials, metric) if each.has(asked)), None)
-    found = found or _look_at(trials, asked, metric)
+    found = found or _look_at(trials, [sorted(asked)] * len(trials), metric)
     known = [each for each in sums if not found.unknown.intersection(each)]
     numbered = [{found.numbers[name]: weight for name, weight in each.items()} for each in known]
     made = iter(found.products.crossed(numbered) if numbered else ())
@@ -83,34 +83,46 @@ def _known(trials: Sequence[Trials], metric: str) -> list[Together]:
     return trials[0].setting.crossings.setdefault(key, [])
 
 
-def _look_at(trials: Sequence[Trials], asked: set[str], metric: str) -> Together:
-    """Find out about the strategies asked for, and about all with a result in just these trials.
+def _look_at(trials: Sequence[Trials], names: Sequence[Sequence[str]], metric: str) -> Together:
+    """Find out about strategies that have a result in all of the trials of each setting, all together.
 
     What is found out about each of several settings is kept, too.
     """
-    entries = trials[0].setting.entries
-    names = sorted(
-        asked | {name for name in entries if all(_has_just(name, each, metric) for each in trials)}
-    )
-    singles = [[each] for each in trials] if len(trials) > 1 else []
-    known = np.ones((1 + len(singles), len(names)), dtype=bool)
-    products = [Products(len(names), _samples(some)) for some in (trials, *singles)]
+    common = [name for name in names[0] if all(name in own for own in names)]
+    rows = [[own.index(name) for name in common] for own in names]
+    whole = _Reading(common, _samples(trials))
+    several = trials if len(trials) > 1 else ()
+    singles = [_Reading(own, _samples([each])) for each, own in zip(several, names, strict=False)]
     for ids, values in _by_split(trials, names, metric):
-        parts = [(np.concatenate(ids), np.concatenate(values, axis=1))]
-        parts += zip(ids, values, strict=True) if singles else []
-        for place, (own, influences) in enumerate(parts):
-            known[place] &= np.isfinite(influences).all(1)
-            products[place].add(own, np.where(known[place, :, None], influences, 0.0))
-    for some, product, each in zip(singles, products[1:], known[1:], strict=True):
-        _known(some, metric).append(_together(product, names, each))
-    whole = _together(products[0], names, known[0])
-    _known(trials, metric).append(whole)
-    return whole
+        parts = [influences[some] for influences, some in zip(values, rows, strict=True)]
+        whole.add(np.concatenate(ids), np.concatenate(parts, axis=1))
+        for single, own, influences in zip(singles, ids, values, strict=False):
+            single.add(own, influences)
+    for single, each in zip(singles, several, strict=True):
+        _known([each], metric).append(single.together())
+    _known(trials, metric).append(whole.together())
+    return _known(trials, metric)[-1]
 
 
-def _together(products: Products, names: Sequence[str], known: np.ndarray) -> Together:
-    numbers = {name: number for number, name in enumerate(names) if known[number]}
-    return Together(products, numbers, frozenset(names) - numbers.keys())
+class _Reading:
+    """The products of strategies, and for which of them all influences are known, while splits are read."""
+
+    def __init__(self, names: Sequence[str], samples: int) -> None:
+        self._names = names
+        self._known = np.ones(len(names), dtype=bool)
+        self._products = Products(len(names), samples)
+
+    def add(self, ids: np.ndarray, influences: np.ndarray) -> None:
+        """Add a split; influences `[K, M]` are NaN where they are not known."""
+        self._known &= np.isfinite(influences).all(1)
+        if not self._known.all():
+            influences = np.where(self._known[:, None], influences, 0.0)
+        self._products.add(ids, influences)
+
+    def together(self) -> Together:
+        """What was found out."""
+        numbers = {name: number for number, name in enumerate(self._names) if self._known[number]}
+        return Together(self._products, numbers, frozenset(self._names) - numbers.keys())
 
 
 def _samples(trials: Sequence[Trials]) -> int:
@@ -119,21 +131,22 @@ def _samples(trials: Sequence[Trials]) -> int:
     return 1 + max(int(ids.max(initial=0)) for ids in places)
 
 
-def _has_just(name: str, trials: Trials, metric: str) -> bool:
-    """Whether a strategy has a result in each of the trials and in no other."""
-    entry = trials.setting.entries.get(name)
-    return entry is not None and np.array_equal(np.isfinite(entry.values(metric)), trials.done)
+def _with_just(trials: Trials, metric: str) -> list[str]:
+    """The strategies with a result in just these trials."""
+    setting, done = trials
+    just = (np.isfinite(setting.values(metric)[:-1]) == done).all(1)
+    return [name for name, each in zip(setting.entries, just.tolist(), strict=True) if each]
 
 
 def _by_split(
-    trials: Sequence[Trials], names: Sequence[str], metric: str
+    trials: Sequence[Trials], names: Sequence[Sequence[str]], metric: str
 ) -> Iterator[tuple[list[np.ndarray], list[np.ndarray]]]:
     """For each split, the ids `[M]` of its test samples and their influences `[K, M]` in each setting.
 
     The influences on the mean over the init seeds of a split are the means of those on its trials. They are
     NaN for a strategy for which they are not known.
     """
-    keys = [_keys(each, names) for each in trials]
+    keys = [_keys(*each) for each in zip(trials, names, strict=True)]
     seeds, evidence = list(keys[0]), trials[0].setting.columns.evidence
     step = max(1, _KEYS_AT_ONCE * len(seeds) // sum(some.size for each in keys for some in each.values()))
     for first in range(0, len(seeds), step):

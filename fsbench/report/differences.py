@@ -84,6 +84,13 @@ def on_tasks(wanted: Sequence[Placed], metric: Metric, prior: Prior) -> list[Est
     return estimates(samples(wanted, metric), [limits_of(terms, metric) for _, terms in wanted], prior)
 
 
+def p_on_tasks(wanted: Sequence[Placed], metric: Metric, prior: Prior) -> list[float]:
+    """The p-values of `on_tasks` alone, 1 where it has None."""
+    found = samples(wanted, metric)
+    made = iter(stats.p_values([each for each in found if each], prior))
+    return [next(made) if each else 1.0 for each in found]
+
+
 def estimates(
     found: Sequence[Sample | None], limits: Sequence[tuple[float, float]], prior: Prior
 ) -> list[Estimate | None]:

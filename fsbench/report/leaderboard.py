@@ -10,28 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fsbench import stats
-from fsbench.columns import STATUSES, Columns, of_records
+from fsbench.columns import Columns, of_records
 from fsbench.composition import BASELINE
-from fsbench.errors import StoreError, UnknownName
+from fsbench.errors import UnknownName
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
 from fsbench.report.baselines import Baselines
+from fsbench.report.comparable import Comparable
 from fsbench.report.differences import measured
-from fsbench.report.entries import Entry, Setting, natural, settings
+from fsbench.report.entries import Entry, Setting
 from fsbench.report.labels import with_saved
-from fsbench.report.one_version import of_one_measure, of_one_version
-from fsbench.report.problems import (
-    Problem,
-    find_problems,
-    mixtures,
-    origin,
-    remarks,
-    reproductions,
-    training_noises,
-    unstable,
-)
+from fsbench.report.problems import Problem, training_noises, unstable
 from fsbench.report.rows import EMPTY, Row, rounded
 from fsbench.report.stability import limitations
 from fsbench.report.unjudged import overall_rows, task_rows
@@ -133,46 +122,44 @@ def leaderboard(
     """
     chosen = get_metric(metric)
     columns = records if isinstance(records, Columns) else of_records(records, [chosen.name])
-    if len({shared.tuning for shared in columns.shared}) > 1:
-        raise StoreError(
-            "tuned and other results are never in one ranking; `leaderboards` makes a leaderboard of each"
-        )
-    columns, left_out = (columns, []) if all_versions else of_one_version(columns)
-    columns, unmeasured = of_one_measure(columns, chosen.name)
-    found = settings(columns)
+    return leaderboard_of(Comparable(columns, all_versions), metric, baseline, margin)
+
+
+def leaderboard_of(
+    given: Comparable, metric: str, baseline: str | None = None, margin: float = DEFAULT_MARGIN
+) -> Leaderboard:
+    """A `leaderboard` by one of several metrics."""
+    chosen, found = get_metric(metric), given.settings
     table = measured(found, chosen)
-    strategies = sorted({s for setting in found for s in setting.entries}, key=natural)
     baselines = Baselines(found, chosen, table.gain_prior, baseline)
-    rows = task_rows(found, chosen, table)
-    overall, rows = _compared(overall_rows(found, strategies, chosen), rows, len(found), chosen, margin)
+    rows, overall = task_rows(found, chosen, table), overall_rows(found, given.strategies, chosen)
+    overall, rows = _compared(overall, rows, len(found), chosen, margin)
     overall, rows = _against(overall, rows, baselines)
     rows, overall = with_saved(found, rows, overall, chosen)
     by_setting: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         by_setting[row.task, row.recipe].append(row)
     tables = [(s.label, _ranked(by_setting[s.task, s.recipe], chosen)) for s in found]
-    seeds = [len(np.unique(setting.pairs[:, 0])) for setting in found] or [0]
     return Leaderboard(
         metric=chosen,
         overall=_ranked(overall, chosen),
         tasks=tuple(tables),
-        problems=tuple(find_problems(found, strategies)),
+        problems=given.problems,
         warnings=(
-            *left_out,
-            *unmeasured,
-            *mixtures(columns),
+            *given.left_out,
+            *given.unmeasured[chosen.name],
+            *given.mixtures,
             *baselines.left_out(),
             *limitations(found, table, chosen),
             *unstable(tables),
             *training_noises(tables, chosen),
-            *remarks(found, strategies),
-            *reproductions(columns),
+            *given.remarks,
         ),
         comparisons=sum(row.difference is not None for row in rows),
         margin=margin,
-        trials=int((columns.status == STATUSES.index("ok")).sum()),
-        split_seeds=(min(seeds), max(seeds)),
-        origin=origin(columns),
+        trials=given.trials,
+        split_seeds=given.split_seeds,
+        origin=given.origin,
         against=baselines.title,
         rivals=baselines.specs,
         settings=tuple(found),

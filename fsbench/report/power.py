@@ -81,7 +81,9 @@ def _levels(board: Leaderboard) -> tuple[float, float]:
     return _LEVEL / max(len(words) - differ, 1), _LEVEL / max(len(words) - equal, 1)
 
 
-def _need(setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float], table: Measured) -> Need:
+def _need(
+    setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float], table: Measured
+) -> Need:
     assert row.difference is not None
     sample = table.gains[row.task, row.recipe, row.strategy]
     assert sample is not None

@@ -15,6 +15,7 @@ from fsbench.stats.estimation import (
     Tail,
     estimate,
     estimates,
+    p_values,
 )
 from fsbench.stats.over_tasks import overall, overalls
 from fsbench.stats.power import MOST, splits_needed
@@ -45,6 +46,7 @@ __all__ = [
     "judge",
     "overall",
     "overalls",
+    "p_values",
     "shared_fraction",
     "splits_needed",
     "verdict",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ class Tail(NamedTuple):
     df: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean over splits with its uncertainty.
 
@@ -103,19 +103,33 @@ def estimates(
     """The `estimate` of each row of a table: all together take far less time than one by one."""
     ends = np.broadcast_to(limits, (len(samples), 2))
     found = [Estimate(each.mean, None, None, 1.0, len(each.values)) for each in samples]
-    known = [place for place, each in enumerate(samples) if each.spread is not None]
-    scaled = [place for place in known if samples[place].own is not None]
-    plain = [place for place in known if samples[place].own is None]
-    for places, expected in ((scaled, prior.scaled), (plain, prior.plain)):
-        rows = Rows.of([samples[place] for place in places])
-        several = guesses(rows, expected)
-        parts = Parts(
-            between(rows, several.variance)[:, :, None], rows.common[:, None, None], several.df[:, None, None]
-        )
-        made = student(rows.mean, several.probability, parts, rows.n, ends[places], rows.resolution)
+    for places, rows, chances, parts in _cases(samples, prior):
+        made = student(rows.mean, chances, parts, rows.n, ends[places], rows.resolution)
         for place, each in zip(places, made, strict=True):
             found[place] = each
     return found
+
+
+def p_values(samples: Sequence[Sample], prior: Prior = NO_PRIOR) -> list[float]:
+    """The p-values of `estimates` alone, which take less time."""
+    found = [1.0] * len(samples)
+    for places, rows, chances, parts in _cases(samples, prior):
+        errors, _, cautious = parts.added()
+        for place, p in zip(places, _p_values(rows.mean, chances, errors, cautious), strict=True):
+            found[place] = p
+    return found
+
+
+def _cases(samples: Sequence[Sample], prior: Prior) -> Iterator[tuple[list[int], Rows, np.ndarray, Parts]]:
+    """The samples with a spread, first those with `own`: their numbers, and what `student` is given."""
+    known = [place for place, each in enumerate(samples) if each.spread is not None]
+    for has_own, expected in ((True, prior.scaled), (False, prior.plain)):
+        places = [place for place in known if (samples[place].own is not None) == has_own]
+        rows = Rows.of([samples[place] for place in places])
+        several = guesses(rows, expected)
+        estimated = between(rows, several.variance)[:, :, None]
+        parts = Parts(estimated, rows.common[:, None, None], several.df[:, None, None])
+        yield places, rows, several.probability, parts
 
 
 def between(rows: Rows, variances: np.ndarray) -> np.ndarray:
@@ -149,22 +163,28 @@ def student(
     is valid whatever the variances are (Mickey & Brown 1966); with one part, whose variance is partly known,
     it has at most twice those of the estimated variance.
     """
-    from scipy.special import stdtr
-
     errors, df, cautious = parts.added()
     low, high = _intervals(means, _half_widths(chances, errors, df), limits, resolutions)
-    beyond = chances * stdtr(cautious, -np.abs(means)[:, None] / errors)
+    p = _p_values(means, chances, errors, cautious)
     cases = np.stack([chances, errors, cautious], axis=2).tolist()
     found = []
-    for mean, least, most, parts_below, splits, several in zip(
-        *(each.tolist() for each in (means, low, high, beyond, n)), cases, strict=True
+    for mean, least, most, splits, each, several in zip(
+        *(each.tolist() for each in (means, low, high, n)), p, cases, strict=True
     ):
         if math.isnan(most):
             found.append(Estimate(mean, None, None, 1.0, int(splits)))
         else:
             tails = tuple([Tail._make(case) for case in several if case[0]])
-            found.append(Estimate(mean, least, most, 2 * math.fsum(parts_below), int(splits), tails))
+            found.append(Estimate(mean, least, most, each, int(splits), tails))
     return found
+
+
+def _p_values(means: np.ndarray, chances: np.ndarray, errors: np.ndarray, df: np.ndarray) -> list[float]:
+    """The two-sided p-values of means `[R]`; the cases are `[R, K]`."""
+    from scipy.special import stdtr
+
+    beyond = chances * stdtr(df, -np.abs(means)[:, None] / errors)
+    return [2 * math.fsum(each) for each in beyond.tolist()]
 
 
 def _below(tails: Sequence[Tail], distance: float) -> float:

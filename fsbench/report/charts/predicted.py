@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from fsbench.report.entries import Entry, Setting
 from fsbench.report.leaderboard import Leaderboard
 
 BINS = 10
+_ROWS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,43 +78,48 @@ class Predicted:
 def predicted(board: Leaderboard) -> tuple[Predicted, ...]:
     """The predictions behind each row of the tasks; none where predictions or labels are not stored.
 
-    In the order of the tables. The predictions of one row are read at a time.
+    In the order of the tables. The predictions of a few rows are read at a time.
     """
     found = []
     for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
         by_name = {board.name(name): entry for name, entry in setting.entries.items()}
         names = functools.cache(functools.partial(class_names, setting.task))
-        found += [_of_row(label, row.strategy, setting, by_name[row.strategy], names) for row in rows]
-    return tuple(each for each in found if each)
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            some = [row.strategy for row in rows[first : first + _ROWS_AT_ONCE]]
+            trials = predictions_of(setting, [by_name[name] for name in some])
+            found += [
+                _together(label, name, names, each) for name, each in zip(some, trials, strict=True) if each
+            ]
+    return tuple(found)
 
 
 def predicted_on(board: Leaderboard, strategy: str, task: str) -> Predicted | None:
     """The predictions of a strategy on a task, by their names in the tables; None without any stored."""
     setting, entry = board.find(strategy, task)
-    return _of_row(setting.label, strategy, setting, entry, functools.partial(class_names, setting.task))
-
-
-def _of_row(
-    label: str, strategy: str, setting: Setting, entry: Entry, names: Callable[[int], tuple[str, ...]]
-) -> Predicted | None:
-    """The predictions of a row; `names` gives the names of so many classes."""
-    trials = list(predictions_of(setting, entry))
-    return _together(label, strategy, names, trials) if trials else None
+    (trials,) = predictions_of(setting, [entry])
+    names = functools.partial(class_names, setting.task)
+    return _together(setting.label, strategy, names, trials) if trials else None
 
 
 def predictions_of(
-    setting: Setting, entry: Entry, which: np.ndarray | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The logits float32 `[E, M, C]` and the labels int64 `[E, M]` of each successful trial with both.
+    setting: Setting, entries: Sequence[Entry], which: np.ndarray | None = None
+) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """For each entry, the logits float32 `[E, M, C]` and the labels int64 `[E, M]` of its successful trials.
 
-    `which` bool `[P]` chooses among the pairs of seeds.
+    Trials that lack one of them are left out. `which` bool `[P]` chooses among the pairs of seeds.
     """
     columns, evidence = setting.columns, setting.columns.evidence
-    rows = entry.rows[entry.ok if which is None else entry.ok & which]
-    split = {columns.key[row].decode(): columns.fingerprints[columns.split[row]] for row in rows}
-    keys = [key for key, of in split.items() if of in evidence.drawn]
-    for key, logits in evidence.predictions(keys) if keys else ():
-        yield logits, evidence.drawn[split[key]].test_y
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in entries]
+    of: dict[str, tuple[int, np.ndarray]] = {}
+    for number, entry in enumerate(entries):
+        for row in entry.rows[entry.ok if which is None else entry.ok & which]:
+            drawn = evidence.drawn.get(columns.fingerprints[columns.split[row]])
+            if drawn is not None:
+                of[columns.key[row].decode()] = number, drawn.test_y
+    for key, logits in evidence.predictions(list(of)) if of else ():
+        number, labels = of[key]
+        found[number].append((logits, labels))
+    return found
 
 
 def bins_of(logits: np.ndarray, labels: np.ndarray, number: int = BINS) -> Bins:

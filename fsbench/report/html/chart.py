@@ -124,7 +124,7 @@ def _column(values: list[Any]) -> Any:
 
 
 def _number(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, int):
         return value
     return round(float(value), _DECIMALS) if math.isfinite(value) else None
 
