@@ -8,6 +8,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from fsbench.looks import Look
 from fsbench.provenance import Verification
 
-_LEVELS, _LARGEST_SCALE = 127, 1e30
+_LEVELS, _LARGEST_SCALE, _SCALE = 127, 1e30, 8
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 _SORTED = ("unlabeled", "source")
 _LENGTH = struct.Struct("<I")
@@ -169,11 +170,20 @@ def pack_influence(values: np.ndarray) -> bytes:
     return struct.pack("<d", scale) + steps.astype(np.int8).tobytes()
 
 
-def unpack_influence(data: bytes) -> np.ndarray:
-    """Read what `pack_influence` wrote: float32 `[E * M]`. Raises ValueError for anything else."""
-    if len(data) < 8:
+def unpack_influences(blobs: Sequence[bytes]) -> list[np.ndarray]:
+    """Read what `pack_influence` wrote: float32 `[E * M]` each. Raises ValueError for anything else."""
+    found: list[np.ndarray] = [np.zeros(0, np.float32)] * len(blobs)
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for place, blob in enumerate(blobs):
+        by_length[len(blob)].append(place)
+    if min(by_length, default=_SCALE) < _SCALE:
         raise ValueError("not the influences of test samples (too short)")
-    (scale,) = struct.unpack_from("<d", data)
-    if not 0 <= scale < _LARGEST_SCALE:
-        raise ValueError(f"not the influences of test samples (in steps of {scale})")
-    return np.frombuffer(data, np.int8, offset=8).astype(np.float32) * np.float32(scale)
+    for length, places in by_length.items():
+        whole = np.frombuffer(b"".join([blobs[place] for place in places]), np.int8).reshape(-1, length)
+        scales = whole[:, :_SCALE].copy().view("<f8")
+        if not ((scales >= 0) & (scales < _LARGEST_SCALE)).all():
+            raise ValueError(f"not the influences of test samples (in steps of {scales.max()})")
+        values = whole[:, _SCALE:].astype(np.float32) * scales.astype(np.float32)
+        for place, each in zip(places, values, strict=True):
+            found[place] = each
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 from fsbench import summaries
 from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
-from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
+from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.looks import Look
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
 from fsbench.types import Record, Tried
@@ -128,7 +128,11 @@ class Store(StoreFile):
 
     def all_predictions(self, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
         """The predictions of several trials, one after the other, with their keys; only what is stored."""
-        return self._by_key("SELECT key, data FROM predictions WHERE key IN", keys, _unpack)
+        for rows in self._by_key("SELECT key, data FROM predictions WHERE key IN", keys):
+            for key, data in rows:
+                with self._damage():
+                    logits = _unpack(data)
+                yield key, logits
 
     def validated(self, key: str) -> Validated | None:
         """What a trial predicts for its validation part; None if it has none, or is of an older version."""
@@ -160,7 +164,12 @@ class Store(StoreFile):
         if self._pragma("user_version") < _WITH_EVIDENCE:
             return {}
         query = "SELECT key, data FROM influences WHERE metric = ? AND key IN"
-        return dict(self._by_key(query, keys, unpack_influence, metric))
+        found: dict[str, np.ndarray] = {}
+        for rows in self._by_key(query, keys, metric):
+            with self._damage():
+                arrays = unpack_influences([data for _, data in rows])
+            found |= zip((key for key, _ in rows), arrays, strict=True)
+        return found
 
     def keep_try(self, key: str, tried: Tried) -> None:
         """Store what came of a try of a search; a later one of the same key takes its place."""
@@ -221,17 +230,14 @@ class Store(StoreFile):
             self._keep_drawn(record.split_fingerprint, judged.drawn)
         return True
 
-    def _by_key(
-        self, query: str, keys: Sequence[str], unpack: Callable[[bytes], np.ndarray], *values: str
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """The arrays that a query ending in IN finds for keys; `values` are its other parameters."""
+    def _by_key(self, query: str, keys: Sequence[str], *values: str) -> Iterator[list[tuple[str, bytes]]]:
+        """What a query ending in IN finds for keys, some at a time; `values` are its other parameters."""
         for first in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[first : first + _KEYS_AT_ONCE]
+            places = ", ".join("?" * len(some))
             with self._errors(), self._damage():
-                for key, data in self._db.execute(
-                    f"{query} ({', '.join('?' * len(some))})", (*values, *some)
-                ):
-                    yield key, unpack(data)
+                rows = self._db.execute(f"{query} ({places})", (*values, *some)).fetchall()
+            yield rows
 
     def _keep_drawn(self, fingerprint: str, drawn: Drawn) -> None:
         known = self._db.execute("SELECT 1 FROM splits WHERE fingerprint = ?", (fingerprint,))

@@ -202,7 +202,7 @@ def test_intervals_of_contributions_cover_the_truth(splits, most):
         values, products = right.mean(2) @ factors, stats.Products(8, 200)
         for part, each in zip(parts, right, strict=True):
             products.add(part, (each - each.mean(1, keepdims=True)) / 80)
-        known = products.crossed(dict(enumerate(factors)))
+        (known,) = products.crossed([dict(enumerate(factors))])
         found = stats.estimate(stats.Sample(tuple(values), 1 / 80, known.common, known.own))
         inside += found.low <= truth <= found.high
     assert 0.93 <= inside / count <= most

@@ -17,9 +17,8 @@ from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import UsageError
 from fsbench.report import differences, text
-from fsbench.report.baselines import Against, claim, claimed, judged
+from fsbench.report.baselines import Against, claim, judged, needed
 from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.stats import Estimate
 from fsbench.types import Record
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
@@ -242,28 +241,27 @@ def test_records_say_whether_they_are_of_a_baseline() -> None:
 @given(pairs)
 def test_a_claim_needs_only_the_p_values_that_matter(found: list[tuple[float, float]]) -> None:
     named = {str(place): each for place, each in enumerate(found)}
-    asked: list[str] = []
-
-    def estimate(name: str) -> Estimate:
-        asked.append(name)
-        p, gain = named[name]
-        return Estimate(gain, None, None, p, 3)
-
     gains = {name: gain for name, (_, gain) in named.items()}
-    assert claimed(gains, estimate) == claim([p for p, _ in found], [gain for _, gain in found])
+    asked = needed(gains)
+    known = [p if name in asked else 1.0 for name, (p, _) in named.items()]
+    assert claim(known, list(gains.values())) == claim([p for p, _ in found], list(gains.values()))
     assert len(asked) <= sum(gain < 0 for gain in gains.values()) or min(gains.values()) > 0
 
 
-def test_the_mean_alone_is_that_of_the_estimate() -> None:
+def test_a_comparison_has_the_estimates_of_its_own_pair() -> None:
+    """Also where trials are missing, and the mean alone is that of the estimate."""
     records = [*usual(), *usual(B), *over_seeds(A, "focal", MINE), *over_seeds(B, "focal", KNN[:2])]
     board = leaderboard(records)
-    for setting in board.settings:
-        ours, theirs = setting.entries["focal"], setting.entries["svm"]
-        estimate = differences.on_task(setting, ours, theirs, board.metric)
+    pairs = [(s, differences.minus(s.entries["focal"], s.entries["svm"])) for s in board.settings]
+    table = differences.measured(board.settings, board.metric)
+    found = differences.on_tasks(pairs, board.metric, table.gain_prior)
+    for (setting, _), estimate in zip(pairs, found, strict=True):
         assert estimate is not None
-        mean = differences.mean_on_task(setting, ours, theirs, board.metric)
+        (alone,) = differences.on_tasks([(setting, _)], board.metric, table.gain_prior)
+        assert alone == estimate
+        mean = differences.means_on_task(setting, "svm", board.metric)[setting.numbers["focal"]]
         assert mean == pytest.approx(estimate.mean, abs=1e-15)
-    both = differences.over_tasks(board.settings, "focal", "svm", board.metric)
+    assert differences.p_on_tasks(pairs, board.metric, table.gain_prior) == [e.p for e in found if e]
+    (both,) = differences.over_tasks([pairs], board.metric)
     assert both is not None
-    mean = differences.mean_over_tasks(board.settings, "focal", "svm", board.metric)
-    assert mean == pytest.approx(both.mean, abs=1e-15)
+    assert both.mean == pytest.approx(np.mean([each.mean for each in found if each]), abs=1e-15)

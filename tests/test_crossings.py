@@ -52,7 +52,7 @@ def test_products_give_the_parts_of_every_difference(seed, splits):
         products.add(own, values)
     for sums in ({0: 1.0}, {1: 1.0, 2: -1.0}, {2: 1.0, 0: -1.0}, {0: 0.5, 1: -1.5, 2: 1.0}):
         values = [sum(weight * each[place] for place, weight in sums.items()) for each in influences]
-        found = products.crossed(sums)
+        (found,) = products.crossed([sums])
         assert (found.common, found.own) == pytest.approx(parts(ids, values), abs=1e-12)
 
 
@@ -60,7 +60,7 @@ def test_equal_results_have_no_variance_by_test_samples():
     products, values = Products(2, 50), np.random.default_rng(0).normal(size=50)
     for _ in range(3):
         products.add(np.arange(50), np.stack([values, values]))
-    found = products.crossed(weights(0, 1))
+    (found,) = products.crossed([weights(0, 1)])
     assert (found.common, found.own) == (0, 0)
 
 
@@ -134,18 +134,18 @@ def test_each_pair_has_the_parts_of_its_own_trials(prepared):
             ("focal", "svm"),
         ):
             names = [name for name in (ours, theirs) if name]
-            found = crossed(made.trials(names, tasks), weights(ours, theirs), METRIC)
+            (found,) = crossed(made.trials(names, tasks), [weights(ours, theirs)], METRIC)
             assert (found.common, found.own) == pytest.approx(made.expected(ours, theirs, tasks), abs=1e-12)
 
 
 def test_an_unknown_influence_leaves_one_strategy_out_where_it_is_lacking():
     made = Made()
     prepare(made.settings, "erm", METRIC)
-    assert crossed(made.trials(["knn", "erm"], TASKS[:1]), weights("knn", "erm"), METRIC) is not None
+    assert crossed(made.trials(["knn", "erm"], TASKS[:1]), [weights("knn", "erm")], METRIC) != [None]
     for tasks in (TASKS[1:], TASKS):
         for ours, theirs in (("knn", None), ("knn", "erm"), ("focal", "knn")):
             trials = made.trials([name for name in (ours, theirs) if name], tasks)
-            assert crossed(trials, weights(ours, theirs), METRIC) is None
+            assert crossed(trials, [weights(ours, theirs)], METRIC) == [None]
 
 
 def test_influences_are_read_once_for_all_pairs():
@@ -155,6 +155,6 @@ def test_influences_are_read_once_for_all_pairs():
     for ours, theirs in (("erm", None), ("focal", None), ("focal", "erm")):
         for tasks in (TASKS[:1], TASKS):
             crossed(
-                made.trials([name for name in (ours, theirs) if name], tasks), weights(ours, theirs), METRIC
+                made.trials([name for name in (ours, theirs) if name], tasks), [weights(ours, theirs)], METRIC
             )
     assert len(made.asked) == before == len(set(made.asked))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
-from fsbench.evidence import Drawn, pack_influence, unpack_influence
+from fsbench.evidence import Drawn, pack_influence, unpack_influences
 from fsbench.runner import run
 from fsbench.store import Store
 from fsbench.tasks.splits import drawn
@@ -65,7 +65,7 @@ def test_whole_sources_take_little_space():
 @given(st.lists(st.floats(-1e3, 1e3), max_size=30))
 def test_influences_are_kept_to_half_a_step(values):
     values = np.array(values)
-    error = np.abs(unpack_influence(pack_influence(values)) - values)
+    error = np.abs(unpack_influences([pack_influence(values)])[0] - values)
     assert (error <= np.abs(values).max(initial=0) * (0.5 / 127 + 1e-6) + 1e-30).all()
 
 

@@ -115,10 +115,10 @@ class Baselines:
             return ""
         return self.names[0] if len(self.names) == 1 else BEST
 
-    def on_tasks(self) -> dict[Place, Against | None]:
+    def on_tasks(self, gains: Mapping[Place, Estimate | None]) -> dict[Place, Against | None]:
         """The comparison of each strategy on each task, with the p-values adjusted for all of them.
 
-        It is None where there is nothing to compare with.
+        `gains` are the differences to plain training. None where there is nothing to compare with.
         """
         plans: dict[Place, Plan] = {}
         for setting in self.found:
@@ -133,12 +133,12 @@ class Baselines:
         def p_values(wanted: Sequence[Sequence[Placed]]) -> list[float]:
             return differences.p_on_tasks([place for (place,) in wanted], self.metric, self.prior)
 
-        return self._compared(plans, estimates, p_values)
+        return self._compared(plans, gains, estimates, p_values)
 
-    def over_tasks(self, strategies: Sequence[str]) -> dict[str, Against | None]:
+    def over_tasks(self, gains: Mapping[str, Estimate | None]) -> dict[str, Against | None]:
         """The comparison of each strategy over the tasks that it did, adjusted like those of `on_tasks`."""
         plans = {}
-        for strategy in strategies:
+        for strategy in gains:
             done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
             rivals, whole = self._rivals(done, strategy)
             whole = whole and not any(setting.splits.same for setting in done)
@@ -148,9 +148,10 @@ class Baselines:
         def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
             return differences.over_tasks(wanted, self.metric)
 
-        return self._compared(
-            plans, estimates, lambda wanted: [each.p if each else 1.0 for each in estimates(wanted)]
-        )
+        def p_values(wanted: Sequence[Sequence[Placed]]) -> list[float]:
+            return [each.p if each else 1.0 for each in estimates(wanted)]
+
+        return self._compared(plans, gains, estimates, p_values)
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -211,42 +212,43 @@ class Baselines:
     def _compared(
         self,
         plans: Mapping[Key, Plan],
+        to_erm: Mapping[Key, Estimate | None],
         estimates: Callable[[Sequence[Sequence[Placed]]], list[Estimate | None]],
         p_values: Callable[[Sequence[Sequence[Placed]]], list[float]],
     ) -> dict[Key, Against | None]:
-        """The planned comparisons; the functions make what they need of the differences."""
-        leading = {
-            key
-            for key, plan in plans.items()
-            if plan.strategy in self.names and min(plan.gains.values(), default=0.0) >= 0
-        }
-        shown = [key for key, plan in plans.items() if plan.gains and key not in leading]
-        made = estimates([plans[key].terms(plans[key].best) for key in shown])
-        best = dict(zip(shown, made, strict=True))
+        """The planned comparisons; the functions make what they need of differences to other baselines."""
+        shown = [key for key, plan in plans.items() if plan.gains and not self._leads(plan)]
+        best = {key: to_erm[key] for key in shown if plans[key].best == BASELINE}
+        others = [key for key in shown if key not in best]
+        made = estimates([plans[key].terms(plans[key].best) for key in others])
+        best |= zip(others, made, strict=True)
+        p = {(key, BASELINE): each.p for key, each in to_erm.items() if each}
+        p |= {(key, plans[key].best): each.p for key, each in best.items() if each}
         asked = [
             (key, name)
-            for key, plan in plans.items()
-            if plan.strategy not in self.names
-            for name in needed(plan.gains)
-            if name != plan.best
+            for key in shown
+            if plans[key].strategy not in self.names
+            for name in needed(plans[key].gains)
+            if (key, name) not in p
         ]
-        p: dict[Key, dict[str, float]] = {
-            key: {plan.best: each.p} if (each := best.get(key)) else {} for key, plan in plans.items()
-        }
-        for (key, name), value in zip(
-            asked, p_values([plans[k].terms(name) for k, name in asked]), strict=True
-        ):
-            p[key][name] = value
-        several = judged([self._against(plan, best.get(key), p[key]) for key, plan in plans.items()])
-        return dict(zip(plans, several, strict=True))
+        p |= zip(asked, p_values([plans[key].terms(name) for key, name in asked]), strict=True)
+        several = [
+            self._against(plan, best.get(key), [p.get((key, name), 1.0) for name in plan.gains])
+            for key, plan in plans.items()
+        ]
+        return dict(zip(plans, judged(several), strict=True))
 
-    def _against(self, plan: Plan, best: Estimate | None, p: Mapping[str, float]) -> Against | None:
-        """A comparison, given the difference to the best rival, and the p-values that it needs."""
+    def _leads(self, plan: Plan) -> bool:
+        """Whether a strategy is the best baseline itself."""
+        return plan.strategy in self.names and min(plan.gains.values()) >= 0
+
+    def _against(self, plan: Plan, best: Estimate | None, p: Sequence[float]) -> Against | None:
+        """A comparison, given the difference to the best rival, and the p-values of those to all."""
         if not plan.gains:
             return None
         if plan.strategy in self.names:
             return Against(plan.best if best else plan.strategy, best, None, "baseline")
-        claimed = claim([p.get(name, 1.0) for name in plan.gains], list(plan.gains.values()))
+        claimed = claim(p, list(plan.gains.values()))
         return Against(plan.best, best, claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
 
 

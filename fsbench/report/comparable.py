@@ -8,9 +8,11 @@ import numpy as np
 
 from fsbench.columns import STATUSES, Columns
 from fsbench.errors import StoreError
+from fsbench.report.differences import Place
 from fsbench.report.entries import Setting, natural, settings
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.problems import Problem, find_problems, mixtures, origin, remarks, reproductions
+from fsbench.report.unjudged import Facts, facts_of
 
 
 class Comparable:
@@ -40,6 +42,11 @@ class Comparable:
     def strategies(self) -> list[str]:
         """The names of all strategies, in natural order."""
         return sorted({name for setting in self.settings for name in setting.entries}, key=natural)
+
+    @cached_property
+    def facts(self) -> dict[Place, Facts]:
+        """What trials of each strategy took on each task, and how they fit their training data."""
+        return facts_of(self.settings)
 
     @cached_property
     def split_seeds(self) -> tuple[int, int]:

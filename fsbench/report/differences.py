@@ -109,8 +109,11 @@ def over_tasks(wanted: Sequence[Sequence[Placed]], metric: Metric) -> list[Estim
             block.numbers, block.terms, _contributions(block, metric), strict=True
         ):
             groups[number], ends[number] = own, limits_of(terms, metric)
-    made = dict(zip(groups, stats.overalls(list(groups.values()), list(ends.values())), strict=True))
-    return [made.get(number) for number in range(len(wanted))]
+    # Nobody asks whether a score is 0.
+    flips = any(len(terms) > 1 for placed in wanted for _, terms in placed[:1])
+    made = stats.overalls(list(groups.values()), list(ends.values()), flips)
+    by_number = dict(zip(groups, made, strict=True))
+    return [by_number.get(number) for number in range(len(wanted))]
 
 
 def means_on_task(setting: Setting, theirs: str, metric: Metric) -> list[float | None]:

@@ -169,7 +169,7 @@ class Setting:
         return {name: number for number, name in enumerate(self.entries)}
 
     def values(self, metric: str) -> np.ndarray:
-        """The values of a metric of all entries, `[S + 1, P]`; the last row is NaN, for a strategy without."""
+        """The values of a metric of all entries, `[S + 1, P]`; the last row, for no entry, is NaN."""
         if metric not in self._values:
             nothing = np.full(len(self.pairs), np.nan)
             self._values[metric] = np.stack([*(e.values(metric) for e in self.entries.values()), nothing])

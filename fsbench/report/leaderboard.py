@@ -132,7 +132,8 @@ def leaderboard_of(
     chosen, found = get_metric(metric), given.settings
     table = measured(found, chosen)
     baselines = Baselines(found, chosen, table.gain_prior, baseline)
-    rows, overall = task_rows(found, chosen, table), overall_rows(found, given.strategies, chosen)
+    rows = task_rows(found, chosen, table, given.facts)
+    overall = overall_rows(found, given.strategies, chosen)
     overall, rows = _compared(overall, rows, len(found), chosen, margin)
     overall, rows = _against(overall, rows, baselines)
     rows, overall = with_saved(found, rows, overall, chosen)
@@ -186,12 +187,12 @@ def _against(
     """The rows with their comparisons to the best baseline: a family of tests overall, and one on tasks."""
     if not baselines.title:
         return list(overall), list(rows)
-    on_tasks = baselines.on_tasks()
+    on_tasks = baselines.on_tasks({(row.task, row.recipe, row.strategy): row.difference for row in rows})
     rows = [replace(row, against=on_tasks[row.task, row.recipe, row.strategy]) for row in rows]
     if len(baselines.found) == 1:
         only = {row.strategy: row.against for row in rows}
         return [replace(row, against=only[row.strategy]) for row in overall], rows
-    means = baselines.over_tasks([row.strategy for row in overall])
+    means = baselines.over_tasks({row.strategy: row.difference for row in overall})
     return [replace(row, against=means[row.strategy]) for row in overall], rows
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
 from fsbench.errors import FsbenchError, StoreError
-from fsbench.evidence import Drawn, unpack_influence, unzip
+from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.provenance import OUTCOMES, Provenance, Verification
 from fsbench.spec import parse_call, parse_list
 from fsbench.tuning.tuned import Tuning
@@ -118,7 +118,7 @@ def _read(text: str, known: set[str]) -> Line:
     packed = None
     if values.get("influence") is not None:
         packed = unzip(_bytes(values["influence"]), _LARGEST_INFLUENCE)
-        unpack_influence(packed)
+        unpack_influences([packed])
     return Published(record, packed, _text(values.get("predictions", "")))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError
-from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influence
+from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import Provenance, Verification
 from fsbench.report.entries import natural
@@ -48,7 +48,8 @@ class Contents:
             if metric != DEFAULT_METRIC:
                 return {}
             found = self.influences
-            return {key: unpack_influence(found[key]) for key in keys if key in found}
+            known = [key for key in keys if key in found]
+            return dict(zip(known, unpack_influences([found[key] for key in known]), strict=True))
 
         return Evidence(self.drawn, influences, verified=self.verified)
 

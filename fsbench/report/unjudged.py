@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
-from fsbench.report.differences import Measured, Placed, estimates, limits, minus, over_tasks, place_of
+from fsbench.report.differences import Measured, Place, Placed, estimates, limits, minus, over_tasks, place_of
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.rows import OVERALL, Row
 from fsbench.report.stability import deviations, instability
-from fsbench.stats import Estimate
 from fsbench.words import plural
 
 
-def task_rows(found: Sequence[Setting], metric: Metric, table: Measured) -> list[Row]:
+class Facts(NamedTuple):
+    """What a row says about the trials of a strategy on a task, whatever the metric; see `Row`."""
+
+    seconds: float | None
+    cost: float | None
+    peak_memory: float | None
+    train_accuracy: float | None
+    source_before: float | None
+    source_after: float | None
+
+
+def facts_of(found: Sequence[Setting]) -> dict[Place, Facts]:
+    """The facts of each strategy on each task."""
+    facts = {}
+    for setting in found:
+        entries = list(setting.entries.values())
+        memory = np.stack([entry.numbers("peak_memory") for entry in entries])
+        seconds = np.stack([entry.seconds for entry in entries])
+        arrays = seconds, _costs(setting), np.where(memory > 0, memory, np.nan)
+        for entry, *medians in zip(entries, *map(_medians, arrays), strict=True):
+            means = [_mean(entry.numbers(name)) for name in Facts._fields[3:]]
+            facts[place_of(setting, entry)] = Facts(*medians, *means)
+    return facts
+
+
+def task_rows(
+    found: Sequence[Setting], metric: Metric, table: Measured, facts: Mapping[Place, Facts]
+) -> list[Row]:
     """The row of each strategy on each task."""
     scores, gains = (
         dict(zip(each, estimates(list(each.values()), [ends] * len(each), prior), strict=True))
@@ -28,51 +55,31 @@ def task_rows(found: Sequence[Setting], metric: Metric, table: Measured) -> list
     )
     rows = []
     for setting in found:
-        both = zip(deviations(setting, metric), _medians(setting), strict=True)
-        for entry, each in zip(setting.entries.values(), both, strict=True):
-            place = place_of(setting, entry)
-            rows.append(_task_row(setting, entry, metric, scores[place], gains.get(place), *each))
+        spreads = deviations(setting, metric)
+        for entry, (between, within) in zip(setting.entries.values(), spreads, strict=True):
+            place, values = place_of(setting, entry), entry.values(metric.name)
+            done = int(np.isfinite(values).sum())
+            row = Row(
+                task=setting.task,
+                recipe=setting.recipe,
+                strategy=entry.strategy,
+                uses=tuple(sorted(entry.uses)),
+                score=scores[place],
+                difference=gains.get(place),
+                done=done,
+                planned=len(values),
+                failed=entry.count("failed"),
+                skipped=entry.count("skipped"),
+                complete=done == len(values),
+                full_spec=entry.full_spec,
+                verdict=_withheld([(setting, entry)], metric),
+                unstable=instability(values, metric),
+                split_deviation=between,
+                init_deviation=within,
+                **facts[place]._asdict(),
+            )
+            rows.append(row)
     return rows
-
-
-def _task_row(
-    setting: Setting,
-    entry: Entry,
-    metric: Metric,
-    score: Estimate | None,
-    difference: Estimate | None,
-    spread: tuple[float | None, float | None],
-    medians: tuple[float | None, float | None, float | None],
-) -> Row:
-    """A strategy on one task, with its standard deviations and its medians."""
-    values, planned = entry.values(metric.name), len(setting.pairs)
-    done = int(np.isfinite(values).sum())
-    seconds, cost, memory = medians
-    between, within = spread
-    return Row(
-        task=setting.task,
-        recipe=setting.recipe,
-        strategy=entry.strategy,
-        uses=tuple(sorted(entry.uses)),
-        score=score,
-        difference=difference,
-        done=done,
-        planned=planned,
-        failed=entry.count("failed"),
-        skipped=entry.count("skipped"),
-        seconds=seconds,
-        complete=done == planned,
-        cost=cost,
-        train_accuracy=_mean(entry.numbers("train_accuracy")),
-        source_before=_mean(entry.numbers("source_before")),
-        source_after=_mean(entry.numbers("source_after")),
-        peak_memory=memory,
-        full_spec=entry.full_spec,
-        verdict=_withheld([(setting, entry)], metric),
-        unstable=instability(values, metric),
-        split_deviation=between,
-        init_deviation=within,
-    )
 
 
 def overall_rows(found: Sequence[Setting], strategies: Sequence[str], metric: Metric) -> list[Row]:
@@ -140,19 +147,7 @@ def _costs(setting: Setting) -> np.ndarray:
     return ratios
 
 
-def _medians(setting: Setting) -> list[tuple[float | None, float | None, float | None]]:
-    """The median seconds, cost and peak memory of each strategy."""
-    entries = list(setting.entries.values())
-    memory = np.stack([entry.numbers("peak_memory") for entry in entries])
-    arrays = (
-        np.stack([entry.seconds for entry in entries]),
-        _costs(setting),
-        np.where(memory > 0, memory, np.nan),
-    )
-    return list(zip(*map(_each_median, arrays), strict=True))
-
-
-def _each_median(values: np.ndarray) -> list[float | None]:
+def _medians(values: np.ndarray) -> list[float | None]:
     """The median of the known values of each row `[S, P]`."""
     ordered, known = np.sort(values, axis=1), np.isfinite(values).sum(1)
     ends = np.stack([known - 1, known]) // 2
@@ -161,7 +156,7 @@ def _each_median(values: np.ndarray) -> list[float | None]:
 
 
 def _median(values: np.ndarray) -> float | None:
-    (found,) = _each_median(values[None])
+    (found,) = _medians(values[None])
     return found
 
 

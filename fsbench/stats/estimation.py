@@ -101,13 +101,18 @@ def estimates(
     samples: Sequence[Sample], prior: Prior = NO_PRIOR, limits: Limits = NO_LIMITS
 ) -> list[Estimate]:
     """The `estimate` of each row of a table: all together take far less time than one by one."""
-    ends = np.broadcast_to(limits, (len(samples), 2))
+    ends = ends_of(limits, len(samples))
     found = [Estimate(each.mean, None, None, 1.0, len(each.values)) for each in samples]
     for places, rows, chances, parts in _cases(samples, prior):
         made = student(rows.mean, chances, parts, rows.n, ends[places], rows.resolution)
         for place, each in zip(places, made, strict=True):
             found[place] = each
     return found
+
+
+def ends_of(limits: Limits, rows: int) -> np.ndarray:
+    """The limits of each of so many rows, `[R, 2]`."""
+    return np.broadcast_to(np.array(limits, dtype=np.float64).reshape(-1, 2), (rows, 2))
 
 
 def p_values(samples: Sequence[Sample], prior: Prior = NO_PRIOR) -> list[float]:
@@ -125,6 +130,8 @@ def _cases(samples: Sequence[Sample], prior: Prior) -> Iterator[tuple[list[int],
     known = [place for place, each in enumerate(samples) if each.spread is not None]
     for has_own, expected in ((True, prior.scaled), (False, prior.plain)):
         places = [place for place in known if (samples[place].own is not None) == has_own]
+        if not places:
+            continue
         rows = Rows.of([samples[place] for place in places])
         several = guesses(rows, expected)
         estimated = between(rows, several.variance)[:, :, None]
@@ -204,10 +211,12 @@ def _half_widths(chances: np.ndarray, errors: np.ndarray, df: np.ndarray) -> np.
     def beyond(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """How much too likely errors beyond exp(sizes) are, as logarithms."""
         below = stdtr(df[rows], -np.exp(sizes)[:, None] / errors[rows])
-        return np.log(2 * (chances[rows] * below).sum(1) / (1 - LEVEL))
+        found: np.ndarray = np.log(2 * (chances[rows] * below).sum(1) / (1 - LEVEL))
+        return found
 
     least, most = np.where(chances > 0, ends, np.inf).min(1), np.where(chances > 0, ends, -np.inf).max(1)
-    return np.exp(_roots(beyond, least, most))
+    halves: np.ndarray = np.exp(_roots(beyond, least, most))
+    return halves
 
 
 def _roots(

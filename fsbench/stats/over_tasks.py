@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsbench.stats.estimation import NO_LIMITS, Estimate, Limits, Parts, between, student
+from fsbench.stats.estimation import NO_LIMITS, Estimate, Limits, Parts, between, ends_of, student
 from fsbench.stats.sample import Rows, Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
@@ -32,7 +32,7 @@ def overall(groups: Groups, limits: tuple[float, float] = NO_LIMITS) -> Estimate
     return overalls([groups], limits)[0]
 
 
-def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS) -> list[Estimate]:
+def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = True) -> list[Estimate]:
     """For each row of a table, the sum of the groups' contributions to a mean over tasks.
 
     A group is a sample of its contributions by split or, where its tasks have different splits, several
@@ -42,7 +42,8 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS) -> list[Estimat
     The p-value is that of a sign-flip test: under the hypothesis that the two strategies do not differ, each
     group's contribution in each split has either sign with equal probability. What the common test samples
     of splits add to the variance, no flip shows, so it is added to the flipped sums as normal noise. With a
-    single group or few splits, signs cannot give small p-values, and the p-value is that of `student`.
+    single group or few splits, signs cannot give small p-values, and the p-value is that of `student`, as it
+    is without `flips`, which take time.
     """
     if not rows:
         return []
@@ -51,12 +52,12 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS) -> list[Estimat
     fewest = [min(len(sample.values) for sample in several) for several in units]
     parts = _parts(rows)
     chances, n = np.ones((len(rows), 1)), np.array(fewest, dtype=np.float64)
-    found = student(np.array(means), chances, parts, n, np.broadcast_to(limits, (len(rows), 2)))
+    found = student(np.array(means), chances, parts, n, ends_of(limits, len(rows)))
     flipped: dict[int, list[int]] = defaultdict(list)
     for place, (groups, several) in enumerate(zip(rows, units, strict=True)):
         signs = sum(min(len(sample.values), _MOST_SIGNS) for sample in several)
         alone = len(groups) == len(several) > 1
-        if found[place].error is not None and alone and signs >= FEWEST_SIGNS:
+        if flips and found[place].error is not None and alone and signs >= FEWEST_SIGNS:
             flipped[signs].append(place)
     for places in flipped.values():
         noise = [_noise(parts, place, units[place]) for place in places]
