@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -78,6 +79,53 @@ def test_with_enough_splits_the_p_value_is_that_of_sign_flips():
         n_resamples=1 << 13,
     )
     assert found.p == pytest.approx(test.pvalue)
+
+
+@pytest.mark.parametrize(("count", "splits"), [(3, 3), (2, 5), (2, 6), (4, 3)])
+def test_sums_as_far_as_the_observed_one_count_whatever_is_rounded(count, splits):
+    """Coarse values have many such sums. Counted with whole numbers, there is nothing to round."""
+    rng, signs = np.random.default_rng(9), np.array(list(itertools.product([1, -1], repeat=count * splits)))
+    for _ in range(20):
+        whole = rng.integers(-3, 6, (count, splits))
+        found = overall([[Sample(tuple((row / 100 / count).tolist()))] for row in whole])
+        if found.error is not None:
+            sums = np.abs(signs @ whole.ravel())
+            assert found.p == pytest.approx((sums >= abs(whole.sum())).mean(), abs=1e-12)
+
+
+def test_rows_of_a_table_are_estimated_as_each_alone():
+    rng = np.random.default_rng(10)
+    rows = [
+        Sample(tuple(rng.normal(0.1, 0.1 * (1 + place % 7), 2 + place % 5)), 0.01, *more)
+        for place, more in enumerate([(0.001, 0.002, 0.3, 0.0005), (), (0.0, 0.001), (0.01, 0.0)] * 10)
+    ]
+    rows += [Sample((0.5,)), Sample((0.0, 0.0, 0.0)), Sample((0.0, 0.0), 0.1)]
+    prior = fit_prior(rows)
+    limits = [FRACTION if place % 3 else stats.NO_LIMITS for place in range(len(rows))]
+    found = stats.estimates(rows, prior, limits)
+    alone = [stats.estimate(row, prior, ends) for row, ends in zip(rows, limits, strict=True)]
+    for one, other in zip(found, alone, strict=True):
+        assert (one.mean, one.n) == (other.mean, other.n)
+        assert one.p == pytest.approx(other.p, rel=1e-12)
+        assert one.half_width == (other.half_width and pytest.approx(other.half_width, rel=1e-12))
+    assert stats.p_values(rows, prior) == pytest.approx([each.p for each in found], rel=1e-12)
+    assert stats.estimates([]) == stats.overalls([]) == []
+
+
+def test_means_over_tasks_are_estimated_as_each_alone():
+    """Rows with one group, with several, with too few splits, and with tasks of different splits."""
+    rng = np.random.default_rng(11)
+
+    def sample(splits):
+        return Sample(tuple(rng.normal(0.1, 1, splits)), 0.01, 0.02, 0.1)
+
+    rows = [[[sample(5)] for _ in range(1 + place % 4)] for place in range(12)]
+    rows += [[[sample(70)], [sample(4)]], [[sample(3), sample(4)], [sample(9)]], [[sample(1)], [sample(5)]]]
+    for one, groups in zip(stats.overalls(rows), rows, strict=True):
+        other = overall(groups)
+        assert (one.mean, one.n) == (other.mean, other.n)
+        assert one.p == pytest.approx(other.p, rel=1e-12)
+        assert one.half_width == (other.half_width and pytest.approx(other.half_width, rel=1e-12))
 
 
 def test_sign_flips_add_what_common_test_samples_contribute():

@@ -8,7 +8,7 @@ import click
 
 from fsbench.cli.boards import read_columns, select
 from fsbench.cli.options import board_options, completing
-from fsbench.cli.output import say, working
+from fsbench.cli.output import say, uncollected, working
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
 
 _MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values())
@@ -49,7 +49,7 @@ def report(
     from fsbench.report.contents import metrics_of_a_report, report_of
 
     style = style or format_of(output)
-    with working("making the report"):
+    with working("making the report"), uncollected():
         columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
         found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
         if output == STDOUT:

@@ -19,8 +19,10 @@ _ALL_PATTERNS = 12
 _DRAWN_PATTERNS = 1 << 13
 _MOST_SIGNS = 64
 _ROWS_AT_ONCE = 32
-# A standard deviation below this fraction of the largest term is due to the rounding of a variance.
+# Fractions of the largest term. A standard deviation below the first is due to the rounding of a variance, a
+# difference of sums below the second to theirs.
 _ROUNDING = 1e-7
+_EQUAL = 1e-9
 
 
 Groups = Sequence[Sequence[Sample]]
@@ -106,14 +108,17 @@ def _flip(means: np.ndarray, terms: np.ndarray, noise: np.ndarray) -> np.ndarray
     from scipy.special import ndtr
 
     signs, found = _signs(terms.shape[1]), np.empty(len(means))
-    noisy = noise > _ROUNDING * np.abs(terms).max(1)
-    for first in range(0, len(means), _ROWS_AT_ONCE):
-        some = slice(first, first + _ROWS_AT_ONCE)
-        sums, ends, spread = np.abs(terms[some] @ signs.T), np.abs(means[some, None]), noise[some, None]
-        certain = (sums >= ends * (1 - 1e-9)).mean(1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            beyond = (ndtr((sums - ends) / spread) + ndtr((-sums - ends) / spread)).mean(1)
-        found[some] = np.where(noisy[some], beyond, certain)
+    largest = np.abs(terms).max(1)
+    noisy = noise > _ROUNDING * largest
+    for which in (np.flatnonzero(noisy), np.flatnonzero(~noisy)):
+        for first in range(0, len(which), _ROWS_AT_ONCE):
+            rows = which[first : first + _ROWS_AT_ONCE]
+            sums, ends, spread = np.abs(terms[rows] @ signs.T), np.abs(means[rows, None]), noise[rows, None]
+            if noisy[rows[0]]:
+                far = ndtr((sums - ends) / spread) + ndtr((-sums - ends) / spread)
+            else:
+                far = sums >= ends - _EQUAL * largest[rows, None]
+            found[rows] = far.mean(1)
     return found
 
 
