@@ -26,6 +26,8 @@ from fsbench.spec import parse_list
 from fsbench.stats import Estimate, Prior
 from fsbench.words import plural
 
+Wanted = Sequence[Sequence[Placed]]
+"""Differences, each on one setting or several."""
 BEST, WITHHELD = "best baseline", "withheld"
 Key = TypeVar("Key", bound=Hashable)
 
@@ -127,13 +129,12 @@ class Baselines:
                 whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
                 plans[place_of(setting, entry)] = self._plan(entry.strategy, [setting], rivals, whole)
 
-        def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
-            return differences.on_tasks([place for (place,) in wanted], self.metric, self.prior)
+        def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
+            single = [[place for (place,) in each] for each in (shown, asked)]
+            found = differences.on_tasks(single[0], self.metric, self.prior)
+            return found, differences.p_on_tasks(single[1], self.metric, self.prior)
 
-        def p_values(wanted: Sequence[Sequence[Placed]]) -> list[float]:
-            return differences.p_on_tasks([place for (place,) in wanted], self.metric, self.prior)
-
-        return self._compared(plans, gains, estimates, p_values)
+        return self._compared(plans, gains, made)
 
     def over_tasks(self, gains: Mapping[str, Estimate | None]) -> dict[str, Against | None]:
         """The comparison of each strategy over the tasks that it did, adjusted like those of `on_tasks`."""
@@ -145,13 +146,11 @@ class Baselines:
             whole = whole and not self._lacks(self.found, strategy)
             plans[strategy] = self._plan(strategy, done, rivals, whole)
 
-        def estimates(wanted: Sequence[Sequence[Placed]]) -> list[Estimate | None]:
-            return differences.over_tasks(wanted, self.metric)
+        def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
+            found = differences.over_tasks([*shown, *asked], self.metric)
+            return found[: len(shown)], [each.p if each else 1.0 for each in found[len(shown) :]]
 
-        def p_values(wanted: Sequence[Sequence[Placed]]) -> list[float]:
-            return [each.p if each else 1.0 for each in estimates(wanted)]
-
-        return self._compared(plans, gains, estimates, p_values)
+        return self._compared(plans, gains, made)
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -213,25 +212,29 @@ class Baselines:
         self,
         plans: Mapping[Key, Plan],
         to_erm: Mapping[Key, Estimate | None],
-        estimates: Callable[[Sequence[Sequence[Placed]]], list[Estimate | None]],
-        p_values: Callable[[Sequence[Sequence[Placed]]], list[float]],
+        made: Callable[[Wanted, Wanted], tuple[list[Estimate | None], list[float]]],
     ) -> dict[Key, Against | None]:
-        """The planned comparisons; the functions make what they need of differences to other baselines."""
+        """The planned comparisons.
+
+        `made` estimates some differences, and gives the p-values of some more.
+        """
         shown = [key for key, plan in plans.items() if plan.gains and not self._leads(plan)]
-        best = {key: to_erm[key] for key in shown if plans[key].best == BASELINE}
-        others = [key for key in shown if key not in best]
-        made = estimates([plans[key].terms(plans[key].best) for key in others])
-        best |= zip(others, made, strict=True)
         p = {(key, BASELINE): each.p for key, each in to_erm.items() if each}
-        p |= {(key, plans[key].best): each.p for key, each in best.items() if each}
+        others = [key for key in shown if plans[key].best != BASELINE]
         asked = [
             (key, name)
             for key in shown
             if plans[key].strategy not in self.names
             for name in needed(plans[key].gains)
-            if (key, name) not in p
+            if name not in (plans[key].best, BASELINE)
         ]
-        p |= zip(asked, p_values([plans[key].terms(name) for key, name in asked]), strict=True)
+        estimates, p_values = made(
+            [plans[key].terms(plans[key].best) for key in others],
+            [plans[key].terms(name) for key, name in asked],
+        )
+        best = dict(to_erm) | dict(zip(others, estimates, strict=True))
+        p |= zip(asked, p_values, strict=True)
+        p |= {(key, plans[key].best): each.p for key in others if (each := best[key])}
         several = [
             self._against(plan, best.get(key), [p.get((key, name), 1.0) for name in plan.gains])
             for key, plan in plans.items()
@@ -247,7 +250,8 @@ class Baselines:
         if not plan.gains:
             return None
         if plan.strategy in self.names:
-            return Against(plan.best if best else plan.strategy, best, None, "baseline")
+            leads = self._leads(plan)
+            return Against(plan.strategy if leads else plan.best, None if leads else best, None, "baseline")
         claimed = claim(p, list(plan.gains.values()))
         return Against(plan.best, best, claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
 
