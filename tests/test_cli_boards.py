@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 
 import pytest
 
 import fsbench
+from fsbench.cli.output import uncollected
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
 from fsbench.store import Store
@@ -93,3 +95,16 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     assert "contains no results of these tasks; `fsbench run --tasks" in err
     status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v2")
     assert (status, err.count("\n")) == (2, 1)
+
+
+def test_garbage_is_collected_again_after_a_report() -> None:
+    def fail() -> None:
+        with uncollected():
+            with uncollected():
+                assert not gc.isenabled()
+            assert not gc.isenabled()
+            raise ValueError("a report failed")
+
+    with pytest.raises(ValueError, match="a report"):
+        fail()
+    assert gc.isenabled()
