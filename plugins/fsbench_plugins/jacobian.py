@@ -18,8 +18,8 @@ class Jacobian(Strategy):
 
     The auxiliary loss is `weight / 2` times the mean over the batch of the squared Frobenius norm of the
     Jacobian, estimated by one random projection per sample. A step with it costs about three times as much as
-    without, so only every `every`-th step has it, times `every` (lazy regularisation, Karras et al. 2020). A
-    weight of 0 changes nothing.
+    without. With `every` above 1, only every so many steps have it, times `every` (lazy regularisation,
+    Karras et al. 2020). A weight of 0 changes nothing.
     """
 
     name = "jacobian"
@@ -33,7 +33,7 @@ class Jacobian(Strategy):
     kinds = frozenset({"image", "table"})
 
     weight: float = param(0.01, low=0.0, tune=(0.001, 0.3))
-    every: int = param(8, low=1)
+    every: int = param(1, low=1)
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:
         """The weighted penalty, a scalar; zero in the steps between, and in those of an episode."""
