@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from fsbench_plugins.fixmatch import sure_cross_entropy
 from fsbench_plugins.pseudo_label import ramp
 from fsbench_plugins.self_training import SelfTraining, surest
-from fsbench_plugins.vat import direction, divergence, unit
+from fsbench_plugins.vat import Vat, direction, divergence, unit
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -20,6 +21,7 @@ from torch import nn
 from fsbench import Fitted, LabeledSet, Recipe
 from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
+from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
 CPU = torch.device("cpu")
@@ -90,6 +92,20 @@ def test_divergence_is_torchs_mean_of_categoricals() -> None:
     torch.testing.assert_close(
         divergence(wanted, found), torch.distributions.kl_divergence(first, second).mean()
     )
+
+
+def test_vat_compares_passes_of_the_same_batch_and_leaves_running_averages_alone() -> None:
+    """Batch normalisation sees labelled samples beside the unlabelled ones, but not beside the moved ones."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    labelled, x = 3 + torch.randn(20, 5), torch.randn(30, 5)
+    logits = model(torch.cat([labelled, x]))[20:]
+    before = copy.deepcopy(model.state_dict())
+    out = SimpleNamespace(model=model, batch=SimpleNamespace(unlabeled=x), unlabeled_logits=logits)
+    ctx = SimpleNamespace(rng=Stream("vat"))
+    unmoved, moved = (Vat(epsilon=e, entropy=False).auxiliary_loss(out, ctx).item() for e in (0.0, 0.3))
+    assert unmoved == pytest.approx(0, abs=1e-7)
+    assert moved > 1e-4
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("kind", ["table", "image"])

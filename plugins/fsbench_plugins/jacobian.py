@@ -54,11 +54,11 @@ def squared_norm(model: nn.Module, x: torch.Tensor, directions: torch.Tensor) ->
     differentiated. The model's buffers, such as running averages, stay as they are.
     """
     import torch
-    from torch.func import functional_call
     from torch.nn.functional import normalize
 
+    from fsbench_plugins._normalisation import aside
+
     x = x.detach().requires_grad_()
-    buffers = {name: b.clone() for name, b in model.named_buffers()}
-    seen = (normalize(directions) * functional_call(model, buffers, x).float()).sum()
+    seen = (normalize(directions) * aside(model)(x).float()).sum()
     (slopes,) = torch.autograd.grad(seen, x, create_graph=True)
     return directions.shape[1] * slopes.square().sum() / len(x)
