@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, TaskInfo
+from fsbench_plugins._recipes import RATES
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class Adapting(UsesUnlabelled):
-    """A strategy for `shift` tasks, whose unlabelled inputs are of the target."""
+    """A strategy for `shift` tasks, whose unlabelled inputs are of the target.
+
+    If a subclass has a field `sgd` that is true, it trains by SGD in place of Adam, unless the recipe fixes
+    its steps.
+    """
 
     family = "adaptation"
 
@@ -26,6 +31,13 @@ class Adapting(UsesUnlabelled):
             return "no labelled source sample to train on"
         return None if task.num_unlabeled else "needs unlabelled target data"
 
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps, of SGD at Adam's rate converted, unless the recipe fixes their number."""
+        if getattr(self, "sgd", False) and recipe.passes and recipe.optimizer.startswith("adam"):
+            rate = RATES["sgd"] / RATES[recipe.optimizer] * recipe.lr
+            recipe = replace(recipe, optimizer="sgd", lr=rate)
+        return super().configure(recipe, ctx)
+
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Fit unchanged. Raises InertComponent if there is no labelled source sample."""
         if train.domain is not None and bool((train.domain == 1).all()):
@@ -33,13 +45,6 @@ class Adapting(UsesUnlabelled):
                 f"{self.name}: every labelled sample is of the target domain, so there is no source half"
             )
         return inner(train)
-
-
-def by_sgd(recipe: Recipe) -> Recipe:
-    """SGD at ten times the rate in place of Adam, unless the recipe fixes its steps."""
-    if not (recipe.passes and recipe.optimizer.startswith("adam")):
-        return recipe
-    return replace(recipe, optimizer="sgd", lr=10 * recipe.lr)
 
 
 def halves(out: StepOutput) -> tuple[torch.Tensor, torch.Tensor] | None:

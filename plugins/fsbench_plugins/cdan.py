@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from fsbench import Context, Recipe, StepOutput, param
-from fsbench_plugins._adapting import Adapting, by_sgd
+from fsbench import Context, StepOutput, param
+from fsbench_plugins._adapting import Adapting
 
 if TYPE_CHECKING:
     import torch
@@ -36,10 +36,6 @@ class Cdan(Adapting):
     entropy: bool = True
     steps: int = param(750, low=0, tune=(500, 5000))
     sgd: bool = True
-
-    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps of SGD, unless the recipe fixes their number."""
-        return super().configure(by_sgd(recipe) if self.sgd else recipe, ctx)
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The domain head: products `[N, C * D]` to a logit `[N, 1]` of being from the target."""

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fsbench import Context, Recipe, Strategy, param
-from fsbench_plugins._recipes import changed
+from fsbench_plugins._recipes import RATES, changed
 
 Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
-_RATES = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
-"""Learning rates that suit about the same networks."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,6 @@ class Optimizer(Strategy):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The recipe with this optimizer, its learning rate and its weight decay."""
-        factor = _RATES[self.method] / _RATES[recipe.optimizer] if self.lr is None else self.lr / recipe.lr
+        factor = RATES[self.method] / RATES[recipe.optimizer] if self.lr is None else self.lr / recipe.lr
         decay = recipe.weight_decay / factor if factor else recipe.weight_decay
         return changed(recipe, ctx, optimizer=self.method, lr=factor * recipe.lr, weight_decay=decay)
