@@ -28,11 +28,11 @@ from fsbench.evidence import Drawn
 from fsbench.identity import full_spec, trial_key
 from fsbench.metrics import DEFAULT_METRIC, METRICS
 from fsbench.recipes.recipe import default_recipe, recipe_text
+from fsbench.record import Record
 from fsbench.registry import get_registry
 from fsbench.store import Judgement, Store
 from fsbench.store_file import FILE_NAME
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.types import Record
 from fsbench.versions import installed
 
 SAMPLES = 1797

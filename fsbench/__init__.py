@@ -30,7 +30,7 @@ _HOMES = {
     "Predictor": "fsbench.types",
     "Protocol": "fsbench.tasks.protocols",
     "Recipe": "fsbench.types",
-    "Record": "fsbench.types",
+    "Record": "fsbench.record",
     "Results": "fsbench.results",
     "Rows": "fsbench.tasks.drawing",
     "Savable": "fsbench.savable",
@@ -141,6 +141,7 @@ if TYPE_CHECKING:
     from fsbench.mixing import mixture_weights
     from fsbench.own import OwnData
     from fsbench.recipes.catalogue import Backbone, find_weights, scale_width, weights_hash, weights_problem
+    from fsbench.record import Record
     from fsbench.results import Results, load
     from fsbench.rng import Stream, generator
     from fsbench.runner import run
@@ -150,17 +151,7 @@ if TYPE_CHECKING:
     from fsbench.tasks.drawing import Rows, Split, divide, stack, true_rows
     from fsbench.tasks.protocols import OneDataset, Protocol
     from fsbench.tasks.suites import Suite, load_suite
-    from fsbench.types import (
-        Batch,
-        Fitted,
-        LabeledSet,
-        Predictor,
-        Recipe,
-        Record,
-        Step,
-        StepOutput,
-        TaskInfo,
-    )
+    from fsbench.types import Batch, Fitted, LabeledSet, Predictor, Recipe, Step, StepOutput, TaskInfo
 
 
 def __getattr__(name: str) -> Any:

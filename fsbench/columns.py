@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args
 import numpy as np
 
 from fsbench.evidence import Evidence
-from fsbench.types import Record, Status
+from fsbench.record import Record, Status
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -12,12 +12,12 @@ from itertools import count
 from pathlib import Path
 
 from fsbench.datasets.known import keep_datasets
+from fsbench.record import Trial
 from fsbench.same_data import SameData
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part
 from fsbench.tasks.splits import SealedSplit, draw_split, drawn, materialise, take
 from fsbench.tuning.search import Try
-from fsbench.types import Trial
 
 Group = tuple[str, int, Part | None]
 """A task, a split seed and, for a try, the part of the split that it is on."""

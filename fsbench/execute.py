@@ -14,8 +14,8 @@ from fsbench.executors.local import LocalExecutor, default_workers
 from fsbench.executors.protocol import Executor
 from fsbench.failure import Failure
 from fsbench.jobs import PREFLIGHT, TRIALS, Job, Outcome, Place, Preflight, Work
+from fsbench.record import Trial
 from fsbench.registry import get_registry
-from fsbench.types import Trial
 
 if TYPE_CHECKING:
     from fsbench.tasks.expressions import Task

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from fsbench.kinds import Kind
     from fsbench.metrics import Metric
     from fsbench.recipes.catalogue import Backbone
+    from fsbench.record import Record
     from fsbench.strategy import Strategy
     from fsbench.tasks.protocols import Protocol
-    from fsbench.types import Record
 
 hookspec = pluggy.HookspecMarker("fsbench")
 hookimpl = pluggy.HookimplMarker("fsbench")

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from fsbench.errors import TrialError, UsageError
-from fsbench.types import Trial
+from fsbench.record import Trial
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -12,8 +12,8 @@ from fsbench.errors import BadPrediction, NonFinite, TrialError
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
 from fsbench.metrics import influences, resolution, score
+from fsbench.record import Record, Trial
 from fsbench.store import Judgement, Validated
-from fsbench.types import Record, Trial
 from fsbench.words import timestamp
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from fsbench.composition import Composition
 from fsbench.identity import trial_key
 from fsbench.recipes.recipe import recipe_text, task_recipe
+from fsbench.record import Record, Status, Trial
 from fsbench.spec import Value
-from fsbench.types import Recipe, Record, Status, Trial
+from fsbench.types import Recipe
 
 if TYPE_CHECKING:
     from fsbench.tasks.expressions import Task

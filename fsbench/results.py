@@ -11,7 +11,7 @@ import numpy as np
 
 from fsbench.errors import UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS
-from fsbench.types import Record
+from fsbench.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd

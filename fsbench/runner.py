@@ -24,6 +24,7 @@ from fsbench.judge import failed, judge
 from fsbench.plan import Plan, joined, make_plan
 from fsbench.progress import Observer, default_observer
 from fsbench.progress.log import logged
+from fsbench.record import Record, Trial
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Request, Strategies, check_positive, read_request
 from fsbench.results import Results
@@ -35,7 +36,7 @@ from fsbench.store import Judgement, Store
 from fsbench.tuning.search import Search
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Recipe, Record, Trial
+from fsbench.types import Recipe
 from fsbench.versions import installed
 from fsbench.words import timestamp
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fsbench.columns import Columns
 from fsbench.errors import AbsentData, DataError, StoreError, TaskError, UnknownName
+from fsbench.record import Record
 from fsbench.tasks.expressions import named_datasets, parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import Suite
-from fsbench.types import Record
 
 
 def check_split(suite: Suite, task: str, seed: int, fingerprint: str) -> None:

@@ -17,6 +17,7 @@ from fsbench.judge import fault
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.recipes.recipe import parse_recipe
+from fsbench.record import Trial, Tried
 from fsbench.registry import Registry
 from fsbench.store import Store
 from fsbench.tasks.parts import Part
@@ -25,7 +26,6 @@ from fsbench.tuning.samplers import version
 from fsbench.tuning.search import Search, Try
 from fsbench.tuning.space import Configuration, Space
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Trial, Tried
 
 if TYPE_CHECKING:
     from fsbench.tasks.expressions import Task

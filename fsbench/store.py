@@ -21,8 +21,8 @@ from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.looks import Look
+from fsbench.record import Record, Tried
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
-from fsbench.types import Record, Tried
 
 _WITH_EVIDENCE = 2
 _WITH_LOOKS = 3

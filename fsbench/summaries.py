@@ -16,7 +16,7 @@ import numpy as np
 
 from fsbench.columns import NUMBERS, Columns, Shared, of_list, shared_of
 from fsbench.evidence import Evidence
-from fsbench.types import Record
+from fsbench.record import Record
 
 Thing = TypeVar("Thing", bound=Hashable)
 

@@ -17,12 +17,12 @@ from fsbench.errors import UsageError
 from fsbench.looks import Key, Look, summed_up
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
+from fsbench.record import Trial
 from fsbench.report.leaderboard import DEFAULT_MARGIN, leaderboard
 from fsbench.report.looking import look_at, still_open
 from fsbench.results import Results
 from fsbench.runner import DEFAULT_RESULTS, run
 from fsbench.store import Store
-from fsbench.types import Trial
 
 
 @dataclass(frozen=True)

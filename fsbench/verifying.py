@@ -18,6 +18,7 @@ from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.provenance import Outcome, Verification
 from fsbench.recipes.recipe import parse_recipe
+from fsbench.record import Record
 from fsbench.registry import Registry, get_registry
 from fsbench.report.agreement import noise, outcome, setting_of
 from fsbench.report.lines import read_texts, replace_lines
@@ -31,7 +32,6 @@ from fsbench.store_file import FILE_NAME
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Record
 from fsbench.words import timestamp
 
 NOT_RUN: Literal["not run"] = "not run"

@@ -20,11 +20,12 @@ from fsbench.errors import FsbenchError
 from fsbench.failure import Failure, describe
 from fsbench.hookspecs import hookimpl
 from fsbench.jobs import Job, Preflight
+from fsbench.record import Record, Trial
 from fsbench.registry import Registry
 from fsbench.results import Results
 from fsbench.strategy import Strategy
 from fsbench.tasks.splits import open_split
-from fsbench.types import Record, TaskInfo, Trial
+from fsbench.types import TaskInfo
 
 A, B = "kshot(wine, k=1)", "kshot(wine, k=2)"
 CLASSES = 3

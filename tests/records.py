@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from fsbench.types import Record
+from fsbench.record import Record
 
 IMAGE = "recipe(backbone=conv4(norm=group, width=32), batch_size=32, lr=0.001, steps=200)"
 TABLE = "recipe(backbone=mlp, batch_size=32, lr=0.001, steps=200)"

@@ -16,10 +16,10 @@ from pages import render
 from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import UsageError
+from fsbench.record import Record
 from fsbench.report import differences, text
 from fsbench.report.baselines import Against, claim, judged, needed
 from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.types import Record
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
 ERM = [0.70, 0.72, 0.68]

@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix, recall_score
 
 from fsbench.columns import of_records
 from fsbench.evidence import Drawn, Evidence
+from fsbench.record import Record
 from fsbench.report.charts import (
     costs,
     curves,
@@ -24,7 +25,6 @@ from fsbench.report.charts import (
 from fsbench.report.charts.predicted import bins_of, confusion_of
 from fsbench.report.charts.ranks import critical_difference, friedman
 from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.types import Record
 
 ERM = [0.70, 0.72, 0.68]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fsbench.errors import FsbenchError
+from fsbench.record import Record
 from fsbench.registry import LoadFailure, get_registry
 from fsbench.runner import Results
-from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
 HEAVY = {"torch", "pandas", "sklearn", "scipy", "matplotlib", "torchvision", "imblearn", "mlxtend"}

@@ -11,10 +11,10 @@ import pytest
 
 import fsbench
 from fsbench.cli.output import uncollected
+from fsbench.record import Record
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
 from fsbench.store import Store
-from fsbench.types import Record
 
 TASK = "kshot(wine, k=2)"
 STARTER = ("--suite", "starter-v2")

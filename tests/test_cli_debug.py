@@ -8,11 +8,11 @@ from types import ModuleType
 import pytest
 
 from fsbench import Strategy, hookimpl
+from fsbench.record import Record
 from fsbench.registry import SORTS, Registry, get_registry
 from fsbench.sorts import Brought, Origin
 from fsbench.store import Store
 from fsbench.testing.strategy_checks import CHECKS
-from fsbench.types import Record
 
 TASK = "kshot(wine, k=5)"
 

@@ -18,13 +18,14 @@ from fsbench import Backbone, Metric, Strategy, code, hookimpl
 from fsbench.code import code_mark, join_marks, source_hash, split_marks
 from fsbench.errors import PluginError
 from fsbench.identity import full_spec, metric_marks
+from fsbench.record import Record
 from fsbench.registry import Registry, get_registry, load_registry
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.published import read_jsonl
 from fsbench.report.publishing import publish
 from fsbench.sorts import Origin
 from fsbench.store import Store
-from fsbench.types import Recipe, Record
+from fsbench.types import Recipe
 
 RECIPE = Recipe("mlp", 5, 16)
 THEIRS, OURS = Origin("fsbench-theirs", "1.0"), Origin("fsbench", "0.1.0")

@@ -18,10 +18,10 @@ from records import failed, over_seeds, realistic, record, skipped
 from fsbench import summaries
 from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError
+from fsbench.record import Record
 from fsbench.report.leaderboard import leaderboard
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
-from fsbench.types import Record
 
 METRICS = ["balanced_accuracy", "nll"]
 A = "kshot(digits, k=5)"

@@ -18,11 +18,11 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DatasetEntry, keep_datasets
 from fsbench.draw import Splits
 from fsbench.errors import DataError, PluginError, StoreError
+from fsbench.record import Record, Trial
 from fsbench.same_data import SameData
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import Suite, ad_hoc
-from fsbench.types import Record, Trial
 
 ROWS, COLUMNS = 2000, 500
 SIZE = ROWS * COLUMNS * 4

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, pack_influence, unpack_influences
+from fsbench.record import Record
 from fsbench.runner import run
 from fsbench.store import Store
 from fsbench.tasks.splits import drawn
-from fsbench.types import Record
 
 PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 

@@ -16,10 +16,11 @@ from fsbench.composition import Composition
 from fsbench.errors import DataError
 from fsbench.identity import versions
 from fsbench.plan import make_plan
+from fsbench.record import Record, Trial
 from fsbench.registry import UNPACKAGED, get_registry, load_registry
 from fsbench.store import Store
 from fsbench.strategy import Strategy, param
-from fsbench.types import Record, TaskInfo, Trial
+from fsbench.types import TaskInfo
 
 CODE = '''
 from dataclasses import dataclass

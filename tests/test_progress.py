@@ -17,7 +17,7 @@ from fsbench.progress.beat import Beat
 from fsbench.progress.lines import PlainProgress
 from fsbench.progress.live import LiveProgress
 from fsbench.progress.standing import Standing, ends
-from fsbench.types import Record, Trial
+from fsbench.record import Record, Trial
 
 TRIALS = tuple(Trial("kshot(wine, k=5)", i, 0, "erm", "r", f"key{i}") for i in range(30))
 HOSTILE = 'transfer(weights="\x1b[31m\x1b]0;owned\x07\u202e.pt")'

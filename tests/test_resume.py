@@ -131,7 +131,7 @@ import os, sys
 sys.path[:0] = {[str(SCRIPT.parent), *sys.path]!r}
 import numpy as np
 from fsbench import store
-from fsbench.types import Record
+from fsbench.record import Record
 opened = store.Store({str(tmp_path)!r})
 opened.commit(Record("kept", "ok", "t", 0, 0, "erm", "r"), np.ones(3))
 store._pack = lambda values: os.kill(os.getpid(), 9)

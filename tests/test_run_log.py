@@ -12,7 +12,7 @@ from fake_executor import A, run
 from fsbench.errors import UsageError
 from fsbench.progress import log
 from fsbench.progress.observer import Observer
-from fsbench.types import Trial
+from fsbench.record import Trial
 
 pytestmark = pytest.mark.usefixtures("fakes")
 

@@ -182,7 +182,7 @@ def test_records_that_another_run_stored_meanwhile_stay(tmp_path):
         def started(self, trial) -> None:
             first = Store.commit
             with Store(tmp_path) as store:
-                mine = fsbench.types.Record(**vars(trial), status="ok", notes=("the rival's",))
+                mine = fsbench.record.Record(**vars(trial), status="ok", notes=("the rival's",))
                 first(store, mine)
 
     results = run(tmp_path, seeds=1, observer=Rival())

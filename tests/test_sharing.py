@@ -25,6 +25,7 @@ from fsbench import runner
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn
 from fsbench.provenance import Provenance, Verification
+from fsbench.record import Record
 from fsbench.report import lines
 from fsbench.report.agreement import noise, outcome
 from fsbench.report.board import read_board
@@ -34,7 +35,6 @@ from fsbench.report.markdown import to_markdown
 from fsbench.report.published import Contents, read, read_columns, write, write_jsonl
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
-from fsbench.types import Record
 from fsbench.verifying import verify
 
 A, B = "kshot(wine, k=2)", "kshot(wine, k=5)"

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
+from fsbench.record import Record
 from fsbench.store import Store
 from fsbench.store_file import SCHEMA
-from fsbench.types import Record
 
 
 def record(key="k", status="ok", **more) -> Record:
@@ -208,7 +208,7 @@ def test_a_file_that_cannot_grow_is_one_line(tmp_path):
         import numpy as np
         from fsbench.errors import StoreError
         from fsbench.store import Store
-        from fsbench.types import Record
+        from fsbench.record import Record
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         store = Store(sys.argv[1])
@@ -237,7 +237,7 @@ def test_a_read_only_folder_can_be_read_and_not_written(tmp_path):
         import os, sys
         from fsbench.errors import StoreError
         from fsbench.store import Store
-        from fsbench.types import Record
+        from fsbench.record import Record
 
         def use(folder):
             store = Store(folder)

@@ -18,6 +18,7 @@ from fsbench.cli import estimate, main
 from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, family, is_available
 from fsbench.errors import AbsentData, DataError, SpecError, StoreError, UnknownName
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
+from fsbench.record import Record
 from fsbench.report.published import write_jsonl
 from fsbench.same_data import check_split
 from fsbench.spec import as_call, parse_call
@@ -27,7 +28,7 @@ from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.splits import draw_split, drawn
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite, missing_datasets, suite_names
-from fsbench.types import Record, TaskInfo
+from fsbench.types import TaskInfo
 from fsbench.words import roughly
 
 ROOT = Path(__file__).parents[1]

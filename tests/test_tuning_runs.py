@@ -19,6 +19,7 @@ from fsbench.engine.trial import run_trial
 from fsbench.errors import StoreError
 from fsbench.failure import Failure
 from fsbench.recipes.recipe import override, parse_recipe
+from fsbench.record import Record
 from fsbench.registry import get_registry
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
@@ -28,7 +29,6 @@ from fsbench.results import Results
 from fsbench.store import Store
 from fsbench.tasks.parts import Part
 from fsbench.tasks.splits import materialise, open_split, take
-from fsbench.types import Record
 
 WINE = "kshot(wine, k=5)"
 QUICK = {"steps": 20}

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
+from fsbench.record import Trial, Tried
 from fsbench.registry import load_registry
 from fsbench.tasks.parts import Part
 from fsbench.tuning.search import Search, rounds
 from fsbench.tuning.space import Configuration, Space
-from fsbench.types import Recipe, Trial, Tried
+from fsbench.types import Recipe
 
 RECIPE = Recipe("mlp", 200, 32)
 TRIAL = Trial("task", 0, 0, "focal", "recipe", "key", "focal", "tuning(n=8)")

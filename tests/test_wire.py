@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from fsbench.errors import FsbenchError
 from fsbench.executors.wire import LARGEST_HEADER, BadReply, Reader, encode
 from fsbench.jobs import BadOutcome, Job, Preflight, logits_bytes, read_outcome, read_place
-from fsbench.types import Trial
+from fsbench.record import Trial
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text()
 ARRAYS = st.lists(st.integers(0, 3), max_size=4).map(

@@ -13,7 +13,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset
 from fsbench.evidence import Drawn, Evidence
 from fsbench.metrics import METRICS
-from fsbench.types import Record
+from fsbench.record import Record
 
 HOSTILE = "<script>alert(1)</script>"
 """A name that must be shown as it is."""

@@ -11,11 +11,11 @@ from fsbench.advising.more_labels import Curve
 from fsbench.columns import of_records
 from fsbench.evidence import Evidence
 from fsbench.metrics import Metric
+from fsbench.record import Record
 from fsbench.report.leaderboard import leaderboard
 from fsbench.stats import Estimate, shared_fraction
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.splits import draw_split
-from fsbench.types import Record
 
 CHOSEN = "advised"
 """The row of what the search chose on each split: its strategies differ from split to split."""

@@ -12,8 +12,8 @@ from fsbench.deadline import Deadline
 from fsbench.executors.local import default_workers
 from fsbench.metrics import Metric
 from fsbench.progress import Observer
+from fsbench.record import Record, Trial
 from fsbench.results import Results
-from fsbench.types import Record, Trial
 
 _FITS_OF_A_MODEL = 6
 

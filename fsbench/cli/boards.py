@@ -18,9 +18,10 @@ from fsbench.runner import DEFAULT_RESULTS
 from fsbench.same_data import check_records
 
 if TYPE_CHECKING:
+    from fsbench.record import Record
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.tasks.suites import Suite
-    from fsbench.types import Recipe, Record
+    from fsbench.types import Recipe
 
 
 @click.command()

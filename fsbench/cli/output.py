@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from fsbench.progress import Observer
-    from fsbench.types import Record
+    from fsbench.record import Record
 
 _GAP = 2
 _MOST_LINES = 2

@@ -17,7 +17,7 @@ from fsbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fsbench.columns import Columns
-    from fsbench.types import Record
+    from fsbench.record import Record
 
 WITHOUT_SUITE = "results"
 by_option = click.option("--by", default="", metavar="NAME", help="Who you are, for those who read the file.")

@@ -28,11 +28,12 @@ from fsbench.importing import tell_of_imports
 from fsbench.jobs import MODEL, Job, Preflight
 from fsbench.kinds import get_kind, kind_names
 from fsbench.recipes.recipe import default_recipe, parse_recipe
+from fsbench.record import Trial
 from fsbench.registry import Registry, load_here
 from fsbench.rng import derive_key
 from fsbench.sorts import HOUSE
 from fsbench.tasks.splits import SplitArrays, open_split
-from fsbench.types import TaskInfo, Trial
+from fsbench.types import TaskInfo
 
 _registry: Registry | None = None
 _splits, _features = Path(), Path()

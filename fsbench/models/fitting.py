@@ -25,6 +25,7 @@ from fsbench.models.model import PREPARATION, SavedModel, load
 from fsbench.models.onnx import export
 from fsbench.progress import Observer
 from fsbench.recipes.recipe import parse_overrides, recipe_text, task_recipe
+from fsbench.record import Trial
 from fsbench.registry import get_registry
 from fsbench.request import DEFAULT_TIMEOUT, check_positive, read_data
 from fsbench.savable import CannotSave
@@ -35,7 +36,6 @@ from fsbench.tasks.everything import Everything, EverythingOfTwo
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import FOLDS, Part
 from fsbench.tasks.splits import draw_split, materialise, preparation, take
-from fsbench.types import Trial
 from fsbench.versions import installed
 from fsbench.words import plural, timestamp
 

@@ -13,7 +13,7 @@ from fsbench.progress.beat import Beat
 from fsbench.progress.observer import Observer
 from fsbench.progress.tally import Tally
 from fsbench.progress.trials import described, said
-from fsbench.types import Record, Trial, Tried
+from fsbench.record import Record, Trial, Tried
 from fsbench.words import plural, printable
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import fsbench
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress.observer import Observer, Several
 from fsbench.progress.trials import described, said
-from fsbench.types import Record, Trial, Tried
+from fsbench.record import Record, Trial, Tried
 from fsbench.words import duration, plural, printable, timestamp
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fsbench.types import Record, Trial, Tried
+from fsbench.record import Record, Trial, Tried
 
 if TYPE_CHECKING:
     from fsbench.plan import Plan

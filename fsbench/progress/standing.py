@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
-from fsbench.types import Record
+from fsbench.record import Record
 
 PROVISIONAL = (
     "So far (provisional means of {}; verdicts only at the end, because looking early makes chance look like "

@@ -10,7 +10,7 @@ from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress.observer import Observer
 from fsbench.progress.standing import Standing
 from fsbench.progress.trials import said
-from fsbench.types import Record, Trial, Tried
+from fsbench.record import Record, Trial, Tried
 from fsbench.words import duration, plural, printable
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsbench.metrics import Metric, number
-from fsbench.types import Record, Trial
+from fsbench.record import Record, Trial
 from fsbench.words import printable
 
 

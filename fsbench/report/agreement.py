@@ -16,7 +16,7 @@ import numpy as np
 
 from fsbench.metrics import DEFAULT_METRIC, assumed_resolution
 from fsbench.provenance import Outcome
-from fsbench.types import Record
+from fsbench.record import Record
 
 _QUANTILE = 0.995
 _FEWEST = 2

@@ -7,13 +7,13 @@ from dataclasses import astuple, replace
 
 from fsbench.columns import Columns, of_records
 from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.record import Record
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.comparable import Comparable
 from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard_of
 from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Record
 
 
 def leaderboards(

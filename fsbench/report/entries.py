@@ -15,10 +15,10 @@ from fsbench.columns import STATUSES, Columns, Shared
 from fsbench.composition import BASELINE
 from fsbench.errors import StoreError
 from fsbench.metrics import assumed_resolution
+from fsbench.record import Status
 from fsbench.report.names import identity, strategy_names
 from fsbench.report.splits import Splits, splits_of
 from fsbench.spec import Call, Value, format_value, parse_call
-from fsbench.types import Status
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
 from fsbench.metrics import influences, score
 from fsbench.mixing import mixture_weights
+from fsbench.record import Record
 from fsbench.registry import get_registry
 from fsbench.spec import Call, specs
 from fsbench.store import Judgement, Store, Validated
-from fsbench.types import Record
 
 Weigh: TypeAlias = "Callable[[Sequence[Validated]], np.ndarray]"
 """Weights `[M]` of M strategies, from their predictions for the same validation part."""

@@ -15,6 +15,7 @@ from fsbench.columns import Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.errors import UnknownName
 from fsbench.metrics import DEFAULT_METRIC, Metric, get_metric
+from fsbench.record import Record
 from fsbench.report.baselines import Baselines
 from fsbench.report.comparable import Comparable
 from fsbench.report.differences import measured
@@ -25,7 +26,6 @@ from fsbench.report.rows import EMPTY, Row, rounded
 from fsbench.report.stability import limitations
 from fsbench.report.unjudged import overall_rows, task_rows
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Record
 
 if TYPE_CHECKING:
     import pandas as pd

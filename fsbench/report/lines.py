@@ -19,9 +19,9 @@ from typing import Any, NoReturn, TypeVar, get_args
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.provenance import OUTCOMES, Provenance, Verification
+from fsbench.record import Record, Status
 from fsbench.spec import parse_call, parse_list
 from fsbench.tuning.tuned import Tuning
-from fsbench.types import Record, Status
 
 T = TypeVar("T", Record, Provenance, Verification)
 

@@ -11,10 +11,10 @@ from fsbench.code import split_marks
 from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import OUTCOMES, Verification
+from fsbench.record import Record
 from fsbench.report.agreement import outcome, setting_of
 from fsbench.report.names import identity
 from fsbench.report.published import Contents, read
-from fsbench.types import Record
 from fsbench.words import plural
 
 Said = dict[str, set[str]]

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from fsbench.columns import Shared
-from fsbench.types import Record
+from fsbench.record import Record
 
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24

@@ -11,9 +11,9 @@ import numpy as np
 
 from fsbench.columns import Columns, Shared
 from fsbench.metrics import Metric
+from fsbench.record import Status
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row
-from fsbench.types import Status
 from fsbench.words import plural
 
 Item = tuple[str, Shared, int, tuple[str, int]]

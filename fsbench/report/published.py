@@ -19,10 +19,10 @@ from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import Provenance, Verification
+from fsbench.record import Record
 from fsbench.report.entries import natural
 from fsbench.report.lines import Published, Split, read_lines, replace_lines
 from fsbench.report.logits import digest
-from fsbench.types import Record
 
 # Fields that change from run to run, or describe the machine rather than the result.
 _LEFT_OUT = ("created",)

@@ -8,6 +8,7 @@ from pathlib import Path
 from fsbench.columns import of_records
 from fsbench.errors import StoreError
 from fsbench.evidence import Evidence
+from fsbench.record import Record
 from fsbench.report.board import INDEX, Board, boards_in, read_board
 from fsbench.report.board_index import MARK, index
 from fsbench.report.contents import Report
@@ -17,7 +18,6 @@ from fsbench.report.one_version import of_one_version
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.published import gathered, write
-from fsbench.types import Record
 
 _FIGURES = ("curves", "gains", "ranks", "costs")
 """The figures of a page: few and small, because a repository keeps every version of them."""

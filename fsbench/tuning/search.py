@@ -21,10 +21,10 @@ from fsbench.identity import trial_key
 from fsbench.jobs import Outcome
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.recipes.recipe import recipe_text
+from fsbench.record import Trial, Tried
 from fsbench.tasks.parts import Part
 from fsbench.tuning.samplers import Told
 from fsbench.tuning.space import Configuration
-from fsbench.types import Trial, Tried
 from fsbench.words import plural
 
 Draw: TypeAlias = "Callable[[int, Told], Configuration]"

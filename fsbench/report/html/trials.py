@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsbench.columns import Columns, Shared
+from fsbench.record import Status
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
-from fsbench.types import Status
 from fsbench.words import plural
 
 MOST = 1000
