@@ -12,6 +12,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from fsbench.families import FAMILIES
 from fsbench.registry import get_registry
@@ -20,6 +21,9 @@ from fsbench.report.board import Board, read_board
 from fsbench.report.rows import OVERALL, Row
 from fsbench.spec import as_call, format_value, parse_call
 from fsbench.words import plural
+
+MOST = 3
+"""The number of tasks that are named for a strategy and a verdict."""
 
 
 def what_helped(boards: Sequence[Board]) -> Iterator[str]:
@@ -76,26 +80,39 @@ def _cell(rows: Sequence[Row]) -> str:
 
 
 def _settled(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
-    """What helped and what hurt on single tasks, and how much is not settled."""
+    """What is settled on single tasks, a row for each strategy, and how much is not."""
     rows = [
         (b, name, row) for b, found in known.items() for name, every in found.items() for row in every[1:]
     ]
-    for verdict, word in (("helps", "Helped"), ("hurts", "Hurt")):
-        by_task: dict[str, list[tuple[float, str]]] = defaultdict(list)
-        for board, name, row in rows:
-            if row.verdict == verdict and row.difference is not None:
-                by_task[f"`{_short(row.task)}` ({board})"].append((100 * row.difference.mean, name))
-        yield f"- **{word}** on single tasks: {'; '.join(_by_size(by_task)) or 'nothing'}."
+    settled: dict[str, dict[str, dict[str, _Settled]]] = defaultdict(lambda: {"helps": {}, "hurts": {}})
+    for board, name, row in rows:
+        if row.verdict in ("helps", "hurts") and row.difference is not None:
+            # Of leaderboards with the same task, the first counts.
+            found = settled[name][row.verdict]
+            found.setdefault(row.task, _Settled(100 * row.difference.mean, board))
+    if settled:
+        yield from ("| strategy | helped on | hurt on |", "|---|---|---|")
+        for name, found_by in sorted(settled.items()):
+            yield f"| `{name}` | {' | '.join(_largest(found) for found in found_by.values())} |"
+        yield ""
     compared = [row for _, _, row in rows if row.verdict in ("helps", "hurts", "equivalent", "not settled")]
     unsettled = sum(row.verdict == "not settled" for row in compared)
-    yield f"- **Not settled**: {unsettled} of {plural(len(compared), 'comparison')} on single tasks."
+    yield f"Not settled: {unsettled} of {plural(len(compared), 'comparison')} on single tasks."
 
 
-def _by_size(by_task: dict[str, list[tuple[float, str]]]) -> Iterator[str]:
-    """For each task the strategies and their differences in points, the largest first."""
-    for task, found in sorted(by_task.items(), key=lambda each: -max(abs(points) for points, _ in each[1])):
-        largest_first = sorted(found, key=lambda each: (-abs(each[0]), each[1]))
-        yield f"{task} {', '.join(f'`{name}` {points:+.1f}' for points, name in largest_first)}"
+class _Settled(NamedTuple):
+    """A settled difference on a task in points, and the leaderboard that says so."""
+
+    points: float
+    board: str
+
+
+def _largest(found: dict[str, _Settled]) -> str:
+    """The largest differences of a strategy by task, and how many others there are."""
+    in_order = sorted(found.items(), key=lambda each: (-abs(each[1].points), each[0]))
+    shown = [f"`{_short(task)}` {each.points:+.1f} ({each.board})" for task, each in in_order[:MOST]]
+    others = [f"{len(in_order) - MOST} more"] if len(in_order) > MOST else []
+    return ", ".join(shown + others) or text.NOTHING
 
 
 def _short(task: str) -> str:
