@@ -10,10 +10,11 @@ import pytest
 import torch
 from fsbench_plugins._comparisons import Cached
 from fsbench_plugins._low_rank import Updated, add_updates, merge_updates
+from fsbench_plugins._unfreezing import layers
 from fsbench_plugins.bn_only import BnOnly
 from fsbench_plugins.l2_sp import L2Sp, squared_distance
 from fsbench_plugins.lp_ft import LpFt
-from fsbench_plugins.transfer import Transfer, _layers
+from fsbench_plugins.transfer import Transfer
 from torch import nn
 
 from fsbench import Recipe, Strategy
@@ -106,8 +107,8 @@ def test_bn_only_trains_normalisation_alone() -> None:
 
 def test_gradual_trains_each_layer_of_the_body_at_last() -> None:
     network: Any = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
-    layers = _layers(network.body)
-    assert sum(len(list(layer.parameters())) for layer in layers) == len(list(network.body.parameters()))
+    found = layers(network.body)
+    assert sum(len(list(layer.parameters())) for layer in found) == len(list(network.body.parameters()))
     assert not np.array_equal(
         predictions("transfer(source_steps=3, mode=gradual)"), predictions("transfer(source_steps=3)")
     )

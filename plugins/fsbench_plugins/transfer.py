@@ -20,6 +20,7 @@ from fsbench import (
     weights_problem,
 )
 from fsbench_plugins._source import train_on_source
+from fsbench_plugins._unfreezing import gradually, head_first, release
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,44 +138,13 @@ class Transfer(Strategy):
         self._release(body, self.mode != "linear_probe")
         return model
 
-    def _release(self, body: nn.Module, trained: bool) -> None:
-        """Let the body be trained, or not. Of pretrained weights, batch normalisation is never trained."""
-        from torch.nn.modules.batchnorm import _BatchNorm
-
-        body.requires_grad_(trained)
-        if self.weights is not None:
-            for module in body.modules():
-                if isinstance(module, _BatchNorm):
-                    module.requires_grad_(False)
-
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train in one part, or in several that share the recipe's steps."""
         if self.mode == "gradual":
-            return self._gradually(train, inner, ctx)
-        first = round(self.head_share * ctx.recipe.steps)
-        if self.mode != "frozen_then_finetune" or first == 0:
-            return inner(train)
-        body = ctx.model.get_submodule("body")
-        self._release(body, False)
-        fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
-        self._release(body, True)
-        rest = ctx.recipe.steps - first
-        return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted
+            return gradually(train, inner, ctx, self._release)
+        if self.mode == "frozen_then_finetune":
+            return head_first(train, inner, ctx, self.head_share, self._release)
+        return inner(train)
 
-    def _gradually(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Train the head, then one layer of the body more in each part."""
-        layers = _layers(ctx.model.get_submodule("body"))
-        parts = min(len(layers) + 1, ctx.recipe.steps)
-        self._release(ctx.model.get_submodule("body"), False)
-        ends = [round(ctx.recipe.steps * (part + 1) / parts) for part in range(parts)]
-        for part, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            if part:
-                self._release(layers[-part], True)
-            fitted = inner(train, recipe=replace(ctx.recipe, steps=end - start))
-        return fitted
-
-
-def _layers(body: nn.Module) -> list[nn.Module]:
-    """The parts of a body that have weights, from the input to the output."""
-    found = [child for child in body.children() if any(True for _ in child.parameters())]
-    return _layers(found[0]) if len(found) == 1 else found or [body]
+    def _release(self, body: nn.Module, trained: bool) -> None:
+        release(body, trained, pretrained=self.weights is not None)

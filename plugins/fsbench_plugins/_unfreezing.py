@@ -1,0 +1,61 @@
+"""Training a model in several parts, in which its body is released as a whole or layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fsbench import Context, Fitted, LabeledSet
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Release = Callable[["nn.Module", bool], None]
+"""Lets a body or a part of it be trained, or not."""
+
+
+def release(module: nn.Module, trained: bool, pretrained: bool = False) -> None:
+    """Let a module be trained, or not; the batch normalisation of a pretrained one never is."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    module.requires_grad_(trained)
+    if pretrained:
+        for part in module.modules():
+            if isinstance(part, _BatchNorm):
+                part.requires_grad_(False)
+
+
+def head_first(
+    train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, share: float, release: Release
+) -> Fitted:
+    """Train the head for a share of the recipe's steps, then everything (Kumar et al. 2022)."""
+    first = round(share * ctx.recipe.steps)
+    if first == 0:
+        return inner(train)
+    body = ctx.model.get_submodule("body")
+    release(body, False)
+    fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
+    release(body, True)
+    rest = ctx.recipe.steps - first
+    return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted
+
+
+def gradually(train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, release: Release) -> Fitted:
+    """Train the head, then one layer of the body more in each part (Howard & Ruder 2018)."""
+    body = ctx.model.get_submodule("body")
+    found = layers(body)
+    parts = min(len(found) + 1, ctx.recipe.steps)
+    release(body, False)
+    ends = [round(ctx.recipe.steps * (part + 1) / parts) for part in range(parts)]
+    for part, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        if part:
+            release(found[-part], True)
+        fitted = inner(train, recipe=replace(ctx.recipe, steps=end - start))
+    return fitted
+
+
+def layers(body: nn.Module) -> list[nn.Module]:
+    """The parts of a body that have weights, from the input to the output."""
+    found = [child for child in body.children() if any(True for _ in child.parameters())]
+    return layers(found[0]) if len(found) == 1 else found or [body]
