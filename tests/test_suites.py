@@ -15,7 +15,14 @@ import pytest
 
 import fsbench
 from fsbench.cli import estimate, main
-from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, family, is_available
+from fsbench.datasets.known import (
+    dataset_arguments,
+    dataset_info,
+    dataset_names,
+    family,
+    is_available,
+    load_dataset,
+)
 from fsbench.errors import AbsentData, DataError, SpecError, StoreError, UnknownName
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.record import Record
@@ -32,6 +39,10 @@ from fsbench.types import TaskInfo
 from fsbench.words import roughly
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+
+from benchmarks.equal_rows import share  # noqa: E402
+
 WINE, ABSENT = "kshot(wine, k=1)", "kshot(svhn, k=1)"
 SUITE = f"""
 version = 1
@@ -200,6 +211,14 @@ def test_the_tables_are_those_that_the_rule_of_the_suite_chooses():
     again = {as_call(parse_call(text).args[0]) for text in load_suite("tabular-v2").tasks}
     assert {call.name for call in again} == chosen
     assert all(call.keywords == {"grouped": True} for call in again)
+
+
+def test_equal_rows_are_counted_and_not_divided_in_the_second_version():
+    for grouped, least, most in (("", 80, 90), ("(grouped=true)", 0, 0)):
+        (task,) = parse_tasks(f"folds(keel-led7digit_0_2_4_5_6_7_8_9_vs_1{grouped}, n=2)")
+        table = load_dataset(task.protocol.datasets[0]).x
+        rows = np.unique(table, axis=0, return_inverse=True)[1].ravel()
+        assert least <= share(task, 2, rows) <= most
 
 
 def test_absent_data_is_reported_before_anything_runs(folder, capsys):

@@ -25,7 +25,7 @@ from fsbench.report.looking import look_at, still_open, with_looks
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
 from fsbench.tasks.splits import open_split
-from fsbench.until_settled import run_until_settled
+from fsbench.until_settled import Settled, run_until_settled
 
 
 class Executor(FakeExecutor):
@@ -248,6 +248,20 @@ def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypat
 def test_wrong_options_are_one_line(options, message, capsys):
     assert main(["run", "--tasks", A, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"), [((), "before the first look"), ((look(1),), "2 comparisons on single tasks open")]
+)
+def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_path, monkeypatch, capsys):
+    with Store(tmp_path) as store:
+        store.commit_all(over_seeds(A, "erm", [0.5, 0.6]))
+    monkeypatch.setattr(
+        "fsbench.until_settled.run_until_settled", lambda *_, **__: Settled(looks, None, 2, late=True)
+    )
+    options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
+    assert main(["run", *options]) == 0
+    assert f"the budget is spent, {said}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_margin_is_kept(run):

@@ -13,7 +13,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Choices:
-    """What descriptions of the method leave open; the defaults are those of the strategy `dann`.
+    """What descriptions of the method leave open; the defaults are those of `dann(sgd=false)`.
 
     `tap` is the number of layers of the body before the domain head (None: all), `passes` says whether the
     body sees source and target as one batch or one after the other, and `weight` multiplies the sum of the

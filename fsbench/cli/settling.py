@@ -84,9 +84,10 @@ def settle(
         boards = leaderboards(columns, metric, baseline=options["baseline"], margin=margin)
     show_boards(boards, legend, quiet, again=again(results))
     if found.late:
+        rest = f"{plural(found.unsettled, 'comparison')} on single tasks open"
         say(
-            f"the budget is spent, {plural(found.unsettled, 'comparison')} on single tasks open; the same "
-            "command continues with another budget"
+            f"the budget is spent, {rest if found.looks else 'before the first look'}; the same command "
+            "continues with another budget"
         )
     return 0
 

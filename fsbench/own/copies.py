@@ -33,9 +33,11 @@ def warn_of_copies(names: Sequence[str], remarks: list[str]) -> None:
     """Add a warning about columns that give the answer away, if there are any."""
     if names:
         shown = some([repr(printable(name)) for name in names])
+        one = f"column {shown} alone tells the class of every sample: if it is"
+        several = f"columns {shown} each tell the class of every sample alone: if they are"
         remarks.append(
-            f"column {shown} alone tells the class of every sample: if it is made from the target, or "
-            "known only when the class is, leave it out"
+            f"{one if len(names) == 1 else several} made from the target, or known only when the class is, "
+            "leave " + ("it out" if len(names) == 1 else "them out")
         )
 
 

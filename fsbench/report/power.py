@@ -109,7 +109,7 @@ def _obstacle(row: Row, sample: Sample) -> str:
 def _limit(sample: Sample) -> str:
     """Why not even the largest number of splits would suffice."""
     if sample.common > (sample.spread or 0.0) / stats.MOST:
-        return "all splits have the same test samples, which are too few"
+        return "the test samples that splits share are too few"
     if sample.shared or sample.overlap:
         return "splits share too many training samples"
     return f"more than {stats.MOST} split seeds"
