@@ -78,8 +78,8 @@ def test_columns_that_give_the_answer_away_share_a_warning() -> None:
     remarks: list[str] = []
     warn_of_copies(["code", "mark"], remarks)
     assert remarks == [
-        "columns 'code', 'mark' each tell the class of every sample alone: if they are made from the target, or "
-        "known only when the class is, leave them out"
+        "columns 'code', 'mark' each tell the class of every sample alone: if they are made from the target, "
+        "or known only when the class is, leave them out"
     ]
 
 
