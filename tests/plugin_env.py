@@ -1,9 +1,10 @@
-"""A separate virtual environment that sees the packages of this one and installs into its own."""
+"""Other interpreters: a virtual environment that installs into its own, a process with other folders."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import sysconfig
 import venv
 from pathlib import Path
@@ -42,3 +43,17 @@ class PluginEnv:
         """Install a package from its folder, with the build tools of this environment."""
         flags = ("--no-deps", "--no-build-isolation", "--no-index", "--no-cache-dir", "--quiet")
         self.run("pip", "install", *flags, package, cwd=package.parent)
+
+
+def python(code: str, *folders: Path, **environment: str) -> str:
+    """What code prints in a process of its own that imports from these folders first."""
+    path = os.pathsep.join([*map(str, folders), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,4 +1,4 @@
-"""`probe`: a classifier on the features of a pretrained body, alone and with others; the stage `embed`."""
+"""`probe`: a classifier on the features of a pretrained body, alone and with others."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from toy import context, task_info
 
-from fsbench import Batch, Context, Fitted, LabeledSet, Record, Results, Strategy, hookimpl
+from fsbench import Context, LabeledSet, Record, Results, Strategy, hookimpl
 from fsbench.cli.running import _extras
-from fsbench.composition import Composition
 from fsbench.engine import frozen_body
 from fsbench.engine.backbones import build_network
 from fsbench.engine.trial import run_trial
-from fsbench.errors import ConflictError, DataError, InertComponent, PluginError, UndeclaredUse, UsageError
+from fsbench.errors import ConflictError, DataError, InertComponent, UsageError
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import Registry, get_registry
@@ -304,132 +303,6 @@ def test_transfer_fine_tunes_the_same_bodies_whatever_the_recipe(weights: str, m
         for each, backbone in ((own, "mlp"), (given, BODY))
     )
     assert np.array_equal(found, known)
-
-
-# The stage `embed`
-
-
-@dataclass(frozen=True)
-class Mean(Strategy):
-    """Represents a sample by its mean and its largest value, times a factor."""
-
-    name = "mean"
-    cite = "nobody"
-    factor: float = 1.0
-
-    def embed(self, batch: Batch, ctx: Context) -> Batch:
-        """Two features."""
-        x = batch.x.flatten(1)
-        return replace(batch, x=self.factor * torch.stack([x.mean(1), x.amax(1)], 1))
-
-
-@dataclass(frozen=True)
-class Cube(Strategy):
-    """Does not commute with Mean(factor=2)."""
-
-    name = "cube"
-    cite = "nobody"
-
-    def embed(self, batch: Batch, ctx: Context) -> Batch:
-        """The third power."""
-        return replace(batch, x=batch.x**3)
-
-
-@dataclass(frozen=True)
-class Look(Strategy):
-    """Looks at everything that a later stage may see."""
-
-    name = "look"
-    cite = "nobody"
-    uses = frozenset({"source", "unlabeled", "val"})  # type: ignore[assignment]
-
-    def fit(self, train: LabeledSet, inner: Any, ctx: Context) -> Fitted:
-        """What plain training gives, with logits that differ a little."""
-        seen.append((ctx.task, train, ctx.val, ctx.source, ctx.unlabeled))
-        fitted: Fitted = inner(train)
-
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            shapes.append(tuple(x.shape[1:]))
-            return fitted.predict(x) + 0
-
-        return Fitted(predict, fitted.network)
-
-
-seen: list[Any] = []
-shapes: list[tuple[int, ...]] = []
-
-
-@pytest.fixture(autouse=True)
-def forget() -> None:
-    seen.clear()
-    shapes.clear()
-
-
-def embedded(*components: Strategy, split: ToySplit = SPLIT) -> np.ndarray:
-    recipe = replace(default_recipe(split.info), backbone="linear", steps=20)
-    return run_trial(("toy", 0, 0), Composition(components), recipe, split, CPU).predictions
-
-
-def test_later_stages_see_features_of_every_part_in_place_of_samples() -> None:
-    embedded(Mean(), Look())
-    ((task, train, val, source, unlabeled),) = seen
-    assert (task.kind, task.input_shape, task.source_shape, task.symmetries) == (
-        "table",
-        (2,),
-        (2,),
-        frozenset(),
-    )
-    for given, stored in (
-        (train.x, SPLIT.train_x[0]),
-        (val.x, SPLIT.val_x[0]),
-        (source.x, SPLIT.source_x),  # some of which the engine holds out
-        (unlabeled, SPLIT.unlabeled_x),
-    ):
-        assert stored is not None
-        flat = torch.from_numpy(np.array(stored)).flatten(1).float() / 255
-        known = torch.stack([flat.mean(1), flat.amax(1)], 1)
-        assert len(given) == len(known) or given is source.x
-        apart = (given[:, None] - known).abs().amax(-1)
-        assert float(apart.amin(1).max()) < 1e-6
-    assert set(shapes) == {(2,)}
-
-
-def test_several_embed_one_after_the_other() -> None:
-    first, second = embedded(Mean(2.0), Cube(), Look()), embedded(Cube(), Mean(2.0), Look())
-    x = torch.from_numpy(np.array(SPLIT.train_x[0])).flatten(1).float() / 255
-    assert torch.allclose(seen[0][1].x[:, 1], (2 * x.amax(1)) ** 3, atol=1e-5)
-    assert torch.allclose(seen[1][1].x[:, 1], 2 * x.amax(1) ** 3, atol=1e-5)
-    assert not np.array_equal(first, second)
-
-
-def test_embedding_that_loses_samples_is_refused() -> None:
-    @dataclass(frozen=True)
-    class Half(Mean):
-        """Loses half of them."""
-
-        name = "half"
-
-        def embed(self, batch: Batch, ctx: Context) -> Batch:
-            """Every second one."""
-            return replace(batch, x=batch.x[::2].flatten(1), targets=batch.targets[::2])
-
-    with pytest.raises(PluginError, match=r"half: embed returned .* the same number"):
-        embedded(Half(), split=SPLIT)
-
-
-def test_pretrained_features_must_be_declared() -> None:
-    @dataclass(frozen=True)
-    class Sly(Strategy):
-        """Does not say so."""
-
-        name = "sly"
-
-        def embed(self, batch: Batch, ctx: Context) -> Batch:
-            """Features of weights that it does not declare."""
-            return replace(batch, x=ctx.pretrained_features("efficientnet_lite0", "imagenet")(batch.x))
-
-    with pytest.raises(UndeclaredUse, match="sly touched pretrained data in embed"):
-        embedded(Sly())
 
 
 def test_weights_that_do_not_fit_are_refused(weights: str) -> None:
