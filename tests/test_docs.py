@@ -169,7 +169,12 @@ def test_every_public_attribute_is_named_for_authors(public):
 
 @pytest.mark.parametrize(
     ("row", "kind", "protocol"),
-    [("images", "image", "kshot"), ("tables", "table", "kshot"), ("episodes", "image", "episodes")],
+    [
+        ("images", "image", "kshot"),
+        ("tables", "table", "kshot"),
+        ("texts", "text", "kshot"),
+        ("episodes", "image", "episodes"),
+    ],
 )
 def test_the_recipes_in_the_protocol_are_the_defaults(row, kind, protocol):
     recipe = default_recipe(TaskInfo("t", protocol, kind, (1, 8, 8), 2))
