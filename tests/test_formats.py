@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -68,7 +69,7 @@ def test_html_latex_markdown_csv_and_json_hold_the_same_numbers(made):
         each[1:] for each in expected
     ]
     latex = re.findall(r"^\S+ & \\texttt{(.*?)} & .*? & (.*?) & (.*?) &", main_text(made, "latex"), re.M)
-    plain = {r"\_": "_", r"\textquotedbl{}": '"', "$\\pm$": "±"}
+    plain = {r"\_": "_", r"\textquotedbl{}": '"', r"\allowbreak{}": "", "$\\pm$": "±", "$-$": "-", "--": "-"}
     found = []
     for row in latex:
         cells = list(row)
@@ -150,13 +151,15 @@ def hostile_records(number: int, name: str) -> list:
     return [*found, skipped(name, task=own, spec="other"), record(own, strategy, 1, device=name)]
 
 
+def _hostile_records() -> list:
+    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    return records + [each for number, name in enumerate(HOSTILE) for each in hostile_records(number, name)]
+
+
 @pytest.fixture(scope="module")
 def hostile() -> dict[str, str]:
     """Every file of a report about hostile records, by name."""
-    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
-    for number, name in enumerate(HOSTILE):
-        records += hostile_records(number, name)
-    made = report(records)
+    made = report(_hostile_records())
     files = [file for each in FORMATS.values() for file in each.files(made, "x")]
     return {name: content.decode(errors="replace") for name, content in files}
 
@@ -197,8 +200,23 @@ def test_latex_holds_hostile_texts_as_text(hostile):
     page = hostile["x.tex"]
     assert "\\input{/etc" not in page
     assert page.count(r"\begin{") == page.count(r"\end{")
-    ours = r" & |\$\\pm\$|^%.*$|figures/.*"
+    ours = r" & |\$(\\pm|-)\$|^%.*$|figures/.*"
     assert not re.search(r"(?<!\\)[$&#_]", re.sub(ours, "", page, flags=re.M))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex, of Debian's texlive-latex-base")
+@pytest.mark.parametrize("texts", [False, True], ids=["usual", "hostile"])
+def test_latex_compiles_and_usual_tables_fit_on_a_page(made, tmp_path, texts):
+    shown = report(_hostile_records()) if texts else made
+    paper, *_ = write(shown, "latex", tmp_path / "paper.tex")
+    preamble = "".join(line[2:] for line in paper.read_text().splitlines(True) if line.startswith("% \\use"))
+    document = f"\\documentclass{{article}}\n{preamble}\\begin{{document}}\\input{{paper}}\\end{{document}}"
+    (tmp_path / "whole.tex").write_text(document)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "whole.tex"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    wide = re.findall(r"Overfull \\hbox \((\d+)\.\d+pt too wide\) in alignment", ran.stdout)
+    assert texts or max(map(int, wide), default=0) < 60
 
 
 def test_no_text_format_lets_control_characters_through(hostile):
@@ -216,6 +234,10 @@ def test_escapes_keep_what_they_escape():
     assert escape.markdown_code("a``b|") == "``` a``b\\| ```"
     assert escape.markdown_code("plain") == "`plain`"
     assert escape.latex(r"\a_b") == r"\textbackslash{}a\_b"
+    assert (
+        escape.latex("`fsbench power` `x` --a")
+        == r"\texttt{fsbench power} \textasciigrave{}x\textasciigrave{} -{}-a"
+    )
     assert escape.csv("=1") == "'=1"
     assert escape.csv("a=1") == "a=1"
     assert escape.figure("$x$") == r"\$x\$"

@@ -23,6 +23,7 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
     **{each: f"\\{each}" for each in "{}$&#%_"},
 }
 _LONGEST = 100
@@ -63,8 +64,16 @@ def _entities(text: str) -> str:
 
 
 def latex(text: str) -> str:
-    """Text for LaTeX (T1 or Unicode fonts)."""
-    return "".join(_LATEX.get(each, each) for each in printable(text))
+    """Text for LaTeX (T1 or Unicode fonts); commands of ours are in typewriter type."""
+    parts = _COMMAND.split(printable(text))
+    return "".join(
+        rf"\texttt{{{_latex(part[1:-1])}}}" if _COMMAND.fullmatch(part) else _latex(part) for part in parts
+    )
+
+
+def _latex(text: str) -> str:
+    # Two hyphens would become a dash.
+    return "".join(_LATEX.get(each, each) for each in text).replace("--", "-{}-")
 
 
 def csv(text: str) -> str:

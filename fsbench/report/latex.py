@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from fsbench.report import text
@@ -14,9 +15,14 @@ from fsbench.report.recommendation import recommendation
 from fsbench.report.rows import Row
 
 _PREAMBLE = r"""% The document needs these lines:
-% \usepackage{booktabs, longtable, graphicx, textcomp}
+% \usepackage{array, booktabs, longtable, graphicx, textcomp}
 % \usepackage[T1]{fontenc}
 """
+_LEFT_OUT = ("train", text.SOURCE, "sec", "MB")
+"""Columns for which a page has no room; CSV has them."""
+_NAME = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
+_MINUS, _RANGE = re.compile(r"(?<!\w)-(?=\d)"), re.compile(r"(?<=\d)-(?=\d)")
+_BREAK = re.compile(r"(\\_|[+(,=])")
 
 
 def files(report: Report, stem: str) -> Iterator[tuple[str, bytes]]:
@@ -44,7 +50,7 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
     if not board.rows:
         return
     about = f"{text.title(board)}; mean over tasks."
-    yield from _table(board, board.overall, text.columns(board, text.OVERALL_COLUMNS), about)
+    yield from _table(board, board.overall, text.OVERALL_COLUMNS, about)
     for path, figure in figures:
         yield from (
             r"\begin{figure}",
@@ -55,25 +61,38 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
         )
     for label, rows in board.tasks:
         done = [row for row in rows if row.done]
-        without = f" {text.without_result(rows)}." if len(done) < len(rows) else ""
-        about = f"{text.heading(label, rows)}.{without}"
-        yield from _table(board, done, text.columns(board, text.TASK_COLUMNS), about)
+        without = text.without_result(rows) if len(done) < len(rows) else ""
+        about = f"{text.heading(label, rows)}." + (without and f" {without[:1].upper()}{without[1:]}.")
+        yield from _table(board, done, text.TASK_COLUMNS, about)
     for line in (*text.problem_lines(board.problems), *board.warnings):
         yield rf"\par {_escape(line)}"
 
 
-def _table(board: Leaderboard, rows: Sequence[Row], columns: Sequence[str], caption: str) -> Iterator[str]:
-    kinds = "".join("r" if name in text.RIGHT else "l" for name in columns)
-    head = " & ".join(_escape(text.column(name, board)) for name in columns)
-    yield from (rf"\begin{{longtable}}{{{kinds}}}", rf"\caption{{{_escape(caption)}}}\\", r"\toprule")
-    yield from (rf"{head} \\", r"\midrule", r"\endhead")
-    for row in rows:
-        shown = text.shown(row, board.metric)
+def _table(board: Leaderboard, rows: Sequence[Row], names: Sequence[str], caption: str) -> Iterator[str]:
+    """A table in small type, whose head is repeated on every page."""
+    texts = [text.shown(row, board.metric) for row in rows]
+    whole = all(row.complete for row in rows)
+    left_out = (*_LEFT_OUT, "done") if whole else _LEFT_OUT
+    columns = [name for name in text.columns(board, names) if name not in left_out]
+    kinds = "".join(_NAME if name == "strategy" else "r" if name in text.RIGHT else "l" for name in columns)
+    head = (
+        r"\toprule",
+        " & ".join(_escape(text.column(name, board)) for name in columns) + r" \\",
+        r"\midrule",
+    )
+    yield from (r"\begingroup", r"\scriptsize", r"\setlength{\tabcolsep}{2pt}")
+    yield from (rf"\begin{{longtable}}{{@{{}}{kinds}@{{}}}}", rf"\caption{{{_escape(caption)}}}\\")
+    yield from (*head, r"\endfirsthead", *head, r"\endhead")
+    for shown in texts:
         yield " & ".join(_cell(name, shown[name]) for name in columns) + r" \\"
-    yield from (r"\bottomrule", r"\end{longtable}")
+    yield from (r"\bottomrule", r"\end{longtable}", r"\endgroup")
 
 
 def _cell(name: str, value: str) -> str:
     if name == "strategy":
-        return rf"\texttt{{{_escape(value)}}}"
-    return _escape(value).replace("±", r"$\pm$")
+        breakable = _BREAK.sub(r"\1\\allowbreak{}", _escape(value))
+        return rf"\texttt{{{breakable}}}"
+    if value == text.NOTHING:
+        return "--"
+    signs = _MINUS.sub("$-$", _RANGE.sub("--", _escape(value)))
+    return signs.replace("±", r"$\pm$")

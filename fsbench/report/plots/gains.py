@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fsbench.metrics import Metric
+from fsbench.metrics import Metric, number
 from fsbench.report.charts import Cell, Gains
 from fsbench.report.escape import figure
-from fsbench.report.plots.style import HELPS, HURTS, scale, unit
+from fsbench.report.plots.style import HELPS, HURTS, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +48,7 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
                     clip_on=False,
                 )
             )
-            dark = "white" if strength > 0.55 else "black"
-            ax.text(j, i, shown(cell, metric), ha="center", va="center", fontsize=7, color=dark)
+            ax.text(j, i, shown(cell, metric), ha="center", va="center", fontsize=7)
     ax.axvline(len(gains.tasks) - 0.5, color="black", linewidth=0.8)
     ax.set_xlim(-0.5, len(gains.tasks) + 0.5)
     ax.set_ylim(len(table) - 0.5, -0.5)
@@ -71,7 +70,7 @@ def shown(cell: Cell, metric: Metric) -> str:
     """The text of a cell: its gain, or a mark."""
     if cell.state in MARKS:
         return MARKS[cell.state]
-    return f"{scale(metric) * cell.gain.mean:+.{1 if metric.percent else 2}f}" if cell.gain else ""
+    return number(cell.gain.mean, metric, sign=True) if cell.gain else ""
 
 
 def _colour(cell: Cell, largest: float, higher_is_better: bool) -> tuple[str, float]:
