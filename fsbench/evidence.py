@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.looks import Look
-from fsbench.provenance import Verification
+from fsbench.provenance import Provenance, Verification
 
 _LEVELS, _LARGEST_SCALE, _SCALE = 127, 1e30, 8
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
@@ -149,14 +149,15 @@ def _nothing(keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
 class Evidence:
     """What was drawn, by split fingerprint, the influence of each test sample on each metric, and logits.
 
-    `looks` are those at results that were still being collected (`fsbench.looks`); `verified` says who ran
-    some of the trials again.
+    `looks` are those at results that were still being collected (`fsbench.looks`). Of a published file,
+    `provenance` says where its records come from, and `verified` who ran some of the trials again.
     """
 
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     influences: Influences = _none
     looks: tuple[Look, ...] = ()
     predictions: Predictions = _nothing
+    provenance: tuple[Provenance, ...] = ()
     verified: tuple[Verification, ...] = ()
 
 

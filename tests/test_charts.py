@@ -341,6 +341,7 @@ def test_gains_and_forgetting_are_told_by_source():
 
 
 def test_names_in_a_crowd_of_points_do_not_cover_each_other():
+    from fsbench.report.charts import placing
     from fsbench.report.html.specs import costs
 
     rng = np.random.default_rng(0)
@@ -352,7 +353,10 @@ def test_names_in_a_crowd_of_points_do_not_cover_each_other():
     shown = [row for row in costs.labelled(rows) if row["clear"]]
     assert 10 < len(shown) < 93
     points = dict(zip([row["strategy"] for row in rows], costs.pixels(rows), strict=True))
-    boxes = [costs.box(*points[r["strategy"]], costs.PLACES[r["place"]], r["strategy"]) for r in shown]
+    boxes = [
+        placing.box(points[r["strategy"]], placing.PLACES[r["place"]], 6.2 * len(r["strategy"]))
+        for r in shown
+    ]
     for place, (left, top, right, bottom) in enumerate(boxes):
         for other in boxes[:place]:
             assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

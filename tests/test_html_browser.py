@@ -216,12 +216,15 @@ def test_print_is_light_and_without_controls(opened: Opened, tmp_path: Path) -> 
     assert not opened.page.locator("nav").is_visible()
     assert not opened.page.locator("#filters").is_visible()
     opened.page.set_viewport_size({"width": 720, "height": 1000})
+    assert opened.page.locator("details.table:not([open])").count() > 3
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.locator("details.table:not([open])").count() == 0
     widths = "all => all.map(each => [each.scrollWidth, each.clientWidth])"
-    for wide, room in opened.page.eval_on_selector_all(
-        "#gains .scroll, details[data-overall] .scroll", widths
-    ):
+    for wide, room in opened.page.eval_on_selector_all("#gains .scroll, details.table .scroll", widths):
         assert wide <= room
     opened.page.set_viewport_size(DESKTOP)
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.page.locator("details.table:not([open])").count() > 3
     opened.page.pdf(path=tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     opened.page.emulate_media(color_scheme="light", media="screen")

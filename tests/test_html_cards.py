@@ -8,6 +8,8 @@ from whole_results import columns_of, whole
 
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset
+from fsbench.evidence import Evidence
+from fsbench.provenance import Provenance
 from fsbench.report.budgets import leaderboards
 from fsbench.report.html.cards import Card, cards, provenance
 
@@ -82,3 +84,12 @@ def test_provenance_has_versions_hardware_fingerprints_and_full_texts():
     prints = dict(found["Computed with"]["fingerprints"].facts)
     assert prints == {"kshot(digits, k=5)": "0: kshot(digits, k="}
     assert dict(found["Strategies as they ran"]["erm"].facts)["full text"] == "erm()#code+12"
+
+
+def test_provenance_of_a_published_file_has_its_publisher_and_the_dates_that_its_records_lack():
+    came = Provenance("Ada", 1, "2026-01-02T03:04:05+00:00", "2026-02-03T04:05:06+00:00")
+    columns = columns_of([record(created="")], Evidence(provenance=(came,)))
+    facts = dict(by_name(provenance(columns, leaderboards(columns)))["Computed with"]["results"].facts)
+    assert (facts["published by"], facts["oldest result"], facts["newest result"]) == (
+        came.by, came.first, came.last
+    )  # fmt: skip

@@ -51,7 +51,7 @@ class Contents:
             known = [key for key in keys if key in found]
             return dict(zip(known, unpack_influences([found[key] for key in known]), strict=True))
 
-        return Evidence(self.drawn, influences, verified=self.verified)
+        return Evidence(self.drawn, influences, provenance=self.provenance, verified=self.verified)
 
 
 def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence | None = None) -> None:

@@ -67,10 +67,9 @@ def provenance(columns: Columns, boards: Sequence[Leaderboard]) -> list[Cards]:
         for package, version in each.versions:
             versions[package].add(version)
     devices = sorted({each.device for each in shared if each.device})
-    dates = sorted(date for date in columns.latest if date)
     facts = [
         ("records", f"{len(columns):,}"),
-        ("newest result", dates[-1] if dates else "unknown"),
+        *_dates(columns),
         ("hardware", ", ".join(devices) or "unknown"),
         *((package, " and ".join(sorted(found))) for package, found in sorted(versions.items())),
     ]
@@ -87,6 +86,19 @@ def provenance(columns: Columns, boards: Sequence[Leaderboard]) -> list[Cards]:
         ),
         Cards("Strategies as they ran", tuple(_strategies(columns))),
     ]
+
+
+def _dates(columns: Columns) -> Iterator[tuple[str, str]]:
+    """When the results were computed and, of a published file, by whom."""
+    published = columns.evidence.provenance
+    by = ", ".join(dict.fromkeys(each.by for each in published if each.by))
+    oldest = min((each.first for each in published if each.first), default="")
+    newest = max((*columns.latest, *(each.last for each in published)), default="")
+    if by:
+        yield "published by", by
+    if oldest:
+        yield "oldest result", oldest
+    yield "newest result", newest or "unknown"
 
 
 def _task(setting: Setting) -> Card:

@@ -15,7 +15,7 @@ from fsbench.report.html.tables import tables
 from fsbench.report.html.trials import trials
 
 _STYLES = ("base.css", "answer.css", "tables.css", "charts.css")
-_SCRIPTS = ("theme.js", "tables.js", "charts.js")
+_SCRIPTS = ("theme.js", "print.js", "tables.js", "charts.js")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsbench.report.charts import Charts, Priced
+from fsbench.report.charts.placing import PLACES, placed
 from fsbench.report.html.chart import (
     Chart,
     Column,
@@ -20,14 +21,13 @@ from fsbench.report.html.chart import (
 )
 from fsbench.report.leaderboard import Leaderboard
 
-Box = tuple[float, float, float, float]
-"""The left, upper, right and lower end of a label."""
-# Where a label can be beside its point: its alignment and its distance to the right and down.
-PLACES = (("left", 8, -8), ("left", 8, 9), ("right", -8, -8), ("right", -8, 9))
 _WIDE = 560
-_NAMED = f"(datum.strategy === strategy || datum.clear && (width > {_WIDE} || datum.front))"
-"""Which labels are shown: in a narrow window those on the front, always that of the chosen strategy."""
-_WIDTH, _HEIGHT, _LETTER = 780, 330, 6.2
+_PLACE = f"(width > {_WIDE} ? datum.place : datum.place_narrow)"
+_NAMED = (
+    f"(datum.strategy === strategy || (width > {_WIDE} ? datum.clear : datum.front && datum.clear_narrow))"
+)
+"""Which names are shown: in a narrow window those on the front, always that of the chosen strategy."""
+_WIDTH, _NARROW, _HEIGHT, _LETTER = 820, 230, 350, 6.2
 
 
 def pareto(boards: Sequence[Charts]) -> Chart | None:
@@ -75,46 +75,26 @@ def _row(board: Leaderboard, found: Priced) -> dict[str, Any]:
 
 
 def labelled(rows: list[dict[str, Any]]) -> list[Row]:
-    """The rows with a "place" for each label, and whether it is "clear" of others in a wide window.
-
-    Labels on the front are placed first.
-    """
-    points = pixels(rows)
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    labels: list[Box] = []
-    for row, (x, y) in sorted(zip(rows, points, strict=True), key=lambda item: not item[0]["front"]):
-        boxes = [box(x, y, place, str(row["strategy"])) for place in PLACES]
-        clashes = [sum(_overlap(box, other) for other in (*taken, *labels)) for box in boxes]
-        row["place"] = clashes.index(min(clashes))
-        chosen = boxes[row["place"]]
-        row["clear"] = not any(_overlap(chosen, other) for other in labels) and (
-            row["front"] or min(clashes) < 2
+    """The rows with a place for each name, and whether it has room, in a wide and in a narrow window."""
+    for width, ending in ((_WIDTH, ""), (_NARROW, "_narrow")):
+        names = placed(
+            pixels(rows, width),
+            [_LETTER * len(str(row["strategy"])) for row in rows],
+            [row["front"] for row in rows],
         )
-        if row["clear"]:
-            labels.append(chosen)
+        for row, (place, clear) in zip(rows, names, strict=True):
+            row.update({f"place{ending}": place, f"clear{ending}": clear})
     return list(rows)
 
 
-def pixels(rows: Sequence[Row]) -> list[tuple[float, float]]:
+def pixels(rows: Sequence[Row], width: float = _WIDTH) -> list[tuple[float, float]]:
     """About where the points are in a chart of some width."""
     xs = [math.log(max(row["cost"], 1e-3)) for row in rows]
     ys = [-row["gain"] for row in rows]
     ends = [row[name] for row in rows for name in ("low", "high") if row[name] is not None]
     tall = (max([*ends, *map(abs, ys)]) - min([*ends, 0.0])) or 1.0
     wide = (max(xs) - min(xs)) or 1.0
-    return [(_WIDTH * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
-
-
-def box(x: float, y: float, place: tuple[str, int, int], text: str) -> Box:
-    """Where a label would be, beside a point at a place of `PLACES`."""
-    align, dx, dy = place
-    width = _LETTER * len(text)
-    left = x + dx - (width if align == "right" else 0)
-    return left, y + dy - 6, left + width, y + dy + 6
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return [(width * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
 
 
 def _spec(board: Leaderboard) -> dict[str, Any]:
@@ -181,8 +161,15 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
             },
             *(
                 {
-                    "transform": [{"filter": f"datum.place === {number} && {_NAMED}"}],
-                    "mark": {"type": "text", "align": align, "dx": dx, "dy": dy, "fontSize": 11},
+                    "transform": [{"filter": f"{_PLACE} === {number} && {_NAMED}"}],
+                    "mark": {
+                        "type": "text",
+                        "align": align,
+                        "dx": dx,
+                        "dy": dy,
+                        "fontSize": 11,
+                        "baseline": "middle",
+                    },
                     "encoding": {
                         "y": y,
                         "text": {"field": "strategy"},
