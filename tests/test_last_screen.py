@@ -14,7 +14,7 @@ from test_cli_process import SLOW_RUN, prepare
 
 from fsbench.columns import of_records
 from fsbench.report.budgets import leaderboards
-from fsbench.report.last_screen import print_boards
+from fsbench.report.last_screen import _pointers, print_boards
 from fsbench.store import Store
 
 SCORE = "balanced_accuracy"
@@ -90,6 +90,13 @@ def test_what_is_settled_is_on_the_screen():
     _, rows, _ = answer(shown(many(40, 5))[0])
     assert any(" helps " in row for row in rows)
     assert any(" hurts " in row for row in rows)
+
+
+def test_the_pointer_to_a_page_is_true_of_another_folder():
+    (board,) = leaderboards(of_records(realistic(), [SCORE]), SCORE)
+    usual, other = (_pointers([board], 0, f"fsbench leaderboard{folder}") for folder in ("", " --results x"))
+    assert usual.endswith("Again: `fsbench leaderboard`; as a page: `fsbench report`.")
+    assert other.endswith("Again: `fsbench leaderboard --results x`; `report` makes a page of it.")
 
 
 def test_what_fits_whole_is_printed_once():

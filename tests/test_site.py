@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import click
 import pytest
@@ -143,6 +144,16 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
+def test_the_gallery_lists_the_values_of_a_literal():
+    assert gallery._literals(Literal["a", "b"]) == gallery._literals(Literal["a", "b"] | None) == ("a", "b")
+    assert (
+        gallery._literals(float | None)
+        == gallery._literals(int | str)
+        == gallery._literals(tuple[str, ...])
+        == ()
+    )
+
+
 def test_the_search_works_from_disk_without_a_network(site):
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     with sync_api.sync_playwright() as playwright:

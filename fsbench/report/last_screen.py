@@ -189,4 +189,5 @@ def _pointers(boards: Sequence[Leaderboard], hidden: int, again: str) -> str:
         f"the {'tables' if tasks > 1 else 'table'} of {plural(tasks, 'task')}",
         plural(notes, "note") if notes else "",
     ]
-    return f"Above: {', '.join(filter(None, above))}. Again: `{again}`; as a page: `fsbench report`."
+    page = "as a page: `fsbench report`" if again.endswith(" leaderboard") else "`report` makes a page of it"
+    return f"Above: {', '.join(filter(None, above))}. Again: `{again}`; {page}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import typing
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -120,7 +121,8 @@ def _facts(name: str, cls: type[Strategy], origin: Origin) -> Iterator[tuple[str
 
 
 def _argument(strategy: Strategy, field: dataclasses.Field[Any]) -> tuple[str, ...]:
-    low, high, choices = (field.metadata.get(each) for each in ("low", "high", "choices"))
+    low, high = (field.metadata.get(each) for each in ("low", "high"))
+    choices = field.metadata.get("choices") or _literals(typing.get_type_hints(type(strategy))[field.name])
     bounds = [f"at least {low}"] * (low is not None) + [f"at most {high}"] * (high is not None)
     allowed = ", ".join(map(format_value, choices)) if choices else ", ".join(bounds)
     if field.metadata.get("spec"):
@@ -131,6 +133,14 @@ def _argument(strategy: Strategy, field: dataclasses.Field[Any]) -> tuple[str, .
     drawn = (" to " if is_span(tune) else ", ").join(map(format_value, tune))
     default = format_value(getattr(strategy, field.name))
     return code(field.name), code(default) if default else "", text(allowed), text(drawn)
+
+
+def _literals(hint: Any) -> tuple[Any, ...]:
+    """The values that a type lists: those of `Literal`, also in a union with None; none of other types."""
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    parts = [each for each in typing.get_args(hint) if each is not type(None)]
+    return _literals(parts[0]) if len(parts) == 1 else ()
 
 
 def _stages(cls: type[Strategy]) -> Iterator[tuple[str, ...]]:
