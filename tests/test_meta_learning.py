@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins import _meta_training
+from fsbench_plugins import _meta_training, _prototypes
 from fsbench_plugins._comparisons import Attention, Ridge
 from fsbench_plugins._episodes import Episodes
+from fsbench_plugins._prototypes import embed
 from fsbench_plugins._transformed import Transformed
 from fsbench_plugins.reptile import Reptile
 from hypothesis import given
@@ -108,3 +109,26 @@ def test_without_labels_on_the_target_it_says_so(name: str) -> None:
     strategy = load_registry().strategies[name]()
     assert "no labelled target samples" in (strategy.skip(replace(INFO, labels_on_target=False)) or "")
     assert strategy.skip(replace(INFO, source_shape=None)) == "needs source data"
+
+
+def test_a_cosine_head_is_fitted_until_it_converges_whatever_the_recipe() -> None:
+    short, long = (
+        source_trial("baseline_pp(source_passes=0, source_steps=3)", Recipe("mlp", steps, 16))[0]
+        for steps in (1, 50)
+    )
+    assert short.train_accuracy == 1.0
+    assert np.array_equal(short.predictions, long.predictions)
+
+
+def test_the_mean_of_the_source_is_computed_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def counted(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return embed(model, x)
+
+    monkeypatch.setattr(_prototypes, "embed", counted)
+    _, split = source_trial("simpleshot(source_passes=0, source_steps=3)", cells=3)
+    assert split.source_y is not None
+    assert [size for size in sizes if size > split.train_x.shape[1]] == [max(sizes)]
+    assert sizes.count(split.train_x.shape[1]) == 3

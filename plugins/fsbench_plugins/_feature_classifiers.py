@@ -113,7 +113,15 @@ def prototype(train: LabeledSet) -> Fitted:
 
 
 def cosine(train: LabeledSet) -> Fitted:
-    """Ten times the cosine to trained class weights, from the class means by L-BFGS on cross-entropy."""
+    """Ten times the cosine to trained class weights."""
+    return Fitted(Cosines(directions(train, _SCALE)))
+
+
+def directions(train: LabeledSet, scale: float) -> torch.Tensor:
+    """The class weights `[C, D]`, of length 1, whose scaled cosines to features have the least cross-entropy.
+
+    They are found by L-BFGS, from the class means.
+    """
     weight = _means(train).requires_grad_()
     weights = train.mean_weights
     share = torch.ones_like(train.targets[:, 0]) if weights is None else weights
@@ -122,14 +130,14 @@ def cosine(train: LabeledSet) -> Fitted:
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        losses = F.cross_entropy(_SCALE * x @ F.normalize(weight).mT, train.targets, reduction="none")
+        losses = F.cross_entropy(scale * x @ F.normalize(weight).mT, train.targets, reduction="none")
         loss = (share * losses).sum() / share.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return Fitted(Cosines(F.normalize(weight.detach())))
+    return F.normalize(weight.detach())
 
 
 def _means(train: LabeledSet) -> torch.Tensor:

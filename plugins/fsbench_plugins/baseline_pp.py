@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from fsbench import Context, param
+from fsbench import Context, Fitted, LabeledSet, param
 from fsbench_plugins._source import UsesSource, train_on_source
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from fsbench_plugins._cosine_head import CosineHead
 
 
 @dataclass(frozen=True)
@@ -18,34 +21,51 @@ class BaselinePp(UsesSource):
 
     The body is trained on the source with a head whose logits are `scale` times the cosine between features
     and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is frozen,
-    and a new head of the same form is trained on the task by its recipe.
+    and a new head of the same form is fitted to the task until it converges, because the steps of a recipe
+    may be too few to turn random class weights.
     """
 
     name = "baseline_pp"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Chen, W.-Y., Liu, Y.-C., Kira, Z., Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at "
         "few-shot classification. ICLR."
     )
     family = "meta_learning"
-    replaces = frozenset({"init_model"})
+    replaces = frozenset({"init_model", "fit"})
 
     scale: float = param(20.0, low=0.1, tune=(5.0, 50.0))
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a frozen body trained on the source, and a cosine head."""
+        """The model with a body trained on the source, under a cosine head."""
 
         def with_cosines(network: nn.Module) -> nn.Module:
-            from fsbench_plugins._cosine_head import CosineHead
-
-            features, classes = cast(int, network.num_features), cast(int, network.num_classes)
             with ctx.torch_seeded():
-                network.head = CosineHead(features, classes, self.scale).to(ctx.device)
+                network.head = self._head(network).to(ctx.device)
             return network
 
         body = model.get_submodule("body")
         body.load_state_dict(train_on_source(ctx, self.source_steps, self.source_passes, with_cosines))
-        body.requires_grad_(False)
-        return with_cosines(model)
+        return model
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The body with the cosine head that fits the task's labels best."""
+        import torch
+
+        from fsbench_plugins._feature_classifiers import directions
+        from fsbench_plugins._prototypes import embed
+
+        model = ctx.model
+        head = self._head(model).to(ctx.device)
+        with torch.no_grad():
+            head.weight.copy_(directions(replace(train, x=embed(model, train.x)), self.scale))
+        model.head = head
+        return ctx.fitted(model)
+
+    def _head(self, network: nn.Module) -> CosineHead:
+        from fsbench_plugins._cosine_head import CosineHead
+
+        features, classes = cast(int, network.num_features), cast(int, network.num_classes)
+        return CosineHead(features, classes, self.scale)

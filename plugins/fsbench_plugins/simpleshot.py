@@ -12,6 +12,8 @@ from fsbench_plugins._source import UsesSource, train_on_source
 if TYPE_CHECKING:
     from torch import nn
 
+_CENTRE = "mean_of_source"
+
 
 @dataclass(frozen=True)
 class Simpleshot(UsesSource):
@@ -39,10 +41,15 @@ class Simpleshot(UsesSource):
     scale: float = param(10.0, low=0.1)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a body trained on the source."""
+        """The model with a body trained on the source, and the mean of the source's features."""
+        from fsbench_plugins._prototypes import embed
+
         model.get_submodule("body").load_state_dict(
             train_on_source(ctx, self.source_steps, self.source_passes)
         )
+        if self.transform == "cl2n":
+            mean = embed(model, match_inputs(ctx.source.x, ctx.task)).mean(0)
+            model.register_buffer(_CENTRE, mean, persistent=False)
         return model
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
@@ -50,9 +57,7 @@ class Simpleshot(UsesSource):
         from fsbench_plugins._prototypes import NearestMeans, class_means, embed
         from fsbench_plugins._transformed import Transformed
 
-        centre = None
-        if self.transform == "cl2n":
-            centre = embed(ctx.model, match_inputs(ctx.source.x, ctx.task)).mean(0)
+        centre = ctx.model.get_buffer(_CENTRE) if self.transform == "cl2n" else None
         body = Transformed(ctx.model, centre, length=None if self.transform is None else self.scale**0.5)
         weights = train.mean_weights
         shares = train.targets if weights is None else train.targets * weights[:, None]
