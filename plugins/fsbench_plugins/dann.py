@@ -48,7 +48,7 @@ class Dann(Adapting):
     gamma: float = param(10.0, low=0.0, tune=(1.0, 20.0))
     hidden: int = param(100, low=1)
     norm: Literal["batch"] | None = "batch"
-    steps: int = param(1000, low=0, tune=(500, 5000))
+    steps: int = param(2000, low=0, tune=(500, 5000))
     sgd: bool = True
 
     def auxiliary_modules(self, model: nn.Module, ctx: Context) -> nn.Module:
