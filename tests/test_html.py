@@ -104,7 +104,7 @@ def test_only_the_scripts_of_the_page_may_run_and_nothing_may_be_fetched(page, s
     (policy,) = [attrs["content"] for attrs, _ in page.of("meta") if "http-equiv" in attrs]
     code = [text for attrs, text in page.of("script") if "type" not in attrs]
     hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in code]
-    assert len(code) == 4
+    assert len(code) == 5
     assert re.findall(r"'sha256-([^']+)'", policy) == hashes
     assert policy.startswith("default-src 'none';")
     assert "unsafe-eval" not in policy
@@ -222,7 +222,7 @@ def test_without_results_the_page_says_so():
     found = Page(page_of(columns_of([])))
     assert [shown for _, shown in found.of("p", class_="headline")] == ["No results yet;  produces some."]
     assert "fsbench run" in [shown for _, shown in found.of("code")]
-    assert len(found.of("script")) == 3
+    assert len(found.of("script")) == 4
 
 
 def test_the_same_results_give_the_same_page():
