@@ -363,6 +363,16 @@ def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: boo
     assert 0 < difference < 0.05
 
 
+@pytest.mark.parametrize(
+    "spec", ["maml(meta_steps=2)", "maml(meta_steps=2, transductive=true)", "reptile(meta_steps=2)"]
+)
+def test_networks_with_batch_normalisation_meta_train_in_bfloat16(spec: str) -> None:
+    recipe = Recipe("conv4(width=8)", 2, 16, precision="bfloat16")
+    composition = Composition(load_registry().parse(spec)[0].components)
+    result = run_trial(("toy", 0, 0), composition, recipe, toy_split("image", source=True), CPU)
+    assert np.isfinite(result.predictions).all()
+
+
 def test_every_cell_starts_from_the_same_start() -> None:
     result, split = source_trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), cells=2, per_class=3)
     assert result.predictions.shape[0] == 2

@@ -141,16 +141,26 @@ def zero(module: nn.Module) -> None:
 
 @contextmanager
 def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[Any]]:
-    """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently."""
+    """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently.
+
+    Meanwhile its inputs are float32: `vmap` cannot differentiate it for bfloat16 inputs and float32 weights.
+    """
     layers = batch_norms(model)
+    widened = [layer.register_forward_pre_hook(_float32) for layer in layers]
     before = [(layer, layer.running_mean, layer.running_var, layer.num_batches_tracked) for layer in layers]
     for layer in layers:
         layer.running_mean = layer.running_var = layer.num_batches_tracked = None
         layer.track_running_stats = False
     yield layers
+    for hook in widened:
+        hook.remove()
     for layer, mean, var, count in () if keep else before:
         layer.running_mean, layer.running_var, layer.num_batches_tracked = mean, var, count
         layer.track_running_stats = True
+
+
+def _float32(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return tuple(x.float() for x in inputs)
 
 
 def keep_statistics(model: nn.Module, x: torch.Tensor) -> None:
