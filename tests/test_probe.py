@@ -256,7 +256,15 @@ def test_the_last_lines_of_a_run_say_how_to_get_weights() -> None:
     records.append(Record("b", spec="probe+svm", split_seed=0, **skipped, **common))
     skipped["reason"] = {"kind": "skipped", "message": "needs source data"}
     records.append(Record("c", spec="maml", split_seed=0, **skipped, **common))
-    assert list(_extras(Results(tuple(records), Path()))) == [f"probe, probe+svm left out: {reason}"]
+    of_texts = reason.replace("pretrained]", "text]")
+    skipped["reason"] = {"kind": "skipped", "message": of_texts}
+    for key in ("d", "e"):
+        common["task"] = f"holdout({key})"
+        records.append(Record(key, spec="probe", split_seed=0, **skipped, **common))
+    assert list(_extras(Results(tuple(records), Path()))) == [
+        f"probe, probe+svm left out on holdout(pets): {reason}",
+        f"probe left out on 2 tasks: {of_texts}",
+    ]
 
 
 def test_other_weights_and_other_code_of_the_backbone_are_other_trials(weights: str) -> None:

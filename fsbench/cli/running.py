@@ -33,6 +33,7 @@ from fsbench.tuning.criteria import CRITERIA
 from fsbench.tuning.samplers import SAMPLERS
 
 if TYPE_CHECKING:
+    from fsbench.record import Record
     from fsbench.registry import Registry
     from fsbench.report.leaderboard import Leaderboard
     from fsbench.results import Results
@@ -191,13 +192,17 @@ def warn_of_failures(registry: Registry) -> None:
 
 def _extras(results: Results) -> Iterator[str]:
     """A line for each package that a strategy was skipped for."""
-    reasons: dict[str, dict[str, None]] = {}
+    from fsbench.words import plural
+
+    reasons: dict[str, list[Record]] = {}
     for record in results.records:
         message = (record.reason or {}).get("message", "")
         if record.status == "skipped" and "pip install" in message:
-            reasons.setdefault(message, {})[record.spec] = None
-    for message, specs in reasons.items():
-        yield f"{', '.join(specs)} left out: {message}"
+            reasons.setdefault(message, []).append(record)
+    for message, records in reasons.items():
+        specs, tasks = dict.fromkeys(r.spec for r in records), {r.task for r in records}
+        where = records[0].task if len(tasks) == 1 else plural(len(tasks), "task")
+        yield f"{', '.join(specs)} left out on {where}: {message}"
 
 
 def _report(results: Results, metric: str, margin: float, folder: Path, legend: bool, quiet: bool) -> int:
