@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 class Adapting(UsesUnlabelled):
     """A strategy for `shift` tasks, whose unlabelled inputs are of the target.
 
-    If a subclass has a field `sgd` that is true, it trains by SGD in place of Adam, unless the recipe fixes
+    With `sgd`, which a subclass may make a field, it trains by SGD in place of Adam, unless the recipe fixes
     its steps.
     """
 
     family = "adaptation"
+    sgd = False
 
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs two domains, and inputs of both."""
@@ -33,7 +34,7 @@ class Adapting(UsesUnlabelled):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps, of SGD at Adam's rate converted, unless the recipe fixes their number."""
-        if getattr(self, "sgd", False) and recipe.passes and recipe.optimizer.startswith("adam"):
+        if self.sgd and recipe.passes and recipe.optimizer.startswith("adam"):
             rate = RATES["sgd"] / RATES[recipe.optimizer] * recipe.lr
             recipe = replace(recipe, optimizer="sgd", lr=rate)
         return super().configure(recipe, ctx)
