@@ -161,6 +161,19 @@ def test_the_parent_of_a_run_imports_nothing_heavy(tmp_path):
     assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
 
 
+@linux
+def test_the_plan_of_all_strategies_imports_no_torch(tmp_path):
+    script = """
+        import sys, fsbench
+        planned = []
+        fsbench.run("all", seeds=1, results=sys.argv[1], only=planned.append)
+        print(len({trial.spec for trial in planned}) > 50, "torch" in sys.modules)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "True False\n", done.stdout + done.stderr
+
+
 def test_a_run_without_fork_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
     """As on Windows, where lists still work."""
     monkeypatch.delattr(os, "fork")

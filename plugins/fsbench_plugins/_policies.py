@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 if TYPE_CHECKING:
+    import torch
+
     from fsbench import Batch, Stream, TaskInfo
 
 PARTS = 4
@@ -19,6 +19,8 @@ def by_policy(batch: Batch, transform: Callable[[torch.Tensor], torch.Tensor], s
 
     The transform draws from torch's global generator, which is seeded here and restored.
     """
+    import torch
+
     parts = torch.chunk((batch.x * 255).round().to(torch.uint8), PARTS)
     with torch.random.fork_rng(devices=[batch.x.device] if batch.x.is_cuda else []):
         torch.manual_seed(stream.seed())
