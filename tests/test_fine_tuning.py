@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from fsbench_plugins._comparisons import Cached
-from fsbench_plugins._low_rank import Updated, add_updates, merge_updates
+from fsbench_plugins._low_rank import Update, add_updates, merge_updates
 from fsbench_plugins._unfreezing import layers
 from fsbench_plugins.bn_only import BnOnly
 from fsbench_plugins.l2_sp import L2Sp, squared_distance
 from fsbench_plugins.lp_ft import LpFt
 from fsbench_plugins.transfer import Transfer
 from torch import nn
+from torchvision.models.vision_transformer import VisionTransformer
 
-from fsbench import Recipe, Strategy
+from fsbench import InertComponent, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
 from fsbench.engine.trial import run_trial
+from fsbench.errors import SpecError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
@@ -69,26 +71,82 @@ def test_a_penalty_keeps_the_weights_near_the_start() -> None:
 @pytest.mark.parametrize("layer", [nn.Linear(5, 4), nn.Conv2d(6, 4, 3, groups=2, padding=1)])
 def test_an_update_starts_at_zero_and_merges_into_the_weight(layer: nn.Module) -> None:
     x = torch.randn(2, 5) if isinstance(layer, nn.Linear) else torch.randn(2, 6, 4, 4)
-    updated = Updated(layer, 2, 0.5)
-    assert torch.equal(updated(x), layer(x))
+    network, before = nn.Sequential(layer), layer(x)
+    add_updates(network, 2, 0.5)
+    assert torch.equal(network(x), before)
+    (update,) = updates(network)
     with torch.no_grad():
-        updated.b.normal_()
-    expected = updated(x)
-    assert not torch.allclose(expected, layer(x))
-    torch.testing.assert_close(updated.merged()(x), expected)
+        update.b.normal_()
+    expected = network(x)
+    assert not torch.allclose(expected, before)
+    merge_updates(network)
+    torch.testing.assert_close(network(x), expected)
+
+
+def updates(network: nn.Module) -> list[Update]:
+    return [module for module in network.modules() if isinstance(module, Update)]
 
 
 def test_updates_are_of_every_layer_and_leave_no_trace_when_merged() -> None:
     network = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
-    names = [name for name, _ in network.named_parameters()]
+    names = sorted(network.state_dict())
+    types = [type(module) for module in network.modules()]
     x = torch.rand(4, 1, 8, 8)
     network.eval()
     before = network(x)
     add_updates(network.body, 2, 1.0)
-    assert sum(isinstance(module, Updated) for module in network.modules()) == 4
+    assert len(updates(network)) == 4
     torch.testing.assert_close(network(x), before)
     merge_updates(network)
-    assert [name for name, _ in network.named_parameters()] == names
+    assert sorted(network.state_dict()) == names
+    assert [type(module) for module in network.modules()] == types
+
+
+def test_updates_are_of_the_attention_of_torchvisions_vit_too() -> None:
+    network = VisionTransformer(16, 8, 1, 2, 8, 12, num_classes=3)
+    x = torch.rand(2, 3, 16, 16)
+    nn.init.normal_(network.heads[0].weight)
+    before = network.eval()(x)
+    add_updates(network, 2, 1.0)
+    assert torch.equal(network(x), before)
+    attention = network.encoder.layers[0].self_attention
+    assert sorted(update.b.shape[0] for update in updates(attention)) == [8, 24]
+    network.requires_grad_(False)
+    for update in updates(attention):
+        update.requires_grad_(True)
+    network(x).sum().backward()
+    slopes = [update.b.grad for update in updates(attention)]
+    assert all(slope is not None and bool(slope.any()) for slope in slopes)
+    with torch.no_grad():
+        for update in updates(attention):
+            update.b.normal_()
+    expected = network(x)
+    assert not torch.allclose(expected, before)
+    merge_updates(network)
+    assert not updates(network)
+    torch.testing.assert_close(network(x), expected)
+
+
+@pytest.mark.parametrize("spec", ["lora(mode=gradual)", "lora(mode=linear_probe)", "lp_ft(mode=finetune)"])
+def test_a_mode_that_contradicts_the_name_is_refused(spec: str) -> None:
+    with pytest.raises(SpecError, match=r"mode=\w+\): expected one of (finetune|frozen_then_finetune), got"):
+        load_registry().parse(spec)
+
+
+def test_bn_only_unfreezes_gradually_where_some_layers_have_no_normalisation() -> None:
+    found = predictions("bn_only(source_steps=3, mode=gradual)")
+    assert not np.array_equal(found, predictions("bn_only(source_steps=3, mode=linear_probe)"))
+
+
+def test_bn_only_says_that_a_body_has_no_normalisation() -> None:
+    with pytest.raises(InertComponent, match="bn_only had no effect; the body has no normalisation with"):
+        run_trial(
+            ("t", 0),
+            load_registry().parse("bn_only(source_steps=3)")[0],
+            replace(RECIPE, backbone="mlp"),
+            toy_split("image", source=True),
+            CPU,
+        )
 
 
 def test_lora_and_bn_only_train_less_than_transfer() -> None:

@@ -12,6 +12,7 @@ import torch
 from fsbench_plugins._offsets import best_offsets, score
 from fsbench_plugins._one_vs_rest import fitted, log_odds
 from fsbench_plugins.prior_correction import Corrected
+from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.vector_scaling import VectorScaling
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -261,6 +262,12 @@ def test_a_cost_is_a_threshold_on_the_probability() -> None:
     assert np.array_equal(run("threshold(cost=1.0)", split)[0], plain)
     (composition,) = load_registry().parse("threshold(cost=4.0)")
     assert composition.skip(task_info(num_classes=3)) == "cost=4.0 is for two classes, not 3"
+
+
+def test_a_cost_acts_on_the_device_of_the_logits() -> None:
+    offset = Threshold(cost=4.0).given
+    assert offset is not None
+    assert offset(torch.zeros(3, 2, device="meta")).device.type == "meta"
 
 
 # Priors

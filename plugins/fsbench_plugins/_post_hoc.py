@@ -74,4 +74,5 @@ class Affine(Savable):
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         """The changed logits."""
-        return self.scale * logits if self.offset is None else self.scale * logits + self.offset
+        scaled = self.scale * logits
+        return scaled if self.offset is None else scaled + self.offset.to(scaled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import InertComponent
+from fsbench import Context, InertComponent
 from fsbench_plugins.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class BnOnly(Transfer):
     """`transfer` that trains only the head and the scales and shifts of normalisation (Frankle et al. 2021).
 
-    All other weights of the body stay as the source, or the pretrained weights, left them.
+    All other weights of the body stay as the source, or the pretrained weights, left them. In the paper they
+    are random.
     """
 
     name = "bn_only"
@@ -27,14 +28,21 @@ class BnOnly(Transfer):
     in_core = False
     kinds = frozenset({"image", "table"})
 
-    def _release(self, body: nn.Module, trained: bool) -> None:
-        """Let normalisation be trained, or nothing. Raises InertComponent if there is none."""
-        from torch import nn
-
-        kinds = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
-        layers = [module for module in body.modules() if isinstance(module, kinds)]
-        if not any(list(layer.parameters()) for layer in layers):
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model with a body whose normalisation is trained. Raises InertComponent if there is none."""
+        if not any(list(layer.parameters()) for layer in normalisation(model.get_submodule("body"))):
             raise InertComponent(f"{self.name} had no effect; the body has no normalisation with weights")
+        return super().init_model(model, ctx)
+
+    def _release(self, body: nn.Module, trained: bool) -> None:
         body.requires_grad_(False)
-        for layer in layers:
+        for layer in normalisation(body):
             layer.requires_grad_(trained)
+
+
+def normalisation(body: nn.Module) -> list[nn.Module]:
+    """The normalisation layers of a body, or of a part of one."""
+    from torch import nn
+
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
+    return [module for module in body.modules() if isinstance(module, kinds)]

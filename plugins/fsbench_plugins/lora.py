@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fsbench import Context, Fitted, LabeledSet, param
 from fsbench_plugins.transfer import Transfer
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 class Lora(Transfer):
     """`transfer` whose body learns only low-rank updates of its weights (Hu et al. 2022).
 
-    The weights of linear and convolutional layers, as matrices with a row for each output, get the update
-    `scale * B A`, where B starts at zero and A at random, with rank `rank` (at most the smaller side of the
-    matrix). Only these and the head are trained; after the training the updates are added to the weights.
+    The weights of linear, convolutional and attention layers, as matrices with a row for each output, get the
+    update `scale * B A`, where B starts at zero and A at random, with rank `rank` (at most the smaller side
+    of the matrix). Only these and the head are trained; after the training the updates are added to the
+    weights. The paper updates the weights of attention alone, and writes `alpha / rank` for `scale`.
     """
 
     name = "lora"
@@ -29,6 +30,7 @@ class Lora(Transfer):
     )
     in_core = False
 
+    mode: Literal["finetune"] = "finetune"
     rank: int = param(4, low=1, tune=(1, 16))
     scale: float = param(1.0, low=0.0, tune=(0.25, 4.0))
 

@@ -23,4 +23,4 @@ class LpFt(Transfer):
     )
     in_core = False
 
-    mode: Literal["finetune", "linear_probe", "frozen_then_finetune", "gradual"] = "frozen_then_finetune"
+    mode: Literal["frozen_then_finetune"] = "frozen_then_finetune"
