@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,7 +90,7 @@ def updates(network: nn.Module) -> list[Update]:
 
 def test_updates_are_of_every_layer_and_leave_no_trace_when_merged() -> None:
     network = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
-    names = sorted(network.state_dict())
+    names = list(network.state_dict())
     types = [type(module) for module in network.modules()]
     x = torch.rand(4, 1, 8, 8)
     network.eval()
@@ -98,7 +99,7 @@ def test_updates_are_of_every_layer_and_leave_no_trace_when_merged() -> None:
     assert len(updates(network)) == 4
     torch.testing.assert_close(network(x), before)
     merge_updates(network)
-    assert sorted(network.state_dict()) == names
+    assert list(network.state_dict()) == names
     assert [type(module) for module in network.modules()] == types
 
 
@@ -125,6 +126,18 @@ def test_updates_are_of_the_attention_of_torchvisions_vit_too() -> None:
     merge_updates(network)
     assert not updates(network)
     torch.testing.assert_close(network(x), expected)
+
+
+def test_updates_of_copies_are_merged_one_by_one() -> None:
+    network = nn.Sequential(nn.Linear(5, 4))
+    x = torch.randn(2, 5)
+    before = network(x)
+    add_updates(network, 2, 1.0)
+    other = copy.deepcopy(network)
+    merge_updates(network)
+    assert torch.equal(other(x), before)
+    merge_updates(other)
+    assert type(other[0]) is nn.Linear
 
 
 @pytest.mark.parametrize("spec", ["lora(mode=gradual)", "lora(mode=linear_probe)", "lp_ft(mode=finetune)"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.func import functional_call
 
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.MultiheadAttention)
 
 
 class Update(nn.Module):
@@ -27,30 +28,46 @@ class Update(nn.Module):
         return weight + self.scale * (self.b @ self.a).view_as(weight)
 
 
-def add_updates(body: nn.Module, rank: int, scale: float) -> None:
-    """Give every such layer an update that starts at zero, in place.
+class Updated(nn.Module):
+    """A layer whose weights have updates; in attention, queries, keys and values share one."""
 
-    In attention by torch, one update is of the weights of queries, keys and values together.
-    """
-    for layer, name in list(_weights(body)):
-        update = Update(layer.get_parameter(name), rank, scale)
-        parametrize.register_parametrization(layer, name, update)
+    def __init__(self, layer: nn.Module, rank: int, scale: float) -> None:
+        super().__init__()
+        self.layer = layer
+        self.names = [name for name, _ in layer.named_parameters() if name.endswith("weight")]
+        self.updates = nn.ModuleList(Update(layer.get_parameter(name), rank, scale) for name in self.names)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The updated weights by their names in the layer."""
+        both = zip(self.names, self.updates, strict=True)
+        return {name: update(self.layer.get_parameter(name)) for name, update in both}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer makes of its arguments with the updated weights."""
+        return functional_call(self.layer, self.weights(), args, kwargs)
+
+    def merged(self) -> nn.Module:
+        """The layer, with the updates added to its weights for good."""
+        with torch.no_grad():
+            for name, weight in self.weights().items():
+                self.layer.get_parameter(name).copy_(weight)
+        return self.layer
+
+
+def add_updates(body: nn.Module, rank: int, scale: float) -> None:
+    """Give every such layer updates that start at zero, in place."""
+    _replace(body, _LAYERS, lambda layer: Updated(layer, rank, scale))
 
 
 def merge_updates(network: nn.Module) -> None:
     """Add the updates to the weights, in place, so that the layers are plain again."""
-    for layer, name in list(_weights(network)):
-        if parametrize.is_parametrized(layer, name):
-            updated: torch.Tensor = getattr(layer, name).detach()
-            parametrize.remove_parametrizations(layer, name, leave_parametrized=False)
-            with torch.no_grad():
-                layer.get_parameter(name).copy_(updated)
+    _replace(network, (Updated,), lambda layer: layer.merged())
 
 
-def _weights(module: nn.Module) -> Iterator[tuple[nn.Module, str]]:
-    """The layers and the names of their weights."""
-    for layer in module.modules():
-        if isinstance(layer, _LAYERS):
-            yield layer, "weight"
-        elif isinstance(layer, nn.MultiheadAttention) and layer.in_proj_weight is not None:
-            yield layer, "in_proj_weight"
+def _replace(module: nn.Module, kinds: tuple[type[nn.Module], ...], change: Callable[..., nn.Module]) -> None:
+    """Replace the modules of some kinds below a module."""
+    for name, child in list(module.named_children()):
+        if isinstance(child, kinds):
+            setattr(module, name, change(child))
+        else:
+            _replace(child, kinds, change)
