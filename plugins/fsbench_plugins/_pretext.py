@@ -31,7 +31,7 @@ class Pretext(UsesUnlabelled):
         raise NotImplementedError
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a pretrained body, trained by the recipe's rate and batch size.
+        """The model with a pretrained body, trained by AdamW with the recipe's rate and batch size.
 
         Raises FsbenchError if the loss was NaN or infinite.
         """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Autoencoder(Pretext):
-    """Starts from the encoder of a denoising autoencoder of the unlabelled inputs (Vincent et al. 2008).
+    """Starts from the encoder of a denoising autoencoder of the unlabelled inputs (Vincent et al. 2010).
 
     The body encodes an input with Gaussian noise of standard deviation `noise`, and a perceptron with
     `hidden` units decodes the features into the input without noise; the loss is the mean squared error. Then
@@ -26,9 +26,10 @@ class Autoencoder(Pretext):
 
     name = "autoencoder"
     cite = (
-        "Vincent, P., Larochelle, H., Bengio, Y. and Manzagol, P.-A. (2008). Extracting and composing robust "
-        "features with denoising autoencoders. ICML. Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing "
-        "the dimensionality of data with neural networks. Science 313."
+        "Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010). Stacked denoising "
+        "autoencoders: learning useful representations in a deep network with a local denoising criterion. "
+        "JMLR 11. Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing the dimensionality of data with "
+        "neural networks. Science 313."
     )
 
     noise: float = param(0.2, low=0.0, tune=(0.0, 0.5))

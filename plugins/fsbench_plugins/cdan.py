@@ -21,6 +21,7 @@ class Cdan(Adapting):
     gradient, and its features. With `entropy`, a sample counts by `1 + exp(-H)`, where H is the entropy of
     its prediction (the paper's CDAN+E), so that samples whose class is uncertain count for less. `weight`,
     `gamma`, `hidden` and `sgd` are those of `dann`; the hidden layer is batch-normalised over both halves.
+    The products are never approximated by random projections, as the paper does where there are many.
     """
 
     name = "cdan"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Coteaching(Strategy):
     """Two networks from different starts, each trained on the samples with the smallest losses of the other.
 
-    Of each class, the fraction `rate` with the largest losses is left out, best that of wrong labels; it is
-    reached linearly over the share `warm_up` of the training (Han et al. 2018). As the networks make
+    Of each class, the fraction `rate` with the largest losses is left out, ideally that of the wrong labels;
+    it is reached linearly over the share `warm_up` of the training (Han et al. 2018). As the networks make
     different mistakes, one does not reinforce what it got wrong itself. The paper compares the losses of a
     batch; here, they are compared with the latest ones of all training samples of the same label, as rare
     classes have larger losses without being wrong. The first network predicts. Write it after other losses

@@ -18,7 +18,8 @@ class Elr(Strategy):
     Networks learn right labels first; the averages remember what they then predicted and work against wrong
     labels later (Liu et al. 2020). The term added to the loss is `weight` times the mean of `log(1 - <p, t>)`
     for the probabilities p of a sample and its average t, which moves by the share `1 - decay` in each step
-    with the sample. A weight of 0 changes nothing. Samples that an augmentation mixes count as the first one.
+    with the sample. With a weight of 0 nothing changes, so the trial fails, as for any component without
+    effect. Samples that an augmentation mixes count as the first one.
 
     What is learnt first favours large classes, so small ones lose where classes are unequal, even with a
     small weight.

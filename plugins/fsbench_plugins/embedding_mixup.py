@@ -17,8 +17,9 @@ class EmbeddingMixup(Strategy):
     """Trains on mixtures of the features of two samples and of their targets (Guo et al. 2019).
 
     Features are mixed before the head. As the heads of fsbench's networks are affine, mixing logits is the
-    same, and it works for all kinds of samples, such as texts, whose inputs cannot be mixed. The weight of
-    each pair is drawn from Beta(alpha, alpha); with `alpha` of 0 nothing is mixed.
+    same, and it works for all kinds of samples, such as texts, whose inputs cannot be mixed. Beside a
+    component with a head of cosines (`ldam_drw`), logits are mixed. The weight of each pair is drawn from
+    Beta(alpha, alpha); with `alpha` of 0 nothing is mixed.
     """
 
     name = "embedding_mixup"

@@ -18,9 +18,9 @@ class Fixmatch(UsesUnlabelled):
 
     The auxiliary loss is `weight` times the mean over unlabelled inputs of the cross-entropy between the
     prediction on a strong view and the likeliest class of the input as other components augment it; inputs
-    whose largest probability is below `threshold` count as zero; if all of them are in every step, training
-    is on the labels only, and a note says so. Strong views of images are those of
-    `augmentation` with `strength`; of tables, a share `corruption` of the values is from another row.
+    whose largest probability is below `threshold` count as zero. If none ever reaches it, training is on the
+    labels only, and a note says so. Strong views of images are those of `augmentation` with `strength`, in
+    place of the paper's RandAugment; of tables, a share `corruption` of the values is from another row.
     """
 
     name = "fixmatch"

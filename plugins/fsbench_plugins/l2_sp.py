@@ -17,7 +17,8 @@ class L2Sp(Transfer):
     """`transfer` with a penalty on the distance of the body from its start (Li et al. 2018).
 
     The auxiliary loss is `alpha / 2` times the squared distance between the body's weights and those with
-    which the training began. With `alpha` 0 it is `transfer`.
+    which the training began (with `mode=gradual`, each part of it). With `alpha` 0 it is `transfer`. The
+    recipe's weight decay stays, of head and body; the paper replaces that of the body.
     """
 
     name = "l2_sp"

@@ -20,8 +20,9 @@ class LdamDrw(Strategy):
     The head is replaced by one whose logits are `scale` times the cosine between features and the weight of
     each class. In the loss, the cosine of the true class is reduced by a margin proportional to `n^(-1/4)`
     for n labels of the class; that of the smallest class is `margin`. After the share `defer` of the
-    training, losses are weighted by the inverse effective number of labels (Cui et al. 2019), with `beta`;
-    `defer=1` leaves the weights out. Balanced classes have equal margins, which still change the training.
+    training, losses are weighted by the inverse effective number of labels (Cui et al. 2019), with `beta`, as
+    by `class_weights`; `defer=1` leaves the weights out. Balanced classes have equal margins, which still
+    change the training.
     """
 
     name = "ldam_drw"

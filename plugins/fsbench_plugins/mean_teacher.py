@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MeanTeacher(UsesUnlabelled):
-    """Predictions agree with a teacher's on another view of an input (Tarvainen & Valpola 2017).
+    """Predictions agree with a teacher's on another view of an unlabelled input (Tarvainen & Valpola 2017).
 
     The teacher's weights are the exponential moving average of the network's with `decay`, or with the plain
     average of all steps so far while that forgets faster. The auxiliary loss is the mean squared difference
     of the probabilities, times `weight`, with the paper's ramp `exp(-5 (1 - p)^2)` over the first two fifths
     of the training. Views are those of `fixmatch`, with a smaller `strength`. After the last step, the
-    teacher's weights take the place of the network's.
+    teacher's weights take the place of the network's. The paper compares on labelled inputs too.
     """
 
     name = "mean_teacher"

@@ -21,7 +21,7 @@ class Mmd(Adapting):
     The kernel is the mean of five radial kernels `exp(-d^2 / (s m))`, where m is the mean squared distance
     within the batch, which has no gradient, and s is 1/4, 1/2, 1, 2 or 4. The auxiliary loss is `weight`
     times the unbiased estimate of the squared discrepancy (Gretton et al. 2012), on the features that the
-    head sees.
+    head sees. The paper learns the weights of the kernels and adds up several layers.
     """
 
     name = "mmd"

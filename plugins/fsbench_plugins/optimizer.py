@@ -25,7 +25,9 @@ class Optimizer(Strategy):
     cite = (
         "Sutskever, I., Martens, J., Dahl, G. and Hinton, G. (2013). On the importance of initialization and "
         "momentum in deep learning. ICML. Adam: Kingma, D. P. and Ba, J. (2015). Adam: a method for "
-        "stochastic optimization. ICLR. Adagrad: Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive "
+        "stochastic optimization. ICLR. AdamW: Loshchilov, I. and Hutter, F. (2019). Decoupled weight decay "
+        "regularization. ICLR. RMSprop: Tieleman, T. and Hinton, G. (2012). Lecture 6.5 - rmsprop. COURSERA: "
+        "Neural networks for machine learning. Adagrad: Duchi, J., Hazan, E. and Singer, Y. (2011). Adaptive "
         "subgradient methods for online learning and stochastic optimization. JMLR 12."
     )
     family = "optimisation"

@@ -12,8 +12,9 @@ from fsbench import Batch, Context, Strategy, param
 class RandomErasing(Strategy):
     """A random rectangle of an image becomes noise, with the probability `p` (Zhong et al. 2020).
 
-    The rectangle has between `smallest` and `largest` of the area and an aspect between 0.3 and 1/0.3, before
-    what is outside the image is cut off; the noise is uniform in [0, 1).
+    The rectangle has between `smallest` and `largest` of the area and an aspect between 0.3 and 1/0.3, whose
+    logarithm is uniform, before what is outside the image is cut off; the noise is uniform in [0, 1). The
+    paper draws the aspect itself uniformly, and anew until the rectangle is inside.
     """
 
     name = "random_erasing"

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class SelfTraining(UsesUnlabelled):
     """Learns from its own labels of unlabelled inputs, the surest share of each class first (Yarowsky 1995).
 
-    After a fit on the labels, in each of `rounds` a new fit also gets the likeliest class of the surest
+    After a fit on the labels, in each of `rounds` another fit also gets the likeliest class of the surest
     unlabelled inputs as labels: in round r of R, the fraction r / R of the inputs that are predicted as a
-    class (class-balanced self-training, Zou et al. 2018). Real and guessed labels are equally likely in a
-    batch, all together. The cost is `rounds + 1` fits.
+    class (class-balanced self-training, Zou et al. 2018). A network goes on from the weights of the last fit.
+    Real and guessed labels are equally likely in a batch, all together. The cost is `rounds + 1` fits.
     """
 
     name = "self_training"

@@ -17,9 +17,10 @@ class SmallLoss(Strategy):
     """Leaves out the samples of each class with the largest losses, most of which have wrong labels.
 
     Networks learn right labels before they memorise wrong ones (Shen & Sanghavi 2019). `rate` is the fraction
-    to leave out, best that of wrong labels; it is reached linearly over the share `warm_up` of the training.
-    Losses are compared with the latest ones of all training samples of the same label, as rare classes have
-    larger losses without being wrong. On clean labels, the samples that are left out are the hard ones.
+    to leave out, ideally that of the wrong labels; it is reached linearly over the share `warm_up` of the
+    training. Losses are compared with the latest ones of all training samples of the same label, as rare
+    classes have larger losses without being wrong. The paper chooses between trainings; here, every step
+    does. On clean labels, the samples that are left out are the hard ones.
     """
 
     name = "small_loss"

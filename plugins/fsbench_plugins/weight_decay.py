@@ -12,7 +12,7 @@ from fsbench_plugins._recipes import changed
 class WeightDecay(Strategy):
     """`factor` times the weight decay of the recipe (Krogh & Hertz 1991).
 
-    AdamW subtracts the learning rate times the decay from every weight, relative to it (Loshchilov & Hutter
+    AdamW shrinks every weight by the learning rate times the decay, as a fraction of it (Loshchilov & Hutter
     2019); other optimizers add the decay times the weight to its gradient.
     """
 
