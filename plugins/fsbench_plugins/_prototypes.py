@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench import Savable
+from fsbench import LabeledSet, Savable
 
 EMBED_BATCH = 1024
 NEVER = -1e9  # the logit of a class without a sample
@@ -67,3 +67,11 @@ class NearestMeans(nn.Module, Savable):
         return negative_squared_distances(_features(self.model, x), self.means).masked_fill(
             self.absent, NEVER
         )
+
+
+def nearest_means(model: nn.Module, train: LabeledSet) -> NearestMeans:
+    """A model's features under the class means of a training set, in which sampling weights count."""
+    shares = train.targets
+    if train.mean_weights is not None:
+        shares = shares * train.mean_weights[:, None]
+    return NearestMeans(model, class_means(embed(model, train.x), shares), shares.sum(0) == 0)

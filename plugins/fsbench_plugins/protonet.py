@@ -44,10 +44,6 @@ class Protonet(Episodic):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Minus the squared distances to the class means of the training features."""
-        from fsbench_plugins._prototypes import NearestMeans, class_means, embed
+        from fsbench_plugins._prototypes import nearest_means
 
-        shares = train.targets
-        if train.mean_weights is not None:
-            shares = shares * train.mean_weights[:, None]
-        means = class_means(embed(ctx.model, train.x), shares)
-        return ctx.fitted(NearestMeans(ctx.model, means, shares.sum(0) == 0))
+        return ctx.fitted(nearest_means(ctx.model, train))

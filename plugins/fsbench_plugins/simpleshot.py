@@ -54,12 +54,9 @@ class Simpleshot(UsesSource):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The nearest means of the transformed features of the training samples."""
-        from fsbench_plugins._prototypes import NearestMeans, class_means, embed
+        from fsbench_plugins._prototypes import nearest_means
         from fsbench_plugins._transformed import Transformed
 
         centre = ctx.model.get_buffer(_CENTRE) if self.transform == "cl2n" else None
-        body = Transformed(ctx.model, centre, length=None if self.transform is None else self.scale**0.5)
-        weights = train.mean_weights
-        shares = train.targets if weights is None else train.targets * weights[:, None]
-        means = class_means(embed(body, train.x), shares)
-        return ctx.fitted(NearestMeans(body, means, shares.sum(0) == 0))
+        length = None if self.transform is None else self.scale**0.5
+        return ctx.fitted(nearest_means(Transformed(ctx.model, centre, length), train))
