@@ -21,8 +21,7 @@ class Platt(PostHoc):
     others, and the probabilities are divided by their sum (Zadrozny & Elkan 2002), so decisions can change.
 
     Where classes are unequal, calibrated probabilities favour the large ones more than overconfident logits
-    do, so balanced accuracy falls, by 7 to 17 points on three small tables; `threshold` decides
-    for such a metric.
+    do, so balanced accuracy may fall; `threshold` decides for such a metric.
     """
 
     name = "platt"
