@@ -21,6 +21,7 @@ class Fixmatch(UsesUnlabelled):
     whose largest probability is below `threshold` count as zero. If none ever reaches it, training is on the
     labels only, and a note says so. Strong views of images are those of `augmentation` with `strength`, in
     place of the paper's RandAugment; of tables, a share `corruption` of the values is from another row.
+    Strong views pass the network by themselves; in the paper, batch normalisation sees all inputs at once.
     """
 
     name = "fixmatch"
