@@ -31,7 +31,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @suite_option
 @by_option
 @click.option("--predictions", is_flag=True, help="Also write the logits of every trial's test part.")
-@click.option("--part", is_flag=True, help="With --suite: publish the tasks that have results, as NAME-part.")
+@click.option("--part", is_flag=True, help="With --suite: publish its complete tasks, as NAME-part.")
 def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
     """Write the records of the folder RESULTS into DIR, for others: as JSON Lines, with a page of tables.
 
@@ -66,11 +66,12 @@ def _publish(results: Path, folder: Path, suite: str | None, by: str, prediction
     _refuse_looks(columns)
     wanted = {(shared.task, shared.recipe) for shared in columns.shared}
     records = [record for record in every if (record.task, record.recipe) in wanted]
+    groups = [[record for record in records if bool(record.tuning) == tuned] for tuned in (False, True)]
     if suite is not None:
-        _check_complete(records, suite, part)
+        groups = [_complete(some, suite, part) for some in groups if some]
     evidence = columns.evidence
-    for tuned in sorted({bool(record.tuning) for record in records}):
-        some = [record for record in records if bool(record.tuning) == tuned]
+    for some in filter(None, groups):
+        tuned = bool(some[0].tuning)
         name = f"{suite or WITHOUT_SUITE}{'-part' if part else ''}{'-tuned' if tuned else ''}"
         path = folder / f"{name}.jsonl"
         page = publish(some, path, evidence, by)
@@ -171,24 +172,33 @@ def _refuse_looks(columns: Columns) -> None:
         )
 
 
-def _check_complete(records: Sequence[Record], name: str, part: bool) -> None:
-    """Raise UsageError where splits of a suite have no result, and for results of several searches.
+def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
+    """The records of a suite, or with `part` those of its complete tasks.
 
-    For a `part` of the suite, only tasks with results are asked for.
+    Raises UsageError for tasks that are not complete, with `part` if none is, and for results of several
+    searches.
     """
+    from fsbench.report.publishing import trials_without_record
     from fsbench.tasks.suites import load_suite
+    from fsbench.words import plural
 
-    suite = load_suite(name)
     if len(searches := {record.tuning for record in records if record.tuning}) > 1:
         raise UsageError(
             f"results of {' and '.join(sorted(searches))}, of which only one can be published; use a results "
             "folder for each"
         )
-    tasks = {record.task for record in records} if part else suite.tasks
-    wanted = {(task, seed) for task in tasks for seed in range(suite.split_seeds)}
-    if lacking := wanted - {(record.task, record.split_seed) for record in records}:
+    lacking = trials_without_record(records, load_suite(name))
+    tasks = {record.task for record in records}
+    complete, begun = tasks - set(lacking), [task for task in lacking if task in tasks]
+    if not complete or (lacking and not part):
+        task = [*begun, *lacking][0]
+        spec, seed = lacking[task][0]
         raise UsageError(
-            f"{len(lacking)} of the {len(wanted)} splits of {name} have no result, and only complete results "
-            f"are published under its name; `fsbench run --suite {name}` runs them, --part publishes what is "
-            "complete, and without --suite, whatever there is can be published"
+            f"{sum(map(len, lacking.values()))} trials of {name} have no result, such as {spec} on {task}, "
+            f"split seed {seed}, and only complete results are published under its name; "
+            f"`fsbench run --suite {name}` runs them, --part publishes the tasks that are complete, and "
+            "without --suite, whatever there is can be published"
         )
+    if begun:
+        say(f"left out {plural(len(begun), 'task')} on which trials have no result, such as {begun[0]}")
+    return [record for record in records if record.task in complete]

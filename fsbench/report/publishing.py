@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fsbench.columns import of_records
@@ -18,6 +18,7 @@ from fsbench.report.one_version import of_one_version
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.published import gathered, write
+from fsbench.tasks.suites import Suite
 
 _FIGURES = ("curves", "gains", "ranks", "costs")
 """The figures of a page: few and small, because a repository keeps every version of them."""
@@ -45,6 +46,18 @@ def publish(
     ]
     write(gathered(kept, evidence or Evidence(), by), path)
     return write_page(path)
+
+
+def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:
+    """What a suite's tasks lack: the strategies and split seeds without a record, by task, if there are any.
+
+    Each strategy of the records should have one on every task and split, be it that it failed or was skipped:
+    nobody should choose on which tasks of a suite a strategy is shown.
+    """
+    found = {(record.task, record.spec, record.split_seed) for record in records}
+    wanted = [(spec, seed) for spec in sorted({r.spec for r in records}) for seed in range(suite.split_seeds)]
+    lacking = {task: [each for each in wanted if (task, *each) not in found] for task in suite.tasks}
+    return {task: trials for task, trials in lacking.items() if trials}
 
 
 def write_page(path: Path) -> Path:
