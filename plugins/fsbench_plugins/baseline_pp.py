@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 class BaselinePp(UsesSource):
     """Baseline++ (Chen et al. 2019): source training and fine-tuning with cosine heads.
 
-    The body is trained on the source with a head whose logits are `scale` times the cosine between features
-    and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is frozen,
-    and a new head of the same form is fitted to the task until it converges, because the steps of a recipe
-    may be too few to turn random class weights.
+    The body is trained on the source with a head whose logits are `source_scale` times the cosine between
+    features and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is
+    frozen, and a new head of the same form, with `scale`, is fitted to the task until it converges, because
+    the steps of a recipe may be too few to turn random class weights. The authors' code has one scale for
+    both, 2, or 10 for more than 200 classes, and learns norms of the class weights besides.
     """
 
     name = "baseline_pp"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Chen, W.-Y., Liu, Y.-C., Kira, Z., Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at "
         "few-shot classification. ICLR."
@@ -35,6 +36,7 @@ class BaselinePp(UsesSource):
     replaces = frozenset({"init_model", "fit"})
 
     scale: float = param(20.0, low=0.1, tune=(5.0, 50.0))
+    source_scale: float = param(10.0, low=0.1, tune=(5.0, 20.0))
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
 
@@ -43,7 +45,7 @@ class BaselinePp(UsesSource):
 
         def with_cosines(network: nn.Module) -> nn.Module:
             with ctx.torch_seeded():
-                network.head = self._head(network).to(ctx.device)
+                network.head = _head(network, self.source_scale).to(ctx.device)
             return network
 
         body = model.get_submodule("body")
@@ -58,14 +60,14 @@ class BaselinePp(UsesSource):
         from fsbench_plugins._prototypes import embed
 
         model = ctx.model
-        head = self._head(model).to(ctx.device)
+        head = _head(model, self.scale).to(ctx.device)
         with torch.no_grad():
             head.weight.copy_(directions(replace(train, x=embed(model, train.x)), self.scale))
         model.head = head
         return ctx.fitted(model)
 
-    def _head(self, network: nn.Module) -> CosineHead:
-        from fsbench_plugins._cosine_head import CosineHead
 
-        features, classes = cast(int, network.num_features), cast(int, network.num_classes)
-        return CosineHead(features, classes, self.scale)
+def _head(network: nn.Module, scale: float) -> CosineHead:
+    from fsbench_plugins._cosine_head import CosineHead
+
+    return CosineHead(cast(int, network.num_features), cast(int, network.num_classes), scale)
