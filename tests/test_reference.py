@@ -206,7 +206,6 @@ def test_r11_measures_both_strategies_in_each_setting(
 ) -> None:
     monkeypatch.setattr(episodes, "OMNIGLOT", "glyphs(size=8)")
     monkeypatch.setattr(episodes, "_TESTED", 3)
-    monkeypatch.setattr(episodes, "_HEAD", episodes._HEAD | {"steps": 2})
     monkeypatch.setattr(episodes, "_MATCHING", "matching(train_way=5, meta_steps=2)")
     monkeypatch.setattr(episodes, "_BASELINE_PP", "baseline_pp(source_steps=2, source_passes=0)")
     outcome = episodes.comparisons(Options(tmp_path, jobs=1, device="cpu", only="5w1s"))
