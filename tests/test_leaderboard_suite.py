@@ -13,6 +13,7 @@ from fsbench.cli import main
 from fsbench.columns import of_records
 from fsbench.report.board import read_board
 from fsbench.report.published import read_jsonl, write_jsonl
+from fsbench.report.publishing import trials_without_record
 from fsbench.same_data import check_records
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
@@ -116,6 +117,7 @@ def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_
     assert bool(records[0].tuning) == path.stem.endswith("-tuned")
     check_records(of_records(records, ()), suite, path)
     tasks = {r.task for r in records}
+    assert not tasks & set(trials_without_record(records, suite))
     assert tasks < set(suite.tasks) if "-part" in path.stem else tasks == set(suite.tasks)
     found = {r.spec for r in records if r.status != "failed"}
     bundled = fsbench_plugins.fsbench_strategies()

@@ -196,8 +196,8 @@ def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
         raise UsageError(
             f"{sum(map(len, lacking.values()))} trials of {name} have no result, such as {spec} on {task}, "
             f"split seed {seed}, and only complete results are published under its name; "
-            f"`fsbench run --suite {name}` runs them, --part publishes the tasks that are complete, and "
-            "without --suite, whatever there is can be published"
+            f"`fsbench run --suite {name}` with the same --plugins runs them, --part publishes the tasks "
+            "that are complete, and without --suite, whatever there is can be published"
         )
     if begun:
         say(f"left out {plural(len(begun), 'task')} on which trials have no result, such as {begun[0]}")

@@ -1,4 +1,4 @@
-"""The batch normalisation layers of a network, and passes that leave their statistics alone."""
+"""The normalisation layers of a network, and passes that leave their statistics alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     """The batch normalisation layers that are used in evaluation too, in the order of the modules."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
+def normalisations(model: nn.Module) -> list[nn.Module]:
+    """The normalisation layers of any kind, in the order of the modules."""
+    kinds = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
+    return [module for module in model.modules() if isinstance(module, kinds)]
 
 
 def aside(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -17,13 +17,12 @@ Release = Callable[["nn.Module", bool], None]
 
 def release(module: nn.Module, trained: bool, pretrained: bool = False) -> None:
     """Let a module be trained, or not; the batch normalisation of a pretrained one never is."""
-    from torch.nn.modules.batchnorm import _BatchNorm
+    from fsbench_plugins._normalisation import batch_norms
 
     module.requires_grad_(trained)
     if pretrained:
-        for part in module.modules():
-            if isinstance(part, _BatchNorm):
-                part.requires_grad_(False)
+        for layer in batch_norms(module):
+            layer.requires_grad_(False)
 
 
 def head_first(

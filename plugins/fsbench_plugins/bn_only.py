@@ -30,19 +30,15 @@ class BnOnly(Transfer):
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a body whose normalisation is trained. Raises InertComponent if there is none."""
-        if not any(list(layer.parameters()) for layer in normalisation(model.get_submodule("body"))):
+        from fsbench_plugins._normalisation import normalisations
+
+        if not any(list(layer.parameters()) for layer in normalisations(model.get_submodule("body"))):
             raise InertComponent(f"{self.name} had no effect; the body has no normalisation with weights")
         return super().init_model(model, ctx)
 
     def _release(self, body: nn.Module, trained: bool) -> None:
+        from fsbench_plugins._normalisation import normalisations
+
         body.requires_grad_(False)
-        for layer in normalisation(body):
+        for layer in normalisations(body):
             layer.requires_grad_(trained)
-
-
-def normalisation(body: nn.Module) -> list[nn.Module]:
-    """The normalisation layers of a body, or of a part of one."""
-    from torch import nn
-
-    kinds = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
-    return [module for module in body.modules() if isinstance(module, kinds)]
