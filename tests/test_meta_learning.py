@@ -9,7 +9,6 @@ import pytest
 import torch
 from fsbench_plugins import _meta_training, _prototypes
 from fsbench_plugins._comparisons import Attention, Ridge
-from fsbench_plugins._cosine_head import CosineHead
 from fsbench_plugins._episodes import Episodes
 from fsbench_plugins._prototypes import embed
 from fsbench_plugins._transformed import Transformed
@@ -119,19 +118,6 @@ def test_a_cosine_head_is_fitted_until_it_converges_whatever_the_recipe() -> Non
     )
     assert short.train_accuracy == 1.0
     assert np.array_equal(short.predictions, long.predictions)
-
-
-def test_the_head_of_the_source_has_a_scale_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    scales: list[float] = []
-    made = CosineHead.__init__
-
-    def noted(head: CosineHead, features: int, classes: int, scale: float) -> None:
-        scales.append(scale)
-        made(head, features, classes, scale)
-
-    monkeypatch.setattr(CosineHead, "__init__", noted)
-    source_trial("baseline_pp(scale=7.0, source_scale=3.0, source_passes=0, source_steps=3)")
-    assert scales == [3.0, 7.0]
 
 
 def test_the_mean_of_the_source_is_computed_once_for_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 class BaselinePp(UsesSource):
     """Baseline++ (Chen et al. 2019): source training and fine-tuning with cosine heads.
 
-    The body is trained on the source with a head whose logits are `source_scale` times the cosine between
-    features and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is
-    frozen, and a new head of the same form, with `scale`, is fitted to the task until it converges, because
-    the steps of a recipe may be too few to turn random class weights. The authors' code has one scale for
-    both, 2, or 10 for more than 200 classes, and learns norms of the class weights besides.
+    The body is trained on the source with a head whose logits are `scale` times the cosine between features
+    and class weights, for `source_steps` steps or `source_passes` over the source. Then the body is frozen,
+    and a new head of the same form is fitted to the task until it converges, because the steps of a recipe
+    may be too few to turn random class weights. The authors' code has a scale of 2, or of 10 for more than
+    200 classes, and learns norms of the class weights besides.
     """
 
     name = "baseline_pp"
-    results_version = "4"
+    results_version = "3"
     cite = (
         "Chen, W.-Y., Liu, Y.-C., Kira, Z., Wang, Y.-C. F. and Huang, J.-B. (2019). A closer look at "
         "few-shot classification. ICLR."
@@ -36,7 +36,6 @@ class BaselinePp(UsesSource):
     replaces = frozenset({"init_model", "fit"})
 
     scale: float = param(20.0, low=0.1, tune=(5.0, 50.0))
-    source_scale: float = param(10.0, low=0.1, tune=(5.0, 20.0))
     source_steps: int = param(300, low=1)
     source_passes: int = param(3, low=0)
 
@@ -45,7 +44,7 @@ class BaselinePp(UsesSource):
 
         def with_cosines(network: nn.Module) -> nn.Module:
             with ctx.torch_seeded():
-                network.head = _head(network, self.source_scale).to(ctx.device)
+                network.head = self._head(network).to(ctx.device)
             return network
 
         body = model.get_submodule("body")
@@ -60,14 +59,14 @@ class BaselinePp(UsesSource):
         from fsbench_plugins._prototypes import embed
 
         model = ctx.model
-        head = _head(model, self.scale).to(ctx.device)
+        head = self._head(model).to(ctx.device)
         with torch.no_grad():
             head.weight.copy_(directions(replace(train, x=embed(model, train.x)), self.scale))
         model.head = head
         return ctx.fitted(model)
 
+    def _head(self, network: nn.Module) -> CosineHead:
+        from fsbench_plugins._cosine_head import CosineHead
 
-def _head(network: nn.Module, scale: float) -> CosineHead:
-    from fsbench_plugins._cosine_head import CosineHead
-
-    return CosineHead(cast(int, network.num_features), cast(int, network.num_classes), scale)
+        features, classes = cast(int, network.num_features), cast(int, network.num_classes)
+        return CosineHead(features, classes, self.scale)
