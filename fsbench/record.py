@@ -43,7 +43,7 @@ class Record:
     """What is stored about a trial. Seconds are wall-clock; `peak_memory` is in bytes.
 
     `reason` is None for a successful trial, otherwise `{"kind": ..., "message": ...}`. `metrics` maps a
-    metric's name to its value on the test part; `train_accuracy` is on the training labels as given.
+    metric's name to its value on the test part; `train_accuracy` is on at most 2000 training labels as given.
     `source_before` and `source_after` are accuracies on held-out source samples before and after the fit of a
     strategy that starts from source data.
     `full_spec` is the trial's; records of older stores have none. `resolution` is the effect of one decision

@@ -17,7 +17,7 @@ from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Stra
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.training import train
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import LOOKED_AT, TrialResult, run_trial
 from fsbench.errors import (
     BadPrediction,
     InertComponent,
@@ -153,6 +153,31 @@ def test_a_silent_no_op_fails_instead_of_becoming_a_row() -> None:
     assert not np.array_equal(trial(Composition((OnlyLoss(),))).predictions, trial().predictions)
     with pytest.raises(InertComponent, match=r"constant\+only_loss: only_loss had no effect"):
         trial(Composition((Constant(), OnlyLoss())))
+
+
+def test_the_accuracy_on_a_large_training_set_is_that_of_some_of_its_samples() -> None:
+    seen = []
+
+    @dataclass(frozen=True)
+    class Watch(Strategy):
+        """Predicts the second class for every sample, and counts them."""
+
+        name = "watch"
+
+        def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+            def predict(x: torch.Tensor) -> torch.Tensor:
+                seen.append(len(x))
+                return torch.tensor([0.0, 1.0, 0.0]).repeat(len(x), 1)
+
+            return Fitted(predict)
+
+    split = toy_split()
+    of_second = float((split.train_y[0] == 1).mean())
+    wide = {name: np.repeat(getattr(split, name), 500, axis=1) for name in ("train_x", "train_y")}
+    assert wide["train_y"].shape[1] > 3 * LOOKED_AT
+    result = run_trial(("t", 0, 0), Composition((Watch(),)), QUICK, replace(split, **wide), CPU)  # type: ignore[arg-type]
+    assert sum(seen) == LOOKED_AT + len(split.test_y[0])
+    assert result.train_accuracy == pytest.approx(of_second, abs=0.01)
 
 
 def test_notes_are_kept_once_with_the_name_of_the_component() -> None:
