@@ -18,8 +18,10 @@ from fsbench.errors import UsageError
 from fsbench.metrics import score
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
+from fsbench.report.budgets import leaderboards
 from fsbench.report.fused import HOW, fuse
-from fsbench.store import Store, Validated
+from fsbench.report.leaderboard import Leaderboard
+from fsbench.store import Judgement, Store, Validated
 from fsbench.testing import toy_split
 
 TASKS = "kshot(wine, k=4), folds(wine, n=4)"
@@ -113,3 +115,37 @@ def test_the_command_prints_a_leaderboard(results: Path, capsys: pytest.CaptureF
     assert "leave out that" not in said  # how each test sample counts is known for fusions too
     assert main(["fuse", "erm, temperature", "--results", str(results)]) == 2
     assert "leave it out" in capsys.readouterr().err
+
+
+def without_a_result(results: Path, copy: Path, **fields: object) -> Leaderboard:
+    """The fusion of `erm` and `svm`, whose trials on split 1 have no result."""
+    with Store(results, create=False) as store, Store(copy) as changed:
+        changed.commit_all(
+            Judgement(
+                replace(r, metrics={}, **fields) if (r.spec, r.split_seed) == ("svm", 1) else r,
+                store.predictions(r.key),
+                drawn=store.evidence().drawn[r.split_fingerprint],
+                validated=store.validated(r.key),
+            )
+            for r in store.records()
+        )
+    (board,) = leaderboards(fuse(copy, "erm, svm", "vote", ["nll"]), "nll")
+    return board
+
+
+def test_where_a_member_failed_the_fusion_failed_and_gets_no_verdict(results: Path, tmp_path: Path) -> None:
+    """On `folds`, without a validation part, there is no fusion that could fail."""
+    board = without_a_result(results, tmp_path, status="failed", reason={"kind": "Boom", "message": "no"})
+    name = 'fuse(how=vote, of="erm, svm")'
+    (row,) = (row for row in dict(board.tasks)["kshot(wine, k=4)"] if row.strategy == name)
+    assert (row.done, row.failed, row.verdict) == (1, 1, "withheld: 1 failed")
+    failures = {each.strategy: each for each in board.problems if each.kind == "failed"}
+    assert (failures["svm"].trials, failures[name].trials) == (2, 1)
+    assert failures[name].reason == "Boom: svm: no"
+
+
+def test_where_a_member_was_skipped_so_was_the_fusion(results: Path, tmp_path: Path) -> None:
+    reason = {"kind": "skipped", "message": "needs source data"}
+    board = without_a_result(results, tmp_path, status="skipped", reason=reason, split_fingerprint="")
+    said = {each.strategy: each.reason for each in board.problems if each.kind == "skipped"}
+    assert said['fuse(how=vote, of="erm, svm")'] == "svm: needs source data"

@@ -50,19 +50,20 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Colu
 
     `of` names the strategies as in a run. The probabilities of a split's trials are averaged with weights
     that only its validation part decides, and scored on its test labels; nothing is trained. The fusion is
-    named `fuse(how=average, of="a, b")`, and its seconds are the sum of theirs. Raises UsageError if there is
-    nothing to fuse, or for a strategy that fits something to the validation part itself.
+    named `fuse(how=average, of="a, b")`, and its seconds are the sum of theirs. Where a member failed or was
+    skipped, so was the fusion. Raises UsageError if there is nothing to fuse, or for a strategy that fits
+    something to the validation part itself.
     """
     members = tuple(dict.fromkeys(c.text for text in specs(of) for c in get_registry().parse(text)))
     if len(members) < 2:
         raise UsageError(f"{of!r} names one strategy; expected at least two to fuse")
     name = str(Call("fuse", (), (("how", how), ("of", ", ".join(members)))))
     with Store(results, create=False) as store:
-        found = [r for r in store.records() if r.spec in members and r.status == "ok" and not r.tuning]
+        found = [r for r in store.records() if r.spec in members and not r.tuning]
         _refuse_fitted(found)
         together = list(_fusions(store, name, _groups(found, members), how))
         evidence = _with_influences(store.evidence(), together)
-    if not together:
+    if not any(each.record.status == "ok" for each in together):
         raise UsageError(
             f"{results} has no split on which all of {', '.join(members)} have predictions for a validation "
             "part; run them on tasks that have one (results of older versions have no such predictions)"
@@ -71,10 +72,10 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Colu
 
 
 def _groups(records: Iterable[Record], members: Sequence[str]) -> Iterator[list[Record]]:
-    """The members' records of the same task, recipe, split and seeds; of several versions, the last ones."""
+    """The members' records of the same task, recipe and seeds; of several versions, the last ones."""
     groups: dict[tuple[object, ...], dict[str, Record]] = {}
     for record in records:
-        key = record.task, record.recipe, record.split_fingerprint, record.split_seed, record.init_seed
+        key = record.task, record.recipe, record.split_seed, record.init_seed
         groups.setdefault(key, {})[record.spec] = record
     return ([group[m] for m in members] for group in groups.values() if len(group) == len(members))
 
@@ -90,16 +91,57 @@ def _refuse_fitted(records: Iterable[Record]) -> None:
 
 
 def _fusions(store: Store, name: str, groups: Iterable[list[Record]], how: str) -> Iterator[Judgement]:
-    """The fusion on each split whose predictions and labels are stored."""
+    """The fusion on each split where every member has stored predictions, failed or was skipped."""
     drawn = store.evidence().drawn
     for group in groups:
-        parts = drawn.get(group[0].split_fingerprint)
-        known = [v for v in (store.validated(record.key) for record in group) if v is not None]
-        if parts is not None and len(known) == len(group):
+        done = [record for record in group if record.status == "ok"]
+        known = [v for v in (store.validated(record.key) for record in done) if v is not None]
+        fingerprints = {record.split_fingerprint for record in done}
+        if len(known) < len(done) or len(fingerprints) > 1:
+            continue  # no validation part, or other data, which the table refuses
+        uses = frozenset() if how == "vote" else frozenset({"val"})
+        whole = _together(name, group, uses)
+        if len(done) < len(group):
+            yield Judgement(_without_result(whole, group))
+        elif (parts := drawn.get(whole.split_fingerprint)) is not None:
             weights = HOW[how](known)
             mixed = _mixed(weights, [store.predictions(record.key) for record in group])
-            uses = frozenset() if how == "vote" else frozenset({"val"})
-            yield _judged(name, group, weights, mixed, parts.test_y, uses)
+            yield _judged(whole, group, weights, mixed, parts.test_y)
+
+
+def _together(name: str, records: Sequence[Record], uses: frozenset[str]) -> Record:
+    """The record of a fusion on one split, without its result."""
+    return replace(
+        records[0],
+        key="+".join(record.key for record in records),
+        spec=name,
+        full_spec=name,
+        split_fingerprint=next(filter(None, (record.split_fingerprint for record in records)), ""),
+        uses=tuple(sorted(uses.union(*(record.uses for record in records)))),
+        notes=(),
+        train_accuracy=None,
+        seconds_fit=sum(record.seconds_fit for record in records),
+        seconds_predict=sum(record.seconds_predict for record in records),
+        peak_memory=max(record.peak_memory for record in records),
+        baseline=False,
+        source_before=None,
+        source_after=None,
+    )
+
+
+def _without_result(whole: Record, records: Iterable[Record]) -> Record:
+    """The record of a fusion that failed or, if no member did, was skipped; the reason names the member."""
+    member = min((r for r in records if r.status != "ok"), key=lambda record: record.status == "skipped")
+    reason = dict(member.reason or {})
+    reason["message"] = f"{member.spec}: {reason.get('message', 'unknown')}"
+    return replace(
+        whole,
+        status=member.status,
+        reason={"kind": "unknown", **reason},
+        created=member.created,
+        metrics={},
+        resolution={},
+    )
 
 
 def _mixed(weights: np.ndarray, logits: Sequence[np.ndarray]) -> np.ndarray:
@@ -111,34 +153,15 @@ def _mixed(weights: np.ndarray, logits: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _judged(
-    name: str,
-    records: Sequence[Record],
-    weights: np.ndarray,
-    logits: np.ndarray,
-    test_y: np.ndarray,
-    uses: frozenset[str],
+    whole: Record, records: Sequence[Record], weights: np.ndarray, logits: np.ndarray, test_y: np.ndarray
 ) -> Judgement:
-    """The record of a fusion on one split, and how each test sample counts."""
+    """The result of a fusion on one split, and how each test sample counts."""
     problems: list[str] = []
     metrics = score(logits, test_y, problems)
     shares = ", ".join(f"{r.spec} {w:.2f}" for r, w in zip(records, weights, strict=True))
-    record = replace(
-        records[0],
-        key="+".join(record.key for record in records),
-        spec=name,
-        full_spec=name,
-        uses=tuple(sorted(uses.union(*(record.uses for record in records)))),
-        metrics=metrics,
-        train_accuracy=None,
-        seconds_fit=sum(record.seconds_fit for record in records),
-        seconds_predict=sum(record.seconds_predict for record in records),
-        peak_memory=max(record.peak_memory for record in records),
-        baseline=False,
-        source_before=None,
-        source_after=None,
-    )
     found = influences(logits, test_y, metrics, problems)
-    return Judgement(replace(record, notes=(f"weights {shares}", *problems)), influences=found)
+    record = replace(whole, metrics=metrics, notes=(f"weights {shares}", *problems))
+    return Judgement(record, influences=found)
 
 
 def _with_influences(evidence: Evidence, together: Sequence[Judgement]) -> Evidence:
