@@ -49,8 +49,10 @@ def importing(plugin: str) -> Iterator[None]:
 def _named(plugin: str) -> Iterator[None]:
     if _tell is not None:
         _tell(f"importing plugin {plugin}")
-        yield
-        _tell("")
+        try:
+            yield
+        finally:
+            _tell("")
         return
     text = f"fsbench: plugin {plugin} is still being imported; if that does not end, leave it out\n"
     patience = threading.Timer(PATIENCE_SECONDS, lambda: sys.stderr.write(text))

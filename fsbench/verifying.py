@@ -31,7 +31,7 @@ from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
-from fsbench.tuning.tuned import Tuning
+from fsbench.tuning.tuned import row_name
 from fsbench.words import timestamp
 
 NOT_RUN: Literal["not run"] = "not run"
@@ -125,7 +125,7 @@ def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, An
         keys = {record.key for record in several}
         specs = dict.fromkeys(record.spec for record in several)
         results = run(
-            [Tuning.read(tuning).row(spec) if tuning else spec for spec in specs],
+            [row_name(spec, tuning) for spec in specs],
             tasks=list(dict.fromkeys(record.task for record in several)),
             seeds=sorted({record.split_seed for record in several}),
             init_seeds=sorted({record.init_seed for record in several}),

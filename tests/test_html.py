@@ -209,6 +209,13 @@ def test_skips_and_failures_are_listed_trial_by_trial_with_their_reasons():
     assert found["Notes: 1 note"].rows == (("knn", task, "split seeds 0-1", "k=1 instead of 5"),)
 
 
+def test_a_listing_says_how_a_strategy_was_tuned():
+    several = [failed("Boom", "why", spec="focal", tuning=f"tuning(n={n})", split_seed=n) for n in (4, 8)]
+    columns = columns_of([*over_seeds("kshot(wine, k=5)", "erm", [0.5]), *several])
+    (listing,) = trials(leaderboards(columns), columns).listings
+    assert [row[0] for row in listing.rows] == ["tuned(focal)", "tuned(focal, n=4)"]
+
+
 def test_a_long_list_says_how_much_is_left_out():
     records = over_seeds("kshot(wine, k=5)", "erm", [0.5])
     records += [skipped(f"reason {n:05}", spec=f"s{n}") for n in range(MOST + 7)]

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from fsbench.cli import main
+from fsbench.importing import importing, tell_of_imports
 from fsbench.registry import get_registry
 
 QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--baseline", "erm"]
@@ -132,6 +133,17 @@ def test_a_plugin_that_crashes_the_server_ends_the_run_and_is_named(plugin):
         "PluginError no worker can start "
         "(the worker was killed by SIGSEGV, while importing plugin odd_plugin)\n"
     ), done.stderr
+
+
+def test_a_failed_import_is_not_blamed_for_what_comes_later():
+    told = []
+    tell_of_imports(told.append)
+    try:
+        with pytest.raises(ImportError), importing("odd_plugin"):
+            raise ImportError("no such driver")
+    finally:
+        tell_of_imports(None)
+    assert told == ["importing plugin odd_plugin", ""]
 
 
 def test_a_plugin_that_starts_threads_is_imported_in_each_worker(plugin):

@@ -158,6 +158,24 @@ def test_a_second_file_is_the_other_domain(tmp_path: Path) -> None:
     assert reading.facts[2] == f"{new}: 20 rows of 2 numbers"
 
 
+@pytest.mark.parametrize("grouped", ["source", "target"])
+def test_groups_that_only_one_domain_has_are_kept(grouped: str, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    (tmp_path / "target").mkdir()
+    of_twos = {"groups": np.repeat(np.arange(10), 2)}
+    source = npz(tmp_path, x=x[:20], y=y[:20], **of_twos if grouped == "source" else {})
+    target = npz(tmp_path / "target", x=x[20:], y=y[20:], **of_twos if grouped == "target" else {})
+    reading = read(source, target_data=target)
+    assert reading.target is not None
+    assert [reading.dataset.info.n, reading.target.info.n] == [20, 20]
+    mine, other = reading.dataset, reading.target
+    if grouped == "target":
+        mine, other = other, mine
+    assert mine.groups is not None
+    assert len(np.unique(mine.groups)) == 10
+    assert other.groups is None or len(np.unique(other.groups)) == 20
+
+
 @pytest.mark.parametrize("form", ["folders", "arrays"])
 def test_two_folders_or_two_arrays_are_domains_of_one_shape(form: str, tmp_path: Path) -> None:
     if form == "folders":

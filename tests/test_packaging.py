@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -127,3 +128,14 @@ def test_a_subprocess_finds_the_fsbench_under_test() -> None:
     code = "import fsbench; print(fsbench.__file__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == Path(fsbench.__file__)
+
+
+MODULES = [path for path in (ROOT / "fsbench").rglob("*.py") if "\n__all__ = " in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_has_every_name_that_it_lists(path):
+    module = importlib.import_module(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    )
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []

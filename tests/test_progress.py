@@ -230,9 +230,23 @@ def test_tuned_trials_stand_beside_tuned_plain_training():
     standing.add([record(spec="focal", value=0.6, **tuned)])
     assert [(each.strategy, round(each.gain, 9)) for each in standing.places()] == [
         ("erm", 0),
-        ("tuned(erm)", 0),
-        ("tuned(focal)", 0.1),
+        ("tuned(erm, n=4)", 0),
+        ("tuned(focal, n=4)", 0.1),
     ]
+
+
+def test_searches_of_different_sizes_have_places_of_their_own():
+    standing = Standing(get_metric("balanced_accuracy"))
+    for n, value in ((4, 0.5), (8, 0.7)):
+        several = [record(spec=spec, value=value, tuning=f"tuning(n={n})") for spec in ("erm", "focal")]
+        standing.add([replace(each, key=f"{each.key}{n}") for each in several])
+    found = {each.strategy: (each.score, each.is_baseline) for each in standing.places()}
+    assert found == {
+        "tuned(erm, n=4)": (0.5, True),
+        "tuned(erm)": (0.7, True),
+        "tuned(focal, n=4)": (0.5, False),
+        "tuned(focal)": (0.7, False),
+    }
 
 
 def test_of_many_places_the_first_and_the_last_are_shown():

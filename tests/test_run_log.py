@@ -12,7 +12,7 @@ from fake_executor import A, run
 from fsbench.errors import UsageError
 from fsbench.progress import log
 from fsbench.progress.observer import Observer
-from fsbench.record import Trial
+from fsbench.record import Trial, Tried
 
 pytestmark = pytest.mark.usefixtures("fakes")
 
@@ -83,6 +83,27 @@ def test_trials_that_were_running_are_named(tmp_path):
         found.open(tmp_path)
         observer.started(Trial(A, 3, 0, "erm", "r", "key"))
     assert read(tmp_path)[-2] == f"not finished: erm on {A}, split seed 3"
+
+
+def test_each_try_of_a_search_is_timed_from_its_own_start(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(log.time, "monotonic", lambda: clock[0])
+    tries = [Trial(A, 0, 0, "erm", "r", f"key {n}", tuning="tuning(n=2)") for n in range(3)]
+    with log.logged(Observer(), {}) as (observer, found):
+        found.open(tmp_path)
+        for trial in tries:
+            observer.started(trial)
+            clock[0] += 10
+        observer.tried(tries[0], Tried(0.5))
+        observer.tried(tries[1], Tried(0.5))
+    lines = read(tmp_path)
+    assert [line.rpartition("; ")[2] for line in lines if line.startswith("try of ")] == [
+        "30.00 s in all",
+        "20.00 s in all",
+    ]
+    assert [line for line in lines if line.startswith("not finished: ")] == [
+        f"not finished: tuned(erm, n=2) on {A}, split seed 0"
+    ]
 
 
 def test_a_refused_request_leaves_no_folder(tmp_path):

@@ -66,8 +66,9 @@ def join(source: Samples, target: Samples, path: str) -> Samples:
     if source.looks is not None and target.looks is not None:
         looks = np.concatenate([source.looks, target.looks])
     groups = None
-    if source.groups is not None and target.groups is not None:
-        groups = np.concatenate([source.groups, target.groups + source.groups.max() + 1])
+    if source.groups is not None or target.groups is not None:
+        ours, theirs = _groups(source), _groups(target)
+        groups = np.concatenate([ours, theirs + ours.max() + 1])
     return Samples(
         kind=source.kind,
         x=np.concatenate([x, other]),
@@ -114,9 +115,13 @@ def separate(samples: Samples, path: str) -> tuple[Samples, Samples]:
 
 def _units(samples: Samples, chosen: np.ndarray) -> np.ndarray:
     """The number of groups of each class among some samples, int64 `[C]`."""
-    groups = np.arange(len(samples.y)) if samples.groups is None else samples.groups
-    pairs = np.unique(np.stack([samples.y[chosen], groups[chosen]]), axis=1)
+    pairs = np.unique(np.stack([samples.y[chosen], _groups(samples)[chosen]]), axis=1)
     return np.bincount(pairs[0], minlength=len(samples.classes))
+
+
+def _groups(samples: Samples) -> np.ndarray:
+    """The group number of each sample, int64 `[N]`; each is a group of its own where none are given."""
+    return np.arange(len(samples.y)) if samples.groups is None else samples.groups
 
 
 def _text(value: object) -> str:

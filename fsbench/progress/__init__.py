@@ -11,11 +11,9 @@ from fsbench.progress.live import LiveProgress
 from fsbench.progress.observer import Observer
 
 __all__ = [
-    "EVENTS",
     "LiveProgress",
     "Observer",
     "PlainProgress",
-    "Several",
     "Warnings",
     "default_observer",
     "is_live",

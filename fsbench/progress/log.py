@@ -57,7 +57,7 @@ class RunLog(Observer):
         self._file: _File | None = None
         self._kept: list[str] = []
         self._put: Callable[[str], object] = self._kept.append
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, tuple[str, float]] = {}
         self._told_versions = False
         self._metric = get_metric(DEFAULT_METRIC)
         self._start = time.monotonic()
@@ -89,7 +89,7 @@ class RunLog(Observer):
         """Write where the run stopped, and close the log."""
         if error is not None:
             self._write(f"stopped by {type(error).__name__}: {error}")
-        for name in self._begun:
+        for name, _ in self._begun.values():
             self._write(f"not finished: {name}")
         self._write(f"end, after {duration(time.monotonic() - self._start)}")
         if self._file is not None:
@@ -133,11 +133,11 @@ class RunLog(Observer):
     def tried(self, trial: Trial, found: Tried) -> None:
         """Log the end of a try."""
         what = f"failed: {found.reason}" if found.reason else f"ok: score {found.score}"
-        self._write(f"try of {said(trial)}: {what}{self._took(said(trial))}")
+        self._write(f"try of {said(trial)}: {what}{self._took(trial)}")
 
     def started(self, trial: Trial) -> None:
         """Log the start of a trial."""
-        self._begun[said(trial)] = time.monotonic()
+        self._begun[trial.key] = said(trial), time.monotonic()
         self._write(f"start: {said(trial)}")
 
     def finished(self, record: Record) -> None:
@@ -146,7 +146,7 @@ class RunLog(Observer):
             self._told_versions = True
             packages = ", ".join(f"{name} {version}" for name, version in record.versions.items())
             self._write(f"computed with {packages}; on {record.device}")
-        took = self._took(said(record))
+        took = self._took(record)
         first, *notes = described(record, self._metric)
         for line in (f"{first}{took}", *notes):
             self._write(line)
@@ -155,8 +155,8 @@ class RunLog(Observer):
         """Log that Ctrl-C, or a limit on time, ended the run."""
         self._write(f"interrupted with {done} of {plural(total, 'trial')} done")
 
-    def _took(self, name: str) -> str:
-        begun = self._begun.pop(name, None)
+    def _took(self, trial: Trial | Record) -> str:
+        _, begun = self._begun.pop(trial.key, ("", None))
         return "" if begun is None else f"; {time.monotonic() - begun:.2f} s in all"
 
     def _write_skipped(self, plan: Plan) -> None:

@@ -12,30 +12,31 @@ from dataclasses import dataclass
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
 from fsbench.record import Record
+from fsbench.tuning.tuned import row_name
 
 PROVISIONAL = (
     "So far (provisional means of {}; verdicts only at the end, because looking early makes chance look like "
     "a finding):"
 )
-"""What a standing is called; to be formatted with the title of the metric."""
+"""The heading of a standing; its placeholder is the metric's title."""
+
+
+_Name = tuple[str, bool]
+"""The name of a row, and whether it is that of plain training."""
 
 
 @dataclass(frozen=True)
 class Place:
     """A strategy so far: means over tasks of its score and of the gain over plain training.
 
-    Both are over the `trials` that also have a result of plain training.
+    Both are over the `trials` that also have a result of plain training, which is the baseline.
     """
 
     strategy: str
     score: float
     gain: float
     trials: int
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether this is plain training itself."""
-        return self.strategy in (BASELINE, f"tuned({BASELINE})")
+    is_baseline: bool
 
 
 class Standing:
@@ -43,10 +44,10 @@ class Standing:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._waiting: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
+        self._waiting: dict[tuple[object, ...], list[tuple[_Name, float]]] = defaultdict(list)
         self._known: set[str] = set()
         self._plain: dict[tuple[object, ...], float] = {}
-        self._sums: dict[str, dict[str, list[float]]] = {}
+        self._sums: dict[_Name, dict[str, list[float]]] = {}
 
     def add(self, records: Iterable[Record]) -> None:
         """Take in records, each once; those without a value of the metric are left out."""
@@ -58,7 +59,7 @@ class Standing:
 
     def _add(self, record: Record, value: float) -> None:
         pair = record.task, record.recipe, record.split_seed, record.init_seed, record.tuning
-        name = f"tuned({record.spec})" if record.tuning else record.spec
+        name = row_name(record.spec, record.tuning), record.spec == BASELINE
         self._waiting[pair].append((name, value))
         if record.spec == BASELINE:
             self._plain[pair] = value
@@ -66,7 +67,7 @@ class Standing:
             for each, score in self._waiting.pop(pair):
                 self._count(each, record.task, score, score - self._plain[pair])
 
-    def _count(self, name: str, task: str, score: float, gain: float) -> None:
+    def _count(self, name: _Name, task: str, score: float, gain: float) -> None:
         sums = self._sums.setdefault(name, {}).setdefault(task, [0.0, 0.0, 0.0])
         for place, more in enumerate((score, gain, 1.0)):
             sums[place] += more
@@ -85,7 +86,8 @@ def ends(places: list[Place], most: int) -> tuple[list[Place], int]:
     return [*places[: most - last], *places[len(places) - last :]], len(places) - most
 
 
-def _place(name: str, tasks: list[list[float]]) -> Place:
+def _place(name: _Name, tasks: list[list[float]]) -> Place:
     scores, gains = ([sums[place] / sums[2] for sums in tasks] for place in (0, 1))
     trials = int(sum(sums[2] for sums in tasks))
-    return Place(name, sum(scores) / len(tasks), sum(gains) / len(tasks), trials)
+    strategy, is_baseline = name
+    return Place(strategy, sum(scores) / len(tasks), sum(gains) / len(tasks), trials, is_baseline)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from fsbench.metrics import Metric, number
 from fsbench.record import Record, Trial
+from fsbench.tuning.tuned import row_name
 from fsbench.words import printable
 
 
 def said(trial: Trial | Record) -> str:
     """A trial in words: `focal on kshot(wine, k=5), split seed 0`, and the init seed unless it is 0."""
-    spec = f"tuned({trial.spec})" if trial.tuning else trial.spec
+    spec = row_name(trial.spec, trial.tuning)
     seed = f", init seed {trial.init_seed}" if trial.init_seed else ""
     return printable(f"{spec} on {trial.task}, split seed {trial.split_seed}{seed}")
 

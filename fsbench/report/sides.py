@@ -16,7 +16,7 @@ from fsbench.evidence import Evidence
 from fsbench.registry import get_registry
 from fsbench.report.names import identity, strategy_names
 from fsbench.report.one_version import is_installed, of_one_measure, of_one_version
-from fsbench.tuning.tuned import Tuning
+from fsbench.tuning.tuned import row_name
 
 LETTERS = "A", "B"
 
@@ -38,7 +38,7 @@ class Side:
         """What the records of each strategy share, by its name: `focal`, `tuned(focal, n=4)`."""
         found: dict[str, list[Shared]] = defaultdict(list)
         for shared in self.columns.shared:
-            found[row_name(shared)].append(shared)
+            found[_row_name(shared)].append(shared)
         return dict(found)
 
     def full_spec(self, name: str) -> str:
@@ -46,9 +46,8 @@ class Side:
         return identity(self.names[name][0])
 
 
-def row_name(shared: Shared) -> str:
-    """The name of a strategy, which says how it was tuned."""
-    return Tuning.read(shared.tuning).row(shared.spec) if shared.tuning else shared.spec
+def _row_name(shared: Shared) -> str:
+    return row_name(shared.spec, shared.tuning)
 
 
 def side(title: str, columns: Columns, metric: str, text: str | None = None) -> Side:
@@ -74,7 +73,7 @@ def side(title: str, columns: Columns, metric: str, text: str | None = None) -> 
         kept |= set(found.shared)
         lines += said
     columns, said = of_one_measure(columns.select([s in kept for s in columns.shared]), metric)
-    other = {row_name(shared) for shared in columns.shared if shared.full_spec and not is_installed(shared)}
+    other = {_row_name(shared) for shared in columns.shared if shared.full_spec and not is_installed(shared)}
     if other and not (text and "#" in text):
         lines.append(f"these are not the installed versions: {', '.join(sorted(other))}")
     return Side(title, columns, only, (*lines, *said))
@@ -82,7 +81,7 @@ def side(title: str, columns: Columns, metric: str, text: str | None = None) -> 
 
 def _named(columns: Columns, text: str) -> tuple[Columns, str]:
     """The records that a text names, and the name of the strategy if it is one. Raises UnknownName."""
-    names, marks = [row_name(s) for s in columns.shared], [marks_of(identity(s)) for s in columns.shared]
+    names, marks = [_row_name(s) for s in columns.shared], [marks_of(identity(s)) for s in columns.shared]
     shown = strategy_names(columns.shared)
     in_table = [shown[identity(s)] == text != s.spec for s in columns.shared]
     if any(in_table):
@@ -126,7 +125,7 @@ def with_strategies(one: Side, specs: str) -> Side:
     wanted = {_canonical(str(each), one.names) for each in parse_list(specs)}
     for name in wanted - one.names.keys():
         raise UnknownName(f"strategy with results in {one.title}:", name, one.names)
-    return replace(one, columns=one.columns.select([row_name(s) in wanted for s in one.columns.shared]))
+    return replace(one, columns=one.columns.select([_row_name(s) in wanted for s in one.columns.shared]))
 
 
 def key_of(letter: str, name: str) -> str:
@@ -167,7 +166,7 @@ def _without(columns: Columns, places: set[tuple[str, int]]) -> Columns:
 
 def _marked(columns: Columns, letter: str) -> Columns:
     """The records of a side, with names and keys that the other side does not have."""
-    names = [key_of(letter, row_name(each)) for each in columns.shared]
+    names = [key_of(letter, _row_name(each)) for each in columns.shared]
     shared = tuple(
         each._replace(spec=name, full_spec=name, tuning="")
         for each, name in zip(columns.shared, names, strict=True)

@@ -62,6 +62,11 @@ class Tuning:
         return [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
 
 
+def row_name(strategy: str, tuning: str) -> str:
+    """The name of the row of a strategy, which says how it was tuned; `tuning` is the text of its search."""
+    return Tuning.read(tuning).row(strategy) if tuning else strategy
+
+
 def size_of(tuning: str) -> int:
     """The number of configurations of a search given as a text, 0 for none."""
     return Tuning.read(tuning).n if tuning else 0

@@ -13,6 +13,7 @@ from fsbench.record import Status
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
+from fsbench.tuning.tuned import row_name
 from fsbench.words import plural
 
 MOST = 1000
@@ -90,8 +91,7 @@ def _trial(
 
 
 def _name(shared: Shared, names: dict[str, str]) -> str:
-    name = names[identity(shared)]
-    return f"tuned({name})" if shared.tuning else name
+    return row_name(names[identity(shared)], shared.tuning)
 
 
 def _seeds(columns: Columns, places: np.ndarray) -> str:
