@@ -44,11 +44,12 @@ class Executor(FakeExecutor):
         spec = job.trial.spec
         seconds = COSTS.get(spec, 1.0)
         type(self).now += seconds
-        if spec == "broken":
+        fails = spec == "brittle" and "within=" not in job.trial.task and job.trial.split_seed > 7
+        if spec == "broken" or fails:
             return Failure("ValueError", "no luck", "t")
         split = open_split(str(self.settings["splits"] / job.split))
         guessed = fake_executor.logits(job.trial, split.test_x.shape[1])
-        values = self.near(split) if spec == "near" else guessed
+        values = self.near(split) if spec in ("near", "brittle") else guessed
         known = {"train_accuracy": 1.0, "seconds_fit": seconds, "seconds_predict": 0.0, "peak_memory": 1}
         more = {"notes": [], "source_before": None, "source_after": None, "validation": None}
         return self.work.read(job, {"predictions": values, **known, **more})
@@ -72,7 +73,7 @@ def wines(folder: Path, samples: int = 90) -> OwnData:
 def asking(patch: pytest.MonkeyPatch, folder: Path):
     """Asks for advice on some wines, with a budget in seconds of a clock that only trials move."""
     plugin, data = ModuleType("fakes_of_advise"), wines(folder)
-    names = (*GUESSES, "near", "slow", "stuck", "broken")
+    names = (*GUESSES, "near", "slow", "stuck", "broken", "brittle")
     found = [fake_executor.Erm, fake_executor.Needy, *map(fake_executor.strategy, names)]
     vars(plugin)["fsbench_strategies"] = hookimpl(lambda: found)
     registry = Registry()
@@ -196,6 +197,19 @@ def test_failures_and_skips_are_named_with_their_reasons(ask):
     advice = ask(400, (*GUESSES[:2], "near", "broken", "needy"))
     assert advice.left_out == {"needs source data": ("needy",), "failed: no luck": ("broken",)}
     assert "Failed: broken (no luck)." in said(advice)
+
+
+def test_checks_in_which_the_choice_failed_count_as_plain_training(ask):
+    advice = ask(600, (*GUESSES[:2], "brittle"))
+    assert (advice.use, advice.rounds[-1], len(advice.checked.chosen)) == ("brittle", 8, 10)
+    assert advice.checked.failed == 2
+    records = {(each.spec, each.split_seed): each for each in load(advice.report.parent / "results").records
+               if each.task == advice.task}  # fmt: skip
+    expected = [records["erm" if split > 7 else "brittle", split] for split in range(10)]
+    values = [each.metrics["balanced_accuracy"] for each in expected]
+    assert advice.checked.score.mean == pytest.approx(np.mean(values))
+    assert "What it chose failed in 2 of 10 checks, where erm, plain training, counts" in said(advice)
+    assert "Failed: brittle (no luck)." in said(advice)
 
 
 def test_a_search_among_guesses_is_not_called_better(ask):

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from records import record
+from records import failed, record
 
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, search_work, whole_seconds
 from fsbench.advising.checking import check
@@ -189,6 +189,19 @@ def test_the_estimate_is_honest_where_equal_strategies_compete():
     assert abs(np.mean(honest) - TRUE) < 0.015
     assert covers / worlds >= 0.93
     assert false / worlds <= 0.05
+
+
+def test_a_check_without_any_result_settles_nothing():
+    ours = {split: failed(task="t(x)", spec="a", split_seed=split) for split in range(5)}
+    plain = {split: record("t(x)", "erm", split, 0.7 + split / 100) for split in range(5)}
+    found = check(ours, plain, Evidence(), METRIC)
+    assert (found.score.mean, found.gain.mean, found.settled, found.failed) == (0.72, 0, False, 5)
+    plain[0] = failed(task="t(x)", spec="erm", split_seed=0)
+    ours[1] = record("t(x)", "a", 1, 0.9)
+    found = check(ours, plain, Evidence(), METRIC)
+    assert found.score.mean == pytest.approx((0.9 + 0.72 + 0.73 + 0.74) / 4)
+    assert (found.settled, found.failed) == (False, 4)
+    assert check({0: ours[0]}, {0: plain[0]}, Evidence(), METRIC) is None
 
 
 def power_law(rng, labels=(20, 40, 80), splits=5, noise=0.01, exponent=0.5, scale=1.0) -> Curve:

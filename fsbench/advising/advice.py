@@ -37,11 +37,12 @@ class Advice:
 
     `use` is the recommended strategy, the best of `tried` in the last of `rounds` (numbers of splits).
     `labels` is the number of labels, of which the splits train on `trained` and keep `tested` for the test.
-    `checked` says how good a strategy is that was found so; None if there was no time. `plain` is the score
-    of plain training on the splits that chose, `chance` that of the most frequent class. `hurts` are
-    sentences. `left_out` has strategies that were not tried to the end, by the reason. Seconds are
-    wall-clock; `longer` is about how much time everything would take if something was left out for lack of
-    it. `report` and `model` are paths, None for what was not written; `no_model` then says why.
+    `checked` says how good a strategy is that was found so; None if there was no time or no check has a
+    score. `plain` is the score of plain training on the splits that chose, `chance` that of the most frequent
+    class. `hurts` are sentences. `left_out` has strategies that were not tried to the end, or that
+    failed in a check, by the reason. Seconds are wall-clock; `longer` is about how much time everything would
+    take if something was left out for lack of it. `report` and `model` are paths, None for what was not
+    written; `no_model` then says why.
     """
 
     use: str

@@ -27,30 +27,35 @@ class Checked:
 
     `chosen` names the strategy of each check. `score` is the mean of their scores, `gain` that of the
     differences to plain training on the same splits, None without a result of that; `settled` says whether
-    the gain is.
+    the gain is. In `failed` checks what was chosen has no score, and plain training counts in its place.
     """
 
     chosen: tuple[str, ...]
     score: Estimate
     gain: Estimate | None = None
     settled: bool = False
+    failed: int = 0
 
 
 def check(
     chosen: Mapping[int, Record], plain: Mapping[int, Record], evidence: Evidence, metric: str
-) -> Checked:
+) -> Checked | None:
     """The estimate from the records of what was chosen without each split, and of plain training, by split.
 
-    Intervals are those of a leaderboard with the two rows, given what is stored beside the records. All
-    records must have a value of the metric.
+    Intervals are those of a leaderboard with the two rows, given what is stored beside the records. None if
+    no record has a value of the metric.
     """
-    ours = [replace(each, spec=CHOSEN, full_spec=CHOSEN, baseline=False) for each in chosen.values()]
+    failed = [split for split, each in chosen.items() if metric not in each.metrics]
+    counted = {**chosen, **{split: plain[split] for split in failed}}
+    ours = [replace(each, spec=CHOSEN, full_spec=CHOSEN, baseline=False) for each in counted.values()]
     columns = of_records([*ours, *plain.values()], [metric], evidence)
     ((_, rows),) = leaderboard(columns, metric).tasks
     row = next(row for row in rows if row.strategy == CHOSEN)
-    assert row.score is not None, "every record has a value"
+    if row.score is None:
+        return None
     settled = row.verdict in ("helps", "hurts")
-    return Checked(tuple(each.spec for each in chosen.values()), row.score, row.difference, settled)
+    names = tuple(each.spec for each in chosen.values())
+    return Checked(names, row.score, row.difference, settled, len(failed))
 
 
 def majority(task: Task, splits: Sequence[int], metric: Metric) -> float | None:

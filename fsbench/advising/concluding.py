@@ -147,14 +147,16 @@ def _for_the_card(advice: Advice) -> dict[str, Any] | None:
     """What is known about the quality of a model."""
     if advice.checked is None:
         return None
-    score = advice.checked.score
+    score, failed = advice.checked.score, advice.checked.failed
+    how = f"nested splits: the search repeated within {len(advice.checked.chosen)} training parts"
+    how += f"; what it chose failed in {failed}, where {BASELINE} counts" if failed else ""
     return {
         "metric": advice.metric.name,
         "mean": score.mean,
         "low": score.low,
         "high": score.high,
         "labels": advice.trained,
-        "how": f"nested splits: the search repeated within {len(advice.checked.chosen)} training parts",
+        "how": how,
     }
 
 

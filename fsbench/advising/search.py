@@ -192,13 +192,13 @@ class _Search:
             done += self._check(halving, splits)
             if len(done) < count:
                 break
-        records = self.trials.records
-        ours = {split: records[self._choice(halving, split)] for split in done}
-        ours = {split: each for split, each in ours.items() if self.trials.metric.name in each.metrics}
-        plain = {split: records[Place(self.task.text, split, BASELINE)] for split in ours}
-        if len(ours) < _BATCHES[0]:
+        self._note_failures()
+        if len(done) < _BATCHES[0]:
             return halving, None
-        return halving, check(ours, plain, Results((), store).evidence, self.trials.metric.name)
+        records = self.trials.records
+        chosen = {split: records[self._choice(halving, split)] for split in done}
+        plain = {split: records[Place(self.task.text, split, BASELINE)] for split in done}
+        return halving, check(chosen, plain, Results((), store).evidence, self.trials.metric.name)
 
     def _check(self, halving: Halving, splits: Sequence[int]) -> list[int]:
         """Run some checks; returns those that are over."""

@@ -39,8 +39,9 @@ def _estimate(advice: Advice) -> Iterator[str]:
     found, metric = advice.checked, advice.metric
     if found is None:
         yield (
-            f"How good it is on new data cannot be said: there was no time to check the search. "
-            f"Its score on the splits that chose it would be too good, as the best of {advice.tried} is."
+            f"How good it is on new data cannot be said: there was no time to check the search, or its "
+            f"checks failed. Its score on the splits that chose it would be too good, as the best of "
+            f"{advice.tried} is."
         )
         return
     yield (
@@ -54,6 +55,11 @@ def _estimate(advice: Advice) -> Iterator[str]:
         yield f"It chose {advice.use} each time."
     else:
         yield f"It chose {', '.join(f'{name} {_times(count)}' for name, count in chosen)}."
+    if found.failed:
+        yield (
+            f"What it chose failed in {found.failed} of {plural(len(found.chosen), 'check')}, where "
+            f"{BASELINE}, plain training, counts in its place."
+        )
     if found.gain is not None:
         gain = text.interval(found.gain, metric, sign=True)
         word = "settled" if found.settled else "not settled, so it may be chance"
