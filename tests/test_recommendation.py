@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from records import failed, over_seeds, realistic, skipped
+from records import failed, over_seeds, realistic, record, skipped
 
+from fsbench.report.html.answer import answers
+from fsbench.report.html.chart import highlighted
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.recommendation import by_topic, recommendation, recommended
 
@@ -111,12 +113,41 @@ def test_what_is_equivalent_makes_no_difference():
         (leaderboard(over_seeds(A, "alone", ERM)), "No recommendation: erm, with which strategies are"),
         (
             leaderboard([*over_seeds(A, "erm", ERM[:2]), failed(task=A, split_seed=2)]),
-            "No recommendation: no strategy has a result in every trial.",
+            "No recommendation: erm failed in 1 of 3 trials, and the others may be the easy ones, so nothing",
         ),
     ],
 )
 def test_without_results_there_is_no_recommendation(board: Leaderboard, line: str):
     assert recommendation(board)[0].startswith(line)
+
+
+def test_nothing_is_recommended_where_trials_of_the_baseline_have_no_result():
+    ours = over_seeds(A, "good", above(0.1))
+    lost = leaderboard([*over_seeds(A, "erm", ERM[:4]), failed(task=A, split_seed=4), *ours])
+    assert recommended(lost) is None
+    (line, *_) = recommendation(lost)
+    assert line.startswith("No recommendation: erm failed in 1 of 5 trials")
+    assert "`fsbench run --retry-failed` tries again" in line
+    stopped = leaderboard([*over_seeds(A, "erm", ERM[:4]), *ours, *over_seeds(B, "good", ERM)])
+    assert recommended(stopped) is None
+    assert recommendation(stopped)[0] == (
+        "No recommendation: erm, with which strategies are compared, has no result in 6 of 10 trials; "
+        "`fsbench run` runs what is missing."
+    )
+    no_value = leaderboard([*over_seeds(A, "erm", ERM[:4]), record(A, split_seed=4, metrics={}), *ours])
+    assert recommended(no_value) is None
+    assert recommendation(no_value)[0].endswith(
+        "has no balanced accuracy in some of 5 trials; choose another metric with --metric."
+    )
+
+
+def test_a_page_and_the_index_recommend_nothing_either():
+    records = [*over_seeds(A, "erm", ERM[:4]), failed(task=A, split_seed=4)]
+    board = leaderboard([*records, *over_seeds(A, "good", above(0.1))])
+    (answer,) = answers([board])
+    assert answer.headline.startswith("No recommendation: erm failed")
+    assert answer.facts == ()
+    assert highlighted(board) == "good"
 
 
 def test_a_realistic_board_gives_a_handful_of_lines_that_fit_a_screen():

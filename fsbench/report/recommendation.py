@@ -28,7 +28,8 @@ def recommendation(board: Leaderboard) -> list[str]:
     """A few sentences: what to use, how certain that is, what it costs, what hurts, what would settle more.
 
     The strategy to use is the one with the highest score among those with a result in every trial that are
-    shown to help; if there is none, the baseline.
+    shown to help; if there is none, the baseline. Nothing is recommended unless the baseline has a result in
+    every trial, because all are compared with it.
     """
     return [line for lines in by_topic(board).values() for line in lines]
 
@@ -43,10 +44,10 @@ def by_topic(board: Leaderboard) -> dict[str, list[str]]:
 
 def recommended(board: Leaderboard) -> Row | None:
     """The row over all tasks of the strategy to use; None if there is no recommendation."""
-    baseline, ranked = _baseline(board), _ranked(board)
-    if baseline is None or not baseline.done or not ranked:
+    baseline = _baseline(board)
+    if baseline is None or not baseline.complete:
         return None
-    return next((row for row in ranked if row.verdict == "helps"), baseline)
+    return next((row for row in _ranked(board) if row.verdict == "helps"), baseline)
 
 
 def _baseline(board: Leaderboard) -> Row | None:
@@ -62,12 +63,28 @@ def _to_use(board: Leaderboard) -> Iterator[str]:
     ranked, baseline = _ranked(board), _baseline(board)
     if baseline is None or not baseline.done:
         yield f"No recommendation: {board.baseline}, with which strategies are compared, has no result here."
-    elif not ranked:
-        yield "No recommendation: no strategy has a result in every trial."
+    elif not baseline.complete:
+        yield f"No recommendation: {_incomplete(board)}."
     elif not (helping := [row for row in ranked if row.verdict == "helps"]):
         yield from _plain_training(board, ranked[0], baseline)
     else:
         yield from _best(board, ranked[0], helping)
+
+
+def _incomplete(board: Leaderboard) -> str:
+    """Why nothing can be compared with a baseline that lacks results, and what to do."""
+    total = plural(sum(rows[0].planned for _, rows in board.tasks), "trial")
+    trials = {each.kind: each.trials for each in board.problems if each.strategy == board.baseline}
+    if "failed" in trials:
+        return (
+            f"{board.baseline} failed in {trials['failed']} of {total}, and the others may be the easy ones, "
+            'so nothing can be compared with it; the line "failed" of `fsbench leaderboard` says why, and '
+            "`fsbench run --retry-failed` tries again"
+        )
+    without = f"{board.baseline}, with which strategies are compared, has no"
+    if "not run" in trials:
+        return f"{without} result in {trials['not run']} of {total}; `fsbench run` runs what is missing"
+    return f"{without} {board.metric.title} in some of {total}; choose another metric with --metric"
 
 
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
