@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -183,6 +184,32 @@ def test_verdicts_are_withheld_where_trials_failed():
         assert verdicts[TASKS[1]] != "withheld"
         assert next(row.estimate.n for row in effect.rows) == 4
     assert any(line.startswith("failed: a, 1 trial") for line in found.lacking)
+
+
+def test_a_sum_that_failed_in_all_trials_of_a_task_withholds_what_is_over_tasks():
+    records = [r for r in made(additive) if (r.task, r.spec) != (TASKS[0], "a+b")]
+    lost = [failed(task=TASKS[0], spec="a+b", split_seed=seed) for seed in range(5)]
+    found = ablated([*records, *lost])
+    assert found.tasks == TASKS[1:]
+    for effect in (*found.contributions, *found.interactions, found.gain):
+        assert effect.overall.verdict == "withheld"
+        assert [row.task for row in effect.rows] == [*TASKS[1:], OVERALL]
+        assert all(row.verdict != "withheld" for row in effect.rows[:-1])
+    # Of a task that not all sums can run, no failure counts.
+    other = [skipped(task=TASKS[0], spec="c", split_seed=seed) for seed in range(5)]
+    kept = [r for r in records if (r.task, r.spec) != (TASKS[0], "c")]
+    assert ablated([*kept, *lost, *other]).gain.overall.verdict != "withheld"
+
+
+def test_verdicts_are_withheld_where_trials_have_no_value():
+    records = [
+        replace(r, metrics={}) if (r.task, r.spec, r.split_seed) == (TASKS[0], "a", 2) else r
+        for r in made(additive)
+    ]
+    for effect in ablated(records).contributions:
+        verdicts = {row.task: row.verdict for row in effect.rows}
+        assert verdicts[TASKS[0]] == verdicts[OVERALL] == "withheld"
+        assert verdicts[TASKS[1]] != "withheld"
 
 
 @pytest.mark.parametrize(("splits", "most"), [(3, 1.0), (10, 0.985)])

@@ -216,6 +216,15 @@ def test_trials_that_fail_in_b_only_are_worse_and_others_are_said():
     assert not gone.is_worse
 
 
+def test_verdicts_are_withheld_where_trials_have_no_value_of_the_metric():
+    """Those of the remaining trials may be the easy ones, as after failures."""
+    lacking = [record(A, "a", seed, HIGH[seed], metrics={}) if seed > 2 else record(A, "a", seed, HIGH[seed])
+               for seed in range(5)]  # fmt: skip
+    for found in (compared(over_seeds(A, "a", LOW), lacking), compared(lacking, over_seeds(A, "a", LOW))):
+        assert (found.rows[0].verdict, found.overall[0].verdict) == ("withheld", "withheld")
+    assert f"a on {A}: 2 trials with a result in B only (no balanced_accuracy in A)" in found.left_out
+
+
 def test_a_worsening_that_certainly_is_within_the_margin_is_not_one_to_fail_for():
     tiny = [value - 0.004 + each for value, each in zip(LOW, (1e-4, -1e-4, 2e-4, 0, -2e-4), strict=True)]
     for margin, worse in ((0.01, False), (0.001, True)):

@@ -28,7 +28,7 @@ class Effect:
     """The contribution of one component, the interaction of two, or the gain of all over the baseline.
 
     `rows` has it on each task with the whole factorial and, last, over these tasks; it is empty if there is
-    no such task.
+    no such task. The verdict over tasks is withheld if a sum failed on any task where all were tried.
     """
 
     components: tuple[str, ...]
@@ -108,16 +108,22 @@ def _effects(
 
 def _terms(found: Factorial, weights: Weights) -> Callable[[Setting], Terms]:
     def terms(setting: Setting) -> Terms:
-        if not _is_whole(setting, found):
+        if not _is_tried(setting, found):
             return ()
         return tuple((setting.entries[found.specs[subset]], weight) for subset, weight in weights.items())
 
     return terms
 
 
+def _is_tried(setting: Setting, found: Factorial) -> bool:
+    """Whether all sums were tried on a task, with or without success."""
+    entries = [setting.entries.get(spec) for spec in found.specs.values()]
+    return not found.conflicts and all(e is not None and (e.ok | e.failed).any() for e in entries)
+
+
 def _is_whole(setting: Setting, found: Factorial) -> bool:
     """Whether there are trials that all sums did."""
-    if found.conflicts or any(spec not in setting.entries for spec in found.specs.values()):
+    if not _is_tried(setting, found):
         return False
     return bool(np.all([setting.entries[spec].ok for spec in found.specs.values()], axis=0).any())
 

@@ -107,7 +107,7 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float = DEFAULT_MARGIN)
     ]
     lost = tuple(lost_trials(every))
     left_out = [f"{letter}: {line}" for letter, each in (("A", a), ("B", b)) for line in each.left_out]
-    left_out += [*unlike, *only_in(a, b, named), *on_one_side(every)]
+    left_out += [*unlike, *only_in(a, b, named), *on_one_side(every, chosen.name)]
     if not changes and not lost:
         raise UsageError(
             f"{a.title} and {b.title} have no result in common: {'; '.join(left_out) or 'no trial succeeded'}"

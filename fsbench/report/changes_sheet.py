@@ -158,7 +158,7 @@ def _legend(found: Comparison) -> Iterator[str]:
         "verdict: better or worse if significant at the 5 % level after a correction (Holm) for all results "
         "on single tasks, or for all strategies over tasks; equivalent if the change certainly is within "
         f"{text.margin(found.margin, metric)}; the same if every trial has the same value; withheld where "
-        "trials failed or all splits train on the same samples"
+        "trials failed or have no value, or all splits train on the same samples"
     )
     yield "cost: the seconds of B divided by those of A in the same trials; the median"
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from fsbench import stats
 from fsbench.metrics import Metric
 from fsbench.report.differences import Terms, estimates, limits_of, over_tasks, samples
-from fsbench.report.entries import Setting
+from fsbench.report.entries import Entry, Setting
 from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
 
@@ -22,8 +22,9 @@ class Contrast:
     """A weighted sum on a task, or its mean over tasks ("overall").
 
     `p` is adjusted for the number of comparisons. The verdict is "helps" or "hurts", "equivalent" if the sum
-    certainly is within the margin, "not settled", or "withheld" where trials failed, or all splits train on
-    the same samples. `within` says whether it certainly is within the margin.
+    certainly is within the margin, "not settled", or "withheld" where trials failed or have no value that
+    others have, or all splits train on the same samples. `within` says whether it certainly is within the
+    margin.
     """
 
     task: str
@@ -39,7 +40,10 @@ def contrasts(
     metric: Metric,
     margin: float,
 ) -> dict[Key, list[Contrast]]:
-    """Each wanted sum on each task, then over tasks; it has no terms on a task where it cannot be computed.
+    """Each wanted sum on each task, then over tasks; it has no terms on a task that does not count.
+
+    A task with terms that has no trial in common is not among the results, but its failures withhold the
+    verdict over tasks.
 
     All sums on tasks are one family of tests, and lend each other what they say about variances; the means
     over tasks are another. Where all are on one task, the means are those of the task.
@@ -62,7 +66,7 @@ def contrasts(
         (key, task)
         for key, places in placed.items()
         for setting, own in places
-        if setting.splits.same or any(entry.failed.any() for entry, _ in own)
+        if setting.splits.same or any(_lacks(setting, entry, metric) for entry, _ in own)
         for task in (setting.label, OVERALL)
     }
     rows: dict[Key, list[Contrast]] = {key: [] for key in wanted}
@@ -73,3 +77,8 @@ def contrasts(
             word = WITHHELD if out else each.verdict
             rows[key].append(Contrast(task, family[key, task], each.p, word, each.within and not out))
     return rows
+
+
+def _lacks(setting: Setting, entry: Entry, metric: Metric) -> bool:
+    """Whether trials failed or have no value that others have, so that the rest may be the easy ones."""
+    return bool(entry.failed.any()) or setting.undefined(entry, metric.name) > 0

@@ -24,8 +24,8 @@ class Pair:
 
     `p` is adjusted for the number of comparisons. The verdict is "better" or "worse" of the first strategy,
     "equivalent" if the difference certainly is within the margin, "not settled", or "withheld" where trials
-    of one of them failed, or all splits train on the same samples. `within` says whether the difference
-    certainly is within the margin, which one that is better or worse may be, too.
+    of one of them failed or have no value that others have, or all splits train on the same samples. `within`
+    says whether the difference certainly is within the margin, which one that is better or worse may be, too.
     """
 
     task: str

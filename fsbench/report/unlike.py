@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fsbench.report.entries import Entry, Setting, natural
 from fsbench.report.names import some
 from fsbench.report.problems import computed_with
@@ -42,14 +44,17 @@ def lost_trials(places: Sequence[Place]) -> Iterator[Lost]:
             yield Lost(name, setting.label, trials, ": ".join(last.reason or ("unknown", "unknown")))
 
 
-def on_one_side(places: Sequence[Place]) -> Iterator[str]:
-    """A line for each strategy whose trials have a result on one side and, on the other, none.
+def on_one_side(places: Sequence[Place], metric: str) -> Iterator[str]:
+    """A line for each strategy whose trials have a result on one side and, on the other, none or no value.
 
     Those that failed in B are not among them (`lost_trials`).
     """
     found: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     for name, setting, ours, theirs in places:
+        a, b = (np.isfinite(each.values(metric)) for each in (ours, theirs))
         alone = {
+            ("A", f"no {metric} in B"): a & theirs.ok & ~b,
+            ("B", f"no {metric} in A"): b & ours.ok & ~a,
             ("A", _why(theirs, "B")): ours.ok & ~theirs.ok & ~theirs.failed,
             ("B", _why(ours, "A")): theirs.ok & ~ours.ok & ~ours.failed,
             ("B", "failed in A"): theirs.ok & ours.failed,
