@@ -25,6 +25,7 @@ _HOMES = {
     "Kind": "fsbench.kinds",
     "LabeledSet": "fsbench.types",
     "Metric": "fsbench.metrics",
+    "NonFinite": "fsbench.errors",
     "OneDataset": "fsbench.tasks.protocols",
     "OwnData": "fsbench.own",
     "Predictor": "fsbench.types",
@@ -58,6 +59,7 @@ _HOMES = {
     "match_inputs": "fsbench.kinds",
     "mixture_weights": "fsbench.mixing",
     "param": "fsbench.strategy",
+    "require_finite": "fsbench.errors",
     "run": "fsbench.runner",
     "scale_width": "fsbench.recipes.catalogue",
     "source_problem": "fsbench.kinds",
@@ -83,6 +85,7 @@ __all__ = [
     "Kind",
     "LabeledSet",
     "Metric",
+    "NonFinite",
     "OneDataset",
     "OwnData",
     "Predictor",
@@ -116,6 +119,7 @@ __all__ = [
     "match_inputs",
     "mixture_weights",
     "param",
+    "require_finite",
     "run",
     "scale_width",
     "source_problem",
@@ -132,7 +136,7 @@ if TYPE_CHECKING:
     from fsbench.context import Context
     from fsbench.datasets.dataset import Dataset, DatasetInfo
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
-    from fsbench.errors import AbsentData, FsbenchError, InertComponent
+    from fsbench.errors import AbsentData, FsbenchError, InertComponent, NonFinite, require_finite
     from fsbench.hookspecs import hookimpl
     from fsbench.kinds import Kind, get_kind, match_inputs, source_problem
     from fsbench.kinds.image import InputSpec, luminance

@@ -8,6 +8,7 @@ FsbenchError                 one clear line; exit status 1
 │   └── TaskError            a task that its dataset does not allow (k too large, ...)
 ├── DataError                a dataset is absent, damaged or not what its name says
 │   └── AbsentData           a dataset is not on this machine
+├── CannotSave               what a strategy predicts with cannot be saved
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
 ├── WorkerError              no worker process can be started
@@ -15,13 +16,19 @@ FsbenchError                 one clear line; exit status 1
     ├── InertComponent       a component that had no effect
     ├── UndeclaredUse        a component used what it did not declare in `uses`
     ├── NonFinite            a loss or a prediction is NaN or infinite
-    └── BadPrediction        a predictor returned something that is not logits [N, C]
+    ├── BadPrediction        a predictor returned something that is not logits [N, C]
+    ├── BadOutcome           a worker returned something that is not the outcome of a trial
+    └── BadReply             a worker sent something that is not a message
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 class FsbenchError(Exception):
@@ -77,6 +84,10 @@ class AbsentData(DataError):
     """A dataset is not on this machine; the message says how to get it."""
 
 
+class CannotSave(FsbenchError):
+    """A fitted predictor contains something that cannot be written to a file."""
+
+
 class StoreError(FsbenchError):
     """A results store cannot be opened, read or written."""
 
@@ -107,3 +118,22 @@ class NonFinite(TrialError):
 
 class BadPrediction(TrialError):
     """A predictor returned something that is not finite logits `[N, C]`."""
+
+
+class BadOutcome(TrialError):
+    """A worker returned something other than the outcome of a trial."""
+
+
+class BadReply(TrialError):
+    """A worker sent something that is not a message, or a longer one than its job allows."""
+
+
+def require_finite(losses: torch.Tensor, advice: str, name: str = "loss") -> None:
+    """Raise NonFinite if one of the losses `[steps]` of a training is NaN or infinite.
+
+    The message has the `name` of the loss, the first such step, and the `advice`: what to do next.
+    """
+    bad = (~losses.isfinite()).nonzero()
+    if len(bad):
+        step = int(bad[0, 0])
+        raise NonFinite(f"the {name} became {losses[step].item()} at step {step} of {len(losses)}; {advice}")

@@ -14,17 +14,13 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from fsbench.errors import TrialError, UsageError
+from fsbench.errors import BadOutcome, UsageError
 from fsbench.record import Trial
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 MOST_NOTES, LONGEST_NOTE = 100, 500
-
-
-class BadOutcome(TrialError):
-    """A worker returned something other than the outcome of a trial."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class SameData:
             self._compare(task, seed, fingerprint)
         elif stored and task not in self._agreed:
             other = next(iter(stored))
-            self._compare(task, other, _draw_again(task, other))
+            self._compare_again(task, other)
         self._agreed.add(task)
 
     def check_own(self, name: str) -> None:
@@ -75,25 +75,25 @@ class SameData:
             if name in named_datasets(task):
                 seed = next(iter(stored))
                 with contextlib.suppress(AbsentData, UnknownName):
-                    self._compare(task, seed, _draw_again(task, seed))
+                    self._compare_again(task, seed)
                     self._agreed.add(task)
 
     def _compare(self, task: str, seed: int, drawn: str) -> None:
-        known = self._stored[task][seed]
-        if known != drawn:
-            raise StoreError(
-                f"{self._place} contains results of {task} on other data, or on data read with other "
-                f"options (split {seed} was {known[:12]}, is now {drawn[:12] or 'impossible'}); results on "
-                "different data cannot be mixed: name another results folder"
-            )
+        if self._stored[task][seed] != drawn:
+            raise self._other_data(task, seed, drawn[:12])
 
+    def _compare_again(self, task: str, seed: int) -> None:
+        """Compare a stored split with what the task now draws. Raises DataError for damaged data."""
+        try:
+            (parsed,) = parse_tasks(task)
+            drawn = draw_split(parsed, seed).fingerprint
+        except TaskError as error:
+            raise self._other_data(task, seed, f"impossible: {error}") from error
+        self._compare(task, seed, drawn)
 
-def _draw_again(task: str, seed: int) -> str:
-    """The current fingerprint of a split; empty if the data no longer allows the task."""
-    try:
-        (parsed,) = parse_tasks(task)
-        return draw_split(parsed, seed).fingerprint
-    except AbsentData:
-        raise
-    except (TaskError, DataError):
-        return ""
+    def _other_data(self, task: str, seed: int, now: str) -> StoreError:
+        return StoreError(
+            f"{self._place} contains results of {task} on other data, or on data read with other "
+            f"options (split {seed} was {self._stored[task][seed][:12]}, is now {now}); results on "
+            "different data cannot be mixed: name another results folder"
+        )

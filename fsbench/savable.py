@@ -5,11 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Self
 
-from fsbench.errors import FsbenchError
-
-
-class CannotSave(FsbenchError):
-    """A fitted predictor contains something that cannot be written to a file."""
+from fsbench.errors import CannotSave
 
 
 class Savable:

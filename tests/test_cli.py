@@ -51,6 +51,8 @@ USAGE = [
     (["run", "starter-v1"], "write --suite starter-v1"),
     (["run", "kshot(wine, k=5)"], "write --tasks 'kshot(wine, k=5)'"),
     (["run", "transfer+focal"], "write --plugins transfer+focal"),
+    (["fit", "--strategy", "erm", "focal"], "unexpected argument 'focal'; `fsbench fit --help` shows"),
+    (["fit", "--strategy", "erm", "patients.csv"], "write --data patients.csv"),
     (["run", "nonsense"], "unexpected argument 'nonsense'; `fsbench run --help` shows the options"),
     (["run", "--data", "a.csv", "--data", "b"], "--data is given 2 times (a.csv, b); a run reads only one"),
     (["run", "--plugins", "transfer(weights=a/b.pt)"], 'write a path in quotes: "a/b.pt"'),

@@ -177,8 +177,19 @@ def test_own_data_are_compared_in_every_task_that_can_be_drawn(drawn, tmp_path) 
     same.check(ONE, 5, "not compared again")
     assert drawn == [(ONE, 0)]
     changed = SameData(ad_hoc(ONE), [replace(right, task="kshot(wine, k=400)")], tmp_path)
-    with pytest.raises(StoreError, match="is now impossible"):
+    with pytest.raises(StoreError, match=r"is now impossible: .*k=400.*name another results folder"):
         changed.check_own("wine")
+
+
+def test_damaged_data_are_reported_as_damaged(monkeypatch, tmp_path) -> None:
+    """Another results folder, which is the advice for other data, would not repair them."""
+
+    def damaged(task: Task, seed: int):
+        raise DataError("cannot read wine.npz: it is cut off; remove it, then fetch or prepare it again")
+
+    monkeypatch.setattr("fsbench.same_data.draw_split", damaged)
+    with pytest.raises(DataError, match="it is cut off"):
+        SameData(ad_hoc(ONE), [stored(ONE, 0, "e" * 64)], tmp_path).check_own("wine")
 
 
 def test_any_exception_of_a_protocol_is_one_line_that_names_the_task(tmp_path, monkeypatch) -> None:

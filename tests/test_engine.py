@@ -113,7 +113,7 @@ class Strange(Strategy):
     ("fault", "error", "says"),
     [
         ("scalar", PluginError, r"strange.*shape \[\]; expected one number for each of the 16 samples"),
-        ("nan loss", NonFinite, "loss became nan at step 0 of 30"),
+        ("nan loss", NonFinite, "loss became nan at step 0 of 30; try a smaller learning rate"),
         ("labels", BadPrediction, r"shape \[60\]; expected logits \[60, 3\]"),
         ("nan", NonFinite, "NaN or infinite"),
         ("numpy", BadPrediction, "returned ndarray; expected a tensor"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 from toy import context, task_info
 
-from fsbench import LabeledSet, Recipe
+from fsbench import LabeledSet, NonFinite, Recipe
 from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -117,6 +117,12 @@ def test_without_pretext_steps_the_start_is_that_of_erm(kind: str, name: str) ->
     with pytest.raises(Exception, match=f"{name} had no effect"):
         trial(f"{name}(pretext_steps=0)", kind)
     assert not np.array_equal(trial(f"{name}(pretext_steps=5)", kind), trial("erm", kind))
+
+
+def test_a_pretraining_that_diverges_is_an_error_that_says_what_to_try() -> None:
+    found, recipe = load_registry().parse("autoencoder")[0], Recipe("mlp(width=16)", 8, 16, lr=1e30)
+    with pytest.raises(NonFinite, match=r"the loss of the pretraining became (nan|inf).*learning rate"):
+        run_trial(("t", 0), found, recipe, toy_split("table", unlabeled=30), CPU)
 
 
 def test_a_weight_near_zero_leaves_m2_with_the_predictions_of_erm() -> None:

@@ -24,9 +24,8 @@ from fsbench.engine.backbones import build_network
 from fsbench.engine.refitting import CHECK, STEM, check_saved, save_checked
 from fsbench.engine.training import ByNetwork, as_fitted
 from fsbench.engine.trial import Prediction, run_trial
-from fsbench.errors import DataError
+from fsbench.errors import CannotSave, DataError
 from fsbench.registry import load_registry
-from fsbench.savable import CannotSave
 from fsbench.saved import load_parts, save_parts
 from fsbench.saved.estimators import load_estimator
 from fsbench.testing import toy_split

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsbench.errors import FsbenchError
-from fsbench.executors.wire import LARGEST_HEADER, BadReply, Reader, encode
-from fsbench.jobs import BadOutcome, Job, Preflight, logits_bytes, read_outcome, read_place
+from fsbench.errors import BadOutcome, BadReply, FsbenchError
+from fsbench.executors.wire import LARGEST_HEADER, Reader, encode
+from fsbench.jobs import Job, Preflight, logits_bytes, read_outcome, read_place
 from fsbench.record import Trial
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text()

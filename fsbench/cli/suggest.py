@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ class SuggestingGroup(click.Group):
 
 
 class OptionsCommand(click.Command):
-    """A command without arguments; for a bare word, it suggests the option of `fsbench run`."""
+    """A command that takes no further words; for one, it suggests the option that the word belongs to."""
 
     allow_extra_args = True
 
@@ -36,7 +37,7 @@ class OptionsCommand(click.Command):
         super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
             word = ctx.args[0]
-            option = _option_of(word)
+            option = _option_of(word, {name for each in self.params for name in each.opts})
             advice = (
                 f"write {option} {shlex.quote(word)}"
                 if option
@@ -46,21 +47,19 @@ class OptionsCommand(click.Command):
         return []
 
 
-def _option_of(word: str) -> str | None:
-    """The option of `fsbench run` for a word: a path, a suite, a task or a strategy."""
+def _option_of(word: str, options: Collection[str]) -> str | None:
+    """That of a command's options to which a word belongs: a path, a suite, a task or a strategy."""
     from fsbench.families import groups
     from fsbench.registry import get_registry
     from fsbench.tasks.expressions import protocol_names
     from fsbench.tasks.suites import suite_names
 
     name = word.partition("(")[0].partition("+")[0]
-    if Path(word).suffix.lower() in _DATA_FILES or Path(word).is_dir():
-        return "--data"
-    for option, names in (
-        ("--suite", suite_names()),
-        ("--tasks", protocol_names()),
-        ("--plugins", {*groups(), *get_registry().strategies}),
-    ):
-        if name in names:
-            return option
-    return None
+    is_data = Path(word).suffix.lower() in _DATA_FILES or Path(word).is_dir()
+    fitting = {
+        "--data": is_data,
+        "--suite": name in suite_names(),
+        "--tasks": name in protocol_names(),
+        "--plugins": name in groups() or name in get_registry().strategies,
+    }
+    return next((option for option, fits in fitting.items() if fits and option in options), None)

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fsbench.engine.trial import Prediction
-from fsbench.errors import DataError
-from fsbench.savable import CannotSave
+from fsbench.errors import CannotSave, DataError
 from fsbench.saved import load_parts, save_parts
 
 STEM = "predictor"

@@ -15,7 +15,7 @@ from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
 from fsbench.engine.schedules import Rates
 from fsbench.engine.step import OptimizerStep
-from fsbench.errors import NonFinite
+from fsbench.errors import require_finite
 from fsbench.rng import Stream
 from fsbench.savable import Savable
 from fsbench.scope import Scope
@@ -57,7 +57,7 @@ def train(
                 losses[number] = step.loss
             rates.after(losses[: number + 1])
             if step.last or (number + 1) % _STEPS_BETWEEN_LOOKS == 0:
-                _require_finite(losses)
+                require_finite(losses, "try a smaller learning rate (lr of the recipe)")
     objective.eval()
     return objective.model
 
@@ -96,13 +96,6 @@ def _batches(
         )
 
     return draw
-
-
-def _require_finite(losses: torch.Tensor) -> None:
-    bad = (~losses.isfinite()).nonzero()
-    if len(bad):
-        step = int(bad[0, 0])
-        raise NonFinite(f"the loss became {losses[step].item()} at step {step} of {len(losses)}")
 
 
 def _train_mode(objective: Objective) -> None:

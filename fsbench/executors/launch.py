@@ -20,9 +20,9 @@ from itertools import count
 from typing import IO
 
 from fsbench import interrupts
-from fsbench.errors import PluginError, UsageError, WorkerError
+from fsbench.errors import BadReply, PluginError, UsageError, WorkerError
 from fsbench.executors.server import FORK, KILL, REQUEST, TERMINATE, Setup
-from fsbench.executors.wire import BadReply, Reader, Value, send_object
+from fsbench.executors.wire import Reader, Value, send_object
 from fsbench.failure import MESSAGE_LENGTH, shorten
 
 START_SECONDS = 180.0

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from fsbench import interrupts
-from fsbench.errors import WorkerError
+from fsbench.errors import BadReply, WorkerError
 from fsbench.executors.launch import (
     ENVIRONMENT,
     START_SECONDS,
@@ -25,7 +25,7 @@ from fsbench.executors.launch import (
 )
 from fsbench.executors.protocol import ignore
 from fsbench.executors.server import KILL, TERMINATE, Setup
-from fsbench.executors.wire import BadReply, Value, send_object
+from fsbench.executors.wire import Value, send_object
 from fsbench.failure import MESSAGE_LENGTH, Failure, describe, shorten
 
 J = TypeVar("J")

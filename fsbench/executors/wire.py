@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fsbench.errors import TrialError
+from fsbench.errors import BadReply
 
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | np.ndarray | None"
 """What can be sent to the parent. Tuples arrive as lists, arrays are float32."""
@@ -24,10 +24,6 @@ LARGEST_HEADER = 1 << 20
 _LENGTHS = struct.Struct("<IQ")
 _ARRAY = "float32"
 _MOST_AXES, _LONGEST_AXIS = 8, 1 << 32
-
-
-class BadReply(TrialError):
-    """A worker sent something that is not a message, or a longer one than its job allows."""
 
 
 def encode(value: Any) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fsbench.calibration import fit_temperature
 from fsbench.composition import Composition
-from fsbench.errors import DataError, FsbenchError, TaskError, UsageError
+from fsbench.errors import CannotSave, DataError, FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
 from fsbench.identity import full_spec, trial_key, versions
@@ -28,7 +28,6 @@ from fsbench.recipes.recipe import parse_overrides, recipe_text, task_recipe
 from fsbench.record import Trial
 from fsbench.registry import get_registry
 from fsbench.request import DEFAULT_TIMEOUT, check_positive, read_data
-from fsbench.savable import CannotSave
 from fsbench.spec import Value
 from fsbench.strategy import Strategy
 from fsbench.tasks.drawing import Rows, Split

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from fsbench.savable import CannotSave, Savable
+from fsbench.errors import CannotSave
+from fsbench.savable import Savable
 
 _DEEPEST = 100
 

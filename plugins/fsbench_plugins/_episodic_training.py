@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet
+from fsbench import Batch, Context, LabeledSet, require_finite
 from fsbench_plugins._episodes import Episodes, Rule
 
 
@@ -50,7 +50,7 @@ def meta_train(
     """Train the model's body, in place, so that the rule gets the classes of queries right.
 
     There is one episode per step; the optimizer is Adam, with a rate that falls to zero along a cosine, or
-    that is halved every `halve_every` steps. Raises FsbenchError if the objective was NaN or infinite.
+    that is halved every `halve_every` steps. Raises NonFinite if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
@@ -75,9 +75,4 @@ def meta_train(
             optimizer.step()
             schedule.step()
             losses[step] = loss.detach()
-    bad = (~losses.isfinite()).nonzero()
-    if len(bad):
-        raise FsbenchError(
-            f"the loss became {losses[bad[0, 0]].item()} at episode {int(bad[0, 0])} of {steps}; "
-            "try a smaller meta_lr"
-        )
+    require_finite(losses, "try a smaller meta_lr")

@@ -12,7 +12,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.optim.swa_utils import update_bn
 
-from fsbench import Batch, Context, FsbenchError, LabeledSet
+from fsbench import Batch, Context, LabeledSet, NonFinite, require_finite
 from fsbench_plugins._episodes import Episodes
 from fsbench_plugins._normalisation import batch_norms
 
@@ -62,7 +62,7 @@ def meta_train(
 ) -> None:
     """Train the model's weights, in place, so that the inner loop does well.
 
-    All episodes of a step are one batch. Raises FsbenchError if the objective was NaN or infinite.
+    All episodes of a step are one batch. Raises NonFinite if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
@@ -83,12 +83,7 @@ def meta_train(
             torch.autograd.backward(loss)
             optimizer.step()
             losses[step] = loss.detach()
-    bad = (~losses.isfinite()).nonzero()
-    if len(bad):
-        raise FsbenchError(
-            f"maml: the meta-objective became {losses[bad[0, 0]].item()} at meta-step {int(bad[0, 0])} "
-            f"of {steps}; try a smaller inner_lr or meta_lr"
-        )
+    require_finite(losses, "try a smaller inner_lr or meta_lr", name="meta-objective")
 
 
 def move_to_solutions(
@@ -102,7 +97,7 @@ def move_to_solutions(
 ) -> None:
     """Move the model's weights, in place, towards the mean of what the inner loop arrives at on episodes.
 
-    The fraction of the way falls linearly from `rate` to zero. Raises FsbenchError if a weight became NaN or
+    The fraction of the way falls linearly from `rate` to zero. Raises NonFinite if a weight became NaN or
     infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
@@ -118,7 +113,7 @@ def move_to_solutions(
                 for name, solutions in adapted(x, targets).items():
                     start[name].lerp_(solutions.mean(0), rate * (1 - step / steps))
         if not all(bool(p.isfinite().all()) for p in start.values()):
-            raise FsbenchError("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
+            raise NonFinite("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
 
 
 def _augmented(

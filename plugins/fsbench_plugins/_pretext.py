@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from fsbench import Context, FsbenchError, Stream
+from fsbench import Context, Stream, require_finite
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Pretext(UsesUnlabelled):
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a pretrained body, trained by AdamW with the recipe's rate and batch size.
 
-        Raises FsbenchError if the loss was NaN or infinite.
+        Raises NonFinite if the loss was NaN or infinite.
         """
         import torch
 
@@ -58,7 +58,6 @@ class Pretext(UsesUnlabelled):
                 optimizer.step()
                 schedule.step()
                 losses[step] = loss.detach()
-        if not bool(losses.isfinite().all()):
-            raise FsbenchError(f"{self.name}: the loss of the pretraining became NaN or infinite")
+        require_finite(losses, "try a smaller learning rate (lr of the recipe)", "loss of the pretraining")
         ctx.note(f"{steps} steps of {min(size, len(x))} on {len(x)} unlabelled inputs")
         return model

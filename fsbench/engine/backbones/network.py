@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench.errors import PluginError, SpecError
+from fsbench.errors import CannotSave, PluginError, SpecError
 from fsbench.kinds import get_kind
 from fsbench.recipes.catalogue import BACKBONES, known_backbone
-from fsbench.savable import CannotSave, Savable
+from fsbench.savable import Savable
 from fsbench.spec import Call, coerce, format_value, parse_call
 
 
