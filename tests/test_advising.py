@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from records import failed, record
+from records import failed, over_seeds, record
 
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, search_work, whole_seconds
 from fsbench.advising.checking import check
+from fsbench.advising.concluding import _alternative
 from fsbench.advising.halving import Halving
 from fsbench.advising.more_labels import Curve, further, gain_of
 from fsbench.advising.sums import promising
+from fsbench.advising.words import _use
 from fsbench.evidence import Drawn, Evidence
+from fsbench.metrics import get_metric
 from fsbench.registry import get_registry
+from fsbench.report.leaderboard import leaderboard
 from fsbench.tasks.expressions import parse_tasks
 
 METRIC = "balanced_accuracy"
@@ -202,6 +207,30 @@ def test_a_check_without_any_result_settles_nothing():
     assert found.score.mean == pytest.approx((0.9 + 0.72 + 0.73 + 0.74) / 4)
     assert (found.settled, found.failed) == (False, 4)
     assert check({0: ours[0]}, {0: plain[0]}, Evidence(), METRIC) is None
+
+
+GAPS = {"not settled": (-0.02, -0.10, -0.12, -0.04), "equivalent": (-0.002, 0.001, -0.003, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (
+            "not settled",
+            "knn may be as good or up to 14.6 points worse (-7.0 ± 7.6 points, not settled) at 3 %",
+        ),
+        ("equivalent", "knn is as good (-0.1 ± 0.3 points, equivalent) at 3 %"),
+    ],
+)
+def test_a_cheaper_strategy_is_as_good_only_if_it_is_equivalent(verdict, said):
+    best, task = np.array([0.86, 0.88, 0.84, 0.86]), "holdout(wine, val=0)"
+    records = over_seeds(task, "erm", [0.70, 0.74, 0.68, 0.72])
+    records += over_seeds(task, "svm", best, seconds_fit=10.0)
+    records += over_seeds(task, "knn", best + GAPS[verdict], seconds_fit=0.1)
+    found = _alternative(leaderboard(records), "svm", ["svm", "knn", "erm"])
+    assert (found.strategy, found.equivalent) == ("knn", verdict == "equivalent")
+    advice = SimpleNamespace(use="svm", uses=(), alternative=found, metric=get_metric(METRIC))
+    assert said in " ".join(_use(advice))
 
 
 def power_law(rng, labels=(20, 40, 80), splits=5, noise=0.01, exponent=0.5, scale=1.0) -> Curve:

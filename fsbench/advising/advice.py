@@ -21,7 +21,7 @@ FAILED = "failed: "
 
 @dataclass(frozen=True)
 class Alternative:
-    """A strategy that is as good within noise and cheaper.
+    """A cheaper strategy that is `equivalent` to the recommended one, or may be as good.
 
     `difference` is its score minus that of the recommended strategy, `cost` its seconds over those of that.
     """
@@ -29,6 +29,12 @@ class Alternative:
     strategy: str
     difference: Estimate
     cost: float
+    equivalent: bool
+
+    def worst(self, metric: Metric) -> float:
+        """How much worse it may be by a metric: the end of the interval."""
+        end = self.difference.low if metric.higher_is_better else self.difference.high
+        return abs(end or 0.0)
 
 
 @dataclass(frozen=True)

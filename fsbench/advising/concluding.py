@@ -168,13 +168,13 @@ def _write(path: Path, content: str) -> None:
 
 
 def _alternative(board: Leaderboard, use: str, ranked: Sequence[str]) -> Alternative | None:
-    """The best strategy of the last round at half the cost or less that is as good within noise."""
+    """The best strategy of the last round at half the cost or less that is equivalent, or not settled."""
     took = {row.strategy: row.seconds for row in board.rows if row.seconds}
     for each in ranked:
         cost = took[each] / took[use] if each in took and use in took else 1.0
         pair = compare(board, each, use)[-1] if each != use and cost <= _CHEAPER else None
         if pair and pair.verdict in ("not settled", "equivalent") and pair.difference.low is not None:
-            return Alternative(each, pair.difference, cost)
+            return Alternative(each, pair.difference, cost, pair.verdict == "equivalent")
     return None
 
 

@@ -13,7 +13,6 @@ from fsbench.words import plural, roughly
 
 _PARTS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 6: "a sixth", 10: "a tenth"}
 _LITTLE = 0.01
-_WIDE = 0.1
 _NAMES = 8
 
 
@@ -29,10 +28,13 @@ def _use(advice: Advice) -> Iterator[str]:
         yield f"It uses {text.used(advice.uses)}."
     other = advice.alternative
     if other is not None:
-        gap = text.interval(other.difference, advice.metric, sign=True)
-        sure = other.difference.half_width or 0.0
-        what = "may be as good" if advice.metric.percent and sure > _WIDE else "is as good within noise"
-        yield f"{other.strategy} {what} ({gap}{_points(advice)}) at {_part(other.cost)} of the cost."
+        gap = f"{text.interval(other.difference, advice.metric, sign=True)}{_points(advice)}"
+        cost = f"at {_part(other.cost)} of the cost"
+        if other.equivalent:
+            yield f"{other.strategy} is as good ({gap}, equivalent) {cost}."
+        else:
+            most = f"{text.number(other.worst(advice.metric), advice.metric)}{_points(advice)}"
+            yield f"{other.strategy} may be as good or up to {most} worse ({gap}, not settled) {cost}."
 
 
 def _estimate(advice: Advice) -> Iterator[str]:
