@@ -189,6 +189,17 @@ def test_tuned_rows_are_compared_with_tuned_rows():
     assert compared(before, before, "a", "tuned(a, n=4)").rows[0].verdict == "better"
 
 
+def test_it_is_said_that_tuned_results_train_on_more_labels():
+    records = over_seeds(A, "a", LOW) + over_seeds(A, "a", HIGH, tuning="tuning(n=4)")
+    said = (
+        "number of labels: tuned(a, n=4) in {} was tuned, so it is trained on validation labels of the "
+        "target too, a in {} on training labels only"
+    )
+    assert compared(records, records, "a", "tuned(a, n=4)").differing == (said.format("B", "A"),)
+    assert compared(records, records, "tuned(a, n=4)", "a").differing == (said.format("A", "B"),)
+    assert compared(records, records).differing == ()
+
+
 def test_trials_that_fail_in_b_only_are_worse_and_others_are_said():
     before = over_seeds(A, "a", LOW) + over_seeds(B, "a", LOW)
     after = over_seeds(A, "a", LOW[:3]) + [failed(task=B, spec="a", split_seed=s) for s in range(5)]

@@ -111,7 +111,7 @@ def _apart(first: str, second: str) -> tuple[str, str]:
 
 
 def differing(a: Side, b: Side, named: Sequence[Named]) -> Iterator[str]:
-    """Lines about what may explain a change: code, arguments, information, packages, devices."""
+    """Lines about what may explain a change: code, arguments, information, labels, packages, devices."""
     for ours, theirs in named:
         first, second = a.full_spec(ours), b.full_spec(theirs)
         if ours == theirs and first != second:
@@ -120,6 +120,8 @@ def differing(a: Side, b: Side, named: Sequence[Named]) -> Iterator[str]:
         if uses[0] != uses[1]:
             shown = [", ".join(sorted(each)) or _NOTHING for each in uses]
             yield f"{theirs} uses {shown[1]} in B, {ours} uses {shown[0]} in A"
+        tuned = bool(a.names[ours][0].tuning), bool(b.names[theirs][0].tuning)
+        yield from _labels(ours, theirs, tuned)
     yield from _environments(a, b)
     for letter, each in zip(LETTERS, (a, b), strict=True):
         if each.columns.evidence.looks:
@@ -127,6 +129,16 @@ def differing(a: Side, b: Side, named: Sequence[Named]) -> Iterator[str]:
                 f"{letter} was collected with --until-settled: its number of split seeds depends on its "
                 "results, which these p-values do not take into account"
             )
+
+
+def _labels(ours: str, theirs: str, tuned: tuple[bool, bool]) -> Iterator[str]:
+    """A line where only one side was tuned: the sides are trained on different numbers of labels."""
+    if tuned[0] != tuned[1]:
+        (_, letter, more), (_, other, fewer) = sorted(zip(tuned, LETTERS, (ours, theirs), strict=True))[::-1]
+        yield (
+            f"number of labels: {more} in {letter} was tuned, so it is trained on validation labels of the "
+            f"target too, {fewer} in {other} on training labels only"
+        )
 
 
 def _environments(a: Side, b: Side) -> Iterator[str]:
