@@ -106,6 +106,22 @@ def test_comparisons_are_corrected_for_their_number() -> None:
     assert judged([found] * 3) == [replace(found, p=0.06, verdict="not settled")] * 3
 
 
+def test_better_is_claimed_only_where_the_same_difference_is_settled() -> None:
+    """Five more baselines, near plain training, count among the comparisons with it alone."""
+    rng, level = np.random.default_rng(0), np.array([0.80, 0.82, 0.78, 0.79, 0.81])
+    records, noise = baseline("erm", level.tolist()), rng.normal(0, 0.003, (6, 5))
+    for spec, each in zip(("svm", "knn", "probe", "tree", "bayes"), noise, strict=False):
+        records += baseline(spec, (level + each - each.mean() - 0.001).tolist())
+    for gap, verdict, claimed in ((0.003, "equivalent", "not settled"), (0.02, "helps", "better")):
+        mine = level + gap + noise[5] - noise[5].mean()
+        board = leaderboard([*records, *over_seeds(A, "focal", mine.tolist())])
+        for row in (row for row in board.rows if row.strategy == "focal"):
+            assert row.against is not None
+            assert (row.against.baseline, row.verdict, row.against.verdict) == ("erm", verdict, claimed)
+            assert row.against.p is not None
+            assert (row.against.p <= 0.05) == (claimed == "better")
+
+
 def test_where_trials_of_the_strategy_failed_there_is_no_claim() -> None:
     mine = [*over_seeds(A, "focal", MINE[:2]), failed(task=A, spec="focal", split_seed=2)]
     found = on(leaderboard([*usual(), *mine]), "focal")

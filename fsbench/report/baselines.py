@@ -152,6 +152,17 @@ class Baselines:
 
         return self._compared(plans, gains, made)
 
+    def agreeing(self, found: Against | None, p: float | None) -> Against | None:
+        """A comparison without a claim that the verdict on the difference to plain training leaves open.
+
+        `p` is the adjusted p-value of that verdict, None without one. "better" is than plain training, too;
+        "worse" is shown beside the difference to it if it is the best baseline.
+        """
+        if found is None or p is None or p <= 1 - stats.LEVEL or BASELINE not in self.names:
+            return found
+        about_it = found.verdict == "better" or (found.verdict, found.baseline) == ("worse", BASELINE)
+        return replace(found, p=p, verdict="not settled") if about_it else found
+
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
         for name in self.names if self.title else ():

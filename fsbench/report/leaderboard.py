@@ -188,12 +188,15 @@ def _against(
     if not baselines.title:
         return list(overall), list(rows)
     on_tasks = baselines.on_tasks({(row.task, row.recipe, row.strategy): row.difference for row in rows})
-    rows = [replace(row, against=on_tasks[row.task, row.recipe, row.strategy]) for row in rows]
+    rows = [
+        replace(row, against=baselines.agreeing(on_tasks[row.task, row.recipe, row.strategy], row.p))
+        for row in rows
+    ]
     if len(baselines.found) == 1:
         only = {row.strategy: row.against for row in rows}
         return [replace(row, against=only[row.strategy]) for row in overall], rows
     means = baselines.over_tasks({row.strategy: row.difference for row in overall})
-    return [replace(row, against=means[row.strategy]) for row in overall], rows
+    return [replace(row, against=baselines.agreeing(means[row.strategy], row.p)) for row in overall], rows
 
 
 def _like(overall: Row, only: Row) -> Row:
