@@ -92,16 +92,18 @@ def boards(
     count: int,
     splits: int,
     rngs: Sequence[np.random.Generator],
-    gain: float = 0.0,
+    gain: float | Sequence[float] = 0.0,
 ) -> Iterator[list[Sample]]:
     """Leaderboards with some rows of each kind, of which none has any row in common with another.
 
-    The rows of a kind are drawn from the generator in its place.
+    The rows of a kind are drawn from the generator in its place, with the gain in its place or the same one.
     """
+    gains = [gain] * len(kinds) if isinstance(gain, float) else gain
     for first in range(0, count, _AT_ONCE):
         several = min(_AT_ONCE, count - first)
         of_kind = [
-            rows(kind, per_kind * several, splits, rng, gain) for kind, rng in zip(kinds, rngs, strict=True)
+            rows(kind, per_kind * several, splits, rng, each)
+            for kind, rng, each in zip(kinds, rngs, gains, strict=True)
         ]
         for i in range(several):
             yield [row for each in of_kind for row in each[i * per_kind : (i + 1) * per_kind]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fsbench import stats
 from fsbench.stats import FRACTION, Prior, Sample, Tail, equivalence, fit_prior, holm, overall, verdict
+from fsbench.stats.over_tasks import SHARE_OF_T
 
 
 def estimate(values, resolution=0.0, overlap=0.0):
@@ -68,9 +69,14 @@ def test_independent_tasks_add_their_variances():
     assert found.p == pytest.approx(2 * scipy.stats.t.sf(abs(test.statistic), 3))
 
 
-def test_with_enough_splits_the_p_value_is_that_of_sign_flips():
+def of_signs(estimate):
+    """The p-value of sign flips, which have four fifths of the level."""
+    return estimate.p * (1 - SHARE_OF_T)
+
+
+def test_with_enough_splits_signs_decide_where_tasks_agree():
     rng = np.random.default_rng(2)
-    a, b, c = rng.normal(0.5, 1, (3, 4))
+    a, b, c = rng.normal(0.8, 1, (3, 4))
     found = overall(groups([a, b, c], ["a", "b", "c"]))
     test = scipy.stats.permutation_test(
         (np.concatenate([a, b, c]),),
@@ -78,7 +84,18 @@ def test_with_enough_splits_the_p_value_is_that_of_sign_flips():
         permutation_type="samples",
         n_resamples=1 << 13,
     )
-    assert found.p == pytest.approx(test.pvalue)
+    assert of_signs(found) == pytest.approx(test.pvalue)
+
+
+def test_opposite_differences_that_are_certain_are_no_noise():
+    """-20 points on one task, +10 on two, all within 0.3 points: no signs say that the mean is 0."""
+    rng = np.random.default_rng(5)
+    values = np.array([[-0.2], [0.1], [0.08]]) + rng.normal(0, 0.003, (3, 5))
+    samples = [[Sample(tuple(row / 3))] for row in values]
+    found, (by_t,) = overall(samples), stats.overalls([samples], flips=False)
+    assert found.mean == pytest.approx(-0.0067, abs=0.001)
+    assert found.p == pytest.approx(by_t.p / SHARE_OF_T)
+    assert found.p < 0.05
 
 
 @pytest.mark.parametrize(("count", "splits"), [(3, 3), (2, 5), (2, 6), (4, 3)])
@@ -87,10 +104,14 @@ def test_sums_as_far_as_the_observed_one_count_whatever_is_rounded(count, splits
     rng, signs = np.random.default_rng(9), np.array(list(itertools.product([1, -1], repeat=count * splits)))
     for _ in range(20):
         whole = rng.integers(-3, 6, (count, splits))
-        found = overall([[Sample(tuple((row / 100 / count).tolist()))] for row in whole])
+        samples = [[Sample(tuple((row / 100 / count).tolist()))] for row in whole]
+        found = overall(samples)
         if found.error is not None:
             sums = np.abs(signs @ whole.ravel())
-            assert found.p == pytest.approx((sums >= abs(whole.sum())).mean(), abs=1e-12)
+            by_signs = (sums >= abs(whole.sum())).mean()
+            (by_t,) = stats.overalls([samples], flips=False)
+            by_both = min(by_signs / (1 - SHARE_OF_T), by_t.p / SHARE_OF_T, 1)
+            assert found.p == pytest.approx(by_both, abs=1e-12)
 
 
 def test_rows_of_a_table_are_estimated_as_each_alone():
@@ -135,7 +156,8 @@ def test_sign_flips_add_what_common_test_samples_contribute():
     noisy = overall([[Sample(tuple(v), common=0.2**2, own=0.0)] for v in values])
     signs = rng.choice([-1, 1], (200_000, 12)) @ values.ravel() / 4 + rng.normal(0, 0.2 * 3**0.5, 200_000)
     assert alone.p < noisy.p
-    assert noisy.p == pytest.approx((np.abs(signs) >= abs(values.mean(1).sum())).mean(), rel=0.05)
+    by_signs = (np.abs(signs) >= abs(values.mean(1).sum())).mean()
+    assert of_signs(noisy) == pytest.approx(by_signs, rel=0.05)
 
 
 def test_tasks_with_common_data_and_different_seeds_take_the_largest_possible_error():

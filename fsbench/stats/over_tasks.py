@@ -15,6 +15,8 @@ from fsbench.stats.sample import Rows, Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
 FEWEST_SIGNS = 9
+SHARE_OF_T = 0.2
+"""The share of the level that the t test has beside sign flips, which find more if tasks agree."""
 _ALL_PATTERNS = 12
 _DRAWN_PATTERNS = 1 << 13
 _MOST_SIGNS = 64
@@ -41,11 +43,13 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
     samples whose standard errors are added: the largest possible standard error of their sum. Variances of
     groups are added.
 
-    The p-value is that of a sign-flip test: under the hypothesis that the two strategies do not differ, each
-    group's contribution in each split has either sign with equal probability. What the common test samples
-    of splits add to the variance, no flip shows, so it is added to the flipped sums as normal noise. With a
-    single group or few splits, signs cannot give small p-values, and the p-value is that of `student`, as it
-    is without `flips`, which take time.
+    The p-value is that of two tests, one by signs and that of `student`, which share the level (Bonferroni
+    with weights). Where two strategies do not differ, each group's contribution in each split has either
+    sign with equal probability. What the common test samples of splits add to the variance, no flip shows, so
+    it is added to the flipped sums as normal noise. Flips find small differences of one sign, in few splits
+    too; differences of opposite signs, which to them are noise, are left to `student`. With a single group or
+    few splits, signs cannot give small p-values, and the p-value is that of `student` alone, as it is without
+    `flips`, which take time.
     """
     if not rows:
         return []
@@ -66,8 +70,13 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
         terms = [[term for unit in units[place] for term in _terms(unit)] for place in places]
         p = _flip(np.array([means[place] for place in places]), np.array(terms), np.sqrt(noise))
         for place, each in zip(places, p.tolist(), strict=True):
-            found[place] = replace(found[place], p=each)
+            found[place] = replace(found[place], p=_of_both(each, found[place].p))
     return found
+
+
+def _of_both(by_signs: float, by_t: float) -> float:
+    """The p-value of two tests that share the level."""
+    return min(by_signs / (1 - SHARE_OF_T), by_t / SHARE_OF_T, 1.0)
 
 
 def _parts(rows: Sequence[Groups]) -> Parts:
