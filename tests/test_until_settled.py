@@ -19,9 +19,11 @@ from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
 from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.progress import Observer
+from fsbench.report import text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
+from fsbench.report.recommendation import recommendation, recommended
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
 from fsbench.tasks.splits import open_split
@@ -217,6 +219,42 @@ def test_a_table_with_other_baselines_than_the_looks_says_so():
     board, shown = compared(records, [first])
     assert shown.verdict == "better"
     assert "no look judged" not in " ".join(board.warnings)
+
+
+def verdicts_of(board):
+    return {row.strategy: row.verdict for _, rows in board.tasks for row in rows}
+
+
+def test_a_table_has_the_margin_of_the_looks_whose_verdicts_it_shows():
+    """Two points more are equivalent with a margin of five points; with one, they are not."""
+    base, spread = np.full(10, 0.7), np.tile([-0.025, 0.025], 5)
+    records = over_seeds(A, "erm", base) + over_seeds(A, "focal", base + 0.02 + spread)
+    first = look_at(leaderboard(records, margin=0.05), (), 10)
+    board = with_looks(leaderboard(records), [first])
+    assert verdicts_of(board)["focal"] == "equivalent"
+    assert board.margin == 0.05
+    assert "is within 5 points" in text.legend(board)["verdict"]
+    assert "with a margin of 5 points" in board.warnings[-1]
+
+
+def test_a_table_by_another_metric_than_the_looks_has_no_verdicts():
+    base = np.array([0.5, 0.6, 0.55, 0.52])
+    records = over_seeds(A, "erm", base, baseline=True) + over_seeds(A, "svm", base + 0.02, baseline=True)
+    records += over_seeds(A, "focal", base + BETTER)
+    first = look_at(leaderboard(records), (), 4)
+    plain, board = leaderboard(records, "nll"), with_looks(leaderboard(records, "nll"), [first])
+    assert verdicts_of(plain)["focal"] == "helps"
+    assert verdicts_of(board) == {"erm": "baseline", "svm": "withheld: no look", "focal": "withheld: no look"}
+    rows = [row for row in board.rows if row.strategy == "focal"]
+    assert {(row.p, row.verdict, row.against.p, row.against.verdict) for row in rows} == {
+        (None, "withheld: no look", None, "withheld")
+    }
+    assert [row.difference for row in rows] == [r.difference for r in plain.rows if r.strategy == "focal"]
+    assert "no verdicts: --until-settled looked at balanced_accuracy" in board.warnings[-1]
+    assert recommended(board) is None
+    assert recommendation(board)[0].startswith(
+        "No recommendation: every verdict on a difference to erm is withheld"
+    )
 
 
 def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypatch):

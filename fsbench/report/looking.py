@@ -9,6 +9,7 @@ from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.looks import ERROR, OPEN, Key, Look, adjusted, summed_up
 from fsbench.metrics import Metric
+from fsbench.report import text
 from fsbench.report.baselines import WITHHELD
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
@@ -85,14 +86,47 @@ def still_open(looks: Sequence[Look]) -> set[Key]:
 
 
 def with_looks(board: Leaderboard, looks: Iterable[Look]) -> Leaderboard:
-    """The leaderboard with the verdicts of the looks at its metric, in place of those of all its seeds."""
-    taken = [each for each in looks if each.metric == board.metric.name]
-    if not taken:
-        return board
+    """The leaderboard with the verdicts and the margin of the looks at its metric, if there are looks.
+
+    If all of them are by other metrics, verdicts are withheld: the number of split seeds depends on results.
+    """
+    every = list(looks)
+    taken = [each for each in every if each.metric == board.metric.name]
+    if taken:
+        return _judged_by(replace(board, margin=taken[-1].margin), taken)
+    return _unjudged(board, dict.fromkeys(each.metric for each in every)) if every else board
+
+
+def _unjudged(board: Leaderboard, metrics: Iterable[str]) -> Leaderboard:
+    """A leaderboard without verdicts, because its split seeds were chosen by looks at other metrics."""
+    looked = " and ".join(metrics)
+    said = (
+        f"no verdicts: --until-settled looked at {looked}, on which the number of split seeds depends; "
+        f"`--metric` with {looked} shows the verdicts of its looks"
+    )
+    return replace(
+        board,
+        overall=tuple(map(_without_verdict, board.overall)),
+        tasks=tuple((label, tuple(map(_without_verdict, rows))) for label, rows in board.tasks),
+        warnings=(*board.warnings, said),
+    )
+
+
+def _without_verdict(row: Row) -> Row:
+    if row.against and _tested(row):
+        row = replace(row, against=replace(row.against, p=None, verdict=WITHHELD))
+    if row.p is None:
+        return row
+    return replace(row, p=None, verdict=f"{WITHHELD}: no look")
+
+
+def _judged_by(board: Leaderboard, taken: Sequence[Look]) -> Leaderboard:
+    """A leaderboard with the verdicts of looks at its metric."""
     known, against = summed_up(taken), summed_up(taken, board.rivals)
     said = (
-        f"verdicts are those of {plural(len(taken), 'look')} with --until-settled, which share the 5 %; "
-        f"split seeds beyond {max(each.seeds for each in taken)} count in the scores only"
+        f"verdicts are those of {plural(len(taken), 'look')} with --until-settled, with a margin of "
+        f"{text.margin(board.margin, board.metric)}, which share the 5 %; split seeds beyond "
+        f"{max(each.seeds for each in taken)} count in the scores only"
     )
     if board.rivals and all(each.baselines != board.rivals for each in taken):
         said += f"; no look judged the difference to {board.against}, which has no verdict"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from fsbench.report import sources, text
-from fsbench.report.baselines import BEST, Against
+from fsbench.report.baselines import BEST, WITHHELD, Against
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import some
 from fsbench.report.rows import Row
@@ -28,8 +28,8 @@ def recommendation(board: Leaderboard) -> list[str]:
     """A few sentences: what to use, how certain that is, what it costs, what hurts, what would settle more.
 
     The strategy to use is the one with the highest score among those with a result in every trial that are
-    shown to help; if there is none, the baseline. Nothing is recommended unless the baseline has a result in
-    every trial, because all are compared with it.
+    shown to help; if there is none, the baseline. Nothing is recommended unless the baseline, with which all
+    are compared, has a result in every trial and some verdict is not withheld.
     """
     return [line for lines in by_topic(board).values() for line in lines]
 
@@ -44,10 +44,9 @@ def by_topic(board: Leaderboard) -> dict[str, list[str]]:
 
 def recommended(board: Leaderboard) -> Row | None:
     """The row over all tasks of the strategy to use; None if there is no recommendation."""
-    baseline = _baseline(board)
-    if baseline is None or not baseline.complete:
+    if _obstacle(board):
         return None
-    return next((row for row in _ranked(board) if row.verdict == "helps"), baseline)
+    return next((row for row in _ranked(board) if row.verdict == "helps"), _baseline(board))
 
 
 def _baseline(board: Leaderboard) -> Row | None:
@@ -61,14 +60,25 @@ def _ranked(board: Leaderboard) -> list[Row]:
 
 def _to_use(board: Leaderboard) -> Iterator[str]:
     ranked, baseline = _ranked(board), _baseline(board)
-    if baseline is None or not baseline.done:
-        yield f"No recommendation: {board.baseline}, with which strategies are compared, has no result here."
-    elif not baseline.complete:
-        yield f"No recommendation: {_incomplete(board)}."
+    if (why := _obstacle(board)) or baseline is None:
+        yield f"No recommendation: {why}."
     elif not (helping := [row for row in ranked if row.verdict == "helps"]):
         yield from _plain_training(board, ranked[0], baseline)
     else:
         yield from _best(board, ranked[0], helping)
+
+
+def _obstacle(board: Leaderboard) -> str:
+    """Why nothing can be recommended; "" if something can."""
+    baseline = _baseline(board)
+    if baseline is None or not baseline.done:
+        return f"{board.baseline}, with which strategies are compared, has no result here"
+    if not baseline.complete:
+        return _incomplete(board)
+    compared = [row.verdict for row in board.overall if row.difference]
+    if compared and all(word.startswith(WITHHELD) for word in compared):
+        return f"every verdict on a difference to {board.baseline} is withheld; the tables and notes say why"
+    return ""
 
 
 def _incomplete(board: Leaderboard) -> str:
