@@ -125,7 +125,15 @@ def test_tables_and_the_recommendation_say_it():
     for format in ("terminal", "markdown"):
         assert "labels saved: how many times" in render(found, format, 200)
     (line,) = (each for each in recommendation(found) if "times as many labels" in each)
-    assert "For the same score, erm needs about " in line
+    # The third task has the largest number of labels, where nothing can be saved.
+    assert re.search(
+        r"On the 2 tasks where this can be read off, erm would need about [\d.]+ times as many labels "
+        r"\([\d.]+ to [\d.]+\) for the same score\.$",
+        line,
+    )
+    pair = curve_of_erm(5)[:10] + over_seeds(on(1), "mine", [0.5] * 5) + over_seeds(on(4), "mine", [0.7] * 5)
+    (alone, *_) = recommendation(leaderboard(pair))
+    assert "On the task where" in alone
     assert '"labels_times": 2' in render(board({1: 0.5}), "json")
 
 

@@ -202,4 +202,5 @@ def _saved(found: Sequence[_Found]) -> Saved:
         low, high = (float(np.quantile(times[1:], float(ndtr(side * quantile)))) for side in (-1, 1))
     above, below = (any(getattr(each, side) for each in found) for side in ("above", "below"))
     beyond = "both" if above and below else "above" if above else "below" if below else ""
-    return Saved(float(times[0]), low, high, beyond, found[0].labels if len(found) == 1 else None)
+    labels = found[0].labels if len(found) == 1 else None
+    return Saved(float(times[0]), low, high, beyond, labels, len(found))

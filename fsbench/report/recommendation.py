@@ -148,7 +148,11 @@ def _labels(best: Row, board: Leaderboard) -> str:
     more, beyond = ("more than", ", beyond the measured range") if found.beyond else ("about", "")
     interval = "" if beyond or found.low is None else f" ({found.low:.1f} to {found.high:.1f})"
     times = f"{found.times:.1f} times as many labels"
-    return f" For the same score, {board.baseline} needs {more} {times}{interval}{beyond}."
+    where = "task" if found.tasks == 1 else plural(found.tasks, "task")
+    return (
+        f" On the {where} where this can be read off, {board.baseline} would need {more} {times}{interval} "
+        f"for the same score{beyond}."
+    )
 
 
 def _unstable(best: Row, board: Leaderboard) -> Iterator[str]:

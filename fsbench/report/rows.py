@@ -19,7 +19,8 @@ class Saved:
     `low` and `high` are the ends of the 95 % bootstrap interval over splits, None with one split. `beyond`
     says that a score is "above" or "below" what the baseline reaches with the numbers of labels that were
     measured; the value is then that at the end of this range: the true one is larger, or smaller. "both" can
-    only occur over several tasks. `labels` is the number of labels per class on one task, None over several.
+    only occur over several tasks. `labels` is the number of labels per class on one task, None over several;
+    `tasks` is the number of tasks that it was read off.
     """
 
     times: float
@@ -27,6 +28,7 @@ class Saved:
     high: float | None
     beyond: str = ""
     labels: float | None = None
+    tasks: int = 1
 
 
 @dataclass(frozen=True)
