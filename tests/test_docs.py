@@ -183,3 +183,13 @@ def test_the_recipes_in_the_protocol_are_the_defaults(row, kind, protocol):
     assert backbone == f"`{recipe.backbone}`"
     fields = ("steps", "passes", "batch_size", "optimizer", "lr", "weight_decay", "schedule")
     assert others == [str(getattr(recipe, field)) for field in fields]
+
+
+def test_what_runs_by_default_is_described_as_the_short_list() -> None:
+    from fsbench.cli import cli
+
+    data = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
+    for text in (str(cli.help), README[README.index("## Your own data") :], data):
+        plain = " ".join(text.split())
+        assert "the short list `core`" in plain.replace("The short", "the short")
+        assert "`--plugins all` runs every strategy" in plain

@@ -48,7 +48,8 @@ COMPLETION = "_FSBENCH_COMPLETE"
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, and how certain is that?
 
-    Try `fsbench run`: it runs every installed strategy on the suite starter-v2.
+    Try `fsbench run`: it runs the short list `core` on the suite starter-v2;
+    `--plugins all` runs every strategy.
     """
 
 
