@@ -197,10 +197,10 @@ class Registry:
                 if not isinstance(things, list | tuple):
                     raise PluginError(f"{sort.hook} returned {things!r}; expected a list")
                 for thing in things:
-                    name = self._checked_name(sort, thing, origin, seen)
+                    name = self._checked_name(sort, thing, seen)
                     yield sort, name, Brought(thing, origin, _module_name(module))
 
-    def _checked_name(self, sort: Sort[Any], thing: Any, origin: Origin, seen: set[str]) -> str:
+    def _checked_name(self, sort: Sort[Any], thing: Any, seen: set[str]) -> str:
         sort.check(thing)
         name = sort.name_of(thing)
         if not (isinstance(name, str) and NAME.fullmatch(name)):
@@ -213,7 +213,7 @@ class Registry:
         seen.add(name)
         if name in (taken := self.brought[sort.hook]):
             owner = taken[name].origin.distribution
-            raise PluginError(f"{sort.noun} {name!r} of {origin.distribution} is already taken by {owner}")
+            raise PluginError(f"the {sort.noun} name {name!r} belongs to {owner}; choose another")
         return name
 
     def parse(self, text: str) -> list[Composition]:

@@ -248,7 +248,9 @@ def test_plugins_that_cannot_be_loaded_are_reported(call, taken, monkeypatch):
         0,
         "fsbench: warning: plugin fsbench-odd:odd could not be loaded: ImportError: no odd\n",
     )
-    assert "could not be loaded: ImportError: no odd" in call("list", "plugins")[1]
+    listed = call("list", "plugins")[1]
+    assert "could not be loaded: ImportError: no odd" in listed
+    assert listed.index("fsbench-odd:odd") < listed.index("kshot")
     for name in ("odd", "fsbench-odd"):
         status, _, err = call("plugin", "check", name)
         assert (status, err.count("\n")) == (1, 1)

@@ -84,7 +84,7 @@ def test_classes_that_workers_cannot_import_are_refused_with_advice(registry: Re
 
 
 def test_an_unusable_class_is_an_error_and_leaves_nothing_registered(registry: Registry) -> None:
-    with pytest.raises(PluginError, match="'focal' of plugins_given is already taken by fsbench"):
+    with pytest.raises(PluginError, match="the strategy name 'focal' belongs to fsbench; choose another"):
         registry.spec(plugins_given.Thief)
     with pytest.raises(PluginError, match="size has no default"):
         registry.spec(plugins_given.Needy)

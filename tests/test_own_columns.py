@@ -24,7 +24,7 @@ def test_dates_become_days(form: str, tmp_path: Path) -> None:
     assert np.isnan(days[4])
     np.testing.assert_allclose(np.delete(days - days[0], 4), np.delete(np.arange(30) * 13.0, 4))
     assert (
-        "column 'visit' has dates, which become numbers of days; if the month or the weekday matters, add a "
+        "column 'visit': dates, which become numbers of days; if the month or the weekday matters, add a "
         "column with it"
     ) in reading.warnings
 
@@ -34,7 +34,7 @@ def test_dates_that_can_be_read_in_two_ways_are_left_out(tmp_path: Path) -> None
     reading = read(csv(tmp_path, table), target="kind")
     assert reading.dataset.info.columns == (0, 0, 3)
     assert (
-        "column 'visit' left out: its dates may be day/month or month/day; write them as 2024-01-31"
+        "column 'visit' left out: dates that may be day/month or month/day; write them as 2024-01-31"
         in reading.warnings
     )
 

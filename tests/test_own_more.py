@@ -77,8 +77,8 @@ def test_unlabelled_rows_need_the_columns_of_the_labelled_ones(tmp_path: Path) -
     assert np.flatnonzero(np.isnan(found[:, 2])).tolist() == [44]
     assert reading.dataset.fingerprint == alone.dataset.fingerprint
     assert reading.warnings == (
-        "column 'same' left out: it has only one value",
-        f"column 'place' of {other} not read: {path} does not have it",
+        "column 'same' left out: only one value",
+        f"column 'place' of {other} not read: not in {path}",
     )
     lacking = csv(tmp_path, more.drop(columns="size"), "lacking.csv")
     with pytest.raises(DataError, match=r"lacking\.csv has no column 'size'; expected the columns of "):

@@ -154,7 +154,7 @@ class Thief(Strategy):
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),
         (Nameless, "expected a name such as 'focal'"),
-        (Thief, "already taken by fsbench"),
+        (Thief, "the strategy name 'erm' belongs to fsbench; choose another"),
         (int, "expected subclasses of fsbench.Strategy"),
     ],
 )

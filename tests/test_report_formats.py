@@ -337,8 +337,8 @@ def test_a_board_needs_no_pandas():
 def test_notes_of_trials_are_shown_once_for_each_strategy():
     noted = [record(spec="focal", split_seed=seed, notes=("focal: lowered",)) for seed in (0, 1)]
     board = leaderboard([record(split_seed=0), record(split_seed=1), *noted])
-    assert "noted: focal, in 2 trials; focal: lowered" in board.warnings
-    assert "noted: focal, in 2 trials; focal: lowered" in render(board, "markdown")
+    assert "noted: focal, in 2 trials; lowered" in board.warnings
+    assert "noted: focal, in 2 trials; lowered" in render(board, "markdown")
 
 
 INTERVALS = [

@@ -109,7 +109,7 @@ BAD = [
     (
         "datasets",
         [dataclasses.replace(ENTRY, name="wine")],
-        "'wine' of fsbench-theirs is already taken by fsbench",
+        "the dataset name 'wine' belongs to fsbench; choose another",
     ),
     ("datasets", ENTRY, "fsbench_datasets returned DatasetEntry(name='mine'"),
     ("datasets", [ENTRY, ENTRY], "'mine' twice; a name is for one dataset"),
@@ -126,7 +126,7 @@ BAD = [
     (
         "backbones",
         [dataclasses.replace(BACKBONE, name="mlp")],
-        "backbone 'mlp' of fsbench-theirs is already taken",
+        "the backbone name 'mlp' belongs to fsbench; choose another",
     ),
     ("metrics", [print], "expected each to be an fsbench.Metric"),
     ("metrics", [dataclasses.replace(METRIC, title=" ")], "has no title or no meaning"),

@@ -289,7 +289,8 @@ class _Search:
         if found is None:
             raise UsageError(
                 f"the budget of {roughly(self.budget)} is too small for this data; give about "
-                f"{roughly(max(longer, 1.5 * self.budget))}"
+                f"{roughly(max(longer, 1.5 * self.budget))}, or fewer strategies (`core` is a short list); "
+                "what has run is kept"
             )
         size, left_out = found
         if left_out:

@@ -113,15 +113,17 @@ def _tried(advice: Advice) -> Iterator[str]:
 
 
 def _left_out(advice: Advice) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
     for reason, names in advice.left_out.items():
         more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
         listed = f"{', '.join(names[:_NAMES])}{more}"
         if reason == NO_TIME:
-            yield f"Left out for lack of time: {listed}."
+            found.setdefault("Left out for lack of time", []).append(listed)
         elif reason.startswith(FAILED):
-            yield f"Failed: {listed} ({reason.removeprefix(FAILED)})."
+            found.setdefault("Failed", []).append(f"{listed} ({reason.removeprefix(FAILED)})")
         else:
-            yield f"Not tried: {listed} ({reason})."
+            found.setdefault("Not tried", []).append(f"{listed} ({reason})")
+    yield from (f"{what}: {'; '.join(which)}." for what, which in found.items())
     if advice.longer is not None:
         yield (
             f"The same command continues, and with a budget of about {roughly(advice.longer)} leaves out "

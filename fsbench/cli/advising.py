@@ -90,7 +90,10 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     for paragraph in sentences(found):
         for line in textwrap.wrap(printable(paragraph), _WIDTH, break_on_hyphens=False):
             click.echo(line)
-    say(f"took {roughly(found.seconds)}; {found.report} shows the splits that chose, the best score too good")
+    say(
+        f"took {roughly(found.seconds)}; {found.report} shows the scores on the splits that the choice was "
+        "made on, which are too good for the winner"
+    )
     if found.model is not None:
         say(f"the model is {found.model}; `fsbench predict {shlex.quote(str(found.model))} INPUTS` uses it")
     elif found.no_model:

@@ -14,7 +14,7 @@ from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import joined, said_origin, show, table
 from fsbench.errors import UnknownName, UsageError
 from fsbench.families import ALL, CORE, FAMILIES, groups, membership
-from fsbench.sorts import Origin
+from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.strategy import Strategy, is_span, tune_range
 from fsbench.words import plural
@@ -171,20 +171,26 @@ def metrics() -> RenderableType:
 
 
 def plugins() -> RenderableType:
-    """The plugins with what they bring, and those that could not be loaded."""
+    """The plugins with what they bring, and those that could not be loaded; fsbench itself is last."""
     from rich.text import Text
 
     from fsbench.registry import get_registry
 
     registry = get_registry()
     rows: list[Sequence[str | Text]] = [
-        (distribution, version, "\n".join(f"{noun}: {names}" for noun, names in sorts.items()))
-        for (distribution, version), sorts in sorted(_brought(registry).items())
+        (failure.plugin, "", Text(f"could not be loaded: {failure.message}", style="red"))
+        for failure in registry.failures
     ]
-    for failure in registry.failures:
-        reason = Text(f"could not be loaded: {failure.message}", style="red")
-        rows.append((failure.plugin, "", reason))
+    rows += [
+        (origin.distribution, origin.version, "\n".join(f"{noun}: {names}" for noun, names in sorts.items()))
+        for origin, sorts in sorted(_brought(registry).items(), key=_house_last)
+    ]
     return table(("plugin", "version", "what it contains"), rows)
+
+
+def _house_last(entry: tuple[Origin, object]) -> tuple[bool, Origin]:
+    origin, _ = entry
+    return origin.distribution == HOUSE, origin
 
 
 def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:

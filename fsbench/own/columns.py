@@ -10,14 +10,14 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.own.column import Column, days
-from fsbench.own.samples import printable, some
+from fsbench.own.samples import columns_named, some
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CATEGORIES = 200
-_NUMBERS = "it only numbers the rows"
-_AMBIGUOUS = "its dates may be day/month or month/day; write them as 2024-01-31"
+_NUMBERS = "row numbers only"
+_AMBIGUOUS = "dates that may be day/month or month/day; write them as 2024-01-31"
 _SOMEBODY = re.compile(
     r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
 )
@@ -34,12 +34,12 @@ def choose_columns(
     Raises DataError if there are none.
     """
     found: list[Column] = []
-    dropped: dict[str, list[str]] = {}
+    dropped: dict[str, list[Hashable]] = {}
     for name in table:
         column, reason = _column(table[name])
         reason = _NUMBERS if name in numbering else reason
         if column is None or reason:
-            dropped.setdefault(reason, []).append(repr(printable(str(name))))
+            dropped.setdefault(reason, []).append(name)
         else:
             found.append(column)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
@@ -47,12 +47,12 @@ def choose_columns(
                 f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
                 "group"
             )
-    if dates := [repr(printable(str(column.name))) for column in found if column.date]:
+    if dates := [column.name for column in found if column.date]:
         remarks.append(
-            f"column {some(dates)} has dates, which become numbers of days; if the month or the weekday "
+            f"{columns_named(dates)}: dates, which become numbers of days; if the month or the weekday "
             "matters, add a column with it"
         )
-    remarks += [f"column {some(names)} left out: {reason}" for reason, names in dropped.items()]
+    remarks += [f"{columns_named(names)} left out: {reason}" for reason, names in dropped.items()]
     if not found:
         raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
     return found
@@ -62,7 +62,7 @@ def _column(column: pd.Series) -> tuple[Column | None, str]:
     """A column as it is used, or None with the reason why it is left out."""
     known = column.dropna()
     if known.nunique() < 2:
-        return None, "it has only one value"
+        return None, "only one value"
     if column.dtype.kind in "iufb":
         return Column(column.name), ""
     texts = known.astype(str)
@@ -73,11 +73,11 @@ def _column(column: pd.Series) -> tuple[Column | None, str]:
         return Column(column.name, date=formats[0]), ""
     different = sorted(texts.unique())
     if len(different) == len(texts):
-        return None, "every row has a different text"
+        return None, "a different text in every row"
     if 2 * len(different) > len(texts):
-        return None, "most rows have a text of their own"
+        return None, "a text of its own in most rows"
     if len(different) > MAX_CATEGORIES:
-        return None, f"it has more than {MAX_CATEGORIES} different texts"
+        return None, f"more than {MAX_CATEGORIES} different texts"
     return Column(column.name, tuple(different)), ""
 
 

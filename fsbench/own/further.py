@@ -18,7 +18,7 @@ from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import parse_table
 from fsbench.own.pictures import SUFFIXES, stack, with_channels
-from fsbench.own.samples import Progress, as_float32, printable, some
+from fsbench.own.samples import Progress, as_float32, columns_named, printable
 from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
 
@@ -131,8 +131,8 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
     names = [str(column.name) for column in form.columns]
     texts = [str(column.name) for column in form.columns if column.texts]
     table = parse_table(path, None, remarks, fewest=1, texts=texts)
-    if missing := [repr(printable(name)) for name in names if name not in table]:
-        raise DataError(f"{path} has no column {some(missing)}, which the model needs")
+    if missing := [name for name in names if name not in table]:
+        raise DataError(f"{path} has no {columns_named(missing)}, which the model needs")
     values = []
     for column in form.columns:
         given = table[column.name]

@@ -258,7 +258,7 @@ def _facts(
         yield f"{plural(groups, 'group')} by {data.group or 'groups'}, none of which a split divides"
     if samples.kind.symmetries:
         kept = ", ".join(sorted(info.symmetries)) or "nothing"
-        yield f"assumed to keep a label: {kept} (change it with symmetries)"
+        yield f"assumed to keep a label: {kept} (change it with --symmetries)"
     if len(datasets) == 1:
         yield f"its name in tasks and tables is {info.text}"
     else:

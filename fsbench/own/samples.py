@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,3 +116,9 @@ def some(names: Sequence[str], shown: int = _SHOWN, count: int | None = None) ->
     count = len(names) if count is None else count
     more = f" and {count - shown} more" if count > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def columns_named(names: Sequence[Hashable]) -> str:
+    """The first few columns of a table in words: `column 'a'`, or `columns 'a', 'b'`."""
+    shown = [repr(printable(str(name))) for name in names]
+    return f"{'column' if len(shown) == 1 else 'columns'} {some(shown)}"

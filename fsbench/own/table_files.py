@@ -17,7 +17,7 @@ from fsbench.own.domains import read_domains
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
-from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, printable, some
+from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, columns_named, printable, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _with_texts(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str
         name for name in table if data.domain in (name, f"{name}={(data.domain or '').partition('=')[2]}")
     ]
     kept = [name for name in table if name in special or name in of_domain]
-    if others := [repr(printable(str(name))) for name in table if name not in kept]:
-        remarks.append(f"column {some(others)} of {path} not read: the texts are in {data.text!r}")
+    if others := [name for name in table if name not in kept]:
+        remarks.append(f"{columns_named(others)} of {path} not read: the texts are in {data.text!r}")
     return table[kept]
 
 
@@ -136,11 +136,10 @@ def _alike(
     table: pd.DataFrame, wanted: pd.DataFrame, path: str, like: str, remarks: list[str]
 ) -> pd.DataFrame:
     """The columns of another table. Raises DataError for missing columns, and texts in place of numbers."""
-    missing = [repr(printable(str(name))) for name in wanted if name not in table]
-    if missing:
-        raise DataError(f"{path} has no column {some(missing)}; expected the columns of {like}")
-    if extra := [repr(printable(str(name))) for name in table if name not in wanted]:
-        remarks.append(f"column {some(extra)} of {path} not read: {like} does not have it")
+    if missing := [name for name in wanted if name not in table]:
+        raise DataError(f"{path} has no {columns_named(missing)}; expected the columns of {like}")
+    if extra := [name for name in table if name not in wanted]:
+        remarks.append(f"{columns_named(extra)} of {path} not read: not in {like}")
     for name in wanted:
         empty = table[name].isna().all() or wanted[name].isna().all()
         if not empty and (table[name].dtype.kind == "O") != (wanted[name].dtype.kind == "O"):

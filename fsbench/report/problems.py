@@ -96,7 +96,8 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
             notes.update(dict.fromkeys(several, count))
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
         others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
-        yield f"noted: {strategy}, in {plural(sum(count for _, count in noted), 'trial')}; {note}{others}"
+        trials = plural(sum(count for _, count in noted), "trial")
+        yield f"noted: {strategy}, in {trials}; {note.removeprefix(f'{strategy}: ')}{others}"
 
 
 def unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:
