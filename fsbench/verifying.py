@@ -7,7 +7,7 @@ import math
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,9 +21,9 @@ from fsbench.recipes.recipe import parse_recipe
 from fsbench.record import Record
 from fsbench.registry import Registry, get_registry
 from fsbench.report.agreement import noise, outcome, setting_of
+from fsbench.report.contradictions import Run
 from fsbench.report.lines import read_texts, replace_lines
-from fsbench.report.logits import digest
-from fsbench.report.published import Contents, read
+from fsbench.report.published import Contents, gathered, read
 from fsbench.report.publishing import renew
 from fsbench.runner import run
 from fsbench.spec import parse_call
@@ -78,10 +78,11 @@ def verify(
     options = {"jobs": jobs, "device": device, "timeout": timeout, "observer": observer}
     with tempfile.TemporaryDirectory() as folder:
         _run_again(runnable, Path(folder), options)
-        found = dict(_found(Path(folder), runnable))
+        here = _found(Path(folder))
+    again = {record.key: record for record in here.records}
     return [
-        _checked(contents, record, *found[record.key])
-        if record.key in found
+        _checked(contents, record, here, again[record.key])
+        if record.key in again
         else Checked(record, NOT_RUN, reasons[record.key] or "interrupted before")
         for record in chosen
     ]
@@ -138,30 +139,35 @@ def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, An
             return
 
 
-def _found(folder: Path, records: Sequence[Record]) -> Iterator[tuple[str, tuple[Record, str]]]:
-    """The records of the trials that were run, with the digests of their predictions, by key."""
+def _found(folder: Path) -> Contents:
+    """What was run, with what a published file would have of it."""
     if not (folder / FILE_NAME).exists():
-        return
+        return Contents(())
     with Store(folder, create=False) as store:
-        again = {record.key: record for record in store.records()}
-        for key in (record.key for record in records if record.key in again):
-            done = again[key].status == "ok"
-            yield key, (again[key], digest(store.predictions(key)) if done else "")
+        return gathered(store.records(), store.evidence())
 
 
-def _checked(contents: Contents, record: Record, again: Record, found: str) -> Checked:
-    """What came of a trial: failed now, it is a mismatch."""
+def _checked(contents: Contents, record: Record, here: Contents, again: Record) -> Checked:
+    """What came of a trial: failed now, it is a mismatch; of another split, it is another trial."""
     if again.status != "ok":
         reason = again.reason or {}
         return Checked(
             record, "mismatch", f"{again.status} here: {reason.get('message', 'unknown')}", again.device
         )
+    if again.split_fingerprint != record.split_fingerprint:
+        prints = [each.split_fingerprint[:16] or "unknown" for each in (record, again)]
+        return Checked(
+            record, NOT_RUN, f"other data: its split is {prints[0]} in the file and {prints[1]} here"
+        )
     others = [each for each in contents.records if setting_of(each) == setting_of(record)]
-    word = outcome(record, again, others, (contents.digests.get(record.key, ""), found))
+    runs = Run.of(record, contents, "in the file"), Run.of(again, here, "here")
+    word, why = outcome(*runs, others)
+    return Checked(record, word, why or _scores(record, again, word, others), again.device)
+
+
+def _scores(record: Record, again: Record, word: Outcome, others: Sequence[Record]) -> str:
     metric = get_metric(DEFAULT_METRIC)
     scale = 100 if metric.percent else 1
     scores = [scale * each.metrics.get(DEFAULT_METRIC, math.nan) for each in (record, again)]
-    limit = scale * noise(record, others)
     detail = f"{metric.title} {scores[0]:.2f}, here {scores[1]:.2f}"
-    detail += "" if word == "bitwise" else f"; noise up to {limit:.2f}"
-    return Checked(record, word, detail, again.device)
+    return detail + ("" if word == "bitwise" else f"; noise up to {scale * noise(record, others):.2f}")

@@ -17,11 +17,13 @@ from records import failed, over_seeds, record, skipped
 
 import fsbench
 from fsbench import runner
+from fsbench.evidence import Drawn, pack_influence
 from fsbench.provenance import Provenance
 from fsbench.record import Record
 from fsbench.report.agreement import noise, outcome
 from fsbench.report.board import read_board
 from fsbench.report.budgets import leaderboards
+from fsbench.report.contradictions import Run
 from fsbench.report.logits import digest, read_predictions
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import Contents, read, read_columns, write, write_jsonl
@@ -224,15 +226,81 @@ def test_an_honest_run_elsewhere_is_rarely_a_mismatch():
     for _ in range(2000):
         found = [over_seeds(A, name, rng.normal(0.7, 0.03, 3).tolist()) for name in ("erm", "svm", "knn")]
         again = replace(found[0][0], metrics={METRIC: float(rng.normal(0.7, 0.03))})
-        wrong += outcome(found[0][0], again, chain(*found)) == "mismatch"
+        word, _ = outcome(Run(found[0][0]), Run(again), chain(*found))
+        wrong += word == "mismatch"
     assert wrong <= 32
 
 
-def test_equal_predictions_are_bitwise_whatever_the_metrics_say():
-    one, other = record(value=0.7), record(value=0.8)
-    assert outcome(one, other, [], ("a", "a")) == "bitwise"
-    assert outcome(one, record(value=0.7), [], ("a", "b")) == "within noise"
-    assert outcome(one, record(value=0.7), []) == "bitwise"
+def test_equal_predictions_are_bitwise():
+    one = Run(record(value=0.7), digest="a")
+    again = replace(one.record, metrics={METRIC: 0.7 + 1e-12, "nll": 1.3 + 1e-5})
+    assert outcome(one, replace(one, record=again), []) == ("bitwise", "")
+    assert outcome(one, replace(one, digest="b"), []) == ("within noise", "")
+    assert outcome(Run(record(value=0.7)), Run(record(value=0.7)), []) == ("bitwise", "")
+
+
+FORGED = {
+    "score": ({"metrics": {METRIC: 0.999, "nll": 1.3}}, "balanced accuracy is 99.9 in the file and 70 here"),
+    "another metric": ({"metrics": {METRIC: 0.7, "nll": 0.1}}, "is 0.1 in the file and 1.3 here"),
+    "no score": ({"metrics": {"nll": 1.3}}, "balanced accuracy is None in the file and 70 here"),
+    "labels": ({"n_train": 5}, "n_train is 5 in the file and 50 here"),
+    "test part": ({"n_test": 5000}, "n_test is 5000 in the file"),
+    "uses": ({"uses": ("val",)}, "uses is val in the file and nothing here"),
+    "baseline": ({"baseline": True}, "baseline is True in the file"),
+    "overlap": ({"overlap": 2.0}, "overlap is 2 in the file"),
+    "resolution": ({"resolution": {METRIC: 1e-9}}, f"the resolution of {METRIC} is 1e-09 in the file"),
+    "fit": ({"train_accuracy": 0.1}, "train_accuracy is 0.1 in the file"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), FORGED.values(), ids=FORGED)
+def test_what_equal_predictions_do_not_give_is_a_mismatch(changes, said):
+    honest = Run(record(value=0.7), "here", digest="a")
+    forged = Run(replace(honest.record, **changes), "in the file", digest="a")
+    others = over_seeds(A, "erm", [0.70, 0.71, 0.72])
+    word, why = outcome(forged, honest, others)
+    assert (word, said in why) == ("mismatch", True), why
+
+
+def test_other_evidence_for_equal_predictions_is_a_mismatch():
+    values = np.array([0.01, -0.02, 0.03, 0.0])
+    test = np.arange(4)[None]
+    drawn = Drawn(test + 10, test[:, :0], test, test % 2, test[0, :0], test[0, :0], ("wine",))
+    honest = Run(record(value=0.7), "here", "a", pack_influence(values), drawn)
+    rounded = replace(honest, influence=pack_influence(values + 1e-5))
+    assert outcome(rounded, honest, []) == ("bitwise", "")
+    for forged in (values / 10, values[:3]):
+        stored = replace(honest, where="in the file", influence=pack_influence(forged))
+        word, why = outcome(stored, honest, [])
+        assert word == "mismatch"
+        assert "the influences of test samples in the file are not those here" in why
+    other = replace(honest, drawn=replace(drawn, train=test + 20))
+    assert outcome(other, honest, [])[1].startswith("the samples of the split")
+
+
+def test_a_forged_score_is_a_mismatch(whole, call, tmp_path, monkeypatch):
+    """Also where the forger keeps the digest of the honest predictions."""
+    again = partial(runner.run, executor=fake_executor.FakeExecutor)
+    monkeypatch.setattr("fsbench.verifying.run", again)
+    metrics = {each.key: each.metrics for each in read(whole).records}
+    first, *_, last = metrics.values()
+    path = altered(whole, {
+        0: {"metrics": first | {METRIC: 0.999}},
+        3: {"split_fingerprint": "f" * 64},
+        5: {"metrics": last | {METRIC: 0.999}, "predictions": "0" * 32},
+    }, tmp_path / "forged.jsonl")  # fmt: skip
+    status, out, err = call("verify", path)
+    assert status == 1, err
+    shown = " ".join(out.split())
+    assert f"{path}: 3 bitwise, 2 mismatch, 1 not run" in shown
+    assert "balanced accuracy is 99.9 in the file and" in shown
+    assert "other data: its split is ffffffffffffffff in the file and" in shown
+    path = altered(whole, {0: {"metrics": first | {METRIC: 0.999}}}, path)
+    status, _, err = call("merge", path, whole, tmp_path / "all.jsonl")
+    assert (status, err.count("\n"), (tmp_path / "all.jsonl").exists()) == (1, 1, False)
+    assert (
+        f"{whole} does not reproduce erm on {A}, split seed 0: balanced accuracy is 99.9 in the others" in err
+    )
 
 
 def test_files_of_several_people_are_joined(call, tmp_path):
@@ -300,4 +368,7 @@ def test_records_of_one_trial_that_disagree_are_not_joined(call, tmp_path):
     write_jsonl([replace(seeds[0], metrics={METRIC: 0.99})], paths[1])
     status, _, err = call("merge", *paths)
     assert (status, err.count("\n")) == (1, 1)
-    assert f"does not reproduce erm on {A}, split seed 0: {METRIC} 0.9900 where the others have 0.5000" in err
+    assert (
+        f"does not reproduce erm on {A}, split seed 0: {METRIC} 0.5000 in the others, 0.9900 in b.jsonl"
+        in err
+    )

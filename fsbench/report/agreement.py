@@ -17,6 +17,7 @@ import numpy as np
 from fsbench.metrics import DEFAULT_METRIC, assumed_resolution
 from fsbench.provenance import Outcome
 from fsbench.record import Record
+from fsbench.report.contradictions import Run, contradiction
 
 _QUANTILE = 0.995
 _FEWEST = 2
@@ -29,22 +30,24 @@ def setting_of(record: Record) -> tuple[str, ...]:
     return record.task, record.recipe, record.tuning
 
 
-def outcome(
-    stored: Record, again: Record, others: Iterable[Record], digests: tuple[str, str] = ("", "")
-) -> Outcome:
-    """How a record agrees with that of the same trial run again, both successful.
+def outcome(stored: Run, again: Run, others: Iterable[Record]) -> tuple[Outcome, str]:
+    """How a run of a trial agrees with another one, both successful, and for a mismatch, why.
 
-    `others` are records of the same setting (`setting_of`); `digests` are those of the predictions. Equal
-    predictions, or equal values of all metrics where the digests are not known, are the same bits. A score
-    (balanced accuracy) within `noise` is within noise.
+    `others` are records of the same setting (`setting_of`). Runs that contradict each other, such as by other
+    scores of equal predictions (`report.contradictions`), are a mismatch. Equal predictions, or equal values
+    of all metrics where the digests are not known, are the same bits. A score (balanced accuracy) within
+    `noise` is within noise.
     """
-    if all(digests):
-        if digests[0] == digests[1]:
-            return "bitwise"
-    elif stored.metrics == again.metrics:
-        return "bitwise"
-    one, other = (record.metrics.get(DEFAULT_METRIC, math.nan) for record in (stored, again))
-    return "within noise" if abs(one - other) <= noise(stored, others) else "mismatch"
+    one, other, limit = stored.record, again.record, noise(stored.record, others)
+    if why := contradiction(stored, again, limit):
+        return "mismatch", why
+    known = stored.digest and again.digest
+    if stored.digest == again.digest if known else one.metrics == other.metrics:
+        return "bitwise", ""
+    first, second = (record.metrics.get(DEFAULT_METRIC, math.nan) for record in (one, other))
+    if abs(first - second) <= limit:
+        return "within noise", ""
+    return "mismatch", f"{DEFAULT_METRIC} {first:.4f} {stored.where}, {second:.4f} {again.where}"
 
 
 def noise(stored: Record, others: Iterable[Record]) -> float:

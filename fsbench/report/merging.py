@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fsbench.code import split_marks
 from fsbench.errors import StoreError
-from fsbench.metrics import DEFAULT_METRIC
 from fsbench.provenance import OUTCOMES, Verification
 from fsbench.record import Record
 from fsbench.report.agreement import outcome, setting_of
+from fsbench.report.contradictions import Run
 from fsbench.report.names import identity
 from fsbench.report.published import Contents, read
 from fsbench.words import plural
@@ -126,12 +125,11 @@ def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for record in theirs.records:
         if record.status == "ok" and (own := good.get(record.key)):
-            digests = ours.digests.get(own.key, ""), theirs.digests.get(own.key, "")
-            found[own.key] = outcome(own, record, alike[setting_of(own)], digests)
-            if found[own.key] == "mismatch":
-                values = [f"{each.metrics.get(DEFAULT_METRIC, math.nan):.4f}" for each in (own, record)]
+            runs = Run.of(own, ours, "in the others"), Run.of(record, theirs, f"in {path.name}")
+            found[own.key], why = outcome(*runs, alike[setting_of(own)])
+            if why:
                 raise StoreError(
                     f"{path} does not reproduce {own.spec} on {own.task}, split seed {own.split_seed}: "
-                    f"{DEFAULT_METRIC} {values[1]} where the others have {values[0]}; leave one of them out"
+                    f"{why}; leave one of them out"
                 )
     return found
