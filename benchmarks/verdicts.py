@@ -1,12 +1,13 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [overall] [power RECORDS ...]
+    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [labels] [overall] [power RECORDS ...]
 
 `tasks` and `overall`: how often 95 % intervals contain the true difference of the population, how often a
 whole family of comparisons of equally good classifiers has a wrong verdict, and how many true differences are
-found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `power`: how many verdicts
-the records of a published file or a results folder give with some of their split seeds. `plain` is Student's
-paired t test, whose variance is that between splits.
+found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `labels`: how often intervals
+of labels saved contain the truth. `power`: how many verdicts the records of a published file or a results
+folder give with some of their split seeds. `plain` is Student's paired t test, whose variance is that between
+splits.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ from fsbench.composition import BASELINE  # noqa: E402
 from fsbench.metrics import DEFAULT_METRIC, get_metric  # noqa: E402
 from fsbench.report import differences  # noqa: E402
 from fsbench.report.entries import settings  # noqa: E402
+from fsbench.report.labels import reached, saved  # noqa: E402
 from fsbench.report.leaderboard import leaderboard  # noqa: E402
 from fsbench.report.published import read_columns, read_jsonl  # noqa: E402
+from fsbench.report.rows import Saved  # noqa: E402
 from fsbench.stats import Estimate, Sample  # noqa: E402
 from fsbench.store import Store  # noqa: E402
 
@@ -111,6 +114,39 @@ def count_wrong(size: int, unstable: int, times: float, splits: int, count: int)
         board = [Sample(tuple(row), own=0.25) for row in values.tolist()]
         wrong += min(stats.holm([each.p for each in moderated(board)])) <= 0.05
     return wrong / count
+
+
+def labels(count: int) -> None:
+    """Intervals of labels saved that cover the truth, or exclude 1 while that of the difference has 0."""
+    numbers, levels, noise = (1, 4, 16, 64), np.array([0.2, 0.4, 0.6, 0.8]), 0.02
+    for common in (0.0, noise):
+        for place, score in ((1, 0.5), (1, 0.4), (0, 0.21)):
+            true = 4 ** ((score - levels[place]) / 0.2)
+            for n in SEEDS:
+                rng, covered, at_odds = np.random.default_rng([5, n]), 0, 0
+                for _ in range(count):
+                    drawn = rng.normal(0, noise, (n, 5)) + rng.normal(0, noise, (n, 1))
+                    scores = np.append(levels, score) + drawn + rng.normal(0, common, 5)
+                    gains = scores[:, 4] - scores[:, place]
+                    gain = stats.estimate(Sample(tuple(gains.tolist()), common=2 * common**2))
+                    low, high = _ends(
+                        saved([reached(scores[:, :4], scores[:, 4], numbers, place, gain.half_width)])
+                    )
+                    covered += low <= true <= high
+                    at_odds += not low <= 1 <= high and abs(gain.mean) <= (gain.half_width or 0.0)
+                print(
+                    f"labels, {n} seeds, {true:.2f} times, test samples {'shared' if common else 'apart'}: "
+                    f"{100 * covered / count:.1f} % of intervals cover it; {100 * at_odds / count:.1f} % "
+                    "exclude 1 where that of the difference includes 0",
+                    flush=True,
+                )
+
+
+def _ends(found: Saved) -> tuple[float, float]:
+    """The ends of an interval of labels saved; those beyond the range are 0 and infinity."""
+    low = 0.0 if found.ends_beyond in ("below", "both") else found.low or 0.0
+    high = math.inf if found.ends_beyond in ("above", "both") else found.high or math.inf
+    return low, high
 
 
 def moderated(board: list[Sample]) -> list[Estimate]:
@@ -211,7 +247,7 @@ def compared_values(columns: Columns) -> list[Sample]:
 def main() -> None:
     """Run the named simulations; all but `power` by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    simulations = {"tasks": tasks, "uneven": uneven, "overall": overall}
+    simulations = {"tasks": tasks, "uneven": uneven, "labels": labels, "overall": overall}
     parser.add_argument("names", nargs="*", default=list(simulations))
     parser.add_argument("--tables", type=int, default=1500, help="simulated tables for each number (1500)")
     given = parser.parse_args()

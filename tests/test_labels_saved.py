@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pages import render
 from records import failed, over_seeds, record
-from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
 from fsbench.report import labels, text
 from fsbench.report.labels import inverse, isotonic
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.recommendation import recommendation
+from fsbench.stats import Sample, estimate
 
 KS = (1, 4, 16)
 LEVELS = (0.4, 0.6, 0.8)
@@ -91,19 +91,39 @@ def test_a_loss_saves_labels_where_it_is_smaller():
     assert saved(found, 4).times == pytest.approx(2)
 
 
-def test_intervals_cover_the_truth_of_noisy_splits():
-    # ERM and `mine` share the noise of a split, as paired trials do; the true value is 2.
-    hits = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        common = rng.normal(0, 0.02, (5, 1))
-        erm = np.array(LEVELS) + common + rng.normal(0, 0.02, (5, 3))
-        mine = 0.7 + common[:, 0] + rng.normal(0, 0.02, 5)
-        weights = labels._resamples(5)
-        reached = inverse(isotonic(weights @ erm), np.array(KS, float), weights @ mine)
-        each = labels._saved([labels._Found(np.clip(reached, 1, 16) / 4, False, False, 0.0, 5, False)])
-        hits += each.low <= 2 <= each.high
-    assert hits / 60 > norm.cdf(1.2)
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("common", [0.0, 0.02])
+@pytest.mark.parametrize(("place", "target", "true"), [(1, 0.7, 2), (1, 0.6, 1), (0, 0.42, 2**0.2)])
+def test_intervals_cover_the_truth_of_noisy_splits(n, common, place, target, true):
+    """ERM and `mine` share the noise of a split; common test samples add the same to all splits."""
+    rng, hits, at_odds, count = np.random.default_rng([n, place]), 0, 0, 400
+    for _ in range(count):
+        shift, of_split = rng.normal(0, common, 4), rng.normal(0, 0.02, (n, 1))
+        erm = np.array(LEVELS) + shift[:3] + of_split + rng.normal(0, 0.02, (n, 3))
+        mine = target + shift[3] + of_split[:, 0] + rng.normal(0, 0.02, n)
+        gain = estimate(Sample(tuple(mine - erm[:, place]), common=2 * common**2))
+        each = labels.saved([labels.reached(erm, mine, KS, place, gain.half_width)])
+        low = 0 if each.ends_beyond in ("below", "both") else each.low
+        high = np.inf if each.ends_beyond in ("above", "both") else each.high
+        hits += low <= true <= high
+        at_odds += not low <= 1 <= high and gain.low < 0 < gain.high
+    assert hits / count >= 0.92
+    assert at_odds / count <= 0.03
+
+
+def test_an_end_at_the_edge_of_the_range_is_a_bound():
+    found = board({1: 0.405, 4: 0.78}, noise=0.05)
+    shown = [text.saved(row) for _, rows in found.tasks for row in rows if row.saved]
+    assert [re.sub(r"\d\.\d", "N", each) for each in shown] == ["Nx (<N to N)", "Nx (N to >N)"]
+    assert "(<1.0 to" in shown[0]
+    assert shown[1].endswith(">4.0)")
+    beyond = board({4: 0.81}, noise=0.05)
+    assert re.fullmatch(r">4\.0x \(\d\.\d to >4\.0\)", text.saved(dict(beyond.tasks)[on(4)][0]))
+
+
+def test_two_splits_are_too_few_for_an_interval():
+    assert saved(board({4: 0.7}, noise=0.01, n=2), 4).low is None
+    assert saved(board({4: 0.7}, noise=0.01, n=3), 4).low is not None
 
 
 def test_one_split_gives_no_interval_and_withheld_rows_give_nothing():

@@ -6,7 +6,6 @@ learning curve.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,17 @@ from functools import lru_cache
 import numpy as np
 
 from fsbench.metrics import Metric
-from fsbench.report.entries import Entry, Setting
+from fsbench.report.entries import Setting
 from fsbench.report.rows import Row, Saved
 from fsbench.spec import Call, parse_call
 from fsbench.stats import LEVEL
 
 AXES = ("k", "shot")
 """The arguments of tasks that are numbers of labels per class."""
-_RESAMPLES = 1000
+_DRAWS = 1000
 _DIGITS = 12
+# With two splits, all draws lie on one line, and intervals exclude 1 where the difference is not settled.
+_FEWEST_SPLITS = 3
 
 
 def family(task: str) -> tuple[str, str, int] | None:
@@ -41,12 +42,15 @@ def family(task: str) -> tuple[str, str, int] | None:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Times as many labels: what was measured, then for each resample, `[1 + B]`, and what lies beyond."""
+class Reached:
+    """Times as many labels: what was measured, then what each draw gives, `[1 + B]`, and which lie beyond.
+
+    Times beyond the measured range are those at its end. `splits` is 0 if nothing is known about the spread.
+    """
 
     times: np.ndarray
-    above: bool
-    below: bool
+    below: np.ndarray
+    above: np.ndarray
     labels: float
     splits: int
     last: bool
@@ -62,19 +66,18 @@ def with_saved(
     """
     places = {(setting.task, setting.recipe): setting for setting in found}
     curves = _families(found, metric)
-    several: dict[str, list[_Found]] = defaultdict(list)
+    several: dict[str, list[Reached]] = defaultdict(list)
     on_tasks = []
     for row in rows:
         place = row.task, row.recipe
         known = None
         if place in curves and _compared(row):
-            setting = places[place]
-            known = _on_task(curves[place], setting, setting.entries[row.strategy], metric)
+            known = _on_task(curves[place], places[place], row, metric)
         if known and not known.last:
             several[row.strategy].append(known)
-        on_tasks.append(replace(row, saved=_saved([known])) if known else row)
+        on_tasks.append(replace(row, saved=saved([known])) if known else row)
     over_tasks = [
-        replace(row, saved=_saved(several[row.strategy])) if _compared(row) and several[row.strategy] else row
+        replace(row, saved=saved(several[row.strategy])) if _compared(row) and several[row.strategy] else row
         for row in overall
     ]
     return on_tasks, over_tasks
@@ -92,18 +95,14 @@ class _Curve:
         self.settings = dict(sorted(settings.items()))
         self.sign = 1 if metric.higher_is_better else -1
         self._known = [_by_split(each, each.baseline.values(metric.name)) for each in self.settings.values()]
-        self._rising: dict[bytes, np.ndarray] = {}
         self.splits = self._known[0][0]
         for other, _ in self._known[1:]:
             self.splits = np.intersect1d(self.splits, other)
 
-    def rising(self, splits: np.ndarray) -> np.ndarray:
-        """The rising curves of resamples of some of its splits, `[1 + B, K]`; the same for all strategies."""
-        key = splits.tobytes()
-        if key not in self._rising:
-            table = np.stack([values[np.isin(other, splits)] for other, values in self._known], axis=1)
-            self._rising[key] = isotonic(self.sign * _resamples(len(splits)) @ table)
-        return self._rising[key]
+    def scores(self, splits: np.ndarray) -> np.ndarray:
+        """The baseline's scores on some of its splits, higher is better, `[n, K]`."""
+        table = np.stack([values[np.isin(other, splits)] for other, values in self._known], axis=1)
+        return self.sign * table
 
 
 def _families(found: Sequence[Setting], metric: Metric) -> dict[tuple[str, str], _Curve]:
@@ -117,24 +116,49 @@ def _families(found: Sequence[Setting], metric: Metric) -> dict[tuple[str, str],
     return {(each.task, each.recipe): curve for curve in curves for each in curve.settings.values()}
 
 
-def _on_task(curve: _Curve, setting: Setting, entry: Entry, metric: Metric) -> _Found | None:
+def _on_task(curve: _Curve, setting: Setting, row: Row, metric: Metric) -> Reached | None:
     """What a strategy saves on one task, over the splits that it and the baseline's whole curve have."""
-    splits, ours = _by_split(setting, entry.values(metric.name))
+    splits, ours = _by_split(setting, setting.entries[row.strategy].values(metric.name))
     common = np.intersect1d(splits, curve.splits)
-    if not len(common):
+    if not len(common) or row.difference is None:
         return None
-    target = curve.sign * _resamples(len(common)) @ ours[np.isin(splits, common)]
-    numbers = np.array(list(curve.settings), dtype=float)
-    reached = inverse(curve.rising(common), numbers, target)
-    (given,) = (number for number, each in curve.settings.items() if each is setting)
-    return _Found(
-        times=np.clip(reached, numbers[0], numbers[-1]) / given,
-        above=bool(reached[0] == np.inf),
-        below=bool(reached[0] == 0),
-        labels=float(np.clip(reached[0], numbers[0], numbers[-1])),
-        splits=len(common),
-        last=given == numbers[-1],
+    (place,) = (place for place, each in enumerate(curve.settings.values()) if each is setting)
+    mine = curve.sign * ours[np.isin(splits, common)]
+    return reached(curve.scores(common), mine, list(curve.settings), place, row.difference.half_width)
+
+
+def reached(
+    scores: np.ndarray, mine: np.ndarray, numbers: Sequence[int], place: int, half_width: float | None
+) -> Reached:
+    """What a strategy saves: `scores [n, K]` are the baseline's over the numbers of labels, on n splits.
+
+    `mine [n]` are those of the strategy with the number in a `place`, and `half_width` is that of the
+    interval of the mean difference there. Higher scores are better.
+    """
+    draws, noise = _draws(len(mine))
+    target = draws @ mine + noise * _missing(mine - scores[:, place], half_width)
+    known = np.array(numbers, dtype=float)
+    found = inverse(isotonic(draws @ scores), known, target)
+    within = np.clip(found, known[0], known[-1])
+    return Reached(
+        times=within / known[place],
+        below=found == 0,
+        above=found == np.inf,
+        labels=float(within[0]),
+        splits=0 if half_width is None else len(mine),
+        last=place == len(known) - 1,
     )
+
+
+def _missing(differences: np.ndarray, half_width: float | None) -> float:
+    """What the spread of differences `[n]` lacks to the interval of their mean, as a standard deviation."""
+    from scipy.special import ndtri, stdtrit
+
+    n, tail = len(differences), (1 + LEVEL) / 2
+    if n < 2 or half_width is None:
+        return 0.0
+    shown = stdtrit(n - 1, tail) ** 2 * differences.var(ddof=1) / n
+    return float(np.sqrt(max(half_width**2 - shown, 0.0)) / ndtri(tail))
 
 
 def isotonic(curves: np.ndarray) -> np.ndarray:
@@ -180,27 +204,36 @@ def _by_split(setting: Setting, values: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 @lru_cache(maxsize=8)
-def _resamples(splits: int) -> np.ndarray:
-    """The weights of splits, `[1 + B, splits]`: all equal, then those of samples with replacement."""
-    drawn = np.random.default_rng(0).multinomial(splits, np.full(splits, 1 / splits), size=_RESAMPLES)
-    return np.concatenate([np.ones((1, splits)), drawn]) / splits
+def _draws(splits: int) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of splits, `[1 + B, n]`: all equal, then such that means have Student's distribution.
+
+    Its centre is the mean of the splits, its covariance their own over n, its degrees of freedom n - 1. The
+    second value is independent normal noise `[1 + B]`, first 0.
+    """
+    rng, df = np.random.default_rng(0), max(splits - 1, 1)
+    normal = rng.normal(size=(_DRAWS, splits))
+    scales = np.sqrt(splits * rng.chisquare(df, (_DRAWS, 1)))
+    around = (normal - normal.mean(1, keepdims=True)) / scales
+    noise = np.concatenate([[0.0], rng.normal(size=_DRAWS)])
+    return np.concatenate([np.zeros((1, splits)), around]) + 1 / splits, noise
 
 
-def _saved(found: Sequence[_Found]) -> Saved:
-    """The geometric mean of what was found on some tasks, with the bootstrap interval over splits.
+def saved(found: Sequence[Reached]) -> Saved:
+    """The geometric mean of what was found on some tasks, with the interval of its draws.
 
-    The interval has the expanded quantiles of Hesterberg 2015, "What teachers should know about the
-    bootstrap", so that it is not too short with few splits.
+    An end of the interval is a bound if draws that lie beyond the measured range reach it.
     """
     times = np.exp(np.mean([np.log(each.times) for each in found], axis=0))
-    splits = min(each.splits for each in found)
+    below, above = (np.any([getattr(each, side) for each in found], axis=0) for side in ("below", "above"))
     low = high = None
-    if splits > 1:
-        from scipy.special import ndtr, stdtrit
-
-        quantile = float(stdtrit(splits - 1, (1 + LEVEL) / 2)) * math.sqrt(splits / (splits - 1))
-        low, high = (float(np.quantile(times[1:], float(ndtr(side * quantile)))) for side in (-1, 1))
-    above, below = (any(getattr(each, side) for each in found) for side in ("above", "below"))
-    beyond = "both" if above and below else "above" if above else "below" if below else ""
+    ends = ""
+    if min(each.splits for each in found) >= _FEWEST_SPLITS:
+        drawn, tail = times[1:], (1 - LEVEL) / 2
+        low, high = (float(np.quantile(drawn, each)) for each in (tail, 1 - tail))
+        ends = _side(below[1:].mean() > tail, above[1:].mean() > tail)
     labels = found[0].labels if len(found) == 1 else None
-    return Saved(float(times[0]), low, high, beyond, labels, len(found))
+    return Saved(float(times[0]), low, high, _side(below[0], above[0]), labels, len(found), ends)
+
+
+def _side(below: bool, above: bool) -> str:
+    return "both" if below and above else "below" if below else "above" if above else ""

@@ -146,11 +146,11 @@ def _labels(best: Row, board: Leaderboard) -> str:
     if not found or found.times <= 1 or found.beyond not in ("", "above"):
         return ""
     more, beyond = ("more than", ", beyond the measured range") if found.beyond else ("about", "")
-    interval = "" if beyond or found.low is None else f" ({found.low:.1f} to {found.high:.1f})"
-    times = f"{found.times:.1f} times as many labels"
+    ends = text.saved_interval(found).replace("-", " to ")
+    times = f"{found.times:.1f} times as many labels" + (f" ({ends})" if ends else "")
     where = "task" if found.tasks == 1 else plural(found.tasks, "task")
     return (
-        f" On the {where} where this can be read off, {board.baseline} would need {more} {times}{interval} "
+        f" On the {where} where this can be read off, {board.baseline} would need {more} {times} "
         f"for the same score{beyond}."
     )
 

@@ -16,11 +16,11 @@ OVERALL = "overall"
 class Saved:
     """How many times as many labels the baseline needs to reach a strategy's score (`report.labels`).
 
-    `low` and `high` are the ends of the 95 % bootstrap interval over splits, None with one split. `beyond`
-    says that a score is "above" or "below" what the baseline reaches with the numbers of labels that were
-    measured; the value is then that at the end of this range: the true one is larger, or smaller. "both" can
-    only occur over several tasks. `labels` is the number of labels per class on one task, None over several;
-    `tasks` is the number of tasks that it was read off.
+    `low` and `high` are the ends of the 95 % interval, None with too few splits. `beyond` says that a score
+    is "above" or "below" what the baseline reaches with the numbers of labels that were measured; the value
+    is then that at the end of this range: the true one is larger, or smaller. "both" can only occur over
+    several tasks. `ends_beyond` says the same of the ends of the interval. `labels` is the number of labels
+    per class on one task, None over several; `tasks` is the number of tasks that it was read off.
     """
 
     times: float
@@ -29,6 +29,7 @@ class Saved:
     beyond: str = ""
     labels: float | None = None
     tasks: int = 1
+    ends_beyond: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Row:
             "labels_times_low": rounded(self.saved.low if self.saved else None),
             "labels_times_high": rounded(self.saved.high if self.saved else None),
             "labels_beyond": self.saved.beyond if self.saved else "",
+            "labels_ends_beyond": self.saved.ends_beyond if self.saved else "",
             "labels": rounded(self.saved.labels if self.saved else None),
             "unstable": self.unstable,
             "split_deviation": rounded(self.split_deviation),

@@ -12,7 +12,7 @@ from fsbench.report.baselines import BEST
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import some
 from fsbench.report.problems import Problem
-from fsbench.report.rows import Row
+from fsbench.report.rows import Row, Saved
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import task_labels
 from fsbench.tuning.criteria import ON_INPUTS
@@ -31,6 +31,7 @@ NOTHING = "-"
 # An interval whose sides differ by less than this factor is shown by half its width.
 _SYMMETRIC = 1.5
 _BEYOND = {"": "", "above": ">", "below": "<"}
+_ENDS = ("<", "below"), (">", "above")
 NO_RESULT = "No trial has a result."
 EMPTY = "No results yet; `fsbench run` produces some."
 _DRAWN = {"random": "", "tpe": "(drawn by TPE) "}
@@ -97,9 +98,20 @@ def saved(row: Row) -> str:
     if found is None or found.beyond == "both":
         return NOTHING
     times = f"{_BEYOND[found.beyond]}{found.times:.1f}x"
-    if found.beyond or found.low is None or found.high is None:
-        return times
-    return f"{times} ({found.low:.1f}-{found.high:.1f})"
+    ends = saved_interval(found)
+    return f"{times} ({ends})" if ends else times
+
+
+def saved_interval(found: Saved) -> str:
+    """The interval of a number of times, `1.8-3.6`, or `<1.0 to 3.6` with an end beyond the range.
+
+    "" without one, or if all of it lies beyond.
+    """
+    if found.low is None or found.high is None or found.low == found.high:
+        return ""
+    below, above = (each if found.ends_beyond in (side, "both") else "" for each, side in _ENDS)
+    between = " to " if found.ends_beyond else "-"
+    return f"{below}{found.low:.1f}{between}{above}{found.high:.1f}"
 
 
 def verdict(row: Row) -> str:
@@ -192,9 +204,9 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
         "train on the same samples; unstable where scores are in two clusters",
         LABELS: f"labels saved: how many times as many labels {board.baseline} needs for the same score, by "
-        "its learning curve over the tasks that differ in the number of labels only, with the 95 % interval "
-        "over splits; > or < where the score lies beyond the measured range; overall, the mean over these "
-        "tasks without the largest numbers",
+        "its learning curve over the tasks that differ in the number of labels only, with the 95 % interval; "
+        "> or < where the score or an end of the interval lies beyond the measured range; overall, the mean "
+        "over these tasks without the largest numbers",
         AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "
