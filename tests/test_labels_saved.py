@@ -148,7 +148,7 @@ def test_tables_and_the_recommendation_say_it():
     # The third task has the largest number of labels, where nothing can be saved.
     assert re.search(
         r"On the 2 tasks where this can be read off, erm would need about [\d.]+ times as many labels "
-        r"\([\d.]+ to [\d.]+\) for the same score\.$",
+        r"\([\d.]+ to [\d.]+\) for that score\.$",
         line,
     )
     pair = curve_of_erm(5)[:10] + over_seeds(on(1), "mine", [0.5] * 5) + over_seeds(on(4), "mine", [0.7] * 5)

@@ -151,7 +151,7 @@ def _labels(best: Row, board: Leaderboard) -> str:
     where = "task" if found.tasks == 1 else plural(found.tasks, "task")
     return (
         f" On the {where} where this can be read off, {board.baseline} would need {more} {times} "
-        f"for the same score{beyond}."
+        f"for that score{beyond}."
     )
 
 
