@@ -65,6 +65,7 @@ _HOMES = {
     "source_problem": "fsbench.kinds",
     "specs": "fsbench.spec",
     "stack": "fsbench.tasks.drawing",
+    "to_install": "fsbench.words",
     "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
     "weights_problem": "fsbench.recipes.catalogue",
@@ -125,6 +126,7 @@ __all__ = [
     "source_problem",
     "specs",
     "stack",
+    "to_install",
     "true_rows",
     "weights_hash",
     "weights_problem",
@@ -156,6 +158,7 @@ if TYPE_CHECKING:
     from fsbench.tasks.protocols import OneDataset, Protocol
     from fsbench.tasks.suites import Suite, load_suite
     from fsbench.types import Batch, Fitted, LabeledSet, Predictor, Recipe, Step, StepOutput, TaskInfo
+    from fsbench.words import to_install
 
 
 def __getattr__(name: str) -> Any:

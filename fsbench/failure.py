@@ -21,6 +21,11 @@ class Failure:
     traceback: str = ""
 
 
+def one_line(error: BaseException) -> str:
+    """The class and the message of an exception in one line of limited length."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:MESSAGE_LENGTH]
+
+
 def describe(error: BaseException) -> Failure:
     """An exception as a value, even if its own text cannot be made."""
     kind = type(error).__name__

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import Any
 
 from fsbench.errors import UsageError
 from fsbench.hookspecs import hookimpl
+from fsbench.importing import named_object
 
 
 def check_importable(cls: type) -> None:
@@ -32,10 +32,7 @@ def check_importable(cls: type) -> None:
 
 def import_class(name: str) -> ModuleType:
     """A plugin with a single class, given as `module:Class`."""
-    module, _, place = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in place.split("."):
-        found = getattr(found, part)
-    plugin = ModuleType(module)
+    found = named_object(name)
+    plugin = ModuleType(name.partition(":")[0])
     vars(plugin)["fsbench_strategies"] = hookimpl(lambda: [found])
     return plugin

@@ -1,14 +1,16 @@
-"""Imports plugins so that the plugin is named, whatever its import does."""
+"""Imports plugins so that the plugin is named, whatever its import does, and what is named by a text."""
 
 from __future__ import annotations
 
 import faulthandler
+import importlib
+import operator
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 PATIENCE_SECONDS = 10.0
 
@@ -19,6 +21,12 @@ def tell_of_imports(tell: Callable[[str], object] | None) -> None:
     """Call `tell` with a line before each import of a plugin in this process, and with "" after it."""
     global _tell
     _tell = tell
+
+
+def named_object(place: str) -> Any:
+    """The object that "module:name" names; the name may have dots. Raises ImportError or AttributeError."""
+    module, _, name = place.partition(":")
+    return operator.attrgetter(name)(importlib.import_module(module))
 
 
 @contextmanager

@@ -25,6 +25,16 @@ def roughly(seconds: float) -> str:
     return f"{number} {unit}"
 
 
+def to_install(package: str, what: str = "an extra") -> str:
+    """Why something cannot run, and what to do: `needs an extra: pip install 'fsbench[text]'`."""
+    return f"needs {what}: pip install '{package}'"
+
+
+def names_package(reason: str) -> bool:
+    """Whether a reason is that of `to_install`, so that it is a matter of what is installed."""
+    return re.search(r"\bneeds .+: pip install ", reason) is not None
+
+
 def printable(text: str) -> str:
     """The text in one line: spaces for line breaks and tabs, `\\x1b` and the like for control characters.
 

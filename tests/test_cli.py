@@ -376,3 +376,13 @@ def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call, 
         assert "rank by the mean over tasks" in explained
         assert explained.splitlines()[-1] == answer
         assert call(*command, "--no-legend")[1] == out
+
+
+def test_the_choices_of_options_are_those_of_the_modules_that_they_spare_an_import():
+    from fsbench import scaffold
+    from fsbench.cli import fusing, plugins
+    from fsbench.report.fused import HOW
+
+    (how,) = (each for each in fusing.fuse.params if each.name == "how")
+    assert list(how.type.choices) == list(HOW)
+    assert plugins.KINDS == scaffold.KINDS

@@ -27,6 +27,7 @@ from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import Registry, get_registry
 from fsbench.testing import ToySplit, toy_split
+from fsbench.words import names_package, to_install
 
 CPU = torch.device("cpu")
 BODY = "conv4(width=8)"
@@ -265,6 +266,14 @@ def test_the_last_lines_of_a_run_say_how_to_get_weights() -> None:
         f"probe, probe+svm left out on holdout(pets): {reason}",
         f"probe left out on 2 tasks: {of_texts}",
     ]
+
+
+def test_whoever_skips_for_a_package_says_so_in_one_sentence() -> None:
+    reason = to_install("mine[fast]")
+    assert reason == "needs an extra: pip install 'mine[fast]'"
+    assert names_package(reason)
+    assert names_package(f"its member mine {reason}")
+    assert not names_package("needs source data")
 
 
 def test_other_weights_and_other_code_of_the_backbone_are_other_trials(weights: str) -> None:

@@ -14,10 +14,11 @@ from pages import FORMATS, render, without_figures
 from records import failed, over_seeds, realistic, record, skipped
 from rich.console import Console
 
-from fsbench.errors import StoreError
+from fsbench.errors import StoreError, UsageError
 from fsbench.metrics import METRICS
 from fsbench.report import text
 from fsbench.report.budgets import leaderboards
+from fsbench.report.formats import write_file
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import read_columns, read_jsonl, write_jsonl
@@ -354,3 +355,10 @@ INTERVALS = [
 @pytest.mark.parametrize(("values", "expected"), INTERVALS, ids=[each for _, each in INTERVALS])
 def test_an_interval_shows_its_ends_where_its_sides_differ_or_it_would_leave_0_to_100(values, expected):
     assert text.interval(Estimate(*values, p=1.0, n=3), BOARD.metric) == expected
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path):
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(UsageError, match=r"cannot write .*report\.md: Is a directory; name another place"):
+        write_file(tmp_path / "report.md", b"text")
+    assert [each.name for each in tmp_path.iterdir()] == ["report.md"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.datasets.about import About
+from fsbench.datasets.files import single_label
 from fsbench.errors import DataError
 
 Arrays = tuple[np.ndarray, np.ndarray, "np.ndarray | None", tuple[str, ...]]
@@ -88,7 +89,7 @@ def _arrays(part: Any, about: About, tell: Tell) -> tuple[np.ndarray, np.ndarray
     data = getattr(part, "imgs", None) if data is None else data
     if data is not None and hasattr(data, "shape"):
         labels = part.labels if hasattr(part, "labels") else part.targets
-        return _channels_first(np.asarray(data), about), _single(np.asarray(labels))
+        return _channels_first(np.asarray(data), about), single_label(np.asarray(labels)).astype(np.int64)
     size = about.shape[-1]
     x = np.empty((len(part), *about.shape), dtype=np.uint8)
     y = np.empty(len(part), dtype=np.int64)
@@ -112,13 +113,6 @@ def _channels_first(data: np.ndarray, about: About) -> np.ndarray:
             f"{['N', *about.shape]}; the library or the files have changed"
         )
     return data
-
-
-def _single(labels: np.ndarray) -> np.ndarray:
-    """One label per sample; for several yes-or-no labels `[N, L]`, whether any is set."""
-    if labels.ndim == 2:
-        labels = labels[:, 0] if labels.shape[1] == 1 else np.any(labels > 0, axis=1)
-    return labels.astype(np.int64)
 
 
 def _fitted(image: Any, size: int) -> np.ndarray:

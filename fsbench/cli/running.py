@@ -192,12 +192,12 @@ def warn_of_failures(registry: Registry) -> None:
 
 def _extras(results: Results) -> Iterator[str]:
     """A line for each package that a strategy was skipped for."""
-    from fsbench.words import plural
+    from fsbench.words import names_package, plural
 
     reasons: dict[str, list[Record]] = {}
     for record in results.records:
         message = (record.reason or {}).get("message", "")
-        if record.status == "skipped" and "pip install" in message:
+        if record.status == "skipped" and names_package(message):
             reasons.setdefault(message, []).append(record)
     for message, records in reasons.items():
         specs, tasks = dict.fromkeys(r.spec for r in records), {r.task for r in records}

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.files import replacing
 
 DATA_DIR = "FSBENCH_DATA_DIR"
 
@@ -115,15 +116,10 @@ def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, abo
     """Write a canonical file, uncompressed, completely or not at all. Raises OSError."""
     arrays = {"x": x, "y": y, "about": np.array(json.dumps(about))}
     arrays |= {} if test is None else {"test": test}
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
 
 @contextlib.contextmanager
@@ -201,7 +197,7 @@ def _labels(
     """The labels of all parts, int64 `[N]`, and which samples are in the test part, if there is one."""
     labels: list[np.ndarray] = []
     for (_, name, _), length in zip(parts, lengths, strict=True):
-        y = _single(file[name])
+        y = single_label(file[name])
         if y.dtype.kind not in "iub" or y.shape != (length,):
             raise DataError(
                 f"{path}: {name} is {y.dtype} {list(y.shape)}, expected whole numbers from 0, [{length}]"
@@ -224,7 +220,7 @@ def _labels(
     return y, test
 
 
-def _single(y: np.ndarray) -> np.ndarray:
+def single_label(y: np.ndarray) -> np.ndarray:
     """One label per sample; for several yes-or-no labels `[N, L]`, whether any is set."""
     if y.ndim != 2:
         return y

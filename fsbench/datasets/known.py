@@ -12,6 +12,7 @@ from fsbench.datasets.about import About
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.files import data_dir
 from fsbench.errors import DataError, FsbenchError, PluginError, SpecError
+from fsbench.failure import one_line
 from fsbench.sorts import Sort
 from fsbench.spec import NAME, Call, as_call, coerce, parse_call
 
@@ -201,10 +202,9 @@ def _ask(entry: DatasetEntry, what: str, *args: Any, **values: Any) -> Any:
     except Exception as error:
         origin = DATASETS.origin(entry.name)
         whose = f" of {origin.distribution}" if origin else ""
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"cannot {_VERBS[what]} {entry.name}{whose} ({reason}); check that its package is completely "
-            "installed"
+            f"cannot {_VERBS[what]} {entry.name}{whose} ({one_line(error)}); check that its package is "
+            "completely installed"
         ) from error
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from fsbench.engine.trial import Prediction
 from fsbench.errors import CannotSave, DataError
+from fsbench.failure import one_line
 from fsbench.saved import load_parts, save_parts
 
 STEM = "predictor"
@@ -52,8 +53,7 @@ def check_saved(prediction: Prediction, folder: Path) -> None:
         arrays = {name: tensor.numpy() for name, tensor in load_file(folder / CHECK).items()}
         found, expected = prediction(arrays["x"], cpu), arrays["logits"]
     except Exception as error:  # damaged numbers in a file may have any effect
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise DataError(f"{folder} does not predict: {why}") from error
+        raise DataError(f"{folder} does not predict: {one_line(error)}") from error
     if found.shape != expected.shape or not _difference(found, expected) <= _ELSEWHERE:
         raise DataError(
             f"{folder} predicts other logits here than where it was saved, with other versions of its code; "

@@ -29,6 +29,7 @@ from typing import Any, NoReturn, TypeAlias
 from fsbench.executors.pages import merge_pages
 from fsbench.executors.wire import encode, receive_object
 from fsbench.failure import describe
+from fsbench.importing import named_object
 
 REQUEST = struct.Struct("<cI")
 """A request of the host: one of the letters below, and the number that the host chose for a child."""
@@ -196,7 +197,7 @@ def _nursery(control: socket.socket, alive: int) -> None:
         os.chdir(setup.folder)
         unsafe = _prepare(setup, control) if setup.early else None
         if setup.early:
-            function = _named(setup.function)
+            function = named_object(setup.function)
             threads = _threads()
             unsafe = unsafe or (f"{threads} threads" if threads > 1 else None)
     except BaseException as error:  # noqa: BLE001 - a plugin's import may raise anything; the host gets it as a value
@@ -217,7 +218,7 @@ def _work(
     try:
         if function is None:
             _prepare(setup, connection)
-            function = _named(setup.function)
+            function = named_object(setup.function)
     except BaseException as error:  # noqa: BLE001 - as in a nursery
         connection.sendall(encode({"failure": vars(describe(error))}))
         return
@@ -241,16 +242,10 @@ def _end_with_server(alive: int) -> None:
 def _prepare(setup: Setup, connection: socket.socket) -> str | None:
     if not setup.prepare:
         return None
-    unsafe: str | None = _named(setup.prepare)(
+    unsafe: str | None = named_object(setup.prepare)(
         *setup.arguments, lambda doing: connection.sendall(encode({"doing": doing}))
     )
     return unsafe
-
-
-def _named(text: str) -> Callable[..., Any]:
-    module, _, name = text.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
 
 
 def _threads() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.errors import BadPrediction, PluginError
+from fsbench.failure import one_line
 from fsbench.sorts import Sort
 
 # Logits are float32: log-likelihoods that differ by less are equal.
@@ -154,7 +155,7 @@ def _asked(
         value = function(*arrays)
         problem = "" if value is None else check(metric, value)
     except Exception as error:  # noqa: BLE001 - a stranger's metric may raise anything; the record stays
-        value, problem = None, " ".join(f"raised {type(error).__name__}: {error}".split())
+        value, problem = None, f"raised {one_line(error)}"
     if not problem:
         return value
     origin = METRICS.origin(metric.name)

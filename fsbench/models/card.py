@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.errors import DataError
+from fsbench.files import sha256
 from fsbench.own.form import Form
 from fsbench.saved.reading import read_json
 
@@ -82,12 +82,6 @@ class Card:
             path = folder / name
             if not path.is_file() or sha256(path) != digest:
                 raise DataError(f"{path} is missing or not the file that {FILE} describes; copy it again")
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check(card: Card) -> None:

@@ -17,10 +17,11 @@ from fsbench.composition import Composition
 from fsbench.errors import CannotSave, DataError, FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
+from fsbench.files import sha256
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
 from fsbench.kinds import get_kind
-from fsbench.models.card import FILE, Card, sha256
+from fsbench.models.card import FILE, Card
 from fsbench.models.model import PREPARATION, SavedModel, load
 from fsbench.models.onnx import export
 from fsbench.progress import Observer

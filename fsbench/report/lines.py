@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influences, unzip
+from fsbench.files import replacing
 from fsbench.provenance import OUTCOMES, Provenance, Verification
 from fsbench.record import Record, Status
 from fsbench.spec import parse_call, parse_list
@@ -82,11 +82,9 @@ def read_texts(path: str | Path) -> Iterator[tuple[int, str]]:
 
 def replace_lines(path: Path, lines: Iterable[str]) -> None:
     """Write the lines of a file, all or none. Raises StoreError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("w", encoding="utf-8") as file:
+        with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
-        draft.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; name another file") from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fsbench.errors import DataError
+from fsbench.failure import one_line
 
 _TRUSTED = {
     "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
@@ -41,8 +42,7 @@ def load_estimator(path: Path) -> Any:
     except DataError:
         raise
     except Exception as error:  # skops raises anything on a damaged file
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise DataError(f"{path} cannot be read by skops: {text}") from error
+        raise DataError(f"{path} cannot be read by skops: {one_line(error)}") from error
     _check(found, path)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Set
 from pathlib import Path
@@ -14,6 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from fsbench.errors import DataError, FsbenchError
+from fsbench.failure import one_line
+from fsbench.importing import named_object
 from fsbench.savable import Savable
 from fsbench.saved.estimators import load_estimator
 
@@ -31,14 +32,14 @@ def load_parts(folder: Path, stem: str, packages: Set[str]) -> Any:
     try:
         tensors = load_file(folder / f"{stem}.safetensors")
     except (OSError, SafetensorError) as error:
-        raise DataError(f"cannot read {folder / stem}.safetensors: {_one_line(error)}") from None
+        raise DataError(f"cannot read {folder / stem}.safetensors: {one_line(error)}") from None
     reader = _Reader(folder, stem, tensors, packages)
     try:
         return reader.value(tree)
     except FsbenchError as error:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # whatever a constructor does with arguments that it does not expect
-        raise DataError(f"{path} is damaged, or of another version: {_one_line(error)}") from error
+        raise DataError(f"{path} is damaged, or of another version: {one_line(error)}") from error
 
 
 def read_json(path: Path) -> Any:
@@ -50,7 +51,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON: {_one_line(error)}") from None
+        raise DataError(f"{path} is not JSON: {one_line(error)}") from None
 
 
 class _Reader:
@@ -101,19 +102,12 @@ class _Reader:
         return thing
 
     def _class(self, place: str) -> type[Savable]:
-        module, _, name = place.partition(":")
-        package = module.partition(".")[0]
+        package = place.partition(":")[0].partition(".")[0]
         if package not in self._packages:
             raise DataError(
                 f"{place} is not of an installed plugin; install its package, or name it in FSBENCH_PLUGINS"
             )
-        found: Any = importlib.import_module(module)
-        for each in name.split("."):
-            found = getattr(found, each)
+        found = named_object(place)
         if not (isinstance(found, type) and issubclass(found, Savable)):
             raise DataError(f"{place} is not a savable class")
         return found
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

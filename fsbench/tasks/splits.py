@@ -21,6 +21,7 @@ from fsbench.datasets.dataset import Dataset, digest
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import DataError, FsbenchError, PluginError, StoreError, TaskError
 from fsbench.evidence import Drawn
+from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
 from fsbench.tasks.drawing import Rows, Split
@@ -86,8 +87,9 @@ def draw_split(task: Task, seed: int) -> Split:
     except FsbenchError:
         raise
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PluginError(f"{task.text}: its protocol cannot draw split {seed} ({why})") from error
+        raise PluginError(
+            f"{task.text}: its protocol cannot draw split {seed} ({one_line(error)})"
+        ) from error
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     fingerprints = [dataset.fingerprint for dataset in datasets]
     if split.unlabeled is not None:

@@ -30,6 +30,7 @@ from fsbench.testing.toy_runs import (
     witness,
 )
 from fsbench.types import Batch, LabeledSet
+from fsbench.words import names_package
 
 LEARNING_STEPS = 40
 FEW = 3
@@ -49,12 +50,12 @@ def runs(bench: Bench) -> str | None:
     """It runs in every situation that it does not skip, at least once for each of its kinds.
 
     A strategy that uses pretrained weights need not run where it has none; one kind must have some. Nor need
-    one that says "needs an extra".
+    one that says what to install, in the words of `fsbench.to_install`.
     """
     lacking = []
     for kind in bench.kinds:
         reason = first_toy(bench.alone, kind)
-        absent = isinstance(reason, str) and reason.startswith("needs an extra")
+        absent = isinstance(reason, str) and names_package(reason)
         if isinstance(reason, str) and (absent or "pretrained" in bench.strategy.uses):
             lacking.append(f"it skips every {kind} task: {reason}")
             continue

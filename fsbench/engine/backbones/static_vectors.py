@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fsbench.engine.backbones.weights import one_line
+from fsbench.engine.backbones.weights import first_line
 from fsbench.errors import DataError, UsageError
 from fsbench.kinds.text import decode_texts
+from fsbench.words import to_install
 
-_ADVICE = "model2vec needs an extra: pip install 'fsbench[model2vec]'"
+_ADVICE = f"model2vec {to_install('fsbench[model2vec]')}"
 
 
 def model2vec(input_shape: tuple[int, ...], model: str = "minishlab/potion-base-8M") -> tuple[nn.Module, int]:
@@ -70,6 +71,6 @@ def _load(model: str) -> Any:
         return StaticModel.from_pretrained(model)
     except Exception as error:  # the library and its downloads raise anything
         raise DataError(
-            f"model2vec cannot load {model!r} ({one_line(error)}); give the folder of a model, as in "
+            f"model2vec cannot load {model!r} ({first_line(error)}); give the folder of a model, as in "
             'model2vec(model="FOLDER")'
         ) from error

@@ -67,7 +67,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
             "loaded; save model.state_dict()"
         ) from error
     except Exception as error:  # torch.load raises anything on a damaged file
-        raise DataError(f"{problem}: {one_line(error)}") from error
+        raise DataError(f"{problem}: {first_line(error)}") from error
     if not isinstance(found, dict):
         raise DataError(f"{problem}: it contains {type(found).__name__}")
     for name, value in found.items():
@@ -87,7 +87,7 @@ def _without_head(found: Mapping[str, Any], head: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in (f"{head}.weight", f"{head}.bias")}
 
 
-def one_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The first line of an error's message."""
     lines = str(error).splitlines() or [""]
     named = isinstance(error, OSError | RuntimeError) and lines[0].strip()
