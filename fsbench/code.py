@@ -3,8 +3,8 @@
 A mark follows a `#`: `smoothing(amount=0.1)#code+1a2b3c4d`. It is `results+VERSION` if the author declares a
 `results_version`, otherwise `code+HASH` with a hash of the source of an installed package, or
 `unpackaged+HASH` for a module outside any distribution; `core+VERSION` is that of fsbench itself, and
-`space+HASH` that of the ranges from which a tuned trial draws. What comes
-with fsbench has no mark as long as its results are those of its first version.
+`space+HASH` that of the ranges from which a tuned trial draws. What comes with fsbench has
+no mark as long as its results are those of its first version.
 """
 
 from __future__ import annotations

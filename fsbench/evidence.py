@@ -1,4 +1,4 @@
-"""What is stored beside the records, so that a report can follow what was drawn and how each sample fared."""
+"""What is stored beside the records for reports: what was drawn, and how each sample was predicted."""
 
 from __future__ import annotations
 

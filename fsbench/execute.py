@@ -31,8 +31,8 @@ class MakeExecutor(Protocol):
 
     It runs at most `workers` jobs at once (None: as many as suit the device), each for at most `timeout`
     seconds. `splits` is the folder that contains the split of a job under its name, `features` the folder for
-    features of frozen bodies. Each job has its own process or, with `apart`, shares one with the jobs for
-    which `apart` gives the same value.
+    features of frozen bodies. Jobs for which `shared_by` gives the same value run in one process; without it,
+    each job has its own.
     """
 
     def __call__(
@@ -44,7 +44,7 @@ class MakeExecutor(Protocol):
         timeout: float,
         splits: Path,
         features: Path,
-        apart: Callable[[J], Hashable] | None = None,
+        shared_by: Callable[[J], Hashable] | None = None,
     ) -> Executor[J, R]:
         """Make the executor."""
         ...
@@ -58,7 +58,7 @@ def local(
     timeout: float,
     splits: Path,
     features: Path,
-    apart: Callable[[J], Hashable] | None = None,
+    shared_by: Callable[[J], Hashable] | None = None,
 ) -> LocalExecutor[J, R]:
     """An executor in processes of this machine; workers on a CPU see no GPU, which they could not share."""
     return LocalExecutor(
@@ -69,7 +69,7 @@ def local(
         timeout=timeout,
         prepare="fsbench.engine.worker:prepare",
         arguments=(get_registry().modules, str(splits.absolute()), str(features.absolute()), device),
-        apart=apart,
+        shared_by=shared_by,
         environment={"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {},
     )
 
@@ -145,7 +145,7 @@ class Execution:
             timeout=self.timeout,
             splits=self.folder,
             features=self.features,
-            apart=None if isolation(device) == "trial" else _split_of,
+            shared_by=None if isolation(device) == "trial" else _split_of,
         )
         with contextlib.closing(executor.run(jobs(), lambda job: on_start(job.trial))) as stream:
             for job, result in stream:

@@ -140,4 +140,4 @@ PREFLIGHT: Work[Preflight, Place] = Work("fsbench.engine.worker:preflight", read
 TRIALS: Work[Job, Outcome] = Work("fsbench.engine.worker:run_job", read_outcome, logits_bytes)
 REFITS: Work[Job, Outcome] = Work("fsbench.engine.worker:refit_job", read_outcome, logits_bytes)
 MODEL = ".model"
-"""What a refit's folder has in its name after that of the split."""
+"""The suffix of the folder of a refit's model, which is named after the split."""

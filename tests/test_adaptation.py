@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fsbench_plugins._adapting import certainty
 from fsbench_plugins._adversarial import domain_loss
 from fsbench_plugins._normalisation import batch_norms
-from fsbench_plugins.cdan import certainty
 from fsbench_plugins.coral import coral_distance
 from fsbench_plugins.mcc import class_confusion
 from fsbench_plugins.mmd import SCALES, squared_discrepancy

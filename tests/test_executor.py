@@ -78,7 +78,7 @@ def test_faults_are_values_and_the_run_continues():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_jobs_that_are_kept_apart_never_share_a_process(workers):
     jobs = ["pids:a", "pids:aa", "pids:b", "pids:bb", "pids:a"]
-    results = run(jobs, workers=workers, apart=lambda job: job[-1])
+    results = run(jobs, workers=workers, shared_by=lambda job: job[-1])
     seen = {kind: {pid for job, (pid, _) in results if job[-1] == kind} for kind in "ab"}
     assert not seen["a"] & seen["b"]
     if workers == 1:
@@ -118,7 +118,7 @@ def test_every_job_has_its_own_process():
 @linux
 def test_a_process_that_may_serve_several_jobs_does_until_it_breaks():
     jobs = ["pids", "raise", "pids", "segfault", "pids"]
-    results = [result for _, result in run(jobs, apart=lambda job: None)]
+    results = [result for _, result in run(jobs, shared_by=lambda job: None)]
     assert results[0] == results[2]
     assert results[4][0] != results[0][0]
     assert wait_until(lambda: not alive(results[4][0]))
@@ -230,7 +230,7 @@ def test_a_hostile_worker_affects_only_its_own_job(tmp_path, monkeypatch, job, k
 
 @linux
 def test_a_second_reply_is_ignored():
-    results = run(["hostile:twice", "nap:0.3", "pids"], apart=lambda job: None)
+    results = run(["hostile:twice", "nap:0.3", "pids"], shared_by=lambda job: None)
     assert results[0] == ("hostile:twice", "first")
     assert [job for job, _ in results] == ["hostile:twice", "nap:0.3", "pids"]
     assert results[1][1] is None

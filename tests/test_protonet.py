@@ -159,7 +159,7 @@ def test_meta_training_learns_what_distinguishes_classes() -> None:
     model = ctx.new_model()
     before, head = accuracy(model, noisy(1)), copy.deepcopy(model.head.state_dict())
     episodes = Episodes(noisy(0), 10, 1, 5, Stream("train"))
-    _episodic_training.meta_train(
+    _episodic_training.train_on_episodes(
         model, _prototypes.by_means, episodes, ctx, lr=1e-3, halve_every=100, steps=200
     )
     after = accuracy(model, noisy(1))
@@ -187,7 +187,7 @@ def test_the_learning_rate_is_halved_at_fixed_intervals_or_falls_along_a_cosine(
     monkeypatch.setattr(torch.optim, "Adam", Watched)
     ctx = make_context(QUICK)
     episodes = Episodes(labelled([6, 6, 6]), 2, 1, 1, Stream("episodes"))
-    _episodic_training.meta_train(
+    _episodic_training.train_on_episodes(
         ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=halve_every, steps=5
     )
     assert rates == pytest.approx(wanted)
@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = replace(data, x=data.x * float("nan"))
     episodes = Episodes(broken, 2, 1, 1, Stream("episodes"))
     with pytest.raises(NonFinite, match="the loss became nan at step 0 of 2; try a smaller meta_lr"):
-        _episodic_training.meta_train(
+        _episodic_training.train_on_episodes(
             ctx.new_model(), _prototypes.by_means, episodes, ctx, lr=0.01, halve_every=2, steps=2
         )
 

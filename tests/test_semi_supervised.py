@@ -12,7 +12,7 @@ import pytest
 import torch
 from fsbench_plugins.fixmatch import sure_cross_entropy
 from fsbench_plugins.pseudo_label import ramp
-from fsbench_plugins.self_training import SelfTraining, surest
+from fsbench_plugins.self_training import SelfTraining, most_confident
 from fsbench_plugins.vat import Vat, direction, divergence, unit
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,8 +51,8 @@ def test_only_sure_guesses_count_and_the_mean_is_over_all() -> None:
 def test_the_surest_share_of_a_class() -> None:
     sure = torch.tensor([0.9, 0.5, 0.7, 0.8])
     members = torch.tensor([True, True, False, True])
-    assert surest(sure, members, 0.67).tolist() == [0, 3]
-    assert surest(sure, members, 1.0).tolist() == [0, 3, 1]
+    assert most_confident(sure, members, 0.67).tolist() == [0, 3]
+    assert most_confident(sure, members, 1.0).tolist() == [0, 3, 1]
 
 
 def test_self_training_gives_guesses_half_of_the_weight() -> None:

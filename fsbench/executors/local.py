@@ -50,9 +50,9 @@ class LocalExecutor(Generic[J, R]):
     A process calls `function` with a job, as "module:name". Before that, `prepare` is called with `arguments`
     and one more, see `Setup`. `timeout` is in seconds per job, without the start of a process. `read` turns
     what a process sent for a job into a result, and raises the error for the job's Failure; `largest` gives
-    the number of bytes of arrays that a job may send. With `apart`, a process serves all jobs for which
-    `apart` gives the same value, because starting one is expensive. `environment` is added to that of this
-    process.
+    the number of bytes of arrays that a job may send. Jobs for which `shared_by` gives the same value run in
+    one process, because starting one is expensive; without it, each job has its own. `environment` is added
+    to that of this process.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class LocalExecutor(Generic[J, R]):
         prepare: str = "",
         arguments: tuple[object, ...] = (),
         largest: Callable[[J], int] = lambda job: 0,
-        apart: Callable[[J], Hashable] | None = None,
+        shared_by: Callable[[J], Hashable] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.workers, self.timeout = workers, timeout
-        self.read, self.largest, self.apart = read, largest, apart
+        self.read, self.largest, self.shared_by = read, largest, shared_by
         self._setup = functools.partial(Setup, function=function, prepare=prepare, arguments=arguments)
         self._environment = environment or {}
 
@@ -151,7 +151,7 @@ class _Crew(Generic[J, R]):
     def submit(self, job: J) -> None:
         """Send a job to an idle worker with only such jobs so far, or else to a new one."""
         executor = self.executor
-        kind = executor.apart(job) if executor.apart else None
+        kind = executor.shared_by(job) if executor.shared_by else None
         idle = [worker for worker in self.workers.values() if not worker.has_job]
         fitting = [worker for worker in idle if worker.is_fresh or worker.kind == kind]
         if idle and not fitting:
@@ -162,7 +162,7 @@ class _Crew(Generic[J, R]):
 
     def stand_by(self) -> None:
         """Start the next worker while the others work."""
-        if self.executor.apart is None and self.busy == len(self.workers):
+        if self.executor.shared_by is None and self.busy == len(self.workers):
             self.start()
 
     def start(self) -> _Worker[J]:
@@ -294,7 +294,7 @@ class _Crew(Generic[J, R]):
         self.finished.append((worker.job, result))
         self.lost = 0
         worker.has_job, worker.deadline = False, math.inf
-        if not usable or self.executor.apart is None:
+        if not usable or self.executor.shared_by is None:
             self.retire(worker)
 
     def retire(self, worker: _Worker[J]) -> None:

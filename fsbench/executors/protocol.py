@@ -18,8 +18,8 @@ def ignore(job: object) -> None:
 class Executor(Protocol[J, R_co]):
     """Runs jobs, each in a process that no other job has changed.
 
-    What the jobs call, how many run at once, how long one may take, and which of them must not share a
-    process (`apart`) is set when an executor is made.
+    What the jobs call, how many run at once, how long one may take, and which of them may share a
+    process (`shared_by`) is set when an executor is made.
     """
 
     def run(

@@ -45,9 +45,10 @@ class Kind(ABC):
     A subclass sets `name`, `sample` (the word for one in messages), `dtype` (as stored), `recipe` (what every
     strategy starts from), and makes toy data. `episode_recipe` is the recipe of episodes, by default the same
     with fewer steps. `mixable` says that strategies see float32 numbers that can be mixed, scaled and made
-    noisy, unlike token numbers; `terms` that `rows` are weights of terms, from 0. `symmetries` maps the
-    transformations that can keep a label to their meaning; `assumed_symmetries` are those assumed to keep it
-    in unknown data, `toy_symmetries` those of the toy data. `results_version` is like that of a strategy.
+    noisy, unlike token numbers; `terms` says that `rows` are non-negative term weights, such as TF-IDF.
+    `symmetries` maps the transformations that can keep a label to their meaning; `assumed_symmetries` are
+    those assumed to keep it in unknown data, `toy_symmetries` those of the toy data. `results_version` is
+    like that of a strategy.
 
     Subclasses import torch inside their methods, because planning must not import it.
     """

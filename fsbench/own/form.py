@@ -16,8 +16,8 @@ class Form:
     """How inputs become stored samples of a kind, with the shape `shape`.
 
     `columns` are those of a table with names, and `shifts` is subtracted from its numbers. `fills` says
-    whether missing values are filled in. `bits` is the depth
-    by whose range deep images are scaled, and `white` the value of white in an npz.
+    whether missing values are filled in. `bits` is the depth by whose range deep images are scaled, and
+    `white` the value of white in an npz.
     """
 
     kind: str

@@ -24,11 +24,11 @@ class OwnData:
     """The user's own data: a folder with one folder of images or texts per class, a `.csv` or an `.npz`.
 
     `target` names the column of a table with the labels, `text` one of texts, which are then the samples in
-    place of the other columns, and `group` a column whose equal values belong together
-    (the samples of a patient). Images are resized to `image_size` pixels a side, for all strategies. By
-    default they keep their median size, at most 224, for strategies with a pretrained body of their own,
-    and the others see at most 64. `symmetries` are the transformations that keep a label: by default only
-    small shifts and zooms, as nothing is known about the images.
+    place of the other columns, and `group` a column whose equal values belong together (the
+    samples of a patient). Images are resized to `image_size` pixels a side, for all strategies. By default
+    they keep their median size, at most 224, for strategies with a pretrained body of their own, and the
+    others see at most 64. `symmetries` are the transformations that keep a label: by default only small
+    shifts and zooms, as nothing is known about the images.
 
     `unlabeled` is the path of further inputs without labels, in the same form (images in any folders, a table
     in which the target is missing, an npz with `x`). `target_data` is the path of labelled data of another

@@ -141,7 +141,7 @@ def limits_of(terms: Terms, metric: Metric) -> tuple[float, float]:
 
 
 def samples(wanted: Sequence[Placed], metric: Metric) -> list[Sample | None]:
-    """The values of sums on one task each, by split, and how the splits hang together; None without one."""
+    """The values of sums on one task each, by split, and the correlation of splits; None without one."""
     found: list[Sample | None] = [None] * len(wanted)
     for block in _blocks([[each] for each in wanted], metric):
         made = _samples(block, [0], metric, 1.0, block.values[0].noise)

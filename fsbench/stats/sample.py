@@ -1,4 +1,4 @@
-"""The values of a row, one for each split, and what is known about how the splits hang together."""
+"""The values of a row, one for each split, and what is known of the correlation of different splits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Sample:
-    """One value per split, and what is known about how the splits hang together.
+    """One value per split, and what is known about how values on different splits are correlated.
 
     `resolution` is the effect of one decision on the test part: the standard deviation is at least this,
     because a few values in coarse steps can be (nearly) equal by chance. `common` and `own` are the parts of

@@ -24,12 +24,12 @@ Told: TypeAlias = "Sequence[tuple[Mapping[str, Any], float | None]]"
 
 SAMPLERS = ("random", "tpe")
 RANDOM_FIRST = 5
-"""So many configurations, the defaults included, precede the first one drawn by what is known of others."""
+"""The number of configurations, the defaults included, before TPE uses earlier results."""
 
 _LOG_FROM = 10.0
 _DIGITS = 3
 ROUNDING = (_LOG_FROM, _DIGITS)
-"""What the values that are drawn depend on besides their ranges."""
+"""The range ratio from which the scale is logarithmic, and the digits that values are rounded to."""
 
 
 def distribution(tune: tuple[Any, ...], whole: bool, log: bool = False) -> BaseDistribution:

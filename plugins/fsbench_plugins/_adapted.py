@@ -21,6 +21,9 @@ class Adapted(UsesSource):
     family = "meta_learning"
     replaces = frozenset({"init_model"})
 
+    inner_lr: float
+    adapt_steps: int
+
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs a source with enough classes of similar inputs, and labels to adapt to."""
         if source_problem(task) is None and task.source_classes < task.num_classes:
@@ -29,16 +32,15 @@ class Adapted(UsesSource):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The inner steps instead of the recipe's training."""
-        inner_lr: float = getattr(self, "inner_lr", 0.0)
         return replace(
             recipe,
             optimizer="sgd",
-            lr=inner_lr,
+            lr=self.inner_lr,
             backbone_lr_scale=1.0,
             momentum=0.0,
             weight_decay=0.0,
             schedule="constant",
-            steps=getattr(self, "adapt_steps", 0),
+            steps=self.adapt_steps,
             passes=0,
             batch_size=WHOLE_SET,
         )

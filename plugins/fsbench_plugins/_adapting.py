@@ -62,3 +62,8 @@ def halves(out: StepOutput) -> tuple[torch.Tensor, torch.Tensor] | None:
         of_target = out.batch.domain > 0.5
         source, target = source[~of_target], torch.cat([target, source[of_target]])
     return (source, target) if min(len(source), len(target)) > 1 else None
+
+
+def certainty(p: torch.Tensor) -> torch.Tensor:
+    """`1 + exp(-H)` of probabilities `[N, C]`, with the entropy H in nats, `[N]`."""
+    return 1 + (p * p.clamp(min=1e-12).log()).sum(1).exp()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, FsbenchError, match_inputs, param
-from fsbench_plugins._source import UsesSource
+from fsbench import Context, Fitted, FsbenchError, LabeledSet, param
+from fsbench_plugins._source import UsesSource, matched_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,21 +54,27 @@ class Episodic(UsesSource):
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a meta-trained body."""
         from fsbench_plugins._episodes import Episodes
-        from fsbench_plugins._episodic_training import meta_train
+        from fsbench_plugins._episodic_training import train_on_episodes
 
         if not any(p.requires_grad for p in model.get_submodule("body").parameters()):
             ctx.note("the body is frozen; nothing was meta-trained")
             return model
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+        source = matched_source(ctx)
         usable = int((source.class_counts() >= 2).sum())
         if usable < 2:
             raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")
         way = min(self.train_way, usable)
         shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
         episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
-        meta_train(model, self.rule, episodes, ctx, self.meta_lr, self.meta_steps, self.halve_every)
+        train_on_episodes(model, self.rule, episodes, ctx, self.meta_lr, self.meta_steps, self.halve_every)
         said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
         if way < self.train_way:
             said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"
         ctx.note(said)
         return model
+
+    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
+        """The predictor by which test samples are compared with the training samples."""
+        from fsbench_plugins._comparisons import compared
+
+        return compared(self.rule, train, ctx)

@@ -38,7 +38,7 @@ class Comparing(nn.Module):
         return self.rule(features, self._seen, self.support.targets)
 
 
-def meta_train(
+def train_on_episodes(
     model: nn.Module,
     rule: Rule,
     episodes: Episodes,

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 from fsbench_plugins import _choosing, _estimators
+from fsbench_plugins._classical import note_if_few
 
 CHOICES = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
 _FOLDS, _MOST_SAMPLES = 5, 1000
@@ -101,8 +102,7 @@ def _losses(
 def nearest(train: LabeledSet, n_neighbors: int, ctx: Context) -> Fitted:
     """The shares of classes among the training samples with the largest cosines."""
     neighbors = min(n_neighbors, len(train))
-    if neighbors < n_neighbors:
-        ctx.note(f"{len(train)} samples, so n_neighbors={neighbors} instead of {n_neighbors}")
+    note_if_few(n_neighbors, len(train), ctx)
     fitted = _estimators.fit(KNeighborsClassifier(neighbors), replace(train, x=F.normalize(train.x)), ctx)
     return Fitted(Normalised(fitted.predict))
 

@@ -26,6 +26,8 @@ class Pretext(UsesUnlabelled):
     kinds = frozenset({"image", "table"})
     replaces = frozenset({"init_model"})
 
+    pretext_steps: int
+
     def pretext(self, model: nn.Module, ctx: Context) -> tuple[nn.Module, Loss]:
         """A module that is trained together with the body, and the loss."""
         raise NotImplementedError
@@ -37,7 +39,7 @@ class Pretext(UsesUnlabelled):
         """
         import torch
 
-        x, steps, size = ctx.unlabeled, int(getattr(self, "pretext_steps", 0)), ctx.recipe.batch_size
+        x, steps, size = ctx.unlabeled, self.pretext_steps, ctx.recipe.batch_size
         with ctx.entering("pretext"):
             with ctx.torch_seeded():
                 head, loss_of = self.pretext(model, ctx)

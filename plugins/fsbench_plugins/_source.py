@@ -41,6 +41,11 @@ class UsesSource(Strategy):
         return train if train.domain is None else train.select(train.domain == 1)
 
 
+def matched_source(ctx: Context) -> LabeledSet:
+    """The source, with inputs converted to the task's shape."""
+    return replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+
+
 def train_on_source(
     ctx: Context, steps: int, passes: int, change: Callable[[nn.Module], nn.Module] = lambda model: model
 ) -> dict[str, torch.Tensor]:
@@ -49,8 +54,7 @@ def train_on_source(
     It takes `steps` steps of the recipe, or `passes` over the source if that is more. `change` changes the
     new network, whose head is for the source's classes, before the training.
     """
-    source = ctx.source
-    data = replace(source, x=match_inputs(source.x, ctx.task))
+    data = matched_source(ctx)
     recipe = replace(ctx.recipe, steps=steps, passes=passes, backbone_lr_scale=1.0).sized(len(data))
     trained = ctx.pretrain(change(ctx.new_model(data.num_classes)), data, recipe)
     ctx.note(f"{recipe.steps} steps of {recipe.batch_size} on {len(data)} source samples")

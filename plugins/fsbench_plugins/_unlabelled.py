@@ -14,6 +14,8 @@ class UsesUnlabelled(Strategy):
     (`passes=0`).
     """
 
+    steps: int = 0
+
     @property
     def uses(self) -> frozenset[str]:
         """The unlabelled inputs."""
@@ -25,5 +27,4 @@ class UsesUnlabelled(Strategy):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps, unless the recipe fixes their number."""
-        steps: int = getattr(self, "steps", 0)
-        return replace(recipe, steps=max(recipe.steps, steps)) if recipe.passes else recipe
+        return replace(recipe, steps=max(recipe.steps, self.steps)) if recipe.passes else recipe

@@ -48,7 +48,7 @@ class Augmentation(Strategy):
     rotation: float = param(10.0, low=0.0, high=180.0, tune=(0.0, 30.0))
     scale: float = param(0.1, low=0.0, high=1.0, tune=(0.0, 0.3))
     translation: float = param(0.125, low=0.0, high=0.5, tune=(0.0, 0.25))
-    padding: Literal["border", "reflection"] = param("border", choices=("border", "reflection"))
+    padding: Literal["border", "reflection"] = param("border")
     brightness: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
     contrast: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
     saturation: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from fsbench import Context, StepOutput, param
-from fsbench_plugins._adapting import Adapting
+from fsbench_plugins._adapting import Adapting, certainty
 
 if TYPE_CHECKING:
     import torch
@@ -63,8 +63,3 @@ class Cdan(Adapting):
         return self.weight * domain_loss(
             logits[:few], logits[few:], out.batch.domain, weights[:few], weights[few:]
         )
-
-
-def certainty(p: torch.Tensor) -> torch.Tensor:
-    """`1 + exp(-H)` of probabilities `[N, C]`, with the entropy H in nats, `[N]`."""
-    return 1 + (p * p.clamp(min=1e-12).log()).sum(1).exp()

@@ -11,8 +11,6 @@ from fsbench import Context, Strategy, TaskInfo, param
 if TYPE_CHECKING:
     import torch
 
-METHODS = ("inverse", "effective_number")
-
 
 @dataclass(frozen=True)
 class ClassWeights(Strategy):
@@ -34,7 +32,7 @@ class ClassWeights(Strategy):
     )
     family = "imbalance"
 
-    method: Literal["inverse", "effective_number"] = param("inverse", choices=METHODS, tune=METHODS)
+    method: Literal["inverse", "effective_number"] = param("inverse", tune=("inverse", "effective_number"))
     beta: float = param(0.99, low=0.0, high=0.99999, tune=(0.9, 0.999))
 
     def skip(self, task: TaskInfo) -> str | None:

@@ -1,4 +1,4 @@
-"""FixMatch: sure predictions on inputs as they are must hold for strongly changed ones."""
+"""FixMatch: confident predictions on inputs become labels of their strongly augmented versions."""
 
 from __future__ import annotations
 

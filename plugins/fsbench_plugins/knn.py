@@ -28,7 +28,7 @@ class Knn(Classical):
 
     n_neighbors: int = param(1, low=1, tune=(1, 15))
     most_samples: int = param(50_000, low=1)
-    weights: Literal["distance", "uniform"] = param("distance", choices=("distance", "uniform"))
+    weights: Literal["distance", "uniform"] = param("distance")
 
     def classifier(self, samples: int, seed: int) -> Any:
         """scikit-learn's `KNeighborsClassifier`."""

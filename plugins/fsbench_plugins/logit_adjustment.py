@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
+from fsbench_plugins._post_hoc import Affine
 
 if TYPE_CHECKING:
     import torch
-
-MODES = ("loss", "post_hoc")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class LogitAdjustment(Strategy):
     )
     family = "imbalance"
 
-    mode: Literal["loss", "post_hoc"] = param("loss", choices=MODES, tune=MODES)
+    mode: Literal["loss", "post_hoc"] = param("loss", tune=("loss", "post_hoc"))
     tau: float = param(1.0, low=0.0, high=10.0, tune=(0.25, 2.0))
 
     def skip(self, task: TaskInfo) -> str | None:
@@ -49,21 +48,10 @@ class LogitAdjustment(Strategy):
         """The predictor, its logits `[N, C]` adjusted with `mode=post_hoc`."""
         if self.mode == "loss":
             return fitted
-        return fitted.map(Lowered(self._priors(ctx)))
+        return fitted.map(Affine(offset=-self._priors(ctx)))
 
     def _priors(self, ctx: Context) -> torch.Tensor:
         """`tau` times the logarithms `[C]` of the classes' shares."""
         from fsbench_plugins import _class_balance
 
         return self.tau * _class_balance.log_priors(ctx.class_counts)
-
-
-@dataclass(frozen=True, eq=False)
-class Lowered(Savable):
-    """Logits `[N, C]` less a number for each class, `[C]`."""
-
-    by: torch.Tensor
-
-    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
-        """The lowered logits."""
-        return logits - self.by

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Recipe, match_inputs, param
+from fsbench import Context, Recipe, param
 from fsbench_plugins._adapted import Adapted
+from fsbench_plugins._source import matched_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,7 +77,7 @@ class Maml(Adapted):
         from fsbench_plugins import _meta_training
         from fsbench_plugins._episodes import Episodes
 
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+        source = matched_source(ctx)
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
         episodes = Episodes(source, ctx.num_classes, shot, self.queries, ctx.stream("episodes"))
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, self.first_order, self.anil)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, param
+from fsbench import param
 from fsbench_plugins._episodic import Episodic
 
 if TYPE_CHECKING:
@@ -38,9 +37,3 @@ class Matching(Episodic):
         from fsbench_plugins._comparisons import Attention
 
         return Attention(self.scale)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """The predictor that attends to the training samples."""
-        from fsbench_plugins._comparisons import compared
-
-        return compared(self.rule, train, ctx)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench import Context, StepOutput, param
-from fsbench_plugins._adapting import Adapting
+from fsbench_plugins._adapting import Adapting, certainty
 
 if TYPE_CHECKING:
     import torch
@@ -41,8 +41,8 @@ class Mcc(Adapting):
 def class_confusion(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     """The class confusion of logits `[U, C]`, a scalar from 0 (certain) to `1 - 1/C`."""
     p = (logits / temperature).softmax(-1)
-    certainty = 1 + (p * p.clamp(min=1e-12).log()).sum(1).exp()
-    weights = len(p) * certainty / certainty.sum()
+    certain = certainty(p)
+    weights = len(p) * certain / certain.sum()
     correlation = p.T @ (p * weights.detach()[:, None])
     shares = correlation / correlation.sum(1, keepdim=True).clamp(min=1e-12)
     return 1 - shares.diagonal().mean()

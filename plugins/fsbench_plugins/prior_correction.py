@@ -30,7 +30,7 @@ class PriorCorrection(Strategy):
     )
     family = "postprocessing"
 
-    prior: Literal["em", "uniform"] = param("em", choices=("em", "uniform"))
+    prior: Literal["em", "uniform"] = param("em")
     steps: int = param(100, low=0)
 
     @property

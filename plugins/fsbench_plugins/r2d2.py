@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, param
+from fsbench import param
 from fsbench_plugins._episodic import Episodic
 
 if TYPE_CHECKING:
@@ -40,9 +39,3 @@ class R2d2(Episodic):
         from fsbench_plugins._comparisons import Ridge
 
         return Ridge(self.l2, self.scale)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """The predictor of the regression on the training samples."""
-        from fsbench_plugins._comparisons import compared
-
-        return compared(self.rule, train, ctx)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, match_inputs, param
+from fsbench import Context, param
 from fsbench_plugins._adapted import Adapted
+from fsbench_plugins._source import matched_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,7 +51,7 @@ class Reptile(Adapted):
         from fsbench_plugins import _meta_training
         from fsbench_plugins._episodes import Episodes
 
-        source = replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+        source = matched_source(ctx)
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
         episodes = Episodes(source, ctx.num_classes, shot, 1, ctx.stream("episodes"))
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, first_order=True)

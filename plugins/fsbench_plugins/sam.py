@@ -10,7 +10,7 @@ from fsbench import Context, Step, Strategy, param
 
 @dataclass(frozen=True)
 class Sam(Strategy):
-    """Every step follows the gradient at the point `rho` up the slope (Foret et al. 2021).
+    """Every step uses the gradient at the weights moved by `rho` along the gradient (Foret et al. 2021).
 
     So training prefers weights around which the loss is low everywhere. A step costs two passes over its
     batch. With `rho` 0 it is the recipe's optimizer.

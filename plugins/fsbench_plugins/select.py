@@ -24,9 +24,7 @@ class Select(Fusing):
         "Stone, M. (1974). Cross-validatory choice and assessment of statistical predictions. Journal of the "
         "Royal Statistical Society B 36(2)."
     )
-    metric: Literal["balanced_accuracy", "macro_f1", "accuracy"] = param(
-        "balanced_accuracy", choices=("balanced_accuracy", "macro_f1", "accuracy")
-    )
+    metric: Literal["balanced_accuracy", "macro_f1", "accuracy"] = param("balanced_accuracy")
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The chosen strategy, fitted on the whole training set."""

@@ -1,4 +1,4 @@
-"""Self-training: the surest predictions become labels, round after round."""
+"""Self-training: the most confident predictions become labels, round after round."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SelfTraining(UsesUnlabelled):
-    """Learns from its own labels of unlabelled inputs, the surest share of each class first (Yarowsky 1995).
+    """Learns from its own labels of inputs, the most confident of each class first (Yarowsky 1995).
 
-    After a fit on the labels, in each of `rounds` another fit also gets the likeliest class of the surest
-    unlabelled inputs as labels: in round r of R, the fraction r / R of the inputs that are predicted as a
-    class (class-balanced self-training, Zou et al. 2018). A network goes on from the weights of the last fit.
+    After a fit on the labels, in each of `rounds` another fit also gets the likeliest class of the most
+    confident unlabelled inputs as labels: in round r of R, the fraction r / R of the inputs that are
+    predicted as a class (class-balanced self-training, Zou et al. 2018). A network goes on from the weights
+    of the last fit.
     Real and guessed labels are equally likely in a batch, all together. The cost is `rounds + 1` fits.
     """
 
@@ -42,7 +43,10 @@ class SelfTraining(UsesUnlabelled):
         for number in range(1, self.rounds + 1):
             sure, guessed = fitted.predict(x).softmax(-1).max(-1)
             kept = torch.cat(
-                [surest(sure, guessed == label, number / self.rounds) for label in range(train.num_classes)]
+                [
+                    most_confident(sure, guessed == label, number / self.rounds)
+                    for label in range(train.num_classes)
+                ]
             )
             targets = one_hot(guessed[kept], train.num_classes).to(train.targets)
             fitted = inner(_joined(train, x[kept], targets))
@@ -62,7 +66,7 @@ def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> Labele
     return LabeledSet(torch.cat([train.x, x]), torch.cat([train.targets, targets]), weights, domain)
 
 
-def surest(sure: torch.Tensor, members: torch.Tensor, share: float) -> torch.Tensor:
-    """The numbers of the surest `share` of the inputs that `members [N]` marks, by certainties `[N]`."""
+def most_confident(sure: torch.Tensor, members: torch.Tensor, share: float) -> torch.Tensor:
+    """The numbers of the most confident `share` of inputs that `members [N]` marks, by certainties `[N]`."""
     index = members.nonzero().squeeze(-1)
     return index[sure[index].argsort(descending=True, stable=True)[: round(share * len(index))]]

@@ -36,7 +36,7 @@ class Threshold(PostHoc):
         "cost-sensitive learning. IJCAI."
     )
 
-    metric: Aim = param("balanced_accuracy", choices=("balanced_accuracy", "macro_f1", "accuracy"))
+    metric: Aim = param("balanced_accuracy")
     cost: float | None = param(None, low=1e-6)
 
     def skip(self, task: TaskInfo) -> str | None:

@@ -19,10 +19,9 @@ class Vae(Strategy):
 
     The model, a perceptron with `hidden` units and a code of `latent` dimensions, is trained for `vae_steps`
     steps of Adam at `vae_lr` on the training inputs, or on 256 random ones of them in each step if there are
-    more, given their classes (Sohn et al. 2015) and,
-    if there are any, domains. Then `samples` inputs are drawn for each class with labels: decoded means of
-    random codes. Their values stay within those of the training part. All samples, real and drawn, are
-    equally likely in a batch.
+    more, given their classes (Sohn et al. 2015) and, if there are any, domains. Then `samples` inputs are
+    drawn for each class with labels: decoded means of random codes. Their values stay within those of the
+    training part. All samples, real and drawn, are equally likely in a batch.
     """
 
     name = "vae"

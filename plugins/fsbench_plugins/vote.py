@@ -29,7 +29,7 @@ class Vote(Strategy):
     replaces = frozenset({"fit"})
 
     of: str = param("erm, logistic_regression, svm", spec=True)
-    how: Literal["soft", "hard"] = param("soft", choices=("soft", "hard"), tune=("soft", "hard"))
+    how: Literal["soft", "hard"] = param("soft", tune=("soft", "hard"))
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The vote of the fitted strategies."""

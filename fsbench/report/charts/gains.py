@@ -26,7 +26,6 @@ State = Literal[
 "withheld" has a difference but no verdict, "not compared" a score but no difference; "failed", "skipped" and
 "not run" have no result at all.
 """
-_VERDICTS: frozenset[str] = frozenset(get_args(State))
 
 
 @dataclass(frozen=True)
