@@ -13,14 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from pool_jobs import Unpicklable
 
 from fsbench import Strategy, hookimpl
 from fsbench.executors.wire import encode
-
-
-class Unpicklable(Exception):
-    def __reduce__(self):
-        raise ValueError("no pickle of this")
 
 
 @dataclass(frozen=True)

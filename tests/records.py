@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from fsbench.evidence import Evidence
 from fsbench.record import Record
+from fsbench.report.published import gathered, write
 
 IMAGE = "recipe(backbone=conv4(norm=group, width=32), batch_size=32, lr=0.001, steps=200)"
 TABLE = "recipe(backbone=mlp, batch_size=32, lr=0.001, steps=200)"
@@ -41,6 +46,11 @@ def skipped(message="needs source data", **more) -> Record:
 def over_seeds(task, spec, values, **more) -> list[Record]:
     """One strategy on one task: a record per split seed."""
     return [record(task, spec, seed, value, **more) for seed, value in enumerate(values)]
+
+
+def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence | None = None) -> None:
+    """A published file of records, without a publisher."""
+    write(replace(gathered(records, evidence or Evidence()), provenance=()), path)
 
 
 # task: (erm, noise over splits, gain of each strategy)

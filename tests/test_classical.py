@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from sklearn import ensemble, linear_model, neighbors, svm
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from toy import context
+from toy import context, fitted_alone
 
 from fsbench import InertComponent, LabeledSet, Strategy
 from fsbench.registry import load_registry
@@ -53,19 +51,11 @@ def arrays(train: LabeledSet) -> tuple[np.ndarray, np.ndarray]:
     return train.x.double().numpy(), train.y.numpy()
 
 
-def fitted(subject: Strategy, train: LabeledSet) -> tuple[Any, int, list[str]]:
-    """The predictor, the seed that the classifier was given, and the notes."""
-    info = TaskInfo("toy", "kshot", "table", tuple(train.x.shape[1:]), train.num_classes)
-    ctx = context(subject, "fit", info, train=train)
-    found = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
-    return found.predict, ctx.rng.seed(), ctx._state.notes
-
-
 @pytest.mark.parametrize("subject", DIRECTLY, ids=str)
 @pytest.mark.parametrize("counts", [(20, 20), (10, 12, 9, 9)])
 def test_predictions_equal_scikit_learns(subject: Strategy, counts: tuple[int, ...]) -> None:
     train, test = data(counts), data(counts, seed=1).x
-    predict, seed, notes = fitted(subject, train)
+    predict, seed, notes = fitted_alone(subject, train)
     direct = DIRECTLY[subject](seed).fit(*arrays(train))
     np.testing.assert_array_equal(predict(test).argmax(1).numpy(), direct.predict(test.double().numpy()))
     if not isinstance(subject, Svm):
@@ -79,7 +69,7 @@ def test_predictions_equal_scikit_learns(subject: Strategy, counts: tuple[int, .
 def test_classes_of_any_size_can_be_learned(counts: list[int], seed: int) -> None:
     train = data(tuple(counts), seed)
     for subject in DEFAULTS:
-        logits = fitted(subject, train)[0](train.x)
+        logits = fitted_alone(subject, train)[0](train.x)
         assert logits.shape == (sum(counts), len(counts))
         assert bool(logits.isfinite().all())
 
@@ -100,27 +90,27 @@ def test_the_choice_is_the_best_in_cross_validation() -> None:
 
 def test_the_chosen_one_is_fitted_on_all_samples() -> None:
     train, test = data((15, 15, 15), seed=3), data((15, 15, 15), seed=4).x
-    predict, _, notes = fitted(BestClassical(), train)
+    predict, _, notes = fitted_alone(BestClassical(), train)
     (note,) = notes
     chosen = note.removeprefix("best_classical: chose ")
     (alone,) = load_registry().parse(chosen)
-    expected, _, _ = fitted(alone.components[0], train)
+    expected, _, _ = fitted_alone(alone.components[0], train)
     assert torch.equal(predict(test), expected(test))
 
 
 def test_one_sample_of_each_class_leaves_nothing_to_choose_by() -> None:
     train = data((1, 1, 1))
-    predict, _, notes = fitted(BestClassical(), train)
+    predict, _, notes = fitted_alone(BestClassical(), train)
     assert notes == ["best_classical: chose logistic_regression(C=1.0)"]
-    assert torch.equal(predict(train.x), fitted(LogisticRegression(), train)[0](train.x))
+    assert torch.equal(predict(train.x), fitted_alone(LogisticRegression(), train)[0](train.x))
 
 
 def test_weights_leave_out_nearest_neighbours() -> None:
     train = data()
     weighted = LabeledSet(train.x, train.targets, torch.linspace(1, 2, 40))
     with pytest.raises(InertComponent, match="KNeighborsClassifier takes no sampling weights"):
-        fitted(Knn(), weighted)
-    fitted(BestClassical(), weighted)
+        fitted_alone(Knn(), weighted)
+    fitted_alone(BestClassical(), weighted)
     assert set(candidates("table", False)) - set(candidates("table", True)) == {
         "knn(n_neighbors=1)",
         "knn(n_neighbors=5)",
@@ -134,14 +124,14 @@ def test_boosting_is_for_tables() -> None:
 
 def test_large_training_sets_are_reduced_class_by_class() -> None:
     train = data((300, 60, 1))
-    predict, _, notes = fitted(Svm(most_samples=60), train)
+    predict, _, notes = fitted_alone(Svm(most_samples=60), train)
     assert notes == ["svm: 361 samples, fitted on 60 of them"]
     ctx = context(Svm(), "fit", TaskInfo("toy", "kshot", "table", (4,), 3), train=train)
     part = _estimators.at_most(60, train, ctx, "fitted on")
     assert part.class_counts().tolist() == [50, 10, 1]
     direct = svm.SVC(C=10.0, break_ties=True).fit(*arrays(part))
     np.testing.assert_array_equal(predict(train.x).argmax(1).numpy(), direct.predict(arrays(train)[0]))
-    _, _, notes = fitted(Knn(most_samples=60), train)
+    _, _, notes = fitted_alone(Knn(most_samples=60), train)
     assert notes == ["knn: 361 samples, compared with 60 of them"]
     assert RandomForest(most_samples=60).classifier(361, 0).max_samples == 60
     assert RandomForest(most_samples=361).classifier(361, 0).max_samples is None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from conftest import ROOT
-from records import failed, over_seeds, record, skipped
+from records import failed, over_seeds, record, skipped, write_jsonl
 
 from fsbench.cli.boards import read_columns
 from fsbench.columns import both, of_records
@@ -21,7 +21,6 @@ from fsbench.report import pairs
 from fsbench.report.budgets import leaderboards
 from fsbench.report.changes import compare_sides
 from fsbench.report.changes_sheet import sheet_of
-from fsbench.report.published import write_jsonl
 from fsbench.report.sides import side, with_strategies
 
 METRIC = "balanced_accuracy"

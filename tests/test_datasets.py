@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import subprocess
 import sys
 import weakref
@@ -60,7 +61,9 @@ def test_mnist5k_is_mlxtends() -> None:
 
     data = load_dataset("mnist5k")
     with gzip.open(DATA_PATH, "rt") as lines:
-        for row, line in zip(range(20), lines, strict=False):
+        first = list(itertools.islice(lines, 20))
+        assert len(first) == 20
+        for row, line in enumerate(first):
             values = [int(v) for v in line.split(",")]
             assert data.x[row].ravel().tolist() == values[:-1]
             assert data.y[row] == values[-1]

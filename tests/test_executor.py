@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pool_jobs
 import pytest
+from marks import linux
 
 from fsbench.errors import PluginError, WorkerError
 from fsbench.executors.local import LocalExecutor, default_workers
 from fsbench.failure import describe
 
 HERE = Path(__file__).parent
-linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes by /proc")
 
 
 def executor(workers=1, timeout=60.0, **more) -> LocalExecutor:

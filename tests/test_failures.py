@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from marks import linux
 
 import fsbench
 from fsbench.errors import PluginError
@@ -31,7 +32,6 @@ EXPECTED = {
     "wrong-shape": ("BadPrediction", "shape"),
     "no-tensor": ("BadPrediction", "returned str"),
 }
-linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from marks import CHROMIUM, chromium
 from whole_results import HOSTILE, whole
 
 from fsbench.report import text
@@ -17,10 +17,9 @@ from fsbench.report.html.page import to_html
 from fsbench.words import printable
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium"),
+    chromium,
     pytest.mark.slow,
 ]
 PHONE = {"width": 390, "height": 844}

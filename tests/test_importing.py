@@ -8,13 +8,13 @@ import sys
 import textwrap
 
 import pytest
+from marks import linux
 
 from fsbench.cli import main
 from fsbench.importing import importing, tell_of_imports
 from fsbench.registry import get_registry
 
 QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--baseline", "erm"]
-linux = pytest.mark.skipif(sys.platform != "linux", reason="signals are POSIX")
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import fsbench_plugins
 import pytest
-from records import IMAGE, TABLE, failed, over_seeds, record, skipped
+from records import IMAGE, TABLE, failed, over_seeds, record, skipped, write_jsonl
 
 from fsbench.cli import main
 from fsbench.columns import of_records
 from fsbench.report.board import read_board
-from fsbench.report.published import read_jsonl, write_jsonl
+from fsbench.report.published import read_jsonl
 from fsbench.report.publishing import trials_without_record
 from fsbench.same_data import check_records
 from fsbench.store import Store

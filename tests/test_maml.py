@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.maml import Maml
 from torch import nn
 from torch.func import functional_call
-from toy import source_trial
+from toy import quick_context, source_trial
 
 from fsbench import (
     Batch,
@@ -43,8 +44,7 @@ INFO = TaskInfo("toy", "kshot", "table", (3,), 2, source_shape=(3,), source_clas
 QUICK = Maml(meta_steps=2)
 
 
-def make_context(*components: Strategy, info: TaskInfo = INFO) -> Context:
-    return EngineContext(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
+make_context = functools.partial(quick_context, info=INFO)
 
 
 def tiny() -> tuple[nn.Module, Batch, Batch]:

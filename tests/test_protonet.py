@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,12 +16,10 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
 from torch import nn
-from toy import source_trial
+from toy import quick_context, source_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, NonFinite, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
-from fsbench.engine.context import EngineContext
-from fsbench.engine.state import TrialState
 from fsbench.engine.trial import run_trial
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
@@ -30,8 +29,7 @@ INFO = TaskInfo("toy", "kshot", "table", (3,), 2, source_shape=(3,), source_clas
 QUICK = Protonet(meta_steps=2)
 
 
-def make_context(*components: Strategy, info: TaskInfo = INFO) -> Context:
-    return EngineContext(TrialState(("toy", 0, 0), info, Composition(components), Recipe("mlp", 5, 8), CPU))
+make_context = functools.partial(quick_context, info=INFO)
 
 
 def labelled(counts: list[int], features: int = 3, seed: int = 0, spread: float = 1.0) -> LabeledSet:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from records import over_seeds, record
+from records import over_seeds, record, write_jsonl
 
 from fsbench.columns import of_records
 from fsbench.evidence import Drawn, Evidence
 from fsbench.metrics import influences
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
-from fsbench.report.published import read_columns, write_jsonl
+from fsbench.report.published import read_columns
 from fsbench.runner import run
 from fsbench.stats import Sample, crossed, estimate
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pages import FORMATS, render, without_figures
-from records import failed, over_seeds, realistic, record, skipped
+from records import failed, over_seeds, realistic, record, skipped, write_jsonl
 from rich.console import Console
 
 from fsbench.errors import StoreError, UsageError
@@ -21,7 +21,7 @@ from fsbench.report.budgets import leaderboards
 from fsbench.report.formats import write_file
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import read_columns, read_jsonl, write_jsonl
+from fsbench.report.published import read_columns, read_jsonl
 from fsbench.report.publishing import publish
 from fsbench.report.terminal import print_board
 from fsbench.stats import Estimate

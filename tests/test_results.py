@@ -12,13 +12,12 @@ import pytest
 import scipy.stats
 from fake_executor import A, B, logits
 from matplotlib.axes import Axes
-from records import failed, over_seeds, realistic
+from records import failed, over_seeds, realistic, write_jsonl
 from sklearn.metrics import confusion_matrix
 
 import fsbench
 from fsbench import Results
 from fsbench.errors import StoreError, UnknownName, UsageError
-from fsbench.report.published import write_jsonl
 from fsbench.store import Store
 
 

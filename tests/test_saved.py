@@ -246,7 +246,7 @@ def change(folder: Path, **arguments: Any) -> None:
         ({"class": "os:system"}, "os:system is not of an installed plugin"),
         ({"class": "subprocess:Popen"}, "subprocess:Popen is not of an installed plugin"),
         ({"class": "fsbench.saved.reading:read_json"}, "is not a savable class"),
-        ({"class": "fsbench.saved.reading:importlib.import_module"}, "is not a savable class"),
+        ({"class": "fsbench.importing:importlib.import_module"}, "is not a savable class"),
         ({"class": "fsbench.nothing:Here"}, "No module named"),
         ({"backbone": "unknown"}, "unknown backbone"),
         ({"backbone": 3}, "damaged"),

@@ -11,6 +11,7 @@ from typing import Literal
 
 import click
 import pytest
+from marks import CHROMIUM, chromium
 from records import failed, over_seeds, realistic, skipped
 from whole_results import HOSTILE
 
@@ -29,7 +30,6 @@ pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[1]
 A = "kshot(wine, k=5)"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 EVIL = f"{HOSTILE} [x](javascript:alert(2)) <img src=x onerror=alert(3)> `a` **b** {{.c}} | \x1b[31m\n# no"
 SPEC = f'focal(x="{HOSTILE}[y](http://z)`../../../out")'
 
@@ -143,7 +143,7 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: apt-get install chromium")
+@chromium
 def test_the_gallery_lists_the_values_of_a_literal():
     assert gallery._literals(Literal["a", "b"]) == gallery._literals(Literal["a", "b"] | None) == ("a", "b")
     assert (

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from toy import context
+from toy import fitted_alone
 
 from fsbench import InertComponent, LabeledSet, Recipe
 from fsbench.composition import Composition
@@ -21,7 +21,6 @@ from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, SpecError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
-from fsbench.types import TaskInfo
 
 DIRECTLY = {
     "logistic_regression": lambda seed: LogisticRegression(C=0.5, max_iter=1000),
@@ -44,19 +43,11 @@ def data(classes: int = 3, seed: int = 0, samples: int = 40) -> LabeledSet:
     return LabeledSet(torch.tensor(x, dtype=torch.float32), torch.eye(classes)[y])
 
 
-def fitted(subject: Sklearn, train: LabeledSet) -> tuple[Any, int, list[str]]:
-    """The predictor, the seed that the classifier was given, and the notes."""
-    info = TaskInfo("toy", "kshot", "table", tuple(train.x.shape[1:]), train.num_classes)
-    ctx = context(subject, "fit", info, train=train)
-    found = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
-    return found.predict, ctx.rng.seed(), ctx._state.notes
-
-
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("estimator", DIRECTLY)
 def test_predictions_equal_scikit_learns(estimator: str, classes: int) -> None:
     train, test = data(classes), data(classes, seed=1).x
-    predict, seed, notes = fitted(strategy(estimator), train)
+    predict, seed, notes = fitted_alone(strategy(estimator), train)
     direct = DIRECTLY[estimator](seed).fit(train.x.double().numpy(), train.y.numpy())
     logits = predict(test)
     assert logits.dtype == torch.float32
@@ -75,38 +66,38 @@ def test_predictions_equal_scikit_learns(estimator: str, classes: int) -> None:
 def test_images_are_flattened() -> None:
     flat = data(samples=60)
     images = LabeledSet(flat.x.reshape(-1, 1, 2, 2), flat.targets)
-    first, _, _ = fitted(Sklearn(), flat)
-    second, _, _ = fitted(Sklearn(), images)
+    first, _, _ = fitted_alone(Sklearn(), flat)
+    second, _, _ = fitted_alone(Sklearn(), images)
     torch.testing.assert_close(first(flat.x), second(images.x))
 
 
 def test_sampling_weights_are_sample_weights_of_mean_one() -> None:
     train = data(2)
     weights = torch.linspace(1, 40, 40)
-    predict, _, _ = fitted(Sklearn(), LabeledSet(train.x, train.targets, weights))
+    predict, _, _ = fitted_alone(Sklearn(), LabeledSet(train.x, train.targets, weights))
     direct = LogisticRegression(max_iter=1000).fit(
         train.x.double().numpy(), train.y.numpy(), sample_weight=(weights / weights.mean()).numpy()
     )
     expected = direct.predict_proba(train.x.double().numpy())
     np.testing.assert_allclose(predict(train.x).softmax(1).numpy(), expected, atol=1e-4)
-    same, _, _ = fitted(Sklearn(), LabeledSet(train.x, train.targets, 1e-4 * weights))
+    same, _, _ = fitted_alone(Sklearn(), LabeledSet(train.x, train.targets, 1e-4 * weights))
     torch.testing.assert_close(predict(train.x), same(train.x), rtol=1e-3, atol=1e-3)
 
 
 def test_nearest_neighbours_refuse_sampling_weights() -> None:
     train = data()
     with pytest.raises(InertComponent, match=r"KNeighborsClassifier takes no sampling weights"):
-        fitted(Sklearn("knn"), LabeledSet(train.x, train.targets, torch.ones(40)))
+        fitted_alone(Sklearn("knn"), LabeledSet(train.x, train.targets, torch.ones(40)))
 
 
 def test_adjustments_are_noted() -> None:
     train = data()
     soft = LabeledSet(train.x, 0.9 * train.targets + 0.1 / 3)
-    predict, _, notes = fitted(Sklearn(), soft)
+    predict, _, notes = fitted_alone(Sklearn(), soft)
     assert notes == ["sklearn: soft targets count as their likeliest class"]
-    plain, _, _ = fitted(Sklearn(), train)
+    plain, _, _ = fitted_alone(Sklearn(), train)
     assert torch.equal(predict(train.x), plain(train.x))
-    _, _, notes = fitted(Sklearn("knn", n_neighbors=50), train)
+    _, _, notes = fitted_alone(Sklearn("knn", n_neighbors=50), train)
     assert notes == ["sklearn: 40 samples, so n_neighbors=40 instead of 50"]
 
 
@@ -114,7 +105,7 @@ def test_adjustments_are_noted() -> None:
 def test_a_class_without_samples_gets_a_finite_logit_and_is_not_predicted(estimator: str) -> None:
     train = data(3)
     wider = LabeledSet(train.x, torch.nn.functional.pad(train.targets, (1, 1)))
-    logits = fitted(strategy(estimator), wider)[0](train.x)
+    logits = fitted_alone(strategy(estimator), wider)[0](train.x)
     assert logits.shape == (40, 5)
     assert bool(logits.isfinite().all())
     assert set(logits.argmax(1).tolist()) <= {1, 2, 3}

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from records import write_jsonl
 
 import fsbench
 from fsbench.cli import estimate, main
@@ -26,7 +27,6 @@ from fsbench.datasets.known import (
 from fsbench.errors import AbsentData, DataError, SpecError, StoreError, UnknownName
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.record import Record
-from fsbench.report.published import write_jsonl
 from fsbench.same_data import check_split
 from fsbench.spec import as_call, parse_call
 from fsbench.store import Store

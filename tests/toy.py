@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from fsbench.composition import Composition
@@ -33,6 +34,20 @@ def context(
     state = TrialState((info.text, 0, seed), info, composition, default_recipe(info), torch.device("cpu"))
     state.class_counts = None if train is None else train.class_counts()
     return EngineContext(state, component, stage)
+
+
+def quick_context(*components: Strategy, info: TaskInfo) -> EngineContext:
+    """The context of a composition outside any stage, with a small network and few steps."""
+    composition, recipe = Composition(components), Recipe("mlp", 5, 8)
+    return EngineContext(TrialState(("toy", 0, 0), info, composition, recipe, torch.device("cpu")))
+
+
+def fitted_alone(subject: Strategy, train: LabeledSet) -> tuple[Any, int, list[str]]:
+    """The predictor of a strategy that replaces the fit, the seed that it used, and the notes."""
+    info = TaskInfo("toy", "kshot", "table", tuple(train.x.shape[1:]), train.num_classes)
+    ctx = context(subject, "fit", info, train=train)
+    found = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx)
+    return found.predict, ctx.rng.seed(), ctx._state.notes
 
 
 def baseline_context(recipe: Recipe) -> EngineContext:

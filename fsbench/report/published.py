@@ -8,7 +8,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +54,14 @@ class Contents:
         return Evidence(self.drawn, influences, provenance=self.provenance, verified=self.verified)
 
 
-def write_jsonl(records: Iterable[Record], path: str | Path, evidence: Evidence | None = None) -> None:
-    """Write records, sorted by task, strategy, recipe and seeds; the file is replaced as a whole.
-
-    With evidence, each record also has the influences of test samples on the default metric, and lines at the
-    end have what the splits drew: both in base64, of zlib's compression and of `Drawn.pack`.
-    Tracebacks, dates and folders (also that of a weights file in a spec) are left out, and seconds are
-    rounded to milliseconds; metrics, device and versions are kept. Raises StoreError if the file cannot be
-    written.
-    """
-    write(replace(gathered(records, evidence or Evidence()), provenance=()), path)
-
-
 def gathered(records: Iterable[Record], evidence: Evidence, by: str = "") -> Contents:
-    """What is published of some records and of the evidence beside them; `by` says who publishes it."""
+    """What is published of some records and of the evidence beside them; `by` says who publishes it.
+
+    Lines are sorted by task, strategy, recipe and seeds. Each record also has the influences of test samples
+    on the default metric, and lines at the end have what the splits drew: both in base64, of zlib's
+    compression and of `Drawn.pack`. Tracebacks, dates and folders (also that of a weights file in a spec) are
+    left out, and seconds are rounded to milliseconds; metrics, device and versions are kept.
+    """
     found = tuple(records)
     keys = [record.key for record in found]
     splits = {record.split_fingerprint for record in found}
@@ -88,7 +82,7 @@ def write(contents: Contents, path: str | Path) -> None:
 
 
 def read_jsonl(path: str | Path) -> list[Record]:
-    """The records of a file that `write_jsonl` wrote. Raises StoreError, which names the line at fault."""
+    """The records of a published file. Raises StoreError, which names the line at fault."""
     return list(read(path).records)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SelfTraining(UsesUnlabelled):
-    """Learns from its own labels of inputs, the most confident of each class first (Yarowsky 1995).
+    """Learns from its own labels of unlabelled inputs, each class's most confident first (Yarowsky 1995).
 
     After a fit on the labels, in each of `rounds` another fit also gets the likeliest class of the most
     confident unlabelled inputs as labels: in round r of R, the fraction r / R of the inputs that are
