@@ -46,5 +46,6 @@ def membership(group: str) -> Callable[[Grouped], bool]:
         return lambda cls: cls.in_all
     if group == CORE:
         return lambda cls: cls.in_all and cls.in_core
-    FAMILIES[group]
+    if group not in FAMILIES:
+        raise KeyError(group)
     return lambda cls: cls.in_all and cls.family == group

@@ -280,6 +280,7 @@ class EngineContext(Scope, Savable):
                 state,
                 given=state.given if state.task is state.inputs else state.task,
                 stored=state.task.input_shape,
+                opened=state.task.input_shape,
                 composition=composition,
                 cell=-1,
                 samples=None,

@@ -131,7 +131,7 @@ def _features(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:
 
 def taking_stored(state: TrialState, ctx: Scope, fitted: Fitted) -> Fitted:
     """A fitted predictor that takes inputs as they were stored for the composition."""
-    if not _embeds(state) and state.stored == state.inputs.input_shape:
+    if not _embeds(state) and state.opened == state.inputs.input_shape:
         return fitted
     return Fitted(AsStored(state, ctx, fitted.predict))
 

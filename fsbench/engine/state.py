@@ -57,8 +57,9 @@ class Trainings(Protocol):
 class TrialState:
     """What all contexts of one trial share. The engine writes it; strategies read it through a context.
 
-    `given` is the task as planned and `stored` the shape of the samples that a fit is passed. `inputs` is the
-    task as the composition sees it, and `task` as it is for the stages after `embed`.
+    `given` is the task as planned, `stored` the shape of its samples as they are stored, and `opened` their
+    shape as a fit is passed them. `inputs` is the task as the composition sees it, and `task` as it is for
+    the stages after `embed`.
 
     `phase` distinguishes training runs, so that each draws separate batches; `cell` is the number of the
     split's cell; `step` and `progress` follow the current training run, and `memories` has the components'
@@ -77,6 +78,7 @@ class TrialState:
     recipe: Recipe
     device: torch.device
     stored: tuple[int, ...] = ()
+    opened: tuple[int, ...] = ()
     inputs: TaskInfo = field(init=False)
     task: TaskInfo = field(init=False)
     source: Lent[LabeledSet] | None = None
@@ -105,4 +107,5 @@ class TrialState:
 
     def __post_init__(self) -> None:
         self.stored = self.stored or self.given.input_shape
+        self.opened = self.opened or self.stored
         self.inputs = self.task = self.given

@@ -82,7 +82,7 @@ def run_trial(
     with seeded(derive_key(*identity, "torch")):
         with clock.timing("fit"):
             begin(state, ctx)
-        state.stored = state.inputs.input_shape  # in which samples are opened
+        state.opened = state.inputs.input_shape
         if state.task != state.given:
             source = None  # the network does not take the source's samples
         before = source.accuracy(state.start) if source else None
