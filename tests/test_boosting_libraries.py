@@ -10,7 +10,8 @@ import torch
 from fsbench_plugins import _boosted, _boosters
 from fsbench_plugins.lightgbm import Lightgbm
 from fsbench_plugins.xgboost import Xgboost
-from test_classical import arrays, data, fitted
+from test_classical import arrays, data
+from toy import fitted_alone
 
 from fsbench import LabeledSet
 from fsbench.registry import load_registry
@@ -34,7 +35,7 @@ def directly(subject: Any, seed: int) -> Any:
 def test_predictions_are_those_of_the_library(subject: Any, counts: tuple[int, ...]) -> None:
     own = directly(subject, 3)
     train, test = data(counts), data(counts, seed=1).x
-    predict, _, notes = fitted(subject, train)
+    predict, _, notes = fitted_alone(subject, train)
     expected = own.fit(*arrays(train)).predict_proba(test.double().numpy())
     np.testing.assert_allclose(predict(test).softmax(1).numpy(), expected, atol=1e-5)
     assert notes == []
@@ -45,7 +46,7 @@ def test_weights_are_the_librarys_and_classes_may_be_missing(subject: Any) -> No
     own = directly(subject, 3)
     train, test = data((0, 14, 0, 12)), data((0, 14, 0, 12), seed=1).x
     weighted = LabeledSet(train.x, train.targets, torch.linspace(1, 3, 26))
-    logits = fitted(subject, weighted)[0](test)
+    logits = fitted_alone(subject, weighted)[0](test)
     x, y = arrays(train)
     expected = own.fit(x, y // 2, sample_weight=np.linspace(1, 3, 26) / 2).predict_proba(
         test.double().numpy()
@@ -57,7 +58,7 @@ def test_weights_are_the_librarys_and_classes_may_be_missing(subject: Any) -> No
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
 def test_one_class_is_always_predicted(subject: Any) -> None:
     pytest.importorskip(subject.library)
-    assert fitted(subject, data((0, 5)))[0](torch.zeros(2, 4)).argmax(1).tolist() == [1, 1]
+    assert fitted_alone(subject, data((0, 5)))[0](torch.zeros(2, 4)).argmax(1).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
