@@ -336,10 +336,11 @@ class Composition:
         """Raise InertComponent if a component other than the baseline had no effect."""
         for component in self.components:
             if component.name != BASELINE and not ctx.effects.had_effect(component.name):
+                where = "" if self.text == component.name else f"{self.text}: "
                 stages = ", ".join(stage for stage in STAGES if overrides(component, stage))
+                why = f"none of its stages changed anything that was used ({stages})"
                 raise InertComponent(
-                    f"{self.text}: {component.name} had no effect; none of its stages changed anything "
-                    f"that was used ({stages or 'it has none'})"
+                    f"{where}{component.name} had no effect; {why if stages else 'it overrides no stage'}"
                 )
 
 

@@ -28,7 +28,15 @@ from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
 from fsbench.spec import NAME, TUNED, Call, Sum, expand_sum, parse_call, parse_list
-from fsbench.strategy import STRATEGIES, Strategy, backbone_fields, from_call, spec_fields, to_call
+from fsbench.strategy import (
+    STRATEGIES,
+    Strategy,
+    backbone_fields,
+    check_kinds,
+    from_call,
+    spec_fields,
+    to_call,
+)
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 
@@ -68,6 +76,7 @@ class Registry:
         self.brought: dict[str, dict[str, Brought[Any]]] = {sort.hook: {} for sort in SORTS}
         self.failures: list[LoadFailure] = []
         self.modules: list[str] = []
+        self._loaded: dict[str, list[tuple[Sort[Any], str, Brought[Any]]]] = {}
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self.load(f"{HOUSE}:core", lambda: builtin, (HOUSE, __version__))
@@ -111,12 +120,16 @@ class Registry:
             self.load(f"{origin[0]}:{entry.name}", entry.load, origin)
 
     def load_modules(self, names: Iterable[str]) -> None:
-        """Load plugin modules by name, as `FSBENCH_PLUGINS` gives them, or strategies as `module:Class`."""
+        """Load plugin modules by name, as `FSBENCH_PLUGINS` gives them, or strategies as `module:Class`.
+
+        Then plugins with a strategy for a kind of samples that no plugin brings are taken back.
+        """
         for name in names:
             module, _, place = name.partition(":")
             import_it = functools.partial(import_class if place else importlib.import_module, name)
             self.load(name, import_it, (module, UNPACKAGED))
             self.modules.append(name)
+        self._refuse_unknown_kinds()
 
     def spec(self, strategy: str | Strategy | type[Strategy]) -> str:
         """The spec of a strategy that is given as a text, an instance or a class.
@@ -175,6 +188,19 @@ class Registry:
             return
         for sort, name, brought in found:
             self.brought[sort.hook][name] = brought
+        self._loaded[plugin] = found
+
+    def _refuse_unknown_kinds(self) -> None:
+        known = self.brought[KINDS.hook].keys() | KINDS.added.keys()
+        for plugin, found in list(self._loaded.items()):
+            try:
+                for cls in (brought.thing for sort, _, brought in found if sort is STRATEGIES):
+                    check_kinds(cls, known)
+            except PluginError as error:
+                self._forget(plugin)
+                for sort, name, _ in self._loaded.pop(plugin):
+                    del self.brought[sort.hook][name]
+                self.failures.append(LoadFailure(plugin, str(error), traceback.format_exc()))
 
     def _forget(self, plugin: str) -> None:
         if self._manager.get_plugin(plugin) is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ from fsbench.families import FAMILIES
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
 from fsbench.spec import Call, Sum, Value, coerce, format_value, parse_call, specs
+from fsbench.stages import STAGES
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
@@ -301,6 +303,23 @@ def has_defaults(cls: type[Strategy]) -> bool:
     return all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(cls))
 
 
+def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
+    """Raise PluginError if `kinds` names a kind of samples that is not among the known ones."""
+    for kind in sorted((cls.kinds or frozenset()).difference(known)):
+        raise PluginError(f"{cls.__name__}.kinds: {UnknownName('kind', kind, known)}")
+
+
+def _check_stages(cls: type[Strategy]) -> None:
+    """Raise PluginError for a class without a stage that has a method with nearly the name of one."""
+    if any(getattr(cls, stage) is not getattr(Strategy, stage) for stage in STAGES):
+        return
+    for name in (name for name in dir(cls) if not hasattr(Strategy, name) and callable(getattr(cls, name))):
+        if near := difflib.get_close_matches(name, STAGES, n=1):
+            raise PluginError(
+                f"{cls.__name__} overrides no stage; it has a method {name!r}: did you mean {near[0]!r}?"
+            )
+
+
 def _check_strategy(cls: Any) -> None:
     if not (isinstance(cls, type) and issubclass(cls, Strategy)):
         raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
@@ -308,6 +327,9 @@ def _check_strategy(cls: Any) -> None:
         raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
     if cls.family and cls.family not in FAMILIES:
         raise PluginError(f"{cls.__name__}: {UnknownName('family', cls.family, FAMILIES)}")
+    if isinstance(cls.kinds, str):
+        raise PluginError(f"{cls.__name__}.kinds is {cls.kinds!r}; expected a set: {{{cls.kinds!r}}}")
+    _check_stages(cls)
     if not has_defaults(cls):
         missing = [f.name for f in fields(cls) if f.default is MISSING]
         raise PluginError(

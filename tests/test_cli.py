@@ -255,6 +255,7 @@ def test_plugins_that_cannot_be_loaded_are_reported(call, taken, monkeypatch):
         status, _, err = call("plugin", "check", name)
         assert (status, err.count("\n")) == (1, 1)
         assert "could not be loaded: ImportError: no odd" in err
+    assert "could not be loaded: ImportError: no odd" in call("plugin", "check", "strategy_of_odd")[2]
 
 
 def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):

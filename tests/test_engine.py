@@ -149,10 +149,17 @@ class OnlyLoss(Strategy):
         return inner(logits, targets) / 2
 
 
+@dataclass(frozen=True)
+class Idle(Strategy):
+    name = "idle"
+
+
 def test_a_silent_no_op_fails_instead_of_becoming_a_row() -> None:
     assert not np.array_equal(trial(Composition((OnlyLoss(),))).predictions, trial().predictions)
     with pytest.raises(InertComponent, match=r"constant\+only_loss: only_loss had no effect"):
         trial(Composition((Constant(), OnlyLoss())))
+    with pytest.raises(InertComponent, match=r"^idle had no effect; it overrides no stage$"):
+        trial(Composition((Idle(),)))
 
 
 def test_the_accuracy_on_a_large_training_set_is_that_of_some_of_its_samples() -> None:

@@ -14,6 +14,7 @@ from fsbench import Strategy, hookimpl, param
 from fsbench.errors import ConflictError, SpecError, UnknownName
 from fsbench.families import groups, membership
 from fsbench.identity import versions
+from fsbench.kinds.image import Image
 from fsbench.registry import Registry, extra_modules, load_registry
 
 
@@ -148,9 +149,25 @@ class Thief(Strategy):
     name = "erm"
 
 
+@dataclass(frozen=True)
+class Stringy(Strategy):
+    name = "stringy"
+    kinds = "image"  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Mistyped(Strategy):
+    name = "mistyped"
+
+    def losss(self, logits, targets, inner, ctx):  # type: ignore[no-untyped-def]
+        return inner(logits, targets)
+
+
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
+        (Stringy, "Stringy.kinds is 'image'; expected a set: {'image'}"),
+        (Mistyped, "Mistyped overrides no stage; it has a method 'losss': did you mean 'loss'?"),
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),
         (Nameless, "expected a name such as 'focal'"),
@@ -201,3 +218,33 @@ def test_import_of_the_package_and_its_plugins_stays_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@dataclass(frozen=True)
+class OnImages(Strategy):
+    name = "on_images"
+    kinds = frozenset({"images"})
+
+    def augment(self, batch, ctx):  # type: ignore[no-untyped-def]
+        return batch
+
+
+def test_a_strategy_for_an_unknown_kind_is_refused_with_its_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "stranger", module(Bold, OnImages))
+    registry = load_registry(["stranger"])
+    assert "bold" not in registry.strategies
+    (failure,) = registry.failures
+    assert (
+        failure.said
+        == "plugin stranger could not be loaded: OnImages.kinds: unknown kind 'images'; did you mean 'image'?"
+    )
+
+
+def test_a_kind_may_come_from_a_plugin_that_is_loaded_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ModuleType("kinds")
+    kinds.fsbench_kinds = hookimpl(lambda: [type("Images", (Image,), {"name": "images"})()])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "kinds", kinds)
+    monkeypatch.setitem(sys.modules, "stranger", module(OnImages))
+    registry = load_registry(["stranger", "kinds"])
+    assert registry.failures == []
+    assert "on_images" in registry.strategies

@@ -105,6 +105,11 @@ WRONG = {
         "smell",
     ),
     "replaces nothing": (wrong(loss=half_loss, replaces=frozenset({"fit"})), "declares what exists", "fit"),
+    "no known kind": (
+        wrong(loss=half_loss, kinds=frozenset({"images"})),
+        "runs on what it claims",
+        "it works on no kind of samples that is installed",
+    ),
     "no stage": (wrong(), "declares what exists", "overrides no stage"),
     "not a bound": (
         wrong({"amount": param(0.5, low=0.0)}, loss=half_loss, __post_init__=lambda self: None),

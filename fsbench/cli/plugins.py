@@ -108,6 +108,8 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
         if name in (brought.origin.distribution, brought.module)
     ]
     if not found and parse(name).terms[0].name not in registry.strategies:
+        for failure in registry.failures:
+            say(f"warning: {failure.said}")
         every = [each for _, each, _ in known] + [brought.origin.distribution for *_, brought in known]
         raise UnknownName(
             "strategy, kind, dataset, protocol, backbone, metric, suite or plugin", name, set(every)

@@ -53,6 +53,7 @@ def runs(bench: Bench) -> str | None:
     one that says what to install, in the words of `fsbench.to_install`.
     """
     lacking = []
+    require(bench.kinds, "it works on no kind of samples that is installed")
     for kind in bench.kinds:
         reason = first_toy(bench.alone, kind)
         absent = isinstance(reason, str) and names_package(reason)
