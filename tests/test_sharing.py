@@ -13,7 +13,7 @@ import fake_executor
 import numpy as np
 import pytest
 from pages import without_figures
-from records import failed, over_seeds, record, skipped
+from records import failed, over_seeds, record, skipped, write_jsonl
 
 import fsbench
 from fsbench import runner
@@ -26,7 +26,7 @@ from fsbench.report.budgets import leaderboards
 from fsbench.report.contradictions import Run
 from fsbench.report.logits import digest, read_predictions
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import Contents, read, read_columns, write, write_jsonl
+from fsbench.report.published import Contents, read, read_columns, write
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
 from fsbench.verifying import verify
