@@ -27,7 +27,9 @@ from fsbench.wrapping import (
     around_fit,
     around_loss,
     around_step,
+    checked_batch,
     checked_fit,
+    checked_training_set,
     cross_entropy,
     plain_step,
 )
@@ -210,18 +212,23 @@ class Composition:
         for component in self.chain(stage):
             yield component, ctx.scoped(component, stage), _marker(ctx, component, stage)
 
-    def _map(self, stage: str, value: T, ctx: Scope, changed: Callable[[T, T], bool]) -> T:
+    def _map(
+        self,
+        stage: str,
+        value: T,
+        ctx: Scope,
+        changed: Callable[[T, T], bool],
+        checked: Callable[[T, T, str], T] = lambda given, got, name: got,
+    ) -> T:
         """The law of `map`: each component's stage acts on the result of the one before it.
 
         A component that finds nothing to do on this draw says so in a note and does not count as inert.
         """
         for component, scoped, mark in self._running(stage, ctx):
             said = ctx.notes
-            given, value = value, getattr(component, stage)(value, scoped)
+            given, value = value, checked(value, getattr(component, stage)(value, scoped), component.name)
             if changed(given, value) or ctx.notes != said:
                 mark()
-            if isinstance(value, LabeledSet) and len(value) == 0:
-                raise PluginError(f"{component.name}: {stage} returned an empty training set")
         return value
 
     def _wrap(
@@ -243,7 +250,9 @@ class Composition:
 
     def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
         """The training set after every component's `resample`. Raises PluginError if one empties it."""
-        return self._map("resample", train, ctx, lambda given, got: not same_tensors(given, got))
+        return self._map(
+            "resample", train, ctx, lambda given, got: not same_tensors(given, got), checked_training_set
+        )
 
     def init_model(self, model: nn.Module, ctx: Scope) -> nn.Module:
         """The model after every component's `init_model`."""
@@ -270,13 +279,15 @@ class Composition:
         if not self.chain("augment") or (self.chain("embed") and not embedding):
             return batch
         unlabeled = batch.unlabeled
-        found = self._map("augment", replace(batch, unlabeled=None, raw_unlabeled=None), ctx, changed)
+        labeled = replace(batch, unlabeled=None, raw_unlabeled=None)
+        found = self._map("augment", labeled, ctx, changed, checked_batch)
         if unlabeled is not None:
             classes = batch.targets.shape[1]
             even = batch.targets.new_full((len(unlabeled), classes), 1 / classes)
             other = Batch(unlabeled, even, role="unlabeled")
             for component in self.chain("augment"):
-                other = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
+                got = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
+                other = checked_batch(other, got, component.name)
             unlabeled = other.x
         return replace(found, unlabeled=unlabeled, raw_unlabeled=batch.raw_unlabeled)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import typing
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -310,8 +311,17 @@ def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
 
 
 def _check_stages(cls: type[Strategy]) -> None:
-    """Raise PluginError for a class without a stage that has a method with nearly the name of one."""
-    if any(getattr(cls, stage) is not getattr(Strategy, stage) for stage in STAGES):
+    """Raise PluginError for a stage with other arguments, or a class with nearly the name of one instead."""
+    changed = [stage for stage in STAGES if getattr(cls, stage) is not getattr(Strategy, stage)]
+    for stage in changed:
+        takes, wanted = (list(inspect.signature(getattr(of, stage)).parameters) for of in (cls, Strategy))
+        try:
+            inspect.signature(getattr(cls, stage)).bind(*wanted)
+        except TypeError:
+            raise PluginError(
+                f"{cls.__name__}.{stage} takes ({', '.join(takes)}); expected ({', '.join(wanted)})"
+            ) from None
+    if changed:
         return
     for name in (name for name in dir(cls) if not hasattr(Strategy, name) and callable(getattr(cls, name))):
         if near := difflib.get_close_matches(name, STAGES, n=1):

@@ -96,9 +96,19 @@ class Strange(Strategy):
         self, logits: torch.Tensor, targets: torch.Tensor, inner: Callable[..., torch.Tensor], ctx: Context
     ) -> torch.Tensor:
         losses = inner(logits, targets)
-        if self.fault == "scalar":
-            return losses.mean()
+        wrong: dict[str, Any] = {"scalar": losses.mean(), "no loss": None, "whole": losses.long()}
+        if self.fault in wrong:
+            return wrong[self.fault]  # type: ignore[no-any-return]
         return losses * float("nan") if self.fault == "nan loss" else losses
+
+    def augment(self, batch: Batch, ctx: Context) -> Batch:
+        wrong: dict[str, Any] = {
+            "no batch": None,
+            "whole x": replace(batch, x=batch.x.long()),
+            "double x": replace(batch, x=batch.x.double()),
+            "labels as targets": replace(batch, targets=batch.targets.argmax(-1)),
+        }
+        return wrong.get(self.fault, batch)  # type: ignore[no-any-return]
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         wrong: dict[str, Callable[[torch.Tensor], Any]] = {
@@ -112,7 +122,25 @@ class Strange(Strategy):
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [
-        ("scalar", PluginError, r"strange.*shape \[\]; expected one number for each of the 16 samples"),
+        (
+            "scalar",
+            PluginError,
+            r"loss returned float32 \[\]; expected one loss per sample, float \[16\]",
+        ),
+        (
+            "no loss",
+            PluginError,
+            r"^strange: loss returned NoneType; expected one loss per sample, float",
+        ),
+        ("whole", PluginError, r"^strange: loss returned int64 \[16\]; expected one loss per sample"),
+        ("no batch", PluginError, r"augment returned NoneType; expected dataclasses.replace\(batch, x=...\)"),
+        ("whole x", PluginError, r"augment returned x as int64 \[16, 8\]; expected float32, as it was given"),
+        ("double x", PluginError, r"augment returned x as float64 \[16, 8\]; expected float32"),
+        (
+            "labels as targets",
+            PluginError,
+            r"targets as int64 \[16\]; expected distributions, float \[16",
+        ),
         ("nan loss", NonFinite, "loss became nan at step 0 of 30; try a smaller learning rate"),
         ("labels", BadPrediction, r"shape \[60\]; expected logits \[60, 3\]"),
         ("nan", NonFinite, "NaN or infinite"),

@@ -156,6 +156,14 @@ class Stringy(Strategy):
 
 
 @dataclass(frozen=True)
+class Short(Strategy):
+    name = "short"
+
+    def loss(self, logits, targets, ctx):  # type: ignore[no-untyped-def, override]
+        return targets
+
+
+@dataclass(frozen=True)
 class Mistyped(Strategy):
     name = "mistyped"
 
@@ -167,6 +175,10 @@ class Mistyped(Strategy):
     ("cls", "says"),
     [
         (Stringy, "Stringy.kinds is 'image'; expected a set: {'image'}"),
+        (
+            Short,
+            "Short.loss takes (self, logits, targets, ctx); expected (self, logits, targets, inner, ctx)",
+        ),
         (Mistyped, "Mistyped overrides no stage; it has a method 'losss': did you mean 'loss'?"),
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),

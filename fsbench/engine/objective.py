@@ -10,7 +10,6 @@ from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
-from fsbench.errors import PluginError
 from fsbench.scope import Scope
 from fsbench.types import Batch, StepOutput
 
@@ -41,12 +40,7 @@ class Objective(nn.Module):
     def _loss(
         self, batch: Batch, features: torch.Tensor, logits: torch.Tensor, others: list[torch.Tensor]
     ) -> torch.Tensor:
-        losses, size = self.composition.loss(logits, batch.targets, self.ctx), len(batch.x)
-        if losses.shape != (size,):
-            raise PluginError(
-                f"{self.composition.text}: the loss has shape {list(losses.shape)}; expected one number "
-                f"for each of the {size} samples"
-            )
+        losses = self.composition.loss(logits, batch.targets, self.ctx)
         if not self.composition.chain("auxiliary_loss"):
             return losses.mean()
         out = StepOutput(features, logits, batch.targets, self.ctx.progress, self.model, batch)
