@@ -159,7 +159,7 @@ def test_arrays_that_do_not_fit_are_refused(
 def test_invalid_or_too_large_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(b"PK nothing")
-    with pytest.raises(DataError, match="is not an npz"):
+    with pytest.raises(DataError, match="is not an npz, or is damaged; write one by numpy"):
         read(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", b"\x93NUMPY")

@@ -197,6 +197,13 @@ def test_labels_of_every_type_are_read(
     assert read(csv(tmp_path, frame().assign(kind=labels))).dataset.info.classes == classes
 
 
+def test_too_few_rows_are_not_taken_for_a_quantity(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="'kind' has 2 classes in 2 rows, too few; give a few rows of each class"
+    ):
+        read(csv(tmp_path, "size,kind\n1,a\n2,b\n"))
+
+
 WRONG = [
     ({"target": None}, {}, UsageError, "no target column is given; name one of size, count"),
     ({"target": "knid"}, {}, UnknownName, "unknown column 'knid'; did you mean 'kind'"),
@@ -250,7 +257,7 @@ BYTES = [
         "is not UTF-8 text .byte 0xe9",
     ),
     (frame().to_csv(index=False).encode("utf-16"), "is not a text file in UTF-8"),
-    (b"", "is not a table: No columns to parse"),
+    (b"", "is empty; expected names in the first line and rows below it"),
     (b"a,kind\n", "2 columns and 0 rows"),
     (b"just a line\nand another\n", "1 column and 1 row when read as comma-separated"),
     (b"a,kind\n1,x\n2,y,3,4\n", "line 3 has 4 values, the lines before it 2; put texts"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_files import make
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds.text import LONGEST, decode_texts
@@ -219,6 +220,52 @@ def test_further_texts_are_read_as_those_in_training(reviews: Path, folder: Path
     found = read_further(write_csv(tmp_path / "new.csv", [("very nice",), ("",)], "review"), form)
     assert decode_texts(found.x) == ["very nice", ""]
     assert found.x.shape[1:] == form.shape
-    assert found.warnings == ("1 empty text: the model knows nothing about them",)
+    assert found.warnings == ("1 empty text, of which the model knows nothing: row 2",)
     of_folder = read_further(folder / "good", form)
     assert sorted(decode_texts(of_folder.x)) == sorted(text for text, label in REVIEWS if label == "good")
+
+
+def test_further_texts_may_be_one_file_and_what_is_no_text_is_named(folder: Path, tmp_path: Path) -> None:
+    from fsbench.own.further import read_further
+
+    form = read_own(OwnData(folder)).form
+    assert form is not None
+    one = read_further(folder / "good" / "0.txt", form)
+    assert (list(one.names), decode_texts(one.x)) == (["0.txt"], [REVIEWS[0][0]])
+    (folder / "good" / "empty.txt").write_text(" \n")
+    make(folder, {"shots": 1})
+    found = read_further(folder, form)
+    assert found.warnings == (
+        "1 other file not read: shots/0.png",
+        "1 empty text, of which the model knows nothing: good/empty.txt",
+    )
+    make(folder, {"shots": 40})
+    says = "is a folder of images, but the model takes inputs of the kind text; give a folder of .txt files"
+    with pytest.raises(DataError, match=says):
+        read_further(folder, form)
+
+
+def test_a_folder_is_of_what_most_of_its_files_are(folder: Path, tmp_path: Path) -> None:
+    make(folder, {"good": 1})
+    reading = read_own(OwnData(folder))
+    assert reading.dataset.info.kind == "text"
+    assert "1 other file not read: good/0.png" in reading.warnings
+
+
+def test_texts_and_images_do_not_go_together(folder: Path, tmp_path: Path) -> None:
+    pictures = make(tmp_path / "pics", {"good": 4, "bad": 4})
+    for given in ({"target_data": folder}, {"unlabeled": folder}):
+        with pytest.raises(UsageError, match=r"pics has images and .*texts has texts; give both of one kind"):
+            read_own(OwnData(pictures, **given))  # type: ignore[arg-type]
+
+
+def test_classes_of_one_text_are_named_without_remarks_on_likeness(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        (tmp_path / "few" / name / "1.txt").write_text("It is as it is.")
+    with pytest.raises(
+        DataError, match=r"few has no class with two texts that do not belong together"
+    ) as caught:
+        read_own(OwnData(tmp_path / "few"))
+    assert "class 'good' left out: it has one text only" in str(caught.value)
+    assert "pair" not in str(caught.value)

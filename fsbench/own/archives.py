@@ -126,8 +126,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path} is damaged: {' '.join(str(error).split())}") from None
     except MemoryError as error:
         raise DataError(f"{path} is damaged, or too large: {' '.join(str(error).split())}") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path} is not an npz: {' '.join(str(error).split())}") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        raise DataError(f"{path} is not an npz, or is damaged; write one by numpy.savez") from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
 

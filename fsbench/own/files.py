@@ -12,6 +12,7 @@ from fsbench.own.domains import join
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import with_channels
 from fsbench.own.samples import Inputs, Progress, Samples, as_float32, shifts_for
+from fsbench.own.tree import walk
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
 
@@ -36,12 +37,12 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
 
 def _read(data: OwnData, progress: Progress) -> Samples:
     from fsbench.own.archives import read_archive
-    from fsbench.own.folders import IMAGES, read_folder
+    from fsbench.own.folders import read_folder
     from fsbench.own.table_files import read_table
-    from fsbench.own.texts import has_texts, read_text_folder
+    from fsbench.own.texts import read_text_folder
 
     match form_of(data.path):
-        case "folder" if has_texts(Path(data.path), IMAGES):
+        case "folder" if contents(data.path) == "texts":
             return read_text_folder(data, progress)
         case "folder":
             return read_folder(data, progress)
@@ -85,12 +86,31 @@ def form_of(given: str | Path) -> str:
     return form
 
 
+def contents(folder: str | Path) -> str:
+    """What most of the files in a folder are that can be read: texts or images; "" if there are none.
+
+    Where there are as many of both, texts are taken to be about the images.
+    """
+    from fsbench.own.folders import IMAGES
+    from fsbench.own.texts import TEXTS
+
+    root = Path(folder).resolve()
+    paths = list(walk(root, root, []))
+    texts, images = (sum(map(wanted.has, paths)) for wanted in (TEXTS, IMAGES))
+    return "texts" if texts > images else "images" if images else ""
+
+
 def _check_forms(data: OwnData) -> str:
-    """The form of the data. Raises UsageError if other data that goes with it has another form."""
+    """The form of the data. Raises UsageError if other data that goes with it has another form, or kind."""
     form = form_of(data.path)
     for other in (data.unlabeled, data.target_data):
-        if other is not None and (found := form_of(other)) != form:
+        if other is None:
+            continue
+        if (found := form_of(other)) != form:
             raise UsageError(f"{data.path} is a {form} and {other} is a {found}; give both in one form")
+        ours, theirs = (contents(each) if form == "folder" else "" for each in (data.path, other))
+        if ours and theirs and ours != theirs:
+            raise UsageError(f"{data.path} has {ours} and {other} has {theirs}; give both of one kind")
     return form
 
 

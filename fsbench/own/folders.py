@@ -18,7 +18,7 @@ from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import SUFFIXES, Picture, Unusable, depth, read_picture, shorter_side, stack
 from fsbench.own.samples import Inputs, Progress, Samples, printable, some
-from fsbench.own.tree import File, Wanted, empty_classes, find_files, inside, relative, walk
+from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
@@ -78,13 +78,9 @@ def read_pictures(data: OwnData, progress: Progress, remarks: list[str]) -> Inpu
 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:
     """The images in a folder, or in a file, by their paths in it. Raises DataError like `read_pictures`."""
-    given = Path(data.path).resolve()
-    root = given.parent if given.is_file() else given
-    found = [given] if given.is_file() else walk(root, root, remarks)
-    paths = [path for path in found if IMAGES.has(path)]
-    if not paths:
+    files = all_files(Path(data.path), IMAGES, remarks)
+    if not files:
         raise DataError(f"{data.path} has no images; give a folder with images, in any folders")
-    files = [File(path, relative(path, root), "", None) for path in paths]
     return {file.name: picture for file, picture in _read_files(data, files, remarks, progress).items()}
 
 

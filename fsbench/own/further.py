@@ -12,13 +12,13 @@ from fsbench.errors import DataError
 from fsbench.kinds.text import encode_texts
 from fsbench.own.archives import read_inputs
 from fsbench.own.column import Column
-from fsbench.own.files import form_of
+from fsbench.own.files import contents, form_of
 from fsbench.own.folders import read_images
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import parse_table
 from fsbench.own.pictures import SUFFIXES, stack, with_channels
-from fsbench.own.samples import Progress, as_float32, columns_named, printable
+from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
 from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
 
@@ -26,9 +26,9 @@ _EXPECTED = {
     "pictures": "a folder of images, an image file, or an npz with an array x of images",
     "columns": "a table (.csv)",
     "rows": "an npz with an array x",
-    "texts": "a folder of .txt files, or a table (.csv) if the model was fitted on one",
+    "texts": "a folder of .txt files, a .txt file, or a table (.csv) if the model was fitted on one",
 }
-_WORDS = {"folder": "a folder", "table file": "a table", "npz": "an npz"}
+_WORDS = {"table file": "a table", "npz": "an npz"}
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def read_further(path: str | Path, form: Form, progress: Progress = lambda done,
     """The inputs at a path. Raises DataError for inputs of another kind, and for what is missing in them."""
     path, remarks = Path(path), list[str]()
     match _found_at(path), form.of:
-        case "a folder" | "a picture", "pictures":
+        case "a folder of images" | "a folder" | "an image", "pictures":
             names, x = _pictures(path, form, progress, remarks)
-        case "a table", "columns":
+        case "a table" | "a text file", "columns":
             names, x = _table(path, form, remarks)
-        case "a table", "texts" if form.columns[0].name:
+        case "a table" | "a text file", "texts" if form.columns[0].name:
             names, x = _texts_of_table(path, form, remarks)
-        case "a folder", "texts":
-            names, x = _texts_of_folder(path, form, progress, remarks)
+        case "a folder of texts" | "a folder" | "a text file", "texts":
+            names, x = _texts_of_files(path, form, progress, remarks)
         case "an npz", "pictures" | "rows":
             names, x = _array(path, form, progress, remarks)
         case found, of:
@@ -75,9 +75,13 @@ def _require_known(x: np.ndarray, form: Form, path: Path) -> None:
 
 def _found_at(path: Path) -> str:
     """What is at a path, in words. Raises DataError for something that fsbench cannot read."""
-    if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return "a picture"
-    return _WORDS[form_of(path)]
+    suffix = path.suffix.lower() if path.is_file() else ""
+    if suffix in SUFFIXES:
+        return "an image"
+    form = form_of(path)
+    if form == "folder":
+        return f"a folder of {found}" if (found := contents(path)) else "a folder"
+    return "a text file" if suffix == ".txt" else _WORDS[form]
 
 
 def _pictures(
@@ -90,11 +94,12 @@ def _pictures(
     return list(found), with_channels(x, channels)
 
 
-def _texts_of_folder(
+def _texts_of_files(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
-    """All .txt files in a folder, cut to the length of those in training."""
-    texts = read_text_files(path, progress, remarks)
+    """All .txt files in a folder, or one, cut to the length of those in training."""
+    texts = {name: clean(text) for name, text in read_text_files(path, progress, remarks).items()}
+    _tell_of_empty([name for name, text in texts.items() if not text], remarks)
     return list(texts), encode_texts(list(texts.values()), form.shape[0])
 
 
@@ -105,9 +110,14 @@ def _texts_of_table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequenc
     if name not in table:
         raise DataError(f"{path} has no column {printable(name)!r}, which the model needs")
     texts = [clean(text) for text in form.columns[0].values(table)]
-    if empty := sum(not text for text in texts):
-        remarks.append(f"{plural(empty, 'empty text')}: the model knows nothing about them")
-    return [str(number + 1) for number in range(len(texts))], encode_texts(texts, form.shape[0])
+    names = [str(number + 1) for number in range(len(texts))]
+    _tell_of_empty([f"row {name}" for name, text in zip(names, texts, strict=True) if not text], remarks)
+    return names, encode_texts(texts, form.shape[0])
+
+
+def _tell_of_empty(names: Sequence[str], remarks: list[str]) -> None:
+    if names:
+        remarks.append(f"{plural(len(names), 'empty text')}, of which the model knows nothing: {some(names)}")
 
 
 def _array(

@@ -96,7 +96,9 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
         raise DataError(
             f"{path} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8"
         ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; expected names in the first line and rows below it") from None
+    except (pd.errors.ParserError, ValueError) as error:
         uneven = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
         if uneven:
             raise DataError(

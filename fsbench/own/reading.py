@@ -74,11 +74,12 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     """
     samples = read_samples(data, progress)
     given = 0 if samples.groups is None else len(np.unique(samples.groups))
+    said = tuple(samples.warnings)
     samples.groups = find_groups(samples)
     if samples.unlabeled is not None:
         samples.unlabeled = _without_repeats(samples, samples.unlabeled, str(data.unlabeled))
     if samples.domain is None:
-        parts = [_without_lone_classes(samples, str(data.path))]
+        parts = [_without_lone_classes(samples, str(data.path), said)]
     else:
         parts = list(separate(samples, str(data.path)))
     _check_names(parts[0].classes, str(data.path))
@@ -118,8 +119,12 @@ def _names(samples: Samples, data: OwnData) -> list[str]:
     return [first, free_name(f"{base}_{samples.domains[1]}", {*taken, first})]
 
 
-def _without_lone_classes(samples: Samples, path: str) -> Samples:
-    """Leave out classes that cannot be both learned and tested. Raises DataError if fewer than two remain."""
+def _without_lone_classes(samples: Samples, path: str, said: Sequence[str]) -> Samples:
+    """Leave out classes that cannot be both learned and tested. Raises DataError if fewer than two remain.
+
+    Its message ends with what became of others, or with the last of what was `said` of the files.
+    """
+    lone: list[str] = []
     kept = np.ones(len(samples.y), dtype=bool)
     for label, name in enumerate(samples.classes):
         members = samples.y == label
@@ -129,12 +134,14 @@ def _without_lone_classes(samples: Samples, path: str) -> Samples:
         else:
             problem = "no training samples" if not (members & (samples.part == TRAIN)).any() else ""
         if problem:
-            samples.warnings.append(f"class {name!r} left out: it has {problem}")
+            lone.append(f"class {name!r} left out: it has {problem}")
             kept &= ~members
+    samples.warnings.extend(lone)
     samples = samples if kept.all() else samples.keep(kept)
     if len(samples.classes) < 2:
-        left = f"one class only, {samples.classes[0]!r}" if samples.classes else "no class"
-        why = f" ({'; '.join(samples.warnings[-2:])})" if samples.warnings else ""
+        none = f"no class with two {samples.kind.sample}s that do not belong together"
+        left = f"one class only, {samples.classes[0]!r}" if samples.classes else none
+        why = f" ({'; '.join((*said, *lone)[-2:])})" if (*said, *lone) else ""
         raise DataError(f"{path} has {left}; fsbench needs two with a few samples each{why}")
     if samples.part is not None and not (samples.part == TEST).any():
         raise DataError(f"{path}: the test part is empty; fill it, or leave it out so that fsbench draws one")

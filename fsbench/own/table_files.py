@@ -23,6 +23,7 @@ from fsbench.words import plural
 if TYPE_CHECKING:
     import pandas as pd
 
+_FEW_ROWS = 8
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
@@ -188,6 +189,9 @@ def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
         most = _MOST_NUMBERS["i" if whole else values.dtype.kind]
     else:
         most = _MOST_NUMBERS["i"] if is_quantity(column.astype(str)) else len(y)
+    if len(values) <= most and 2 * len(values) > len(y) and len(y) < _FEW_ROWS:
+        rows = plural(len(y), "row")
+        raise DataError(f"{what} has {len(values)} classes in {rows}, too few; give a few rows of each class")
     if len(values) > most or 2 * len(values) > len(y):
         raise DataError(
             f"{what} has {len(values)} different values in {len(y)} rows, which looks like a quantity or a "

@@ -14,7 +14,7 @@ from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.samples import Inputs, Progress, Samples, printable, some
-from fsbench.own.tree import File, Wanted, empty_classes, find_files, inside, relative, walk
+from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
 TEXTS = Wanted("text", frozenset({".txt"}))
@@ -24,13 +24,6 @@ NEAR = 0.95
 
 _LOOKS, _SCALE = 512, 1000
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-
-
-def has_texts(folder: Path, others: Wanted) -> bool:
-    """Whether a folder has .txt files, in any folders, and no files of another sort."""
-    root = folder.resolve()
-    paths = list(walk(root, root, []))
-    return any(map(TEXTS.has, paths)) and not any(map(others.has, paths))
 
 
 def read_text_folder(data: OwnData, progress: Progress) -> Samples:
@@ -66,13 +59,11 @@ def read_texts(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
     return Inputs(column(list(read_text_files(Path(data.path), progress, remarks).values())))
 
 
-def read_text_files(folder: Path, progress: Progress, remarks: list[str]) -> dict[str, str]:
-    """The texts in a folder by their paths in it. Raises DataError if there are none."""
-    root = folder.resolve()
-    paths = [path for path in walk(root, root, remarks) if TEXTS.has(path)]
-    if not paths:
-        raise DataError(f"{folder} has no texts; give a folder with .txt files, in any folders")
-    files = [File(path, relative(path, root), "", None) for path in paths]
+def read_text_files(given: Path, progress: Progress, remarks: list[str]) -> dict[str, str]:
+    """The texts in a folder, or in a file, by their paths in it. Raises DataError if there are none."""
+    files = all_files(given, TEXTS, remarks)
+    if not files:
+        raise DataError(f"{given} has no texts; give a folder with .txt files, in any folders")
     return {file.name: clean(text) for file, text in _read_files(files, remarks, progress).items()}
 
 

@@ -72,6 +72,16 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
         remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
 
 
+def all_files(given: Path, wanted: Wanted, remarks: list[str]) -> list[File]:
+    """The wanted files in a folder, in any folders, or a file itself; the remarks name others."""
+    given = given.resolve()
+    root = given.parent if given.is_file() else given
+    paths = [given] if given.is_file() else list(walk(root, root, remarks))
+    if other := [relative(path, root) for path in paths if not wanted.has(path)]:
+        remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
+    return [File(path, relative(path, root), "", None) for path in paths if wanted.has(path)]
+
+
 def _parts(root: Path, wanted: Wanted, remarks: list[str]) -> list[tuple[int | None, Path]]:
     """The folders that contain class folders, with their part; only the root if it is not divided.
 
