@@ -17,8 +17,9 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 class Provenance:
     """Where some records come from.
 
-    `by` says who published them, "" if that is not said. `first` and `last` are when the oldest and the
-    newest was computed, `hardware` on what, and `versions` with what packages.
+    `by` says who published them, "" if that is not said, and `records` how many they are, 0 if that is not
+    said. `first` and `last` are when the oldest and the newest was computed, `hardware` on what, and
+    `versions` with what packages.
     """
 
     by: str = ""

@@ -270,7 +270,8 @@ def test_a_published_spec_names_the_weights_file_without_its_folder(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"{}", "line 1 is not a record"), (b"\n[1]", "line 2 is not a record"), (b"{", "not a record"),
+    [(b"{}", "line 1 is not a record"), (b"\n[1]", "line 2 is not a record"), (b"{", "was cut off in line 1"),
+     (b"{\n", "line 1 is not a record"), (b"junk", "line 1 is not a record"),
      (b"\xff\xfe", "not UTF-8 text")],
 )  # fmt: skip
 def test_damaged_published_records_are_refused(tmp_path, content, message):

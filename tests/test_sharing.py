@@ -18,7 +18,7 @@ from records import failed, over_seeds, record, skipped, write_jsonl
 import fsbench
 from fsbench import runner
 from fsbench.evidence import Drawn, pack_influence
-from fsbench.provenance import Provenance
+from fsbench.provenance import Provenance, Verification
 from fsbench.record import Record
 from fsbench.report.agreement import noise, outcome
 from fsbench.report.board import read_board
@@ -286,7 +286,7 @@ def test_a_forged_score_is_a_mismatch(whole, call, tmp_path, monkeypatch):
     first, *_, last = metrics.values()
     path = altered(whole, {
         0: {"metrics": first | {METRIC: 0.999}},
-        3: {"split_fingerprint": "f" * 64},
+        3: {"split_fingerprint": "f" * 64, "influence": None},
         5: {"metrics": last | {METRIC: 0.999}, "predictions": "0" * 32},
     }, tmp_path / "forged.jsonl")  # fmt: skip
     status, out, err = call("verify", path)
@@ -372,3 +372,118 @@ def test_records_of_one_trial_that_disagree_are_not_joined(call, tmp_path):
         f"does not reproduce erm on {A}, split seed 0: {METRIC} 0.5000 in the others, 0.9900 in b.jsonl"
         in err
     )
+
+
+def test_anothers_file_is_not_replaced(call, stored, whole, tmp_path):
+    folder, place = tmp_path / "boards", tmp_path / "boards" / "results.jsonl"
+    folder.mkdir()
+    contents = read(whole)
+    keys = [each.key for each in contents.records]
+    verified = Verification("Grace", "2026-02-01", outcomes=dict.fromkeys(keys[:3], "bitwise"))
+    write(replace(contents, verified=(verified,)), place)
+    before = place.read_bytes()
+    for by in (["--by", "Mallory"], []):
+        status, _, err = call("publish", stored, folder, *by)
+        assert (status, err.count("\n"), place.read_bytes() == before) == (2, 1, True)
+        assert f"{place} has results by Ada, reproduced by Grace, and the new ones are" in err
+        assert "--replace" in err
+    mallory = tmp_path / "mallory" / "results.jsonl"
+    assert call("publish", stored, mallory.parent, "--by", "Mallory")[0] == 0
+    status, _, err = call("publish", mallory, folder)
+    assert (status, place.read_bytes() == before, "new ones are by Mallory" in err) == (2, True, True)
+    assert call("publish", mallory, folder, "--replace")[0] == 0
+    assert read(place).publishers == ("Mallory",)
+
+
+def test_verifications_of_unchanged_trials_outlive_a_new_publication(call, stored, whole, tmp_path):
+    contents, place = read(whole), tmp_path / "results.jsonl"
+    first, second, third, *_ = contents.records
+    verified = Verification("Grace", outcomes={each.key: "bitwise" for each in (first, second, third)})
+    changed = replace(second, metrics=second.metrics | {METRIC: 0.123})
+    digests = contents.digests | {third.key: "0" * 32}
+    records = (first, changed, *contents.records[2:])
+    write(replace(contents, records=records, digests=digests, verified=(verified,)), place)
+    status, _, err = call("publish", stored, tmp_path, "--by", "Ada")
+    assert status == 0, err
+    assert "left out that 2 trials had been reproduced: the results have changed" in err
+    (kept,) = read(place).verified
+    assert (kept.by, kept.outcomes) == ("Grace", {first.key: "bitwise"})
+    assert "reproduced by Grace" in place.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_merging_replaces_no_file_with_other_records(call, tmp_path):
+    """As where the file to write was forgotten."""
+    paths = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    for spec, path in zip(("erm", "focal", "svm"), paths, strict=True):
+        write_jsonl(over_seeds(A, spec, [0.5, 0.6, 0.7]), path)
+    status, _, err = call("merge", *paths)
+    assert (status, err.count("\n"), len(read(paths[2]).records)) == (2, 1, 3)
+    assert f"{paths[2]} exists, with 3 records that are not in the files to join" in err
+    assert call("merge", *paths, tmp_path / "all.jsonl")[0] == 0
+    assert call("merge", *paths, tmp_path / "all.jsonl")[0] == 0
+    assert len(read(tmp_path / "all.jsonl").records) == 9
+
+
+def test_a_file_that_was_cut_off_says_so(call, whole, tmp_path):
+    texts = whole.read_text(encoding="utf-8").splitlines(keepends=True)
+    path = tmp_path / "x.jsonl"
+    for kept, said in (
+        (texts[:4], "x.jsonl has 3 of the 6 records that it says it has; it was cut off: fetch it again"),
+        (texts[:-1], "x.jsonl does not say what 1 split drew; it was cut off: fetch it again"),
+        ([*texts[:3], texts[3][:50]], "x.jsonl was cut off in line 4: fetch it again"),
+        ([], "x.jsonl is empty; expected a file of `fsbench publish`"),
+    ):
+        path.write_text("".join(kept), encoding="utf-8")
+        for command in (["leaderboard", "--results"], ["report", "--results"], ["verify"], ["merge", whole]):
+            out = [tmp_path / "o.jsonl"] if command[0] == "merge" else []
+            status, _, err = call(*command, path, *out)
+            assert (status, err.count("\n"), said in err) == (1, 1, True), err
+
+
+def test_joined_files_say_how_many_records_they_have(call, tmp_path):
+    ours, theirs = over_seeds(A, "erm", [0.5, 0.6, 0.7]), over_seeds(A, "focal", [0.6, 0.7])
+    own, paths = {"a": ours, "b": [*ours[:2], *theirs], "c": [*ours, *theirs]}, []
+    for name, found in own.items():
+        paths.append(tmp_path / f"{name}.jsonl")
+        write(Contents(tuple(found), provenance=(Provenance(name, len(found)),)), paths[-1])
+    assert call("merge", *paths[:2], tmp_path / "ab.jsonl")[0] == 0
+    assert [each.records for each in read(tmp_path / "ab.jsonl").provenance] == [3, 2]
+    assert call("merge", tmp_path / "ab.jsonl", paths[2], tmp_path / "abc.jsonl")[0] == 0
+    assert [each.records for each in read(tmp_path / "abc.jsonl").provenance] == [3, 2, 0]
+    assert call("merge", paths[2], tmp_path / "ab.jsonl", tmp_path / "cab.jsonl")[0] == 0
+    assert [each.records for each in read(tmp_path / "cab.jsonl").provenance] == [5, 0, 0]
+
+
+def test_a_results_folder_is_no_published_file(call, stored, whole, tmp_path):
+    for command in (
+        ["merge", stored, whole, tmp_path / "o.jsonl"],
+        ["verify", stored],
+        ["site", stored, tmp_path],
+    ):
+        status, _, err = call(*command)
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"{stored} is a results folder; `fsbench publish {stored} DIR` writes the file" in err
+    assert f"{tmp_path} is a folder; expected a published file" in call("verify", tmp_path)[2]
+    for given in ([whole], [whole, tmp_path / "o.jsonl"]):
+        status, _, err = call("merge", *given)
+        said = " and ".join(map(str, given))
+        assert (status, f"{said}: give at least two published files, and then the file" in err) == (2, True)
+
+
+def test_a_published_file_cannot_be_fused(call, whole):
+    status, _, err = call("fuse", "erm, knn", "--results", whole)
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"{whole} is a published file, which has no predictions for validation parts" in err
+
+
+def test_what_is_no_record_is_said_plainly(call, tmp_path):
+    path = tmp_path / "x.jsonl"
+    for text, said in (
+        ('{"a": 1}', "(it has no key, status, task, split_seed, init_seed, spec, recipe)"),
+        ("junk", "(no JSON); expected a file of `fsbench publish`"),
+    ):
+        path.write_text(f"{text}\n")
+        status, _, err = call("leaderboard", "--results", path)
+        assert (status, err.count("\n"), f"x.jsonl, line 1 is not a record {said}" in err) == (1, 1, True), (
+            err
+        )

@@ -9,6 +9,7 @@ import click
 from fsbench.cli.boards import show_boards
 from fsbench.cli.options import legend_option, margin_option, metric_option, results_option
 from fsbench.cli.output import working
+from fsbench.errors import UsageError
 
 
 @click.command()
@@ -34,6 +35,11 @@ def fuse(of: str, how: str, metric: str, margin: float, results: Path, legend: b
     from fsbench.report.budgets import leaderboards
     from fsbench.report.fused import fuse as fused
 
+    if results.is_file():
+        raise UsageError(
+            f"{results} is a published file, which has no predictions for validation parts; give the results "
+            "folder that it was made from"
+        )
     with working("fusing"):
         boards = leaderboards(fused(results, of, how, [metric]), metric, True, None, margin)
     show_boards(boards, legend)

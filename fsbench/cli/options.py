@@ -13,6 +13,7 @@ from fsbench.errors import SpecError, UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.runner import DEFAULT_RESULTS
 from fsbench.spec import parse_call
+from fsbench.store_file import FILE_NAME
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -84,6 +85,28 @@ def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None)
 
     if path is not None:
         os.environ[DATA_DIR] = str(path)
+
+
+class _PublishedFile(click.Path):
+    """An existing published file; for a folder, the error says how to get the file."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """The path."""
+        if os.path.isdir(value):
+            raise UsageError(not_published(Path(value)))
+        return super().convert(value, param, ctx)
+
+
+PUBLISHED_FILE = _PublishedFile(exists=True, path_type=Path)
+
+
+def not_published(folder: Path) -> str:
+    """What to say about a folder that stands for a published file."""
+    if (folder / FILE_NAME).exists():
+        return f"{folder} is a results folder; `fsbench publish {folder} DIR` writes the file"
+    return f"{folder} is a folder; expected a published file, NAME.jsonl"
 
 
 def results_option(metavar: str, help: str) -> Callable[[_Command], _Command]:

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.boards import select
-from fsbench.cli.options import suite_option
-from fsbench.cli.output import say, show, table
+from fsbench.cli.options import PUBLISHED_FILE, suite_option
+from fsbench.cli.output import say, show, table, working
 from fsbench.errors import UsageError
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from fsbench.columns import Columns
     from fsbench.record import Record
+    from fsbench.report.published import Contents
 
 WITHOUT_SUITE = "results"
 by_option = click.option("--by", default="", metavar="NAME", help="Who you are, for those who read the file.")
 _path = click.Path(path_type=Path)
-_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+replace_option = click.option(
+    "--replace", is_flag=True, help="Also write in the place of a file that has other people's results."
+)
 
 
 @click.command()
@@ -32,12 +36,17 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @by_option
 @click.option("--predictions", is_flag=True, help="Also write the logits of every trial's test part.")
 @click.option("--part", is_flag=True, help="With --suite: publish its complete tasks, as NAME-part.")
-def publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
+@replace_option
+def publish(
+    results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool, replace: bool
+) -> None:
     """Write the records of the folder RESULTS into DIR, for others: as JSON Lines, with a page of tables.
 
     DIR/README.md becomes an index of all published files in DIR. With --suite the files are named after it,
     and only complete results are published, or with --part the complete tasks among them. RESULTS can also be
     a published file, which is added to DIR; if it is there already, its page and the index are written anew.
+
+    A file that you published before is replaced, and what others said about unchanged trials is kept.
     """
     from fsbench.report.publishing import write_index
 
@@ -46,22 +55,25 @@ def publish(results: Path, folder: Path, suite: str | None, by: str, predictions
             raise UsageError(
                 f"--suite, --by, --predictions and --part are for a results folder; {results} is a file"
             )
-        _add(results, folder)
+        _add(results, folder, replace)
     else:
         if part and suite is None:
             raise UsageError("--part is for a part of a suite; name it with --suite")
-        _publish(results, folder, suite, by, predictions, part)
-    found = write_index(folder)
+        _publish(results, folder, suite, by, predictions, part, replace)
+    with working("writing the index", plainly=True):
+        found = write_index(folder)
     say(f"wrote {found}" if found else f"left {folder / 'README.md'} as it is, because it is not an index")
 
 
-def _publish(results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool) -> None:
+def _publish(
+    results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool, replace: bool
+) -> None:
     """Publish the records of a results folder."""
     from fsbench.report.logits import write_predictions
-    from fsbench.report.publishing import publish
+    from fsbench.report.publishing import to_publish
     from fsbench.store import Store
 
-    with Store(results, create=False) as store:
+    with working("reading the results"), Store(results, create=False) as store:
         columns, every = select(store.columns([]), suite, None, results), store.records()
     _refuse_looks(columns)
     wanted = {(shared.task, shared.recipe) for shared in columns.shared}
@@ -70,62 +82,97 @@ def _publish(results: Path, folder: Path, suite: str | None, by: str, prediction
     if suite is not None:
         groups = [_complete(some, suite, part) for some in groups if some]
     evidence = columns.evidence
-    for some in filter(None, groups):
-        tuned = bool(some[0].tuning)
-        name = f"{suite or WITHOUT_SUITE}{'-part' if part else ''}{'-tuned' if tuned else ''}"
-        path = folder / f"{name}.jsonl"
-        page = publish(some, path, evidence, by)
-        say(f"wrote {path} and {page}, with figures")
+    found = {folder / _name(some, suite, part): some for some in groups if some}
+    old = {path: _standing(path, [by] if by else [], replace) for path in found}
+    for path, some in found.items():
+        with working("gathering what is published"):
+            contents = to_publish(some, evidence, by)
+        _write(contents, path, old[path])
         if predictions:
             beside = path.with_name(f"{path.stem}-predictions.jsonl")
             write_predictions([record.key for record in some], evidence, beside)
             say(f"wrote {beside}")
 
 
-def _add(file: Path, folder: Path) -> None:
+def _name(records: Sequence[Record], suite: str | None, part: bool) -> str:
+    """The name of the file of some records, tuned or not."""
+    return f"{suite or WITHOUT_SUITE}{'-part' if part else ''}{'-tuned' if records[0].tuning else ''}.jsonl"
+
+
+def _standing(path: Path, publishers: Sequence[str], replace: bool) -> Contents | None:
+    """What a file that is to be replaced contains. Raises UsageError for another publisher's."""
+    from fsbench.report.replacing import refuse_other, standing
+
+    if replace:
+        return None
+    with working(f"reading {path.name}"):
+        old = standing(path)
+    refuse_other(path, old, publishers)
+    return old
+
+
+def _write(contents: Contents, path: Path, old: Contents | None) -> None:
+    """Write a published file with its page, and with what was said about the trials of the old one."""
+    from fsbench.report.publishing import write_published
+    from fsbench.report.replacing import with_verifications
+
+    contents, left_out = with_verifications(contents, old)
+    with working("making the page", plainly=True):
+        page = write_published(contents, path)
+    if left_out:
+        say(left_out)
+    say(f"wrote {path} with {plural(len(contents.records), 'record')}, and {page}, with figures")
+
+
+def _add(file: Path, folder: Path, replace: bool) -> None:
     """Add a published file to a folder, or renew its page if it is there already."""
     from fsbench.report.board import read_board
-    from fsbench.report.published import write
     from fsbench.report.publishing import write_page
 
     place = folder / file.name
-    if not (place.exists() and place.samefile(file)):
+    if place.exists() and place.samefile(file):
+        with working("making the page", plainly=True):
+            page = write_page(place)
+        say(f"wrote {page}, with figures")
+        return
+    with working(f"reading {file.name}"):
         contents = read_board(file).contents
-        folder.mkdir(parents=True, exist_ok=True)
-        write(contents, place)
-        say(f"wrote {place}")
-    say(f"wrote {write_page(place)}, with figures")
+    _write(contents, place, _standing(place, contents.publishers, replace))
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=_file)
+@click.argument("files", nargs=-1, metavar="FILES...", type=PUBLISHED_FILE)
 @click.argument("out", type=_path)
 @click.option(
     "--any-version", is_flag=True, help="Also join results of different versions of Python and packages."
 )
-def merge(files: tuple[Path, ...], out: Path, any_version: bool) -> None:
+@replace_option
+def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) -> None:
     """Join published FILES of several people into the file OUT, with a page of tables beside it.
 
     Only like is joined with like: the same splits, recipes, code and versions.
     """
     from fsbench.report.merging import merge as merged
-    from fsbench.report.published import write
-    from fsbench.report.publishing import renew_index, write_page
+    from fsbench.report.publishing import renew_index
+    from fsbench.report.replacing import refuse_loss, standing
 
     if len(files) < 2:
-        raise UsageError("one file is given; give at least two, and then the file to write")
+        given = " and ".join(map(str, (*files, out)))
+        raise UsageError(f"{given}: give at least two published files, and then the file to write")
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: expected a file whose name ends in .jsonl, after the files to join")
-    contents, lines = merged(files, any_version)
-    write(contents, out)
+    with working("joining the files"):
+        contents, lines = merged(files, any_version)
+        old = None if replace else standing(out)
+    refuse_loss(out, old, contents)
     for line in lines:
         say(line)
-    say(f"wrote {out} with {len(contents.records)} records, and {write_page(out)}")
+    _write(contents, out, old)
     renew_index(out.parent)
 
 
 @click.command()
-@click.argument("file", type=_file)
+@click.argument("file", type=PUBLISHED_FILE)
 @click.option(
     "--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="How many."
 )
@@ -180,7 +227,6 @@ def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
     """
     from fsbench.report.publishing import trials_without_record
     from fsbench.tasks.suites import load_suite
-    from fsbench.words import plural
 
     if len(searches := {record.tuning for record in records if record.tuning}) > 1:
         raise UsageError(

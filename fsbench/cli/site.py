@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from fsbench.cli.output import say
+from fsbench.cli.options import not_published
+from fsbench.cli.output import say, working
+from fsbench.errors import UsageError
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -29,7 +31,12 @@ def site(boards: Path, out: Path, checkout: Path | None) -> None:
     """
     from fsbench.cli import cli
     from fsbench.site.build import build
+    from fsbench.store_file import FILE_NAME
 
-    if not build(boards, out, cli, checkout):
+    if (boards / FILE_NAME).exists():
+        raise UsageError(f"{not_published(boards)}, and `fsbench site DIR {out}` makes the site")
+    with working("making the site", plainly=True):
+        complete = build(boards, out, cli, checkout)
+    if not complete:
         say("the site has no guides, which are in a checkout of fsbench only; --checkout names one")
     say(f"wrote {out}; open {out / 'index.html'}")

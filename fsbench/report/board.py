@@ -55,11 +55,6 @@ class Board:
         return load_suite(max(found, key=len)) if found else None
 
     @property
-    def by(self) -> tuple[str, ...]:
-        """Who published it, as far as that is said."""
-        return tuple(dict.fromkeys(each.by for each in self.contents.provenance if each.by))
-
-    @property
     def dates(self) -> tuple[str, str]:
         """The days of its oldest and its newest trial; empty if they are not said."""
         found = self.contents.provenance

@@ -76,7 +76,7 @@ def made(board: Board) -> str:
     """Who made a leaderboard, when, and with what version, as far as the file says it."""
     first, last = board.dates
     facts = [
-        f"by {' and '.join(board.by)}" if board.by else "",
+        f"by {' and '.join(board.contents.publishers)}" if board.contents.publishers else "",
         last if first == last else f"{first} to {last}",
         f"with fsbench {' and '.join(board.versions)}" if board.versions else "",
     ]

@@ -11,7 +11,7 @@ import binascii
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
@@ -58,6 +58,12 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, Line]]:
     for number, text in read_texts(path):
         try:
             yield number, _read(text, known)
+        except json.JSONDecodeError as error:
+            if text.startswith("{") and not text.endswith("\n"):
+                raise StoreError(f"{path} was cut off in line {number}: fetch it again") from error
+            raise StoreError(
+                f"{path}, line {number} is not a record (no JSON); expected a file of `fsbench publish`"
+            ) from error
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, OverflowError) as error:
             why = " ".join(str(error).split())[:200]
             raise StoreError(f"{path}, line {number} is not a record ({why})") from error
@@ -131,6 +137,9 @@ def _made(cls: type[T], values: Any) -> T:
             if not right(values[each.name]):
                 raise ValueError(f"{each.name} is {_short(values[each.name])}, not {each.type}")
             kept[each.name] = read(values[each.name])
+    needed = [e.name for e in fields(cls) if e.default is MISSING and e.default_factory is MISSING]
+    if lacking := [name for name in needed if name not in kept]:
+        raise ValueError(f"it has no {', '.join(lacking)}")
     made: T = cls(**kept)
     return made
 

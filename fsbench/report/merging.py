@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fsbench.code import split_marks
 from fsbench.errors import StoreError
-from fsbench.provenance import OUTCOMES, Verification
+from fsbench.provenance import OUTCOMES, Provenance, Verification
 from fsbench.record import Record
 from fsbench.report.agreement import outcome, setting_of
 from fsbench.report.contradictions import Run
@@ -107,9 +108,23 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
         {**theirs.influences, **ours.influences},
         {**theirs.digests, **ours.digests},
         {**theirs.drawn, **ours.drawn},
-        (*ours.provenance, *theirs.provenance),
+        (
+            *_with_records(ours, len(ours.records) - len(known.keys() & new.keys())),
+            *_with_records(theirs, len(new)),
+        ),
         tuple(verified),
     ), [f"{path}: {plural(len(again), 'trial')} again, {shown}"] if again else []
+
+
+def _with_records(contents: Contents, kept: int) -> Iterator[Provenance]:
+    """Where contents come from, with the number of records that are `kept` of them.
+
+    Of several publishers, whose records are not told apart, the first ones count.
+    """
+    for each in contents.provenance:
+        records = min(each.records, kept)
+        kept -= records
+        yield replace(each, records=records)
 
 
 def _is_better(record: Record, than: Record) -> bool:

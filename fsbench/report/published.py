@@ -23,6 +23,7 @@ from fsbench.record import Record
 from fsbench.report.entries import natural
 from fsbench.report.lines import Published, Split, read_lines, replace_lines
 from fsbench.report.logits import digest
+from fsbench.words import plural
 
 # Fields that change from run to run, or describe the machine rather than the result.
 _LEFT_OUT = ("created",)
@@ -39,6 +40,11 @@ class Contents:
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     provenance: tuple[Provenance, ...] = ()
     verified: tuple[Verification, ...] = ()
+
+    @property
+    def publishers(self) -> tuple[str, ...]:
+        """Who published it, as far as that is said."""
+        return tuple(dict.fromkeys(each.by for each in self.provenance if each.by))
 
     @property
     def evidence(self) -> Evidence:
@@ -109,6 +115,9 @@ def read(path: str | Path) -> Contents:
         else:
             others.append(line)
     found = [published for _, published in records.values()]
+    if not (found or drawn or others):
+        raise StoreError(f"{path} is empty; expected a file of `fsbench publish`")
+    _refuse_cut_off(path, found, drawn, [each for each in others if isinstance(each, Provenance)])
     return Contents(
         tuple(each.record for each in found),
         {each.record.key: each.influence for each in found if each.influence is not None},
@@ -117,6 +126,22 @@ def read(path: str | Path) -> Contents:
         tuple(each for each in others if isinstance(each, Provenance)),
         tuple(each for each in others if isinstance(each, Verification)),
     )
+
+
+def _refuse_cut_off(
+    path: str | Path, found: Sequence[Published], drawn: Mapping[str, Drawn], came: Sequence[Provenance]
+) -> None:
+    """Raise StoreError for a file that has fewer records than it says, or not the splits of all of them."""
+    if len(found) < (said := sum(each.records for each in came)):
+        raise StoreError(
+            f"{path} has {len(found)} of the {said} records that it says it has; it was cut off: fetch it "
+            "again"
+        )
+    splits = {each.record.split_fingerprint for each in found if each.influence is not None}
+    if lacking := splits - drawn.keys():
+        raise StoreError(
+            f"{path} does not say what {plural(len(lacking), 'split')} drew; it was cut off: fetch it again"
+        )
 
 
 def _provenance(records: Sequence[Record], by: str) -> Provenance:

@@ -17,7 +17,7 @@ from fsbench.report.markdown import with_figures
 from fsbench.report.one_version import of_one_version
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
-from fsbench.report.published import gathered, write
+from fsbench.report.published import Contents, gathered, write
 from fsbench.tasks.suites import Suite
 
 _FIGURES = ("curves", "gains", "ranks", "costs")
@@ -29,23 +29,38 @@ def publish(
 ) -> Path:
     """Write records to `path` and their Markdown page beside it; return the path of the page.
 
-    The folder is created if necessary. If the code of a strategy changed, one version is written
-    (`report.one_version`). The page is made from the written file, by the default metric, so that anybody can
-    check that the two agree. Raises StoreError if a file cannot be written or the records must not be mixed.
+    Raises StoreError if a file cannot be written or the records must not be mixed.
+    """
+    return write_published(to_publish(records, evidence, by), path)
+
+
+def write_published(contents: Contents, path: str | Path) -> Path:
+    """Write contents to `path` and their Markdown page beside it; return the path of the page.
+
+    The folder is created if necessary. The page is made from the written file, by the default metric, so that
+    anybody can check that the two agree. Raises StoreError if a file cannot be written.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
+    write(contents, path)
+    return write_page(path)
+
+
+def to_publish(records: Iterable[Record], evidence: Evidence | None = None, by: str = "") -> Contents:
+    """What is published of some records: one version of each strategy (`report.one_version`).
+
+    Raises StoreError if the records must not be mixed.
+    """
     records = list(records)
     columns = of_records(records, ())
     shown = set(of_one_version(columns)[0].shared)
     kept = [
         record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
     ]
-    write(gathered(kept, evidence or Evidence(), by), path)
-    return write_page(path)
+    return gathered(kept, evidence or Evidence(), by)
 
 
 def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:
