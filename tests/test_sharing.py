@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -487,3 +488,20 @@ def test_what_is_no_record_is_said_plainly(call, tmp_path):
         assert (status, err.count("\n"), f"x.jsonl, line 1 is not a record {said}" in err) == (1, 1, True), (
             err
         )
+
+
+@pytest.mark.parametrize(
+    ("command", "slow", "said"),
+    [
+        (("publish", "RESULTS", "DIR"), "fsbench.report.publishing.write_published", "making the page, "),
+        (("publish", "FILE", "DIR"), "fsbench.report.publishing.write_index", "writing the index, "),
+        (("merge", "FILE", "FILE", "OUT"), "fsbench.report.publishing.renew_index", "writing the index, "),
+        (("site", "DIR", "OUT"), "fsbench.site.build.build", "making the site, "),
+    ],
+    ids=["a page", "an index", "merge", "site"],
+)
+def test_sharing_is_not_silent(call, stored, whole, tmp_path, monkeypatch, command, slow, said):
+    names = {"RESULTS": stored, "FILE": whole, "DIR": tmp_path, "OUT": tmp_path / "out.jsonl"}
+    monkeypatch.setattr(slow, lambda *args: time.sleep(1.6))
+    status, _, err = call(*(names.get(each, each) for each in command))
+    assert (status, said in err) == (0, True), err

@@ -168,7 +168,8 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
     for line in lines:
         say(line)
     _write(contents, out, old)
-    renew_index(out.parent)
+    with working("writing the index", plainly=True):
+        renew_index(out.parent)
 
 
 @click.command()
@@ -206,7 +207,8 @@ def verify(
     counts = Counter(each.outcome for each in found)
     click.echo(f"{file}: {', '.join(f'{counts[word]} {word}' for word in sorted(counts))}")
     if by and len(found) > counts[NOT_RUN]:
-        sign(file, found, by)
+        with working("signing the file and making its page", plainly=True):
+            sign(file, found, by)
     return int(counts["mismatch"] > 0 or counts[NOT_RUN] == len(found))
 
 
