@@ -60,8 +60,10 @@ def run_until_settled(
     """
     if not budget > 0:
         raise UsageError(f"the budget is {budget} s; expected more than 0")
-    if seeds is not None and (not isinstance(seeds, int) or seeds < 2):
-        raise UsageError(f"seeds={seeds}: looks start with a number of split seeds of at least 2")
+    if seeds is not None and (not isinstance(seeds, int) or seeds < 3):
+        raise UsageError(
+            f"seeds={seeds}: looks start with a number of split seeds of at least 3; give --seeds 3 or more"
+        )
     metric, timer = get_metric(metric).name, Deadline(observer or Observer(), budget)
     looks = _stored(results, metric, margin)
     found: Results | None = None

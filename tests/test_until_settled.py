@@ -280,7 +280,7 @@ def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypat
         (["--until-settled", "--budget", "1m", "--seeds", "0,4"], "give --seeds a number"),
         (["--until-settled", "--budget", "1m", "--tune", "3"], "give one of them"),
         (["--until-settled", "--budget", "0s"], "expected more than 0"),
-        (["--until-settled", "--budget", "1m", "--seeds", "1"], "at least 2"),
+        (["--until-settled", "--budget", "1m", "--seeds", "2"], "at least 3; give --seeds 3 or more"),
     ],
 )
 def test_wrong_options_are_one_line(options, message, capsys):

@@ -19,12 +19,15 @@ import numpy as np
 
 from fsbench.stats.sample import Rows, Sample
 
-# The degrees of freedom with which an expected variance counts, and the ratio of neighbouring ones. These and
-# the weight of an even distribution, in rows, were chosen by simulation: see docs/statistics.md.
+# The degrees of freedom with which an expected variance counts, the ratio of neighbouring ones, and how many
+# there are above those of all rows. These, the weight of an even distribution, in rows, and the smallest
+# numbers of rows and splits were chosen by simulation: see docs/statistics.md.
 LENT = 6.0
 _RATIO = 4.0
-_EVEN = 1.0
-_FEWEST_ROWS = 4
+_ABOVE = 3
+_EVEN = 2.0
+_FEWEST_ROWS = 6
+_FEWEST_SPLITS = 3
 _ROUNDS = 60
 _NEGLIGIBLE = 1e-7
 _SMALLEST = 1e-300
@@ -61,11 +64,16 @@ class Guesses(NamedTuple):
 
 
 def fit_prior(samples: Iterable[Sample]) -> Prior:
-    """The prior of the rows of a table; fewer than four rows, with `own` or without, let expect nothing.
+    """The prior of the rows of a table; fewer than six rows, with `own` or without, let expect nothing.
 
-    Rows of zeros, of a strategy that changes no result, say nothing about the others and are left out.
+    Rows of two splits say too little about the others, and those of zeros, of a strategy that changes no
+    result, nothing; both are left out.
     """
-    known = [sample for sample in samples if sample.spread is not None and any(sample.values)]
+    known = [
+        sample
+        for sample in samples
+        if len(sample.values) >= _FEWEST_SPLITS and sample.spread is not None and any(sample.values)
+    ]
     return Prior(
         _expected([sample for sample in known if sample.own is not None]),
         _expected([sample for sample in known if sample.own is None]),
@@ -75,7 +83,7 @@ def fit_prior(samples: Iterable[Sample]) -> Prior:
 def guesses(rows: Rows, expected: Expected) -> Guesses:
     """What the variances between splits of rows may be: of rows that all have `own`, or that all lack it.
 
-    Without expected variances, they are the spreads.
+    Without expected variances, or with two splits, they are the spreads.
     """
     spread, df = rows.spread[:, None], rows.n[:, None] - 1.0
     if not expected:
@@ -85,7 +93,8 @@ def guesses(rows: Rows, expected: Expected) -> Guesses:
     weights = chances * _likelihoods(spread, df, variances)
     weights[weights <= _NEGLIGIBLE * weights.sum(1, keepdims=True)] = 0.0
     weights /= weights.sum(1, keepdims=True)
-    return Guesses(weights, (LENT * variances + df * spread) / (LENT + df), LENT + df[:, 0])
+    lent = np.where(rows.n < _FEWEST_SPLITS, 0.0, LENT)[:, None]
+    return Guesses(weights, (lent * variances + df * spread) / (lent + df), (lent + df)[:, 0])
 
 
 def _scales(rows: Rows) -> np.ndarray:
@@ -106,7 +115,7 @@ def _expected(samples: Sequence[Sample]) -> Expected:
     # Sorted, so that the order of the rows changes nothing.
     order = np.lexsort((df, ratios))
     spreads, df = ratios[order, None], df[order, None]
-    steps = int(math.log(spreads[-1, 0] / spreads[0, 0], _RATIO)) + 2
+    steps = int(math.log(spreads[-1, 0] / spreads[0, 0], _RATIO)) + 2 + _ABOVE
     variances = spreads.min() * _RATIO ** np.arange(steps)
     likelihoods, chances = _likelihoods(spreads, df, variances), np.full(steps, 1 / steps)
     for _ in range(_ROUNDS):
