@@ -55,7 +55,7 @@ def run_until_settled(
     `budget` is the time in seconds; trials that run when it is over are stopped. `seeds` is the number of the
     first look, by default that of the suite. The looks are stored in the results folder, where the same
     command continues from the last one. `tell` hears of each look, with the number of open comparisons.
-    Raises UsageError for a budget or seeds that are not positive numbers or for a search, and whatever
+    Raises UsageError for a budget that is not positive, fewer than three seeds or a search, and whatever
     `fsbench.run` raises.
     """
     if not budget > 0:

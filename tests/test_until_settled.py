@@ -161,18 +161,18 @@ def test_a_run_goes_on_where_nothing_is_settled(run, tmp_path):
 def test_only_open_comparisons_get_more_seeds_and_a_budget_ends_the_run(run, tmp_path, monkeypatch):
     fake_executor.heard.clear()
     monkeypatch.setattr(
-        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 60)
+        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 110)
     )
-    settled = run("liar, double2", seeds=4)
-    assert (settled.late, settled.unsettled, [each.seeds for each in settled.looks]) == (True, 2, [4, 8])
+    settled = run("liar, double2", seeds=8)
+    assert (settled.late, settled.unsettled, [each.seeds for each in settled.looks]) == (True, 2, [8, 16])
     seeds = {}
     with Store(tmp_path / "r") as store:
         for record in store.records():
             seeds.setdefault(record.spec, set()).add(record.split_seed)
-    assert seeds["liar"] == set(range(4))
-    assert seeds["double2"] > set(range(8))
+    assert seeds["liar"] == set(range(8))
+    assert seeds["double2"] > set(range(16))
     fake_executor.heard.clear()
-    assert [each.seeds for each in run("liar, double2", seeds=4).looks][:3] == [4, 8, 16]
+    assert [each.seeds for each in run("liar, double2", seeds=8).looks][:3] == [8, 16, 32]
 
 
 def test_rows_without_all_results_get_no_verdict():
