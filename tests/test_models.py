@@ -108,7 +108,8 @@ def test_a_process_predicts_what_another_one_fitted(home: Path, tmp_path: Path) 
     assert list(found[0]) == ["input", "predicted", "p(=ill)", "p(well)"]
     assert [row["input"] for row in found] == [str(number + 1) for number in range(200)]
     sums = [float(row["p(=ill)"]) + float(row["p(well)"]) for row in found]
-    np.testing.assert_allclose(sums, 1)
+    np.testing.assert_allclose(sums, 1, atol=1e-6)
+    assert all(len(row["p(well)"]) == len("0.123456") for row in found)
     right = [
         row["predicted"].lstrip("'") == known for row, known in zip(found, further["result"], strict=True)
     ]
@@ -181,7 +182,7 @@ def test_tables_that_do_not_fit_are_refused_in_one_line(of_people: SavedModel, t
     table.assign(age="old").to_csv(tmp_path / "texts.csv", index=False)
     np.savez(tmp_path / "array.npz", x=np.zeros((3, 4)))
     for name, message in {
-        "fewer.csv": "has no column 'age', 'at', which the model needs",
+        "fewer.csv": "has no columns 'age', 'at', which the model needs",
         "texts.csv": "the column 'age' has texts, such as 'old'; the model takes numbers there",
         "array.npz": r"is an npz, but the model takes inputs of the kind table; give a table \(.csv\)",
         "absent.csv": "there is nothing at",
@@ -346,3 +347,28 @@ def test_commands_answer_in_one_line(call: Call, tmp_path: Path) -> None:
     status, out, err = call("fit", "--strategy", "erm")
     assert (status, out) == (2, "")
     assert "a model is fitted on your own data; give --data PATH" in err
+
+
+@pytest.mark.parametrize(
+    "line", [("predict", "nope", "x.csv"), ("fit", "--data", "nowhere", "--strategy", "nope")]
+)
+def test_a_wrong_line_is_refused_before_torch_is_imported(line: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from fsbench.cli import main; status = main(sys.argv[1:]);"
+        "sys.exit(3 if {'torch', 'pandas', 'sklearn', 'scipy'} & set(sys.modules) else status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *line], capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2), done.stderr
+    assert "nope" in done.stderr
+
+
+def test_a_fit_says_what_it_does_now(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(*arguments: object, tell: Callable[[str], object], **options: object) -> None:
+        tell("fitting erm on 60 labels")
+        raise UsageError("enough")
+
+    steps: list[str] = []
+    monkeypatch.setattr("fsbench.models.refit", fake)
+    monkeypatch.setattr("fsbench.progress.lines.PlainProgress.doing", lambda self, what: steps.append(what))
+    assert call("fit", "--data", "x.csv", "--strategy", "erm")[0] == 2
+    assert steps == ["reading your data", "fitting erm on 60 labels"]

@@ -262,6 +262,7 @@ def test_reading_is_reported_from_time_to_time(monkeypatch: pytest.MonkeyPatch) 
         observer.reading(done, 100)
     observer.read(["read"], ["beware"])
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "reading: 11 of 100 images, 1 s"
+    assert lines[0] == "reading: 11 of 100 samples, 1 s"
     assert len(lines) == 8
     assert lines[6:] == ["read", "warning: beware"]
+    assert observer.now == "preparing what was read, 0 s"

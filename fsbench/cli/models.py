@@ -39,10 +39,14 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
     data = take_own_data(options)
     if data is None:
         raise UsageError("a model is fitted on your own data; give --data PATH")
-    with working("fitting the model", plainly=True) as observer:
+    with working("reading your data", plainly=True) as observer:
         from fsbench.models import refit
 
-        model = refit(strategy, data, output=output, observer=observer, tell=say, **options)
+        def tell(line: str) -> None:
+            say(line)
+            observer.doing(line)
+
+        model = refit(strategy, data, output=output, observer=observer, tell=tell, **options)
     card, found = model.card, model.card.calibration
     if "accuracy" in found:
         say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")
@@ -59,15 +63,17 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
 def predict(model: Path, inputs: Path, output: Path | None) -> None:
     """Predict the classes of INPUTS by a saved MODEL: a CSV with the probability of each class.
 
-    INPUTS are in the form of the data that the model was fitted on, without labels: a folder of images or one
-    image, a table with the same columns, or an npz with x.
+    INPUTS are in the form of the data that the model was fitted on, without labels: a folder of images or
+    texts, one image or text, a table with the same columns, or an npz with x.
     """
-    from fsbench.models import load
+    with working("reading the model", plainly=True) as observer:
+        from fsbench.models import load
 
-    loaded = load(model)
+        loaded = load(model)
+        observer.doing("reading the inputs and predicting")
+        found = loaded.predict(inputs, observer.reading)
     if "test_inputs" in loaded.card.uses:
         say("warning: this model adapts to its inputs: what it predicts for one depends on the others")
-    found = loaded.predict(inputs)
     for line in found.warnings:
         say(f"warning: {line}")
     if output is None:

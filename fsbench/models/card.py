@@ -11,7 +11,6 @@ from typing import Any
 from fsbench.errors import DataError
 from fsbench.files import sha256
 from fsbench.own.form import Form
-from fsbench.saved.reading import read_json
 
 FILE = "model.json"
 FORMAT = 1
@@ -64,6 +63,8 @@ class Card:
         """The card in a folder. Raises DataError for anything that `write` did not write."""
         if not (folder / FILE).is_file():
             raise DataError(f"{folder} is not a saved model: it has no {FILE}; `fsbench fit` writes one")
+        from fsbench.saved.reading import read_json  # it imports torch
+
         values = read_json(folder / FILE)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise DataError(f"{folder / FILE} is of another version of fsbench; fit the model again")

@@ -7,11 +7,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import softmax
 
 from fsbench.errors import DataError
 from fsbench.failure import one_line
@@ -20,6 +18,9 @@ from fsbench.own.further import read_further
 from fsbench.own.samples import Progress
 from fsbench.registry import get_registry
 from fsbench.report.escape import csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PREPARATION, PREDICTOR = "preparation", "predictor"
 
@@ -35,16 +36,18 @@ class Predictions:
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each input: its name, the likeliest class, and the probability of each class."""
+        import pandas as pd
+
         likeliest = [self.classes[label] for label in self.probabilities.argmax(1)]
         columns = {f"p({name})": self.probabilities[:, i] for i, name in enumerate(self.classes)}
         return pd.DataFrame({"input": list(self.names), "predicted": likeliest, **columns})
 
     def to_csv(self) -> str:
-        """Comma-separated values; no text can be taken for a formula."""
+        """Comma-separated values, probabilities with six decimals; no text can be taken for a formula."""
         frame = self.to_frame()
         frame = frame.assign(**{name: frame[name].map(csv) for name in ("input", "predicted")})
         out = io.StringIO()
-        frame.to_csv(out, index=False, lineterminator="\n")
+        frame.to_csv(out, index=False, lineterminator="\n", float_format="%.6f")
         return out.getvalue()
 
 
@@ -65,6 +68,8 @@ class SavedModel:
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Calibrated probabilities float64 `[N, C]` of inputs `[N, ...]` as their kind stores them."""
+        from scipy.special import softmax
+
         return np.asarray(softmax(self.logits(x).astype(np.float64) / self.card.temperature, axis=1))
 
     def logits(self, x: np.ndarray) -> np.ndarray:

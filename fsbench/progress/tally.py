@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fsbench.plan import Plan
 
 _READING = "reading:"
+_PREPARING = "preparing what was read"
 _STARTING = "drawing the first split and starting workers"
 
 
@@ -44,9 +45,12 @@ class Tally(Observer):
 
     def reading(self, done: int, total: int) -> None:
         """Remember how much is read."""
+        if done == total:
+            self.step, self.since = _PREPARING, time.monotonic()
+            return
         if not self.step.startswith(_READING):
             self.since = time.monotonic()
-        self.step = f"{_READING} {done} of {total} images"
+        self.step = f"{_READING} {done} of {total} samples"
 
     def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
         """Leave facts and warnings to others."""
