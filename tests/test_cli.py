@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fsbench.cli.output import height, say
 from fsbench.errors import FsbenchError
 from fsbench.record import Record
 from fsbench.registry import LoadFailure, get_registry
@@ -387,3 +388,16 @@ def test_the_choices_of_options_are_those_of_the_modules_that_they_spare_an_impo
     (how,) = (each for each in fusing.fuse.params if each.name == "how")
     assert list(how.type.choices) == list(HOW)
     assert plugins.KINDS == scaffold.KINDS
+
+
+def test_messages_on_a_terminal_break_between_words(monkeypatch, capsys):
+    message = "the budget of 60 s is too small for this data; " * 4
+    say(message)
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    say(message)
+    lines = capsys.readouterr().err.splitlines()
+    assert height([message]) == len(lines) > 3
+    assert max(map(len, lines)) <= 40
+    assert {word for line in lines for word in line.split()} == {"fsbench:", *message.split()}

@@ -75,7 +75,8 @@ def test_needs_are_about_open_comparisons_and_say_why_they_promise_nothing():
     assert list(said([])) == ["Nothing is open."]
 
 
-def test_the_command_prints_a_row_for_each(tmp_path, capsys):
+def test_the_command_prints_a_row_for_each(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with Store(tmp_path) as store:
         store.commit_all(records())
     assert main(["power", "--results", str(tmp_path)]) == 0
@@ -83,5 +84,6 @@ def test_the_command_prints_a_row_for_each(tmp_path, capsys):
     assert "close" in shown
     assert "withheld: 1 failed" in " ".join(shown.split())
     assert "clear" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
     assert main(["power", "--results", str(tmp_path), "--tasks", A]) == 0
     assert "broken" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ import gc
 import math
 import shutil
 import sys
+import textwrap
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -27,8 +28,14 @@ _MOST_LINES = 2
 
 
 def say(message: str) -> None:
-    """Print one line on stderr."""
-    print(_said(message), file=sys.stderr, flush=True)
+    """Print one line on stderr; on a terminal, several that break between words."""
+    print("\n".join(_lines(message)), file=sys.stderr, flush=True)
+
+
+def _lines(message: str) -> list[str]:
+    if not sys.stderr.isatty():
+        return [_said(message)]
+    return textwrap.wrap(_said(message), _width(), break_long_words=False, break_on_hyphens=False)
 
 
 def _said(message: str) -> str:
@@ -53,7 +60,8 @@ def height(messages: Sequence[str]) -> int:
     """How many lines of the terminal some messages take; 0 if they go elsewhere."""
     if not sys.stderr.isatty():
         return 0
-    return sum(math.ceil(len(_said(each)) / _width()) for each in messages)
+    lines = [line for each in messages for line in _lines(each)]
+    return sum(math.ceil(len(line) / _width()) for line in lines)
 
 
 def _width() -> int:

@@ -23,6 +23,8 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     A number is promised only where the stored variances allow it: with a probability of 80 %, if the true
     difference is as large as it seems now.
     """
+    from rich.text import Text
+
     from fsbench.metrics import get_metric
     from fsbench.report.power import needs, said
     from fsbench.report.text import interval
@@ -43,5 +45,4 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     ]
     if rows:
         show(table(("task", "strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)))
-    for line in said(found):
-        click.echo(line)
+    show(*map(Text, said(found)))
