@@ -1,12 +1,19 @@
-"""Files that are written as a whole or not at all, and their hashes."""
+"""Files that are written as a whole or not at all, their hashes, and JSON that is not trusted."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from fsbench.errors import DataError
+from fsbench.failure import one_line
+
+_LARGEST_JSON = 64 * 2**20
 
 
 @contextmanager
@@ -24,3 +31,15 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a saved model. Raises DataError."""
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise DataError(f"{path} has more than {_LARGEST_JSON >> 20} MB; it is not part of a saved model")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {one_line(error)}") from None

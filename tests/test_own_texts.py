@@ -245,11 +245,13 @@ def test_further_texts_may_be_one_file_and_what_is_no_text_is_named(folder: Path
         read_further(folder, form)
 
 
-def test_a_folder_is_of_what_most_of_its_files_are(folder: Path, tmp_path: Path) -> None:
+def test_one_image_makes_no_image_folder_and_captions_no_text_folder(folder: Path, tmp_path: Path) -> None:
     make(folder, {"good": 1})
     reading = read_own(OwnData(folder))
     assert reading.dataset.info.kind == "text"
     assert "1 other file not read: good/0.png" in reading.warnings
+    make(folder, {"good": len(REVIEWS) // 2, "bad": len(REVIEWS) // 2})
+    assert read_own(OwnData(folder)).dataset.info.kind == "image"
 
 
 def test_texts_and_images_do_not_go_together(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.errors import DataError
-from fsbench.files import sha256
+from fsbench.files import read_json, sha256
 from fsbench.own.form import Form
 
 FILE = "model.json"
@@ -63,8 +63,6 @@ class Card:
         """The card in a folder. Raises DataError for anything that `write` did not write."""
         if not (folder / FILE).is_file():
             raise DataError(f"{folder} is not a saved model: it has no {FILE}; `fsbench fit` writes one")
-        from fsbench.saved.reading import read_json  # it imports torch
-
         values = read_json(folder / FILE)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise DataError(f"{folder / FILE} is of another version of fsbench; fit the model again")

@@ -87,9 +87,9 @@ def form_of(given: str | Path) -> str:
 
 
 def contents(folder: str | Path) -> str:
-    """What most of the files in a folder are that can be read: texts or images; "" if there are none.
+    """What a folder is of: texts or images; "" if it has neither.
 
-    Where there are as many of both, texts are taken to be about the images.
+    Up to two texts for each image are taken to be about the images, such as captions.
     """
     from fsbench.own.folders import IMAGES
     from fsbench.own.texts import TEXTS
@@ -97,7 +97,7 @@ def contents(folder: str | Path) -> str:
     root = Path(folder).resolve()
     paths = list(walk(root, root, []))
     texts, images = (sum(map(wanted.has, paths)) for wanted in (TEXTS, IMAGES))
-    return "texts" if texts > images else "images" if images else ""
+    return "texts" if texts > 2 * images else "images" if images else ""
 
 
 def _check_forms(data: OwnData) -> str:

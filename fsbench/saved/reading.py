@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Set
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ from torch import nn
 
 from fsbench.errors import DataError, FsbenchError
 from fsbench.failure import one_line
+from fsbench.files import read_json
 from fsbench.importing import named_object
 from fsbench.savable import Savable
 from fsbench.saved.estimators import load_estimator
-
-_LARGEST_JSON = 64 * 2**20
 
 
 def load_parts(folder: Path, stem: str, packages: Set[str]) -> Any:
@@ -40,18 +38,6 @@ def load_parts(folder: Path, stem: str, packages: Set[str]) -> Any:
         raise DataError(f"{path}: {error}") from error
     except Exception as error:  # whatever a constructor does with arguments that it does not expect
         raise DataError(f"{path} is damaged, or of another version: {one_line(error)}") from error
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of a saved model. Raises DataError."""
-    try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise DataError(f"{path} has more than {_LARGEST_JSON >> 20} MB; it is not part of a saved model")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON: {one_line(error)}") from None
 
 
 class _Reader:
