@@ -33,6 +33,7 @@ def test_a_folder_of_classes_is_read(tmp_path: Path) -> None:
         "accuracy by 50 points, so only large differences can be significant",
     )
     assert "labels of 2 classes: cat 4, dog 5" in reading.facts
+    assert "assumed to keep a label: scale, translation (change it with --symmetries)" in reading.facts
     assert np.array_equal(reading.dataset.x[0, 0], noise(1000, 12, 12))
     assert str(tmp_path) not in str(info)
 

@@ -154,6 +154,7 @@ def test_the_scaffold_writes_these_files(tmp_path):
         "src/fsbench_my_own_thing/__init__.py",
         "tests/test_my_own_thing.py",
     ]
+    assert "pip install -e '.[test]'" in (folder / "README.md").read_text(encoding="utf-8")
     assert not any("$" in p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file())
 
 
