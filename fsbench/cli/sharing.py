@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +89,8 @@ def _publish(
         _write(contents, path, old[path])
         if predictions:
             beside = path.with_name(f"{path.stem}-predictions.jsonl")
-            write_predictions([record.key for record in some], evidence, beside)
+            with working("writing the predictions", plainly=True):
+                write_predictions([record.key for record in some], evidence, beside)
             say(f"wrote {beside}")
 
 
@@ -196,12 +196,13 @@ def verify(
     With --by, the file gets a line that says so, and boards show it. Exit status 1 if a result is not
     reproduced, or none could be run.
     """
-    from fsbench.progress import make_observer
     from fsbench.verifying import NOT_RUN, sign
     from fsbench.verifying import verify as verified
 
-    observer = make_observer(sys.stderr, False)
-    found = verified(file, sample, seed=seed, jobs=jobs, device=device, timeout=timeout, observer=observer)
+    with working(f"reading {file.name}", plainly=True) as observer:
+        found = verified(
+            file, sample, seed=seed, jobs=jobs, device=device, timeout=timeout, observer=observer
+        )
     rows = [(c.record.spec, c.record.task, c.record.split_seed, c.outcome, c.detail) for c in found]
     show(table(("strategy", "task", "split", "outcome", "details"), rows))
     counts = Counter(each.outcome for each in found)
