@@ -142,8 +142,6 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
     assert "A method for learning from little data; the base class is plain ERM." in reference
 
 
-@pytest.mark.slow
-@chromium
 def test_the_gallery_lists_the_values_of_a_literal():
     assert gallery._literals(Literal["a", "b"]) == gallery._literals(Literal["a", "b"] | None) == ("a", "b")
     assert (
@@ -154,6 +152,8 @@ def test_the_gallery_lists_the_values_of_a_literal():
     )
 
 
+@pytest.mark.slow
+@chromium
 def test_the_search_works_from_disk_without_a_network(site):
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     with sync_api.sync_playwright() as playwright:
