@@ -108,3 +108,19 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Registry:
     fake_executor.heard.clear()
     FakeExecutor.made.clear()
     return registry
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with three trials each of two strategies; predictions are random numbers."""
+    folder = tmp_path_factory.mktemp("sharing") / "results"
+    fake_executor.run(folder, "knn", "kshot(wine, k=2)", seeds=3, baseline="erm")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that is published of these results."""
+    folder = tmp_path_factory.mktemp("sharing") / "published"
+    assert main(["publish", str(stored), str(folder), "--by", "Ada", "--predictions"]) == 0
+    return folder / "results.jsonl"
