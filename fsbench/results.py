@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from fsbench.report.contents import Report
     from fsbench.report.plots.for_results import Plots
 
-_MARGIN = 0.01
-
 
 def load(path: str | Path) -> Results:
     """The results in a results folder, or in a published .jsonl file.
@@ -118,12 +116,13 @@ class Results:
         return trial_frame(self.columns(*METRICS))
 
     def leaderboard(
-        self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float = _MARGIN
+        self, metric: str = DEFAULT_METRIC, baseline: str | None = None, margin: float | None = None
     ) -> pd.DataFrame:
         """The leaderboard of these records as a data frame; those of searches, if there are any, below it.
 
         `baseline` names what strategies are compared with, by default what the run was given. Differences
-        that certainly are within the `margin`, in the units of the records, are equivalent.
+        that certainly are within the `margin`, in the units of the records, are equivalent; by default it is
+        that of the metric.
         """
         import pandas as pd
 
@@ -131,7 +130,7 @@ class Results:
         return pd.concat([board.to_frame() for board in boards], ignore_index=True)
 
     def compare(
-        self, first: str, second: str, metric: str = DEFAULT_METRIC, margin: float = _MARGIN
+        self, first: str, second: str, metric: str = DEFAULT_METRIC, margin: float | None = None
     ) -> pd.DataFrame:
         """The score of one strategy minus that of another on each task that both did, and over these tasks.
 
@@ -159,7 +158,7 @@ class Results:
             rows, columns=["task", "difference", "low", "high", "p", "verdict", "split_seeds"]
         )
 
-    def ablation(self, spec: str, metric: str = DEFAULT_METRIC, margin: float = _MARGIN) -> pd.DataFrame:
+    def ablation(self, spec: str, metric: str = DEFAULT_METRIC, margin: float | None = None) -> pd.DataFrame:
         """What each component of a sum contributes, and how they interact, on each task and over tasks.
 
         A data frame with the columns effect (gain, contribution or interaction), components, task, value,
@@ -216,7 +215,7 @@ class Results:
         format: str | None = None,
         metric: str = DEFAULT_METRIC,
         baseline: str | None = None,
-        margin: float = _MARGIN,
+        margin: float | None = None,
     ) -> Path:
         """Write a report, as `fsbench report` does, and return the path of its main file.
 
@@ -239,7 +238,7 @@ class Results:
         """The charts of the first leaderboard: that without tuning, if there is one."""
         return self._report(metric).charts[0]
 
-    def _report(self, metric: str, baseline: str | None = None, margin: float = _MARGIN) -> Report:
+    def _report(self, metric: str, baseline: str | None = None, margin: float | None = None) -> Report:
         """The report by a metric; the latest ones are kept."""
         from fsbench.report.contents import metrics_of_a_report, report_of
 
@@ -250,5 +249,5 @@ class Results:
         return self._reports[key]
 
     @cached_property
-    def _reports(self) -> dict[tuple[str, str | None, float], Report]:
+    def _reports(self) -> dict[tuple[str, str | None, float | None], Report]:
         return {}

@@ -18,7 +18,7 @@ from fsbench.looks import Key, Look, summed_up
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.record import Trial
-from fsbench.report.leaderboard import DEFAULT_MARGIN, leaderboard
+from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open
 from fsbench.results import Results
 from fsbench.runner import DEFAULT_RESULTS, run
@@ -43,7 +43,7 @@ def run_until_settled(
     *args: Any,
     budget: float,
     metric: str = DEFAULT_METRIC,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
     seeds: int | None = None,
     results: str | Path = DEFAULT_RESULTS,
     observer: Observer | None = None,
@@ -64,7 +64,8 @@ def run_until_settled(
         raise UsageError(
             f"seeds={seeds}: looks start with a number of split seeds of at least 3; give --seeds 3 or more"
         )
-    metric, timer = get_metric(metric).name, Deadline(observer or Observer(), budget)
+    chosen, timer = get_metric(metric), Deadline(observer or Observer(), budget)
+    metric, margin = chosen.name, chosen.margin if margin is None else margin
     looks = _stored(results, metric, margin)
     found: Results | None = None
     while not looks or still_open(looks):

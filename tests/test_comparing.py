@@ -17,6 +17,7 @@ from fsbench.cli.boards import read_columns
 from fsbench.columns import both, of_records
 from fsbench.errors import UnknownName, UsageError
 from fsbench.evidence import Evidence
+from fsbench.metrics import get_metric
 from fsbench.report import pairs
 from fsbench.report.budgets import leaderboards
 from fsbench.report.changes import compare_sides
@@ -244,6 +245,24 @@ def test_a_worsening_that_certainly_is_within_the_margin_is_not_one_to_fail_for(
         "| worse, within the margin |"
         in sheet_of(compared(over_seeds(A, "a", LOW), over_seeds(A, "a", tiny))).markdown()
     )
+
+
+def test_the_margin_is_that_of_the_metric_unless_another_is_given():
+    """Squared calibration errors 0.005 apart are 7 points of confidence apart."""
+    errors, codes = [0.0100, 0.0101, 0.0099, 0.0102, 0.0098], {"ece": "results+2"}
+    columns = of_records(
+        [
+            record(A, name, seed, metrics={"ece": value + worse}, metric_codes=codes)
+            for name, worse in (("a", 0.0), ("b", 0.005))
+            for seed, value in enumerate(errors)
+        ],
+        ["ece"],
+    )
+    sides = [side(text, columns, "ece", text) for text in "ab"]
+    for given, small in ((None, False), (0.01, True)):
+        found = compare_sides(*sides, "ece", given)
+        assert (found.rows[0].verdict, found.is_worse) == ("worse", not small)
+    assert compare_sides(*sides, "ece").margin == get_metric("ece").margin
 
 
 def test_a_lower_loss_is_better():

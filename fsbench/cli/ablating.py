@@ -26,7 +26,7 @@ _NOT_HERE = {"plugins", "until_settled", "budget", "baseline", "legend", "quiet"
 @click.argument("spec", metavar="SUM")
 @format_option((TERMINAL, "markdown", "csv", "json", PICTURE), TERMINAL)
 def ablate(
-    spec: str, style: str, recipe: str, metric: str, margin: float, strict: bool, **options: Any
+    spec: str, style: str, recipe: str, metric: str, margin: float | None, strict: bool, **options: Any
 ) -> int:
     """Run all sums of the components of SUM (a+b+c), and say what each contributes.
 

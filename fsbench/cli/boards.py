@@ -33,7 +33,7 @@ def leaderboard(
     tasks: str | None,
     metric: str,
     baseline: str | None,
-    margin: float,
+    margin: float | None,
     legend: bool,
     all_versions: bool,
 ) -> None:

@@ -40,7 +40,7 @@ def compare(
     suite: str | None,
     tasks: str | None,
     metric: str,
-    margin: float,
+    margin: float | None,
     style: str,
     fail_if_worse: bool,
 ) -> int:

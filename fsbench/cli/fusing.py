@@ -26,7 +26,7 @@ from fsbench.errors import UsageError
 @margin_option
 @results_option("FOLDER", "The folder of the results.")
 @legend_option
-def fuse(of: str, how: str, metric: str, margin: float, results: Path, legend: bool) -> None:
+def fuse(of: str, how: str, metric: str, margin: float | None, results: Path, legend: bool) -> None:
     """Fuse stored results of several strategies, such as "transfer, svm", and compare.
 
     Their probabilities on each split are averaged, with weights that only the split's validation part

@@ -53,8 +53,10 @@ legend_option = click.option(
 )
 
 
-def _margin(ctx: click.Context, param: click.Parameter, value: float) -> float:
+def _margin(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     """The margin in the units of the records (a click callback)."""
+    if value is None:
+        return None
     if not value > 0:
         raise UsageError(f"--margin is {value:g}; expected a number above 0")
     return value / 100
@@ -63,11 +65,10 @@ def _margin(ctx: click.Context, param: click.Parameter, value: float) -> float:
 margin_option = click.option(
     "--margin",
     type=float,
-    default=1.0,
-    show_default=True,
     metavar="POINTS",
     callback=_margin,
-    help="Differences surely within this margin are equivalent: points of a metric in %, 1/100 of others.",
+    help="Differences surely within this margin are equivalent: points of a metric in %, 1/100 of others.  "
+    "[default: the metric's, mostly 1.0]",
 )
 
 versions_option = click.option(

@@ -17,7 +17,7 @@ from fsbench.cli.output import show, table
 @tasks_option
 @metric_option
 @margin_option
-def power(results: Path, suite: str | None, tasks: str | None, metric: str, margin: float) -> None:
+def power(results: Path, suite: str | None, tasks: str | None, metric: str, margin: float | None) -> None:
     """Say how many more split seeds would settle each open comparison with erm.
 
     A number is promised only where the stored variances allow it: with a probability of 80 %, if the true

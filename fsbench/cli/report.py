@@ -37,7 +37,7 @@ def report(
     tasks: str | None,
     metric: str,
     baseline: str | None,
-    margin: float,
+    margin: float | None,
     all_versions: bool,
     style: str | None,
     output: str | None,

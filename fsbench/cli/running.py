@@ -141,7 +141,7 @@ def run(
     plugins: str,
     recipe: str,
     metric: str,
-    margin: float,
+    margin: float | None,
     legend: bool,
     quiet: bool,
     verbose: bool,
@@ -205,7 +205,9 @@ def _extras(results: Results) -> Iterator[str]:
         yield f"{', '.join(specs)} left out on {where}: {message}"
 
 
-def _report(results: Results, metric: str, margin: float, folder: Path, legend: bool, quiet: bool) -> int:
+def _report(
+    results: Results, metric: str, margin: float | None, folder: Path, legend: bool, quiet: bool
+) -> int:
     """Print the leaderboard and what failed and why; returns the exit status."""
     from fsbench.registry import get_registry
     from fsbench.report.budgets import leaderboards

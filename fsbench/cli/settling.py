@@ -60,7 +60,7 @@ def settle(
     *args: Any,
     budget: float,
     metric: str,
-    margin: float,
+    margin: float | None,
     results: Path,
     legend: bool,
     quiet: bool,

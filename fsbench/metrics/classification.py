@@ -136,6 +136,7 @@ CLASSIFICATION = (
         resolution=_by_rounding,
         cite="Kumar, A., Liang, P. and Ma, T. (2019). Verified uncertainty calibration. NeurIPS.",
         results_version="2",
+        margin=0.001,
     ),
     Metric(
         "auroc",

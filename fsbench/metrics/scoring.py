@@ -29,7 +29,8 @@ class Metric:
     `resolution(y)` is the effect of one decision on such labels; None means twice an even share.
     `influence(logits, y)` is the influence of each sample on the value, float `[E, M]`; without it, a report
     by this metric does not know how much of the spread is due to the choice of the test samples.
-    `results_version` says which version of the code its values come from, as that of a strategy.
+    `results_version` says which version of the code its values come from, as that of a strategy. Differences
+    that certainly are within the `margin` are equivalent, unless a report has another one.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Metric:
     influence: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     cite: str = ""
     results_version: str = ""
+    margin: float = 0.01
 
 
 def _check_metric(metric: Any) -> None:

@@ -10,7 +10,7 @@ from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.record import Record
 from fsbench.report.baselines import BEST, Against
 from fsbench.report.comparable import Comparable
-from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard_of
+from fsbench.report.leaderboard import Leaderboard, leaderboard_of
 from fsbench.report.looking import with_looks
 from fsbench.report.rows import Row
 from fsbench.tuning.tuned import Tuning
@@ -21,7 +21,7 @@ def leaderboards(
     metric: str = DEFAULT_METRIC,
     all_versions: bool = False,
     baseline: str | None = None,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
 ) -> list[Leaderboard]:
     """The leaderboards of some records: that of the results without tuning first, then by size of the search.
 
@@ -45,7 +45,7 @@ def leaderboards_of(
     given: Sequence[Comparable],
     metric: str,
     baseline: str | None = None,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
 ) -> list[Leaderboard]:
     """The `leaderboards` of records by search, by one of several metrics."""
     found = []

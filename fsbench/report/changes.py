@@ -12,7 +12,6 @@ from fsbench.metrics import Metric, get_metric
 from fsbench.report import pairs
 from fsbench.report.by_split import by_split
 from fsbench.report.entries import Entry, Setting, natural, settings
-from fsbench.report.leaderboard import DEFAULT_MARGIN
 from fsbench.report.pairs import Pair
 from fsbench.report.rows import OVERALL
 from fsbench.report.sides import Side, key_of, together
@@ -86,7 +85,7 @@ class Comparison:
         return bool(self.lost) or any(each.is_worsening for each in (*self.overall, *self.rows))
 
 
-def compare_sides(a: Side, b: Side, metric: str, margin: float = DEFAULT_MARGIN) -> Comparison:
+def compare_sides(a: Side, b: Side, metric: str, margin: float | None = None) -> Comparison:
     """Compare two sides, whose records must have the values of the metric, on the trials that both did.
 
     Two single strategies are compared with each other, otherwise each strategy with the one of the same name.
@@ -94,6 +93,7 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float = DEFAULT_MARGIN)
     nothing can be compared.
     """
     chosen, (columns, unlike) = get_metric(metric), together([a, b])
+    margin = chosen.margin if margin is None else margin
     found, named = settings(columns), _named(a, b)
     placed = {names: list(_places(found, names)) for names in named}
     every = [place for places in placed.values() for place in places]

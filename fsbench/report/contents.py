@@ -12,7 +12,7 @@ from fsbench.columns import Columns
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.report.budgets import by_search, leaderboards_of
 from fsbench.report.charts import Charts
-from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard
+from fsbench.report.leaderboard import Leaderboard
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def report_of(
     metric: str = DEFAULT_METRIC,
     all_versions: bool = False,
     baseline: str | None = None,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
     name: str = "",
 ) -> Report:
     """The report about some records, which must have the values of `metrics_of_a_report`.

@@ -30,9 +30,6 @@ from fsbench.tuning.tuned import Tuning
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT_MARGIN = 0.01
-"""The margin of equivalence in the units of the records: one point of a metric in %."""
-
 
 @dataclass(frozen=True)
 class Leaderboard:
@@ -56,8 +53,8 @@ class Leaderboard:
     comparisons: int
     trials: int
     split_seeds: tuple[int, int]
+    margin: float
     origin: str = ""
-    margin: float = DEFAULT_MARGIN
     tuning: Tuning | None = None
     against: str = ""
     rivals: tuple[str, ...] = ()
@@ -108,11 +105,12 @@ def leaderboard(
     metric: str = DEFAULT_METRIC,
     all_versions: bool = False,
     baseline: str | None = None,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
 ) -> Leaderboard:
     """Compare the strategies of some records by a metric. Columns must have its values.
 
-    Differences that certainly are within the `margin`, in the units of the records, are called equivalent.
+    Differences that certainly are within the `margin`, in the units of the records, are called equivalent; by
+    default it is that of the metric.
 
     If the code of a strategy changed, the records of one version are shown; with `all_versions`, each version
     has a separate row. `baseline` names a strategy, or several, to compare with instead of the baselines that
@@ -126,7 +124,7 @@ def leaderboard(
 
 
 def leaderboard_of(
-    given: Comparable, metric: str, baseline: str | None = None, margin: float = DEFAULT_MARGIN
+    given: Comparable, metric: str, baseline: str | None = None, margin: float | None = None
 ) -> Leaderboard:
     """A `leaderboard` by one of several metrics."""
     chosen, found = get_metric(metric), given.settings
@@ -134,6 +132,7 @@ def leaderboard_of(
     baselines = Baselines(found, chosen, table.gain_prior, baseline)
     rows = task_rows(found, chosen, table, given.facts)
     overall = overall_rows(found, given.strategies, chosen)
+    margin = chosen.margin if margin is None else margin
     overall, rows = _compared(overall, rows, len(found), chosen, margin)
     overall, rows = _against(overall, rows, baselines)
     rows, overall = with_saved(found, rows, overall, chosen)

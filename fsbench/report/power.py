@@ -11,7 +11,7 @@ from fsbench.metrics import get_metric
 from fsbench.report import differences
 from fsbench.report.differences import Measured
 from fsbench.report.entries import Setting, settings
-from fsbench.report.leaderboard import DEFAULT_MARGIN, Leaderboard, leaderboard
+from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate, Sample
@@ -35,7 +35,7 @@ class Need:
     reason: str = ""
 
 
-def needs(columns: Columns, metric: str, margin: float = DEFAULT_MARGIN) -> list[Need]:
+def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Need]:
     """What the open comparisons on single tasks need, those with the fewest seeds first.
 
     Raises as `leaderboard`.
