@@ -126,7 +126,7 @@ def test_an_executor_gets_the_settings_of_the_run(tmp_path):
     assert second.settings["device"] == "cpu"
     assert second.closed
     one, other = second.jobs
-    assert second.settings["apart"] is None
+    assert second.settings["shared_by"] is None
     assert (one.split, one.shape) != (other.split, other.shape) == (other.split, (1, 70, 3))
 
 
@@ -137,7 +137,7 @@ def test_the_record_says_whether_a_trial_or_a_split_has_its_own_process(tmp_path
     assert {r.isolation for r in run(tmp_path / "gpu", seeds=2).records} == {"split"}
     trials = FakeExecutor.made[-1]
     one, other = trials.jobs
-    assert trials.settings["apart"](one) != trials.settings["apart"](other)
+    assert trials.settings["shared_by"](one) != trials.settings["shared_by"](other)
 
 
 def test_each_split_is_drawn_once_when_needed_and_removed_after_its_last_trial(tmp_path, drawn):
