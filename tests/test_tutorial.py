@@ -14,7 +14,7 @@ import pytest
 PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 QUICK = {
     "--seeds 10": "--seeds 1 --recipe steps=5 --baseline erm --jobs 1",
-    "--strategy augmentation": "--strategy knn --jobs 1",
+    "--strategy erm": "--strategy knn --jobs 1",
     "PYTHONPATH=.": "PYTHONPATH=.:$PYTHONPATH",
     "[:300]": "[:80]",
 }
