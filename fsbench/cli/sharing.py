@@ -82,7 +82,7 @@ def _publish(
         groups = [_complete(some, suite, part) for some in groups if some]
     evidence = columns.evidence
     found = {folder / _name(some, suite, part): some for some in groups if some}
-    old = {path: _standing(path, [by] if by else [], replace) for path in found}
+    old = {path: _present(path, [by] if by else [], replace) for path in found}
     for path, some in found.items():
         with working("gathering what is published"):
             contents = to_publish(some, evidence, by)
@@ -99,14 +99,14 @@ def _name(records: Sequence[Record], suite: str | None, part: bool) -> str:
     return f"{suite or WITHOUT_SUITE}{'-part' if part else ''}{'-tuned' if records[0].tuning else ''}.jsonl"
 
 
-def _standing(path: Path, publishers: Sequence[str], replace: bool) -> Contents | None:
+def _present(path: Path, publishers: Sequence[str], replace: bool) -> Contents | None:
     """What a file that is to be replaced contains. Raises UsageError for another publisher's."""
-    from fsbench.report.replacing import refuse_other, standing
+    from fsbench.report.replacing import present, refuse_other
 
     if replace:
         return None
     with working(f"reading {path.name}"):
-        old = standing(path)
+        old = present(path)
     refuse_other(path, old, publishers)
     return old
 
@@ -137,7 +137,7 @@ def _add(file: Path, folder: Path, replace: bool) -> None:
         return
     with working(f"reading {file.name}"):
         contents = read_board(file).contents
-    _write(contents, place, _standing(place, contents.publishers, replace))
+    _write(contents, place, _present(place, contents.publishers, replace))
 
 
 @click.command()
@@ -154,7 +154,7 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
     """
     from fsbench.report.merging import merge as merged
     from fsbench.report.publishing import renew_index
-    from fsbench.report.replacing import refuse_loss, standing
+    from fsbench.report.replacing import present, refuse_loss
 
     if len(files) < 2:
         given = " and ".join(map(str, (*files, out)))
@@ -163,7 +163,7 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
         raise UsageError(f"{out}: expected a file whose name ends in .jsonl, after the files to join")
     with working("joining the files"):
         contents, lines = merged(files, any_version)
-        old = None if replace else standing(out)
+        old = None if replace else present(out)
     refuse_loss(out, old, contents)
     for line in lines:
         say(line)

@@ -146,7 +146,7 @@ def _labels(best: Row, board: Leaderboard) -> str:
     if not found or found.times <= 1 or found.beyond not in ("", "above"):
         return ""
     more, beyond = ("more than", ", beyond the measured range") if found.beyond else ("about", "")
-    ends = text.saved_interval(found).replace("-", " to ")
+    ends = text.saved_interval(found, " to ")
     times = f"{found.times:.1f} times as many labels" + (f" ({ends})" if ends else "")
     where = "task" if found.tasks == 1 else plural(found.tasks, "task")
     return (

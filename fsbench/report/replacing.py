@@ -13,7 +13,7 @@ from fsbench.report.published import Contents, read
 from fsbench.words import plural
 
 
-def standing(path: Path) -> Contents | None:
+def present(path: Path) -> Contents | None:
     """What the published file at a path contains, None if there is nothing. Raises StoreError."""
     return read(path) if path.exists() else None
 

@@ -102,7 +102,7 @@ def saved(row: Row) -> str:
     return f"{times} ({ends})" if ends else times
 
 
-def saved_interval(found: Saved) -> str:
+def saved_interval(found: Saved, to: str = "-") -> str:
     """The interval of a number of times, `1.8-3.6`, or `<1.0 to 3.6` with an end beyond the range.
 
     "" without one, or if all of it lies beyond.
@@ -110,7 +110,7 @@ def saved_interval(found: Saved) -> str:
     if found.low is None or found.high is None or found.low == found.high:
         return ""
     below, above = (each if found.ends_beyond in (side, "both") else "" for each, side in _ENDS)
-    between = " to " if found.ends_beyond else "-"
+    between = " to " if found.ends_beyond else to
     return f"{below}{found.low:.1f}{between}{above}{found.high:.1f}"
 
 
