@@ -211,9 +211,10 @@ class Strategy:
         return fitted
 
 
-def overrides(strategy: Strategy, stage: str) -> bool:
+def overrides(strategy: Strategy | type[Strategy], stage: str) -> bool:
     """Whether a strategy changes a stage."""
-    return getattr(type(strategy), stage) is not getattr(Strategy, stage)
+    cls = strategy if isinstance(strategy, type) else type(strategy)
+    return getattr(cls, stage) is not getattr(Strategy, stage)
 
 
 def excludes(strategy: Strategy, kind: str) -> str | None:
@@ -312,7 +313,7 @@ def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
 
 def _check_stages(cls: type[Strategy]) -> None:
     """Raise PluginError for a stage with other arguments, or a class with nearly the name of one instead."""
-    changed = [stage for stage in STAGES if getattr(cls, stage) is not getattr(Strategy, stage)]
+    changed = [stage for stage in STAGES if overrides(cls, stage)]
     for stage in changed:
         takes, wanted = (list(inspect.signature(getattr(of, stage)).parameters) for of in (cls, Strategy))
         try:
