@@ -24,9 +24,9 @@ def partners(name: str) -> list[str]:
 
 
 def parameters(names: tuple[str, ...], *others: object) -> object:
-    """Parameters of a test about some strategies; `slow` if one is beyond the short list."""
-    beyond = any(not STRATEGIES[name].in_core for name in names)
-    return pytest.param(*names, *others, marks=[pytest.mark.slow] * beyond)
+    """Parameters of a test about some strategies; `slow` if one is beyond the short list or pretrained."""
+    slow = any(not STRATEGIES[name].in_core or "pretrained" in STRATEGIES[name]().uses for name in names)
+    return pytest.param(*names, *others, marks=[pytest.mark.slow] * slow)
 
 
 CORE = sorted(name for name, cls in STRATEGIES.items() if cls.in_core and not cls.baseline)

@@ -70,6 +70,7 @@ def large(monkeypatch):
     keep_datasets(())
 
 
+@pytest.mark.slow
 def test_a_run_holds_one_dataset_at_a_time(large, tmp_path) -> None:
     names, loads, living = large
     trials = [trial(f"kshot({name}, k=1)", seed) for name in names for seed in range(3)]

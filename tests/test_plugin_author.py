@@ -81,7 +81,7 @@ def test_a_new_plugin_passes_its_own_tests_and_is_used(env, tmp_path, kind):
     package = tmp_path / f"fsbench-my-{kind}"
     assert f"fsbench-my-{kind}" in said
     env.install(package)
-    failing = env.run("pytest", "-q", package, cwd=tmp_path, status=1).stdout
+    failing = env.run("pytest", "-qx", package, cwd=tmp_path, status=1).stdout
     assert "still says TODO" in failing
     code = package / f"src/fsbench_my_{kind}/__init__.py"
     code.write_text(code.read_text(encoding="utf-8").replace("TODO: ", ""), encoding="utf-8")
@@ -120,6 +120,7 @@ def test_a_broken_plugin_is_reported_and_does_not_hide_others(tmp_path):
     assert "nowhere_to_be_found" in listed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", SNIPPETS, ids=lambda code: re.findall(r"(?:class|def) (\w+)", code)[0])
 def test_every_example_conforms(code):
     namespace: dict[str, object] = {"__name__": "example"}

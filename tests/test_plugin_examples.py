@@ -100,6 +100,7 @@ def test_tasks_from_python_find_entries_of_plugins(examples: Path) -> None:
     assert python(code, examples, FSBENCH_PLUGINS=modules) == "handful(moons, n=9)\n"
 
 
+@pytest.mark.slow
 def test_things_of_plugins_can_be_listed_cited_and_checked(examples: Path) -> None:
     modules = ",".join(f"fsbench_{name}" for name in MODULES.values())
 

@@ -338,6 +338,7 @@ def test_a_settled_difference_is_not_called_equivalent(p, equal, expected):
     assert verdict(0.001, p, True, equal) == expected
 
 
+@pytest.mark.slow
 def test_wrong_verdicts_anywhere_in_a_table_are_rare():
     """Seven strategies without effect on nine tasks; all share the noise of the baseline."""
     rng, tables = np.random.default_rng(5), 600

@@ -19,6 +19,8 @@ from benchmarks.simulated import KINDS, boards, rows, true_difference
 from benchmarks.verdicts import MARGIN, cautious, count_wrong, moderated, over_tasks, plain
 from fsbench import stats
 
+pytestmark = pytest.mark.slow
+
 SMALL = [kind for kind in KINDS if kind.tested <= 300]
 # Without noise of training the assumption about common training samples is too optimistic.
 OPTIMISTIC = "half of the training samples shared"
@@ -56,7 +58,7 @@ def test_without_the_sampling_of_the_test_intervals_would_be_too_narrow(name):
     assert covered([plain(sample) for sample in samples], true_difference(kind)) < 0.9
 
 
-@pytest.mark.parametrize("splits", [3, 5, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("splits", [3, 5, 10])
 def test_tables_of_equally_good_classifiers_have_a_wrong_verdict_in_at_most_5_percent(splits):
     """Skewed, tied, unstable and collapsing rows, small tests, common samples: 44 rows in one family."""
     count, wrong = 150, 0
@@ -109,7 +111,7 @@ def test_rows_that_lend_each_other_degrees_of_freedom_find_more(splits):
     assert found[1] > (0.9 if splits == 10 else 1.3) * found[0]
 
 
-@pytest.mark.parametrize("splits", [3, 5, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("splits", [3, 5, 10])
 def test_over_tasks_verdicts_keep_their_level_and_find_more(splits):
     """Eight strategies on five tasks; a difference of 2 points in all of them, or none."""
     kinds, count, strategies = [SMALL[i] for i in (0, 1, 3, 4, 5)], 60, 8

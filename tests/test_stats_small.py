@@ -13,6 +13,8 @@ from fsbench import stats
 from fsbench.metrics import resolution
 from fsbench.stats import Sample, holm, overall, verdict
 
+pytestmark = pytest.mark.slow
+
 COMPARISONS = 40
 LEVEL = 0.05 / COMPARISONS
 FLIPS = (0.3, 1, 3)

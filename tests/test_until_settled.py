@@ -119,6 +119,7 @@ def verdicts(values, spending, margin=0.01, first=5, looks=4) -> list[str]:
     return list(words.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [3, 5, 10])
 def test_the_error_of_all_looks_stays_below_five_percent(first):
     """No row differs, or all differ by exactly the margin; a Holm correction at each look errs far more."""
