@@ -19,6 +19,7 @@ import fsbench
 from fsbench.cli import main
 from fsbench.datasets import known
 from fsbench.registry import Registry
+from fsbench.tasks import splits
 
 Call = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[1]
@@ -108,6 +109,21 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Registry:
     fake_executor.heard.clear()
     FakeExecutor.made.clear()
     return registry
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All splits that a run has drawn."""
+    found: list[str] = []
+
+    def draw(task, seed):
+        found.append(f"{task.text} {seed}")
+        return real(task, seed)
+
+    real = splits.draw_split
+    for module in ("draw", "same_data"):
+        monkeypatch.setattr(f"fsbench.{module}.draw_split", draw)
+    return found
 
 
 @pytest.fixture(scope="session")

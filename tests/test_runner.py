@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import fake_executor
@@ -14,58 +13,15 @@ import pytest
 from fake_executor import A, B, FakeExecutor, run
 
 import fsbench
-from fsbench.errors import DataError, PluginError, SpecError, StoreError, TaskError, UnknownName, UsageError
+from fsbench.errors import SpecError, StoreError, TaskError, UnknownName, UsageError
 from fsbench.metrics import score
 from fsbench.progress import Observer
-from fsbench.registry import LoadFailure
 from fsbench.store import Store
 from fsbench.tasks import splits
 from fsbench.tasks.expressions import parse_tasks
-from fsbench.tasks.suites import Suite
 
 BOTH = f"{A}, {B}"
 pytestmark = pytest.mark.usefixtures("fakes")
-
-
-@pytest.fixture
-def drawn(monkeypatch) -> list[str]:
-    """All splits that have been drawn."""
-    found: list[str] = []
-
-    def draw(task, seed):
-        found.append(f"{task.text} {seed}")
-        return real(task, seed)
-
-    real = splits.draw_split
-    for module in ("draw", "same_data"):
-        monkeypatch.setattr(f"fsbench.{module}.draw_split", draw)
-    return found
-
-
-@pytest.fixture
-def suite(monkeypatch):
-    """Puts a suite of both tasks at two seeds in place of the default one, with some fingerprints."""
-
-    def put(**fingerprints: tuple[str, ...]) -> None:
-        named = {{"a": A, "b": B}[name]: known for name, known in fingerprints.items()}
-        made = Suite("fake", 1, "", (A, B), 2, named)
-        monkeypatch.setattr("fsbench.request.load_suite", lambda name: made)
-
-    return put
-
-
-def fingerprint(task: str, seed: int = 0) -> str:
-    return splits.draw_split(*parse_tasks(task), seed).fingerprint
-
-
-def forge(folder: Path, task: str) -> None:
-    """Make the stored records of a task those of other data."""
-    with Store(folder) as store:
-        for record in store.records():
-            if record.task == task:
-                store._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))
-                store._db.execute("DELETE FROM trials WHERE key = ?", (record.key,))
-                store.commit(replace(record, split_fingerprint="f" * 64))
 
 
 class Diary(Observer):
@@ -189,12 +145,6 @@ def test_records_that_another_run_stored_meanwhile_stay(tmp_path):
     assert [r.notes for r in results.records] == [("the rival's",)]
 
 
-def test_tasks_and_seeds_come_from_the_suite(tmp_path, suite):
-    suite()
-    results = run(tmp_path, tasks=None)
-    assert [(r.task, r.split_seed) for r in results.records] == [(A, 0), (A, 1), (B, 0), (B, 1)]
-
-
 def test_seeds_can_be_named(tmp_path):
     results = run(tmp_path, seeds=[7], init_seeds=(1, 2))
     assert [(r.split_seed, r.init_seed) for r in results.records] == [(7, 1), (7, 2)]
@@ -288,45 +238,6 @@ def test_errors_that_need_no_draw_are_found_before_anything_runs(tmp_path):
     assert FakeExecutor.made == []
 
 
-def test_a_split_other_than_the_suites_ends_the_run_and_finished_trials_are_kept(tmp_path, suite):
-    suite(b=("0123456789abcdef",))
-    right = fingerprint(B)[:16]
-    with pytest.raises(
-        DataError, match=rf"fake: split 0 of kshot\(wine, k=2\) is {right}, not 0123456789abcdef"
-    ):
-        run(tmp_path, tasks=None)
-    with Store(tmp_path) as store:
-        assert [r.task for r in store.records()] == [A, A]
-
-
-def test_the_suites_splits_are_accepted(tmp_path, suite):
-    suite(a=(fingerprint(A)[:16], fingerprint(A, 1)[:16]), b=(fingerprint(B)[:16],))
-    assert run(tmp_path, tasks=None).done == 4
-
-
-def test_stored_records_of_other_splits_than_the_suites_are_refused_before_anything_runs(
-    tmp_path, suite, drawn
-):
-    suite()
-    run(tmp_path, tasks=None, seeds=1)
-    suite(a=("another",))
-    drawn.clear()
-    with pytest.raises(StoreError, match=r"contains a record of erm on other data: fake: split 0 of kshot"):
-        run(tmp_path, "reason", tasks=None, seeds=1)
-    assert drawn == []
-
-
-def test_results_on_other_data_do_not_mix(tmp_path):
-    run(tmp_path, tasks=BOTH, seeds=1)
-    forge(tmp_path, B)
-    for more in ({"plugins": "reason", "seeds": 1}, {"seeds": 2}):
-        with pytest.raises(StoreError, match=r"contains results of kshot\(wine, k=2\) on other data"):
-            run(tmp_path, tasks=BOTH, **more)
-    with Store(tmp_path) as store:
-        assert {r.task for r in store.records() if r.spec == "reason"} == {A}
-    assert run(tmp_path / "other", "reason", tasks=BOTH, seeds=1).total == 4
-
-
 def test_python_accepts_lists_of_texts_and_a_recipe_as_text(tmp_path):
     asked = run(tmp_path, ["erm"], [A, B], seeds=1, recipe="steps=3")
     assert run(tmp_path, "erm", BOTH, seeds=1, recipe={"steps": 3}) == asked
@@ -363,65 +274,6 @@ def test_impossible_settings_end_the_run_before_anything_is_stored(tmp_path):
         run(tmp_path, "needy", seeds=1, executor=Unfit)
     with Store(tmp_path) as store:
         assert store.records() == []
-
-
-def test_strict_makes_a_broken_plugin_fatal(tmp_path, fakes):
-    fakes.failures.append(LoadFailure("their-plugin", "ImportError: no module named x"))
-    assert run(tmp_path, seeds=1).done == 1
-    with pytest.raises(PluginError, match=r"their-plugin: ImportError"):
-        run(tmp_path, seeds=1, strict=True)
-
-
-@pytest.mark.parametrize("error", [ValueError("a hook that fails"), SystemExit(3)])
-def test_a_hook_that_raises_is_named_and_does_not_stop_the_run(tmp_path, fakes, error):
-    class Failing:
-        @fsbench.hookimpl
-        def fsbench_trial_finished(self) -> None:
-            raise error
-
-    fakes.load("their-plugin", Failing, ("theirs", "1"))
-    assert not fakes.failures
-    with pytest.warns(RuntimeWarning, match="plugin their-plugin: fsbench_trial_finished raised") as caught:
-        results = run(tmp_path, seeds=2)
-    assert repr(error) in str(caught[0].message)
-    assert fake_executor.heard == [r.key for r in results.records]
-    assert results.done == 2
-
-
-def test_plugins_are_not_asked_anything_once_a_split_is_drawn(tmp_path, fakes, drawn):
-    """Test labels are in this process from then on, and `uses` or `content_hash` may be a stranger's code."""
-    asked: list[int] = []
-
-    class Nosy(fake_executor.Erm):
-        name = "nosy"
-        content_hash = property(lambda self: asked.append(len(drawn)) or "")
-        uses = property(lambda self: asked.append(len(drawn)) or frozenset())
-
-        def skip(self, task):
-            asked.append(len(drawn))
-
-    class Plugin:
-        @fsbench.hookimpl
-        def fsbench_strategies(self):
-            return [fake_executor.dataclass(frozen=True)(Nosy)]
-
-    fakes.load("nosy", Plugin, ("theirs", "1"))
-    assert run(tmp_path, "nosy", seeds=2).done == 4
-    assert set(asked) == {0}
-    assert len(drawn) == 2
-
-
-def test_the_last_split_is_removed_before_a_plugin_is_notified_of_its_last_trial(tmp_path, fakes):
-    left: list[int] = []
-
-    class Plugin:
-        @fsbench.hookimpl
-        def fsbench_trial_finished(self) -> None:
-            left.append(len(list(tmp_path.glob(".splits/*/split-*"))))
-
-    fakes.load("nosy", Plugin, ("theirs", "1"))
-    run(tmp_path, "reason", seeds=2)
-    assert left == [1, 0, 1, 0]
 
 
 def test_ctrl_c_keeps_finished_trials(tmp_path):
