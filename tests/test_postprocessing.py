@@ -169,6 +169,22 @@ def test_isotonic_regressions_of_several_classes_are_those_of_a_loop() -> None:
     np.testing.assert_allclose(fitted(logits, y, "isotonic")(logits).softmax(1).numpy(), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("held_out", [[0, 1], [1]])
+def test_a_class_without_a_held_out_label_is_calibrated_too(method: Any, held_out: list[int]) -> None:
+    """As in `holdout`, where a class of fewer than five samples has none for validation."""
+    logits, y = overconfident(200, 3.0, classes=3)
+    kept = torch.isin(y, torch.tensor(held_out))
+    found = fitted(logits[kept], y[kept], method)
+    p = found.probabilities(log_odds(logits))
+    assert np.isfinite(p).all()
+    share = 1 / (int(kept.sum()) + 2) if method == "sigmoid" else 0.0  # Platt's target of no positive sample
+    last = found.curves[2]
+    s = log_odds(logits)[:, 2]
+    curve = 1 / (1 + np.exp(last[0] * s + last[1])) if method == "sigmoid" else last.predict(s)
+    np.testing.assert_allclose(curve, share, rtol=1e-9)
+
+
 def test_log_odds_are_exact_where_the_probability_rounds_to_one() -> None:
     found = log_odds(torch.tensor([[80.0, 0.0, 0.0]]))
     np.testing.assert_allclose(found[0], [80 - math.log(2), -80, -80], rtol=1e-6)

@@ -10,20 +10,36 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 
 from fsbench import Savable
 from fsbench_plugins._estimators import SMALLEST
 
 
 def fitted(logits: torch.Tensor, y: torch.Tensor, method: Literal["sigmoid", "isotonic"]) -> OneVsRest:
-    """The calibration of logits `[N, C]` for labels `[N]`, by `CalibratedClassifierCV`."""
-    scores, labels, all_rows = log_odds(logits), y.cpu().numpy(), np.arange(len(y))
-    scores = scores[:, 1] if scores.shape[1] == 2 else scores
-    given = FrozenEstimator(_Given(logits.shape[1]))
-    theirs = CalibratedClassifierCV(given, method=method, cv=[(all_rows, all_rows)], ensemble=False)
-    theirs.fit(scores, labels)
-    curves = theirs.calibrated_classifiers_[0].calibrators
-    return OneVsRest([(c.a_, c.b_) for c in curves] if method == "sigmoid" else curves)
+    """The calibration of logits `[N, C]` for labels `[N]`, as `CalibratedClassifierCV` does it.
+
+    A class that no label names, or every one, has a constant sigmoid, that of Platt's smoothed targets.
+    """
+    scores, labels = log_odds(logits), y.cpu().numpy()
+    curve = _isotonic if method == "isotonic" else _sigmoid
+    classes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    return OneVsRest([curve(scores[:, label], (labels == label).astype(int)) for label in classes])
+
+
+def _isotonic(scores: np.ndarray, y: np.ndarray) -> Any:
+    return IsotonicRegression(out_of_bounds="clip").fit(scores, y)
+
+
+def _sigmoid(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The numbers (a, b) for scores `[N]` and labels 0 and 1 `[N]`."""
+    if len(np.unique(y)) == 1:  # which scikit-learn refuses
+        certain = float(np.log(len(y) + 1))
+        return 0.0, -certain if y[0] else certain
+    all_rows = np.arange(len(y))
+    theirs = CalibratedClassifierCV(FrozenEstimator(_Given()), cv=[(all_rows, all_rows)], ensemble=False)
+    (found,) = theirs.fit(scores, y).calibrated_classifiers_[0].calibrators
+    return found.a_, found.b_
 
 
 def log_odds(logits: torch.Tensor) -> np.ndarray:
@@ -71,11 +87,10 @@ def _curve(curve: Any, scores: np.ndarray) -> np.ndarray:
 
 
 class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier whose decision function is its input."""
+    """A classifier of two classes whose decision function is its input."""
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
-        self.classes_ = np.arange(classes)
+    def __init__(self) -> None:
+        self.classes_ = np.arange(2)
 
     def fit(self, x: Any, y: Any) -> _Given:
         return self
@@ -84,4 +99,4 @@ class _Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return x
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return x.argmax(1) if x.ndim > 1 else (x > 0).astype(int)
+        return (x > 0).astype(int)
