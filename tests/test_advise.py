@@ -289,3 +289,10 @@ def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch
 def test_the_command_needs_data(call):
     status, _, err = call("advise", "--budget", "2m")
     assert (status, err) == (2, "fsbench: error: advice is about your own data; give --data PATH\n")
+
+
+def test_the_help_names_no_second_domain_which_has_no_advice(call):
+    status, out, _ = call("advise", "--help")
+    assert status == 0
+    assert "--unlabeled" in out
+    assert "domain" not in out

@@ -49,6 +49,7 @@ def test_a_report_is_written_in_every_format(call, stored, tmp_path):
         status, out, err = call("report", "--results", stored, "--format", style, "--output", target)
         assert (status, out, err.count("\n")) == (0, "", 1)
         assert err.startswith(f"fsbench: wrote {target}")
+        assert style != "csv" or err.endswith("and 1 file beside it\n")
         assert "focal" in "".join(
             path.read_text(encoding="utf-8", errors="replace")
             for path in (tmp_path / style).rglob("*")

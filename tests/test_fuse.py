@@ -80,6 +80,13 @@ def test_a_fusion_is_the_weighted_mean_of_stored_probabilities(results: Path, ho
     assert columns.values["nll"][mine].tolist() == [pytest.approx(expected, rel=1e-4)]
 
 
+def test_a_fusion_without_erm_is_compared_with_it(results: Path) -> None:
+    (board,) = leaderboards(fuse(results, "svm, knn", "vote", ["nll"]), "nll")
+    rows = {row.strategy: row for row in board.overall}
+    assert rows.keys() == {"erm", "svm", "knn", 'fuse(how=vote, of="svm, knn")'}
+    assert rows['fuse(how=vote, of="svm, knn")'].difference is not None
+
+
 def test_weights_follow_the_validation_part() -> None:
     y = np.array([[0, 1, 1, 0]])
     sure = np.eye(2)[y] * 4.0

@@ -99,3 +99,8 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     elif found.no_model:
         say(f"no model: {found.no_model}")
     return 0
+
+
+for each in advise.params:
+    if isinstance(each, click.Option) and each.name in ("target_data", "domain"):
+        each.hidden = True  # Two domains have no advice; the error says what to do instead.

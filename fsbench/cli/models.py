@@ -28,7 +28,9 @@ _MODEL = "fsbench-model"
 )
 @click.option("--recipe", default="", metavar="CHANGES", help="Changes to the recipe: steps=100, lr=0.01.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random numbers.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: one per core]"
+)
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="Where to train.")
 @click.option("--onnx/--no-onnx", default=True, help="Also write a network as ONNX, if it can be exported.")
 @click.option(

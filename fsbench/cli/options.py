@@ -39,7 +39,7 @@ metric_option = click.option(
     metavar="NAME",
     callback=lambda ctx, param, value: get_metric(value).name,
     shell_complete=completing(lambda: METRICS),
-    help="The metric that the leaderboard shows; see `fsbench list metrics`.",
+    help="The metric to compare by; see `fsbench list metrics`.",
 )
 
 baseline_option = click.option(

@@ -10,6 +10,7 @@ from fsbench.cli.boards import read_columns, select
 from fsbench.cli.options import board_options, completing
 from fsbench.cli.output import say, uncollected, working
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
+from fsbench.words import plural
 
 _MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values())
 STDOUT = "-"
@@ -59,4 +60,4 @@ def report(
     if output == STDOUT:
         click.echo(text, nl=False)
         return
-    say(f"wrote {first}" + (f" and {len(others)} files beside it" if others else ""))
+    say(f"wrote {first}" + (f" and {plural(len(others), 'file')} beside it" if others else ""))

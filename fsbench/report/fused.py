@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from fsbench.columns import Columns, of_records
+from fsbench.composition import BASELINE
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
 from fsbench.metrics import influences, score
@@ -46,7 +47,7 @@ HOW: Mapping[str, Weigh] = {"average": _likeliest, "select": _best_alone, "vote"
 
 
 def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Columns:
-    """The stored results of some strategies, and those that their fusion would have had on the same splits.
+    """The stored results of some strategies and of ERM, and those of a fusion on the same splits.
 
     `of` names the strategies as in a run. The probabilities of a split's trials are averaged with weights
     that only its validation part decides, and scored on its test labels; nothing is trained. The fusion is
@@ -59,7 +60,8 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Colu
         raise UsageError(f"{of!r} names one strategy; expected at least two to fuse")
     name = str(Call("fuse", (), (("how", how), ("of", ", ".join(members)))))
     with Store(results, create=False) as store:
-        found = [r for r in store.records() if r.spec in members and not r.tuning]
+        stored = [r for r in store.records() if not r.tuning]
+        found = [r for r in stored if r.spec in members]
         _refuse_fitted(found)
         together = list(_fusions(store, name, _groups(found, members), how))
         evidence = _with_influences(store.evidence(), together)
@@ -68,7 +70,10 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Colu
             f"{results} has no split on which all of {', '.join(members)} have predictions for a validation "
             "part; run them on tasks that have one (results of older versions have no such predictions)"
         )
-    return of_records([*found, *(each.record for each in together)], metrics, evidence)
+    there = {(record.task, record.recipe) for record in found}
+    compared = (*members, BASELINE)
+    shown = [r for r in stored if r.spec in compared and (r.task, r.recipe) in there]
+    return of_records([*shown, *(each.record for each in together)], metrics, evidence)
 
 
 def _groups(records: Iterable[Record], members: Sequence[str]) -> Iterator[list[Record]]:
