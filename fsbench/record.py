@@ -42,17 +42,17 @@ class Tried:
 class Record:
     """What is stored about a trial. Seconds are wall-clock; `peak_memory` is in bytes.
 
-    `reason` is None for a successful trial, otherwise `{"kind": ..., "message": ...}`. `metrics` maps a
-    metric's name to its value on the test part; `train_accuracy` is on at most 2000 training labels as given.
-    `source_before` and `source_after` are accuracies on held-out source samples before and after the fit of a
-    strategy that starts from source data.
-    `full_spec` is the trial's; records of older stores have none. `resolution` is the effect of one decision
-    on this test part on each metric. `overlap` is the number of test samples per training sample if every
-    split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks of the code that computed
-    the metrics of plugins. `baseline` says whether the strategy is declared as a baseline. `isolation` is
-    "trial" if the trial had its own process, "split" if the trials of its split shared one. `tuning` is the
-    trial's; `search` then says what was tried: the criterion, the chosen configuration, and the scores of
-    each on the parts held out (`tuning.search`). Seconds include the search.
+    `reason` is None for a successful trial, otherwise `{"kind": ..., "message": ...}`, with a `traceback`
+    after an exception. `created` is the time of its end in UTC (ISO 8601). `metrics` maps a metric's name to
+    its value on the test part; `train_accuracy` is on at most 2000 training labels as given. `source_before`
+    and `source_after` are accuracies on held-out source samples before and after the fit of a strategy that
+    starts from source data. `full_spec` is the trial's; records of older stores have none. `resolution` is
+    the effect of one decision on this test part on each metric. `overlap` is the number of test samples per
+    training sample if every split uses all samples of the dataset, otherwise 0. `metric_codes` has the marks
+    of the code that computed the metrics of plugins. `baseline` says whether the strategy is declared as a
+    baseline. `isolation` is "trial" if the trial had its own process, "split" if the trials of its split
+    shared one. `tuning` is the trial's; `search` then says what was tried: the criterion, the chosen
+    configuration, and the scores of each on the parts held out (`tuning.search`). Seconds include the search.
     """
 
     key: str

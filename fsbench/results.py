@@ -180,7 +180,7 @@ class Results:
         """The stored logits float32 `[E, M, C]` of a trial, and the labels int64 `[E, M]` of its test part.
 
         E is the number of cells: of test episodes, 1 otherwise. Raises UnknownName for a strategy or a task
-        without results, UsageError if the trial has no stored predictions.
+        without results, UsageError if the trial has no stored predictions, as in a published file.
         """
         from fsbench.report.charts.predicted import predictions_of
 
@@ -220,8 +220,8 @@ class Results:
         """Write a report, as `fsbench report` does, and return the path of its main file.
 
         `output` is this path and `format` one of those that `fsbench report --help` lists, by default that
-        with the ending of `output`. Raises UnknownName for another format, UsageError if a file cannot be
-        written.
+        with the ending of `output`, and `html` without. Raises UnknownName for another format, UsageError for
+        another ending, or if a file cannot be written.
         """
         from fsbench.report.formats import format_of, write
 

@@ -25,15 +25,16 @@ Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 class DatasetInfo:
     """What is known about a dataset before it is loaded; loading checks the data against it.
 
-    `text` is the canonical expression (`mnist5k(size=8)`). `classes` names the classes in the order of their
-    numbers and `class_counts` says how many samples each has. `symmetries` are those of `TaskInfo`.
-    `evaluation_classes` are the numbers of the classes reserved for test episodes; the others are for
-    meta-training. `test_counts` and `val_counts` say how many samples of each class are in the dataset's own
-    test and validation part, `()` if it has none. `columns`, for a table, has a number for each stored
-    column: 0 if it is numeric, or its number of categories, stored as codes from 0; `()` if all are numeric.
-    `shape` is that of a sample as most strategies see it, with one-hot categories; `stored` is that of larger
-    images in `x`, for strategies that need them, `()` if there are none. `grouped` says that some samples
-    belong together. `num_unlabeled` is the number of further inputs without a label.
+    `text` is the canonical expression (`mnist5k(size=8)`), `description` says in a few words what the samples
+    are, and `kind` names their kind. `licence` and `citation` are texts to show. `classes` names the classes
+    in the order of their numbers and `class_counts` says how many samples each has. `symmetries` are those of
+    `TaskInfo`. `evaluation_classes` are the numbers of the classes reserved for test episodes; the others are
+    for meta-training. `test_counts` and `val_counts` say how many samples of each class are in the dataset's
+    own test and validation part, `()` if it has none. `columns`, for a table, has a number for each stored
+    column: 0 if it is numeric, or its number of categories, stored as codes from 0; `()` if all are numeric
+    and none is missing. `shape` is that of a sample as most strategies see it, with one-hot categories;
+    `stored` is that of larger images in `x`, for strategies that need them, `()` if there are none. `grouped`
+    says that some samples belong together. `num_unlabeled` is the number of further inputs without a label.
     """
 
     text: str
@@ -74,11 +75,12 @@ class TaskInfo:
     """What a strategy may know about a task: everything but the data.
 
     `kind` names what a sample is, such as `"image"` or `"table"`. `input_shape` is `(channels, height,
-    width)` for images and `(features,)` for tables. `symmetries` names those of the kind's transformations
-    that keep a label here (`Kind.symmetries`). `labels_per_class` is the number of labels of the largest
-    class on the target; `balanced` says that all classes are known to have this number. `num_val` is the
-    number of validation labels of a cell (approximate if groups stay whole). `labels_on_target` and, on a
-    `shift` task, `labels_on_source` say where the training labels are.
+    width)` for images, `(features,)` for tables and `(bytes,)` for texts. `symmetries` names those of the
+    kind's transformations that keep a label here (`Kind.symmetries`). `labels_per_class` is the number of
+    labels of the largest class on the target; `balanced` says that all classes are known to have this number.
+    `source_shape` and `source_classes` describe the source data, None and 0 without; `num_unlabeled` counts
+    unlabelled inputs. `num_val` is the number of validation labels of a cell (approximate if groups stay
+    whole). `labels_on_target` and, on a `shift` task, `labels_on_source` say where the training labels are.
     """
 
     text: str
@@ -123,9 +125,10 @@ class Recipe:
     """What every strategy starts from on a task: the backbone and how it is trained.
 
     `backbone` is an expression (`conv4(width=32)`); `backbone_lr_scale` multiplies the learning rate of
-    everything but the head; `precision` is `"float32"` or `"bfloat16"` (autocast). `steps` counts optimizer
-    steps; a training part for which these are fewer than `passes` over its samples gets as many as that
-    takes. `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
+    everything but the head; `momentum` is that of `sgd`; `dropout` is a probability, before the head and
+    where the architecture has it; `precision` is `"float32"` or `"bfloat16"` (autocast). `steps` counts
+    optimizer steps; a training part for which these are fewer than `passes` over its samples gets as many as
+    that takes. `unlabeled_batch_size` is the number of unlabelled inputs in a step; 0 means `batch_size`.
     `optimizer` names a class of torch. Of the schedules, `warmup_cosine` raises the rate over the first tenth
     of the steps; `one_cycle` raises it from a 25th over the first 30% and lowers it to almost zero (Smith &
     Topin 2019); `step` divides it by ten after a half and after three quarters; `plateau` divides it by ten

@@ -61,6 +61,14 @@ def test_a_report_is_written_in_every_format(call, stored, tmp_path):
     assert arguments == {("kshot", "wine", "2"), ("", "", "")}
 
 
+def test_the_ending_of_a_report_must_be_that_of_a_format(call, stored, tmp_path):
+    status, _, err = call("report", "--results", stored, "--output", tmp_path / "page.pdf")
+    assert status == 2
+    assert "page.pdf: no report ends in .pdf; expected .html, .md, .tex, .csv, .json, or a format" in err
+    assert not (tmp_path / "page.pdf").exists()
+    assert call("report", "--results", stored, "--format", "html", "--output", tmp_path / "page.v2")[0] == 0
+
+
 def test_a_report_can_be_printed(call, stored):
     status, out, err = call(
         "report", "--results", stored, "--format", "json", "--metric", "nll", "--output", "-"

@@ -153,7 +153,7 @@ class EngineContext(Scope, Savable):
     def unlabeled(self) -> torch.Tensor:
         self._require("unlabeled")
         if self._state.unlabeled is None:
-            raise DataError(f"{self.task.text} has no unlabeled data")
+            raise DataError(f"{self.task.text} has no unlabelled inputs; give the task unlabeled=all")
         return self._state.unlabeled()
 
     @property

@@ -133,8 +133,8 @@ def decode_texts(x: np.ndarray | torch.Tensor) -> list[str]:
 def encode_texts(texts: Sequence[str], length: int | None = None) -> np.ndarray:
     """Texts as bytes uint8 `[N, L]` in UTF-8, filled up with zeros.
 
-    L is `length`, by default that of the longest text, at most LONGEST. Longer texts are cut at the end of a
-    character. Characters are composed (Unicode's NFC), and zero bytes become spaces.
+    L is `length`, by default the bytes of the longest text, at most 2,048. Longer texts are cut at the end of
+    a character. Characters are composed (Unicode's NFC), and zero bytes become spaces.
     """
     encoded = [
         unicodedata.normalize("NFC", text.replace("\0", " ")).encode("utf-8", "replace") for text in texts

@@ -25,12 +25,13 @@ class Metric:
     """A metric: how it is computed and how it is read.
 
     `function(logits, y)` of finite float64 logits `[E, M, C]` and int64 labels `[E, M]` returns a float, or
-    None if the metric is not defined for these labels. `percent` metrics lie in [0, 1] and are shown in %.
-    `resolution(y)` is the effect of one decision on such labels; None means twice an even share.
-    `influence(logits, y)` is the influence of each sample on the value, float `[E, M]`; without it, a report
-    by this metric does not know how much of the spread is due to the choice of the test samples.
-    `results_version` says which version of the code its values come from, as that of a strategy. Differences
-    that certainly are within the `margin` are equivalent, unless a report has another one.
+    None if the metric is not defined for these labels. `title` is its name in tables, `meaning` one line
+    about it, and `cite` its paper. `percent` metrics lie in [0, 1] and are shown in %. `resolution(y)` is the
+    effect of one decision on such labels; None means twice an even share. `influence(logits, y)` is the
+    influence of each sample on the value, float `[E, M]`; without it, a report by this metric does not know
+    how much of the spread is due to the choice of the test samples. `results_version` says which version of
+    the code its values come from, as that of a strategy. Differences that certainly are within the `margin`
+    are equivalent, unless a report has another one.
     """
 
     name: str

@@ -24,7 +24,7 @@ from fsbench.words import to_install
 
 @dataclass(frozen=True)
 class Backbone:
-    """What is known about a backbone without building it.
+    """What is known about a backbone without building it; `summary` and `cite` are texts to show.
 
     `make` names the function that builds its body, as "module:function". `function(input_shape, ...)` takes
     the shape `(channels, height, width)` or `(features,)` that `wants` gives, and the backbone's arguments by

@@ -51,9 +51,13 @@ DEFAULT_STEM = "fsbench-report"
 
 
 def format_of(output: str | Path | None) -> str:
-    """The name of the format by whose ending a path ends; the default one for any other."""
-    ending = Path(output).suffix if output is not None else ""
-    return next((each.name for each in FORMATS.values() if ending and each.suffix == ending), DEFAULT_FORMAT)
+    """The name of the format with the ending of a path; the default one without. Raises UsageError."""
+    ending = Path(output).suffix.lower() if output is not None else ""
+    known = {each.suffix: each.name for each in FORMATS.values() if each.suffix} | {"": DEFAULT_FORMAT}
+    if ending not in known:
+        endings = ", ".join(filter(None, known))
+        raise UsageError(f"{output}: no report ends in {ending}; expected {endings}, or a format by name")
+    return known[ending]
 
 
 def get_format(name: str) -> Format:
