@@ -54,11 +54,14 @@ def quick(strategy: Strategy) -> Strategy:
     return dataclasses.replace(strategy, **lower)
 
 
-def run_toy(composition: Composition, split: ToySplit, steps: int = QUICK_STEPS, seed: int = 0) -> np.ndarray:
-    """Logits `[E, M, C]` float32 of a composition trained on a toy split for a few steps.
+def run_toy(
+    strategy: Strategy | Composition, split: ToySplit, steps: int = QUICK_STEPS, seed: int = 0
+) -> np.ndarray:
+    """Logits `[E, M, C]` float32 of a strategy trained on a toy split for a few steps.
 
     Raises whatever the strategy raises, InertComponent, NonFinite or BadPrediction.
     """
+    composition = compose(strategy) if isinstance(strategy, Strategy) else strategy
     recipe = override(default_recipe(split.info), {"steps": steps})
     result = run_trial(("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"))
     return result.predictions

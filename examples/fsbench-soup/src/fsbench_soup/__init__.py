@@ -40,7 +40,7 @@ class GreedySoup(Strategy):
         return frozenset({"val"})
 
     def skip(self, task: TaskInfo) -> str | None:
-        """The strategy needs a validation part, on which it tastes."""
+        """The strategy needs a validation part."""
         return None if task.num_val else "needs a validation part"
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
