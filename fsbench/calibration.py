@@ -35,7 +35,10 @@ def fit_temperature(folds: Sequence[Fold]) -> tuple[float, float, float]:
 
 
 def best_temperature(folds: Sequence[Fold]) -> float:
-    """The temperature between 0.05 and 20 with the least cross-entropy to smoothed labels of all folds."""
+    """The temperature between 0.05 and 20 with the least cross-entropy to smoothed labels of all folds.
+
+    A fold has the logits `[N, C]` of samples that were not for training, and their labels int64 `[N]`.
+    """
     from scipy.optimize import minimize_scalar
 
     smoothing = _smoothing(folds)

@@ -85,7 +85,7 @@ class Strategy:
     """A method for learning from little data; the base class is plain ERM.
 
     A subclass is a frozen dataclass whose fields are its hyperparameters. It sets `name`, `cite`
-    and, where it applies, `uses` (of USES), `kinds` (of samples that it works on), `replaces` (stages
+    and, where it applies, `uses`, `kinds` (of samples that it works on), `replaces` (stages
     that it owns instead of wrapping) and `yields` (stages that it owns unless another component does; its own
     method is then left out). All randomness comes from `ctx.rng`.
 
@@ -125,8 +125,9 @@ class Strategy:
 
     @property
     def uses(self) -> frozenset[str]:
-        """What the strategy uses beyond the training labels: words of USES. Using anything else raises.
+        """What the strategy uses beyond the training labels. Using anything else raises UndeclaredUse.
 
+        Any of `"source"`, `"unlabeled"`, `"val"`, `"pretrained"` and `"test_inputs"`.
         With `"test_inputs"`, predictors are called with all test inputs of a cell at once, to adapt to them.
         """
         return frozenset()

@@ -69,8 +69,9 @@ def advise(
     """Find out what to use on the user's own data, in about `budget` seconds, and fit it on all labels.
 
     All trials are stored in the folder `output`, where the same call continues with another budget; the
-    report and the model are written there too. `plugins`, `jobs`, `device`, `timeout`, `observer` and
-    `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
+    report and, with `model`, the model are written there too. `metric` decides what is best. `plugins`,
+    `jobs`, `device`, `timeout`, `observer` and `executor` are as for `fsbench.run`. `tell` hears what is done
+    next. `clock` gives the time in seconds.
 
     Raises UsageError for a budget that is not positive or too small for this data, and for two domains;
     KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.

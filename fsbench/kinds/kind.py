@@ -81,7 +81,7 @@ class Kind(ABC):
         if x.dtype != dtype or x.shape != shape:
             raise DataError(
                 f"{info.text}: loaded {x.dtype} {list(x.shape)}, expected {dtype} {list(shape)}; the data "
-                "in its package is not what fsbench expects"
+                "is not what its description says"
             )
         if unknown := sorted(info.symmetries - self.symmetries.keys()):
             known = ", ".join(self.symmetries) or "none"

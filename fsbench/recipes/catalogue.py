@@ -167,7 +167,8 @@ def scale_width(backbone: str, factor: float) -> str | None:
     """A backbone expression with `factor` times the width, at least 1; None if it has no such argument.
 
     An argument `width`, or `widths` if it is given, is what an author calls the channels or units of layers.
-    Its default is read from the function that builds the backbone, which imports torch.
+    Its default is read from the function that builds the backbone, which imports torch. Raises UnknownName
+    or SpecError for an expression that is not a backbone's.
     """
     call = parse_call(backbone)
     arguments = inspect.signature(named_object(known_backbone(call).make)).parameters
