@@ -166,6 +166,9 @@ class Context(Protocol):
         `param(..., spec=True)`.
         """
 
+    def uses_of(self, spec: str) -> frozenset[str]:
+        """What a strategy that `fit_with` takes uses beyond the training labels, such as `{"val"}`."""
+
     def entering(self, phase: str, train: LabeledSet | None = None) -> AbstractContextManager[None]:
         """Inside, random numbers are those of a separate phase; the step is restored afterwards.
 

@@ -144,6 +144,16 @@ def test_the_better_strategy_gets_the_weight_and_is_selected(spec: str, said: st
         assert np.array_equal(result.predictions.argmax(-1), alone)
 
 
+@pytest.mark.parametrize("spec", ["average", "select", "stack"])
+def test_a_strategy_is_not_judged_by_labels_that_it_was_fitted_to(spec: str) -> None:
+    """All validation labels are wrong: only what is fitted to them, and is wrong elsewhere, predicts them."""
+    split = toy_split(classes=2, per_class=20)
+    misled = replace(split, val_y=1 - split.val_y)
+    fitted = "vector_scaling(penalty=0.0)"
+    assert (run(fitted, misled).argmax(-1) == split.test_y).mean() < 0.1
+    assert (run(f'{spec}(of="erm, {fitted}")', misled).argmax(-1) == split.test_y).mean() > 0.9
+
+
 @dataclass(frozen=True)
 class ByHand(Strategy):
     """Goes on training from the same weights, and keeps them after every three steps."""

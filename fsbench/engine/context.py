@@ -295,6 +295,9 @@ class EngineContext(Scope, Savable):
         member.cell, member.val, member.phase, member.runs = state.cell, state.val, (), 0
         return fit_cell(member, EngineContext(member), train)
 
+    def uses_of(self, spec: str) -> frozenset[str]:
+        return self._state.composition.member(self._owner, spec).uses
+
     @contextmanager
     def entering(self, phase: str, train: LabeledSet | None = None) -> Iterator[None]:
         state = self._state

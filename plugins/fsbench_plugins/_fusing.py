@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param, specs
 from fsbench_plugins._held_out import skip_without
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Fusing(Strategy):
     """Combines the strategies that `of` names by their predictions for labels that they were not fitted on.
 
-    The labels are those of the validation part or, without one, of the training part, predicted by `folds`
-    further fits of each strategy.
+    The labels are those of the validation part. Without one, or if a strategy is fitted to it (as
+    `temperature` is), they are those of the training part, predicted by `folds` further fits of each.
     """
 
     family = "fusion"
@@ -38,7 +38,6 @@ class Fusing(Strategy):
 
     def members(self, train: LabeledSet, ctx: Context) -> tuple[HeldOut, Sequence[Callable[[], Fitted]]]:
         """The predictions of each strategy for held-out labels, and what fits it on the training set."""
-        from fsbench_plugins._fusion import fits_of
         from fsbench_plugins._held_out import held_out_of_members
 
-        return held_out_of_members(fits_of(self.of, ctx), train, self.folds, ctx)
+        return held_out_of_members(specs(self.of), train, self.folds, ctx)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 
-from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, specs
-from fsbench_plugins._held_out import Fit
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +34,6 @@ class MeanProbability(Savable):
 def mean_of(members: Sequence[Fitted], weights: list[float] | None = None) -> Fitted:
     """The predictor of the mean probability of several."""
     return Fitted(MeanProbability([each.predict for each in members], weights))
-
-
-def fits_of(of: str, ctx: Context) -> list[Fit]:
-    """How to fit each of the strategies that a text names."""
-    return [partial(ctx.fit_with, spec) for spec in specs(of)]
 
 
 def bootstrap(train: LabeledSet, ctx: Context, purpose: str) -> torch.Tensor:

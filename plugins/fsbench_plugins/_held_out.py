@@ -1,7 +1,8 @@
 """Predictions for labelled samples that a predictor was not fitted on.
 
-Where a task has a validation part, they are for its samples. Where it has none, they are out of fold: the
-training part is divided, and each part is predicted by a fit on the others, from a copy of the same start.
+Where a task has a validation part, they are for its samples. Where it has none, or a predictor is fitted to
+it, they are out of fold: the training part is divided, and each part is predicted by a fit on the others,
+from a copy of the same start.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, FsbenchError, LabeledSet, TaskInfo
@@ -69,7 +71,8 @@ def out_of_fold(fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context
         with ctx.entering(f"fold {number}", train=kept):
             for fit, found in zip(fits, logits, strict=True):
                 found.append(fit(kept).predict(known.x))
-    ctx.note(f"no validation part; fitted on predictions of {len(targets)} folds of the training part")
+    why = "the validation part is used by a member" if len(ctx.val) else "no validation part"
+    ctx.note(f"{why}; fitted on predictions of {len(targets)} folds of the training part")
     return HeldOut([torch.cat(each) for each in logits], torch.cat(targets))
 
 
@@ -80,10 +83,15 @@ def refits(inner: Callable[..., Fitted], ctx: Context) -> Fit:
 
 
 def held_out_of_members(
-    fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context
+    specs: Sequence[str], train: LabeledSet, folds: int, ctx: Context
 ) -> tuple[HeldOut, Sequence[Callable[[], Fitted]]]:
-    """Predictions of several strategies for held-out samples, and their fits on the whole training set."""
-    if not len(ctx.val):
+    """Predictions of several strategies for held-out samples, and their fits on the whole training set.
+
+    If one of them is fitted to the validation part too, its samples are not held out, so predictions are out
+    of fold.
+    """
+    fits = [partial(ctx.fit_with, spec) for spec in specs]
+    if not len(ctx.val) or any("val" in ctx.uses_of(spec) for spec in specs):
         return out_of_fold(fits, train, folds, ctx), [lambda fit=fit: fit(train) for fit in fits]
     fitted = [fit(train) for fit in fits]
     known = HeldOut([each.predict(ctx.val.x) for each in fitted], ctx.val.targets)

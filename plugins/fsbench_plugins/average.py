@@ -14,7 +14,8 @@ class Average(Fusing):
     """The weighted mean probability of the strategies that `of` names (LeBlanc & Tibshirani 1996).
 
     The weights, which are not negative and sum to 1, make held-out labels likeliest: those of the validation
-    part or, without one, of the training part, predicted by `folds` further fits of each strategy.
+    part. Without one, or if a strategy is fitted to it (as `temperature` is), they are those of the training
+    part, predicted by `folds` further fits of each.
     """
 
     name = "average"

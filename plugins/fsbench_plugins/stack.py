@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Stack(Fusing):
     """Logistic regression on the probabilities of the strategies that `of` names (Wolpert 1992).
 
-    It is fitted to held-out labels: those of the validation part or, without one, of the training part,
-    predicted by `folds` further fits of each strategy. `C` is its inverse regularisation.
+    It is fitted to held-out labels: those of the validation part. Without one, or if a strategy is fitted to
+    it (as `temperature` is), they are those of the training part, predicted by `folds` further fits of each.
+    `C` is its inverse regularisation.
     """
 
     name = "stack"

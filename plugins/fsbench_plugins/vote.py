@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, param, specs
 
 if TYPE_CHECKING:
     import torch
@@ -33,9 +33,9 @@ class Vote(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The vote of the fitted strategies."""
-        from fsbench_plugins._fusion import fits_of, mean_of
+        from fsbench_plugins._fusion import mean_of
 
-        members = [fit(train) for fit in fits_of(self.of, ctx)]
+        members = [ctx.fit_with(spec, train) for spec in specs(self.of)]
         if self.how == "soft":
             return mean_of(members)
         return Fitted(Shares([each.predict for each in members]))
