@@ -79,14 +79,16 @@ def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
     assert trainings.seconds > 0
 
 
-def test_the_time_of_a_training_counts_for_everybody(tmp_path: Path) -> None:
+def test_what_a_training_took_counts_for_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fsbench.engine.shared_training.peak_memory", lambda device: 123)
     first = SharedTrainings(tmp_path / "trainings")
     objective, data = _objective(), _data()
     first.train(objective, data, QUICK)
     second = SharedTrainings(tmp_path / "trainings")
     second.train(_objective(), data, QUICK)
-    assert first.seconds == 0
+    assert (first.seconds, first.peak_memory) == (0, 0)
     assert second.seconds > 0
+    assert second.peak_memory == 123
 
 
 def test_a_focal_loss_is_a_trials_own(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 What postprocesses trains as ERM does; what adapts a body to the target first trains it on the source. Such a
 training is known by everything that decides its result: the model's modules and weights, the data, the recipe
-and the random numbers. So reading it gives the bits that training would give, and the time that it took is
-counted as if it had been spent.
+and the random numbers. So reading it gives the bits that training would give, and the time and memory that it
+took count as if they had been spent.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from fsbench.engine.device import peak_memory
 from fsbench.engine.frozen_body import weights_digest
 from fsbench.engine.objective import Objective
 from fsbench.engine.training import note_few_passes, train
@@ -36,11 +37,15 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 class SharedTrainings:
-    """The trainings of a split's trials in one folder; `seconds` is what those took that were read."""
+    """The trainings of a split's trials in one folder.
+
+    `seconds` is the time that those took that were read, and `peak_memory` the most bytes that one had.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.seconds = 0.0
+        self.peak_memory = 0
 
     def train(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
         """The model of an objective, trained as `training.train` does it, or as another trial did.
@@ -50,18 +55,20 @@ class SharedTrainings:
         if not _plain(objective):
             return train(objective, data, recipe)
         file = self.folder / f"{_key(objective, data, recipe)}.safetensors"
-        seconds = _read(file, objective.model)
-        if seconds is not None:
-            self.seconds += seconds
+        took = _read(file, objective.model)
+        if took is not None:
+            self.seconds += took[0]
+            self.peak_memory = max(self.peak_memory, took[1])
             note_few_passes(recipe.sized(len(data)), len(data), objective.ctx)
             objective.eval()
             return objective.model
         begin = time.perf_counter()
         trained = train(objective, data, recipe)
-        self._write(file, trained, time.perf_counter() - begin)
+        seconds, most = time.perf_counter() - begin, peak_memory(objective.ctx.device)
+        self._write(file, trained, {"seconds": repr(seconds), "bytes": str(most)})
         return trained
 
-    def _write(self, file: Path, model: nn.Module, seconds: float) -> None:
+    def _write(self, file: Path, model: nn.Module, took: dict[str, str]) -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model).items()}
         if sum(tensor.nbytes for tensor in tensors.values()) > _LARGEST:
             return
@@ -69,7 +76,7 @@ class SharedTrainings:
         # Without room on the disk, the others train too.
         with contextlib.suppress(OSError, SafetensorError):
             self.folder.mkdir(exist_ok=True)
-            save_file(tensors, draft, {"seconds": repr(seconds)})
+            save_file(tensors, draft, took)
             os.replace(draft, file)
 
 
@@ -110,14 +117,18 @@ def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
-def _read(file: Path, model: nn.Module) -> float | None:
-    """Put the weights in a file into a model; returns what the training took, or None without such a file."""
+def _read(file: Path, model: nn.Module) -> tuple[float, int] | None:
+    """Put the weights in a file into a model; returns the seconds and bytes of the training.
+
+    None without such a file.
+    """
     tensors = _tensors(model)
     try:
         with safe_open(file, framework="pt") as found, torch.no_grad():
             values = {name: found.get_tensor(name) for name in tensors}
             for name, value in values.items():
                 tensors[name].copy_(value)
-            return float(found.metadata()["seconds"])
+            took = found.metadata()
+            return float(took["seconds"]), int(took["bytes"])
     except (FileNotFoundError, SafetensorError):
         return None

@@ -108,7 +108,8 @@ def _run(job: Job, keep: Callable[[Prediction], object]) -> dict[str, Any]:
     recipe, validation = parse_recipe(trial.recipe), job.validation > 0
     shared = SharedTrainings(_splits / job.split / TRAININGS) if _ours(composition) else None
     result = run_trial(identity, composition, recipe, split, device, features, keep, validation, shared)
-    return vars(result) | {"peak_memory": devices.peak_memory(device)}
+    peak = max(devices.peak_memory(device), shared.peak_memory if shared else 0)
+    return vars(result) | {"peak_memory": peak}
 
 
 def _composition(trial: Trial, kind: str) -> Composition:
