@@ -256,6 +256,18 @@ def test_groups_that_hold_a_whole_class_cannot_be_held_out() -> None:
         draw_split(task, 0)
 
 
+def test_there_are_as_many_folds_of_groups_as_samples_of_a_class_allow() -> None:
+    y = np.arange(600) % 2
+    x = np.random.default_rng(0).normal(size=(600, 2)).astype(np.float32)
+    groups = np.arange(600)
+    groups[:8] = [0, 0, 1, 1, 2, 2, 3, 3]
+    dataset = Dataset(
+        info("many", y, (2,), grouped=True), x, y, groups=np.unique(groups, return_inverse=True)[1]
+    )
+    split = draw_split(task_on(dataset, "folds({}, n=200)"), 199)
+    assert (split.train.y.size, split.test.y.size) == (598, 2)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_kshot_tests_on_whole_groups(seed: int) -> None:
     rng = np.random.default_rng(seed)

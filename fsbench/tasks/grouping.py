@@ -16,7 +16,7 @@ _TRIES = 100
 def draw_parts(
     dataset: Dataset, orders: Sequence[np.ndarray], wanted: np.ndarray, complete: Sequence[int], seed: int
 ) -> np.ndarray:
-    """The part of each sample, int8 `[N]`: a row of `wanted`, or -1 for samples that are not in `orders`.
+    """The part of each sample, int32 `[N]`: a row of `wanted`, or -1 for samples that are not in `orders`.
 
     `orders` has each class's samples in a random order; `wanted` `[P, C]` says how many samples of each class
     each part should have, which is exact if there are no groups. Groups of several samples are placed first,
@@ -25,7 +25,7 @@ def draw_parts(
     of every class that they should have. Raises TaskError if none of them works.
     """
     for attempt in range(_TRIES):
-        part = np.full(len(dataset.y), -1, dtype=np.int8)
+        part = np.full(len(dataset.y), -1, dtype=np.int32)
         left = wanted.copy()
         if dataset.groups is not None:
             _place_groups(dataset, orders, part, left, wanted, attempt, seed)
@@ -89,7 +89,7 @@ def _place_groups(
     order = order[sizes[order] > 1]
     if attempt % 2 == 0:
         order = order[np.argsort(-sizes[order], kind="stable")]
-    home = np.full(len(sizes), -1, dtype=np.int8)
+    home = np.full(len(sizes), -1, dtype=np.int32)
     for group in order:
         share = (table[group] * left / np.maximum(wanted, 1)).sum(1).round(9).tolist()
         count = (table[group] * left).sum(1).tolist()
