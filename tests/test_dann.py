@@ -116,13 +116,20 @@ def test_a_normalised_domain_head_takes_its_statistics_over_both_halves() -> Non
     torch.testing.assert_close(subject.auxiliary_loss(step_output(0.5, x, head), ctx), expected)
 
 
-@pytest.mark.parametrize(("steps", "passes", "lasts"), [(40, 0, 40), (40, 10, 200), (300, 10, 300)])
+MORE_STEPS = "dann: at least 200 training steps; the recipe has 40"
+
+
+@pytest.mark.parametrize(
+    ("steps", "passes", "lasts", "said"),
+    [(40, 0, 40, ()), (40, 10, 200, (MORE_STEPS,)), (300, 10, 300, ())],
+)
 def test_training_is_long_enough_unless_the_recipe_fixes_its_steps(
-    steps: int, passes: int, lasts: int
+    steps: int, passes: int, lasts: int, said: tuple[str, ...]
 ) -> None:
-    recipe = Recipe("mlp", steps, 8, passes=passes)
-    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), recipe, CPU))
-    assert Dann(steps=200).configure(recipe, ctx).sized(16).steps == lasts
+    recipe, dann = Recipe("mlp", steps, 8, passes=passes), Dann(steps=200, sgd=False)
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((dann,)), recipe, CPU), dann, "configure")
+    assert dann.configure(recipe, ctx).sized(16).steps == lasts
+    assert ctx.notes == said
 
 
 @pytest.mark.parametrize(
@@ -144,6 +151,7 @@ def test_adam_gives_way_to_sgd_unless_the_recipe_fixes_its_steps(
     ctx = EngineContext(TrialState(("t",), SHIFT, composition, recipe, CPU))
     found = composition.configure(recipe, ctx)
     assert (found.optimizer, found.lr) == (wanted[0], pytest.approx(wanted[1]))
+    assert any("in place of the recipe's" in note for note in ctx.notes) == (found.optimizer != optimizer)
 
 
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:

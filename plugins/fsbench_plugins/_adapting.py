@@ -36,6 +36,7 @@ class Adapting(UsesUnlabelled):
         """At least `steps` steps, of SGD at Adam's rate converted, unless the recipe fixes their number."""
         if self.sgd and recipe.passes and recipe.optimizer.startswith("adam"):
             rate = RATES["sgd"] / RATES[recipe.optimizer] * recipe.lr
+            ctx.note(f"sgd in place of the recipe's {recipe.optimizer}")
             recipe = replace(recipe, optimizer="sgd", lr=rate)
         return super().configure(recipe, ctx)
 

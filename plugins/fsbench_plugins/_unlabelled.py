@@ -26,5 +26,8 @@ class UsesUnlabelled(Strategy):
         return None if task.num_unlabeled else "needs unlabelled data"
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps, unless the recipe fixes their number."""
-        return replace(recipe, steps=max(recipe.steps, self.steps)) if recipe.passes else recipe
+        """At least `steps` steps, unless the recipe fixes their number; a note says if these are more."""
+        if not recipe.passes or self.steps <= recipe.steps:
+            return recipe
+        ctx.note(f"at least {self.steps} training steps; the recipe has {recipe.steps}")
+        return replace(recipe, steps=self.steps)
