@@ -62,8 +62,14 @@ EPISODES = ("episodes(glyphs(size=14), way=5, shot=1)", "episodes(glyphs(size=14
 LARGE = {
     "images": ("kshot(mnist5k(size=8), k=100)", "kshot(mnist5k(size=8), k=250)", "holdout(digits)"),
     "tables": ("holdout(keel-ada)", "holdout(keel-satimage)"),
+    "episodes": tuple(
+        f"episodes({dataset}, way={way}, shot={shot})"
+        for dataset in ("glyphs(size=14)", "omniglot")
+        for way in (5, 20)
+        for shot in (1, 5)
+    ),
 }
-PASSES = 2, 3, 5, 10
+PASSES = {"images": (2, 3, 5, 10), "tables": (2, 3, 5, 10), "episodes": (20, 40, 80)}
 
 RATES = ("lr=0.001", "lr=0.003", "lr=0.01")
 DECAYS = ("weight_decay=0.01", "weight_decay=0.1")
@@ -257,25 +263,28 @@ def search_recipe(scores: Scores, name: str) -> Recipe:
     return best
 
 
-def show_passes(scores: Scores) -> None:
-    """Print the curve of the default recipes over passes, on larger training parts."""
-    for kind, texts in LARGE.items():
-        tasks = parse_tasks(", ".join(texts))
-        start = replace(default_recipe(tasks[0].info), passes=0)
-        candidates = {f"passes={passes}": replace(start, passes=passes) for passes in PASSES}
-        rows = compare(scores, tasks, candidates, splits_of_each(tasks), start)
-        show(f"# passes, {kind}: {', '.join(texts)}", sorted(rows, key=lambda row: row.recipe.passes))
-        within = [row.recipe.passes for row in rows if row.gap >= rows[0].gap - TIE]
-        print(f"within {TIE} of the best, the fewest: {min(within)}", flush=True)
+def show_passes(scores: Scores, name: str) -> None:
+    """Print the curve of a default recipe over passes: on larger training parts, or on episodes."""
+    tasks = parse_tasks(", ".join(LARGE[name]))
+    start = replace(default_recipe(tasks[0].info), passes=0)
+    if name == "episodes":
+        start = replace(start, steps=min(PASSES[name]))
+    candidates = {f"passes={passes}": replace(start, passes=passes) for passes in PASSES[name]}
+    splits = 1 if name == "episodes" else splits_of_each(tasks)
+    rows = compare(scores, tasks, candidates, splits, start)
+    show(f"# passes, {name}: {', '.join(LARGE[name])}", sorted(rows, key=lambda row: row.recipe.passes))
+    within = [row.recipe.passes for row in rows if row.gap >= rows[0].gap - TIE]
+    print(f"within {TIE} of the best, the fewest: {min(within)}", flush=True)
 
 
 def main() -> None:
     """Run the named searches."""
-    given = arguments(__doc__, (*SEARCHES, "passes"))
+    passes = {f"passes_of_{name}": name for name in LARGE}
+    given = arguments(__doc__, (*SEARCHES, *passes))
     scores = Scores(given.known, folds)
     for name in given.names:
-        if name == "passes":
-            show_passes(scores)
+        if name in passes:
+            show_passes(scores, passes[name])
         else:
             search_recipe(scores, name)
 

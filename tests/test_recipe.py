@@ -64,9 +64,10 @@ def test_a_backbone_may_be_given_as_text_with_arguments() -> None:
     assert override(QUICK, parse_overrides(f"backbone={text}")).backbone == text
 
 
-def test_episodes_get_fewer_steps() -> None:
+def test_episodes_get_fewer_steps_unless_they_have_many_samples() -> None:
     info = toy_split(kind="image").info
-    assert default_recipe(replace(info, protocol="episodes")).steps < default_recipe(info).steps
+    recipe = default_recipe(replace(info, protocol="episodes"))
+    assert recipe.sized(5).steps == recipe.sized(25).steps < default_recipe(info).steps < recipe.sized(100).steps
 
 
 @given(st.integers(1, 500), st.integers(1, 20), st.integers(1, 100), st.integers(1, 5000))
