@@ -72,7 +72,8 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
     shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*NO_SOURCE, "shared"))
     with tarfile.open(build("sdist", folder / "source", folder / "built")) as archive:
-        archive.extractall(folder, filter="data")
+        # The first releases of Python 3.11 have no filters.
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return folder / f"fsbench-{fsbench.__version__}"
 
 

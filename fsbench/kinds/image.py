@@ -57,7 +57,7 @@ class Image(Kind):
     sample = "image"
     dtype = np.uint8
     recipe = Recipe("conv4(norm=batch, width=64)", steps=100, batch_size=32, lr=0.003, passes=5)
-    episode_recipe = Recipe("conv4(norm=batch, width=64)", steps=40, batch_size=32, lr=0.01, passes=40)
+    episode_recipe = Recipe("conv4(norm=batch, width=64)", steps=80, batch_size=32, lr=0.01, passes=80)
     symmetries: ClassVar[Mapping[str, str]] = {
         "hflip": "mirrored left to right",
         "vflip": "mirrored top to bottom",
