@@ -23,7 +23,7 @@ def derive_key(*parts: object) -> int:
     The texts are separated by the control character U+001F, so none of them may contain it.
     """
     text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+    return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:16], "little")
 
 
 def generator(*parts: object, step: int = 0) -> np.random.Generator:
