@@ -22,7 +22,7 @@ _WIDTH = 80
 
 
 @click.command()
-@own_data_options
+@own_data_options(domains=False)
 @click.option(
     "--budget",
     callback=read_duration,
@@ -99,8 +99,3 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     elif found.no_model:
         say(f"no model: {found.no_model}")
     return 0
-
-
-for each in advise.params:
-    if isinstance(each, click.Option) and each.name in ("target_data", "domain"):
-        each.hidden = True  # Two domains have no advice; the error says what to do instead.

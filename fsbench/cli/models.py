@@ -16,7 +16,7 @@ _MODEL = "fsbench-model"
 
 
 @click.command(cls=OptionsCommand)
-@own_data_options
+@own_data_options()
 @click.option("--strategy", metavar="SPEC", required=True, help="What to fit: one spec, such as probe.")
 @click.option(
     "--output",

@@ -57,7 +57,7 @@ INTERRUPTED = 130
     help=f"A named list of tasks.  [default: {DEFAULT_SUITE}]",
 )
 @click.option("--tasks", metavar="TASKS", help="Tasks instead of a suite: kshot(digits, k=[1,5]), ...")
-@own_data_options
+@own_data_options()
 @click.option(
     "--seeds",
     callback=read_seeds,
