@@ -19,7 +19,7 @@ from fsbench.registry import get_registry
 from fsbench.report import text
 from fsbench.report.board import Board, read_board
 from fsbench.report.rows import OVERALL, Row
-from fsbench.spec import as_call, format_value, parse_call
+from fsbench.spec import format_value, parse_call
 from fsbench.words import plural
 
 MOST = 3
@@ -110,19 +110,9 @@ class _Settled(NamedTuple):
 def _largest(found: dict[str, _Settled]) -> str:
     """The largest differences of a strategy by task, and how many others there are."""
     in_order = sorted(found.items(), key=lambda each: (-abs(each[1].points), each[0]))
-    shown = [f"`{_short(task)}` {each.points:+.1f} ({each.board})" for task, each in in_order[:MOST]]
+    shown = [f"`{task}` {each.points:+.1f} ({each.board})" for task, each in in_order[:MOST]]
     others = [f"{len(in_order) - MOST} more"] if len(in_order) > MOST else []
     return ", ".join(shown + others) or text.NOTHING
-
-
-def _short(task: str) -> str:
-    """A task's text without settings that no other task of the published suites differs in."""
-    call = parse_call(task)
-    kept = {name: value for name, value in call.kwargs if name in ("k", "ir", "rate", "shot", "source")}
-    named = [as_call(each).name for each in call.args]
-    for name, value in kept.items():
-        named.append(f"{name}={as_call(value).name if name == 'source' else format_value(value)}")
-    return f"{call.name}({', '.join(named)})"
 
 
 def main() -> None:
