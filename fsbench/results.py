@@ -180,7 +180,8 @@ class Results:
         """The stored logits float32 `[E, M, C]` of a trial, and the labels int64 `[E, M]` of its test part.
 
         E is the number of cells: of test episodes, 1 otherwise. Raises UnknownName for a strategy or a task
-        without results, UsageError if the trial has no stored predictions, as in a published file.
+        without results, UsageError if the trial has no stored predictions, as in a file that was
+        published without them.
         """
         from fsbench.report.charts.predicted import predictions_of
 

@@ -96,7 +96,7 @@ def sign(path: str | Path, checked: Sequence[Checked], by: str) -> None:
     path, ran = Path(path), [each for each in checked if each.outcome != NOT_RUN]
     hardware = tuple(sorted({each.hardware for each in ran}))
     line = Verification(by, timestamp(), hardware, {each.record.key: each.outcome for each in ran})
-    old = [text.rstrip("\r\n") for _, text in read_texts(path)]
+    old = [text.rstrip("\r\n") for _, _, text in read_texts(path)]
     replace_lines(path, [*old, json.dumps({"verification": vars(line)}, sort_keys=True)])
     renew(path)
 

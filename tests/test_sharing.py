@@ -17,7 +17,7 @@ from fsbench.provenance import Provenance, Verification
 from fsbench.record import Record
 from fsbench.report.board import read_board
 from fsbench.report.budgets import leaderboards
-from fsbench.report.logits import digest, read_predictions
+from fsbench.report.logits import digest
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import Contents, read, read_columns, write
 from fsbench.store import Store
@@ -45,7 +45,9 @@ def test_published_results_say_where_they_come_from(stored, whole, call):
     (board,) = leaderboards(read_columns(whole, [METRIC]))
     assert without_figures(page) == to_markdown(board, "results")
     with Store(stored, create=False) as store:
-        for key, logits in read_predictions(whole.with_name("results-predictions.jsonl")):
+        published = dict(contents.evidence.predictions([each.key for each in records]))
+        assert published.keys() == {each.key for each in records}
+        for key, logits in published.items():
             assert np.array_equal(logits, store.predictions(key))
             assert contents.digests[key] == digest(logits)
 

@@ -68,7 +68,7 @@ def _publish(
     results: Path, folder: Path, suite: str | None, by: str, predictions: bool, part: bool, replace: bool
 ) -> None:
     """Publish the records of a results folder."""
-    from fsbench.report.logits import write_predictions
+    from fsbench.report.logits import beside, write_predictions
     from fsbench.report.publishing import to_publish
     from fsbench.store import Store
 
@@ -88,10 +88,9 @@ def _publish(
             contents = to_publish(some, evidence, by)
         _write(contents, path, old[path])
         if predictions:
-            beside = path.with_name(f"{path.stem}-predictions.jsonl")
             with working("writing the predictions", plainly=True):
-                write_predictions([record.key for record in some], evidence, beside)
-            say(f"wrote {beside}")
+                write_predictions([record.key for record in some], evidence, beside(path))
+            say(f"wrote {beside(path)}")
 
 
 def _name(records: Sequence[Record], suite: str | None, part: bool) -> str:

@@ -13,6 +13,7 @@ from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
 from fsbench.report.entries import natural
 from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.logits import ENDING as PREDICTIONS
 from fsbench.report.published import Contents, read
 from fsbench.tasks.suites import Suite, load_suite, suite_names
 
@@ -22,7 +23,6 @@ LARGEST_BOARD = 100 << 20
 MOST_CELLS = 20_000
 """How many pairs of a strategy and a task a published file in a collection may have."""
 _ENDING = ".jsonl"
-_PREDICTIONS = "-predictions.jsonl"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 _RESERVED = ("readme", "index")
 
@@ -85,7 +85,7 @@ def boards_in(folder: Path) -> Sequence[Path]:
         raise StoreError(
             f"cannot read {folder}: {error.strerror}; name a folder of published files"
         ) from error
-    found = [path for path in found if not path.name.endswith(_PREDICTIONS)]
+    found = [path for path in found if not path.name.endswith(PREDICTIONS)]
     found.sort(key=lambda path: natural(path.stem))
     for path in found:
         _check_name(path)

@@ -55,7 +55,7 @@ Line = Published | Split | Provenance | Verification
 def read_lines(path: str | Path) -> Iterator[tuple[int, Line]]:
     """What the lines of a file say, with their numbers. Raises StoreError, which names the line at fault."""
     known: set[str] = set()
-    for number, text in read_texts(path):
+    for number, _, text in read_texts(path):
         try:
             yield number, _read(text, known)
         except json.JSONDecodeError as error:
@@ -69,19 +69,19 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, Line]]:
             raise StoreError(f"{path}, line {number} is not a record ({why})") from error
 
 
-def read_texts(path: str | Path) -> Iterator[tuple[int, str]]:
-    """The numbers and texts of the lines of a file that are not empty. Raises StoreError."""
+def read_texts(path: str | Path) -> Iterator[tuple[int, int, str]]:
+    """The lines of a file that are not empty: number, first byte and text. Raises StoreError."""
     try:
         with Path(path).open("rb") as file:
             total = 0
             for number, line in enumerate(iter(lambda: file.readline(LARGEST_LINE + 1), b""), 1):
-                total += len(line)
+                first, total = total, total + len(line)
                 if len(line) > LARGEST_LINE:
                     raise StoreError(f"{path}, line {number} is longer than {LARGEST_LINE} bytes")
                 if total > LARGEST_FILE:
                     raise StoreError(f"{path} is larger than {LARGEST_FILE} bytes, from line {number} on")
                 if line.strip():
-                    yield number, _decoded(line, path, number)
+                    yield number, first, _decoded(line, path, number)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
 

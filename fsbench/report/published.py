@@ -22,7 +22,7 @@ from fsbench.provenance import Provenance, Verification
 from fsbench.record import Record
 from fsbench.report.entries import natural
 from fsbench.report.lines import Published, Split, read_lines, replace_lines
-from fsbench.report.logits import digest
+from fsbench.report.logits import PublishedPredictions, beside, could_predict, digest
 from fsbench.words import plural
 
 # Fields that change from run to run, or describe the machine rather than the result.
@@ -32,7 +32,10 @@ _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|/)(?:[^\s'\"/\\:]+[/\\])+")
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a published file contains. Influences, in packed form, and digests of predictions are by key."""
+    """What a published file contains. Influences, in packed form, and digests of predictions are by key.
+
+    `logits` are the predictions in the file beside it, if there is one.
+    """
 
     records: tuple[Record, ...]
     influences: Mapping[str, bytes] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class Contents:
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
     provenance: tuple[Provenance, ...] = ()
     verified: tuple[Verification, ...] = ()
+    logits: PublishedPredictions | None = None
 
     @property
     def publishers(self) -> tuple[str, ...]:
@@ -57,7 +61,27 @@ class Contents:
             known = [key for key in keys if key in found]
             return dict(zip(known, unpack_influences([found[key] for key in known]), strict=True))
 
-        return Evidence(self.drawn, influences, provenance=self.provenance, verified=self.verified)
+        return Evidence(
+            self.drawn,
+            influences,
+            predictions=self._predictions,
+            provenance=self.provenance,
+            verified=self.verified,
+        )
+
+    def _predictions(self, keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """The predictions of trials that have a digest. Raises StoreError if they were not published."""
+        if self.logits is None:
+            return
+        split_of = {record.key: record.split_fingerprint for record in self.records}
+        for key, logits in self.logits.of(key for key in keys if key in self.digests):
+            drawn = self.drawn.get(split_of[key])
+            if digest(logits) != self.digests[key] or not (drawn and could_predict(logits, drawn.test_y)):
+                raise StoreError(
+                    f"{self.logits.path} has other predictions of the trial {key} than were published; "
+                    "fetch it again or remove it"
+                )
+            yield key, logits
 
 
 def gathered(records: Iterable[Record], evidence: Evidence, by: str = "") -> Contents:
@@ -125,6 +149,7 @@ def read(path: str | Path) -> Contents:
         drawn,
         tuple(each for each in others if isinstance(each, Provenance)),
         tuple(each for each in others if isinstance(each, Verification)),
+        PublishedPredictions(found_beside) if (found_beside := beside(Path(path))).is_file() else None,
     )
 
 

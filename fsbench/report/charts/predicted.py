@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fsbench.errors import FsbenchError
+from fsbench.errors import FsbenchError, StoreError
 from fsbench.metrics.influence import log_softmax
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.leaderboard import Leaderboard
@@ -164,6 +164,8 @@ def _together(
     trials: list[tuple[np.ndarray, np.ndarray]],
 ) -> Predicted:
     cells, _, classes = trials[0][0].shape
+    if any(logits.shape[2] != classes for logits, _ in trials):
+        raise StoreError(f"the stored predictions of {strategy} on {label} differ in their number of classes")
     # All samples at once, as those of one long test part.
     logits = np.concatenate([each.reshape(1, -1, classes) for each, _ in trials], axis=1)
     labels = np.concatenate([each.reshape(1, -1) for _, each in trials], axis=1)
