@@ -137,6 +137,32 @@ def test_files_of_several_people_are_joined(call, tmp_path):
     )
 
 
+def test_skipped_trials_give_way_to_those_that_ran_with_other_contents(call, tmp_path):
+    ran = [replace(each, full_spec="probe#w:1") for each in over_seeds(A, "probe", [0.6, 0.7, 0.8])]
+    lacking = [
+        replace(
+            each, key=f"{name}{each.key}", full_spec="probe#w:2", status="skipped", reason={"kind": "skipped"}
+        )
+        for each in ran
+        for name in ("one", "other")
+    ]
+    del ran[2]
+    for name, found in {"a": ran, "b": lacking[::2], "c": lacking[1::2]}.items():
+        write(Contents(tuple(found), provenance=(Provenance(name, len(found)),)), tmp_path / f"{name}.jsonl")
+    for order in ("abc", "cba"):
+        paths = [tmp_path / f"{name}.jsonl" for name in (*order, order)]
+        status, _, err = call("merge", *paths)
+        assert status == 0, err
+        merged = read(paths[-1])
+        assert {(r.split_seed, r.full_spec, r.status) for r in merged.records} == {
+            (0, "probe#w:1", "ok"),
+            (1, "probe#w:1", "ok"),
+            (2, "probe#w:2", "skipped"),
+        }
+        assert len(merged.records) == 3
+        assert sum(each.records for each in merged.provenance) == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

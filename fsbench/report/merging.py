@@ -70,8 +70,11 @@ def _recipes(records: Sequence[Record]) -> Said:
 
 
 def _code(records: Sequence[Record]) -> Said:
-    """The full specs of each strategy on each task, and the marks of the core and of metrics."""
-    specs = {(r.spec, r.task, identity(r)) for r in records}
+    """The full specs of each strategy on each task, and the marks of the core and of metrics.
+
+    Skipped trials have no result that could be unlike: weights that are not installed are other contents.
+    """
+    specs = {(r.spec, r.task, identity(r)) for r in records if r.status != "skipped"}
     pairs = [(f"{spec} on {task}", full) for spec, task, full in specs]
     pairs += [("fsbench", split_marks(full).core or "unmarked") for _, _, full in specs]
     pairs += [(f"metric {name}", mark) for r in records for name, mark in r.metric_codes.items()]
@@ -95,6 +98,8 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     """Both contents as one, and a line about the trials that both have. Raises StoreError for a mismatch."""
     known = {record.key: record for record in ours.records}
     new = {r.key: r for r in theirs.records if r.key not in known or _is_better(r, known[r.key])}
+    kept = _once_skipped([r for r in ours.records if r.key not in new] + list(new.values()))
+    theirs_kept = sum(new.get(r.key) is r for r in kept)
     again = _compared(ours, theirs, path)
     by = [each.by for each in theirs.provenance if each.by]
     verified = [*ours.verified, *theirs.verified]
@@ -104,13 +109,13 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     counts = Counter(again.values())
     shown = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
     return Contents(
-        tuple([r for r in ours.records if r.key not in new] + list(new.values())),
+        kept,
         {**theirs.influences, **ours.influences},
         {**theirs.digests, **ours.digests},
         {**theirs.drawn, **ours.drawn},
         (
-            *_with_records(ours, len(ours.records) - len(known.keys() & new.keys())),
-            *_with_records(theirs, len(new)),
+            *_with_records(ours, len(kept) - theirs_kept),
+            *_with_records(theirs, theirs_kept),
         ),
         tuple(verified),
     ), [f"{path}: {plural(len(again), 'trial')} again, {shown}"] if again else []
@@ -125,6 +130,22 @@ def _with_records(contents: Contents, kept: int) -> Iterator[Provenance]:
         records = min(each.records, kept)
         kept -= records
         yield replace(each, records=records)
+
+
+def _once_skipped(records: Sequence[Record]) -> tuple[Record, ...]:
+    """Records without those skipped trials that another file did run, or skipped too, with other contents."""
+    known = {_trial(record) for record in records if record.status != "skipped"}
+    kept = []
+    for record in records:
+        if record.status != "skipped" or _trial(record) not in known:
+            kept.append(record)
+            known.add(_trial(record))
+    return tuple(kept)
+
+
+def _trial(record: Record) -> tuple[object, ...]:
+    """What a record is about, whatever the code and the contents."""
+    return record.spec, *setting_of(record), record.split_seed, record.init_seed
 
 
 def _is_better(record: Record, than: Record) -> bool:
