@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import fake_executor
 import numpy as np
@@ -13,16 +14,22 @@ from fake_executor import A, B, FakeExecutor
 from records import over_seeds
 from sklearn.neighbors import KNeighborsClassifier
 
+import fsbench
 from fsbench import stats
 from fsbench.cli import main
+from fsbench.columns import of_records
 from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
+from fsbench.evidence import Evidence
 from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.progress import Observer
 from fsbench.report import text
+from fsbench.report.ablation import ablation_of
+from fsbench.report.ablation_sheet import sheet_of
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
+from fsbench.report.power import needs
 from fsbench.report.recommendation import recommendation, recommended
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
@@ -287,6 +294,33 @@ def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypat
 def test_wrong_options_are_one_line(options, message, capsys):
     assert main(["run", "--tasks", A, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_where_nothing_is_corrected_for_looks_it_is_said(tmp_path, call):
+    base, noise = np.array([0.5, 0.6, 0.55, 0.52]), np.array([0.02, -0.01, 0.03, 0.01])
+    records = over_seeds(A, "erm", base) + over_seeds(A, "focal", base + noise)
+    records += over_seeds(A, "mixup", base + noise[::-1]) + over_seeds(A, "focal+mixup", base + 2 * noise)
+    with Store(tmp_path / "looked") as store, Store(tmp_path / "other") as other:
+        store.commit_all(records)
+        other.commit_all(records)
+        store.add_look(look_at(leaderboard(records), (), 4))
+    said = "was collected with --until-settled: its number of split seeds depends on its results"
+    _, out, _ = call("power", "--results", tmp_path / "looked")
+    assert f"The results folder {said}, and its looks share the 5 %" in " ".join(out.split())
+    _, out, _ = call("compare", tmp_path / "other", tmp_path / "looked")
+    assert f"B {said}, which these p-values do not" in " ".join(out.split())
+    (board,) = leaderboards(fsbench.load(tmp_path / "looked").columns("balanced_accuracy"))
+    lines = sheet_of(ablation_of(board, "focal+mixup")).lines
+    assert lines[-1].startswith(f"The results folder {said}, which these p-values do not")
+
+
+def test_what_is_open_by_the_looks_is_what_power_is_about():
+    base = np.array([0.5, 0.6, 0.55, 0.52])
+    records = over_seeds(A, "erm", base) + over_seeds(A, "focal", base + BETTER)
+    evidence = Evidence(looks=(replace(look(1), metric="balanced_accuracy"),))
+    assert needs(of_records(records, ["balanced_accuracy"]), "balanced_accuracy") == []
+    (need,) = needs(of_records(records, ["balanced_accuracy"], evidence), "balanced_accuracy")
+    assert need.strategy == "focal"
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,4 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     ]
     if rows:
         show(table(("task", "strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)))
-    show(*map(Text, said(found)))
+    show(*map(Text, said(found, bool(columns.evidence.looks))))

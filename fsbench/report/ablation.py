@@ -46,7 +46,7 @@ class Ablation:
 
     `table` has the overall rows of all sums in the leaderboard. `tasks` are those with the whole factorial:
     all sums have results there, and only trials count that all did. `lacking` says, in lines, which sums
-    conflict and which trials have no result.
+    conflict and which trials have no result. `looked` says whether `--until-settled` collected the results.
     """
 
     factorial: Factorial
@@ -58,6 +58,7 @@ class Ablation:
     gain: Effect
     table: tuple[Row, ...]
     lacking: tuple[str, ...]
+    looked: bool
 
 
 def ablation(board: Leaderboard, found: Factorial) -> Ablation:
@@ -75,6 +76,7 @@ def ablation(board: Leaderboard, found: Factorial) -> Ablation:
         gain=_effects(board, found, {tuple(range(count)): _gain(found)})[0],
         table=tuple(rows[name] for spec in found.specs.values() if (name := board.name(spec)) in rows),
         lacking=tuple(_lacking(board, found)),
+        looked=any(setting.columns.evidence.looks for setting in board.settings),
     )
 
 

@@ -10,6 +10,7 @@ from fsbench.metrics import Metric
 from fsbench.report import text
 from fsbench.report.ablation import Ablation, Effect
 from fsbench.report.contrasts import Contrast
+from fsbench.report.looking import COLLECTED
 from fsbench.report.rows import OVERALL, rounded
 from fsbench.report.sheets import Section, Sheet
 from fsbench.words import plural
@@ -73,6 +74,8 @@ def _lines(found: Ablation) -> Iterator[str]:
         f"{effect.components[0]} {_interval(row, found.metric)} ({row.verdict})" for effect, row in parts
     ]
     yield f"Contributions: {', '.join(shown)}."
+    if found.looked:
+        yield f"The results folder {COLLECTED}, which these p-values do not take into account."
 
 
 def _sections(found: Ablation) -> Iterator[Section]:

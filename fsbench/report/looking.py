@@ -17,6 +17,8 @@ from fsbench.stats import Estimate
 from fsbench.words import plural
 
 OVERALL = "overall"
+COLLECTED = "was collected with --until-settled: its number of split seeds depends on its results"
+"""What is true of results with looks, where nothing is corrected for them."""
 
 
 def key_of(row: Row) -> Key:

@@ -12,6 +12,7 @@ from fsbench.report import differences
 from fsbench.report.differences import Measured
 from fsbench.report.entries import Setting, settings
 from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.report.looking import COLLECTED, with_looks
 from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate, Sample
@@ -43,7 +44,7 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
     chosen = get_metric(metric)
     columns, _ = of_one_version(columns)
     columns, _ = of_one_measure(columns, chosen.name)
-    board = leaderboard(columns, chosen.name, margin=margin)
+    board = with_looks(leaderboard(columns, chosen.name, margin=margin), columns.evidence.looks)
     found = settings(columns)
     table = differences.measured(found, chosen)
     places = {(setting.task, setting.recipe): setting for setting in found}
@@ -57,8 +58,8 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
     return sorted(every, key=lambda need: (need.more is None, need.more or 0))
 
 
-def said(found: list[Need]) -> Iterator[str]:
-    """What to do about some needs, in a few sentences."""
+def said(found: list[Need], looked: bool = False) -> Iterator[str]:
+    """What to do about some needs, in sentences; `looked` if `--until-settled` collected the results."""
     known = [need for need in found if need.more is not None]
     if not found:
         yield "Nothing is open."
@@ -70,6 +71,11 @@ def said(found: list[Need]) -> Iterator[str]:
             f"80 %, by at most {most} more split seeds, if the true differences are as they seem now."
         )
         yield "`fsbench run --until-settled --budget 20m` runs seeds where they are needed."
+        if looked:
+            yield (
+                f"The results folder {COLLECTED}, and its looks share the 5 %; these numbers are those of a "
+                "single look, so expect more."
+            )
     if len(known) < len(found):
         yield f"{len(found) - len(known)} cannot be promised by any number up to {stats.MOST}."
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsbench.report.entries import Entry, Setting, natural
+from fsbench.report.looking import COLLECTED
 from fsbench.report.names import some
 from fsbench.report.problems import computed_with
 from fsbench.report.sides import LETTERS, Side
@@ -125,10 +126,7 @@ def differing(a: Side, b: Side, named: Sequence[Named]) -> Iterator[str]:
     yield from _environments(a, b)
     for letter, each in zip(LETTERS, (a, b), strict=True):
         if each.columns.evidence.looks:
-            yield (
-                f"{letter} was collected with --until-settled: its number of split seeds depends on its "
-                "results, which these p-values do not take into account"
-            )
+            yield f"{letter} {COLLECTED}, which these p-values do not take into account"
 
 
 def _labels(ours: str, theirs: str, tuned: tuple[bool, bool]) -> Iterator[str]:
