@@ -154,6 +154,14 @@ def test_adam_gives_way_to_sgd_unless_the_recipe_fixes_its_steps(
     assert any("in place of the recipe's" in note for note in ctx.notes) == (found.optimizer != optimizer)
 
 
+@pytest.mark.parametrize(("given", "wanted"), [(0.1, 0.01), (0.01, 0.01), (0.001, 0.001)])
+def test_the_decay_of_adamw_does_not_become_a_strong_penalty(given: float, wanted: float) -> None:
+    recipe = Recipe("mlp", 40, 8, optimizer="adamw", passes=10, weight_decay=given)
+    ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), recipe, CPU))
+    assert Dann().configure(recipe, ctx).weight_decay == wanted
+    assert Dann(sgd=False).configure(recipe, ctx).weight_decay == given
+
+
 def test_a_batch_without_a_target_half_has_no_domain_loss() -> None:
     out = replace(step_output(1.0, torch.ones(2, 3), nn.Linear(3, 1)), unlabeled_features=None)
     ctx = EngineContext(TrialState(("t",), SHIFT, Composition((Dann(),)), Recipe("mlp", 5, 8), CPU))

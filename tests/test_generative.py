@@ -10,14 +10,15 @@ import torch
 from fsbench_plugins._vae import ConditionalVae
 from fsbench_plugins.autoencoder import Autoencoder
 from fsbench_plugins.m2 import unlabelled_bound
-from fsbench_plugins.simclr import nt_xent
+from fsbench_plugins.simclr import Simclr, nt_xent
 from fsbench_plugins.vae import Vae
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 from toy import context, task_info
 
-from fsbench import LabeledSet, NonFinite, Recipe
+from fsbench import LabeledSet, NonFinite, Recipe, Stream
+from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -144,3 +145,23 @@ def test_an_autoencoder_learns_to_reconstruct() -> None:
         loss(x, ctx.rng).backward()
         optimizer.step()
     assert loss(x, ctx.rng).item() < 0.2 * before
+
+
+@pytest.mark.parametrize(("inputs", "size"), [(40, 16), (9, 9)])
+def test_a_batch_of_a_pretext_task_has_different_inputs(inputs: int, size: int) -> None:
+    seen = []
+
+    class Looks(Simclr):
+        def pretext(self, model: Any, ctx: Any) -> Any:
+            head, loss_of = super().pretext(model, ctx)
+
+            def loss(x: torch.Tensor, stream: Stream) -> torch.Tensor:
+                seen.append((len(x), len(x.unique(dim=0))))
+                return loss_of(x, stream)
+
+            return head, loss
+
+    split = toy_split("table", unlabeled=inputs)
+    found = Composition((Looks(pretext_steps=6),))
+    run_trial(("t", 0), found, Recipe("mlp(width=16)", 8, 16), split, CPU)
+    assert seen == [(size, size)] * 6

@@ -183,6 +183,13 @@ def test_a_curriculum_keeps_the_sampling_weights_that_were_given() -> None:
     assert set(weights[0].tolist()) <= {0.0, *given.tolist()}
 
 
+def test_a_curriculum_of_one_label_per_class_is_skipped() -> None:
+    info = task_info(labels_per_class=1)
+    assert Curriculum().skip(info) == "no class has two labels to order"
+    assert Curriculum().skip(replace(info, labels_per_class=2)) is None
+    assert Curriculum().skip(replace(info, protocol="shift")) is None
+
+
 def test_batches_come_from_the_samples_that_the_part_of_the_training_allows() -> None:
     weights = torch.zeros(4, 40)
     for part in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,20 @@ def test_crt_keeps_the_body_of_plain_training_and_changes_the_head() -> None:
     for name, value in first.network.body.state_dict().items():
         assert torch.equal(value, second.network.body.state_dict()[name])
     assert not torch.equal(first.network.head.weight, second.network.head.weight)
+
+
+def test_draws_are_balanced_in_each_part_of_a_training() -> None:
+    weights = torch.tensor([[1.0, 0, 0, 1, 0], [1, 2, 3, 1, 1]])
+    train = LabeledSet(torch.zeros(5, 1), torch.eye(2)[[0, 0, 0, 1, 1]], weights)
+    found = _class_balance.balanced_draws(train)
+    torch.testing.assert_close(found, torch.tensor([[1.0, 0, 0, 1, 0], [1 / 6, 2 / 6, 3 / 6, 0.5, 0.5]]))
+    for part, own in zip(found, weights, strict=True):
+        assert torch.equal(part, _class_balance.balanced_draws(replace(train, weights=own)))
+
+
+@pytest.mark.parametrize("spec", ["crt+curriculum", "curriculum+crt"])
+def test_crt_and_a_curriculum_work_together(spec: str) -> None:
+    assert np.isfinite(predictions(spec, toy_split(**RARE))).all()
 
 
 def test_tau_norm_divides_logits_by_the_norms_of_the_class_weights() -> None:

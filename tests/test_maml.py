@@ -143,9 +143,8 @@ def test_the_inner_loop_adapts_the_model_or_its_head_and_no_auxiliary_module(hea
     names = {name for name, _ in objective.named_parameters()}
     assert {"auxiliary.helper.weight", "auxiliary.helper.bias"} < names
     before = flat(objective).clone()
-    adapted = _meta_training.Inner(0.5, 2, head_only=head_only).adapt(
-        objective, Batch(torch.randn(4, 3), torch.eye(2).repeat(2, 1))
-    )
+    batch = Batch(torch.randn(4, 3), torch.eye(2).repeat(2, 1))
+    adapted = _meta_training.Inner(0.5, 2, head_only=head_only).adapt(objective, [batch] * 2)
     head = {"model.head.weight", "model.head.bias"}
     assert set(adapted) == (head if head_only else {n for n in names if n.startswith("model.")})
     parameters = dict(objective.named_parameters())
@@ -195,7 +194,7 @@ def waves(rng: np.random.Generator, number: int) -> LabeledSet:
 def accuracy_after(model: nn.Module, inner: _meta_training.Inner, episodes: Episodes, ctx: Context) -> float:
     objective, right = ctx.objective(model), []
     for support, query in zip(*episodes.draw(30), strict=True):
-        adapted = inner.adapt(objective, Batch(support, episodes.support_targets))
+        adapted = inner.adapt(objective, [Batch(support, episodes.support_targets)] * inner.steps)
         logits = functional_call(model, {k.removeprefix("model."): v for k, v in adapted.items()}, (query,))
         right.append((logits.argmax(1) == episodes.query_targets.argmax(1)).float().mean())
     return float(torch.stack(right).mean())

@@ -78,8 +78,8 @@ def test_reptile_moves_as_a_loop_by_hand() -> None:
     ctx = EngineContext(state)
     model, by_hand = ctx.new_model(), ctx.new_model()
     inner = _meta_training.Inner(0.2, 3, first_order=True)
-    draw = lambda: Episodes(labelled(4, 6), 2, 3, 1, Stream("episodes"))  # noqa: E731
-    _meta_training.move_to_solutions(model, draw(), inner, ctx, rate=0.5, steps=4, episodes_a_step=2)
+    draw = lambda: Episodes(labelled(4, 7), 2, 6, 1, Stream("episodes"))  # noqa: E731
+    _meta_training.move_to_solutions(model, draw(), 2, inner, ctx, rate=0.5, steps=4, episodes_a_step=2)
     episodes = draw()
     for step in range(4):
         results = []
@@ -87,9 +87,10 @@ def test_reptile_moves_as_a_loop_by_hand() -> None:
             learner = ctx.new_model()
             learner.load_state_dict(by_hand.state_dict())
             optimizer = torch.optim.SGD(learner.parameters(), lr=0.2)
-            for _ in range(3):
+            for first in (0, 2, 4):
+                rows = [first, first + 1, 6 + first, 6 + first + 1]
                 optimizer.zero_grad()
-                nn.functional.cross_entropy(learner(support), episodes.support_targets).backward()
+                nn.functional.cross_entropy(learner(support[rows]), torch.tensor([0, 0, 1, 1])).backward()
                 optimizer.step()
             results.append(learner)
         with torch.no_grad():
@@ -97,6 +98,19 @@ def test_reptile_moves_as_a_loop_by_hand() -> None:
                 p.add_(0.5 * (1 - step / 4) * (torch.stack(list(found)).mean(0) - p))
     for p, expected in zip(model.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(p, expected, rtol=1e-4, atol=1e-6)
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(2, 9))
+def test_inner_steps_are_on_other_labels_as_long_as_there_are_any(
+    way: int, shot: int, steps: int, each: int
+) -> None:
+    episodes = Episodes(labelled(way, each), way, shot * steps, 1, Stream("episodes"))
+    parts = _meta_training.minibatches(episodes, shot, steps)
+    assert parts.shape == (steps, way * shot)
+    for rows in parts:
+        assert episodes.support_targets[rows].sum(0).tolist() == [shot] * way
+    counts = parts.flatten().bincount(minlength=way * episodes.shot)
+    assert counts.max() - counts.min() <= 1
 
 
 def test_reptile_that_does_not_move_differs_from_one_that_does() -> None:

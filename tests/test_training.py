@@ -46,6 +46,29 @@ def test_sampling_weights_are_relative_probabilities() -> None:
     torch.testing.assert_close(share, weights / 8, atol=0.01, rtol=0)
 
 
+@given(st.integers(2, 40), st.integers(1, 50), st.integers(1, 60), st.floats(0.1, 10), st.data())
+def test_samples_of_equal_weight_are_passed_over_evenly(
+    n: int, steps: int, batch: int, weight: float, data: st.DataObject
+) -> None:
+    chosen = data.draw(st.lists(st.booleans(), min_size=n, max_size=n).filter(any))
+    recipe = replace(QUICK, steps=steps, batch_size=batch)
+    weights = weight * torch.tensor(chosen).float()
+    rows = draw_batches(LabeledSet(torch.zeros(n, 2), torch.ones(n, 1), weights), recipe, Stream("batches"))
+    assert rows.shape == (steps, min(batch, n))
+    counts = np.bincount(rows.flatten().numpy(), minlength=n)
+    assert not counts[~np.array(chosen)].any()
+    assert np.ptp(counts[np.array(chosen)]) <= 1
+
+
+def test_equal_weights_of_all_samples_are_no_weights() -> None:
+    data = LabeledSet(torch.zeros(7, 2), torch.ones(7, 1))
+    plain, weighted = (
+        draw_batches(each, QUICK, Stream("batches"))
+        for each in (data, replace(data, weights=torch.full((7,), 0.3)))
+    )
+    assert torch.equal(plain, weighted)
+
+
 def test_the_cosine_starts_at_one_and_ends_near_zero() -> None:
     recipe = replace(QUICK, steps=100)
     values = [schedule(recipe, step) for step in range(100)]

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins.transfer import PRETRAINED_LR_SCALE, Transfer
+from fsbench_plugins.bn_only import BnOnly
+from fsbench_plugins.crt import Crt
+from fsbench_plugins.ema import Ema
+from fsbench_plugins.lora import Lora
+from fsbench_plugins.mean_teacher import MeanTeacher
+from fsbench_plugins.swa import Swa
+from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -104,6 +110,16 @@ def test_the_body_comes_from_the_source_and_the_head_is_the_baselines() -> None:
     run(Transfer(source_steps=2), Head())
 
 
+@pytest.mark.parametrize("other", [Swa(), MeanTeacher(weight=1.0, steps=4), Ema(), Crt()])
+def test_a_linear_probe_keeps_its_body_whatever_else_acts(other: Strategy) -> None:
+    watch, split = Watch(), toy_split(kind="image", source=True, unlabeled=20)
+    run(Transfer(mode="linear_probe", source_steps=4), other, watch, split=split)
+    before, after = watch.bodies  # type: ignore[attr-defined]
+    assert any("running_var" in name for name in before)
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+
+
 def test_the_record_says_what_was_spent_on_the_source() -> None:
     for steps, spent in ((60, 60), (5, 21)):
         notes = run(Transfer(source_steps=steps)).notes
@@ -113,12 +129,13 @@ def test_the_record_says_what_was_spent_on_the_source() -> None:
 def test_a_pretrained_body_is_trained_gently_unless_told_otherwise() -> None:
     ctx = make_context(Transfer())
 
-    def setting(**arguments: Any) -> tuple[float, str]:
-        recipe = Transfer(**arguments).configure(replace(QUICK, backbone_lr_scale=0.5), ctx)
+    def setting(of: type[Transfer] = Transfer, **arguments: Any) -> tuple[float, str]:
+        recipe = of(**arguments).configure(replace(QUICK, backbone_lr_scale=0.5), ctx)
         return recipe.backbone_lr_scale / 0.5, recipe.schedule
 
     assert setting() == (1, "cosine")
-    assert setting(weights="imagenet") == (pytest.approx(PRETRAINED_LR_SCALE), "warmup_cosine")
+    assert setting(weights="imagenet") == (pytest.approx(0.01), "warmup_cosine")
+    assert setting(Lora, weights="imagenet") == setting(BnOnly, weights="imagenet") == (1, "warmup_cosine")
     assert setting(weights="imagenet", backbone_lr_scale=1.0) == (1, "warmup_cosine")
     assert setting(backbone_lr_scale=0.25) == (0.25, "cosine")
 

@@ -148,24 +148,26 @@ def roles(objective: Objective) -> list[tuple[nn.Parameter, Role]]:
 def draw_batches(data: LabeledSet | torch.Tensor, recipe: Recipe, rng: Stream) -> torch.Tensor:
     """The row numbers of every batch, `[steps, batch]` int64 on the device.
 
-    Batches are reshuffled passes over the data or, with sampling weights, independent weighted draws; the
-    steps are then divided among the rows of weights `[T, N]`. A set smaller than a batch is used whole.
+    Batches are reshuffled passes over the data. With sampling weights, they are passes over the samples of
+    weight, if these have equal ones, and independent weighted draws otherwise; the steps are divided among
+    the rows of weights `[T, N]`. A set smaller than a batch is used whole.
     """
     size = min(recipe.batch_size, len(data))
-    wanted = recipe.steps * size
     weights = data.weights if isinstance(data, LabeledSet) else None
-    if weights is None:
-        passes = math.ceil(wanted / len(data))
-        rows = np.concatenate([rng.numpy.permutation(len(data)) for _ in range(passes)])
-    else:
-        shares = np.atleast_2d(weights.double().cpu().numpy())
-        parts = np.array_split(np.arange(recipe.steps), len(shares))
-        drawn = [
-            rng.numpy.choice(len(data), size=len(part) * size, p=share / share.sum())
-            for share, part in zip(shares, parts, strict=True)
-        ]
-        rows = np.concatenate(drawn)
-    return torch.from_numpy(rows[:wanted].reshape(recipe.steps, size)).to(rng.device)
+    shares = np.ones((1, len(data))) if weights is None else np.atleast_2d(weights.double().cpu().numpy())
+    parts = np.array_split(np.arange(recipe.steps), len(shares))
+    drawn = [_drawn(len(part) * size, share, rng.numpy) for share, part in zip(shares, parts, strict=True)]
+    rows = np.concatenate(drawn).reshape(recipe.steps, size)
+    return torch.from_numpy(rows).to(rng.device)
+
+
+def _drawn(number: int, share: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As many row numbers, int64, from rows with sampling weights `[N]`."""
+    rows = np.flatnonzero(share)
+    if (share[rows] != share[rows[0]]).any():
+        return rng.choice(len(share), size=number, p=share / share.sum())
+    passes = max(1, math.ceil(number / len(rows)))
+    return np.concatenate([rows[rng.permutation(len(rows))] for _ in range(passes)])[:number]
 
 
 def as_fitted(network: nn.Module) -> Fitted:

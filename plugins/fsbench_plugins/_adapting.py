@@ -13,6 +13,9 @@ from fsbench_plugins._unlabelled import UsesUnlabelled
 if TYPE_CHECKING:
     import torch
 
+MOST_DECAY = 0.01
+"""Of SGD in place of AdamW: there, decay is a penalty on the loss, and that of tables is far too strong."""
+
 
 class Adapting(UsesUnlabelled):
     """A strategy for `shift` tasks, whose unlabelled inputs are of the target.
@@ -37,7 +40,8 @@ class Adapting(UsesUnlabelled):
         if self.sgd and recipe.passes and recipe.optimizer.startswith("adam"):
             rate = RATES["sgd"] / RATES[recipe.optimizer] * recipe.lr
             ctx.note(f"sgd in place of the recipe's {recipe.optimizer}")
-            recipe = replace(recipe, optimizer="sgd", lr=rate)
+            decay = min(recipe.weight_decay, MOST_DECAY)
+            recipe = replace(recipe, optimizer="sgd", lr=rate, weight_decay=decay)
         return super().configure(recipe, ctx)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:

@@ -35,7 +35,11 @@ def log_priors(counts: torch.Tensor) -> torch.Tensor:
 
 
 def balanced_draws(train: LabeledSet) -> torch.Tensor:
-    """Sampling weights `[N]` with the given ratios within a class and the same sum for every class."""
+    """Sampling weights `[N]` with the given ratios within a class and the same sum for every class.
+
+    Weights `[T, N]` of parts of the training become such weights of each part.
+    """
     given = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
     classes = torch.nn.functional.one_hot(train.y, train.num_classes)
-    return given / (given[:, None] * classes).sum(0)[train.y]
+    sums = (given[..., None] * classes).sum(-2).clamp(min=torch.finfo(given.dtype).tiny)
+    return given / sums[..., train.y]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,18 +21,18 @@ Parameters = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Inner:
-    """The inner loop: plain gradient steps on a support set, for the model or only its head."""
+    """The inner loop: `steps` plain gradient steps on labels, for the model or only its head."""
 
     lr: float
     steps: int
     first_order: bool = False
     head_only: bool = False
 
-    def adapt(self, objective: nn.Module, support: Batch) -> Parameters:
-        """The objective's adapted parameters by name, differentiable with respect to its own."""
+    def adapt(self, objective: nn.Module, supports: Sequence[Batch]) -> Parameters:
+        """The objective's parameters by name after a step on each batch, differentiable by its own."""
         prefix = "model.head." if self.head_only else "model."
         adapted: Parameters = {k: p for k, p in objective.named_parameters() if k.startswith(prefix)}
-        for _ in range(self.steps):
+        for support in supports:
             slopes = grad(_loss)(adapted, objective, support.x, support.targets)
             if self.first_order:
                 slopes = {k: g.detach() for k, g in slopes.items()}
@@ -41,7 +41,8 @@ class Inner:
 
     def query_loss(self, objective: nn.Module, support: Batch, query: Batch) -> torch.Tensor:
         """The objective on the queries after adaptation to the support set."""
-        return _loss(self.adapt(objective, support), objective, query.x, query.targets)
+        adapted = self.adapt(objective, [support] * self.steps)
+        return _loss(adapted, objective, query.x, query.targets)
 
 
 def _loss(
@@ -89,6 +90,7 @@ def meta_train(
 def move_to_solutions(
     model: nn.Module,
     episodes: Episodes,
+    shot: int,
     inner: Inner,
     ctx: Context,
     rate: float,
@@ -97,14 +99,20 @@ def move_to_solutions(
 ) -> None:
     """Move the model's weights, in place, towards the mean of what the inner loop arrives at on episodes.
 
-    The fraction of the way falls linearly from `rate` to zero. Raises NonFinite if a weight became NaN or
+    Each inner step is on other labels of the episode, `shot` per class, as long as there are any. The
+    fraction of the way falls linearly from `rate` to zero. Raises NonFinite if a weight became NaN or
     infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
         objective = ctx.objective(model)
         objective.train()
-        adapted = vmap(lambda x, targets: inner.adapt(objective, Batch(x, targets)), randomness="different")
+        parts = minibatches(episodes, shot, inner.steps)
+
+        def solution(x: torch.Tensor, targets: torch.Tensor) -> Parameters:
+            return inner.adapt(objective, [Batch(x[rows], targets[rows]) for rows in parts])
+
+        adapted = vmap(solution, randomness="different")
         start = dict(objective.named_parameters())
         for step in range(steps):
             support, _ = episodes.draw(episodes_a_step)
@@ -114,6 +122,16 @@ def move_to_solutions(
                     start[name].lerp_(solutions.mean(0), rate * (1 - step / steps))
         if not all(bool(p.isfinite().all()) for p in start.values()):
             raise NonFinite("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
+
+
+def minibatches(episodes: Episodes, shot: int, number: int) -> torch.Tensor:
+    """The rows of an episode's support set in each of some batches, `[number, way * shot]` int64.
+
+    Batches have different samples of each class until all have had their turn.
+    """
+    own = torch.arange(number * shot).reshape(number, 1, shot) % episodes.shot
+    rows = own + episodes.shot * torch.arange(episodes.way)[:, None]
+    return rows.reshape(number, -1).to(episodes.x.device)
 
 
 def _augmented(

@@ -1,13 +1,14 @@
-"""The normalisation layers of a network, and passes that leave their statistics alone."""
+"""The normalisation layers of a network, new statistics for them, and passes that leave these alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:
@@ -19,6 +20,18 @@ def normalisations(model: nn.Module) -> list[nn.Module]:
     """The normalisation layers of any kind, in the order of the modules."""
     kinds = (_BatchNorm, nn.GroupNorm, nn.LayerNorm)
     return [module for module in model.modules() if isinstance(module, kinds)]
+
+
+def renew_statistics(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Compute the statistics of batch normalisation anew from inputs `[N, ...]`, but not of frozen layers."""
+    layers = batch_norms(model)
+    frozen = [layer for layer in layers if not all(p.requires_grad for p in layer.parameters())]
+    if len(frozen) == len(layers):
+        return
+    before = [(buffer, buffer.clone()) for layer in frozen for buffer in layer.buffers()]
+    update_bn(batches, model)
+    for buffer, values in before:
+        buffer.copy_(values)
 
 
 def aside(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:

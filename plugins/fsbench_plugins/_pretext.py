@@ -54,7 +54,7 @@ class Pretext(UsesUnlabelled):
             model.train()
             for step in range(steps):
                 ctx.at_step(step, steps)
-                loss = loss_of(x[stream.integers(0, len(x), min(size, len(x)))], stream)
+                loss = loss_of(x[stream.permutation(len(x))[:size]], stream)
                 optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 optimizer.step()

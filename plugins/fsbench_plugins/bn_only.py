@@ -17,15 +17,17 @@ class BnOnly(Transfer):
     """`transfer` that trains only the head and the scales and shifts of normalisation (Frankle et al. 2021).
 
     All other weights of the body stay as the source, or the pretrained weights, left them. In the paper they
-    are random.
+    are random. The learning rate of scales and shifts is that of the head, for pretrained weights too.
     """
 
     name = "bn_only"
+    results_version = "2"
     cite = (
         "Frankle, J., Schwab, D. J. and Morcos, A. S. (2021). Training BatchNorm and only BatchNorm: on the "
         "expressive power of random features in CNNs. ICLR."
     )
     in_core = False
+    pretrained_lr_scale = 1.0
     kinds = frozenset({"image", "table"})
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:

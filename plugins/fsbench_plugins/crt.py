@@ -18,6 +18,7 @@ class Crt(Strategy):
     """
 
     name = "crt"
+    results_version = "2"
     cite = (
         "Kang, B., Xie, S., Rohrbach, M., Yan, Z., Gordo, A., Feng, J. and Kalantidis, Y. (2020). Decoupling "
         "representation and classifier for long-tailed recognition. ICLR."

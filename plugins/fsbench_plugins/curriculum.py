@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +25,7 @@ class Curriculum(Strategy):
     """
 
     name = "curriculum"
+    results_version = "2"
     cite = (
         "Bengio, Y., Louradour, J., Collobert, R. and Weston, J. (2009). Curriculum learning. ICML. "
         "Hacohen, G. and Weinshall, D. (2019). On the power of curriculum learning in training deep "
@@ -35,6 +36,11 @@ class Curriculum(Strategy):
     start: float = param(0.3, low=0.01, high=1.0, tune=(0.1, 0.7))
     full: float = param(0.5, low=0.05, high=1.0, tune=(0.2, 0.8))
     scoring: float = param(0.25, low=0.01, high=1.0)
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """One label of each class leaves nothing to order."""
+        alone = task.labels_per_class == 1 and task.protocol != "shift"
+        return "no class has two labels to order" if alone else None
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The predictor of a training whose samples come in by their difficulty."""

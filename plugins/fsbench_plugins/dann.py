@@ -29,10 +29,11 @@ class Dann(Adapting):
     re-implementations (Jiang et al. 2022), normalises that layer over both halves: without it, the body can
     win by permanently switching off the layer's units. `norm=none` is the paper's head.
 
-    Training lasts for at least `steps` steps of SGD, the paper's optimizer, at ten times the recipe's rate if
-    that is for Adam, which needs three times as many steps here. `sgd=false` keeps the recipe's optimizer;
-    a recipe that fixes its steps (`passes=0`) is kept altogether. The rate follows the recipe's schedule, not
-    the paper's annealing, as for every strategy on a task.
+    Training lasts for at least `steps` steps of SGD, the paper's optimizer, at ten times the recipe's rate
+    and with a weight decay of at most 0.01, if the recipe is for Adam, which needs three times as many steps
+    here. `sgd=false` keeps the recipe's optimizer; a recipe that fixes its steps (`passes=0`) is kept
+    altogether. The rate follows the recipe's schedule, not the paper's annealing, as for every strategy on a
+    task.
     """
 
     name = "dann"

@@ -21,14 +21,17 @@ class Lora(Transfer):
     update `scale * B A`, where B starts at zero and A at random, with rank `rank` (at most the smaller side
     of the matrix). Only these and the head are trained; after the training the updates are added to the
     weights. The paper updates the weights of attention alone, and writes `alpha / rank` for `scale`.
+    The updates are new, so their learning rate is that of the head, for pretrained weights too.
     """
 
     name = "lora"
+    results_version = "2"
     cite = (
         "Hu, E. J., Shen, Y., Wallis, P., Allen-Zhu, Z., Li, Y., Wang, S., Wang, L. and Chen, W. (2022). "
         "LoRA: low-rank adaptation of large language models. ICLR."
     )
     in_core = False
+    pretrained_lr_scale = 1.0
 
     mode: Literal["finetune"] = "finetune"
     rank: int = param(4, low=1, tune=(1, 16))

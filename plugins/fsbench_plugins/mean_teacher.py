@@ -58,7 +58,7 @@ class MeanTeacher(UsesUnlabelled):
         return self.weight * math.exp(-5 * (1 - min(1.0, 2.5 * out.progress)) ** 2) * difference
 
     def _teacher(self, model: nn.Module, ctx: Context) -> nn.Module:
-        teacher: nn.Module = ctx.memory(lambda: copy.deepcopy(model).train())
+        teacher: nn.Module = ctx.memory(lambda: copy.deepcopy(model))
         return teacher
 
     def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:

@@ -11,8 +11,9 @@ from fsbench import Batch, Context, Strategy, TaskInfo, param
 class Randaugment(Strategy):
     """`operations` random operations of magnitude `magnitude` (of 31) on each image (Cubuk et al. 2020).
 
-    The operations are those of torchvision: shears, shifts, rotations, and changes of colour, contrast,
-    brightness and sharpness. They are drawn for each quarter of a batch, and do not ask whether a label
+    The operations are those of torchvision: none, shears, shifts, rotations, changes of colour, contrast,
+    brightness and sharpness, fewer grey levels, inverted light pixels, and stretched or equalised histograms.
+    They are drawn for each quarter of a batch, and do not ask whether a label
     survives them.
     """
 

@@ -19,18 +19,19 @@ MOST_SHOTS = 5
 class Reptile(Adapted):
     """Reptile (Nichol et al. 2018): move the start towards what training on an episode arrives at.
 
-    An episode has as many classes as the task, in a random order, and `shot` labels per class (`none`: as
-    many as the task, at most 5). From the start, `inner_steps` plain gradient steps at `inner_lr` are taken
-    on its labels, and the start moves the fraction `meta_lr` of the way to the mean result of `meta_batch`
-    episodes; the fraction falls linearly to zero over `meta_steps` meta-steps. No gradient passes through
-    the steps. The training on the task is then `adapt_steps` steps of the same form on all its labels at
-    once, and the head starts at zero, as in `maml`.
+    An episode has as many classes as the task, in a random order. From the start, `inner_steps` plain
+    gradient steps at `inner_lr` are taken, each on `shot` other labels per class (`none`: as many as the
+    task, at most 5), as far as the source has them. The start moves the fraction `meta_lr` of the way to the
+    mean result of `meta_batch` episodes; the fraction falls linearly to zero over `meta_steps` meta-steps.
+    No gradient passes through the steps. The training on the task is then `adapt_steps` steps of the same
+    form on all its labels at once, and the head starts at zero, as in `maml`.
 
     Losses, auxiliary losses and augmentations of other components also act in the episodes. The defaults are
     for a small budget; the paper takes tens of thousands of meta-steps.
     """
 
     name = "reptile"
+    results_version = "2"
     cite = (
         "Nichol, A., Achiam, J. and Schulman, J. (2018). On first-order meta-learning algorithms. "
         "arXiv:1803.02999."
@@ -53,15 +54,16 @@ class Reptile(Adapted):
 
         source = matched_source(ctx)
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
-        episodes = Episodes(source, ctx.num_classes, shot, 1, ctx.stream("episodes"))
+        labels = shot * self.inner_steps
+        episodes = Episodes(source, ctx.num_classes, labels, 1, ctx.stream("episodes"))
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, first_order=True)
         _meta_training.zero(model.get_submodule("head"))
         with _meta_training.batch_statistics(model):
             _meta_training.move_to_solutions(
-                model, episodes, inner, ctx, self.meta_lr, self.meta_steps, self.meta_batch
+                model, episodes, shot, inner, ctx, self.meta_lr, self.meta_steps, self.meta_batch
             )
         ctx.note(
-            f"{self.meta_steps} meta-steps of {self.meta_batch} episodes, "
-            f"{episodes.way}-way {episodes.shot}-shot, {self.inner_steps} inner steps"
+            f"{self.meta_steps} meta-steps of {self.meta_batch} episodes, {episodes.way}-way {shot}-shot, "
+            f"{self.inner_steps} inner steps on {episodes.shot} labels per class"
         )
         return model

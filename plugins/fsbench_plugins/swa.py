@@ -15,7 +15,8 @@ class Swa(Strategy):
 
     The learning rate stays constant, so that the weights keep moving. The paper lets a cosine come first and
     averages once in each pass over the data; with few labels, a pass is a few steps, so every step is
-    averaged. Batch normalisation then gets the statistics of the training set under the mean weights.
+    averaged. Batch normalisation then gets the statistics of the training set under the mean weights;
+    frozen layers keep theirs.
     """
 
     name = "swa"
@@ -45,12 +46,11 @@ class Swa(Strategy):
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The fit, with the statistics of batch normalisation computed anew if its network has some."""
         import torch
-        from torch.optim.swa_utils import update_bn
 
-        from fsbench_plugins._normalisation import batch_norms
+        from fsbench_plugins._normalisation import renew_statistics
 
         fitted = inner(train)
         parts = [part for part in torch.split(train.x, 256) if len(part) > 1]
-        if parts and fitted.network is not None and batch_norms(fitted.network):
-            update_bn(parts, fitted.network)
+        if parts and fitted.network is not None:
+            renew_statistics(fitted.network, parts)
         return fitted

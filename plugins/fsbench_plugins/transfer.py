@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-PRETRAINED_LR_SCALE = 0.01
-
-
 @dataclass(frozen=True)
 class Transfer(Strategy):
     """Start from a body trained on the task's source data, or on pretrained weights (Yosinski et al. 2014).
@@ -68,6 +65,7 @@ class Transfer(Strategy):
     family = "fine_tuning"
     in_core = True
     replaces = frozenset({"init_model"})
+    pretrained_lr_scale = 0.01
 
     mode: Literal["finetune", "linear_probe", "frozen_then_finetune", "gradual"] = "finetune"
     source_steps: int = param(300, low=1)
@@ -112,7 +110,7 @@ class Transfer(Strategy):
         """A backbone of its own, if one is given, and a separate learning rate for the body."""
         scale, schedule = self.backbone_lr_scale, recipe.schedule
         if self.weights is not None:
-            scale = PRETRAINED_LR_SCALE if scale is None else scale
+            scale = self.pretrained_lr_scale if scale is None else scale
             schedule = "warmup_cosine" if schedule == "cosine" else schedule
         return replace(
             recipe,

@@ -22,7 +22,8 @@ class Vat(UsesUnlabelled):
     on the input moved by a root mean square of `epsilon` in the direction that changes the prediction most,
     found by one step of power iteration from a random direction of root mean square `xi`. As in the authors'
     code, these passes are of unlabelled inputs alone and leave running averages as they are. With `entropy`,
-    the mean entropy of the predictions is added (VAT+EntMin). The paper's weight is 1; with a few labels of
+    the mean entropy of the predictions is added to the divergence (VAT+EntMin); the paper gives it the weight
+    1. The paper's weight is 1; with a few labels of
     each class, the smaller default is better.
     """
 
