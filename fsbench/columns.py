@@ -226,7 +226,10 @@ def _shared(**fields: Any) -> Shared:
     values |= {name: tuple(fields[name] or ()) for name in ("uses", "notes")}
     values |= {name: tuple(sorted((fields[name] or {}).items())) for name in ("versions", "metric_codes")}
     values["baseline"] = bool(fields["baseline"])
-    values["reason"] = reason and (reason.get("kind") or "unknown", reason.get("message") or "unknown")
+    said = reason or {}
+    values["reason"] = (
+        None if reason is None else tuple(said.get(n) or "unknown" for n in ("kind", "message"))
+    )
     return Shared(status=fields["status"], **values)
 
 

@@ -87,8 +87,8 @@ class Drawn:
             part, axes = getattr(self, name), 1 if name in _SORTED else 2
             if part.dtype != np.int64 or part.ndim != axes or not ((part >= 0) & (part < places << 32)).all():
                 raise ValueError(f"not the parts of a split ({name} has other numbers)")
-        if self.test.shape != self.test_y.shape:
-            raise ValueError("not the parts of a split (test and its labels differ in shape)")
+        if self.test.shape != self.test_y.shape or not self.test.size:
+            raise ValueError("not the parts of a split (test is empty, or not as large as its labels)")
 
 
 def unzip(data: bytes, most: int) -> bytes:

@@ -47,6 +47,9 @@ class Verification:
             return ""
         words = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
         when, where = f" on {self.date[:10]}" if self.date else "", ", ".join(self.hardware)
-        return (
-            f"reproduced by {self.by}{when}{f' ({where})' if where else ''}: {counts.total()} trials, {words}"
-        )
+        what = "reproduced" if self.agrees(keys) else "not reproduced"
+        return f"{what} by {self.by}{when}{f' ({where})' if where else ''}: {counts.total()} trials, {words}"
+
+    def agrees(self, keys: Sequence[str]) -> bool:
+        """Whether any of some trials was run again and agreed."""
+        return any(self.outcomes.get(key, "mismatch") != "mismatch" for key in keys)

@@ -32,7 +32,7 @@ from fsbench.store_file import FILE_NAME
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import row_name
-from fsbench.words import timestamp
+from fsbench.words import names_package, timestamp
 
 NOT_RUN: Literal["not run"] = "not run"
 
@@ -148,11 +148,15 @@ def _found(folder: Path) -> Contents:
 
 
 def _checked(contents: Contents, record: Record, here: Contents, again: Record) -> Checked:
-    """What came of a trial: failed now, it is a mismatch; of another split, it is another trial."""
+    """What came of a trial: failed now, it is a mismatch; of another split, it is another trial.
+
+    If it is skipped because a package is missing here, nothing is known.
+    """
     if again.status != "ok":
-        reason = again.reason or {}
+        message = (again.reason or {}).get("message", "unknown")
+        lacking = again.status == "skipped" and names_package(message)
         return Checked(
-            record, "mismatch", f"{again.status} here: {reason.get('message', 'unknown')}", again.device
+            record, NOT_RUN if lacking else "mismatch", f"{again.status} here: {message}", again.device
         )
     if again.split_fingerprint != record.split_fingerprint:
         prints = [each.split_fingerprint[:16] or "unknown" for each in (record, again)]

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import over_seeds, record
+from records import over_seeds, record, skipped
 
 from fsbench import Backbone, Metric, Strategy, code, hookimpl
 from fsbench.code import code_mark, join_marks, source_hash, split_marks
@@ -191,6 +191,18 @@ def test_old_code_is_never_averaged_with_new(monkeypatch: pytest.MonkeyPatch) ->
     both = scores(leaderboard(records, all_versions=True))
     assert sorted(both.values()) == [(0.118, 1), (0.4945, 2), (0.5, 3)]
     assert not any("version" in line for line in leaderboard(records[:5]).warnings)
+
+
+def test_what_only_was_skipped_gives_way_to_what_ran_with_other_contents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = registry(Plain)
+    monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: found)
+    ran = over_seeds(TASK, "erm", [0.4, 0.5]) + over_seeds(TASK, "plain", [0.5, 0.6], full_spec="plain#w:1")
+    lacking = [skipped(task=task, spec="plain", full_spec="plain#w:0") for task in (TASK, "kshot(wine, k=9)")]
+    assert scores(leaderboard([*lacking, *ran])) == {"erm": (0.45, 2), "plain": (0.55, 2)}
+    board = leaderboard([*lacking, *ran[:2]])
+    assert [row.strategy for row in board.tasks[0][1] if not row.done] == ["plain"]
 
 
 @pytest.mark.parametrize("old", ["plain#code+33333333", "plain"])

@@ -18,7 +18,7 @@ from fsbench.evidence import Drawn
 from fsbench.provenance import Verification
 from fsbench.report import lines
 from fsbench.report.budgets import leaderboards
-from fsbench.report.logits import read_predictions
+from fsbench.report.logits import PublishedPredictions
 from fsbench.report.published import Contents, read, read_columns, write
 
 A = "kshot(wine, k=2)"
@@ -105,6 +105,22 @@ HOSTILE = {
     "no such search": line(tuning="tuning(x=1)"),
     "long": line(spec="focal(x=%s)" % ("1" * 20_000)),
     "where": json.dumps({"provenance": {"versions": {"torch": "2"}}}),
+    "key": line(key="clé"),
+    "enormous value": line(metrics={METRIC: 1e200}),
+    "enormous resolution": line(resolution={METRIC: 1e200}),
+    "enormous accuracy": line(train_accuracy=1e308),
+    "enormous whole number": line(train_accuracy=10**400),
+    "half a character": line(notes=["\ud800"]),
+    "half a character in a name": line(versions={"\ud800": "1"}),
+    "several specs": line(spec="gce, svm"),
+    "several arguments": line(spec="focal(gamma=[1.0, 2.0])"),
+    "several tasks": line(task="kshot(wine, k=[1, 2])"),
+    "no spec": line(spec=""),
+    "tried a number": line(tuning="tuning()", search={"tried": 5}),
+    "tried numbers": line(tuning="tuning()", search={"tried": [1]}),
+    "tried no spec": line(tuning="tuning()", search={"tried": [{"spec": 5}]}),
+    "no dataset": packed(datasets=("((((",)),
+    "nothing tested": packed(test=np.zeros((1, 0), np.int64), test_y=np.zeros((1, 0), np.int64)),
 }
 
 
@@ -121,6 +137,13 @@ def test_a_hostile_line_is_named_by_its_number(call, tmp_path, text):
         assert (status, out, err.count("\n")) == (1, "", 1), err
         assert f"{path}, line 3 is not a record (" in err
         assert len(err) < 600
+
+
+def test_a_reason_may_say_nothing(call, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{line()}\n{line(key='k', split_seed=1, status='failed', reason={})}\n")
+    status, out, err = call("leaderboard", "--results", path)
+    assert (status, "unknown" in out) == (0, True), err
 
 
 def test_a_trial_twice_in_a_file_is_refused(tmp_path):
@@ -152,7 +175,7 @@ def test_bytes_that_are_no_text_are_named(tmp_path):
 def test_hostile_predictions_are_named_by_their_line(tmp_path, text):
     (tmp_path / "p.jsonl").write_text(f"{text}\n")
     with pytest.raises(StoreError, match="line 1 has no predictions"):
-        list(read_predictions(tmp_path / "p.jsonl"))
+        list(PublishedPredictions(tmp_path / "p.jsonl").of(["k"]))
 
 
 def test_influences_of_another_length_count_as_unknown(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ from fsbench.report.markdown import with_figures
 from fsbench.report.plots.slim import slim
 from fsbench.report.published import Contents, read, write
 from fsbench.report.publishing import shown_figures, write_index, write_page
+from fsbench.tasks.suites import load_suite
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "leaderboards"
@@ -153,6 +155,33 @@ def test_a_line_at_fault_is_named_in_a_collection(call, tmp_path):
     status, _, err = call("publish", folder / "ours.jsonl", folder)
     assert status == 1
     assert f"{folder / 'theirs.jsonl'}, line 2 is not a record (" in err
+
+
+def test_a_file_of_other_tasks_is_not_about_the_suite_of_its_name(tmp_path):
+    records = over_seeds("noisy(breast_cancer, k=50, rate=0.2)", "erm", [0.5, 0.6])
+    wrong = Verification("Grace", "2026-01-01", (), {each.key: "mismatch" for each in records})
+    contents = Contents(tuple(records), provenance=(Provenance("Ada", 2),), verified=(wrong,))
+    write(contents, tmp_path / "starter-v2.jsonl")
+    board = read_board(tmp_path / "starter-v2.jsonl")
+    assert board.suite is None
+    (said,) = board.reproduced
+    assert said.startswith("not reproduced by Grace")
+    shown = index([board])
+    assert "of its 14 tasks" not in shown
+    (row,) = (each for each in shown.splitlines() if each.startswith("| [starter-v2]"))
+    assert "Grace" not in row
+
+
+def test_splits_that_are_not_the_suites_are_not_under_its_name(tmp_path):
+    suite = load_suite("starter-v2")
+    task = suite.tasks[0]
+    for place, prints in (("theirs", ["0" * 64] * 2), ("ours", suite.fingerprints[task][:2])):
+        records = over_seeds(task, "erm", [0.5, 0.6])
+        records = [replace(r, split_fingerprint=p) for r, p in zip(records, prints, strict=True)]
+        path = tmp_path / place / "starter-v2-part.jsonl"
+        path.parent.mkdir()
+        write(Contents(tuple(records), provenance=(Provenance("Ada", 2),)), path)
+        assert (read_board(path).suite is None) == (place == "theirs")
 
 
 def test_no_text_of_a_stranger_is_markup_in_the_index(tmp_path):

@@ -19,6 +19,7 @@ from fsbench.report.board import read_board
 from fsbench.report.budgets import leaderboards
 from fsbench.report.logits import digest
 from fsbench.report.markdown import to_markdown
+from fsbench.report.merging import merge
 from fsbench.report.published import Contents, read, read_columns, write
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
@@ -30,6 +31,11 @@ METRIC = "balanced_accuracy"
 def records_of(folder) -> list[Record]:
     with Store(folder, create=False) as store:
         return store.records()
+
+
+def again(records) -> list[Record]:
+    """Other runs of some trials, with the same results."""
+    return [replace(each, seconds_fit=each.seconds_fit + 1) for each in records]
 
 
 def test_published_results_say_where_they_come_from(stored, whole, call):
@@ -67,6 +73,21 @@ def test_a_part_of_a_suite_says_so_in_its_name_and_in_the_index(call, tmp_path):
     assert (boards / "starter-v2-part.jsonl").exists()
     index = (boards / "README.md").read_text(encoding="utf-8")
     assert re.search(r"A part of starter-v2, 1 of its \d+ tasks\. Small real", index)
+
+
+def test_records_of_other_versions_do_not_make_a_task_complete(call, tmp_path):
+    """`knn` has all seeds by code that is not installed any more, and two by the installed one."""
+    results, boards = tmp_path / "results", tmp_path / "boards"
+    fake_executor.run(results, "knn", A, seeds=5, baseline="erm")
+    records = records_of(results)
+    knn = [each for each in records if each.spec == "knn"]
+    old = [replace(r, key=f"old{r.key}", full_spec=f"{r.full_spec}#code+00000000") for r in knn]
+    with Store(tmp_path / "mixed") as store:
+        store.commit_all([*(r for r in records if r.spec == "erm"), *old, *knn[:2]])
+    status, _, err = call("publish", tmp_path / "mixed", boards, "--suite", "starter-v2", "--part")
+    assert (status, boards.exists()) == (2, False)
+    assert "left out: 5 records of other versions of the code (knn 5)" in err
+    assert f"such as knn on {A}, split seed 2" in err
 
 
 @pytest.mark.parametrize(
@@ -117,7 +138,7 @@ def test_publishing_into_a_file_is_one_line(call, stored, tmp_path):
 
 def test_files_of_several_people_are_joined(call, tmp_path):
     ours = over_seeds(A, "erm", [0.5, 0.6, 0.7])
-    theirs = [*ours[:2], *over_seeds(A, "focal", [0.6, 0.7, 0.8]), failed(task=B, spec="focal")]
+    theirs = [*again(ours[:2]), *over_seeds(A, "focal", [0.6, 0.7, 0.8]), failed(task=B, spec="focal")]
     later = [record(B, "focal"), *over_seeds(B, "erm", [0.4, 0.5])]
     for name, found in (("a", ours), ("b", theirs), ("c", later)):
         provenance = (Provenance(f"{name}'s people", len(found), hardware=("a processor",)),)
@@ -290,6 +311,37 @@ def test_joined_files_say_how_many_records_they_have(call, tmp_path):
     assert [each.records for each in read(tmp_path / "abc.jsonl").provenance] == [3, 2, 0]
     assert call("merge", paths[2], tmp_path / "ab.jsonl", tmp_path / "cab.jsonl")[0] == 0
     assert [each.records for each in read(tmp_path / "cab.jsonl").provenance] == [5, 0, 0]
+
+
+def test_a_copy_of_a_run_reproduces_nothing(call, tmp_path):
+    ours = over_seeds(A, "erm", [0.5, 0.6, 0.7])
+    for name, found in {"ada": ours, "copy": ours, "grace": again(ours)}.items():
+        provenance = (Provenance(name, len(found)),)
+        write(Contents(tuple(found), provenance=provenance), tmp_path / f"{name}.jsonl")
+    ada, copy, grace, first, second = (
+        tmp_path / f"{name}.jsonl" for name in ("ada", "copy", "grace", "first", "second")
+    )
+    assert call("merge", ada, copy, first)[0] == 0
+    assert read(first).verified == ()
+    assert call("merge", ada, grace, first)[0] == 0
+    (found,) = read(first).verified
+    assert (found.by, set(found.outcomes.values())) == ("grace", {"bitwise"})
+    assert call("merge", first, ada, second)[0] == call("merge", second, first, second)[0] == 0
+    assert read(second).verified == (found,)
+
+
+def test_what_stands_beside_a_record_is_of_its_own_run(tmp_path):
+    (ours,), (theirs,) = over_seeds(A, "erm", [0.5]), again(over_seeds(A, "erm", [0.5]))
+    lost = replace(ours, status="failed", metrics={}, reason={"kind": "Crash", "message": "m"})
+    beside = {"influences": {ours.key: b"8"}, "digests": {ours.key: "d" * 32}}
+    for mine, other in ((ours, theirs), (lost, theirs)):
+        write(Contents((mine,)), tmp_path / "ours.jsonl")
+        with pytest.MonkeyPatch.context() as patch:
+            contents = {"ours": Contents((mine,)), "theirs": Contents((other,), **beside)}
+            patch.setattr("fsbench.report.merging.read", lambda path, of=contents: of[path.stem])
+            whole, _ = merge([tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"])
+        kept = mine.status != "ok"
+        assert (bool(whole.influences), bool(whole.digests)) == (kept, kept)
 
 
 def test_a_results_folder_is_no_published_file(call, stored, whole, tmp_path):

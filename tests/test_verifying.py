@@ -13,11 +13,11 @@ import pytest
 from records import failed, over_seeds, record, skipped, write_jsonl
 
 import fsbench
-from fsbench import runner
+from fsbench import runner, verifying
 from fsbench.evidence import Drawn, pack_influence
 from fsbench.report.agreement import noise, outcome
 from fsbench.report.contradictions import Run
-from fsbench.report.published import read
+from fsbench.report.published import Contents, read
 from fsbench.verifying import verify
 
 A, B = "kshot(wine, k=2)", "kshot(wine, k=5)"
@@ -122,6 +122,38 @@ def test_equal_predictions_are_bitwise():
     assert outcome(one, replace(one, record=again), []) == ("bitwise", "")
     assert outcome(one, replace(one, digest="b"), []) == ("within noise", "")
     assert outcome(Run(record(value=0.7)), Run(record(value=0.7)), []) == ("bitwise", "")
+
+
+def test_equal_values_without_a_digest_do_not_excuse_other_evidence():
+    values = np.array([0.01, -0.02, 0.03, 0.0])
+    here = Run(record(value=0.7), "here", "a", pack_influence(values))
+    stored = replace(here, where="in the file", digest="")
+    assert outcome(stored, here, []) == ("bitwise", "")
+    smaller = replace(stored, influence=pack_influence(values / 10))
+    assert outcome(smaller, here, [])[0] == "mismatch"
+    finer = replace(stored, record=replace(here.record, resolution={METRIC: 1e-9}))
+    assert (
+        outcome(finer, replace(here, record=replace(here.record, resolution={METRIC: 0.01})), [])[0]
+        == "mismatch"
+    )
+
+
+@pytest.mark.parametrize("changes", [{"baseline": True}, {"overlap": 2.0}])
+def test_what_strategy_and_split_decide_is_compared_whatever_the_predictions(changes):
+    here = Run(record(value=0.7), "here", "a")
+    stored = Run(replace(here.record, **changes), "in the file", "b")
+    assert outcome(stored, here, over_seeds(A, "erm", [0.70, 0.71, 0.72]))[0] == "mismatch"
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [("needs an extra: pip install 'fsbench[lightgbm]'", "not run"), ("works on images only", "mismatch")],
+)
+def test_a_trial_for_which_a_package_is_missing_here_is_not_run(message, outcome):
+    one = record(value=0.7)
+    again = replace(one, status="skipped", metrics={}, reason={"kind": "skipped", "message": message})
+    found = verifying._checked(Contents((one,)), one, Contents((again,)), again)
+    assert (found.outcome, found.detail) == (outcome, f"skipped here: {message}")
 
 
 FORGED = {

@@ -31,6 +31,7 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
 
     chosen = get_metric(metric)
     columns = select(read_columns(results, [metric]), suite, tasks, results)
+    tuned = sum(bool(shared.tuning) for shared in columns.shared)
     columns = columns.select([not shared.tuning for shared in columns.shared])
     found = needs(columns, metric, margin)
     rows = [
@@ -46,3 +47,5 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     if rows:
         show(table(("task", "strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)))
     show(*map(Text, said(found, bool(columns.evidence.looks))))
+    if tuned:
+        show(Text("Tuned results are left out: `fsbench power` is about results without a search."))

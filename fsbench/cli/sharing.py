@@ -78,6 +78,7 @@ def _publish(
     wanted = {(shared.task, shared.recipe) for shared in columns.shared}
     records = [record for record in every if (record.task, record.recipe) in wanted]
     groups = [[record for record in records if bool(record.tuning) == tuned] for tuned in (False, True)]
+    groups = [_of_one_version(some) for some in groups if some]
     if suite is not None:
         groups = [_complete(some, suite, part) for some in groups if some]
     evidence = columns.evidence
@@ -91,6 +92,16 @@ def _publish(
             with working("writing the predictions", plainly=True):
                 write_predictions([record.key for record in some], evidence, beside(path))
             say(f"wrote {beside(path)}")
+
+
+def _of_one_version(records: Sequence[Record]) -> list[Record]:
+    """The records that are published; those of other versions of the code are said."""
+    from fsbench.report.publishing import publishable
+
+    kept, lines = publishable(records)
+    for line in lines:
+        say(line)
+    return kept
 
 
 def _name(records: Sequence[Record], suite: str | None, part: bool) -> str:

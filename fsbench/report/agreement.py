@@ -41,8 +41,7 @@ def outcome(stored: Run, again: Run, others: Iterable[Record]) -> tuple[Outcome,
     one, other, limit = stored.record, again.record, noise(stored.record, others)
     if why := contradiction(stored, again, limit):
         return "mismatch", why
-    known = stored.digest and again.digest
-    if stored.digest == again.digest if known else one.metrics == other.metrics:
+    if stored.predicts_as(again):
         return "bitwise", ""
     first, second = (record.metrics.get(DEFAULT_METRIC, math.nan) for record in (one, other))
     if abs(first - second) <= limit:

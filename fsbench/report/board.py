@@ -10,6 +10,7 @@ from pathlib import Path
 from fsbench.columns import of_records
 from fsbench.errors import StoreError
 from fsbench.metrics import DEFAULT_METRIC
+from fsbench.record import Record
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
 from fsbench.report.entries import natural
 from fsbench.report.leaderboard import Leaderboard
@@ -47,12 +48,13 @@ class Board:
 
     @property
     def suite(self) -> Suite | None:
-        """The suite after which the file is named, None if there is none.
+        """The suite after which the file is named, None if there is none, or if it has other tasks or splits.
 
         What follows the suite's name after a `-` says which results they are: `-tuned`, `-part`, `-all`.
         """
         found = [name for name in suite_names() if f"{self.name}-".startswith(f"{name}-")]
-        return load_suite(max(found, key=len)) if found else None
+        suite = load_suite(max(found, key=len)) if found else None
+        return suite if suite and all(_is_of(record, suite) for record in self.contents.records) else None
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -72,6 +74,14 @@ class Board:
         """A line for each person who ran some of its trials again."""
         keys = [record.key for record in self.contents.records]
         return tuple(filter(None, (each.said(keys) for each in self.contents.verified)))
+
+
+def _is_of(record: Record, suite: Suite) -> bool:
+    """Whether a record is of a task of a suite and, where the fingerprints are published, of its splits."""
+    if record.task not in suite.tasks:
+        return False
+    known, print_ = suite.fingerprints.get(record.task, ()), record.split_fingerprint
+    return not print_ or record.split_seed >= len(known) or print_.startswith(known[record.split_seed])
 
 
 def boards_in(folder: Path) -> Sequence[Path]:

@@ -69,7 +69,9 @@ def _cells(board: Board, dialect: Dialect) -> Iterator[str]:
         f"{dialect.code(first.strategy)} {text.interval(first.score, main.metric)}" if first else text.NOTHING
     )
     yield dialect.text(made(board))
-    yield dialect.text(", ".join(dict.fromkeys(each.by for each in board.contents.verified)) or text.NOTHING)
+    keys = [record.key for record in board.contents.records]
+    by = dict.fromkeys(each.by for each in board.contents.verified if each.agrees(keys))
+    yield dialect.text(", ".join(by) or text.NOTHING)
 
 
 def made(board: Board) -> str:

@@ -37,6 +37,12 @@ class Run:
         key, drawn = record.key, contents.drawn.get(record.split_fingerprint)
         return cls(record, where, contents.digests.get(key, ""), contents.influences.get(key), drawn)
 
+    def predicts_as(self, other: Run) -> bool:
+        """Whether the predictions are the same: by their digests or, if one is unknown, by all metrics."""
+        if self.digest and other.digest:
+            return self.digest == other.digest
+        return bool(self.record.metrics) and self.record.metrics == other.record.metrics
+
 
 def contradiction(one: Run, other: Run, limit: float) -> str:
     """The first thing in which two runs of a trial cannot differ and do; "" if there is none.
@@ -48,7 +54,7 @@ def contradiction(one: Run, other: Run, limit: float) -> str:
 
 
 def _contradictions(one: Run, other: Run, limit: float) -> Iterator[str]:
-    same = bool(one.digest) and one.digest == other.digest
+    same = one.predicts_as(other)
     ours, theirs = (_facts(run.record, same, limit) for run in (one, other))
     because = ", from the same predictions" if same else ""
     for name, (value, tolerance) in ours.items():
@@ -69,10 +75,10 @@ def _facts(record: Record, same: bool, limit: float) -> Facts:
             found.setdefault((name, record.metric_codes.get(name, "")), (value, _OF_PROBABILITIES))
         for name, value in record.resolution.items():
             found[f"the resolution of {name}", ""] = value, ROUNDING
-        found["overlap", ""] = record.overlap, ROUNDING
-        found["baseline", ""] = record.baseline, 0
         for name in ("train_accuracy", "source_before", "source_after"):
             found[name, ""] = getattr(record, name), limit
+    found["overlap", ""] = record.overlap, ROUNDING
+    found["baseline", ""] = record.baseline, 0
     found["uses", ""] = ", ".join(record.uses) or "nothing", 0
     return found | {(name, ""): (getattr(record, name), 0) for name in ("n_train", "n_test")}
 

@@ -11,9 +11,7 @@ from fsbench.words import printable
 
 # Our own sentences name commands like this, and Markdown shows them as code.
 _COMMAND = re.compile(r"(`fsbench [\w -]*`)", re.ASCII)
-_MARKDOWN = re.compile(
-    r"([\\`*|<])|(\](?=[(\[:]))|((?<!\w)_|_(?!\w))|(&(?=#?\w+;))|(~(?=~)|(?<=~)~)|(^[#>+-](?= ))"
-)
+_MARKDOWN = re.compile(r"([\\`*|<])|(\](?=[(\[:]))|((?<!\w)_|_(?!\w))|(&(?=#?\w+;))|(~)|(^[#>+-](?= ))")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
     "\\": r"\textbackslash{}",

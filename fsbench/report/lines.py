@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -20,7 +19,7 @@ from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.files import replacing
 from fsbench.provenance import OUTCOMES, Provenance, Verification
 from fsbench.record import Record, Status
-from fsbench.spec import parse_call, parse_list
+from fsbench.spec import Sum, expand_sum, parse_call, parse_list
 from fsbench.tuning.tuned import Tuning
 
 T = TypeVar("T", Record, Provenance, Verification)
@@ -29,6 +28,7 @@ LARGEST_LINE = 16 << 20
 LARGEST_FILE = 4 << 30
 _LARGEST_INFLUENCE = 64 << 20
 _LARGEST_NUMBER = 2**63
+_LARGEST_MAGNITUDE = 1e100
 _LONGEST_EXPRESSION = 10_000
 
 
@@ -112,13 +112,18 @@ def _read(text: str, known: set[str]) -> Line:
     if "drawn" in values:
         drawn = Drawn.unpack(_bytes(values["drawn"]))
         drawn.check()
+        for text in drawn.datasets:
+            _check_expression(text, parse_call, known)
         return Split(_text(values["split"]), drawn)
     if "provenance" in values:
         return _made(Provenance, values["provenance"])
     if "verification" in values:
         return _verification(values["verification"])
     record = _made(Record, values)
+    if not record.key.isascii():
+        raise ValueError(f"key is {_short(record.key)}, not ASCII text")
     _check_expressions(record, known)
+    _check_search(record.search)
     packed = None
     if values.get("influence") is not None:
         packed = unzip(_bytes(values["influence"]), _LARGEST_INFLUENCE)
@@ -155,21 +160,42 @@ def _verification(values: Any) -> Verification:
 
 def _check_expressions(record: Record, known: set[str]) -> None:
     """Raise ValueError for texts that are not expressions of the grammar."""
-    readers: tuple[tuple[str, Callable[[str], object]], ...] = (
-        (record.task, parse_call),
-        (record.recipe, parse_call),
-        (record.spec, parse_list),
-        (record.tuning or str(Tuning()), Tuning.read),
-    )
-    for text, read in readers:
-        if text not in known:
-            if len(text) > _LONGEST_EXPRESSION:
-                raise ValueError(f"{_short(text)} has more than {_LONGEST_EXPRESSION} characters")
-            try:
-                read(text)
-            except (FsbenchError, TypeError) as error:
-                raise ValueError(str(error)) from error
-            known.add(text)
+    for text in (record.task, record.spec):
+        _check_expression(text, _read_one, known)
+    _check_expression(record.recipe, parse_call, known)
+    if record.tuning:
+        _check_expression(record.tuning, Tuning.read, known)
+
+
+def _check_expression(text: str, read: Callable[[str], object], known: set[str]) -> None:
+    if text in known:
+        return
+    if len(text) > _LONGEST_EXPRESSION:
+        raise ValueError(f"{_short(text)} has more than {_LONGEST_EXPRESSION} characters")
+    try:
+        read(text)
+    except (FsbenchError, TypeError) as error:
+        raise ValueError(str(error)) from error
+    known.add(text)
+
+
+def _read_one(text: str) -> Sum:
+    """A task or a spec, of which a record has one. Raises ValueError for several."""
+    found = [each for written in parse_list(text) for each in expand_sum(written)]
+    if len(found) != 1:
+        raise ValueError(f"{_short(text)} stands for {len(found)}, not for one")
+    return found[0]
+
+
+def _check_search(search: Mapping[str, Any]) -> None:
+    """Raise ValueError unless what was tried is a list of objects with texts."""
+    tried = search.get("tried", [])
+    if not isinstance(tried, list) or not all(isinstance(each, dict) for each in tried):
+        raise ValueError("search.tried is not a list of JSON objects")
+    for each in tried:
+        for name in ("spec", "reason"):
+            if each.get(name) is not None:
+                _text(each[name])
 
 
 def _no_constant(text: str) -> NoReturn:
@@ -184,9 +210,9 @@ def _bytes(value: Any) -> bytes:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise ValueError(f"{_short(value)} is not a text")
-    return value
+    return str(value)
 
 
 def _short(value: Any) -> str:
@@ -195,7 +221,14 @@ def _short(value: Any) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    """Whether it is a text that can be written: JSON can also stand for half a character."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_whole(value: Any) -> bool:
@@ -203,11 +236,13 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(float(value))
+    return type(value) in (int, float) and abs(value) < _LARGEST_MAGNITUDE
 
 
 def _is_mapping(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(map(of, value.values()))
+    return lambda value: (
+        isinstance(value, dict) and all(map(_is_text, value)) and all(map(of, value.values()))
+    )
 
 
 def _are_texts(value: Any) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from fsbench.code import split_marks
 from fsbench.errors import StoreError
@@ -17,6 +18,7 @@ from fsbench.report.names import identity
 from fsbench.report.published import Contents, read
 from fsbench.words import plural
 
+Beside = TypeVar("Beside", bytes, str)
 Said = dict[str, set[str]]
 """What records say about something, such as the recipe of a task: for each, the values that occur."""
 
@@ -25,7 +27,7 @@ def merge(paths: Sequence[Path], any_version: bool = False) -> tuple[Contents, l
     """The contents of several published files as those of one, and a line for each file that repeats trials.
 
     Of a trial that several files have, a successful record counts more than another, and an earlier file more
-    than a later one. Where they agree, they count as reproduced by the publisher of the later file.
+    than a later one. Where different runs agree, they count as reproduced by the publisher of the later file.
     Raises StoreError for files that must not be joined: with different splits, recipes, code or, unless
     `any_version`, packages, and for records of one trial that do not agree. The error names the difference.
     """
@@ -102,7 +104,7 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     theirs_kept = sum(new.get(r.key) is r for r in kept)
     again = _compared(ours, theirs, path)
     by = [each.by for each in theirs.provenance if each.by]
-    verified = [*ours.verified, *theirs.verified]
+    verified = [*ours.verified, *(each for each in theirs.verified if each not in ours.verified)]
     if again and by:
         dates, hardware = [each.last for each in theirs.provenance], theirs.provenance[0].hardware
         verified.append(Verification(" and ".join(by), max(dates), hardware, again))
@@ -110,8 +112,8 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     shown = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
     return Contents(
         kept,
-        {**theirs.influences, **ours.influences},
-        {**theirs.digests, **ours.digests},
+        _beside(ours.influences, theirs.influences, new.keys()),
+        _beside(ours.digests, theirs.digests, new.keys()),
         {**theirs.drawn, **ours.drawn},
         (
             *_with_records(ours, len(kept) - theirs_kept),
@@ -119,6 +121,14 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
         ),
         tuple(verified),
     ), [f"{path}: {plural(len(again), 'trial')} again, {shown}"] if again else []
+
+
+def _beside(
+    ours: Mapping[str, Beside], theirs: Mapping[str, Beside], new: Collection[str]
+) -> dict[str, Beside]:
+    """What belongs to the records that are kept: of theirs those that are `new`."""
+    kept = {key: each for key, each in ours.items() if key not in new}
+    return kept | {key: each for key, each in theirs.items() if key in new}
 
 
 def _with_records(contents: Contents, kept: int) -> Iterator[Provenance]:
@@ -160,7 +170,9 @@ def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:
         alike[setting_of(record)].append(record)
     found: dict[str, str] = {}
     for record in theirs.records:
-        if record.status == "ok" and (own := good.get(record.key)):
+        own = good.get(record.key)
+        # A record that is equal to the last millisecond is a copy of the same run.
+        if record.status == "ok" and own is not None and record != own:
             runs = Run.of(own, ours, "in the others"), Run.of(record, theirs, f"in {path.name}")
             found[own.key], why = outcome(*runs, alike[setting_of(own)])
             if why:

@@ -32,7 +32,9 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     """The records that one table can show, in their order, and a line about those it leaves out, if any.
 
     With `of_spec` there is also one version of each spec, which may mean something else with other defaults.
+    What was skipped everywhere, such as for lack of weights, gives way to what ran with other contents.
     """
+    columns = _without_superseded(columns)
     given = [
         (shared, split_marks(identity(shared)), created)
         for shared, created in zip(columns.shared, columns.latest, strict=True)
@@ -53,6 +55,20 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     if not of_spec:
         line += "; --all-versions (all_versions=True) shows them"
     return columns.select([shared in shown for shared in columns.shared]), [line]
+
+
+def _without_superseded(columns: Columns) -> Columns:
+    """The records without those of specs with contents with which nothing ran, if it did with others."""
+    asked = [split_marks(identity(shared)).asked for shared in columns.shared]
+    ran: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for shared, contents in zip(columns.shared, asked, strict=True):
+        if shared.status != "skipped":
+            ran[shared.spec, shared.tuning].add(contents)
+    kept = [
+        contents in ran.get((shared.spec, shared.tuning), {contents})
+        for shared, contents in zip(columns.shared, asked, strict=True)
+    ]
+    return columns if all(kept) else columns.select(kept)
 
 
 def is_installed(shared: Shared) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from fsbench.columns import of_records
@@ -50,17 +50,17 @@ def write_published(contents: Contents, path: str | Path) -> Path:
 
 
 def to_publish(records: Iterable[Record], evidence: Evidence | None = None, by: str = "") -> Contents:
-    """What is published of some records: one version of each strategy (`report.one_version`).
+    """What is published of some records (`publishable`). Raises StoreError if they must not be mixed."""
+    return gathered(publishable(list(records))[0], evidence or Evidence(), by)
 
-    Raises StoreError if the records must not be mixed.
-    """
-    records = list(records)
+
+def publishable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """The records of one version of each strategy (`report.one_version`), and a line about the others."""
     columns = of_records(records, ())
-    shown = set(of_one_version(columns)[0].shared)
-    kept = [
-        record for record, code in zip(records, columns.code, strict=True) if columns.shared[code] in shown
-    ]
-    return gathered(kept, evidence or Evidence(), by)
+    found, lines = of_one_version(columns)
+    shown = set(found.shared)
+    kept = zip(records, columns.code, strict=True)
+    return [record for record, code in kept if columns.shared[code] in shown], lines
 
 
 def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:

@@ -164,9 +164,12 @@ def _verdicts(found: Sequence[Finding]) -> Iterator[str]:
         if others:
             yield from ("", f'??? note "Not settled on {plural(len(others), "task")}"', "")
             yield from (f"    {line}" for line in _rows(each, others))
-        if absent := words.without_result(each.rows):
-            tasks = ", ".join(row.task for row in each.rows if not row.done)
-            yield from ("", text(f"{absent.partition(':')[0].capitalize()} on {tasks}."))
+        absent: dict[str, list[str]] = {}
+        for row in each.rows:
+            if not row.done:
+                absent.setdefault(words.verdict(row), []).append(row.task)
+        for why, tasks in absent.items():
+            yield from ("", text(f"{why.capitalize()} on {', '.join(tasks)}."))
 
 
 def _rows(found: Finding, rows: Iterable[Any]) -> Iterator[str]:
