@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins import _fusion
+from fsbench_plugins import _fusion, _held_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from test_postprocessing import hard, run, without_val
 from test_step import QUICK, same, trial
-from toy import context, task_info
+from toy import context, quick_context, task_info
 
-from fsbench import Fitted, LabeledSet, Strategy, mixture_weights
+from fsbench import Fitted, FsbenchError, LabeledSet, Strategy, mixture_weights
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
@@ -188,3 +188,22 @@ def test_members_of_an_ensemble_differ_and_their_mean_is_the_prediction() -> Non
     assert not np.array_equal(one, three)
     p = np.exp(three)
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+
+
+def test_folds_that_leave_one_class_to_fit_on_are_left_out() -> None:
+    """A class of one label is in the kept part of all folds but one; many methods refuse one class."""
+    train = LabeledSet(torch.randn(13, 2), torch.eye(2)[[0] * 12 + [1]])
+    seen = []
+
+    def fit(data: LabeledSet) -> Fitted:
+        seen.append(int((data.class_counts() > 0).sum()))
+        return Fitted(lambda x: torch.zeros(len(x), 2))
+
+    ctx = quick_context(info=task_info(num_classes=2))
+    ctx.state.val = train.select(torch.arange(0))
+    found = _held_out.out_of_fold([fit], train, 3, ctx)
+    assert seen == [2, 2]
+    assert len(found.y) == 8
+    alone = LabeledSet(torch.randn(4, 2), torch.eye(2)[[0] * 4])
+    with pytest.raises(FsbenchError, match="one class alone"):
+        _held_out.out_of_fold([fit], alone, 2, ctx)

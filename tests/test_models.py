@@ -372,3 +372,27 @@ def test_a_fit_says_what_it_does_now(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("fsbench.progress.lines.PlainProgress.doing", lambda self, what: steps.append(what))
     assert call("fit", "--data", "x.csv", "--strategy", "erm")[0] == 2
     assert steps == ["reading your data", "fitting erm on 60 labels"]
+
+
+@pytest.mark.filterwarnings("ignore:a test of shift has")
+def test_the_calibration_of_two_domains_is_that_of_the_target(tmp_path: Path) -> None:
+    """Few target rows leave folds without any, whose source rows must not count."""
+    rng = np.random.default_rng(0)
+    for name, n in (("source", 80), ("target", 6)):
+        y = np.arange(n) % 2
+        table = pd.DataFrame(
+            {"a": rng.normal(3 * y), "b": rng.normal(size=n), "ill": np.array(["no", "yes"])[y]}
+        )
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    data = OwnData(tmp_path / "source.csv", target="ill", target_data=tmp_path / "target.csv")
+    model = refit("logistic_regression", data, output=tmp_path / "model")
+    assert model.card.calibration["labels"] == 6
+
+
+@pytest.mark.parametrize("place", ["file/model", "file"])
+def test_an_output_that_cannot_be_written_is_said_before_any_training(
+    home: Path, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write in|is not a folder"):
+        refit("knn", OwnData(home / "people.csv", target="result"), output=tmp_path / place)

@@ -335,14 +335,48 @@ def test_what_is_no_skops_file_is_an_error_in_one_line(content: bytes, tmp_path:
     assert not Path("trapped").exists()
 
 
-def test_a_tree_that_points_outside_of_itself_is_refused(tmp_path: Path) -> None:
-    """Its compiled code would read memory that is not its own."""
+@pytest.mark.parametrize(
+    ("field", "value"), [("left", 10**6), ("right", 10**6), ("left", 0), ("right", 0), ("feature_idx", 2**29)]
+)
+def test_a_boosted_tree_that_leads_astray_is_refused(tmp_path: Path, field: str, value: int) -> None:
+    """Its compiled code would read memory that is not its own, or go in a circle."""
     boosted = HistGradientBoostingClassifier(max_iter=1, min_samples_leaf=1).fit(X, np.arange(6) % 2)
     (predictor,) = boosted._predictors[0]
     assert not predictor.nodes["is_leaf"][0]
-    predictor.nodes["left"][0] = 10**6
+    skops.dump(boosted, tmp_path / "e.skops")
+    load_estimator(tmp_path / "e.skops")
+    predictor.nodes[field][0] = value
     skops.dump(boosted, tmp_path / "e.skops")
     with pytest.raises(DataError, match="a damaged TreePredictor"):
+        load_estimator(tmp_path / "e.skops")
+
+
+@pytest.mark.parametrize(("field", "value"), [("left_child", 0), ("left_child", 10**6), ("feature", 10**6)])
+def test_a_tree_of_a_forest_that_leads_astray_is_refused(tmp_path: Path, field: str, value: int) -> None:
+    forest = RandomForestClassifier(n_estimators=1, random_state=0).fit(X, np.arange(6) % 2)
+    tree = forest.estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"][field][0] = value
+    tree.__setstate__(state)
+    skops.dump(forest, tmp_path / "e.skops")
+    with pytest.raises(DataError, match="a damaged Tree"):
+        load_estimator(tmp_path / "e.skops")
+
+
+@pytest.mark.parametrize(("field", "value"), [("idx_end", 2**40), ("idx_start", -1), ("is_leaf", 0)])
+def test_a_tree_of_neighbours_that_leads_astray_is_refused(tmp_path: Path, field: str, value: int) -> None:
+    near = KNeighborsClassifier(1, algorithm="kd_tree", leaf_size=2).fit(X, np.arange(6) % 2)
+    skops.dump(near, tmp_path / "e.skops")
+    load_estimator(tmp_path / "e.skops")
+    state = list(near._tree.__getstate__())
+    place = next(
+        i for i, each in enumerate(state) if getattr(each, "dtype", None) is not None and each.dtype.names
+    )
+    state[place] = np.array(state[place])
+    state[place][field][-1] = value
+    near._tree.__setstate__(tuple(state))
+    skops.dump(near, tmp_path / "e.skops")
+    with pytest.raises(DataError, match="a damaged KDTree"):
         load_estimator(tmp_path / "e.skops")
 
 

@@ -109,11 +109,17 @@ def refit(
 
 
 def _check_output(folder: Path) -> None:
-    """Raise UsageError for a folder that is neither empty nor one of a model."""
+    """Raise UsageError for a folder that cannot be written, or is neither empty nor one of a model."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"{folder} is not a folder; name a new one for the model")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FILE).is_file():
         raise UsageError(f"{folder} contains other files; name a new folder for the model")
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write in {folder}: {error.strerror}; name another folder") from None
 
 
 @dataclass
@@ -195,9 +201,11 @@ class _Fit:
         for (_, _, split), (_, result) in zip(parts, self._results(TRIALS, parts, place), strict=True):
             if isinstance(result, Failure):
                 return {"temperature": 1.0, "how": f"none: a training failed with {result.message}"}
-            tested = split.test.origin[0] == split.test.origin.max()  # of two domains, the target's
+            tested = split.test.origin[0] == len(self.reading.datasets) - 1  # of two domains, the target's
             folds.append((result.predictions[0][tested], split.test.y[0][tested]))
         folds = [fold for fold in folds if len(fold[1])]
+        if not folds:
+            return {"temperature": 1.0, "how": "none: no fold has a label of the target"}
         temperature, before, after = fit_temperature(folds)
         right = [logits.argmax(1) == y for logits, y in folds]
         return {
@@ -284,12 +292,18 @@ def _in_words(reading: Reading) -> str:
 
 
 def _put(folder: Path, output: Path) -> None:
-    """Copy a model to its folder, in place of an earlier one; the card comes last, as it makes it a model."""
-    output.mkdir(parents=True, exist_ok=True)
-    if (output / FILE).exists():
-        with contextlib.suppress(DataError):  # what is no card names no files
-            for name in Card.read(output).files:
-                (output / name).unlink(missing_ok=True)
-        (output / FILE).unlink()
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE):
-        shutil.copyfile(path, output / path.name)
+    """Copy a model to its folder, in place of an earlier one; the card comes last, as it makes it a model.
+
+    Raises CannotSave if it cannot be written.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if (output / FILE).exists():
+            with contextlib.suppress(DataError):  # what is no card names no files
+                for name in Card.read(output).files:
+                    (output / name).unlink(missing_ok=True)
+            (output / FILE).unlink()
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE):
+            shutil.copyfile(path, output / path.name)
+    except OSError as error:
+        raise CannotSave(f"cannot write {output}: {error.strerror}; free some space") from error

@@ -27,7 +27,10 @@ PREPARATION, PREDICTOR = "preparation", "predictor"
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Probabilities float64 `[N, C]` of inputs, whose `names` are files or numbers of rows from 1."""
+    """Probabilities float64 `[N, C]` of inputs.
+
+    Their `names` are files, or numbers of rows: from 1, but from 0 in an npz, as in its arrays.
+    """
 
     names: Sequence[str]
     classes: tuple[str, ...]

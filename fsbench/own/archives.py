@@ -12,7 +12,7 @@ from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
-from fsbench.own.pictures import Picture, depth, plain, square, stack
+from fsbench.own.pictures import Picture, depth, plain, square, stack, stack_alike
 from fsbench.own.samples import (
     PARTS,
     TEST,
@@ -83,10 +83,11 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     return _as_images(samples, white, data, progress)
 
 
-def read_inputs(data: OwnData, progress: Progress, remarks: list[str], white: float | None = None) -> Inputs:
+def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: Form) -> Inputs:
     """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays.
 
-    `white` is the value of white in earlier images of this form, unless these are numbers from 0 to 1.
+    Images have the brightness of earlier ones of this form: its value of white, unless they are numbers from
+    0 to 1, and its depth.
     """
     arrays = _load(Path(data.path))
     if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
@@ -97,15 +98,16 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], white: fl
     x = arrays["x"]
     if x.ndim == 2 and x.dtype.kind in "biuf":
         return Inputs(x.astype(np.float64))
-    own = _white({"x": x}, str(data.path), [] if white else remarks)
-    if white is not None and (own != 1 or x.dtype.kind not in "bf"):
-        if x.max() > white:
+    white = _white({"x": x}, str(data.path), [])
+    if white != 1 or x.dtype.kind not in "bf":
+        if x.max() > form.white:
             raise DataError(
-                f"{data.path}: pixels go up to {x.max():g}, and to {white:g} in the images of the model"
+                f"{data.path}: pixels go up to {x.max():g}, and to {form.white:g} in the labelled images"
             )
-        own = white
-    found = _pictures(x, own, data, progress)
-    return Inputs(stack([picture.pixels for picture in found]), np.stack([each.look for each in found]))
+        white = form.white
+    found = _pictures(x, white, data, progress)
+    pixels = [picture.pixels for picture in found]
+    return Inputs(stack_alike(pixels, form.bits, remarks), np.stack([each.look for each in found]))
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.errors import DataError, UnknownName, UsageError
+from fsbench.own.form import Form
 from fsbench.own.pictures import with_channels
 from fsbench.own.samples import SOURCE, TARGET, Samples, printable, some
 from fsbench.words import plural
@@ -80,8 +81,15 @@ def join(source: Samples, target: Samples, path: str) -> Samples:
         looks=looks,
         domain=np.repeat(np.array([SOURCE, TARGET], dtype=np.int8), [len(source.y), len(target.y)]),
         warnings=[*source.warnings, *target.warnings],
-        form=None if source.form is None else replace(source.form, shape=x.shape[1:]),
+        form=_form(source.form, target.form, x.shape[1:]),
     )
+
+
+def _form(source: Form | None, target: Form | None, shape: tuple[int, ...]) -> Form | None:
+    """How further inputs become samples: they are of the target, so images have its range."""
+    if source is None or target is None:
+        return source
+    return replace(source, shape=shape, bits=target.bits, white=target.white)
 
 
 def separate(samples: Samples, path: str) -> tuple[Samples, Samples]:

@@ -61,7 +61,8 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
     if samples.x.dtype == object:
         return read_texts(data, progress, samples.warnings)
     read = read_pictures if form_of(data.path) == "folder" else read_inputs
-    found = read(data, progress, samples.warnings)
+    assert samples.form is not None, "images and rows have a form"
+    found = read(data, progress, samples.warnings, samples.form)
     found.x = with_channels(found.x, samples.x.shape[1])
     if found.x.shape[1:] != samples.x.shape[1:]:
         shapes = [list(each.shape[1:]) for each in (found.x, samples.x)]

@@ -16,7 +16,16 @@ from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
-from fsbench.own.pictures import SUFFIXES, Picture, Unusable, depth, read_picture, shorter_side, stack
+from fsbench.own.pictures import (
+    SUFFIXES,
+    Picture,
+    Unusable,
+    depth,
+    read_picture,
+    shorter_side,
+    stack,
+    stack_alike,
+)
 from fsbench.own.samples import Inputs, Progress, Samples, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
@@ -66,14 +75,14 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     )
 
 
-def read_pictures(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
+def read_pictures(data: OwnData, progress: Progress, remarks: list[str], form: Form) -> Inputs:
     """The images in a folder, whatever folders they are in, for a reading without labels.
 
-    Raises DataError if there are none that can be read.
+    They have the depth of earlier ones of this form. Raises DataError if there are none that can be read.
     """
     pictures = read_images(data, progress, remarks).values()
     looks = np.stack([picture.look for picture in pictures])
-    return Inputs(stack([picture.pixels for picture in pictures]), looks)
+    return Inputs(stack_alike([picture.pixels for picture in pictures], form.bits, remarks), looks)
 
 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:

@@ -16,8 +16,8 @@ from fsbench.own.files import contents, form_of
 from fsbench.own.folders import read_images
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
-from fsbench.own.parsing import parse_table
-from fsbench.own.pictures import SUFFIXES, stack, with_channels
+from fsbench.own.parsing import in_numbers, parse_table
+from fsbench.own.pictures import SUFFIXES, stack_alike, with_channels
 from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
 from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
@@ -90,7 +90,7 @@ def _pictures(
     """One image or all in a folder, resized and scaled as in training."""
     channels, _, size = form.shape
     found = read_images(OwnData(path, image_size=size), progress, remarks)
-    x = stack([picture.pixels for picture in found.values()], form.bits)
+    x = stack_alike([picture.pixels for picture in found.values()], form.bits, remarks)
     return list(found), with_channels(x, channels)
 
 
@@ -126,13 +126,14 @@ def _array(
     """The array `x` of an npz: images, or rows without column names."""
     pictures = form.of == "pictures"
     size = form.shape[-1] if pictures else None
-    x = read_inputs(OwnData(path, image_size=size), progress, remarks, form.white).x
+    x = read_inputs(OwnData(path, image_size=size), progress, remarks, form).x
     if (x.ndim == 4) != pictures:
         found = "images" if x.ndim == 4 else "a table"
         raise DataError(f"{path} has {found}, but the model takes inputs of the kind {form.kind}")
-    x = with_channels(x, form.shape[0]) if pictures else as_float32(x, remarks, form.shifts)
+    x = with_channels(x, form.shape[0]) if pictures else x
     if x.shape[1:] != form.shape:
         raise DataError(f"{path}: x has inputs of {list(x.shape[1:])}, the model takes {list(form.shape)}")
+    x = x if pictures else as_float32(x, remarks, form.shifts)
     return [str(number) for number in range(len(x))], x
 
 
@@ -146,6 +147,8 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
     values = []
     for column in form.columns:
         given = table[column.name]
+        if given.dtype.kind == "O" and not column.texts and not column.date:
+            table[column.name] = given = in_numbers(given)
         is_text = given.dtype.kind == "O"
         if is_text and not column.texts and not column.date and given.notna().any():
             odd = repr(printable(str(given.dropna().iloc[0])))

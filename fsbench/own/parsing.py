@@ -110,6 +110,16 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
 
 
+def in_numbers(given: pd.Series) -> pd.Series:
+    """A column of numbers and texts as numbers if the texts are truth values or `None`; else unchanged."""
+    words = given.astype(str).str.strip().str.lower()
+    known = words.map({"true": 1.0, "false": 0.0}).where(given.notna() & (words != NOTHING.lower()))
+    rest = given.notna() & known.isna() & (words != NOTHING.lower())
+    if not words[rest].str.fullmatch(_NUMBER).all():
+        return given
+    return known.mask(rest, words.where(rest)).astype(float)
+
+
 def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Series:
     """A column of texts as numbers, if all except `None` are numbers; otherwise unchanged."""
     known = texts[texts.notna() & (texts != NOTHING)]

@@ -123,6 +123,15 @@ def stack(pixels: Sequence[np.ndarray], bits: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(colour)
 
 
+def stack_alike(pixels: Sequence[np.ndarray], bits: int, remarks: list[str]) -> np.ndarray:
+    """Pictures like `stack`, as bright as others that were scaled by the range of so many `bits`."""
+    if any(each.dtype == np.uint16 for each in pixels) and depth(pixels) > bits:
+        remarks.append(
+            f"some pixels have more than {bits} bits, the range of the labelled images; cut off there"
+        )
+    return stack(pixels, bits)
+
+
 def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
     """Pixels uint8 `[N, C, S, S]` with another number of channels: grey repeated, or the luma of colours.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,45 +49,70 @@ def load_estimator(path: Path) -> Any:
 
 
 def _check(found: Any, path: Path) -> None:
-    """Raise DataError for trees whose nodes point outside of them, which compiled code would follow."""
+    """Raise DataError for trees whose numbers would lead compiled code out of its arrays, or in a circle.
+
+    The features that a tree may read are those of the estimator that it is in.
+    """
     seen: set[int] = set()
-    waiting = [found]
+    waiting: list[tuple[Any, int]] = [(found, 0)]
     while waiting:
-        thing = waiting.pop()
+        thing, features = waiting.pop()
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        name = f"{type(thing).__module__}.{type(thing).__qualname__}"
-        if not _is_sound(name, thing):
+        features = int(getattr(thing, "n_features_in_", features))
+        if not _is_sound(type(thing).__name__, thing, features):
             raise DataError(f"{path} contains a damaged {type(thing).__name__}")
-        if isinstance(thing, dict):
-            waiting += thing.values()
-        elif isinstance(thing, list | tuple):
-            waiting += thing
-        elif isinstance(thing, np.ndarray):
-            waiting += thing.ravel().tolist() if thing.dtype == object else []
-        elif type(thing).__module__.startswith(("sklearn.", "imblearn.")) and hasattr(thing, "__dict__"):
-            waiting += vars(thing).values()
+        waiting += [(each, features) for each in _parts(thing)]
 
 
-def _is_sound(name: str, thing: Any) -> bool:
-    match name.rpartition(".")[2]:
+def _parts(thing: Any) -> Iterable[Any]:
+    """What a thing in a file is made of."""
+    if isinstance(thing, dict):
+        return thing.values()
+    if isinstance(thing, list | tuple):
+        return thing
+    if isinstance(thing, np.ndarray):
+        return thing.ravel().tolist() if thing.dtype == object else ()
+    ours = type(thing).__module__.startswith(("sklearn.", "imblearn.")) and hasattr(thing, "__dict__")
+    return vars(thing).values() if ours else ()
+
+
+def _is_sound(name: str, thing: Any, features: int) -> bool:
+    match name:
         case "Tree":
-            left, right, feature = thing.children_left, thing.children_right, thing.feature
-            inner = left >= 0
-            return _within(left[inner], right[inner], thing.node_count) and _within(
-                feature[inner], feature[inner], thing.n_features
+            inner = np.flatnonzero(thing.children_left >= 0)
+            return (
+                _lead_on(inner, thing.children_left[inner], thing.node_count)
+                and _lead_on(inner, thing.children_right[inner], thing.node_count)
+                and _within(thing.feature[inner], min(features, thing.n_features))
             )
         case "TreePredictor":
-            nodes = thing.nodes
-            inner = nodes[nodes["is_leaf"] == 0]
-            return _within(inner["left"], inner["right"], len(nodes))
+            nodes, inner = thing.nodes, np.flatnonzero(thing.nodes["is_leaf"] == 0)
+            sets = nodes["bitset_idx"][inner[nodes["is_categorical"][inner] != 0]]
+            return (
+                _lead_on(inner, nodes["left"][inner], len(nodes))
+                and _lead_on(inner, nodes["right"][inner], len(nodes))
+                and _within(nodes["feature_idx"][inner], features)
+                and _within(sets, min(len(thing.raw_left_cat_bitsets), len(thing.binned_left_cat_bitsets)))
+            )
         case "KDTree" | "BallTree":
-            data, index, *_ = thing.get_arrays()
-            return _within(index, index, len(data))
+            data, index, nodes, _ = map(np.asarray, thing.get_arrays())
+            inner = np.flatnonzero(nodes["is_leaf"] == 0)
+            return (
+                _within(index, len(data))
+                and _within(nodes["idx_start"], len(index) + 1)
+                and _within(nodes["idx_end"], len(index) + 1)
+                and _within(2 * inner + 2, len(nodes))
+            )
     return True
 
 
-def _within(first: np.ndarray, second: np.ndarray, count: int) -> bool:
-    both = np.concatenate([first, second]).astype(np.int64)
-    return bool(((both >= 0) & (both < count)).all())
+def _lead_on(places: np.ndarray, children: np.ndarray, count: int) -> bool:
+    """Whether children are in the tree and behind their parents, so that no path is endless."""
+    return _within(children, count) and bool((children.astype(np.int64) > places).all())
+
+
+def _within(numbers: np.ndarray, count: int) -> bool:
+    found = numbers.astype(np.int64)
+    return bool(((found >= 0) & (found < count)).all())

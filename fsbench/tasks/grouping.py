@@ -14,21 +14,29 @@ _TRIES = 100
 
 
 def draw_parts(
-    dataset: Dataset, orders: Sequence[np.ndarray], wanted: np.ndarray, complete: Sequence[int], seed: int
+    dataset: Dataset,
+    orders: Sequence[np.ndarray],
+    wanted: np.ndarray,
+    complete: Sequence[int],
+    seed: int,
+    large_first: bool = False,
 ) -> np.ndarray:
     """The part of each sample, int32 `[N]`: a row of `wanted`, or -1 for samples that are not in `orders`.
 
     `orders` has each class's samples in a random order; `wanted` `[P, C]` says how many samples of each class
     each part should have, which is exact if there are no groups. Groups of several samples are placed first,
-    large ones before small ones, each in the part that still needs most of it (as scikit-learn's
-    StratifiedGroupKFold does). Up to a hundred orders are tried, until the parts in `complete` have a sample
-    of every class that they should have. Raises TaskError if none of them works.
+    in a random order, so that each is tested in some splits, and in the part that still needs most of it.
+    With `large_first`, and in every second try, large groups come before small ones, as in scikit-learn's
+    StratifiedGroupKFold: parts are then of more equal sizes, but those of large groups hardly depend on the
+    seed. Up to a hundred orders are tried, until the parts in `complete` have a sample of every class that
+    they should have. Raises TaskError if none of them works.
     """
     for attempt in range(_TRIES):
         part = np.full(len(dataset.y), -1, dtype=np.int32)
         left = wanted.copy()
         if dataset.groups is not None:
-            _place_groups(dataset, orders, part, left, wanted, attempt, seed)
+            sort = (attempt % 2 == 0) == large_first
+            _place_groups(dataset, orders, part, left, wanted, attempt, seed, sort)
         _place_singles(orders, part, left)
         found = [np.bincount(dataset.y[part == place], minlength=len(orders)) for place in complete]
         if not (wanted[[*complete]] > 0)[np.array(found) == 0].any():
@@ -79,6 +87,7 @@ def _place_groups(
     wanted: np.ndarray,
     attempt: int,
     seed: int,
+    large_first: bool,
 ) -> None:
     """Give every group of several samples a part; writes `part`, and what is still wanted to `left`."""
     assert dataset.groups is not None
@@ -87,13 +96,15 @@ def _place_groups(
     sizes = table.sum(1)
     order = generator("group order", dataset.fingerprint, seed, attempt).permutation(len(sizes))
     order = order[sizes[order] > 1]
-    if attempt % 2 == 0:
+    if large_first:
         order = order[np.argsort(-sizes[order], kind="stable")]
     home = np.full(len(sizes), -1, dtype=np.int32)
     for group in order:
         share = (table[group] * left / np.maximum(wanted, 1)).sum(1).round(9).tolist()
         count = (table[group] * left).sum(1).tolist()
-        home[group] = max(range(len(left)), key=lambda place: (share[place], count[place]))
+        # In a random order, a large group may come late, when it would more than fill a small part.
+        fits = np.zeros(len(left), dtype=bool) if large_first else (table[group] <= left).all(1)
+        home[group] = max(range(len(left)), key=lambda place: (fits[place], share[place], count[place]))
         left[home[group]] -= table[group]
     part[free] = home[dataset.groups[free]]
 

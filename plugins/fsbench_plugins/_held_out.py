@@ -58,19 +58,25 @@ def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSe
 
 
 def out_of_fold(fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context) -> HeldOut:
-    """Predictions of each fit for the training samples, except those whose class is in no other fold."""
+    """Predictions of each fit for the training samples, except those whose class is in no other fold.
+
+    A fold that leaves one class to fit on is left out. Raises FsbenchError if none is left.
+    """
     import torch
 
     logits: list[list[torch.Tensor]] = [[] for _ in fits]
     targets = []
     for number, (kept, held_out) in enumerate(divided(train, folds, ctx)):
-        known = held_out.select((kept.class_counts() > 0)[held_out.y])
-        if len(known) == 0:
+        there = kept.class_counts() > 0
+        known = held_out.select(there[held_out.y])
+        if len(known) == 0 or there.sum() < 2:
             continue
         targets.append(known.targets)
         with ctx.entering(f"fold {number}", train=kept):
             for fit, found in zip(fits, logits, strict=True):
                 found.append(fit(kept).predict(known.x))
+    if not targets:
+        raise FsbenchError("nothing can be held out: one class alone would be left to fit on")
     why = "the validation part is used by a member" if len(ctx.val) else "no validation part"
     ctx.note(f"{why}; fitted on predictions of {len(targets)} folds of the training part")
     return HeldOut([torch.cat(each) for each in logits], torch.cat(targets))

@@ -77,5 +77,6 @@ class Folds(OneDataset):
         if dataset.groups is None:
             return [np.concatenate([of_class[fold] for of_class in folds]) for fold in range(self.n)]
         wanted = np.array([[len(of_class[fold]) for of_class in folds] for fold in range(self.n)])
-        part = draw_parts(dataset, orders, wanted, range(self.n), repetition)
+        # The order of published splits.
+        part = draw_parts(dataset, orders, wanted, range(self.n), repetition, large_first=True)
         return [np.flatnonzero(part == fold) for fold in range(self.n)]
