@@ -82,6 +82,14 @@ def test_unlabelled_images_have_the_white_of_the_labelled_ones(tmp_path: Path) -
         read(npz(tmp_path, x=x, y=Y), unlabeled=npz(tmp_path / "more", x=scans(32, dtype=np.float64)))
 
 
+def test_bytes_and_numbers_from_0_to_1_are_the_same_images(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    x = scans(255, dtype=np.uint8)
+    for labelled, later in ((x / 255, x), (x, x / 255)):
+        reading = read(npz(tmp_path, x=labelled, y=Y))
+        assert np.array_equal(further(npz(tmp_path / "new", x=later), reading).x, reading.dataset.x)
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [(scans(4000), scans(900, seed=1)), (scans(16, dtype=np.float64), scans(255, seed=1, dtype=np.float64))],

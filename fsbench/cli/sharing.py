@@ -100,7 +100,7 @@ def _of_one_version(records: Sequence[Record]) -> list[Record]:
 
     kept, lines = publishable(records)
     for line in lines:
-        say(line)
+        say(line.partition(";")[0])  # what follows is an option of tables
     return kept
 
 

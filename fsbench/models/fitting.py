@@ -306,4 +306,4 @@ def _put(folder: Path, output: Path) -> None:
         for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE):
             shutil.copyfile(path, output / path.name)
     except OSError as error:
-        raise CannotSave(f"cannot write {output}: {error.strerror}; free some space") from error
+        raise CannotSave(f"cannot write {output}: {error.strerror}; name another folder") from error

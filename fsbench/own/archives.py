@@ -87,7 +87,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays.
 
     Images have the brightness of earlier ones of this form: its value of white, unless they are numbers from
-    0 to 1, and its depth.
+    0 to 1, or bytes where those were such numbers, and its depth.
     """
     arrays = _load(Path(data.path))
     if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
@@ -99,7 +99,8 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     if x.ndim == 2 and x.dtype.kind in "biuf":
         return Inputs(x.astype(np.float64))
     white = _white({"x": x}, str(data.path), [])
-    if white != 1 or x.dtype.kind not in "bf":
+    says_itself = (white == 1 and x.dtype.kind in "bf") or (form.white, white) == (1, 255)
+    if not says_itself:
         if x.max() > form.white:
             raise DataError(
                 f"{data.path}: pixels go up to {x.max():g}, and to {form.white:g} in the labelled images"
