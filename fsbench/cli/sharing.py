@@ -69,7 +69,7 @@ def _publish(
 ) -> None:
     """Publish the records of a results folder."""
     from fsbench.report.logits import beside, write_predictions
-    from fsbench.report.publishing import to_publish
+    from fsbench.report.published import gathered
     from fsbench.store import Store
 
     with working("reading the results"), Store(results, create=False) as store:
@@ -86,7 +86,7 @@ def _publish(
     old = {path: _present(path, [by] if by else [], replace) for path in found}
     for path, some in found.items():
         with working("gathering what is published"):
-            contents = to_publish(some, evidence, by)
+            contents = gathered(some, evidence, by)
         _write(contents, path, old[path])
         if predictions:
             with working("writing the predictions", plainly=True):

@@ -31,7 +31,8 @@ def publish(
 
     Raises StoreError if a file cannot be written or the records must not be mixed.
     """
-    return write_published(to_publish(records, evidence, by), path)
+    kept, _ = publishable(list(records))
+    return write_published(gathered(kept, evidence or Evidence(), by), path)
 
 
 def write_published(contents: Contents, path: str | Path) -> Path:
@@ -49,13 +50,11 @@ def write_published(contents: Contents, path: str | Path) -> Path:
     return write_page(path)
 
 
-def to_publish(records: Iterable[Record], evidence: Evidence | None = None, by: str = "") -> Contents:
-    """What is published of some records (`publishable`). Raises StoreError if they must not be mixed."""
-    return gathered(publishable(list(records))[0], evidence or Evidence(), by)
-
-
 def publishable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """The records of one version of each strategy (`report.one_version`), and a line about the others."""
+    """The records of one version of each strategy (`report.one_version`), and a line about the others.
+
+    Raises StoreError if the records must not be mixed.
+    """
     columns = of_records(records, ())
     found, lines = of_one_version(columns)
     shown = set(found.shared)
