@@ -10,10 +10,18 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
+from fsbench import InertComponent
+
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:
     """The batch normalisation layers that are used in evaluation too, in the order of the modules."""
     return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
+def require_batch_norms(model: nn.Module, name: str) -> None:
+    """Raise InertComponent, which names the strategy, if a model has no batch normalisation."""
+    if not batch_norms(model):
+        raise InertComponent(f"{name} had no effect; the network has no batch normalisation")
 
 
 def normalisations(model: nn.Module) -> list[nn.Module]:

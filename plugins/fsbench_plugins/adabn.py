@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, param
+from fsbench import Context, Fitted, LabeledSet, param
 from fsbench_plugins._adapting import Adapting
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,22 @@ class Adabn(Adapting):
 
     batch_size: int = param(1024, low=2)
 
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model as it is. Raises InertComponent without batch normalisation, before any training."""
+        from fsbench_plugins._normalisation import require_batch_norms
+
+        require_batch_norms(model, self.name)
+        return model
+
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The network with the target's statistics. Raises InertComponent without batch normalisation."""
         import torch
         from torch.optim.swa_utils import update_bn
 
-        from fsbench_plugins._normalisation import batch_norms
+        from fsbench_plugins._normalisation import require_batch_norms
 
         network = fitted.require_network(self.name)
-        if not batch_norms(network):
-            raise InertComponent(f"{self.name} had no effect; the network has no batch normalisation")
+        require_batch_norms(network, self.name)
         x = ctx.unlabeled
         update_bn([part for part in torch.split(x, self.batch_size) if len(part) > 1], network)
         network.eval()

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, param
 
 if TYPE_CHECKING:
     import torch
@@ -40,16 +40,22 @@ class Tent(Strategy):
         """All test inputs at once, without labels."""
         return frozenset({"test_inputs"})
 
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        """The model as it is. Raises InertComponent without batch normalisation, before any training."""
+        from fsbench_plugins._normalisation import require_batch_norms
+
+        require_batch_norms(model, self.name)
+        return model
+
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor that adapts a copy of the network to the inputs that it is given.
 
         Raises InertComponent if the network has no batch normalisation.
         """
-        from fsbench_plugins._normalisation import batch_norms
+        from fsbench_plugins._normalisation import require_batch_norms
 
         network = fitted.require_network(self.name)
-        if not batch_norms(network):
-            raise InertComponent(f"{self.name} had no effect; the network has no batch normalisation")
+        require_batch_norms(network, self.name)
         return Fitted(ByAdapted(network, self.lr, self.steps), network)
 
 
