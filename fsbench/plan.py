@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def make_plan(
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
     tuning: str = "",
-    only: Callable[[Trial], bool] = lambda trial: True,
+    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]] = lambda trials: trials,
     identify: Callable[[Composition, Recipe, str], str] = lambda composition, recipe, kind: (
         composition.full_spec
     ),
@@ -66,9 +66,9 @@ def make_plan(
     `suite_recipe` is what the suite changes in the default recipes, `recipe_overrides` change the recipe of
     every task. `statuses` says what the store has: "ok" trials are never planned again, "failed" ones only
     with `retry_failed`. `identify` gives the full spec of a trial, from its strategy, its recipe and its kind
-    of samples. `tuning` is the text of a search that every trial begins with, if there is one. `only` says
-    which trials belong to the plan. Raises SpecError for an invalid override, UsageError for a recipe that a
-    component refuses.
+    of samples. `tuning` is the text of a search that every trial begins with, if there is one. `only` gets
+    every trial with the reason not to run it, or None, and returns those that belong to the plan. Raises
+    SpecError for an invalid override, UsageError for a recipe that a component refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}
@@ -76,10 +76,10 @@ def make_plan(
     skipped: dict[str, Record] = {}
     keys: dict[str, None] = {}
     drawn = [(task, task_recipe(task.info, suite_recipe, recipe_overrides)) for task in tasks]
-    for composition, trial, reason in _everything(
-        drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify
-    ):
-        if not only(trial):
+    every = list(_everything(drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify))
+    wanted = set(only({trial: reason for _, trial, reason in every}))
+    for composition, trial, reason in every:
+        if trial not in wanted:
             continue
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:

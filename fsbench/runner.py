@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -72,7 +72,7 @@ def run(
     baseline: Strategies | None = None,
     observer: Observer | None = None,
     executor: MakeExecutor = local,
-    only: Callable[[Trial], bool] = lambda trial: True,
+    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]] = lambda trials: trials,
 ) -> Results:
     """Run strategies on tasks and return the records; trials in the results folder are not run again.
 
@@ -107,7 +107,7 @@ def run(
             are declared as baselines. `"erm"` means no other.
         observer: Receives the events of the run; by default a display in a notebook, and otherwise nobody.
         executor: Makes the executor of the trials; the processes of this machine by default.
-        only: Which of the trials to run and to return; all by default.
+        only: Gets all trials, each with the reason not to run it or None, and returns those of this run.
 
     Returns:
         The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
@@ -190,7 +190,7 @@ def _plan(
     registry: Registry,
     stored: Mapping[str, Record],
     retry_failed: bool,
-    only: Callable[[Trial], bool],
+    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]],
 ) -> Plan:
     """The plan of a request: that of each search, and of the rows without one."""
     statuses = {key: record.status for key, record in stored.items()}

@@ -6,7 +6,7 @@ then twice as many each time. `fsbench.looks` has the rule by which verdicts sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,10 @@ def run_until_settled(
 
     `budget` is the time in seconds; trials that run when it is over are stopped. `seeds` is the number of the
     first look, by default that of the suite. The looks are stored in the results folder, where the same
-    command continues from the last one. `tell` hears of each look, with the number of open comparisons.
-    Raises UsageError for a budget that is not positive, fewer than three seeds or a search, and whatever
-    `fsbench.run` raises.
+    command continues from the last one. Comparisons that no look knows, such as those of another strategy,
+    join the next look; if nothing else is open, they begin with `seeds`. `tell` hears of each look, with the
+    number of open comparisons. Raises UsageError for a budget that is not positive, fewer than three seeds or
+    a search, and whatever `fsbench.run` raises.
     """
     if not budget > 0:
         raise UsageError(f"the budget is {budget} s; expected more than 0")
@@ -68,12 +69,11 @@ def run_until_settled(
     metric, margin = chosen.name, chosen.margin if margin is None else margin
     looks = _stored(results, metric, margin)
     found: Results | None = None
-    while not looks or still_open(looks):
-        baselines = looks[-1].baselines if looks else ()
-        wanted = _Wanted(summed_up(looks), still_open(looks), baselines)
-        now = looks[-1].seeds * 2 if looks else seeds
+    while found is None or still_open(looks):
+        wanted = _Wanted(looks)
+        now = looks[-1].seeds * 2 if still_open(looks) else seeds
         found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
-        if found.interrupted and found.done < found.total:
+        if not wanted.comparisons or (found.interrupted and found.done < found.total):
             break
         timer.doing("judging the comparisons")
         board = leaderboard(found.columns(metric), metric, baseline=found.baseline, margin=margin)
@@ -88,26 +88,39 @@ def run_until_settled(
     return Settled(looks, found, len(still_open(looks)), timer.over)
 
 
-@dataclass(frozen=True)
 class _Wanted:
-    """Which trials a look needs: those of open comparisons, and of ERM and the baselines on their tasks.
+    """Which trials the next look needs: those of its `comparisons`, and of ERM and the baselines beside them.
 
-    Comparisons that no look has `known` are open, as at the first look.
+    Its comparisons are those that earlier looks left open, and those that no look knows.
     """
 
-    known: Collection[Key]
-    open: Collection[Key]
-    baselines: Collection[str]
+    def __init__(self, looks: Sequence[Look]) -> None:
+        self.comparisons: set[Key] = set()
+        self._settled = summed_up(looks).keys() - still_open(looks)
+        self._baselines = looks[-1].baselines if looks else ()
 
-    def __call__(self, trial: Trial) -> bool:
-        if trial.tuning:
+    def __call__(self, reasons: Mapping[Trial, str | None]) -> list[Trial]:
+        """Those of all trials, given with the reason not to run each, or None.
+
+        Raises UsageError if one begins with a search.
+        """
+        trials = [trial for trial, reason in reasons.items() if reason is None]
+        if any(trial.tuning for trial in trials):
             raise UsageError(
                 "--until-settled and a search (--tune, tuned rows) are both given; give one of them"
             )
-        key = trial.task, trial.recipe, trial.full_spec or trial.spec
-        if trial.spec == BASELINE or key[2] in self.baselines:
-            return not self.known or trial.task in {task for task, *_ in self.open}
-        return key in self.open or key not in self.known
+        keys = {trial: (trial.task, trial.recipe, trial.full_spec or trial.spec) for trial in trials}
+        compared = {key for trial, key in keys.items() if trial.spec != BASELINE}
+        self.comparisons = compared - self._settled
+        beside = {(task, recipe) for task, recipe, _ in self.comparisons}
+        return [
+            trial
+            for trial, key in keys.items()
+            if key in self.comparisons or self._beside(trial, key, beside)
+        ]
+
+    def _beside(self, trial: Trial, key: Key, tasks: Collection[tuple[str, str]]) -> bool:
+        return key[:2] in tasks and (trial.spec == BASELINE or key[2] in self._baselines)
 
 
 def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:

@@ -132,7 +132,7 @@ def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, An
             init_seeds=sorted({record.init_seed for record in several}),
             recipe=parse_call(recipe).keywords,
             results=folder,
-            only=lambda trial, keys=keys: trial.key in keys,  # type: ignore[misc]
+            only=lambda trials, keys=keys: [t for t in trials if t.key in keys],  # type: ignore[misc]
             **options,
         )
         if results.interrupted:

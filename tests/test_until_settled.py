@@ -18,6 +18,7 @@ import fsbench
 from fsbench import stats
 from fsbench.cli import main
 from fsbench.columns import of_records
+from fsbench.composition import BASELINE
 from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
@@ -162,8 +163,42 @@ def test_a_run_goes_on_where_nothing_is_settled(run, tmp_path):
         (board,) = leaderboards(store.columns(["balanced_accuracy"]))
     assert {row.verdict for _, rows in board.tasks for row in rows if row.strategy == "liar"} == {"helps"}
     assert any("with --until-settled" in line for line in board.warnings)
-    again = run("liar, reason", seeds=3)
-    assert (again.results, again.looks) == (None, settled.looks)
+    fake_executor.heard.clear()
+    assert run("liar, reason", seeds=3).looks == settled.looks
+    assert not fake_executor.heard
+
+
+def test_a_settled_folder_still_reads_what_is_asked(run):
+    run("liar", seeds=3)
+    with pytest.raises(UsageError, match="unknown strategy 'lair'"):
+        run("lair", seeds=3)
+
+
+def test_another_strategy_begins_with_the_first_number_of_seeds(run, tmp_path):
+    first = run("liar", seeds=5).looks
+    again = run("liar, needy, crash", seeds=3).looks
+    assert (again[:-1], again[-1].seeds, again[-1].number) == (first, 3, len(first) + 1)
+    assert {(spec[:5], word) for (*_, spec), (_, word) in again[-1].found.items()} == {
+        ("crash", "withheld: incomplete")
+    }
+    assert run("liar, needy, crash", seeds=3).looks == again
+
+
+def test_another_strategy_gets_its_partner_where_all_else_is_settled(run, tmp_path):
+    def stop(look, unsettled):
+        raise KeyboardInterrupt
+
+    assert run("liar", seeds=8).unsettled == 0
+    for plugins in ("liar, double2", "liar, double2, nan"):
+        with pytest.raises(KeyboardInterrupt):
+            run(plugins, seeds=20, tell=stop)
+    seeds = {}
+    with Store(tmp_path / "r") as store:
+        assert [each.seeds for each in store.looks()] == [8, 20, 40]
+        for record in store.records():
+            seeds.setdefault((record.task, record.spec), set()).add(record.split_seed)
+    assert seeds[A, "liar"] == set(range(8))
+    assert seeds[A, "erm"] == seeds[B, "erm"] == seeds[A, "double2"] == seeds[B, "nan"] == set(range(40))
 
 
 def test_only_open_comparisons_get_more_seeds_and_a_budget_ends_the_run(run, tmp_path, monkeypatch):
@@ -189,7 +224,51 @@ def test_rows_without_all_results_get_no_verdict():
     assert [word for _, word in found.found.values()] == ["withheld: incomplete"]
 
 
+C = "kshot(digits, k=5)"
 BETTER = np.array([0.32, 0.30, 0.31, 0.31])
+
+
+def of_strategy(spec, gains):
+    """Records of a strategy whose gains over `erm` on three tasks are given."""
+    noise = 0.01 * np.array([1, -1, 0.5, -0.5, 0.8, -0.8, 0.2, -0.2])
+    for task, gain in zip((A, B, C), gains, strict=True):
+        yield from over_seeds(task, spec, 0.5 + gain + (noise if spec == BASELINE else noise[::-1]))
+
+
+PLAIN = list(of_strategy("erm", (0, 0, 0)))
+
+
+def test_means_are_judged_only_over_all_tasks():
+    """Tasks that remain open are chosen by results, so their mean is not that of all."""
+    first = look_at(leaderboard([*PLAIN, *of_strategy("focal", (0.03, -0.008, -0.008))]), (), 8)
+    words = {task: word for (task, *_), (_, word) in first.found.items()}
+    assert words == {A: "helps", B: "not settled", C: "not settled", "overall": "not settled"}
+    whole = [*PLAIN, *of_strategy("focal", (0.3, -0.2, -0.2))]
+    second = look_at(leaderboard([each for each in whole if each.task != A]), (first,), 8)
+    assert {task for task, *_ in second.found} == {B, C}
+    assert {task for task, *_ in second.against} <= {B, C}
+    assert "overall" in {task for task, *_ in look_at(leaderboard(whole), (first,), 8).found}
+
+
+def test_what_no_look_judged_has_no_verdict():
+    records = [*PLAIN, *of_strategy("focal", (0.3, 0.3, 0.3))]
+    first = look_at(leaderboard(records), (), 8)
+    board = with_looks(leaderboard([*records, *of_strategy("mixup", (0.2, 0.2, 0.2))]), [first])
+    rows = [row for row in board.rows if row.strategy == "mixup"]
+    assert {(row.verdict, row.p) for row in rows} == {("withheld: no look", None)}
+    assert {row.verdict for row in board.rows if row.strategy == "focal"} == {"helps"}
+
+
+def test_looks_do_not_claim_what_the_difference_to_erm_leaves_open():
+    base, noise = np.array([0.5, 0.51, 0.49, 0.52, 0.5]), 0.004 * np.array([-1, 1, 0, 0.5, -0.5])
+    records = over_seeds(A, "erm", base, baseline=True) + over_seeds(A, "focal", base + 0.008 + noise)
+    for worse in ("svm", "knn", "forest", "logreg"):
+        records += over_seeds(A, worse, base - 0.2 + noise[::-1], baseline=True)
+    board = leaderboard(records)
+    found = look_at(board, (), 5)
+    (word,) = {word for (*_, spec), (_, word) in found.found.items() if spec == "focal"}
+    ((p, against),) = found.against.values()
+    assert (word, against, p < ERROR) == ("not settled", "not settled", True)
 
 
 def compared(records, looks=(), **options):
@@ -222,7 +301,7 @@ def test_a_table_with_other_baselines_than_the_looks_says_so():
     records += over_seeds(A, "knn", base - 0.1) + over_seeds(A, "focal", base + BETTER)
     first = look_at(leaderboard(records), (), 4)
     board, shown = compared(records, [first], baseline="knn")
-    assert shown.verdict == "not settled"
+    assert (shown.verdict, shown.p) == ("withheld", None)
     assert "no look judged the difference to knn, which has no verdict" in " ".join(board.warnings)
     board, shown = compared(records, [first])
     assert shown.verdict == "better"

@@ -123,7 +123,7 @@ class Trials:
             with watch.watched():
                 found = self.run(
                     **arguments,
-                    only=lambda trial: Place(trial.task, trial.split_seed, trial.spec) in wanted,
+                    only=lambda trials: [t for t in trials if Place(t.task, t.split_seed, t.spec) in wanted],
                     observer=watch,
                 )
         except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fsbench import stats
@@ -10,7 +10,7 @@ from fsbench.composition import BASELINE
 from fsbench.looks import ERROR, OPEN, Key, Look, adjusted, summed_up
 from fsbench.metrics import Metric
 from fsbench.report import text
-from fsbench.report.baselines import WITHHELD
+from fsbench.report.baselines import WITHHELD, Against
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
@@ -19,6 +19,7 @@ from fsbench.words import plural
 OVERALL = "overall"
 COLLECTED = "was collected with --until-settled: its number of split seeds depends on its results"
 """What is true of results with looks, where nothing is corrected for them."""
+_NO_LOOK = f"{WITHHELD}: no look"
 
 
 def key_of(row: Row) -> Key:
@@ -32,12 +33,12 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
     Settled comparisons are not judged again. Those whose verdict is withheld, or that lack results, never get
     one. The mean over tasks is judged as long as all tasks have as many seeds: later, which tasks get seeds
     depends on the results. Comparisons with the baselines, families of their own, are judged where they have
-    these seeds as well.
+    these seeds as well; none claims what the comparison with ERM leaves open.
     """
     known, number = summed_up(before), len(before) + 1
-    on_tasks = [row for _, rows in board.tasks for row in rows if row.difference]
+    on_tasks = [row for _, rows in board.tasks for row in rows if row.difference or _failed(row)]
     count = max([_ever(known, on_tasks), *(each.comparisons for each in before)])
-    means = [row for row in board.overall if row.difference] if len(board.tasks) > 1 else []
+    means = [row for row in _means(board, known) if row.difference]
     found: dict[Key, tuple[float, str]] = {}
     for rows, comparisons in ((on_tasks, count), (means, len(means))):
         for row in rows:
@@ -49,8 +50,21 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
                 found[key_of(row)] = _judged(row, number, comparisons, board.metric, board.margin)
             elif row.task != OVERALL:
                 found[key_of(row)] = 1.0, f"{WITHHELD}: incomplete"
-    against = _against(board, summed_up(before, board.rivals), number, seeds)
+    unclear = {key for key, (_, word) in (known | found).items() if word == OPEN}
+    against = _against(board, before, seeds, unclear)
     return Look(number, seeds, board.metric.name, board.margin, count, found, against, board.rivals)
+
+
+def _failed(row: Row) -> bool:
+    """Whether a strategy has no difference to ERM because trials failed."""
+    return row.strategy != BASELINE and row.failed > 0
+
+
+def _means(board: Leaderboard, known: Iterable[Key]) -> Sequence[Row]:
+    """The rows over tasks, if there are several, and no task of an earlier look is missing."""
+    here = {(row.task, row.recipe) for _, rows in board.tasks for row in rows}
+    before = {(task, recipe) for task, recipe, _ in known if task != OVERALL}
+    return board.overall if len(here) > 1 and before <= here else ()
 
 
 def _ever(known: Iterable[Key], rows: Sequence[Row]) -> int:
@@ -59,12 +73,16 @@ def _ever(known: Iterable[Key], rows: Sequence[Row]) -> int:
 
 
 def _against(
-    board: Leaderboard, known: Mapping[Key, tuple[float, str]], number: int, seeds: int
+    board: Leaderboard, before: Sequence[Look], seeds: int, unclear: Collection[Key]
 ) -> dict[Key, tuple[float, str]]:
-    """The adjusted p-value and the verdict of each comparison with the baselines that is open."""
+    """The adjusted p-value and the verdict of each comparison with the baselines that is open.
+
+    `unclear` are the comparisons with ERM that are not settled.
+    """
+    known, number = summed_up(before, board.rivals), len(before) + 1
     found: dict[Key, tuple[float, str]] = {}
     on_tasks = [row for _, rows in board.tasks for row in rows if _tested(row)]
-    means = [row for row in board.overall if _tested(row)] if len(board.tasks) > 1 else []
+    means = [row for row in _means(board, summed_up(before)) if _tested(row)]
     for rows, comparisons in ((on_tasks, _ever(known, on_tasks)), (means, len(means))):
         for row in rows:
             against = row.against
@@ -73,8 +91,15 @@ def _against(
             if _complete(row, against.difference, seeds) and against.verdict != WITHHELD:
                 p, word = against.claimed
                 p = adjusted(p, number, comparisons)
-                found[key_of(row)] = p, word if p <= ERROR else OPEN
+                settled = p <= ERROR and not (key_of(row) in unclear and _about_erm(board, against, word))
+                found[key_of(row)] = p, word if settled else OPEN
     return found
+
+
+def _about_erm(board: Leaderboard, against: Against, word: str) -> bool:
+    """Whether a claim of a comparison with the baselines is one about ERM as well."""
+    among = any(row.strategy == BASELINE and row.full_spec in board.rivals for row in board.overall)
+    return among and (word == "better" or (word, against.baseline) == ("worse", BASELINE))
 
 
 def _tested(row: Row) -> bool:
@@ -117,9 +142,7 @@ def _unjudged(board: Leaderboard, metrics: Iterable[str]) -> Leaderboard:
 def _without_verdict(row: Row) -> Row:
     if row.against and _tested(row):
         row = replace(row, against=replace(row.against, p=None, verdict=WITHHELD))
-    if row.p is None:
-        return row
-    return replace(row, p=None, verdict=f"{WITHHELD}: no look")
+    return row if row.p is None else replace(row, p=None, verdict=_NO_LOOK)
 
 
 def _judged_by(board: Leaderboard, taken: Sequence[Look]) -> Leaderboard:
@@ -146,13 +169,13 @@ def _judged_by(board: Leaderboard, taken: Sequence[Look]) -> Leaderboard:
 def _shown(
     rows: Sequence[Row], known: Mapping[Key, tuple[float, str]], against: Mapping[Key, tuple[float, str]]
 ) -> Iterator[Row]:
-    """Rows with the verdicts of looks."""
+    """Rows with the verdicts of looks; a comparison that no look judged has none."""
     for row in rows:
         if row.against and _tested(row) and row.against.verdict != WITHHELD:
-            p, word = against.get(key_of(row), (1.0, OPEN))
+            p, word = against.get(key_of(row), (None, WITHHELD))
             row = replace(row, against=replace(row.against, p=p, verdict=word))
         if row.strategy != BASELINE and row.difference and not row.verdict.startswith(WITHHELD):
-            p, word = known.get(key_of(row), (1.0, OPEN))
+            p, word = known.get(key_of(row), (None, _NO_LOOK))
             row = replace(row, p=p, verdict=word)
         yield row
 
