@@ -155,6 +155,13 @@ def test_data_is_found_in_the_whole_text_of_a_task():
     assert groups[tasks[0]] == groups[tasks[1]] == groups[tasks[2]] != groups[tasks[3]]
 
 
+def test_words_that_name_no_data_do_not_make_tasks_dependent():
+    tasks = [f"kshot({name}, k=2, unlabeled=all)" for name in ("breast_cancer", "wine", "usps")]
+    tasks += [f"noisy({name}, kind=asymmetric, rate=0.2)" for name in ("digits", "fashion_mnist")]
+    tasks.append("theirs(omniglot, mode=asymmetric, part=all)")
+    assert len({setting.group for setting in sorted_by_task(map(record, tasks))}) == len(tasks)
+
+
 def test_different_data_under_one_name_are_refused():
     records = [*over_seeds(A, "erm", ERM), record(A, "focal", 1, split_fingerprint="other")]
     with pytest.raises(StoreError, match=r"kshot\(digits, k=5\), split seed 1, are about different data"):

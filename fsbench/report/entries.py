@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,14 @@ import numpy as np
 
 from fsbench.columns import STATUSES, Columns, Shared
 from fsbench.composition import BASELINE
+from fsbench.datasets.known import family
 from fsbench.errors import StoreError
 from fsbench.metrics import assumed_resolution
 from fsbench.record import Status
 from fsbench.report.names import identity, strategy_names
 from fsbench.report.splits import Splits, splits_of
-from fsbench.spec import Call, Value, format_value, parse_call
+from fsbench.spec import format_value, parse_call
+from fsbench.tasks.expressions import names_of_data
 
 
 @dataclass(frozen=True)
@@ -294,29 +296,10 @@ def _label(found: Iterable[Setting]) -> None:
 
 def _groups(tasks: Sequence[str]) -> list[int]:
     """A number for each task; tasks with data of one family, directly or through other tasks, share one."""
-    from fsbench.datasets.known import family
-
-    names = [{family(name) for name in _names(parse_call(task))} for task in tasks]
+    names = [{family(name) for name in names_of_data(task)} for task in tasks]
     groups = list(range(len(tasks)))
     for i in range(len(tasks)):
         for j in range(i):
             if tasks[i] == tasks[j] or names[i] & names[j]:
                 groups = [groups[j] if group == groups[i] else group for group in groups]
     return groups
-
-
-def _names(call: Call) -> Iterator[str]:
-    """Every name among a task's arguments: its datasets, and a few other words, which do no harm."""
-    for value in (*call.args, *call.keywords.values()):
-        yield from _names_of(value)
-
-
-def _names_of(value: Value) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Call):
-        yield value.name
-        yield from _names(value)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _names_of(item)

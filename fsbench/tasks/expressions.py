@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 
 from fsbench.errors import FsbenchError, SpecError
@@ -42,9 +43,31 @@ def task_calls(text: str) -> list[Call]:
 
 def named_datasets(task: str) -> list[str]:
     """The names of the datasets in a task's text, each once, on this machine or not. Raises SpecError."""
-    call = parse_call(task)
-    values = [*call.args, call.keywords.get("source")]
-    return list(dict.fromkeys(as_call(value).name for value in values if value is not None))
+    return list(dict.fromkeys(as_call(value).name for value in _dataset_values(parse_call(task))))
+
+
+def names_of_data(task: str) -> set[str]:
+    """Every name in the expressions of a task's datasets, among whose arguments may be other datasets.
+
+    Reads no dataset, and works for protocols and datasets that are not on this machine. Raises SpecError.
+    """
+    return set(_names(_dataset_values(parse_call(task))))
+
+
+def _dataset_values(call: Call) -> list[Value]:
+    """The arguments of a task that name datasets, in every protocol: those without a name, and `source`."""
+    return [value for value in (*call.args, call.keywords.get("source")) if value is not None]
+
+
+def _names(values: Iterable[Value]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Call):
+            yield value.name
+            yield from _names([*value.args, *value.keywords.values()])
+        elif isinstance(value, tuple):
+            yield from _names(value)
 
 
 def task_arguments(task: str) -> dict[str, Value]:
