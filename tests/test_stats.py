@@ -274,6 +274,18 @@ def test_intervals_of_fractions_stay_between_0_and_1(values):
     assert found.high - found.low > 0.001
 
 
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_a_perfect_score_over_tasks_has_a_short_interval_as_on_a_task(score):
+    limits, halves = FRACTION, Sample((score / 2,) * 5, 0.005)
+    found, alone = (
+        overall([[halves], [halves]], limits),
+        stats.estimate(Sample((score,) * 5, 0.01), limits=limits),
+    )
+    assert found.mean == score
+    assert found.high - found.low <= alone.high - alone.low < 0.002
+    assert overall([[Sample((score,) * 5, 0.01)]], limits) == alone
+
+
 def test_the_interval_of_a_fraction_is_wilsons():
     """80 of 100 in each of many equal splits: as many samples as give the standard error."""
     values = tuple(np.random.default_rng(7).binomial(100, 0.8, 400) / 100)

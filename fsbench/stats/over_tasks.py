@@ -58,7 +58,8 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
     fewest = [min(len(sample.values) for sample in several) for several in units]
     parts = _parts(rows)
     chances, n = np.ones((len(rows), 1)), np.array(fewest, dtype=np.float64)
-    found = student(np.array(means), chances, parts, n, ends_of(limits, len(rows)))
+    steps = np.array([math.fsum(sample.resolution for sample in several) for several in units])
+    found = student(np.array(means), chances, parts, n, ends_of(limits, len(rows)), steps)
     flipped: dict[int, list[int]] = defaultdict(list)
     for place, (groups, several) in enumerate(zip(rows, units, strict=True)):
         signs = sum(min(len(sample.values), _MOST_SIGNS) for sample in several)
