@@ -63,7 +63,7 @@ def test_they_are_stored_with_their_labels(results: Path) -> None:
 
 @pytest.mark.parametrize("how", list(HOW))
 def test_a_fusion_is_the_weighted_mean_of_stored_probabilities(results: Path, how: str) -> None:
-    columns = fuse(results, "erm, svm", how, ["nll"])
+    columns, _ = fuse(results, "erm, svm", how, ["nll"])
     name = f'fuse(how={how}, of="erm, svm")'
     shared = [each.spec for each in columns.shared]
     assert set(shared) == {"erm", "svm", name}
@@ -81,7 +81,7 @@ def test_a_fusion_is_the_weighted_mean_of_stored_probabilities(results: Path, ho
 
 
 def test_a_fusion_without_erm_is_compared_with_it(results: Path) -> None:
-    (board,) = leaderboards(fuse(results, "svm, knn", "vote", ["nll"]), "nll")
+    (board,) = leaderboards(fuse(results, "svm, knn", "vote", ["nll"])[0], "nll")
     rows = {row.strategy: row for row in board.overall}
     assert rows.keys() == {"erm", "svm", "knn", 'fuse(how=vote, of="svm, knn")'}
     assert rows['fuse(how=vote, of="svm, knn")'].difference is not None
@@ -124,19 +124,24 @@ def test_the_command_prints_a_leaderboard(results: Path, capsys: pytest.CaptureF
     assert "leave it out" in capsys.readouterr().err
 
 
-def without_a_result(results: Path, copy: Path, **fields: object) -> Leaderboard:
-    """The fusion of `erm` and `svm`, whose trials on split 1 have no result."""
+def with_others(results: Path, copy: Path, **fields: object) -> None:
+    """A copy of the results with other fields of the records of `svm` on split 1."""
     with Store(results, create=False) as store, Store(copy) as changed:
         changed.commit_all(
             Judgement(
-                replace(r, metrics={}, **fields) if (r.spec, r.split_seed) == ("svm", 1) else r,
+                replace(r, **fields) if (r.spec, r.split_seed) == ("svm", 1) else r,
                 store.predictions(r.key),
                 drawn=store.evidence().drawn[r.split_fingerprint],
                 validated=store.validated(r.key),
             )
             for r in store.records()
         )
-    (board,) = leaderboards(fuse(copy, "erm, svm", "vote", ["nll"]), "nll")
+
+
+def without_a_result(results: Path, copy: Path, **fields: object) -> Leaderboard:
+    """The fusion of `erm` and `svm`, whose trials on split 1 have no result."""
+    with_others(results, copy, metrics={}, **fields)
+    (board,) = leaderboards(fuse(copy, "erm, svm", "vote", ["nll"])[0], "nll")
     return board
 
 
@@ -156,3 +161,15 @@ def test_where_a_member_was_skipped_so_was_the_fusion(results: Path, tmp_path: P
     board = without_a_result(results, tmp_path, status="skipped", reason=reason, split_fingerprint="")
     said = {each.strategy: each.reason for each in board.problems if each.kind == "skipped"}
     assert said['fuse(how=vote, of="erm, svm")'] == "svm: needs source data"
+
+
+def test_records_of_different_code_are_not_fused_into_one_row(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_others(results, tmp_path, full_spec="svm#results+0")
+    assert main(["fuse", "erm, svm", "--how", "vote", "--metric", "nll", "--results", str(tmp_path)]) == 0
+    assert "left out: 2 records of other versions of the code (svm 2)" in capsys.readouterr().err
+    columns, _ = fuse(tmp_path, "erm, svm", "vote", ["nll"])
+    specs = [columns.shared[code].full_spec for code in columns.code]
+    assert "svm#results+0" not in specs
+    assert specs.count('fuse(how=vote, of="erm, svm")') == 1

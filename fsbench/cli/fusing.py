@@ -8,7 +8,7 @@ import click
 
 from fsbench.cli.boards import show_boards
 from fsbench.cli.options import legend_option, margin_option, metric_option, results_option
-from fsbench.cli.output import working
+from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
 
 
@@ -41,5 +41,8 @@ def fuse(of: str, how: str, metric: str, margin: float | None, results: Path, le
             "folder that it was made from"
         )
     with working("fusing"):
-        boards = leaderboards(fused(results, of, how, [metric]), metric, True, None, margin)
+        columns, left_out = fused(results, of, how, [metric])
+        boards = leaderboards(columns, metric, True, None, margin)
+    for line in left_out:
+        say(line)
     show_boards(boards, legend)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from fsbench.columns import Columns, of_records
+from fsbench.columns import Columns, of_records, shared_of
 from fsbench.composition import BASELINE
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
@@ -18,6 +18,7 @@ from fsbench.metrics import influences, score
 from fsbench.mixing import mixture_weights
 from fsbench.record import Record
 from fsbench.registry import get_registry
+from fsbench.report.one_version import of_one_version
 from fsbench.spec import Call, specs
 from fsbench.store import Judgement, Store, Validated
 
@@ -46,38 +47,46 @@ HOW: Mapping[str, Weigh] = {"average": _likeliest, "select": _best_alone, "vote"
 """How the weights are found, by name."""
 
 
-def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> Columns:
+def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> tuple[Columns, list[str]]:
     """The stored results of some strategies and of ERM, and those of a fusion on the same splits.
 
     `of` names the strategies as in a run. The probabilities of a split's trials are averaged with weights
     that only its validation part decides, and scored on its test labels; nothing is trained. The fusion is
     named `fuse(how=average, of="a, b")`, and its seconds are the sum of theirs. Where a member failed or was
-    skipped, so was the fusion. Raises UsageError if there is nothing to fuse, or for a strategy that fits
-    something to the validation part itself.
+    skipped, so was the fusion. All results are of one version of each strategy; lines say what is left out.
+    Raises UsageError if there is nothing to fuse, or for a strategy that fits something to the validation
+    part itself.
     """
     members = tuple(dict.fromkeys(c.text for text in specs(of) for c in get_registry().parse(text)))
     if len(members) < 2:
         raise UsageError(f"{of!r} names one strategy; expected at least two to fuse")
     name = str(Call("fuse", (), (("how", how), ("of", ", ".join(members)))))
     with Store(results, create=False) as store:
-        stored = [r for r in store.records() if not r.tuning]
-        found = [r for r in stored if r.spec in members]
+        stored = [r for r in store.records() if r.spec in (*members, BASELINE) and not r.tuning]
+        there = {(record.task, record.recipe) for record in stored if record.spec in members}
+        shown, left_out = _of_one_version([r for r in stored if (r.task, r.recipe) in there])
+        found = [record for record in shown if record.spec in members]
         _refuse_fitted(found)
         together = list(_fusions(store, name, _groups(found, members), how))
         evidence = _with_influences(store.evidence(), together)
     if not any(each.record.status == "ok" for each in together):
+        reasons = "; ".join(["results of older versions have no such predictions", *left_out])
         raise UsageError(
             f"{results} has no split on which all of {', '.join(members)} have predictions for a validation "
-            "part; run them on tasks that have one (results of older versions have no such predictions)"
+            f"part; run them on tasks that have one ({reasons})"
         )
-    there = {(record.task, record.recipe) for record in found}
-    compared = (*members, BASELINE)
-    shown = [r for r in stored if r.spec in compared and (r.task, r.recipe) in there]
-    return of_records([*shown, *(each.record for each in together)], metrics, evidence)
+    return of_records([*shown, *(each.record for each in together)], metrics, evidence), left_out
+
+
+def _of_one_version(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """The records of one version of each strategy, and a line about the others, if any."""
+    columns, left_out = of_one_version(of_records(records, ()), of_spec=True)
+    kept = set(columns.shared)
+    return [record for record in records if shared_of(record) in kept], left_out
 
 
 def _groups(records: Iterable[Record], members: Sequence[str]) -> Iterator[list[Record]]:
-    """The members' records of the same task, recipe and seeds; of several versions, the last ones."""
+    """The members' records of the same task, recipe and seeds."""
     groups: dict[tuple[object, ...], dict[str, Record]] = {}
     for record in records:
         key = record.task, record.recipe, record.split_seed, record.init_seed
