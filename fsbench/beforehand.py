@@ -77,10 +77,10 @@ def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: S
         splits = [task.protocol.draw(seed) for seed in seeds]
         points = 100 * smallest_difference(splits, compared)
         tested = plural(splits[0].test.y[0].size, "test sample")
+        what = f"differences of about {points:.0f} points or more" if points < 100 else "no difference"
         lines.append(
             f"{task.text}: with {len(seeds)} split seeds of {tested}, and {plural(compared, 'comparison')} "
-            f"with the baseline, differences of about {points:.0f} points or more can be settled (if two "
-            "strategies disagree on a fifth of the samples)"
+            f"with the baseline, {what} can be settled (if two strategies disagree on a fifth of the samples)"
         )
     return lines
 

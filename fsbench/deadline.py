@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fsbench.errors import UsageError
 from fsbench.progress import Observer
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def in_seconds(text: str) -> float:
+    """A time such as `90s`, `20m` or `1h30m`, in seconds. Raises UsageError."""
+    parts = _TIME.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        raise UsageError(f"{text!r}: expected a time such as 90s, 20m or 1h30m")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 class Deadline(Observer):

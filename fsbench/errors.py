@@ -53,14 +53,16 @@ _MANY = 30
 class UnknownName(UsageError):
     """A name that nothing is registered under.
 
-    Parameters: `kind` ("strategy", "dataset", ...), the `name` given, and the `known` names.
+    Parameters: `kind` ("strategy", "dataset", ...), the `name` given, the `known` names, and what `else_` the
+    name may be meant for.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], else_: Iterable[str] = ()) -> None:
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=1)
+        meant = {each.lower(): each for each in (*else_, *known)}
+        near = difflib.get_close_matches(name.lower(), meant, n=1)
         if near:
-            hint = f"did you mean {near[0]!r}?"
+            hint = f"did you mean {meant[near[0]]!r}?"
         elif len(known) > _MANY:
             hint = f"`fsbench list` shows all {len(known)}"
         else:

@@ -249,8 +249,10 @@ class Registry:
         """
         found: list[Composition] = []
         for each in parse_list(text):
-            group = str(each) in groups()
-            found += self._alone(membership(str(each))) if group else self._built([each])
+            if str(each) in groups():
+                found += self._alone(membership(str(each)))
+            else:
+                found += self._built([each], groups())
         return _without_twins(found)
 
     def baselines(self) -> list[Composition]:
@@ -262,12 +264,12 @@ class Registry:
         names = [name for name, cls in self.strategies.items() if wanted(cls)]
         return [self.build(Sum((Call(name),))) for name in sorted(names, key=lambda n: (n != BASELINE, n))]
 
-    def _built(self, expressions: Iterable[Sum]) -> list[Composition]:
+    def _built(self, expressions: Iterable[Sum], meant: Iterable[str] = ()) -> list[Composition]:
         sums = [expanded for each in expressions for expanded in expand_sum(each)]
-        return _without_twins([self.build(each) for each in sums])
+        return _without_twins([self.build(each, meant=meant) for each in sums])
 
-    def build(self, expression: Sum) -> Composition:
-        """The strategy of one parsed spec."""
+    def build(self, expression: Sum, *, meant: Iterable[str] = ()) -> Composition:
+        """The strategy of one parsed spec; `meant` are other names that an unknown one may be meant for."""
         components = []
         for call in expression.terms:
             if call.name == TUNED:
@@ -276,7 +278,7 @@ class Registry:
                     f"or a baseline; write {TUNED}(a+b, n=8) among the strategies of `fsbench run`"
                 )
             if call.name not in self.strategies:
-                raise UnknownName("strategy", call.name, self.strategies)
+                raise UnknownName("strategy", call.name, self.strategies, meant)
             components.append(from_call(self.strategies[call.name], call))
         return self.compose(components)
 

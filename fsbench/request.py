@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,10 @@ def joined(texts: str | Sequence[str]) -> str:
 def joined_specs(registry: Registry, plugins: Strategies) -> str:
     """The specs of strategies in one text. Raises UsageError or PluginError for what is not a strategy."""
     given = [plugins] if isinstance(plugins, str | Strategy | type) else plugins
+    if not isinstance(given, Iterable):
+        raise UsageError(
+            f"plugins={given!r}: expected the names of strategies, such as 'focal, mixup' or 'core'"
+        )
     return ", ".join(registry.spec(each) for each in given)
 
 
@@ -172,9 +177,12 @@ def own_tasks(names: Sequence[str], tasks: str) -> Suite:
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Seeds given as their number, or one by one. Raises UsageError."""
-    found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    try:
+        found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(map(operator.index, seeds))
+    except TypeError:
+        found = ()
     if not found or any(seed < 0 for seed in found):
-        raise UsageError(f"{name}={seeds}: expected a number of at least 1, or seeds of at least 0")
+        raise UsageError(f"{name}={seeds!r}: expected a number of at least 1, or seeds of at least 0")
     if len(set(found)) < len(found):
         raise UsageError(f"{name}={seeds}: a seed is given twice; give each once")
     return found
@@ -183,5 +191,9 @@ def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
 def check_positive(**values: float | None) -> None:
     """Raise UsageError for a value that is not above zero."""
     for name, value in values.items():
-        if value is not None and not value > 0:
+        try:
+            wrong = value is not None and not value > 0
+        except TypeError:
+            raise UsageError(f"{name}={value!r}: expected a number") from None
+        if wrong:
             raise UsageError(f"{name}={value}: expected more than 0")

@@ -215,6 +215,9 @@ def test_checks_in_which_the_choice_failed_count_as_plain_training(ask):
     expected = [records["erm" if split > 7 else "brittle", split] for split in range(10)]
     values = [each.metrics["balanced_accuracy"] for each in expected]
     assert advice.checked.score.mean == pytest.approx(np.mean(values))
+    plain = [records["erm", split].metrics["balanced_accuracy"] for split in range(10)]
+    assert advice.checked.plain.mean == pytest.approx(np.mean(plain))
+    assert f"erm {100 * np.mean(plain):.1f} " in said(advice).partition("For comparison")[2]
     assert "What it chose failed in 2 of 10 checks, where erm, plain training, counts" in said(advice)
     assert "Failed: brittle (no luck)." in said(advice)
 
@@ -236,7 +239,9 @@ def test_other_data_in_the_same_folder_is_refused(ask, tmp_path):
 def test_what_cannot_be_advised_on_is_one_line(ask, tmp_path):
     with pytest.raises(UsageError, match=r"the budget is 0 s; expected more than 0"):
         ask(0)
-    with pytest.raises(UsageError, match="too small for this data; give about"):
+    with pytest.raises(UsageError, match=r"expected a time such as 90s, 20m or 1h30m"):
+        ask("10")
+    with pytest.raises(UsageError, match="too small for this data; give a"):
         ask(5)
     first, *lines = (tmp_path / "wines.csv").read_text().splitlines()
     sites = [f"{line},{'AB'[number % 2]}" for number, line in enumerate(lines)]

@@ -135,5 +135,8 @@ def test_the_outlook_is_one_line_for_each_task_that_compares_anything():
     assert line.startswith(
         "holdout(wine): with 10 split seeds of 53 test samples, and 1 comparison with the baseline, "
     )
+    assert "points or more can be settled" in line
+    (line,) = outlook([task("holdout(wine, test=0.1)")], get_registry().parse("all"), range(2))
+    assert "with the baseline, no difference can be settled" in line
     assert outlook([task("holdout(wine)")], compositions, [0]) == []
     assert outlook([task("holdout(wine)")], compositions[:1], range(10)) == []

@@ -102,6 +102,9 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
     assert "contains no results of these tasks; `fsbench run --tasks" in err
+    assert f"did you mean {TASK!r}?" in call(
+        "leaderboard", "--results", stored, "--tasks", TASK.replace("wine", "wien")
+    )[2].replace("\n", " ")
     status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v2")
     assert (status, err.count("\n")) == (2, 1)
 

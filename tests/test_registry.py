@@ -82,8 +82,14 @@ def test_wrong_arguments_say_what_was_expected(spec: str, says: str) -> None:
 
 
 def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'FOCAL'"):
+        raise UnknownName("strategy", "Focall", ["FOCAL"])
     with pytest.raises(UnknownName, match="unknown strategy 'focall'; did you mean 'focal'"):
         load_registry().parse("focall")
+    with pytest.raises(UnknownName, match="did you mean 'imbalance'"):
+        load_registry().parse("imbalanced")
+    with pytest.raises(UnknownName, match="did you mean 'knn'"):
+        load_registry().parse("vote(of=KNN)")
 
 
 def test_all_is_every_strategy_that_asks_for_it_and_starts_with_the_baseline() -> None:

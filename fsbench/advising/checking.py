@@ -9,6 +9,7 @@ import numpy as np
 
 from fsbench.advising.more_labels import Curve
 from fsbench.columns import of_records
+from fsbench.composition import BASELINE
 from fsbench.evidence import Evidence
 from fsbench.metrics import Metric
 from fsbench.record import Record
@@ -25,13 +26,15 @@ CHOSEN = "advised"
 class Checked:
     """What a search chooses, tested on samples that it has not seen.
 
-    `chosen` names the strategy of each check. `score` is the mean of their scores, `gain` that of the
-    differences to plain training on the same splits, None without a result of that; `settled` says whether
-    the gain is. In `failed` checks what was chosen has no score, and plain training counts in its place.
+    `chosen` names the strategy of each check. `score` is the mean of their scores, `plain` that of plain
+    training on the same splits, `gain` that of the differences, both None without a result of plain training;
+    `settled` says whether the gain is. In `failed` checks what was chosen has no score, and plain training
+    counts in its place.
     """
 
     chosen: tuple[str, ...]
     score: Estimate
+    plain: Estimate | None = None
     gain: Estimate | None = None
     settled: bool = False
     failed: int = 0
@@ -51,11 +54,12 @@ def check(
     columns = of_records([*ours, *plain.values()], [metric], evidence)
     ((_, rows),) = leaderboard(columns, metric).tasks
     row = next(row for row in rows if row.strategy == CHOSEN)
+    reference = next((each.score for each in rows if each.strategy == BASELINE), None)
     if row.score is None:
         return None
     settled = row.verdict in ("helps", "hurts")
     names = tuple(each.spec for each in chosen.values())
-    return Checked(names, row.score, row.difference, settled, len(failed))
+    return Checked(names, row.score, reference, row.difference, settled, len(failed))
 
 
 def majority(task: Task, splits: Sequence[int], metric: Metric) -> float | None:

@@ -23,9 +23,10 @@ from fsbench.advising.halving import Halving
 from fsbench.advising.sums import promising
 from fsbench.advising.trials import Place, Trials, seconds
 from fsbench.composition import BASELINE
-from fsbench.deadline import Deadline
+from fsbench.deadline import Deadline, in_seconds
 from fsbench.errors import UsageError
 from fsbench.execute import MakeExecutor, local
+from fsbench.families import CORE
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.models import refit
 from fsbench.progress import Observer
@@ -52,7 +53,7 @@ _BATCHES = (3, 5, 10)
 
 def advise(
     data: str | Path | OwnData,
-    budget: float,
+    budget: float | str,
     *,
     plugins: Strategies = "all",
     metric: str = DEFAULT_METRIC,
@@ -66,16 +67,17 @@ def advise(
     executor: MakeExecutor = local,
     clock: Callable[[], float] = time.monotonic,
 ) -> Advice:
-    """Find out what to use on the user's own data, in about `budget` seconds, and fit it on all labels.
+    """Find out what to use on the user's own data, within about a budget, and fit it on all labels.
 
-    All trials are stored in the folder `output`, where the same call continues with another budget; the
-    report and, with `model`, the model are written there too. `metric` decides what is best. `plugins`,
-    `jobs`, `device`, `timeout`, `observer` and `executor` are as for `fsbench.run`. `tell` hears what is done
-    next. `clock` gives the time in seconds.
+    `budget` is a time in seconds, or a text such as `10m`. All trials are stored in the folder `output`,
+    where the same call continues with another budget; the report and, with `model`, the model are written
+    there too. `metric` decides what is best. `plugins`, `jobs`, `device`, `timeout`, `observer` and
+    `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
 
     Raises UsageError for a budget that is not positive or too small for this data, and for two domains;
     KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
     """
+    budget = in_seconds(budget) if isinstance(budget, str) else budget
     if not budget > 0:
         raise UsageError(f"the budget is {budget:g} s; expected more than 0")
     chosen, observer = get_metric(metric), observer or Observer()
@@ -284,14 +286,16 @@ class _Search:
         missing = len(self._late())
         if found is None and not missing and len(costs) < 2:
             raise UsageError(f"fewer than two strategies have a result on this data ({self._why_not()})")
-        whole = whole_seconds(costs, kept, SIZES[-1], speed) / _SEARCHING if costs else self.budget
+        whole = whole_seconds(costs, kept, SIZES[-1], speed) / _SEARCHING if costs else 0.0
         whole *= len(candidates) / max(1, len(candidates) - missing)
         longer = self.budget - left + whole
         if found is None:
+            enough = f"about {roughly(max(longer, 1.5 * self.budget))}" if costs else "a few minutes"
+            core = len(self.registry.parse(CORE))
+            short = " (`core` is a short list)" if len(candidates) > core else ""
             raise UsageError(
-                f"the budget of {roughly(self.budget)} is too small for this data; give about "
-                f"{roughly(max(longer, 1.5 * self.budget))}, or fewer strategies (`core` is a short list); "
-                "what has run is kept"
+                f"the budget of {roughly(self.budget)} is too small for this data; give {enough}, or fewer "
+                f"strategies{short}; what has run is kept"
             )
         size, left_out = found
         if left_out:

@@ -72,8 +72,9 @@ def _references(advice: Advice) -> Iterator[str]:
     known = []
     if advice.chance is not None:
         known.append(f"the most frequent class alone {text.number(advice.chance, advice.metric)}")
-    if advice.plain is not None:
-        known.append(f"{BASELINE} {text.interval(advice.plain, advice.metric)}")
+    plain = advice.checked.plain if advice.checked else advice.plain
+    if plain is not None:
+        known.append(f"{BASELINE} {text.interval(plain, advice.metric)}")
     if known:
         yield f"For comparison{', in %' if advice.metric.percent else ''}: {', '.join(known)}."
 

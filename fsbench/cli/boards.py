@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,8 +133,20 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not len(found):
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
-        raise UsageError(f"{path} contains no results of these tasks; `fsbench run {option}` produces some")
+        raise UsageError(f"{path} contains no results of these tasks; {_instead(wanted, records, option)}")
     return found
+
+
+def _instead(wanted: Collection[str], records: Columns, option: str) -> str:
+    """What to do where tasks have no results: run them, or name others if their data is unknown."""
+    from fsbench.datasets.known import DATASETS
+    from fsbench.tasks.expressions import named_datasets
+
+    if all(name in DATASETS for task in wanted for name in named_datasets(task)):
+        return f"`fsbench run {option}` produces some"
+    known = sorted({shared.task for shared in records.shared})
+    near = difflib.get_close_matches(min(wanted), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"it has those of {', '.join(known)}"
 
 
 def _under_recipe(records: Columns, suite: Suite) -> Columns:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from fsbench.looks import Look
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def settling_options(command: _Command) -> _Command:
@@ -34,12 +32,12 @@ def settling_options(command: _Command) -> _Command:
 
 def read_duration(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
     """A time such as `90s`, `20m` or `1h30m`, in seconds (a click callback). Raises UsageError."""
-    if text is None:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
-        raise UsageError(f"{param.opts[0]} {text!r}: expected a time such as 90s, 20m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    from fsbench.deadline import in_seconds
+
+    try:
+        return None if text is None else in_seconds(text)
+    except UsageError as error:
+        raise UsageError(f"{param.opts[0]} {error}") from None
 
 
 def take_budget(options: dict[str, Any]) -> float | None:

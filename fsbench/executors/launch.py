@@ -118,6 +118,11 @@ class Child:
             error.add_note(words)
         return error
 
+    def late(self) -> PluginError | WorkerError:
+        """The error of a process that takes too long to start."""
+        busy = "" if self.doing else "; try again when the machine and its disk are less busy"
+        return self.error(f"took longer than {START_SECONDS:g} s{busy}")
+
     def last_words(self) -> str:
         """The end of the process's stderr."""
         size = os.fstat(self.log.fileno()).st_size
@@ -258,7 +263,7 @@ class Nursery(Server):
                 raise self.child.error(ending(self.code()))
         self.base.ask(TERMINATE, self.child)
         self.code()
-        raise self.child.error(f"took longer than {START_SECONDS:g} s")
+        raise self.child.late()
 
     def code(self) -> int | None:
         """Its exit code, once it has closed its channel; None if unknown."""

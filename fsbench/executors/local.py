@@ -262,7 +262,7 @@ class _Crew(Generic[J, R]):
     def hurry(self, worker: _Worker[J]) -> None:
         """Handle a late worker: let it finish its reply, or end it, after it could report where it is."""
         if not worker.is_ready:
-            raise worker.child.error(f"took longer than {START_SECONDS:g} s")
+            raise worker.child.late()
         if worker.is_told_to_end:
             self.finish(worker, self.time_out(worker))
         elif worker.child.channel.reader.begun and not worker.is_replying:

@@ -100,7 +100,10 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     table = parse_table(Path(path), data.target, remarks, texts=_texts_of(data))
     if data.target is None:
         known = some([printable(str(name)) for name in table], 12)
-        raise UsageError(f"{path}: no target column is given; name one of {known}")
+        raise UsageError(
+            f"{path}: no target column is given; name one by --target COLUMN, or OwnData(path, "
+            f"target=COLUMN): {known}"
+        )
     for column in (data.target, data.group, data.text):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
