@@ -205,7 +205,7 @@ def test_too_few_rows_are_not_taken_for_a_quantity(tmp_path: Path) -> None:
 
 
 WRONG = [
-    ({"target": None}, {}, UsageError, r"name one by --target COLUMN, or OwnData\(path, target=COLUMN\): size, count"),
+    ({"target": None}, {}, UsageError, r"OwnData\(path, target=COLUMN\): size, count"),
     ({"target": "knid"}, {}, UnknownName, "unknown column 'knid'; did you mean 'kind'"),
     ({"group": "colours"}, {}, UnknownName, "unknown column 'colours'; did you mean 'colour'"),
     ({"image_size": 32}, {}, UsageError, "is a table, which takes no image size"),
