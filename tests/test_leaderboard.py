@@ -398,6 +398,35 @@ def test_a_verdict_is_withheld_where_a_metric_could_not_be_computed(lacking):
     assert {row.verdict for row in leaderboard(nowhere).rows} == {"baseline", "helps"}
 
 
+def test_a_split_where_a_metric_has_no_value_for_anybody_takes_no_ranks_or_claims():
+    """One failure there does take them; so does a task without any value."""
+    values = {"erm": [0.5, 0.52, 0.51, 0.5], "svm": [0.6, 0.61, 0.6, 0.62], "focal": [0.8, 0.81, 0.82, 0.81]}
+    records = [
+        replace(each, baseline=spec != "focal", metrics={} if each.split_seed == 1 else each.metrics)
+        for spec, several in values.items()
+        for each in over_seeds(A, spec, several)
+    ]
+    board = leaderboard(records)
+    for rows in (overall(board), on(board, A)):
+        assert {name: row.rank for name, row in rows.items()} == {"focal": 1, "svm": 2, "erm": 3}
+        assert rows["focal"].against.verdict == "better"
+    assert not board.problems
+    assert not any("no complete baseline" in line for line in board.warnings)
+    focal_failed = [
+        replace(each, status="failed", reason={"kind": "Boom"})
+        if (each.spec, each.split_seed) == ("focal", 1)
+        else each
+        for each in records
+    ]
+    assert {row.strategy: row.rank for row in leaderboard(focal_failed).overall} == {
+        "svm": 1,
+        "erm": 2,
+        "focal": None,
+    }
+    nothing = [record(WINE, spec, metrics={}) for spec in values]
+    assert {row.rank for row in leaderboard([*records, *nothing]).overall} == {None}
+
+
 def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():
     more = [failed(task=A, split_seed=s) for s in (8, 9)]
     row = on(leaderboard([*clear(), *more, record(A, "focal", 8), record(A, "focal", 9)]), A)["focal"]

@@ -102,7 +102,6 @@ class Baselines:
                 )
         self.names = tuple(sorted(set(chosen)))
         self._differing: dict[tuple[int, str], list[float | None]] = {}
-        self._complete: dict[tuple[int, str], bool] = {}
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -169,7 +168,7 @@ class Baselines:
             lacking = [
                 setting.label
                 for setting in self.found
-                if not self._is_complete(setting, name) and not _skipped(setting, name)
+                if not setting.is_complete(name, self.metric.name) and not _skipped(setting, name)
             ]
             if lacking:
                 tasks = lacking[0] if len(lacking) == 1 else plural(len(lacking), "task")
@@ -181,7 +180,7 @@ class Baselines:
         The second value is False if no baseline has a result in every trial.
         """
         others = [name for name in self.names if name != strategy]
-        whole = [n for n in others if all(self._is_complete(setting, n) for setting in settings)]
+        whole = [n for n in others if all(s.is_complete(n, self.metric.name) for s in settings)]
         return (whole, True) if whole else (others, False)
 
     def _lacks(self, settings: Sequence[Setting], strategy: str) -> bool:
@@ -190,13 +189,6 @@ class Baselines:
             (setting, setting.entries[strategy]) for setting in settings if strategy in setting.entries
         ]
         return any(e.count("failed") or s.undefined(e, self.metric.name) for s, e in entries)
-
-    def _is_complete(self, setting: Setting, name: str) -> bool:
-        """Whether a strategy has a result in every trial of a setting."""
-        key = id(setting), name
-        if key not in self._complete:
-            self._complete[key] = bool(self._known(setting, name).all())
-        return self._complete[key]
 
     def _known(self, setting: Setting, name: str) -> np.ndarray:
         """Whether each trial of a setting has a result of a strategy, bool `[P]`."""

@@ -141,7 +141,7 @@ class Setting:
     entries: dict[str, Entry] = field(default_factory=dict)
     crossings: dict[Hashable, list[Any]] = field(default_factory=dict)
     _resolutions: dict[str, float] = field(default_factory=dict)
-    _undefined: dict[str, dict[str, int]] = field(default_factory=dict)
+    _coverages: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
     _values: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
@@ -159,11 +159,25 @@ class Setting:
 
     def undefined(self, entry: Entry, metric: str) -> int:
         """The number of an entry's successful trials without a value of a metric that another entry has."""
-        if metric not in self._undefined:
+        return self._coverage(metric).get(entry.strategy, (0, False))[0]
+
+    def is_complete(self, strategy: str, metric: str) -> bool:
+        """Whether a strategy has a value of a metric in every trial.
+
+        Where no strategy has one, a successful trial is enough; but there is a value in some trial.
+        """
+        return self._coverage(metric).get(strategy, (0, False))[1]
+
+    def _coverage(self, metric: str) -> dict[str, tuple[int, bool]]:
+        """What `undefined` and `is_complete` say of each strategy."""
+        if metric not in self._coverages:
             known = np.isfinite(self.values(metric)[:-1])
-            lacking = ~known & known.any(0) & np.stack([each.ok for each in self.entries.values()])
-            self._undefined[metric] = dict(zip(self.entries, lacking.sum(1).tolist(), strict=True))
-        return self._undefined[metric].get(entry.strategy, 0)
+            ok, anywhere = np.stack([each.ok for each in self.entries.values()]), known.any(0)
+            undefined = (ok & ~known & anywhere).sum(1).tolist()
+            complete = known.any(1) & np.where(anywhere, known, ok).all(1)
+            both = zip(undefined, complete.tolist(), strict=True)
+            self._coverages[metric] = dict(zip(self.entries, both, strict=True))
+        return self._coverages[metric]
 
     @cached_property
     def numbers(self) -> dict[str, int]:

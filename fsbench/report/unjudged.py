@@ -58,7 +58,6 @@ def task_rows(
         spreads = deviations(setting, metric)
         for entry, (between, within) in zip(setting.entries.values(), spreads, strict=True):
             place, values = place_of(setting, entry), entry.values(metric.name)
-            done = int(np.isfinite(values).sum())
             row = Row(
                 task=setting.task,
                 recipe=setting.recipe,
@@ -66,11 +65,11 @@ def task_rows(
                 uses=tuple(sorted(entry.uses)),
                 score=scores[place],
                 difference=gains.get(place),
-                done=done,
+                done=int(np.isfinite(values).sum()),
                 planned=len(values),
                 failed=entry.count("failed"),
                 skipped=entry.count("skipped"),
-                complete=done == len(values),
+                complete=setting.is_complete(entry.strategy, metric.name),
                 full_spec=entry.full_spec,
                 verdict=_withheld([(setting, entry)], metric),
                 unstable=instability(values, metric),
@@ -124,7 +123,7 @@ def overall_rows(found: Sequence[Setting], strategies: Sequence[str], metric: Me
 
 def _is_complete(entries: Sequence[tuple[Setting, Entry]], tasks: int, metric: Metric) -> bool:
     """Whether a strategy has a result in every trial of every task."""
-    return len(entries) == tasks and all(np.isfinite(e.values(metric.name)).all() for _, e in entries)
+    return len(entries) == tasks and all(s.is_complete(e.strategy, metric.name) for s, e in entries)
 
 
 def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:
