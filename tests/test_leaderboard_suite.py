@@ -100,6 +100,15 @@ def test_records_with_a_recipe_other_than_the_suites_are_left_out(tmp_path, caps
     assert "focal" in capsys.readouterr().out
 
 
+def test_tasks_of_a_published_file_are_chosen_without_their_data(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "empty"))
+    path = published(tmp_path, [noisy(task, TABLE) for task in (*NOISY, ABSENT)])
+    assert main(["leaderboard", "--results", path, "--tasks", ABSENT.replace(")", ", source=none)")]) == 0
+    out, _ = capsys.readouterr()
+    assert ABSENT in out
+    assert NOISY[0] not in out
+
+
 def test_a_suite_without_records_of_its_recipe_has_no_leaderboard(tmp_path, capsys):
     path = published(tmp_path, [noisy(task, TABLE) for task in NOISY])
     assert main(["leaderboard", "--results", path, "--suite", "noise-v1"]) == 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import FsbenchError, SpecError, TaskError, UnknownName
-from fsbench.tasks.expressions import parse_tasks, protocol_names, task_labels
+from fsbench.tasks.expressions import parse_tasks, protocol_names, task_labels, task_texts
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.types import TaskInfo
 
@@ -42,6 +42,20 @@ def test_a_task_has_one_canonical_text(given: str, canonical: str) -> None:
     assert texts(given) == [canonical]
     assert texts(canonical) == [canonical]
     assert info_of(given).text == canonical
+    assert task_texts(given) == [canonical]
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("kshot(mnist(size=28), k=[5, 10])", ["kshot(mnist, k=5)", "kshot(mnist, k=10)"]),
+        ("noisy(usps, k=20, rate=0.1, source=none)", ["noisy(usps, k=20, rate=0.1)"]),
+        ("shift(mnist(channels=3), mine(x=1), k=0)", ["shift(mnist(channels=3), mine(x=1))"]),
+    ],
+)
+def test_texts_of_tasks_need_no_data(monkeypatch, tmp_path, given: str, canonical: list[str]) -> None:
+    monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path))
+    assert task_texts(given) == canonical
 
 
 def test_lists_expand_and_repeats_come_once() -> None:

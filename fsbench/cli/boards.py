@@ -117,6 +117,7 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
+    from fsbench.tasks.expressions import task_texts
     from fsbench.tasks.suites import load_suite
 
     if suite is None and tasks is None:
@@ -124,7 +125,7 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
     if suite is not None and tasks is not None:
         raise UsageError("both a suite and tasks are given; give one of them")
     chosen = load_suite(suite) if suite is not None else None
-    wanted = _texts(str(tasks)) if chosen is None else set(chosen.tasks)
+    wanted = set(task_texts(str(tasks)) if chosen is None else chosen.tasks)
     found = records.select([shared.task in wanted for shared in records.shared])
     if chosen is not None:
         found = _under_recipe(found, chosen)
@@ -178,15 +179,3 @@ def _recipes(task: str, of_suite: str | Mapping[str, str]) -> Iterator[Recipe]:
         infos = [TaskInfo(task, call.name, kind, (), 0) for kind in kind_names()]
     for info in infos:
         yield task_recipe(info, of_suite)
-
-
-def _texts(tasks: str) -> set[str]:
-    """The canonical texts of tasks; texts with an unknown dataset (the user's own) stay as written."""
-    from fsbench.datasets.known import DATASETS
-    from fsbench.tasks.expressions import parse_tasks, task_calls
-
-    texts: set[str] = set()
-    for call in task_calls(tasks):
-        known = all(str(value).partition("(")[0] in DATASETS for value in call.args)
-        texts |= {task.text for task in parse_tasks(str(call))} if known else {str(call)}
-    return texts

@@ -25,6 +25,7 @@ __all__ = [
     "dataset_arguments",
     "dataset_info",
     "dataset_names",
+    "dataset_text",
     "download_size",
     "family",
     "is_available",
@@ -137,26 +138,41 @@ def dataset_info(dataset: str | Call) -> DatasetInfo:
     return _info(str(call), entry, _stamp(entry))
 
 
+def dataset_text(dataset: str | Call) -> str:
+    """The canonical text of a dataset, which need not be on this machine.
+
+    An unknown one, such as data of one's own, stays as written. Raises SpecError.
+    """
+    call = dataset if isinstance(dataset, Call) else parse_call(dataset)
+    return _text(call, DATASETS[call.name]) if call.name in DATASETS else str(call)
+
+
+def _text(call: Call, entry: DatasetEntry) -> str:
+    """The canonical text of a dataset: without arguments that have their defaults. Raises SpecError."""
+    values, defaults = _values(call, entry), _arguments(entry)
+    changed = tuple((k, values[k]) for k in call.keywords if values[k] != defaults[k])
+    return str(Call(call.name, (), changed))
+
+
 @functools.lru_cache(maxsize=1024)
 def _info(text: str, entry: DatasetEntry, stamp: Hashable) -> DatasetInfo:
-    call, defaults = parse_call(text), _arguments(entry)
-    wrong = [name for name in call.keywords if name not in defaults]
-    if wrong or call.args:
-        given = repr(wrong[0]) if wrong else "an argument without a name"
-        raise SpecError(f"{call}: {call.name} takes {', '.join(defaults) or 'no arguments'}, got {given}")
-    values = _values(call, entry)
-    changed = tuple((k, values[k]) for k in call.keywords if values[k] != defaults[k])
-    found = _ask(entry, "describe", str(Call(call.name, (), changed)), **values)
+    call = parse_call(text)
+    found = _ask(entry, "describe", _text(call, entry), **_values(call, entry))
     if not isinstance(found, DatasetInfo):
         raise DataError(f"{call}: describe returned {found!r}; expected an fsbench.DatasetInfo")
     return found
 
 
 def _values(call: Call, entry: DatasetEntry) -> dict[str, Any]:
-    """The arguments of a dataset by name, checked against the annotations of `describe`."""
+    """The arguments of a dataset by name, checked against those of `describe`. Raises SpecError."""
+    defaults = _arguments(entry)
+    wrong = [name for name in call.keywords if name not in defaults]
+    if wrong or call.args:
+        got = repr(wrong[0]) if wrong else "an argument without a name"
+        raise SpecError(f"{call}: {call.name} takes {', '.join(defaults) or 'no arguments'}, got {got}")
     hints = inspect.get_annotations(entry.describe, eval_str=True)
     given = {k: coerce(f"{call.name}({k}={v})", v, hints[k]) for k, v in call.kwargs}
-    return _arguments(entry) | given
+    return defaults | given
 
 
 _loaded: dict[str, tuple[DatasetEntry, Hashable, Dataset]] = {}

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, fields
 
 from fsbench.errors import FsbenchError, SpecError
 from fsbench.spec import Call, Value, as_call, expand, parse_call, parse_list
-from fsbench.tasks.protocols import PROTOCOLS, Protocol, build, labels_of
+from fsbench.tasks.protocols import PROTOCOLS, Protocol, build, labels_of, text_of
 from fsbench.types import TaskInfo
 
 
@@ -39,6 +39,14 @@ def task_calls(text: str) -> list[Call]:
     for call in found:
         PROTOCOLS.find(call.name)
     return found
+
+
+def task_texts(text: str) -> list[str]:
+    """The canonical texts of comma-separated tasks, whose datasets need not be on this machine.
+
+    Raises SpecError, or UnknownName for an unknown protocol.
+    """
+    return list(dict.fromkeys(text_of(PROTOCOLS[call.name], call) for call in task_calls(text)))
 
 
 def named_datasets(task: str) -> list[str]:

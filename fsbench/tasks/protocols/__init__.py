@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fsbench.tasks.protocols.base import PROTOCOLS, OneDataset, Protocol, build, labels_of
+from fsbench.tasks.protocols.base import PROTOCOLS, OneDataset, Protocol, build, labels_of, text_of
 
-__all__ = ["PROTOCOLS", "OneDataset", "Protocol", "build", "labels_of"]
+__all__ = ["PROTOCOLS", "OneDataset", "Protocol", "build", "labels_of", "text_of"]

@@ -8,7 +8,13 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar
 
 from fsbench.datasets.dataset import DatasetInfo
-from fsbench.datasets.known import dataset_arguments, dataset_info, dataset_names, is_available
+from fsbench.datasets.known import (
+    dataset_arguments,
+    dataset_info,
+    dataset_names,
+    dataset_text,
+    is_available,
+)
 from fsbench.errors import PluginError, SpecError, TaskError
 from fsbench.kinds import get_kind
 from fsbench.sorts import Sort
@@ -202,12 +208,24 @@ def build(cls: type[Protocol], call: Call) -> Protocol:
 
 def labels_of(cls: type[Protocol], call: Call) -> str:
     """`Protocol.labels` of an expression, whose datasets need not be known here. Raises SpecError."""
-    task = object.__new__(cls)
-    defaults = {f.name: f.default for f in fields(cls)}
-    for name, value in (defaults | _values(cls, call)).items():
-        object.__setattr__(task, name, value)
+    return _without_data(cls, call).labels
+
+
+def text_of(cls: type[Protocol], call: Call) -> str:
+    """`Protocol.text` of an expression, whose datasets need not be known here. Raises SpecError."""
+    return _without_data(cls, call).text
+
+
+def _without_data(cls: type[Protocol], call: Call) -> Protocol:
+    """The task of an expression, which its datasets may not allow. Raises SpecError."""
+    task, values = object.__new__(cls), _values(cls, call)
+    for f in fields(cls):
+        value = values.get(f.name, f.default)
+        if _names_a_dataset(f) and value is not None:
+            value = dataset_text(value)
+        object.__setattr__(task, f.name, value)
     task._coerce()
-    return task.labels
+    return task
 
 
 def _values(cls: type[Protocol], call: Call) -> dict[str, Any]:
