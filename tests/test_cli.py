@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fsbench.cli.output import height, say
+from fsbench.cli.output import console, height, say, table
 from fsbench.errors import FsbenchError
 from fsbench.record import Record
 from fsbench.registry import LoadFailure, get_registry
@@ -330,6 +330,19 @@ def test_lists_break_no_word_across_lines(call, monkeypatch, section):
     names = {word for word in words[400] if len(word) > 5 and "─" not in word and word != "backbone"}
     for width in (60, 80, 120):
         assert names - words[width] <= {"parameters", "family"}  # headings, which end in a colon there
+
+
+def test_a_table_breaks_no_word_at_any_width(monkeypatch):
+    headings, row = ("task", "strategy", "seeds", "to settle it"), ("wine", "focal", "10", "about 1000 more")
+    for width in range(20, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        screen = console()
+        with screen.capture() as shown:
+            screen.print(table(headings, [row]))
+        said = shown.get().replace(":", "")
+        assert max(map(len, said.splitlines())) <= width
+        assert set(" ".join((*headings[1:3], *row)).split()) <= set(said.split())
+        assert ("task" in said) == (width >= 4 + 8 + 5 + 6 + 3 * 3)  # the longest words and three gaps
 
 
 def test_citations_are_printed(call):

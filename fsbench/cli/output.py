@@ -201,7 +201,8 @@ def _needed(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) ->
     """The least width of a table with whole entries, and whole words in the last column."""
     texts = [[name, *(line.plain for row in rows for line in row[i])] for i, name in enumerate(columns)]
     whole = [max(len(line) for text in column for line in text.split("\n")) for column in texts[:-1]]
-    return sum(whole) + _GAP * len(whole) + max(len(word) for text in texts[-1] for word in text.split())
+    longest = max(len(word) for text in texts[-1] for word in text.split())
+    return sum(whole) + (_GAP + 1) * len(whole) + longest
 
 
 def _stacked(columns: Sequence[str], rows: Sequence[Sequence[Sequence[Text]]]) -> RenderableType:
