@@ -23,6 +23,7 @@ from fsbench.report.budgets import leaderboards
 from fsbench.report.changes import compare_sides
 from fsbench.report.changes_sheet import sheet_of
 from fsbench.report.sides import side, with_strategies
+from fsbench.store import Store
 
 METRIC = "balanced_accuracy"
 BOARD = ROOT / "leaderboards" / "starter-v2.jsonl"
@@ -383,11 +384,14 @@ def test_texts_of_strangers_stay_texts(call, tmp_path):
     assert "\n'=cmd()," in found.csv()
 
 
-def test_what_cannot_be_compared_is_one_line(call, files):
-    low, high = files
+def test_what_cannot_be_compared_is_one_line(call, files, tmp_path):
+    (low, high), empty = files, tmp_path / "empty"
+    Store(empty).close()
     for arguments, said in (
         ((low, "nowhere"), "is a folder or a file, and there is none named nowhere"),
         (("focal", "erm"), "no results in fsbench-results"),
+        (("before", "after"), "neither 'before' nor 'after' is a folder or a file"),
+        (("before", "after", "--results", empty), f"no results in {empty} in which they could be strategies"),
         (("focal", "foal", "--results", low), "did you mean 'focal'"),
         ((low, high, "--tasks", "kshot(wine, k=9)"), "contains no results of these tasks"),
     ):

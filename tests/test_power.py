@@ -87,3 +87,13 @@ def test_the_command_prints_a_row_for_each(tmp_path, capsys, monkeypatch):
     assert max(map(len, shown.splitlines())) <= 80
     assert main(["power", "--results", str(tmp_path), "--tasks", A]) == 0
     assert "broken" not in capsys.readouterr().out
+
+
+def test_without_results_nothing_is_said_to_be_settled(tmp_path, capsys):
+    Store(tmp_path / "empty").close()
+    assert main(["power", "--results", str(tmp_path / "empty")]) == 0
+    assert capsys.readouterr().out == "No results yet; `fsbench run` produces some.\n"
+    with Store(tmp_path / "tuned") as store:
+        store.commit_all(over_seeds(A, "erm", [0.5, 0.6], tuning="n=4"))
+    assert main(["power", "--results", str(tmp_path / "tuned")]) == 0
+    assert capsys.readouterr().out.startswith("Tuned results are left out")

@@ -61,6 +61,11 @@ def compare(
 
     if _are_places(a, b):
         sides = one(a, Path(a), None), one(b, Path(b), None)
+    elif not (results.exists() and len(read_columns(results, []))):
+        raise UsageError(
+            f"neither {a!r} nor {b!r} is a folder or a file, and there are no results in {results} in which "
+            "they could be strategies; give two folders or files, or name the results by --results"
+        )
     else:
         sides = one(a, results, a), one(b, results, b)
     found = compare_sides(*sides, metric, margin)

@@ -27,7 +27,7 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
 
     from fsbench.metrics import get_metric
     from fsbench.report.power import needs, said
-    from fsbench.report.text import interval
+    from fsbench.report.text import EMPTY, interval
 
     chosen = get_metric(metric)
     columns = select(read_columns(results, [metric]), suite, tasks, results)
@@ -46,6 +46,9 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     ]
     if rows:
         show(table(("task", "strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)))
-    show(*map(Text, said(found, bool(columns.evidence.looks))))
+    if len(columns):
+        show(*map(Text, said(found, bool(columns.evidence.looks))))
+    elif not tuned:
+        show(Text(EMPTY))
     if tuned:
         show(Text("Tuned results are left out: `fsbench power` is about results without a search."))
