@@ -18,6 +18,7 @@ import numpy as np
 from fsbench import stats
 from fsbench.composition import BASELINE
 from fsbench.errors import FsbenchError, UsageError
+from fsbench.looks import OPEN
 from fsbench.metrics import Metric
 from fsbench.report import differences
 from fsbench.report.differences import Place, Placed, minus, place_of
@@ -160,7 +161,7 @@ class Baselines:
         if found is None or p is None or p <= 1 - stats.LEVEL or BASELINE not in self.names:
             return found
         about_it = found.verdict == "better" or (found.verdict, found.baseline) == ("worse", BASELINE)
-        return replace(found, p=p, verdict="not settled") if about_it else found
+        return replace(found, p=p, verdict=OPEN) if about_it else found
 
     def left_out(self) -> Iterator[str]:
         """A line for each baseline that is left out of comparisons because trials have no result."""
@@ -293,7 +294,7 @@ def judged(found: Sequence[Against | None]) -> list[Against | None]:
 def _judged(against: Against, p: float) -> Against:
     if against.verdict == WITHHELD:
         return replace(against, p=None)
-    return replace(against, p=p, verdict=against.verdict if p <= 1 - stats.LEVEL else "not settled")
+    return replace(against, p=p, verdict=against.verdict if p <= 1 - stats.LEVEL else OPEN)
 
 
 def _canonical(text: str) -> list[str]:

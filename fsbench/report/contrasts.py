@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from fsbench import stats
 from fsbench.metrics import Metric
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.differences import Terms, estimates, limits_of, over_tasks, samples
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
 
 Key = TypeVar("Key", bound=Hashable)
-WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from fsbench.metrics import Metric
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row, Saved
 from fsbench.spec import Call, parse_call
@@ -85,7 +86,7 @@ def with_saved(
 
 def _compared(row: Row) -> bool:
     """Whether a row has a comparison with the baseline whose verdict is not withheld."""
-    return row.difference is not None and not row.verdict.startswith("withheld")
+    return row.difference is not None and not row.verdict.startswith(WITHHELD)
 
 
 class _Curve:

@@ -12,11 +12,10 @@ from fsbench.metrics import Metric
 from fsbench.report import text
 from fsbench.report.baselines import WITHHELD, Against
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.rows import Row
+from fsbench.report.rows import OVERALL, Row
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
-OVERALL = "overall"
 COLLECTED = "was collected with --until-settled: its number of split seeds depends on its results"
 """What is true of results with looks, where nothing is corrected for them."""
 _NO_LOOK = f"{WITHHELD}: no look"

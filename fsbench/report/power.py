@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from fsbench import stats
 from fsbench.columns import Columns
+from fsbench.looks import OPEN
 from fsbench.metrics import get_metric
 from fsbench.report import differences
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.differences import Measured
 from fsbench.report.entries import Setting, settings
 from fsbench.report.leaderboard import Leaderboard, leaderboard
@@ -17,7 +19,6 @@ from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate, Sample
 
-OPEN = "not settled"
 _LEVEL = 1 - stats.LEVEL
 
 
@@ -53,7 +54,7 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
         _need(places[row.task, row.recipe], row, board, levels, table)
         for _, rows in board.tasks
         for row in rows
-        if row.difference and (row.verdict == OPEN or row.verdict.startswith("withheld"))
+        if row.difference and (row.verdict == OPEN or row.verdict.startswith(WITHHELD))
     ]
     return sorted(every, key=lambda need: (need.more is None, need.more or 0))
 

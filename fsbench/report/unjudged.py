@@ -10,6 +10,7 @@ import numpy as np
 
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.differences import Measured, Place, Placed, estimates, limits, minus, over_tasks, place_of
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.rows import OVERALL, Row
@@ -135,7 +136,7 @@ def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:
     why = [f"{ours} failed"] * bool(ours) + [f"{theirs} of {BASELINE} failed"] * bool(theirs)
     why += [f"{undefined} without a value"] * bool(undefined)
     why += ["equal splits" if len(entries) == 1 else f"equal splits of {plural(same, 'task')}"] * bool(same)
-    return f"withheld: {', '.join(why)}" if why else "none"
+    return f"{WITHHELD}: {', '.join(why)}" if why else "none"
 
 
 def _costs(setting: Setting) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from fsbench.report.baselines import WITHHELD
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
@@ -74,7 +75,7 @@ def state_of(row: Row | None) -> State:
         return (
             "not run" if row is None else "failed" if row.failed else "skipped" if row.skipped else "not run"
         )
-    if row.verdict.startswith("withheld"):
+    if row.verdict.startswith(WITHHELD):
         return "withheld"
     for state in get_args(State):
         if row.verdict == state:
