@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, same_tensors
 from fsbench.errors import ConflictError, InertComponent, PluginError
+from fsbench.returned import (
+    checked_batch,
+    checked_features,
+    checked_fit,
+    checked_module,
+    checked_recipe,
+    checked_term,
+    checked_training_set,
+)
 from fsbench.scope import Scope
 from fsbench.spec import specs
 from fsbench.stages import STAGES
@@ -27,9 +36,6 @@ from fsbench.wrapping import (
     around_fit,
     around_loss,
     around_step,
-    checked_batch,
-    checked_fit,
-    checked_training_set,
     cross_entropy,
     plain_step,
 )
@@ -218,7 +224,7 @@ class Composition:
         value: T,
         ctx: Scope,
         changed: Callable[[T, T], bool],
-        checked: Callable[[T, T, str], T] = lambda given, got, name: got,
+        checked: Callable[[T, T, str], T],
     ) -> T:
         """The law of `map`: each component's stage acts on the result of the one before it.
 
@@ -242,14 +248,16 @@ class Composition:
 
     def configure(self, recipe: Recipe, ctx: Scope) -> Recipe:
         """The recipe after every component's `configure`."""
-        return self._map("configure", recipe, ctx, lambda given, got: given != got)
+        return self._map("configure", recipe, ctx, lambda given, got: given != got, checked_recipe)
 
     def embed(self, batch: Batch, ctx: Scope) -> Batch:
         """The batch after every component's `embed`."""
-        return self._map("embed", batch, ctx, lambda given, got: not same_tensors(given, got))
+        return self._map(
+            "embed", batch, ctx, lambda given, got: not same_tensors(given, got), checked_features
+        )
 
     def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
-        """The training set after every component's `resample`. Raises PluginError if one empties it."""
+        """The training set after every component's `resample`."""
         return self._map(
             "resample", train, ctx, lambda given, got: not same_tensors(given, got), checked_training_set
         )
@@ -260,6 +268,7 @@ class Composition:
             for component, scoped, mark in self._running("init_model", ctx):
                 before = Weights(model)
                 given, model = model, component.init_model(model, scoped)
+                checked_module(model, component.name, "init_model")
                 if model is not given or before.differ(model):
                     mark()
         return model
@@ -293,8 +302,18 @@ class Composition:
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Scope) -> torch.Tensor:
         """Per-sample loss `[B]`: cross-entropy, replaced or wrapped by the components."""
-        call: Callable[..., torch.Tensor] = cross_entropy
+        call: Callable[..., torch.Tensor] = self._plain_loss
         return self._wrap("loss", call, ctx, around_loss)(logits, targets)
+
+    def _plain_loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy. Raises PluginError for a model with another number of outputs than classes."""
+        if logits.shape[-1] != targets.shape[-1]:
+            who = " and ".join(c.name for c in self.chain("init_model")) or self.text or "ctx.pretrain"
+            raise PluginError(
+                f"{who}: the model has {logits.shape[-1]} outputs for {targets.shape[-1]} classes; give it a "
+                "head for them by model.with_head(num_classes)"
+            )
+        return cross_entropy(logits, targets)
 
     def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
         """The sum of the components' auxiliary losses.
@@ -308,7 +327,7 @@ class Composition:
                 batch = replace(out.batch, unlabeled=None, raw_unlabeled=None)
                 seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
             said = ctx.notes
-            term = component.auxiliary_loss(seen, scoped)
+            term = checked_term(component.auxiliary_loss(seen, scoped), component.name)
             if not ctx.effects.had_effect(component.name) and (is_not_zero(term) or ctx.notes != said):
                 mark()
             total = total + term
@@ -322,7 +341,7 @@ class Composition:
             with scoped.torch_seeded():
                 module = component.auxiliary_modules(model, scoped)
             if module is not None:
-                found[component.name] = module
+                found[component.name] = checked_module(module, component.name, "auxiliary_modules")
         return found
 
     def step(self, step: Step, ctx: Scope) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, same_tensors
-from fsbench.errors import PluginError
+from fsbench.returned import checked_fit, checked_loss
 from fsbench.scope import Scope
 from fsbench.strategy import Strategy
-from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step
+from fsbench.types import Fitted, LabeledSet, Recipe, Step
 
 if TYPE_CHECKING:
     import torch
@@ -35,71 +35,6 @@ def announced(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]
         return inner(train, **changes)
 
     return call
-
-
-def checked_fit(got: object, name: str, stage: str) -> Fitted:
-    """What a stage returned. Raises PluginError if it is not a Fitted."""
-    if not isinstance(got, Fitted):
-        raise PluginError(
-            f"{name}: {stage} returned {type(got).__name__}; expected fsbench.Fitted(predict), or what "
-            "inner returned"
-        )
-    return got
-
-
-def checked_training_set(given: LabeledSet, got: LabeledSet, name: str) -> LabeledSet:
-    """What a `resample` returned. Raises PluginError if it is not a LabeledSet, or an empty one."""
-    if not isinstance(got, LabeledSet):
-        raise PluginError(
-            f"{name}: resample returned {type(got).__name__}; expected a LabeledSet, as by train.select(rows)"
-        )
-    if not len(got):
-        raise PluginError(f"{name}: resample returned an empty training set")
-    return got
-
-
-def checked_loss(got: torch.Tensor, samples: int, name: str) -> torch.Tensor:
-    """What a `loss` returned. Raises PluginError if it is not a float for each sample."""
-    if _form(got) != (True, (samples,)):
-        raise PluginError(
-            f"{name}: loss returned {_described(got)}; expected one loss per sample, float [{samples}]"
-        )
-    return got
-
-
-def checked_batch(given: Batch, got: Batch, name: str) -> Batch:
-    """What an `augment` returned. Raises PluginError if it is not a batch like the one that it was given."""
-    if not isinstance(got, Batch):
-        raise PluginError(
-            f"{name}: augment returned {type(got).__name__}; expected dataclasses.replace(batch, x=...)"
-        )
-    if getattr(got.x, "dtype", None) != given.x.dtype:
-        raise PluginError(
-            f"{name}: augment returned x as {_described(got.x)}; expected {_dtype(given.x)}, as it was given"
-        )
-    if _form(got.targets) != (True, (len(got.x), given.targets.shape[1])):
-        wanted = f"float [{len(got.x)}, {given.targets.shape[1]}]"
-        raise PluginError(
-            f"{name}: augment returned targets as {_described(got.targets)}; expected distributions, {wanted}"
-        )
-    return got
-
-
-def _form(got: object) -> tuple[bool, tuple[int, ...]] | None:
-    """Whether a tensor has floats, and its shape; None for something else."""
-    import torch
-
-    return (got.is_floating_point(), tuple(got.shape)) if isinstance(got, torch.Tensor) else None
-
-
-def _described(got: object) -> str:
-    import torch
-
-    return f"{_dtype(got)} {list(got.shape)}" if isinstance(got, torch.Tensor) else type(got).__name__
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
 
 
 def around_loss(

@@ -183,7 +183,7 @@ def test_a_failed_check_is_a_result_with_its_reason():
     assert found["keeps targets distributions"] == "a row of the targets is not a distribution"
     assert found["constructs by default"] == "ok"
     broken = verdicts(wrong(configure=lambda self, recipe, ctx: 1 / 0))
-    assert broken["runs on what it claims"] == "ZeroDivisionError: division by zero"
+    assert broken["runs on what it claims"] == "on image longtail(toy): ZeroDivisionError: division by zero"
 
 
 def test_a_spec_names_a_registered_strategy():

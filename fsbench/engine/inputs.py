@@ -98,6 +98,11 @@ def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSe
             f"{state.composition.text}: embed returned {len(got.x)} samples for {len(data)}; expected the "
             "same number, or whole copies one after the other"
         )
+    if got.targets.shape != (len(got.x), data.num_classes):
+        raise PluginError(
+            f"{state.composition.text}: embed returned {len(got.x)} samples but targets "
+            f"{list(got.targets.shape)}; repeat the targets with the samples"
+        )
     repeated = data.select(torch.arange(len(data), device=state.device).repeat(copies))
     return replace(repeated, x=got.x, targets=got.targets)
 

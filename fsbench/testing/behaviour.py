@@ -12,7 +12,7 @@ import torch
 
 from fsbench.composition import BASELINE
 from fsbench.context import Context
-from fsbench.errors import FsbenchError, InertComponent
+from fsbench.errors import InertComponent
 from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
 from fsbench.sorts import HOUSE
@@ -64,9 +64,9 @@ def runs(bench: Bench) -> str | None:
         for split in bench.splits(kind):
             try:
                 bench.run(split)
-            except FsbenchError as error:
-                error.args = (f"on {split.info.kind} {split.info.text}: {error}",)
-                raise
+            except Exception as error:
+                where = f"on {split.info.kind} {split.info.text}"
+                raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
     return lacking[0] if len(lacking) == len(bench.kinds) else None
 
 
