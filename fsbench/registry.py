@@ -19,7 +19,7 @@ from fsbench import __version__, builtin, hookspecs
 from fsbench.code import UNPACKAGED, code_mark, source_hash
 from fsbench.composition import BASELINE, Composition
 from fsbench.datasets.known import DATASETS
-from fsbench.errors import PluginError, SpecError, UnknownName, UsageError
+from fsbench.errors import FsbenchError, PluginError, SpecError, UnknownName, UsageError
 from fsbench.families import groups, membership
 from fsbench.given_classes import check_importable, import_class
 from fsbench.importing import importing
@@ -27,7 +27,7 @@ from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
-from fsbench.spec import NAME, TUNED, Call, Sum, expand_sum, parse_call, parse_list
+from fsbench.spec import NAME, TUNED, Call, Sum, expand_sum, format_value, parse_call, parse_list
 from fsbench.strategy import (
     STRATEGIES,
     Strategy,
@@ -129,7 +129,12 @@ class Registry:
             import_it = functools.partial(import_class if place else importlib.import_module, name)
             self.load(name, import_it, (module, UNPACKAGED))
             self.modules.append(name)
-        self._refuse_unknown_kinds()
+        known = self.brought[KINDS.hook].keys() | KINDS.added.keys()
+        self._refuse(lambda cls: check_kinds(cls, known))
+
+    def refuse_wrong_members(self) -> None:
+        """Take plugins back of which a strategy names others by default that do not exist."""
+        self._refuse(lambda cls: self._with_members(cls(), ()))
 
     def spec(self, strategy: str | Strategy | type[Strategy]) -> str:
         """The spec of a strategy that is given as a text, an instance or a class.
@@ -190,13 +195,13 @@ class Registry:
             self.brought[sort.hook][name] = brought
         self._loaded[plugin] = found
 
-    def _refuse_unknown_kinds(self) -> None:
-        known = self.brought[KINDS.hook].keys() | KINDS.added.keys()
+    def _refuse(self, check: Callable[[type[Strategy]], object]) -> None:
+        """Take plugins back of which a strategy does not pass a check."""
         for plugin, found in list(self._loaded.items()):
             try:
                 for cls in (brought.thing for sort, _, brought in found if sort is STRATEGIES):
-                    check_kinds(cls, known)
-            except PluginError as error:
+                    check(cls)
+            except FsbenchError as error:
                 self._forget(plugin)
                 for sort, name, _ in self._loaded.pop(plugin):
                     del self.brought[sort.hook][name]
@@ -219,7 +224,11 @@ class Registry:
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         for sort in SORTS:
             seen: set[str] = set()
-            for things in self._manager.subset_hook_caller(sort.hook, others)():
+            caller = self._manager.subset_hook_caller(sort.hook, others)
+            returned = caller()
+            if caller.get_hookimpls() and not returned:  # pluggy leaves None out
+                raise PluginError(f"{sort.hook} returned None; expected a list: is its return missing?")
+            for things in returned:
                 if not isinstance(things, list | tuple):
                     raise PluginError(f"{sort.hook} returned {things!r}; expected a list")
                 for thing in things:
@@ -264,12 +273,19 @@ class Registry:
         names = [name for name, cls in self.strategies.items() if wanted(cls)]
         return [self.build(Sum((Call(name),))) for name in sorted(names, key=lambda n: (n != BASELINE, n))]
 
-    def _built(self, expressions: Iterable[Sum], meant: Iterable[str] = ()) -> list[Composition]:
+    def _built(
+        self, expressions: Iterable[Sum], meant: Iterable[str] = (), inside: tuple[Strategy, ...] = ()
+    ) -> list[Composition]:
         sums = [expanded for each in expressions for expanded in expand_sum(each)]
-        return _without_twins([self.build(each, meant=meant) for each in sums])
+        return _without_twins([self.build(each, meant=meant, inside=inside) for each in sums])
 
-    def build(self, expression: Sum, *, meant: Iterable[str] = ()) -> Composition:
-        """The strategy of one parsed spec; `meant` are other names that an unknown one may be meant for."""
+    def build(
+        self, expression: Sum, *, meant: Iterable[str] = (), inside: tuple[Strategy, ...] = ()
+    ) -> Composition:
+        """The strategy of one parsed spec; `meant` are other names that an unknown one may be meant for.
+
+        `inside` are the strategies whose fields it is in.
+        """
         components = []
         for call in expression.terms:
             if call.name == TUNED:
@@ -280,23 +296,39 @@ class Registry:
             if call.name not in self.strategies:
                 raise UnknownName("strategy", call.name, self.strategies, meant)
             components.append(from_call(self.strategies[call.name], call))
-        return self.compose(components)
+        return self.compose(components, inside)
 
-    def compose(self, components: Iterable[Strategy]) -> Composition:
+    def compose(self, components: Iterable[Strategy], inside: tuple[Strategy, ...] = ()) -> Composition:
         """The strategy of components; the specs in their fields are looked up and written canonically.
 
         Raises SpecError, UnknownName or ConflictError for the spec in a field.
         """
         found: list[Strategy] = []
         members: dict[tuple[str, str], Composition] = {}
-        for component in components:
-            for name in spec_fields(component):
-                named = self._built(parse_list(getattr(component, name)))
-                component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
-                members |= {(component.name, each.text): each for each in named}
+        for given in components:
+            component, named = self._with_members(given, inside)
+            members |= {(component.name, each.text): each for each in named}
             found.append(component)
         marks = {c.name: "#".join(filter(None, self._marks(c))) for c in found}
         return Composition(tuple(found), {name: mark for name, mark in marks.items() if mark}, members)
+
+    def _with_members(
+        self, component: Strategy, inside: tuple[Strategy, ...]
+    ) -> tuple[Strategy, list[Composition]]:
+        """A component with canonical texts in the fields that name strategies, and these strategies."""
+        if component in inside:
+            raise SpecError(f"{to_call(component)} is in a field of itself; name other strategies there")
+        members: list[Composition] = []
+        for name in spec_fields(component):
+            text = getattr(component, name)
+            try:
+                named = self._built(parse_list(text), inside=(*inside, component))
+            except UsageError as error:
+                error.args = (f"{component.name}({name}={format_value(text)}): {error}",)
+                raise
+            component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
+            members += named
+        return component, members
 
     def _marks(self, component: Strategy) -> Iterator[str]:
         """The marks of a component's code and of the backbones that its fields name."""
@@ -338,6 +370,7 @@ def load_registry(extra_modules: Iterable[str] = ()) -> Registry:
     registry = Registry()
     registry.load_entry_points()
     registry.load_modules(extra_modules)
+    registry.refuse_wrong_members()
     return registry
 
 

@@ -166,6 +166,9 @@ def _describe(hint: Any) -> str:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) is tuple:
         return "a list in a list, such as [[1, 2]]: the outer list would mean several strategies"
+    if typing.get_origin(hint) is list or hint is list:
+        inside = getattr((*typing.get_args(hint), int)[0], "__name__", "int")
+        return f"another annotation, tuple[{inside}, ...] (hyperparameters cannot be lists)"
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
     return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -339,14 +339,31 @@ def _check_strategy(cls: Any) -> None:
         raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
     if cls.family and cls.family not in FAMILIES:
         raise PluginError(f"{cls.__name__}: {UnknownName('family', cls.family, FAMILIES)}")
-    if isinstance(cls.kinds, str):
-        raise PluginError(f"{cls.__name__}.kinds is {cls.kinds!r}; expected a set: {{{cls.kinds!r}}}")
+    for attribute in ("uses", "kinds", "replaces", "yields"):
+        _check_set(cls, attribute)
     _check_stages(cls)
     if not has_defaults(cls):
         missing = [f.name for f in fields(cls) if f.default is MISSING]
         raise PluginError(
             f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
         )
+    try:
+        cls()
+    except Exception as error:
+        raise PluginError(
+            f"{cls.__name__}() raises {type(error).__name__}: {error}; mend its defaults"
+        ) from error
+
+
+def _check_set(cls: type[Strategy], attribute: str) -> None:
+    """Raise PluginError for an attribute that is neither a set nor computed, such as a property."""
+    value = inspect.getattr_static(cls, attribute)
+    if inspect.isfunction(value):
+        raise PluginError(f"{cls.__name__}.{attribute} is a method; put @property above it")
+    if isinstance(value, str):
+        raise PluginError(f"{cls.__name__}.{attribute} is {value!r}; expected a set: {{{value!r}}}")
+    if not (value is None or isinstance(value, Set) or hasattr(value, "__get__")):
+        raise PluginError(f"{cls.__name__}.{attribute} is {value!r}; expected a set of names")
 
 
 STRATEGIES: Sort[type[Strategy]] = Sort(

@@ -11,11 +11,12 @@ import pytest
 
 import fsbench
 from fsbench import Strategy, hookimpl, param
-from fsbench.errors import ConflictError, SpecError, UnknownName
+from fsbench.errors import ConflictError, PluginError, SpecError, UnknownName
 from fsbench.families import groups, membership
 from fsbench.identity import versions
 from fsbench.kinds.image import Image
 from fsbench.registry import Registry, extra_modules, load_registry
+from fsbench.testing import toy_split
 
 
 @dataclass(frozen=True)
@@ -177,9 +178,30 @@ class Mistyped(Strategy):
         return inner(logits, targets)
 
 
+def odd(**members: object) -> type[Strategy]:
+    """A strategy with other members than `Bold`."""
+    return dataclass(frozen=True)(type("Odd", (Strategy,), {"name": "odd", **members}))
+
+
+def with_field(hint: object, default: object) -> type[Strategy]:
+    return odd(field=default, __annotations__={"field": hint})
+
+
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
+        (odd(uses="source"), "Odd.uses is 'source'; expected a set: {'source'}"),
+        (odd(uses=lambda self: frozenset()), "Odd.uses is a method; put @property above it"),
+        (odd(replaces=("loss",)), "Odd.replaces is ('loss',); expected a set of names"),
+        (odd(yields="fit"), "Odd.yields is 'fit'; expected a set: {'fit'}"),
+        (
+            with_field(float, param(5.0, high=1)),
+            "Odd() raises SpecError: odd(field=5.0): expected at most 1; mend its defaults",
+        ),
+        (
+            with_field(list[int], field(default_factory=list)),
+            "expected another annotation, tuple[int, ...] (hyperparameters cannot be lists), got []",
+        ),
         (Stringy, "Stringy.kinds is 'image'; expected a set: {'image'}"),
         (
             Short,
@@ -198,6 +220,61 @@ def test_a_plugin_that_breaks_the_contract_is_refused_completely(cls: type, says
     assert says in registry.failures[0].message
     assert "bold" not in registry.strategies
     assert "focal" in registry.strategies
+
+
+def test_a_hook_without_a_return_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgetful = ModuleType("forgetful")
+    forgetful.fsbench_datasets = hookimpl(lambda: None)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "forgetful", forgetful)
+    (failure,) = load_registry(["forgetful"]).failures
+    assert failure.message == "fsbench_datasets returned None; expected a list: is its return missing?"
+
+
+@pytest.mark.parametrize(
+    ("default", "says"),
+    [
+        ("erm, focall", "odd(field=\"erm, focall\"): unknown strategy 'focall'; did you mean 'focal'?"),
+        ("odd", "odd is in a field of itself"),
+        ("focal+odd", "odd is in a field of itself"),
+        ("vote(of=odd)", "odd is in a field of itself"),
+    ],
+)
+def test_wrong_members_by_default_are_refused_with_their_plugin(
+    default: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "stranger", module(with_field(str, param(default, spec=True))))
+    registry = load_registry(["stranger"])
+    assert says in registry.failures[0].message
+    assert registry.failures[0].plugin == "stranger"
+    assert "focal" in [each.text for each in registry.parse("all")]
+
+
+def test_a_strategy_may_name_itself_with_other_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    jury = with_field(str, param("erm, focal", spec=True))
+    monkeypatch.setitem(sys.modules, "stranger", module(jury))
+    (found,) = load_registry(["stranger"]).parse("odd(field=odd)")
+    assert found.text == "odd(field=odd)"
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({"skip": lambda self, task: task.nothing}, "^odd: skip raised AttributeError: .*'nothing'; mend it"),
+        ({"skip": lambda self, task: False}, "^odd: skip returned False; expected None, or in a text why"),
+        ({"uses": property(lambda self: self.nothing)}, "^odd: uses raised AttributeError"),
+        ({"uses": property(lambda self: "source")}, "^odd: uses is 'source'; expected a set"),
+        ({"content_hash": property(lambda self: 1 / 0)}, "^odd: content_hash raised ZeroDivisionError"),
+    ],
+)
+def test_errors_of_what_a_strategy_says_of_itself_name_it(members: dict[str, object], says: str) -> None:
+    registry = registry_with(odd(**members))
+
+    def asked() -> tuple[object, ...]:
+        (found,) = registry.parse("odd")
+        return found.skip(toy_split().info), found.full_spec
+
+    with pytest.raises(PluginError, match=says):
+        asked()
 
 
 def test_a_module_that_cannot_be_imported_is_reported_and_does_not_hide_others(
