@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fsbench.families import FAMILIES
+from fsbench.families import FAMILIES, title
 from fsbench.registry import get_registry
 from fsbench.report import text
 from fsbench.report.board import Board, read_board
@@ -35,7 +35,7 @@ def what_helped(boards: Sequence[Board]) -> Iterator[str]:
         rows = {board.name: _rows(board, families[family]) for board in boards}
         known = {board: found for board, found in rows.items() if any(r.done for r in _flat(found))}
         if known:
-            yield from (f"## {family.replace('_', ' ').capitalize()}", "", f"{about.capitalize()}.", "")
+            yield from (f"## {title(family)}", "", f"{about.capitalize()}.", "")
             yield from _table(known)
             yield ""
             yield from _settled(known)

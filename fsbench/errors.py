@@ -12,7 +12,7 @@ FsbenchError                 one clear line; exit status 1
 ├── StoreError               a results store cannot be read or written
 ├── PluginError              a plugin cannot be loaded or breaks its contract
 ├── WorkerError              no worker process can be started
-└── TrialError               a trial failed; its `kind` is what the record says
+└── TrialError               a trial failed; the name of the class is the reason in the record
     ├── InertComponent       a component that had no effect
     ├── UndeclaredUse        a component used what it did not declare in `uses`
     ├── NonFinite            a loss or a prediction is NaN or infinite

@@ -25,6 +25,7 @@ FAMILIES = {
     "classical": "methods without a neural network",
 }
 """What each family is about, by its name, in the order of listing."""
+_HYPHENATED = {"fine_tuning", "meta_learning", "semi_supervised"}
 
 
 class Grouped(Protocol):
@@ -33,6 +34,11 @@ class Grouped(Protocol):
     family: str
     in_all: bool
     in_core: bool
+
+
+def title(family: str) -> str:
+    """The heading of a family: `Semi-supervised`, `Label noise`."""
+    return family.replace("_", "-" if family in _HYPHENATED else " ").capitalize()
 
 
 def groups() -> tuple[str, ...]:

@@ -205,7 +205,7 @@ def test_every_format_has_the_comparison() -> None:
         page = render(board, style, 160)
         assert "vs best baseline" in page
         assert text.against(board.overall[0], board.metric) in page
-        assert "Against the baselines, better than every baseline: focal." in page
+        assert "Better than every baseline: focal." in page
     frame = board.to_frame().set_index(["task", "strategy"])
     assert frame.loc[(A, "focal"), ["best_baseline", "baseline_verdict"]].tolist() == ["svm", "better"]
     assert "best_baseline,baseline_difference,baseline_half_width" in render(board, "csv").splitlines()[0]

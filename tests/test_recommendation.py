@@ -64,11 +64,22 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "wild", wild), over_seeds(A, "bad", above(-0.1)))
     assert found == [
         "Use erm, plain training, which scores 70.0 %: no strategy is shown to be better on this data.",
-        "wild has the highest score, 74.0 %, but +4.0 against erm may be chance.",
-        "Hurts: bad is worse than erm.",
+        "wild has the highest score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
+        "seeds.",
+        "Worse than erm: bad.",
         found[3],
     ]
     assert found[3].startswith("Not settled: 1 of 2 comparisons; `fsbench power` says how many")
+
+
+def test_a_difference_that_the_correction_leaves_open_is_told_from_its_interval():
+    close = [value + by for value, by in zip(ERM, [0.01, 0.075, 0.0, 0.07, 0.045], strict=True)]
+    many = [over_seeds(A, f"s{number}", ERM[::-1]) for number in range(10)]
+    found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "close", close), *many)
+    assert found[1] == (
+        "close has the highest score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
+        "seeds: the interval is of this one comparison; verdicts are corrected for all of them."
+    )
 
 
 def test_an_equal_score_is_not_called_the_highest():
@@ -91,9 +102,9 @@ def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():
         over_seeds(A, "far", above(-0.2), uses=("source",)),
         [skipped(task=B, spec="far", split_seed=seed, uses=("source",)) for seed in range(5)],
     )
-    assert f"Hurts: bad, poor are worse than erm on {A}, {B}." in found
+    assert f"Worse than erm: bad, poor on {A}, {B}." in found
     assert f"Negative transfer: far uses source data and is worse than erm on {A}." in found
-    assert "On average over tasks, hurts: bad, poor, far (on its 1 task)." in found
+    assert "Hurts on average over tasks: bad, poor, far (on its 1 task)." in found
 
 
 def test_what_is_equivalent_makes_no_difference():
@@ -162,7 +173,7 @@ def test_the_best_baseline_is_compared_with():
     simple = over_seeds(A, "simple", above(0.05), baseline=True)
     better = lines(over_seeds(A, "erm", ERM), simple, over_seeds(A, "good", above(0.1)))
     assert better[1] == "It is also better than the best baseline, simple: +5.0."
-    assert "Against the baselines, better than every baseline: good." in better
+    assert "Better than every baseline: good." in better
     alone = lines(over_seeds(A, "erm", ERM), simple)
     assert alone[:2] == [
         "Use simple: 75.0 %, +5.0 against erm, which is settled with 5 split seeds.",
@@ -173,12 +184,19 @@ def test_the_best_baseline_is_compared_with():
     assert equal[1] == "Its difference to the best baseline, simple, +1.8, is not settled."
 
 
+def test_the_best_baseline_is_not_named_again_if_it_is_plain_training():
+    weak = over_seeds(A, "weak", above(-0.1), baseline=True)
+    found = lines(over_seeds(A, "erm", ERM, baseline=True), weak, over_seeds(A, "good", above(0.1)))
+    assert found[0].startswith("Use good: 80.0 %, +10.0 against erm")
+    assert not any("the best baseline" in line for line in found)
+
+
 def test_a_recommended_strategy_that_sometimes_collapses_is_called_unstable():
     high = [value + 0.2 for value in ERM] * 4
     board = leaderboard([*over_seeds(A, "erm", ERM * 4), *over_seeds(A, "shaky", [0.72, *high[1:]])])
     found = recommendation(board)
     assert found[0].startswith("Use shaky: ")
-    assert found[1].startswith("But shaky is unstable: 1 of 20 scores are ")
+    assert found[1].startswith("But shaky is unstable: 1 of 20 scores is ")
 
 
 def test_the_recommended_row_and_the_topics_agree_with_the_sentences():
@@ -196,12 +214,12 @@ def test_of_many_strategies_that_hurt_only_the_worst_have_a_sentence_each():
     plain = [each for t in tasks for each in over_seeds(t, "erm", above(0))]
     worse = [each for i in range(12) for t in tasks[: i + 1] for each in over_seeds(t, f"s{i}", above(-0.3))]
     found = by_topic(leaderboard([*plain, *worse]))
-    hurts = [line for line in found["hurts"] if line.startswith("Hurts")]
+    hurts = [line for line in found["hurts"] if line.startswith("Worse")]
     assert len(hurts) == 9
-    assert hurts[0].startswith("Hurts: s11 is worse than erm on 12 tasks")
-    assert hurts[-1] == "Hurts on some tasks: s3, s2, s1, s0."
+    assert hurts[0].startswith("Worse than erm: s11 on 12 tasks")
+    assert hurts[-1] == "Worse than erm on some tasks: s3, s2, s1, s0."
 
 
 def test_a_strategy_that_uses_only_the_validation_labels_transfers_nothing():
     worse = over_seeds(A, "stack", above(-0.3), uses=("val",))
-    assert "Hurts: stack is worse than erm." in lines(over_seeds(A, "erm", above(0)), worse)
+    assert "Worse than erm: stack." in lines(over_seeds(A, "erm", above(0)), worse)

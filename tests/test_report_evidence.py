@@ -138,7 +138,7 @@ def test_scores_in_two_clusters_are_unstable(low, unstable):
     records += over_seeds(A, "maml", [0.9, 0.91, 0.9, low, 0.89, 0.9])
     board = leaderboard(records)
     assert bool(on(board, A, "maml").unstable) == unstable
-    assert any(line.startswith(f"unstable: maml on {A}; 1 of 6 scores are 70 points below") for line in
+    assert any(line.startswith(f"unstable: maml on {A}; 1 of 6 scores is 70 points below") for line in
                board.warnings) == unstable  # fmt: skip
 
 

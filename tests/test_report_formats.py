@@ -129,11 +129,11 @@ def test_the_terminal_page_says_what_matters():
         "failed: maml, 1 trial on shift(mnist5k(size=8), digits); latest: TimeOut: ran longer",
         "skipped: dann, maml, transfer, transfer+augmentation+focal(gamma=1.5) on 6 tasks: needs source data",
         "correction (Holm) for all 37 comparisons on tasks",
-        "equivalent (the difference is within 1 point)",
+        "equivalent: significantly within 1 point",
         "intervals on 9 tasks leave out that test samples were drawn",
-        "Helps: augmentation on 8 of 9 tasks",
-        'Hurts: resampling(method="random-over") is worse than erm on',
-        "Choose their number, such as 10, before you look, because each look is another chance",
+        "Helps on single tasks: augmentation on 8 of 9 tasks",
+        'Worse than erm: resampling(method="random-over") on',
+        "Choose a number, such as 10, before you look: each look is another chance of a wrong verdict. Or",
     ):
         assert part in page
 
@@ -149,7 +149,7 @@ def test_the_recommendation_names_negative_transfer():
     task = "shift(mnist5k(size=8), digits)"
     records = over_seeds(task, "erm", [0.8, 0.821, 0.779])
     records += over_seeds(task, "dann", [0.7, 0.72, 0.68], uses=("source", "unlabeled"))
-    line = "Negative transfer: dann uses source data and unlabeled data and is worse than erm."
+    line = "Negative transfer: dann uses source data and unlabelled data and is worse than erm."
     for format in ("terminal", "markdown", "json"):
         assert line in render(leaderboard(records), format, 1000)
 
@@ -160,7 +160,7 @@ def test_using_the_test_inputs_is_shown_and_is_not_transfer():
     records += over_seeds(A, "tent", [0.6, 0.62, 0.58], uses=("test_inputs",))
     for format in ("terminal", "markdown"):
         page = render(leaderboard(records), format, 1000)
-        assert "Hurts: tent is worse than erm." in page
+        assert "Worse than erm: tent." in page
         assert "maml uses source data and test inputs and is worse" in page
         assert "test_inputs" not in page
     assert "| source, test inputs |" in page
@@ -339,8 +339,11 @@ def test_a_board_needs_no_pandas():
 def test_notes_of_trials_are_shown_once_for_each_strategy():
     noted = [record(spec="focal", split_seed=seed, notes=("focal: lowered",)) for seed in (0, 1)]
     board = leaderboard([record(split_seed=0), record(split_seed=1), *noted])
-    assert "noted: focal, in 2 trials; lowered" in board.warnings
-    assert "noted: focal, in 2 trials; lowered" in render(board, "markdown")
+    assert "noted: focal, in 2 trials: lowered" in board.warnings
+    assert "noted: focal, in 2 trials: lowered" in render(board, "markdown")
+    several = record(spec="focal", split_seed=2, notes=("focal: lowered", "focal: raised"))
+    board = leaderboard([*(record(split_seed=seed) for seed in range(3)), *noted, several])
+    assert "noted: focal, in 3 trials, most often: lowered; 1 other note is in the records" in board.warnings
 
 
 INTERVALS = [

@@ -195,7 +195,7 @@ def test_few_passes_are_noted() -> None:
         return run_trial(("toy",), Composition(()), recipe, toy_split(per_class=12), CPU).notes
 
     (note,) = notes(steps=4)
-    assert note.startswith("4 steps of 9 are 1 passes over 36 samples; ")
+    assert note.startswith("4 steps of 9 samples make only 1 passes over the 36 training samples; ")
     assert notes(steps=12) == notes(passes=3) == ()
 
 

@@ -43,7 +43,9 @@ COMPLETION = "_FSBENCH_COMPLETE"
 )
 @click.version_option(__version__, prog_name="fsbench", message="%(prog)s %(version)s")
 @click.option(
-    "--debug", is_flag=True, help="Show tracebacks of errors and failed trials (anywhere in the line)."
+    "--debug",
+    is_flag=True,
+    help="Show tracebacks of errors and failed trials (may stand anywhere on the command line).",
 )
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, and how certain is that?

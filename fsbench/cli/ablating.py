@@ -22,7 +22,7 @@ PICTURE = "svg"
 _NOT_HERE = {"plugins", "until_settled", "budget", "baseline", "legend", "quiet", "verbose"}
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Say what each component of a sum adds.")
 @click.argument("spec", metavar="SUM")
 @format_option((TERMINAL, "markdown", "csv", "json", PICTURE), TERMINAL)
 def ablate(
@@ -30,7 +30,7 @@ def ablate(
 ) -> int:
     """Run all sums of the components of SUM (a+b+c), and say what each contributes.
 
-    Contributions are Shapley values, with intervals; for each two components, their interaction is shown.
+    Shows the Shapley value of each component and the interaction of each pair, with intervals.
     Trials that are stored already are not run again. Exit status 1 if some trials failed.
     """
     from fsbench.progress import make_observer

@@ -21,7 +21,7 @@ from fsbench.words import printable, roughly
 _WIDTH = 80
 
 
-@click.command()
+@click.command(short_help="Find what to use on your own data; fit it.")
 @own_data_options(domains=False)
 @click.option(
     "--budget",

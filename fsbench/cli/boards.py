@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fsbench.types import Recipe
 
 
-@click.command()
+@click.command(short_help="Print the tables of stored results.")
 @board_options
 @legend_option
 def leaderboard(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Print what to cite.")
 @click.argument("names", required=False, default="", metavar="[NAMES]")
 def cite(names: str) -> None:
     """Print the citations of strategies, datasets and everything else in plugins, and of fsbench.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fsbench.report.sides import Side
 
 
-@click.command()
+@click.command(short_help="Say what changed between two results.")
 @click.argument("a")
 @click.argument("b")
 @results_option("PATH", "Where A and B are, if they are strategies or versions.")

@@ -55,7 +55,7 @@ def list_() -> None:
 )
 @data_dir_option
 def fetch(names: tuple[str, ...], originals: Path | None) -> None:
-    """Download datasets, convert each to one checked file NAME.npz in the data folder.
+    """Download datasets; convert each to one checked file, NAME.npz, in the data folder.
 
     Existing files are kept; an interrupted fetch leaves nothing behind.
     """

@@ -12,15 +12,15 @@ from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Combine the stored results of strategies.")
 @click.argument("of", metavar="STRATEGIES")
 @click.option(
     "--how",
     type=click.Choice(["average", "select", "vote"]),
     default="average",
     show_default=True,
-    help="average: the weights with which the validation labels are likeliest; select: the best one there; "
-    "vote: equal weights.",
+    help="average: weights that make the validation labels likeliest; select: the strategy that is best on "
+    "them; vote: equal weights.",
 )
 @metric_option
 @margin_option

@@ -37,8 +37,9 @@ def list_(section: str | None, explain: str | None) -> None:
     """List what is installed.
 
     SECTION is strategies, families, kinds, protocols, datasets, suites, tasks, backbones, metrics or plugins;
-    without it, all of them. A family, core or all lists the strategies of that group. Entries of a plugin
-    name it; plugins also shows those that could not be loaded.
+    without it, all of them. A family, core or all lists the strategies of that group. Entries that
+    do not come with fsbench name their plugin; `fsbench list plugins` also shows plugins that could not be
+    loaded.
     """
     if explain is not None:
         if section != "strategies":

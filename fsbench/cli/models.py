@@ -15,7 +15,7 @@ from fsbench.errors import StoreError, UsageError
 _MODEL = "fsbench-model"
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Fit a strategy on all your labels; save it.")
 @own_data_options()
 @click.option("--strategy", metavar="SPEC", required=True, help="What to fit: one spec, such as probe.")
 @click.option(
@@ -27,7 +27,9 @@ _MODEL = "fsbench-model"
     help="The folder of the model.",
 )
 @click.option("--recipe", default="", metavar="CHANGES", help="Changes to the recipe: steps=100, lr=0.01.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random numbers.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random numbers."
+)
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: one per core]"
 )
@@ -56,7 +58,7 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
     say(f"wrote the model to {output}; fsbench predict {output} INPUTS uses it")
 
 
-@click.command()
+@click.command(short_help="Predict with a saved model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("inputs", type=click.Path(path_type=Path))
 @click.option(

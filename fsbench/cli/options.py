@@ -67,8 +67,8 @@ margin_option = click.option(
     type=float,
     metavar="POINTS",
     callback=_margin,
-    help="Differences surely within this margin are equivalent: points of a metric in %, 1/100 of others.  "
-    "[default: the metric's, mostly 1.0]",
+    help="Differences significantly smaller than this are equivalent: in points for a metric in %, in "
+    "hundredths for others.  [default: the metric's, mostly 1.0]",
 )
 
 versions_option = click.option(

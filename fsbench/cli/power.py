@@ -11,7 +11,7 @@ from fsbench.cli.options import margin_option, metric_option, results_option, su
 from fsbench.cli.output import show, table
 
 
-@click.command()
+@click.command(short_help="Say how many more seeds would settle what.")
 @results_option("PATH", "A results folder, or a published .jsonl file.")
 @suite_option
 @tasks_option

@@ -16,7 +16,7 @@ _MEANINGS = "; ".join(f"{each.name}: {each.meaning}" for each in FORMATS.values(
 STDOUT = "-"
 
 
-@click.command()
+@click.command(short_help="Write a report: HTML, LaTeX, CSV, ...")
 @board_options
 @click.option(
     "--format",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-@click.command(cls=OptionsCommand)
+@click.command(cls=OptionsCommand, short_help="Run strategies on tasks; print what to use.")
 @click.option(
     "--plugins",
     default=CORE,
@@ -89,13 +89,15 @@ INTERRUPTED = 130
     "--sampler",
     type=click.Choice(SAMPLERS),
     metavar="|".join(SAMPLERS),
-    help="What draws the configurations of --tune: the same for all, or by what was good.  [default: random]",
+    help="How --tune draws configurations: random (the same recipes for all) or tpe (where earlier scores "
+    "were high).  [default: random]",
 )
 @click.option(
     "--criterion",
     type=click.Choice(list(CRITERIA)),
     metavar="|".join(CRITERIA),
-    help="What --tune compares by on unlabelled inputs where a target has no label.  [default: the source]",
+    help="How --tune chooses where a target has no label: infomax, on its unlabelled inputs.  [default: by "
+    "validation labels of the source]",
 )
 @metric_option
 @baseline_option
@@ -106,7 +108,7 @@ INTERRUPTED = 130
     "-v",
     "--verbose",
     is_flag=True,
-    help="Also print each trial as it ends: score, seconds, notes, or why not.",
+    help="Also print each trial as it ends: its score, seconds and notes, or why it failed.",
 )
 @click.option(
     "--jobs",

@@ -26,7 +26,8 @@ def settling_options(command: _Command) -> _Command:
     return click.option(
         "--until-settled",
         is_flag=True,
-        help="Run more split seeds where verdicts are open, look by look; --seeds is the first number.",
+        help="Add split seeds, look by look, where verdicts are still open; --seeds is the number at the "
+        "first look.",
     )(command)
 
 

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from fsbench.report.published import Contents
 
 WITHOUT_SUITE = "results"
-by_option = click.option("--by", default="", metavar="NAME", help="Who you are, for those who read the file.")
+by_option = click.option(
+    "--by", default="", metavar="NAME", help="Your name, as readers of the file will see it."
+)
 _path = click.Path(path_type=Path)
 replace_option = click.option(
-    "--replace", is_flag=True, help="Also write in the place of a file that has other people's results."
+    "--replace", is_flag=True, help="Replace the file even if it has results of other people."
 )
 
 
-@click.command()
+@click.command(short_help="Write results as a file for others.")
 @click.argument("results", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", metavar="DIR", type=_path)
 @suite_option
@@ -150,7 +152,7 @@ def _add(file: Path, folder: Path, replace: bool) -> None:
     _write(contents, place, _present(place, contents.publishers, replace))
 
 
-@click.command()
+@click.command(short_help="Join published files.")
 @click.argument("files", nargs=-1, metavar="FILES...", type=PUBLISHED_FILE)
 @click.argument("out", type=_path)
 @click.option(
@@ -182,13 +184,23 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
         renew_index(out.parent)
 
 
-@click.command()
+@click.command(short_help="Run a sample of a published file again.")
 @click.argument("file", type=PUBLISHED_FILE)
 @click.option(
-    "--sample", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="How many."
+    "--sample",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many trials to run again.",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Another seed samples others."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="The seed of the sample; another seed draws other trials.",
 )
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [default: one per core]"

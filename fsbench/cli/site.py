@@ -13,7 +13,7 @@ from fsbench.errors import UsageError
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Make a static site of published files.")
 @click.argument("boards", type=_folder)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(

@@ -67,8 +67,8 @@ def note_few_passes(recipe: Recipe, samples: int, ctx: Scope) -> None:
     passes = recipe.steps * min(recipe.batch_size, samples) / samples
     if passes < _FEW_PASSES:
         ctx.note(
-            f"{recipe.steps} steps of {recipe.batch_size} are {passes:.2g} passes over {samples} samples; "
-            "--recipe passes=10 trains for as many steps as ten passes need"
+            f"{recipe.steps} steps of {recipe.batch_size} samples make only {passes:.2g} passes over the "
+            f"{samples:,} training samples; --recipe passes=10 trains for ten passes"
         )
 
 

@@ -124,8 +124,8 @@ def _legend(found: Ablation) -> Iterator[str]:
     )
     yield (
         "interaction: what two components add together beyond what each adds alone, averaged over the sets "
-        "of the others: reinforce if they gain more together, weaken if less, additive if it certainly is "
-        f"within {margin}"
+        "of the others: reinforce if they gain more together, weaken if less, additive if it is "
+        f"significantly within {margin}"
     )
     yield (
         "±: the half-width of the 95 % interval of the paired values by split; p and verdict are corrected "

@@ -156,9 +156,9 @@ def _legend(found: Comparison) -> Iterator[str]:
     yield "B - A: the paired difference, ± the half-width of its 95 % interval, or its ends"
     yield (
         "verdict: better or worse if significant at the 5 % level after a correction (Holm) for all results "
-        "on single tasks, or for all strategies over tasks; equivalent if the change certainly is within "
-        f"{text.margin(found.margin, metric)}; the same if every trial has the same value; withheld where "
-        "trials failed or have no value, or all splits train on the same samples"
+        "on single tasks, or for all strategies over tasks; equivalent if the change is significantly "
+        f"within {text.margin(found.margin, metric)}; the same if every trial has the same value; withheld "
+        "where trials failed or have no value, or all splits train on the same samples"
     )
     yield "cost: the seconds of B divided by those of A in the same trials; the median"
 

@@ -41,7 +41,12 @@ FORMATS = {
         Format("html", "one page with everything, for a browser", ".html", "fsbench.report.html.page"),
         Format("markdown", "a page that GitHub renders, with its figures", ".md", "fsbench.report.markdown"),
         Format("latex", "booktabs tables and figures for a paper", ".tex", "fsbench.report.latex"),
-        Format("csv", "a row per strategy and task; a row per trial", ".csv", "fsbench.report.long_tables"),
+        Format(
+            "csv",
+            "two tables: one row per strategy and task, and one row per trial",
+            ".csv",
+            "fsbench.report.long_tables",
+        ),
         Format("json", "everything, for programs", ".json", "fsbench.report.as_json"),
         Format("svg", "the figures alone, in a folder", "", "fsbench.report.plots.files"),
     )

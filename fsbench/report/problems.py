@@ -95,9 +95,12 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
         for several, count in noted:
             notes.update(dict.fromkeys(several, count))
         note, _ = min(notes.items(), key=lambda item: (-item[1], item[0]))
-        others = f" (and {len(notes) - 1} more in the records)" if len(notes) > 1 else ""
+        others = len(notes) - 1
+        most = ", most often" if others else ""
+        verb = "is" if others == 1 else "are"
+        rest = f"; {plural(others, 'other note')} {verb} in the records" if others else ""
         trials = plural(sum(count for _, count in noted), "trial")
-        yield f"noted: {strategy}, in {trials}; {note.removeprefix(f'{strategy}: ')}{others}"
+        yield f"noted: {strategy}, in {trials}{most}: {note.removeprefix(f'{strategy}: ')}{rest}"
 
 
 def unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:

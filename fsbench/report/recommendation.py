@@ -105,9 +105,19 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
     higher = _score(first, board) != _score(baseline, board)
     if first.strategy != board.baseline and higher and first.verdict == "not settled":
         yield (
-            f"{first.strategy} has the highest score, {_score(first, board)}, but "
-            f"{_against(first, board)} may be chance."
+            f"{first.strategy} has the highest score, {_score(first, board)}, but its difference to "
+            f"{board.baseline}, {text.difference(first, board.metric)}, is not settled with "
+            f"{plural(min(board.split_seeds), 'split seed')}{_beyond_interval(first, board)}."
         )
+
+
+def _beyond_interval(row: Row, board: Leaderboard) -> str:
+    """Why a difference is not settled although its interval excludes 0; "" if it does not."""
+    found = row.difference
+    if found is None or found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return ""
+    agree = " and ask whether tasks agree" if len(board.tasks) > 1 else ""
+    return f": the interval is of this one comparison; verdicts are corrected for all of them{agree}"
 
 
 def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[str]:
@@ -170,11 +180,11 @@ def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterat
     gain = text.interval(against.difference, board.metric, sign=True)
     if against.verdict == "baseline":
         yield f"{best.strategy} is one of the baselines that every run includes."
-    elif against.verdict == "better":
+    elif against.verdict == "better" and against.baseline != board.baseline:
         yield f"It is also better than {which}: {gain}."
     elif against.verdict == "worse":
         yield f"But it is worse than {which}: {gain}. Rather use that."
-    elif against.difference is not None:
+    elif against.verdict != "better" and against.difference is not None:
         yield f"Its difference to {which}, {gain}, is not settled."
 
 
@@ -188,7 +198,7 @@ def _helping(board: Leaderboard) -> Iterator[str]:
     done = {row.strategy: row.done for row in board.overall}
     shares = [f"{name} on {len(labels)} of {done[name]} tasks" for name, labels in helped.items()]
     if shares:
-        yield f"Helps: {_some(shares)}."
+        yield f"Helps on single tasks: {_some(shares)}."
     yield from _on_average(board, "helps")
 
 
@@ -200,7 +210,7 @@ def _on_average(board: Leaderboard, word: str) -> Iterator[str]:
         if row.verdict == word
     ]
     if names and len(board.tasks) > 1:
-        yield f"On average over tasks, {word}: {_some(names)}."
+        yield f"{word.capitalize()} on average over tasks: {_some(names)}."
 
 
 def _hurting(board: Leaderboard) -> Iterator[str]:
@@ -214,25 +224,25 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
         together.setdefault((others, where), []).append(name)
     first, rest = _cut(list(together.items()))
     for (others, where), names in first:
-        several = len(names) > 1
         if others:
-            verbs = ("use", "are") if several else ("uses", "is")
+            verbs = ("use", "are") if len(names) > 1 else ("uses", "is")
             what = f"{verbs[0]} {text.used(others)} and {verbs[1]}"
             yield f"Negative transfer: {_some(names)} {what} worse than {board.baseline}{where}."
         else:
-            yield f"Hurts: {_some(names)} {'are' if several else 'is'} worse than {board.baseline}{where}."
+            yield f"Worse than {board.baseline}: {_some(names)}{where}."
     if rest:
-        yield f"Hurts on some tasks: {_some(name for _, names in rest for name in names)}."
+        more = _some(name for _, names in rest for name in names)
+        yield f"Worse than {board.baseline} on some tasks: {more}."
 
 
 def _over_baselines(board: Leaderboard) -> Iterator[str]:
     """Strategies that are better or worse than the baselines, on average if there are several tasks."""
     for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
         found = [row.strategy for row in board.overall if row.against and row.against.verdict == word]
-        average = "on average over tasks, " if len(board.tasks) > 1 else ""
+        average = " on average over tasks" if len(board.tasks) > 1 else ""
         if found:
             than = whom if board.against == BEST else board.against
-            yield f"Against the baselines, {average}{word} than {than}: {_some(found)}."
+            yield f"{word.capitalize()} than {than}{average}: {_some(found)}."
 
 
 def _from_sources(board: Leaderboard) -> Iterator[str]:
@@ -241,7 +251,7 @@ def _from_sources(board: Leaderboard) -> Iterator[str]:
     first, rest = _cut(list(sources.gains(board, number)))
     yield from first
     if rest:
-        yield f"A chart of `fsbench report` has the gains of {len(rest)} more strategies by source."
+        yield f"The HTML report has the gains of {len(rest)} more strategies by source."
 
 
 def _equivalent(board: Leaderboard) -> Iterator[str]:
@@ -259,17 +269,20 @@ def _open(board: Leaderboard) -> Iterator[str]:
         return
     seeds = min(row.difference.n for row in judged if row.difference)
     if seeds < 2:
-        more = "a single split seed cannot settle anything; run about ten"
+        more = "a single split seed cannot settle anything; run about ten."
     else:
-        enough = f"such as {max(_SEEDS, 2 * seeds)}, before you look, because each look is another chance"
+        choose = (
+            f"Choose a number, such as {max(_SEEDS, 2 * seeds)}, before you look: each look is another "
+            "chance of a wrong verdict."
+        )
         more = (
-            f"more split seeds may settle them: choose their number, {enough} of a wrong verdict"
+            f"more split seeds may settle them. {choose}"
             if board.tuning
-            else "`fsbench power` says how many more split seeds would settle them. Choose their number, "
-            f"{enough} of a wrong verdict, or let --until-settled choose it, which allows for that"
+            else f"`fsbench power` says how many more split seeds would settle them. {choose} Or let "
+            "--until-settled choose; it allows for the looks."
         )
     single = " on single tasks" if len(board.tasks) > 1 else ""
-    yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}."
+    yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}"
 
 
 def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:

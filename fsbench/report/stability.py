@@ -39,7 +39,8 @@ def instability(values: np.ndarray, metric: Metric) -> str:
         return ""
     small, large = sorted(clusters, key=len)
     distance, side = 100 * abs(small.mean() - large.mean()), "below" if small is clusters[0] else "above"
-    return f"{len(small)} of {len(values)} scores are {distance:.0f} points {side} the others"
+    verb = "is" if len(small) == 1 else "are"
+    return f"{len(small)} of {len(values)} scores {verb} {distance:.0f} points {side} the others"
 
 
 def deviations(setting: Setting, metric: Metric) -> list[tuple[float | None, float | None]]:

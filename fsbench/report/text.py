@@ -37,7 +37,7 @@ EMPTY = "No results yet; `fsbench run` produces some."
 _DRAWN = {"random": "", "tpe": "(drawn by TPE) "}
 _GIVEN = {
     "source": "source data",
-    "unlabeled": "unlabeled data",
+    "unlabeled": "unlabelled data",
     "pretrained": "pretrained weights",
     "test_inputs": "test inputs",
 }
@@ -198,15 +198,14 @@ def legend(board: Leaderboard) -> dict[str, str]:
         f"vs {BASELINE}": f"the score minus that of {board.baseline} (plain training) on the same splits, ± "
         "the half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; "
         "it is compared on the others",
-        "verdict": "helps, hurts, or equivalent (the difference is within "
-        f"{margin(board.margin, board.metric)}), if significant at the 5 % level after a "
-        f"correction (Holm) for all {plural(board.comparisons, 'comparison')} on "
-        "tasks; those over tasks are corrected for themselves; withheld where trials failed or all splits "
-        "train on the same samples; unstable where scores are in two clusters",
+        "verdict": "helps or hurts: significant at the 5 % level after a correction (Holm) for all "
+        f"{plural(board.comparisons, 'comparison')} on tasks (those over tasks are corrected separately); "
+        f"equivalent: significantly within {margin(board.margin, board.metric)}; withheld: trials failed, or "
+        "all splits train on the same samples; unstable: the scores are in two clusters",
         LABELS: f"labels saved: how many times as many labels {board.baseline} needs for the same score, by "
         "its learning curve over the tasks that differ in the number of labels only, with the 95 % interval; "
-        "> or < where the score or an end of the interval lies beyond the measured range; overall, the mean "
-        "over these tasks without the largest numbers",
+        "> or < where the score or an end of the interval lies beyond the measured range; overall, the "
+        "geometric mean over the tasks that do not have the largest number of their series",
         AGAINST: _of_baselines(board),
         "train": "accuracy in % on the training labels as given; far above the score, it shows overfitting",
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "

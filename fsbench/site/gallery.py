@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from fsbench.families import FAMILIES
+from fsbench.families import FAMILIES, title
 from fsbench.kinds import kind_names
 from fsbench.registry import Registry
 from fsbench.report import text as words
@@ -60,7 +60,7 @@ def _index(found: dict[str, dict[str, type[Strategy]]], findings: Findings) -> I
 
 
 def _title(family: str) -> str:
-    return (family or _OTHERS).replace("_", " ").capitalize()
+    return title(family or _OTHERS)
 
 
 def _row(name: str, cls: type[Strategy], found: Sequence[Finding]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
 
 @dataclass(frozen=True)
 class Optimizer(Strategy):
-    """Another optimizer than the recipe's, by torch.
+    """An optimizer of torch other than the recipe's.
 
     `method`: `sgd` with the recipe's momentum (Sutskever et al. 2013), `adam` (Kingma & Ba 2015), `adamw`
     (Loshchilov & Hutter 2019), `rmsprop` (Tieleman & Hinton 2012) or `adagrad` (Duchi et al. 2011). `lr` is

@@ -16,7 +16,7 @@ _DRAWS = 20
 class Rusboost(ClassicalImbalance):
     """AdaBoost that undersamples larger classes in every round (Seiffert et al. 2010), by imbalanced-learn.
 
-    Each of up to `rounds` rounds fits a tree of at most `max_depth` splits in a row to as many samples of
+    Each of up to `rounds` rounds fits a tree at most `max_depth` deep to as many samples of
     each class as the smallest has, drawn without replacement, and scales it by `learning_rate`. If the first
     tree is worse than chance, which ends the boosting, other samples are drawn, with a note.
     """

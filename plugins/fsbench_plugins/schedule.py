@@ -13,7 +13,7 @@ Form = Literal["cosine", "warmup_cosine", "one_cycle", "step", "plateau", "const
 
 @dataclass(frozen=True)
 class Schedule(Strategy):
-    """Another schedule of the learning rate than the recipe's.
+    """A learning-rate schedule other than the recipe's.
 
     `form`: `cosine` falls to zero (Loshchilov & Hutter 2017); `warmup_cosine` rises over the first tenth of
     the steps before that; `one_cycle` rises over 30% and falls to almost zero (Smith & Topin 2019);

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Transfer(Strategy):
-    """Start from a body trained on the task's source data, or on pretrained weights (Yosinski et al. 2014).
+    """Starts from a body trained on the task's source data, or on pretrained weights (Yosinski et al. 2014).
 
     The body is trained by plain cross-entropy with a head for the source classes, for `source_steps` steps of
     the recipe, or `source_passes` over the source if that takes more, on inputs converted to the task's

@@ -36,9 +36,10 @@ def critical_difference(boards: Sequence[Charts]) -> Chart | None:
 
 def _about(found: Ranks) -> str:
     groups = plural(len(found.groups), "independent group")
+    verb = "is" if len(found.groups) == 1 else "are"
     text = (
         "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
-        f"share data count as one, which makes {groups} here. "
+        f"share data count as one: here there {verb} {groups}. "
     )
     if found.critical_difference is None or found.p is None:
         text += "With a single group, nothing can be said about differences of ranks. "
