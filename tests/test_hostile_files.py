@@ -8,6 +8,7 @@ import json
 import pickle
 import zipfile
 import zlib
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from records import failed, over_seeds, record, skipped
 
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn
-from fsbench.provenance import Verification
+from fsbench.provenance import Provenance, Verification
+from fsbench.record import Record
 from fsbench.report import lines
 from fsbench.report.budgets import leaderboards
 from fsbench.report.logits import PublishedPredictions
@@ -137,6 +139,12 @@ def test_a_hostile_line_is_named_by_its_number(call, tmp_path, text):
         assert (status, out, err.count("\n")) == (1, "", 1), err
         assert f"{path}, line 3 is not a record (" in err
         assert len(err) < 600
+
+
+@pytest.mark.parametrize("line", [Record, Provenance, Verification])
+def test_every_field_of_a_line_has_a_check(line):
+    """So that a new field is not taken for damage in a file."""
+    assert {str(each.type) for each in fields(line)} <= lines._KINDS.keys()
 
 
 def test_a_reason_may_say_nothing(call, tmp_path):

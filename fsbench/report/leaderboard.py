@@ -212,18 +212,16 @@ def _judge(rows: Sequence[Row], metric: Metric, margin: float) -> list[Row]:
     verdicts easier to reach.
     """
     gains = [row.difference for row in rows if row.difference]
-    adjusted = iter(stats.holm([each.p for each in gains]))
-    equal = iter(stats.holm([stats.equivalence(each, margin) for each in gains]))
+    judged = iter(stats.judge(gains, metric.higher_is_better, margin))
     found = []
     for row in rows:
-        p, within = (next(adjusted), next(equal)) if row.difference else (None, 1.0)
+        of_row = next(judged) if row.difference else None
         if row.strategy == BASELINE:
             row = replace(row, verdict="baseline")
-        elif row.difference is None or p is None:
+        elif of_row is None:
             row = replace(row, verdict="none")
         elif row.verdict == "none":
-            word: str = stats.verdict(row.difference.mean, p, metric.higher_is_better, within)
-            row = replace(row, p=p, verdict=word)
+            row = replace(row, p=of_row.p, verdict=of_row.verdict)
         found.append(row)
     return found
 
