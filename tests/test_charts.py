@@ -13,6 +13,7 @@ from fsbench.columns import of_records
 from fsbench.evidence import Drawn, Evidence
 from fsbench.record import Record
 from fsbench.report.charts import (
+    Charts,
     costs,
     curves,
     fits,
@@ -24,9 +25,12 @@ from fsbench.report.charts import (
 )
 from fsbench.report.charts.predicted import bins_of, confusion_of
 from fsbench.report.charts.ranks import critical_difference, friedman
+from fsbench.report.html.specs.ranks import critical_difference as ranks_chart
 from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.report.plots.figures import figures
 
 ERM = [0.70, 0.72, 0.68]
+METRICS = ["balanced_accuracy", "accuracy"]
 
 
 def board_of(*several: list[Record], **options) -> Leaderboard:
@@ -220,6 +224,26 @@ def test_a_loss_is_ranked_from_the_smallest():
     assert (found.critical_difference, found.p, found.cliques) == (None, None, ())
 
 
+def test_a_single_group_has_no_critical_difference_to_show():
+    task = "kshot(wine, k=5)"
+    alone = Charts(board_of(over_seeds(task, "erm", ERM), over_seeds(task, "b", ERM)))
+    assert alone.ranks is not None
+    assert ranks_chart([alone]) is None
+    assert "ranks" not in [each.name for each in figures(alone)]
+
+
+def test_of_many_strategies_without_a_rank_the_first_are_named():
+    tasks = ("kshot(wine, k=5)", "kshot(digits, k=5)")
+    whole = [over_seeds(task, name, ERM) for task in tasks for name in ("erm", "b")]
+    part = [over_seeds(tasks[0], f"s{number}", ERM) for number in range(9)]
+    about = ranks_chart([Charts(board_of(*whole, *part))]).about
+    assert "here there are 2 independent groups." in about
+    assert about.endswith(
+        "9 strategies without a result in every trial are not ranked: "
+        "s0, s1, s2, s3, s4, s5, s6, s7 and 1 more."
+    )
+
+
 def test_nothing_is_ranked_without_two_complete_strategies():
     assert ranks(leaderboard([])) is None
     assert ranks(board_of(over_seeds("kshot(wine, k=5)", "erm", ERM))) is None
@@ -318,6 +342,17 @@ def test_fits_are_means_over_the_trials_that_have_both_accuracies():
     (found,) = fits(leaderboard(of_records(records, ["nll", "accuracy"]), metric="nll"))
     assert (found.train, found.test, found.n) == (pytest.approx(0.95), pytest.approx(0.7), 2)
     assert fits(leaderboard(records, metric="nll")) == ()
+
+
+def test_fits_are_in_the_order_of_the_table():
+    names = dict(zip(("erm", "a", "b", "c"), (0.6, 0.4, 0.9, 0.7), strict=True))
+    records = [
+        record("kshot(wine, k=5)", name, metrics=dict.fromkeys(METRICS, by), train_accuracy=1.0)
+        for name, by in names.items()
+    ]
+    found = leaderboard(of_records(records, METRICS))
+    assert [each.strategy for each in fits(found)] == [row.strategy for row in found.tasks[0][1]]
+    assert fits(found)[0].strategy == "b"
 
 
 def test_gains_and_forgetting_are_told_by_source():

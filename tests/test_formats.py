@@ -196,6 +196,16 @@ def test_csv_holds_no_formula(hostile):
         assert any("HYPERLINK" in cell for cell in cells)
 
 
+def test_latex_has_minus_signs_in_the_recommendation_too():
+    records = []
+    for source, gain in (("mnist5k(size=8)", 0.1), ("glyphs(size=8)", -0.08)):
+        task = f"kshot(digits, k=5, source={source})"
+        records += over_seeds(task, "erm", [0.7, 0.72])
+        records += over_seeds(task, "transfer", [0.7 + gain, 0.72 + gain], uses=("source",))
+    page = main_text(report(records), "latex")
+    assert "mnist5k(size=8) +10.0 points (1 task); glyphs(size=8) $-$8.0 (1 task)." in page
+
+
 def test_latex_holds_hostile_texts_as_text(hostile):
     page = hostile["x.tex"]
     assert "\\input{/etc" not in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,6 +122,17 @@ def test_an_end_at_the_edge_of_the_range_is_a_bound():
     assert re.fullmatch(r">4\.0x \(\d\.\d to >4\.0\)", text.saved(dict(beyond.tasks)[on(4)][0]))
 
 
+def test_an_interval_that_is_open_at_both_ends_says_nothing():
+    found = board({4: 0.7}, noise=0.2, n=3)
+    (row,) = (row for row in found.overall if row.strategy == "mine")
+    assert (row.saved.beyond, row.saved.ends_beyond, text.saved(row)) == ("", "both", "-")
+    helps = replace(row, verdict="helps", rank=1, score=row.difference)
+    others = tuple(replace(each, rank=2) for each in found.overall if each is not row)
+    said = recommendation(replace(found, overall=(helps, *others)))
+    assert said[0].startswith("Use mine")
+    assert not any("times as many labels" in line for line in said)
+
+
 def test_two_splits_are_too_few_for_an_interval():
     assert saved(board({4: 0.7}, noise=0.01, n=2), 4).low is None
     assert saved(board({4: 0.7}, noise=0.01, n=3), 4).low is not None
@@ -152,8 +164,9 @@ def test_tables_and_the_recommendation_say_it():
         line,
     )
     pair = curve_of_erm(5)[:10] + over_seeds(on(1), "mine", [0.5] * 5) + over_seeds(on(4), "mine", [0.7] * 5)
-    (alone, *_) = recommendation(leaderboard(pair))
-    assert "On the task where" in alone
+    (headline, alone, *_) = recommendation(leaderboard(pair))
+    assert headline.endswith("is settled with 5 split seeds.")
+    assert alone.startswith("On the task where")
     assert '"labels_times": 2' in render(board({1: 0.5}), "json")
 
 

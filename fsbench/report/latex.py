@@ -44,7 +44,7 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
         yield f"{_escape(text.tuned(board))}."
     yield from (
         r"\begin{itemize}",
-        *(rf"\item {_escape(line)}" for line in recommendation(board)),
+        *(rf"\item {_signs(line)}" for line in recommendation(board)),
         r"\end{itemize}",
     )
     if not board.rows:
@@ -94,5 +94,10 @@ def _cell(name: str, value: str) -> str:
         return rf"\texttt{{{breakable}}}"
     if value == text.NOTHING:
         return "--"
+    return _signs(value)
+
+
+def _signs(value: str) -> str:
+    """A text with the signs and ranges of its numbers as they are set."""
     signs = _MINUS.sub("$-$", _RANGE.sub("--", _escape(value)))
     return signs.replace("±", r"$\pm$")

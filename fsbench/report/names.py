@@ -13,6 +13,7 @@ from fsbench.record import Record
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24
 _MANY = 3
+_FEW = 8
 
 
 def identity(record: Record | Shared) -> str:
@@ -41,6 +42,13 @@ def strategy_names(records: Iterable[Record | Shared]) -> dict[str, str]:
 def some(names: Sequence[str]) -> str:
     """The names of tasks if they are few, otherwise their number."""
     return ", ".join(names) if len(names) <= _MANY else f"{len(names)} tasks"
+
+
+def first_few(names: Iterable[str]) -> str:
+    """The first few names of strategies, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - _FEW} more" if len(every) > _FEW else ""
+    return ", ".join(every[:_FEW]) + more
 
 
 def _names(spec: str, several: Sequence[str]) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, WITHHELD, Against
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.names import some
+from fsbench.report.names import first_few, some
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.words import plural
@@ -17,7 +17,6 @@ from fsbench.words import plural
 T = TypeVar("T")
 
 _CHEAPER = 0.5
-_MANY = 8
 _MOST_LINES = 8
 _OWN = {"test_inputs", "val"}
 """What a strategy may use without taking anything from other data."""
@@ -128,8 +127,9 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     needs = f" It uses {text.used(best.uses)}." if best.uses else ""
     yield (
         f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
-        f"{seeds}.{needs}{_labels(best, board)}"
+        f"{seeds}.{needs}"
     )
+    yield from _labels(best, board)
     yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
@@ -150,17 +150,17 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         yield f"{cost}."
 
 
-def _labels(best: Row, board: Leaderboard) -> str:
-    """How many more labels would do as much as the recommended strategy; "" if none, or if it is unknown."""
+def _labels(best: Row, board: Leaderboard) -> Iterator[str]:
+    """How many more labels would do as much as the recommended strategy, if that is known."""
     found = best.saved
-    if not found or found.times <= 1 or found.beyond not in ("", "above"):
-        return ""
+    if not found or found.times <= 1 or found.beyond not in ("", "above") or found.ends_beyond == "both":
+        return
     more, beyond = ("more than", ", beyond the measured range") if found.beyond else ("about", "")
     ends = text.saved_interval(found, " to ")
     times = f"{found.times:.1f} times as many labels" + (f" ({ends})" if ends else "")
     where = "task" if found.tasks == 1 else plural(found.tasks, "task")
-    return (
-        f" On the {where} where this can be read off, {board.baseline} would need {more} {times} "
+    yield (
+        f"On the {where} where this can be read off, {board.baseline} would need {more} {times} "
         f"for that score{beyond}."
     )
 
@@ -193,12 +193,12 @@ def _helping(board: Leaderboard) -> Iterator[str]:
     helped = _judged(board, "helps")
     if len(board.tasks) == 1:
         if len(helped) > 1:
-            yield f"Helps: {_some(list(helped))}."
+            yield f"Helps: {first_few(list(helped))}."
         return
     done = {row.strategy: row.done for row in board.overall}
     shares = [f"{name} on {len(labels)} of {done[name]} tasks" for name, labels in helped.items()]
     if shares:
-        yield f"Helps on single tasks: {_some(shares)}."
+        yield f"Helps on single tasks: {first_few(shares)}."
     yield from _on_average(board, "helps")
 
 
@@ -210,7 +210,7 @@ def _on_average(board: Leaderboard, word: str) -> Iterator[str]:
         if row.verdict == word
     ]
     if names and len(board.tasks) > 1:
-        yield f"{word.capitalize()} on average over tasks: {_some(names)}."
+        yield f"{word.capitalize()} on average over tasks: {first_few(names)}."
 
 
 def _hurting(board: Leaderboard) -> Iterator[str]:
@@ -227,11 +227,11 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
         if others:
             verbs = ("use", "are") if len(names) > 1 else ("uses", "is")
             what = f"{verbs[0]} {text.used(others)} and {verbs[1]}"
-            yield f"Negative transfer: {_some(names)} {what} worse than {board.baseline}{where}."
+            yield f"Negative transfer: {first_few(names)} {what} worse than {board.baseline}{where}."
         else:
-            yield f"Worse than {board.baseline}: {_some(names)}{where}."
+            yield f"Worse than {board.baseline}: {first_few(names)}{where}."
     if rest:
-        more = _some(name for _, names in rest for name in names)
+        more = first_few(name for _, names in rest for name in names)
         yield f"Worse than {board.baseline} on some tasks: {more}."
 
 
@@ -242,7 +242,7 @@ def _over_baselines(board: Leaderboard) -> Iterator[str]:
         average = " on average over tasks" if len(board.tasks) > 1 else ""
         if found:
             than = whom if board.against == BEST else board.against
-            yield f"{word.capitalize()} than {than}{average}: {_some(found)}."
+            yield f"{word.capitalize()} than {than}{average}: {first_few(found)}."
 
 
 def _from_sources(board: Leaderboard) -> Iterator[str]:
@@ -258,7 +258,7 @@ def _equivalent(board: Leaderboard) -> Iterator[str]:
     """The strategies that are shown to make no difference worth having."""
     names = [row.strategy for row in board.overall if row.verdict == "equivalent"]
     if names:
-        yield f"No difference worth having to {board.baseline}: {_some(names)}."
+        yield f"No difference worth having to {board.baseline}: {first_few(names)}."
 
 
 def _open(board: Leaderboard) -> Iterator[str]:
@@ -320,13 +320,6 @@ def _times(cost: float) -> str:
 def _cut(items: list[T]) -> tuple[list[T], list[T]]:
     """The first few items, and those that are left out; a single one is not left out."""
     return (items, []) if len(items) <= _MOST_LINES + 1 else (items[:_MOST_LINES], items[_MOST_LINES:])
-
-
-def _some(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - _MANY} more" if len(every) > _MANY else ""
-    return ", ".join(every[:_MANY]) + more
 
 
 _PARTS: dict[str, Callable[[Leaderboard], Iterator[str]]] = {

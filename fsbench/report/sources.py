@@ -28,8 +28,10 @@ def gains(board: Leaderboard, number: Callable[[float], str]) -> Iterator[str]:
         by_strategy[each.strategy].append(each)
     for strategy, found in by_strategy.items():
         if len(found) > 1:
+            unit = " points" if board.metric.percent else ""
             shown = "; ".join(
-                f"{each.source} {number(each.difference)} ({plural(len(each.tasks), 'task')})"
-                for each in found
+                f"{each.source} {number(each.difference)}{'' if place else unit} "
+                f"({plural(len(each.tasks), 'task')})"
+                for place, each in enumerate(found)
             )
-            yield f"Gain of {strategy} over {board.baseline} by source: {shown}."
+            yield f"Gains of {strategy} by source: {shown}."

@@ -93,9 +93,12 @@ def against(row: Row, metric: Metric) -> str:
 
 
 def saved(row: Row) -> str:
-    """How many times as many labels plain training needs: `2.4x (1.8-3.6)`, or `>4.0x` beyond the range."""
+    """How many times as many labels plain training needs: `2.4x (1.8-3.6)`, or `>4.0x` beyond the range.
+
+    Nothing where the score, or the interval, is open at both ends.
+    """
     found = row.saved
-    if found is None or found.beyond == "both":
+    if found is None or "both" in (found.beyond, found.ends_beyond):
         return NOTHING
     times = f"{_BEYOND[found.beyond]}{found.times:.1f}x"
     ends = saved_interval(found)

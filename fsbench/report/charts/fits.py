@@ -30,13 +30,17 @@ def fits(board: Leaderboard) -> tuple[Fit, ...]:
     Empty unless the columns of the leaderboard were read with `TRAINING_METRIC`.
     """
     found = []
-    for setting, (label, _) in zip(board.settings, board.tasks, strict=True):
+    for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
         if TRAINING_METRIC not in setting.columns.values:
             continue
-        for entry in setting.entries.values():
+        entries = {board.name(entry.strategy): entry for entry in setting.entries.values()}
+        for row in rows:
+            entry = entries.get(row.strategy)
+            if entry is None:
+                continue
             train, test = entry.numbers("train_accuracy"), entry.values(TRAINING_METRIC)
             both = np.isfinite(train) & np.isfinite(test)
             if both.any():
                 means = float(train[both].mean()), float(test[both].mean())
-                found.append(Fit(label, board.name(entry.strategy), *means, int(both.sum())))
+                found.append(Fit(label, row.strategy, *means, int(both.sum())))
     return tuple(found)

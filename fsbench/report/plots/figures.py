@@ -67,14 +67,17 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
         )
         draw = partial(gains.draw, charts.gains, metric)
         yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))
-    if charts.ranks:
+    if charts.ranks and charts.ranks.p is not None:
         caption = (
             "Mean ranks over independent groups of tasks, the best on the left; bars join strategies that "
         )
         caption += "do not differ significantly (Nemenyi test, 5 % level)"
         yield Figure(f"{mark}ranks", caption, partial(ranks.draw, charts.ranks), ranks.size(charts.ranks))
     if charts.costs:
-        caption = "Gain against cost; the line joins strategies that no other one beats in both"
+        caption = (
+            "Gain against cost; the line joins, of the strategies with a result on every task, those that no "
+            "other one beats in both"
+        )
         yield Figure(f"{mark}costs", caption, partial(costs.draw, charts.costs, metric))
     names = [baseline, *(row.strategy for row in board.overall if row.strategy != baseline)]
     if charts.fits:

@@ -39,8 +39,9 @@ def pareto(boards: Sequence[Charts]) -> Chart | None:
     return Chart(
         name="pareto",
         title="Gain against cost",
-        about="Further up gains more, further left costs less. The line joins the strategies that no other "
-        "one beats in both. Hollow points have no result on some tasks, and are compared on the others. "
+        about="Further up gains more, further left costs less. The line joins, of the strategies with a "
+        "result on every task, those that no other one beats in both. Hollow points have no result on some "
+        "tasks, and are compared on the others. "
         "Vertical lines are 95 % intervals. Where names would cover each other, some are left out: point at "
         "a strategy, or choose it.",
         spec=_spec(board),

@@ -7,14 +7,18 @@ from typing import Any
 
 from fsbench.report.charts import Charts, Ranks
 from fsbench.report.html.chart import Chart, Column, Row, group_name
+from fsbench.report.names import first_few
 from fsbench.words import plural
 
 _LANE = 24
 
 
 def critical_difference(boards: Sequence[Charts]) -> Chart | None:
-    """The mean ranks of strategies, and bars over those that are not significantly different."""
-    found = {group_name(of.board, boards): of.ranks for of in boards if of.ranks}
+    """The mean ranks of strategies, and bars over those that are not significantly different.
+
+    None with a single group of tasks, which says nothing about differences of ranks.
+    """
+    found = {group_name(of.board, boards): of.ranks for of in boards if of.ranks and of.ranks.p is not None}
     if not found:
         return None
     groups = {name: _rows(each) for name, each in found.items()}
@@ -36,22 +40,17 @@ def critical_difference(boards: Sequence[Charts]) -> Chart | None:
 
 def _about(found: Ranks) -> str:
     groups = plural(len(found.groups), "independent group")
-    verb = "is" if len(found.groups) == 1 else "are"
     text = (
         "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
-        f"share data count as one: here there {verb} {groups}. "
+        f"share data count as one: here there are {groups}. A bar joins strategies whose ranks differ by "
+        f"less than {found.critical_difference:.2f}, the critical difference at the 5 % level (Nemenyi). "
+        f"Friedman test of equal ranks: p = {found.p:.2g}."
     )
-    if found.critical_difference is None or found.p is None:
-        text += "With a single group, nothing can be said about differences of ranks. "
-    else:
-        equal = f"Friedman test of equal ranks: p = {found.p:.2g}"
-        text += (
-            f"A bar joins strategies whose ranks differ by less than {found.critical_difference:.2f}, the "
-            f"critical difference at the 5 % level (Nemenyi). {equal}. "
-        )
     if found.left_out:
-        text += f"Without a result in every trial, and so not ranked: {', '.join(found.left_out)}."
-    return text.strip()
+        verb = "is" if len(found.left_out) == 1 else "are"
+        count = plural(len(found.left_out), "strategy")
+        text += f" {count} without a result in every trial {verb} not ranked: {first_few(found.left_out)}."
+    return text
 
 
 def _rows(found: Ranks) -> list[Row]:
