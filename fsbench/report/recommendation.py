@@ -129,7 +129,6 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
         f"{seeds}.{needs}"
     )
-    yield from _labels(best, board)
     yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
@@ -138,6 +137,12 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
             f"{first.strategy} has a higher score, {_score(first, board)}, but its difference to "
             f"{board.baseline} is not settled."
         )
+    if worth := [*_cost(best, helping, board), *_labels(best, board)]:
+        yield " ".join(worth)
+
+
+def _cost(best: Row, helping: Sequence[Row], board: Leaderboard) -> Iterator[str]:
+    """How long the recommended strategy takes, and a cheaper one that is about as good."""
     if best.cost is not None and best.seconds is not None:
         took = f"{text.seconds(best.seconds)} s a trial"
         cost = f"It takes {_times(best.cost)} as long as {board.baseline}, {took}"
