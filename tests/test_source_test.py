@@ -101,7 +101,7 @@ def test_tables_show_what_is_kept_and_the_gain_by_source():
         shown = " ".join(render(board, style, 160).split())
         assert "95.0 > 81.2" in shown
         gains = "mnist5k(size=8) +10.0 points (1 task); glyphs(size=8) -8.0 (1 task)."
-        assert f"Gains of transfer by source: {gains}" in shown
+        assert f"By source, transfer: {gains}" in shown
     assert "source" not in render(leaderboard(over_seeds(A, "erm", [0.7])), "terminal").replace(A, "")
 
 

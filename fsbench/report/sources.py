@@ -34,4 +34,4 @@ def gains(board: Leaderboard, number: Callable[[float], str]) -> Iterator[str]:
                 f"({plural(len(each.tasks), 'task')})"
                 for place, each in enumerate(found)
             )
-            yield f"Gains of {strategy} by source: {shown}."
+            yield f"By source, {strategy}: {shown}."
