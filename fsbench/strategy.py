@@ -7,6 +7,7 @@ import inspect
 import typing
 from collections.abc import Callable, Collection, Set
 from dataclasses import MISSING, Field, dataclass, field, fields
+from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.context import Context
@@ -323,13 +324,28 @@ def _check_stages(cls: type[Strategy]) -> None:
             raise PluginError(
                 f"{cls.__name__}.{stage} takes ({', '.join(takes)}); expected ({', '.join(wanted)})"
             ) from None
-    if changed:
-        return
-    for name in (name for name in dir(cls) if not hasattr(Strategy, name) and callable(getattr(cls, name))):
-        if near := difflib.get_close_matches(name, STAGES, n=1):
+    others = [stage for stage in STAGES if stage not in changed]
+    for name in _idle_methods(cls):
+        # A class with some stage may well have a method whose name is a little like one.
+        if near := difflib.get_close_matches(name, others, n=1, cutoff=0.85 if changed else 0.6):
             raise PluginError(
-                f"{cls.__name__} overrides no stage; it has a method {name!r}: did you mean {near[0]!r}?"
+                f"{cls.__name__} overrides no stage {near[0]!r}; it has a method {name!r}: did you mean "
+                f"{near[0]!r}?"
             )
+
+
+def _idle_methods(cls: type[Strategy]) -> list[str]:
+    """The public methods of a class that Strategy does not have and that its own functions do not name."""
+    members = [value for base in cls.__mro__ if base is not Strategy for value in vars(base).values()]
+    functions = [value.fget if isinstance(value, property) else value for value in members]
+    named = {name for each in functions if inspect.isfunction(each) for name in _names(each.__code__)}
+    own = {name for name in dir(cls) if not (hasattr(Strategy, name) or name.startswith("_"))}
+    return sorted(name for name in own - named if inspect.isfunction(getattr(cls, name)))
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _check_strategy(cls: Any) -> None:

@@ -187,6 +187,14 @@ def with_field(hint: object, default: object) -> type[Strategy]:
     return odd(field=default, __annotations__={"field": hint})
 
 
+def keep_loss(self, logits, targets, inner, ctx):  # type: ignore[no-untyped-def]
+    return inner(logits, targets)
+
+
+def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
+    return (lambda: inner(self.resampled(train, ctx)))()
+
+
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
@@ -207,7 +215,11 @@ def with_field(hint: object, default: object) -> type[Strategy]:
             Short,
             "Short.loss takes (self, logits, targets, ctx); expected (self, logits, targets, inner, ctx)",
         ),
-        (Mistyped, "Mistyped overrides no stage; it has a method 'losss': did you mean 'loss'?"),
+        (Mistyped, "Mistyped overrides no stage 'loss'; it has a method 'losss': did you mean 'loss'?"),
+        (
+            odd(loss=keep_loss, augmant=lambda self, batch, ctx: batch),
+            "Odd overrides no stage 'augment'; it has a method 'augmant': did you mean 'augment'?",
+        ),
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),
         (Nameless, "expected a name such as 'focal'"),
@@ -220,6 +232,13 @@ def test_a_plugin_that_breaks_the_contract_is_refused_completely(cls: type, says
     assert says in registry.failures[0].message
     assert "bold" not in registry.strategies
     assert "focal" in registry.strategies
+
+
+def test_methods_with_nearly_the_name_of_a_stage_may_help_it() -> None:
+    helper = odd(fit=fit_resampled, resampled=lambda self, train, ctx: train, _losss=keep_loss)
+    other = odd(loss=keep_loss, losses=keep_loss)
+    assert not registry_with(helper).failures
+    assert not registry_with(other).failures
 
 
 def test_a_hook_without_a_return_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

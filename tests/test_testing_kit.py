@@ -23,7 +23,7 @@ from kit_strategies import (
     wrong,
 )
 
-from fsbench import param
+from fsbench import Fitted, param
 from fsbench.errors import SpecError, UnknownName
 from fsbench.testing import (
     check_conformance,
@@ -80,7 +80,52 @@ def ascends(self, logits, targets, inner, ctx):
     return -inner(logits, targets).clamp(max=3)
 
 
+def adds_in_place(self, batch, ctx):
+    x = batch.x
+    x += 1
+    return replace(batch, x=2 * x)
+
+
+def predicts_in_place(self, train, inner, ctx):
+    fitted = Nearest().fit(train, inner, ctx)
+    return Fitted(lambda x: fitted.predict(x.sub_(10)))
+
+
+def steps_alone(self, step, inner, ctx):
+    step.gradients()
+    step.update()
+
+
+def embeds_alone(self, batch, ctx):
+    return replace(batch, x=2 * batch.x)
+
+
 WRONG = {
+    "changes a batch": (
+        wrong(augment=adds_in_place),
+        "leaves its inputs as they are",
+        "augment changes in place what it is given, which others see too; return new tensors",
+    ),
+    "changes what it predicts": (
+        wrong(fit=predicts_in_place, replaces=frozenset({"fit"}), kinds=Nearest.kinds),
+        "leaves its inputs as they are",
+        "its predictor changes in place what it is given",
+    ),
+    "hidden owner of the loss": (
+        wrong(loss=lambda self, logits, targets, inner, ctx: -(targets * logits.log_softmax(-1)).sum(-1)),
+        "composes with probes",
+        "probe_loss never ran; let loss call inner, or declare replaces = frozenset({'loss'})",
+    ),
+    "hidden owner of the step": (
+        wrong(step=steps_alone),
+        "composes with probes",
+        "probe_step never ran; let step call inner, or declare replaces = frozenset({'step'})",
+    ),
+    "embeds without views": (
+        wrong(embed=embeds_alone, kinds=frozenset({"table"})),
+        "composes with probes",
+        "probe_augment never ran; let embed call ctx.augment on batches whose role is 'labeled'",
+    ),
     "no default": (
         wrong({"amount": param(0.1)}, __init__=lambda self, amount: None),
         "constructs by default",
@@ -184,6 +229,16 @@ def test_a_failed_check_is_a_result_with_its_reason():
     assert found["constructs by default"] == "ok"
     broken = verdicts(wrong(configure=lambda self, recipe, ctx: 1 / 0))
     assert broken["runs on what it claims"] == "on image longtail(toy): ZeroDivisionError: division by zero"
+
+
+def test_a_loss_may_look_up_the_samples_of_its_batch():
+    def weigh(self, logits, targets, inner, ctx):
+        assert len(ctx.batch.rows) == len(ctx.batch.x) == len(logits)
+        assert ctx.batch.targets is targets
+        return inner(logits, targets) / (1 + ctx.batch.rows)
+
+    (check,) = (c for c in conformance(wrong(loss=weigh)) if c.name == "keeps the loss per sample")
+    assert check() is None
 
 
 def test_a_spec_names_a_registered_strategy():

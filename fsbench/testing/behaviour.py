@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import torch
 
 from fsbench.composition import BASELINE
 from fsbench.context import Context
+from fsbench.engine.trial import Prediction
 from fsbench.errors import InertComponent
 from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
+from fsbench.scope import Scope
 from fsbench.sorts import HOUSE
 from fsbench.strategy import STRATEGIES, Strategy, overrides
 from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
+from fsbench.testing.guarding import guarded, unchanged
 from fsbench.testing.toy_runs import (
-    ProbeAugment,
-    ProbeLoss,
+    PROBES,
     compose,
     first_toy,
     run_pair,
@@ -139,12 +143,25 @@ def keeps_loss(bench: Bench) -> str | None:
         return "it does not change the loss"
     seen: list[int] = []
 
-    def look(loss: Callable[..., torch.Tensor], classes: int) -> None:
-        seen.append(classes)
-        _check_loss(loss, classes)
+    def look(loss: Callable[..., torch.Tensor], ctx: Context) -> None:
+        def of_batch(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            with cast(Scope, ctx).in_force(None, None, batch=_with_targets(ctx.batch, targets)):
+                return loss(logits, targets)
+
+        seen.append(ctx.num_classes)
+        _check_loss(of_batch, ctx.num_classes)
 
     _watch(bench, witness(on_loss=look))
     return None if seen else "its loss was never called"
+
+
+def _with_targets(batch: Batch | None, targets: torch.Tensor) -> Batch | None:
+    """As many samples of a batch, the first ones, as there are targets, with these."""
+    if batch is None:
+        return None
+    first = torch.arange(len(targets)) % len(batch.x)
+    domain, rows = (None if each is None else each[first] for each in (batch.domain, batch.rows))
+    return dataclasses.replace(batch, x=batch.x[first], targets=targets, domain=domain, rows=rows)
 
 
 def _check_loss(loss: Callable[..., torch.Tensor], classes: int) -> None:
@@ -189,6 +206,21 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
     require(good, "a row of the targets is not a distribution")
 
 
+def leaves_inputs(bench: Bench) -> str | None:
+    """Its stages and its predictor return new tensors, and do not change those that they are given."""
+    careful = guarded(bench.few)
+    for split in bench.firsts():
+        look = functools.partial(_predicts_carefully, split.test_x[0])
+        run_toy(compose(careful), split, bench.run(split).steps, keep=look)
+    return None if bench.firsts() else NOWHERE
+
+
+def _predicts_carefully(x: np.ndarray, prediction: Prediction) -> None:
+    kind = get_kind(prediction.kind)
+    inputs = kind.tensor(kind.shrink(x, prediction.input_shape), torch.device("cpu"))
+    unchanged("its predictor", prediction.predict, inputs)
+
+
 def _watch(bench: Bench, watcher: Strategy) -> None:
     """Run the strategy, with the watcher after it, on the first split of each kind."""
     for split in bench.firsts():
@@ -196,7 +228,7 @@ def _watch(bench: Bench, watcher: Strategy) -> None:
 
 
 def composes(bench: Bench) -> str | None:
-    """It runs with the baseline, a wrapped loss and an augmentation, in both orders."""
+    """It runs with the baseline, a wrapped loss, an augmentation and a wrapped step, in both orders."""
     if not bench.firsts():
         return NOWHERE
     baseline, few = get_registry().strategies[BASELINE](), bench.few
@@ -204,17 +236,24 @@ def composes(bench: Bench) -> str | None:
     for pair in ((baseline, few), (few, baseline)):
         same = np.array_equal(bench.beside(split, *pair), bench.run(split).logits)
         require(same, f"{compose(*pair).text} differs when {BASELINE} is in the spec")
-    for probe in (ProbeLoss(), ProbeAugment()):
+    for stage, probe in PROBES.items():
         for pair in ((probe, few), (few, probe)):
             try:
                 bench.beside(split, *pair)
             except InertComponent:
                 require(
                     "fit" in bench.strategy.replaces | bench.strategy.yields,
-                    f"{compose(*pair).text}: {probe.name} never ran; let fit call inner, or declare "
-                    "replaces = frozenset({'fit'})",
+                    f"{compose(*pair).text}: {probe.name} never ran; {_advice(few, stage)}",
                 )
     return None
+
+
+def _advice(strategy: Strategy, stage: str) -> str:
+    """What lets others change a stage beside a strategy that keeps them from it."""
+    if stage == "augment" and overrides(strategy, "embed"):
+        return "let embed call ctx.augment on batches whose role is 'labeled'"
+    owned = stage if stage != "augment" and overrides(strategy, stage) else "fit"
+    return f"let {owned} call inner, or declare replaces = frozenset({{{owned!r}}})"
 
 
 def composes_with_installed(bench: Bench) -> str | None:
@@ -251,7 +290,7 @@ def _own_fault(cls: type[Strategy]) -> str | None:
         other = Bench(cls)
         for split in other.firsts():
             other.run(split)
-        for probe in (ProbeLoss(), ProbeAugment()):
+        for probe in PROBES.values():
             run_pair(probe, other.strategy)
             run_pair(other.strategy, probe)
     except Exception as error:  # noqa: BLE001 - a strategy may raise anything; it is the answer

@@ -14,6 +14,7 @@ from fsbench.testing.behaviour import (
     keeps_targets,
     learns,
     leaves_globals,
+    leaves_inputs,
     predicts_alone,
     reproducible,
     runs,
@@ -41,6 +42,7 @@ CHECKS: dict[str, Callable[[Bench], str | None]] = {
     "predicts each sample on its own": predicts_alone,
     "keeps the loss per sample": keeps_loss,
     "keeps targets distributions": keeps_targets,
+    "leaves its inputs as they are": leaves_inputs,
     "composes with probes": composes,
     "composes with what is installed": composes_with_installed,
 }

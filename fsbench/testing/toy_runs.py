@@ -12,14 +12,14 @@ import torch
 
 from fsbench.composition import Composition
 from fsbench.context import Context
-from fsbench.engine.trial import run_trial
+from fsbench.engine.trial import Prediction, run_trial
 from fsbench.errors import ConflictError, InertComponent
 from fsbench.kinds import kind_names
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy, excludes, spec_fields
 from fsbench.testing.toy import ToySplit, toy_split
-from fsbench.types import Batch, Fitted, LabeledSet
+from fsbench.types import Batch, Fitted, LabeledSet, Step
 
 QUICK_STEPS = 3
 _SITUATIONS: tuple[dict[str, Any], ...] = (
@@ -55,15 +55,22 @@ def quick(strategy: Strategy) -> Strategy:
 
 
 def run_toy(
-    strategy: Strategy | Composition, split: ToySplit, steps: int = QUICK_STEPS, seed: int = 0
+    strategy: Strategy | Composition,
+    split: ToySplit,
+    steps: int = QUICK_STEPS,
+    seed: int = 0,
+    keep: Callable[[Prediction], object] = lambda prediction: None,
 ) -> np.ndarray:
     """Logits `[E, M, C]` float32 of a strategy trained on a toy split for a few steps.
 
-    Raises whatever the strategy raises, InertComponent, NonFinite or BadPrediction.
+    `keep` gets what predicts the test part of each cell. Raises whatever the strategy raises, InertComponent,
+    NonFinite or BadPrediction.
     """
     composition = compose(strategy) if isinstance(strategy, Strategy) else strategy
     recipe = override(default_recipe(split.info), {"steps": steps})
-    result = run_trial(("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"))
+    result = run_trial(
+        ("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"), keep=keep
+    )
     return result.predictions
 
 
@@ -116,13 +123,13 @@ def run_pair(first: Strategy, second: Strategy) -> str | None:
 
 
 def witness(
-    on_loss: Callable[[Callable[..., torch.Tensor], int], None] | None = None,
+    on_loss: Callable[[Callable[..., torch.Tensor], Context], None] | None = None,
     on_batch: Callable[[Batch, Context], None] | None = None,
     on_data: Callable[[LabeledSet, Context], None] | None = None,
 ) -> Strategy:
     """A strategy that changes no logits and reports the results of the components before it.
 
-    `on_loss` is called with their loss and the number of classes, `on_batch` and `on_data` with what their
+    `on_loss` is called with their loss and the context, `on_batch` and `on_data` with what their
     `augment` and `resample` return.
     """
 
@@ -150,7 +157,7 @@ def witness(
             ctx: Context,
         ) -> torch.Tensor:
             if on_loss:
-                on_loss(inner, ctx.num_classes)
+                on_loss(inner, ctx)
             return inner(logits, targets)
 
         def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
@@ -187,3 +194,21 @@ class ProbeAugment(Strategy):
         return dataclasses.replace(
             batch, x=batch.x[rows], targets=batch.targets[rows], domain=domain, rows=numbers
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeStep(Strategy):
+    """Wraps the optimizer step: shrinks the parameters a little after it."""
+
+    name = "probe_step"
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        """The next step, then parameters that are a thousandth smaller."""
+        inner(step)
+        with torch.no_grad():
+            for parameter in step.parameters:
+                parameter.mul_(0.999)
+
+
+PROBES: dict[str, Strategy] = {"loss": ProbeLoss(), "augment": ProbeAugment(), "step": ProbeStep()}
+"""A strategy for each of some stages, to run beside another one."""
