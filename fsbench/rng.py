@@ -35,7 +35,7 @@ class Stream:
     """Random tensors on one device, drawn from one keyed generator.
 
     Parameters: the `key` parts, the `device` of the tensors, and the training `step` whose block
-    of numbers is drawn from.
+    of numbers is drawn from. A shape is given as numbers or as a tuple: `normal(2, 3)`, `normal(x.shape)`.
     """
 
     def __init__(self, *key: object, device: str | torch.device = "cpu", step: int = 0) -> None:
@@ -48,30 +48,34 @@ class Stream:
 
         return torch.from_numpy(values).to(self.device)
 
-    def normal(self, *shape: int) -> torch.Tensor:
+    def normal(self, *shape: int | tuple[int, ...]) -> torch.Tensor:
         """Standard normal float32 numbers."""
-        return self._tensor(self.numpy.standard_normal(shape, dtype=np.float32))
+        return self._tensor(self.numpy.standard_normal(_shape(shape), dtype=np.float32))
 
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+    def uniform(self, *shape: int | tuple[int, ...], low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         """Uniform float32 numbers in [low, high)."""
-        values = self.numpy.random(shape, dtype=np.float32)
+        values = self.numpy.random(_shape(shape), dtype=np.float32)
         return self._tensor(values * np.float32(high - low) + np.float32(low))
 
-    def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
+    def integers(self, low: int, high: int, *shape: int | tuple[int, ...]) -> torch.Tensor:
         """Uniform int64 numbers in [low, high)."""
-        return self._tensor(self.numpy.integers(low, high, shape))
+        return self._tensor(self.numpy.integers(low, high, _shape(shape)))
 
     def permutation(self, n: int) -> torch.Tensor:
         """A random order of 0..n-1, int64."""
         return self._tensor(self.numpy.permutation(n))
 
-    def beta(self, a: float, b: float, *shape: int) -> torch.Tensor:
+    def beta(self, a: float, b: float, *shape: int | tuple[int, ...]) -> torch.Tensor:
         """Beta(a, b) float32 numbers."""
-        return self._tensor(self.numpy.beta(a, b, shape).astype(np.float32))
+        return self._tensor(self.numpy.beta(a, b, _shape(shape)).astype(np.float32))
 
     def seed(self) -> int:
         """A 31-bit integer for a library that needs a seed."""
         return int(self.numpy.integers(0, 2**31))
+
+
+def _shape(given: tuple[int | tuple[int, ...], ...]) -> tuple[int, ...]:
+    return tuple(size for each in given for size in (each if isinstance(each, tuple) else (each,)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsbench import Batch, Context, Fitted, LabeledSet, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.trial import run_trial
 from fsbench.errors import PluginError, UndeclaredUse
@@ -141,3 +141,10 @@ def test_pretrained_features_must_be_declared() -> None:
 
     with pytest.raises(UndeclaredUse, match="sly touched pretrained data in embed"):
         embedded(Sly())
+
+
+def test_a_backbone_that_takes_no_features_says_what_to_return() -> None:
+    recipe = Recipe("conv4(norm=batch)", steps=1, batch_size=8)
+    says = "mean: conv4.* takes no features, which embed makes of image samples; let configure return"
+    with pytest.raises(PluginError, match=says):
+        run_trial(("t", 0, 0), Composition((Mean(),)), recipe, SPLIT, torch.device("cpu"))

@@ -31,6 +31,14 @@ def test_a_stream_does_not_depend_on_what_ran_before(key: list[object], step: in
     assert torch.equal(first, Stream(*key, step=step).normal(4))
 
 
+def test_a_shape_may_be_a_tuple() -> None:
+    x = torch.zeros(2, 3)
+    assert torch.equal(Stream("a").normal(x.shape), Stream("a").normal(2, 3))
+    assert torch.equal(Stream("a").integers(0, 9, (4,)), Stream("a").integers(0, 9, 4))
+    assert Stream("a").uniform((2, 5)).shape == (2, 5)
+    assert Stream("a").beta(1.0, 1.0).shape == Stream("a").normal(()).shape == ()
+
+
 def test_steps_give_blocks_that_do_not_overlap() -> None:
     first = set(generator("k", step=0).integers(0, 2**62, 20_000).tolist())
     second = set(generator("k", step=1).integers(0, 2**62, 20_000).tolist())

@@ -233,6 +233,8 @@ def test_a_failed_check_is_a_result_with_its_reason():
 
 def test_a_loss_may_look_up_the_samples_of_its_batch():
     def weigh(self, logits, targets, inner, ctx):
+        if ctx.batch is None:
+            return inner(logits, targets) / 2
         assert len(ctx.batch.rows) == len(ctx.batch.x) == len(logits)
         assert ctx.batch.targets is targets
         return inner(logits, targets) / (1 + ctx.batch.rows)

@@ -13,8 +13,10 @@ from fsbench.engine.backbones.network import wanted_input
 from fsbench.engine.state import Lent, TrialState
 from fsbench.errors import PluginError
 from fsbench.kinds import FEATURES, get_kind
+from fsbench.recipes.catalogue import known_backbone
 from fsbench.savable import Savable
 from fsbench.scope import Scope
+from fsbench.spec import parse_call
 from fsbench.strategy import backbone_fields, overrides
 from fsbench.types import Batch, Fitted, LabeledSet, Predictor
 
@@ -57,6 +59,12 @@ def _embed_task(state: TrialState, ctx: Scope) -> None:
         source_shape=shape if state.inputs.has_source else None,
         symmetries=frozenset(),
     )
+    if not known_backbone(parse_call(state.recipe.backbone)).takes(FEATURES):
+        embedding = " and ".join(c.name for c in state.composition.chain("embed"))
+        raise PluginError(
+            f"{embedding}: {state.recipe.backbone} takes no features, which embed makes of {kind.name} "
+            "samples; let configure return dataclasses.replace(recipe, backbone='linear')"
+        )
     source, unlabeled = state.source, state.unlabeled
 
     def source_features() -> LabeledSet:

@@ -156,8 +156,11 @@ def keeps_loss(bench: Bench) -> str | None:
 
 
 def _with_targets(batch: Batch | None, targets: torch.Tensor) -> Batch | None:
-    """As many samples of a batch, the first ones, as there are targets, with these."""
-    if batch is None:
+    """As many samples of a batch as there are targets, with these.
+
+    For a single sample there is no batch, as outside the engine's training.
+    """
+    if batch is None or len(targets) == 1:
         return None
     first = torch.arange(len(targets)) % len(batch.x)
     domain, rows = (None if each is None else each[first] for each in (batch.domain, batch.rows))

@@ -19,7 +19,7 @@ def guarded(strategy: Strategy) -> Strategy:
     """A strategy that raises AssertionError where a stage changes its batch, set or tensors in place."""
     cls = type(strategy)
     stages = {stage: _guard(getattr(cls, stage), stage) for stage in _GUARDED if overrides(cls, stage)}
-    made = dataclasses.dataclass(frozen=True)(type(cls.__name__, (cls,), dict(stages)))
+    made: type[Strategy] = dataclasses.dataclass(frozen=True)(type(cls.__name__, (cls,), dict(stages)))
     return made(**{f.name: getattr(strategy, f.name) for f in dataclasses.fields(strategy)})
 
 
