@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from kit_strategies import (
     FixMatch,
     Mean,
@@ -169,6 +170,16 @@ WRONG = {
     ),
     "undeclared use": (wrong(init_model=uses_source), "runs on what it claims", "UndeclaredUse"),
     "python's random": (wrong(augment=draws_from(random.random)), "leaves global randomness alone", "random"),
+    "torch's random": (
+        wrong(augment=draws_from(lambda: torch.rand(()))),
+        "leaves global randomness alone",
+        "augment used the global random state of torch; use ctx.rng, or with ctx.torch_seeded():",
+    ),
+    "a fixed seed of numpy": (
+        wrong(augment=draws_from(lambda: np.random.seed(0) or np.random.rand())),
+        "leaves global randomness alone",
+        "it used the global random state of numpy",
+    ),
     "numpy's random": (wrong(augment=draws_from(np.random.rand)), "same seed, same logits", "ctx.rng"),
     "the clock": (wrong(augment=draws_from(lambda: time.time_ns() % 7)), "same seed, same logits", "differ"),
     "learns nothing": (wrong(loss=ascends), "learns separable classes", "accuracy"),

@@ -23,7 +23,7 @@ from fsbench.sorts import HOUSE
 from fsbench.strategy import STRATEGIES, Strategy, overrides
 from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
-from fsbench.testing.guarding import guarded, unchanged
+from fsbench.testing.guarding import guarded, unchanged, undrawn
 from fsbench.testing.toy_runs import (
     PROBES,
     compose,
@@ -83,10 +83,15 @@ def reproducible(bench: Bench) -> str | None:
 
 
 def leaves_globals(bench: Bench) -> str | None:
-    """The global random states of Python, numpy and torch are unchanged."""
+    """The global random states of Python, numpy and torch are unchanged.
+
+    A trial restores that of torch, so it is looked at around the stages that change data.
+    """
+    watched = guarded(bench.few, undrawn, ("embed", "resample", "augment"))
     for split in bench.firsts():
         _, used = bench.again(split)
         require(not used, f"it used the global random state of {', '.join(used)}; use ctx.rng")
+        run_toy(watched, split, bench.run(split).steps)
     return None if bench.firsts() else NOWHERE
 
 
@@ -211,7 +216,7 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 def leaves_inputs(bench: Bench) -> str | None:
     """Its stages and its predictor return new tensors, and do not change those that they are given."""
-    careful = guarded(bench.few)
+    careful = guarded(bench.few, unchanged, ("embed", "resample", "augment", "loss", "fit"))
     for split in bench.firsts():
         look = functools.partial(_predicts_carefully, split.test_x[0])
         run_toy(compose(careful), split, bench.run(split).steps, keep=look)

@@ -12,7 +12,7 @@ from fsbench.composition import BASELINE, Composition
 from fsbench.errors import InertComponent
 from fsbench.registry import get_registry
 from fsbench.strategy import Strategy
-from fsbench.testing.demands import random_states
+from fsbench.testing.demands import randomness_used
 from fsbench.testing.toy import ToySplit
 from fsbench.testing.toy_runs import QUICK_STEPS, compose, first_toy, kinds_of, quick, run_toy, toys
 
@@ -87,10 +87,9 @@ class Bench:
         The first run may import modules, which may use them once.
         """
         if split not in self._again:
-            steps, before = self.run(split).steps, random_states()
-            logits = run_toy(self.alone, split, steps)
-            used = tuple(name for name, state in random_states().items() if state != before[name])
-            self._again[split] = logits, used
+            steps, logits = self.run(split).steps, []
+            used = randomness_used(lambda: logits.append(run_toy(self.alone, split, steps)))
+            self._again[split] = logits[0], used
         return self._again[split]
 
     def beside(self, split: ToySplit, *components: Strategy) -> np.ndarray:

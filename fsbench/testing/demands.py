@@ -25,10 +25,27 @@ def require_text(what: str, text: object) -> None:
 
 def require_own_randomness(work: Callable[[], object]) -> None:
     """Raise AssertionError if work changes the global random states of Python, numpy or torch."""
-    before = random_states()
-    work()
-    changed = ", ".join(name for name, state in random_states().items() if state != before[name])
+    changed = ", ".join(randomness_used(work))
     require(not changed, f"it used the global random state of {changed}; use a separate generator")
+
+
+def randomness_used(work: Callable[[], object]) -> tuple[str, ...]:
+    """The global random states that work changes, by library. They are restored afterwards.
+
+    They are new ones before, so that seeding one with a fixed number changes it, too.
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed()
+    np.random.seed()
+    torch.default_generator.seed()
+    before = random_states()
+    try:
+        work()
+        return tuple(name for name, state in random_states().items() if state != before[name])
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
 
 
 def random_states() -> dict[str, Any]:

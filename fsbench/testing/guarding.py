@@ -1,9 +1,10 @@
-"""Strategies whose stages may not change in place what they are given."""
+"""Strategies whose stages may not change what they are given, or draw torch's global random numbers."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -12,22 +13,29 @@ from fsbench.strategy import Strategy, overrides
 from fsbench.testing.demands import require
 from fsbench.types import Batch, LabeledSet
 
-_GUARDED = ("embed", "resample", "augment", "loss", "fit")
+Guard = Callable[..., Any]
+"""Calls a function, named for messages, with arguments. Raises AssertionError if it does what it may not."""
 
 
-def guarded(strategy: Strategy) -> Strategy:
-    """A strategy that raises AssertionError where a stage changes its batch, set or tensors in place."""
+def guarded(strategy: Strategy, guard: Guard, among: Iterable[str]) -> Strategy:
+    """A strategy of which some stages, as far as it has them, are called by a guard."""
     cls = type(strategy)
-    stages = {stage: _guard(getattr(cls, stage), stage) for stage in _GUARDED if overrides(cls, stage)}
+    stages = {stage: _guarded(getattr(cls, stage), stage, guard) for stage in among if overrides(cls, stage)}
     made: type[Strategy] = dataclasses.dataclass(frozen=True)(type(cls.__name__, (cls,), dict(stages)))
     return made(**{f.name: getattr(strategy, f.name) for f in dataclasses.fields(strategy)})
 
 
-def _guard(method: Callable[..., Any], stage: str) -> Callable[..., Any]:
-    def guard(self: Strategy, *given: Any) -> Any:
-        return unchanged(stage, lambda *args: method(self, *args), *given)
+def _guarded(method: Callable[..., Any], stage: str, guard: Guard) -> Callable[..., Any]:
+    return lambda self, *given: guard(stage, functools.partial(method, self), *given)
 
-    return guard
+
+def undrawn(what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """What a function returns. Raises AssertionError if it changes the state of torch's global generator."""
+    before = torch.get_rng_state()
+    got = function(*given)
+    same = torch.equal(before, torch.get_rng_state())
+    require(same, f"{what} used the global random state of torch; use ctx.rng, or with ctx.torch_seeded():")
+    return got
 
 
 def unchanged(what: str, function: Callable[..., Any], *given: Any) -> Any:

@@ -70,6 +70,26 @@ def resolves(metric: Metric) -> str | None:
     return None
 
 
+def says_influence(metric: Metric) -> str | None:
+    """The influence of a sample is about the change of the value when the sample is left out."""
+    if metric.influence is None:
+        return "it does not declare an influence"
+    what, logits, y = next(_predictions())
+    value, others = metric.function(logits.copy(), y.copy()), [np.arange(y.size) != i for i in range(y.size)]
+    without = [metric.function(logits[:, each], y[:, each]) for each in others]
+    if value is None or None in without:
+        return f"it is not defined on {what}"
+    got, wanted = np.asarray(metric.influence(logits.copy(), y.copy())), value - np.array([without], float)
+    require(got.shape == y.shape, f"its influence has the shape {list(got.shape)}; expected {list(y.shape)}")
+    sizes = [f"{np.abs(each).mean():.2g}" for each in (got, wanted)]
+    require(
+        np.linalg.norm(got - wanted) <= 0.9 * np.linalg.norm(wanted),
+        f"on {what} the influence of a sample is {sizes[0]} in the mean; expected about what leaving it out "
+        f"takes from the value, which is {sizes[1]} in the mean, with the same sign",
+    )
+    return None
+
+
 def _predictions() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Logits `[E, M, C]` and labels `[E, M]`, with a description."""
     rng = generator("predictions for metrics")
@@ -94,4 +114,5 @@ CHECKS: dict[str, Callable[[Metric], str | None]] = {
     "is better where predictions are": better_is_better,
     "leaves global randomness alone": leaves_globals,
     "says its resolution": resolves,
+    "says the influence of samples": says_influence,
 }

@@ -66,6 +66,16 @@ def deterministic(cls: type[Protocol]) -> None:
             )
 
 
+def differs(cls: type[Protocol]) -> None:
+    """Other seeds draw other splits."""
+    for task in _tasks(cls):
+        splits = {draw_split(task, seed).fingerprint for seed in SEEDS}
+        require(
+            len(splits) > 1,
+            f"{task.text}: seeds {SEEDS[0]} to {SEEDS[-1]} give one split; draw from a generator of the seed",
+        )
+
+
 def nested(cls: type[Protocol]) -> str | None:
     """A larger value of an argument in `nested` gives a training part that contains the smaller one."""
     if not cls.nested:
@@ -103,6 +113,32 @@ def says_what_it_draws(cls: type[Protocol]) -> None:
             unlabeled == task.info.num_unlabeled,
             f"{task.text}: info says {task.info.num_unlabeled} unlabelled samples, draw gives {unlabeled}",
         )
+        _check_labels(task, split)
+
+
+def _check_labels(task: Task, split: Split) -> None:
+    """Numbers of labels agree with `info`; those of training only where all are of the target."""
+    info, val = task.info, split.val.y.shape[1]
+    message = f"{task.text}: info says num_val={info.num_val}, draw gives {val} validation labels"
+    require(val == info.num_val, message)
+    if split.source is not None or not info.labels_on_target:
+        return
+    said, labels, classes = info.labels_per_class, split.train.y.shape[1], info.num_classes
+    require(
+        said * classes >= labels,
+        f"{task.text}: info says labels_per_class={said}, which is that of the largest class; draw gives "
+        f"{labels} labels of {classes} classes",
+    )
+    counts = {n for y in split.train.y for n in np.bincount(y, minlength=classes).tolist()}
+    require(
+        not info.balanced or counts == {said},
+        f"{task.text}: info says balanced and labels_per_class={said}; draw gives {_range(counts)} labels of "
+        "a class",
+    )
+
+
+def _range(counts: set[int]) -> str:
+    return f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(min(counts))
 
 
 def leaves_globals(cls: type[Protocol]) -> None:
@@ -153,6 +189,7 @@ CHECKS: dict[str, Callable[[type[Protocol]], str | None]] = {
     "round-trips as text": round_trips,
     "draws disjoint parts": disjoint,
     "same seed, same split": deterministic,
+    "other seeds, other splits": differs,
     "is nested where it says so": nested,
     "draws what it says": says_what_it_draws,
     "leaves global randomness alone": leaves_globals,
