@@ -37,7 +37,7 @@ WRONG = {
     "few labels": (
         says(labels_per_class=4, balanced=False),
         "draws what it says",
-        "info says labels_per_class=4, which is that of the largest class; draw gives 50 labels of 10 classes",
+        "labels_per_class=4, which is that of the largest class; draw gives 50 labels of 10 classes",
     ),
     "validation labels": (
         says(num_val=0),
