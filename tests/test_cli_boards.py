@@ -86,6 +86,14 @@ def test_a_report_is_by_default_a_page_in_the_current_folder(call, stored, tmp_p
     assert (tmp_path / f"fsbench-report{FORMATS[DEFAULT_FORMAT].suffix}").exists()
 
 
+def test_a_report_of_a_published_file_is_named_after_it(call, stored, tmp_path):
+    assert call("publish", stored, tmp_path)[0] == 0
+    (tmp_path / "results.jsonl").rename(tmp_path / "mine-v1.jsonl")
+    page = tmp_path / "page.html"
+    assert call("report", "--results", tmp_path / "mine-v1.jsonl", "--output", page)[0] == 0
+    assert "Which strategy helps: mine-v1" in page.read_text()
+
+
 def test_wrong_formats_and_places_of_reports_are_errors(call, stored, tmp_path):
     status, _, err = call("report", "--results", stored, "--format", "markdwn")
     assert (status, err.count("\n"), "did you mean 'markdown'" in err) == (2, 1, True)

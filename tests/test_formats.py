@@ -196,6 +196,46 @@ def test_csv_holds_no_formula(hostile):
         assert any("HYPERLINK" in cell for cell in cells)
 
 
+def test_only_settled_gains_are_in_colour_in_a_figure():
+    from fsbench.report.plots.gains import _colour
+
+    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    records += over_seeds("kshot(wine, k=5)", "wild", [0.99, 0.60, 0.95])
+    records += over_seeds("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
+    found = Charts(report(records).boards[0]).gains
+    colours = {cell.state: _colour(cell, 0.2, True) for (cell,) in found.cells}
+    assert colours["not settled"] == ("#888888", 0.0)
+    assert colours["helps"][0] == "#0072B2"
+    assert colours["helps"][1] >= 0.35
+
+
+def test_curves_have_two_bands_and_one_entry_for_all_others():
+    from matplotlib.figure import Figure as Canvas
+
+    names = ("erm", *(f"s{number}" for number in range(12)))
+    tasks = [f"kshot(wine, k={k})" for k in (2, 5)]
+    records = [each for t in tasks for name in names for each in over_seeds(t, name, [0.7, 0.71, 0.72])]
+    (figure, *_) = figures(Charts(report(records).boards[0]))
+    axes = Canvas().subplots()
+    figure.draw(axes)
+    assert len(axes.collections) == 2
+    shown = [each.get_text() for each in axes.get_legend().get_texts()]
+    assert (len(shown), shown.count("others")) == (9, 1)
+
+
+def test_the_first_curves_of_a_page_are_those_with_the_largest_gain():
+    from fsbench.report.html.specs.learning import learning
+
+    records = []
+    for data, gain in (("digits", 0.0), ("wine", 0.2)):
+        for task in (f"kshot({data}, k={k})" for k in (2, 5)):
+            records += over_seeds(task, "erm", [0.6, 0.61, 0.62, 0.6, 0.61])
+            records += over_seeds(
+                task, "mine", [0.6 + gain, 0.611 + gain, 0.62 + gain, 0.6 + gain, 0.61 + gain]
+            )
+    assert next(iter(learning([Charts(report(records).boards[0])]).groups)) == "kshot(wine)"
+
+
 def test_latex_has_minus_signs_in_the_recommendation_too():
     records = []
     for source, gain in (("mnist5k(size=8)", 0.1), ("glyphs(size=8)", -0.08)):

@@ -52,7 +52,8 @@ def report(
     style = style or format_of(output)
     with working("making the report"), uncollected():
         columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
-        found = report_of(columns, metric, all_versions, baseline, margin, name=suite or "")
+        name = suite or (results.stem if results.is_file() else "")
+        found = report_of(columns, metric, all_versions, baseline, margin, name=name)
         if output == STDOUT:
             text = main_text(found, style)
         else:

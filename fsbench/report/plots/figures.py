@@ -58,12 +58,12 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
     board = charts.board
     metric, baseline = board.metric, board.baseline
     for number, each in enumerate(charts.curves, 1):
-        caption = f"{metric.title} of {each.family} over the number of labels, with 95 % intervals"
+        caption = f"{metric.title} of {each.family} over the number of labels; bands are 95 % intervals"
         yield Figure(f"{mark}curves-{number}", caption, partial(learning.draw, each, metric))
     if charts.gains.strategies:
         caption = (
-            f"Difference to {baseline}: blue helps, orange hurts, pale is not settled, hatched is withheld; "
-            "× failed, – was skipped"
+            f"Difference to {baseline}: only what is settled is in colour and bold, blue helps, orange "
+            "hurts; white is not settled, grey is equivalent, hatched is withheld; × failed, – was skipped"
         )
         draw = partial(gains.draw, charts.gains, metric)
         yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))

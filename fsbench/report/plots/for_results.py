@@ -51,7 +51,7 @@ class Plots:
         return ax
 
     def heatmap(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
-        """The gain of each strategy on each task: blue helps, orange hurts, pale is not settled."""
+        """The gain of each strategy on each task: blue helps, orange hurts, the rest is not settled."""
         charts = self._charts(metric)
         with styled():
             ax = axes(ax, *gains.size(charts.gains))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 MARKS = {"failed": "×", "skipped": "–", "not run": "", "baseline": "0", "not compared": "?"}
 """What cells without a gain show."""
-_STRONG, _FAINT = 0.75, 0.18
+_WEAK, _STRONG = 0.35, 0.75
+_SETTLED = ("helps", "hurts")
+_GREY = {"not run": 0.0, "not settled": 0.0, "equivalent": 0.3}
 
 
 def size(gains: Gains) -> tuple[float, float]:
@@ -26,8 +28,8 @@ def size(gains: Gains) -> tuple[float, float]:
 def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
     """Draw a cell for each strategy and task, and for the mean over tasks.
 
-    Blue helps and orange hurts, the larger the gain the stronger; a pale cell is not settled, a withheld
-    verdict is hatched, × failed and – was skipped.
+    Bold on blue helps and on orange hurts, the larger the gain the stronger. Grey on white is not settled, on
+    grey equivalent; a withheld verdict is hatched, × failed and – was skipped.
     """
     from matplotlib.patches import Rectangle
 
@@ -48,7 +50,17 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
                     clip_on=False,
                 )
             )
-            ax.text(j, i, shown(cell, metric), ha="center", va="center", fontsize=7)
+            settled = cell.state in _SETTLED
+            ax.text(
+                j,
+                i,
+                shown(cell, metric),
+                ha="center",
+                va="center",
+                fontsize=7,
+                weight="bold" if settled else "normal",
+                color="black" if settled else "#555555",
+            )
     ax.axvline(len(gains.tasks) - 0.5, color="black", linewidth=0.8)
     ax.set_xlim(-0.5, len(gains.tasks) + 0.5)
     ax.set_ylim(len(table) - 0.5, -0.5)
@@ -75,9 +87,7 @@ def shown(cell: Cell, metric: Metric) -> str:
 
 def _colour(cell: Cell, largest: float, higher_is_better: bool) -> tuple[str, float]:
     """The colour of a cell and its strength from 0 to 1."""
-    if cell.state in MARKS or cell.gain is None:
-        return ("#888888", 0.0 if cell.state == "not run" else 0.12)
+    if cell.state not in _SETTLED or cell.gain is None:
+        return "#888888", _GREY.get(cell.state, 0.12)
     helps = (cell.gain.mean > 0) == higher_is_better
-    settled = cell.state in ("helps", "hurts")
-    strength = 0.35 + (_STRONG - 0.35) * abs(cell.gain.mean) / largest if settled else _FAINT
-    return (HELPS if helps else HURTS) if cell.state != "equivalent" else "#888888", strength
+    return HELPS if helps else HURTS, _WEAK + (_STRONG - _WEAK) * abs(cell.gain.mean) / largest

@@ -25,7 +25,7 @@ from fsbench.report.leaderboard import Leaderboard
 
 def learning(boards: Sequence[Charts]) -> Chart | None:
     """The learning curves, where tasks differ in the number of labels only."""
-    found = [(of.board, each) for of in boards for each in of.curves]
+    found = [(of.board, each) for of in boards for each in sorted(of.curves, key=_largest_gain, reverse=True)]
     if not found:
         return None
     board = found[0][0]
@@ -50,6 +50,12 @@ def learning(boards: Sequence[Charts]) -> Chart | None:
         ],
         group="Tasks",
     )
+
+
+def _largest_gain(found: Curves) -> float:
+    """The largest settled gain in a family of tasks, which a reader sees first."""
+    rows = [point.row for line in found.lines for point in line.points]
+    return max((abs(r.difference.mean) for r in rows if r.verdict == "helps" and r.difference), default=0.0)
 
 
 def _rows(board: Leaderboard, found: Curves) -> list[Row]:
