@@ -11,7 +11,7 @@ from own_files import csv, frame, groups_of_parts
 
 from fsbench.errors import DataError, FsbenchError, UnknownName, UsageError
 from fsbench.own import OwnData, Reading, read_own
-from fsbench.own.parsing import MAX_BYTES
+from fsbench.own.parsing import MAX_BYTES, parse_table
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
@@ -293,3 +293,28 @@ def test_other_files_and_missing_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"fsbench cannot read .*x\.parquet; give a folder of images"):
         read(tmp_path / "x.parquet", None)
+
+
+def test_points_that_may_divide_thousands_are_refused_beside_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "german.csv"
+    rows = [f"{'1.461' if i % 2 else 670 + i};0,{i + 10};{'ab'[i % 2]}" for i in range(20)]
+    path.write_text("\n".join(["Umsatz;Quote;Klasse", *rows]))
+    said = "'Umsatz' has values such as 1.461, .* 'Quote' has decimal commas; write 1461 .* otherwise 1,461"
+    with pytest.raises(DataError, match=said):
+        parse_table(path, "Klasse", [])
+    path.write_text(path.read_text().replace("1.461", "0.461"))
+    assert parse_table(path, "Klasse", [])["Umsatz"][1] == 0.461
+    path.write_text(path.read_text().replace("0.461", "1.461").replace("0,", "0."))
+    assert parse_table(path, "Klasse", [])["Umsatz"][1] == 1.461
+
+
+def test_a_header_may_be_long_and_have_line_ends_in_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "genes.csv"
+    names = [f"gene{i}" for i in range(12_000)]
+    path.write_text("\n".join([",".join(names), *2 * [",".join("1" * len(names))]]))
+    assert list(parse_table(path, None, [])) == names
+    path.write_text(path.read_text().replace("gene11999\n", "gene11998\n"))
+    with pytest.raises(DataError, match="two columns named 'gene11998'"):
+        parse_table(path, None, [])
+    path.write_text('"height\n(cm)";"weight";label\n0.81;0.55;a\n0.7;0.5;b\n')
+    assert list(parse_table(path, "label", [])) == ["height\n(cm)", "weight", "label"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import warnings
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fsbench.errors import DataError
 from fsbench.own.samples import printable, some
@@ -26,6 +27,7 @@ _MISSING = (
 NOTHING = "None"
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _MOSTLY = 0.8
 
 
@@ -43,7 +45,7 @@ def parse_table(
             f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
             "the rows first; learning from few labels needs no more"
         )
-    delimiter, names = _first_line(path)
+    delimiter, names = _header(path)
     _check_names(path, names)
     kept = [
         name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if name.strip() in texts
@@ -55,18 +57,40 @@ def parse_table(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
         )
+    with_points = [name for name in table if table[name].dtype.kind == "f"]
+    with_commas = []
     for name in table:
         if table[name].dtype.kind == "O":
             plain = table[name].astype(str).str.strip().where(table[name].notna())
             plain = plain.mask(plain.isin(_MISSING))
             is_text = name in texts or (name == labels and (plain == NOTHING).any())
             table[name] = plain if is_text else _numbers(plain, delimiter != ",", remarks)
+            if table[name].dtype.kind == "f" and plain.str.contains(",").any():
+                with_commas.append(name)
+    if with_commas and with_points:
+        _check_points(path, delimiter, with_points, with_commas[0])
     return table
+
+
+def _check_points(path: Path, delimiter: str, names: list[Hashable], with_commas: Hashable) -> None:
+    """Raise DataError if all points of a column may divide thousands, in a file with decimal commas."""
+    raw = _parse(path, delimiter, dtype=str)
+    raw.columns = raw.columns.map(lambda name: str(name).strip())
+    for name in names:
+        texts = raw[name].dropna().str.strip()
+        pointed = texts[texts.str.contains(".", regex=False)]
+        if len(pointed) and pointed.str.fullmatch(_THOUSANDS).all():
+            text, column, other = pointed.iloc[0], printable(str(name)), printable(str(with_commas))
+            raise DataError(
+                f"{path}: column {column!r} has values such as {text}, and column {other!r} has decimal "
+                f"commas; write {text.replace('.', '')} if the point divides thousands, otherwise "
+                f"{text.replace('.', ',', 1)}"
+            )
 
 
 def missing_texts(path: Path, column: int) -> list[str]:
     """The texts that are read as missing in a column, given by its place; sorted, without the empty one."""
-    texts = _parse(path, _first_line(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
+    texts = _parse(path, _header(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
     return sorted({text.strip() for text in texts.dropna().unique()} & set(_MISSING) - {""})
 
 
@@ -143,26 +167,33 @@ def is_quantity(texts: pd.Series) -> bool:
     return len(known) > 0 and bool((known.str.fullmatch(_NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
 
 
-def _first_line(path: Path) -> tuple[str, list[str]]:
-    """The most frequent delimiter of the first line, outside quotes, and the fields between.
+def _header(path: Path) -> tuple[str, list[str]]:
+    """The most frequent delimiter of the first record, outside quotes, and the fields between.
 
     Raises DataError for a file that is not text.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(2**16)
+            if b"\0" in file.read(2**16):
+                raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            first = text.readline().rstrip("\r\n")
+            if re.fullmatch(r"sep=.", first):
+                raise DataError(
+                    f"{path}: its first line is {first}, which is for Excel only; remove that line"
+                )
+            found = {delimiter: _first_record(text, delimiter) for delimiter in _DELIMITERS}
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    if b"\0" in head:
-        raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
-    first = re.split(r"\r\n|\r|\n", head.decode("utf-8", "replace").lstrip("\ufeff"), maxsplit=1)[0]
-    if re.fullmatch(r"sep=.", first):
-        raise DataError(f"{path}: its first line is {first}, which is for Excel only; remove that line")
-    found = {
-        each: next(csv.reader([first], delimiter=each, skipinitialspace=True), []) for each in _DELIMITERS
-    }
+    except csv.Error as error:
+        raise DataError(f"{path}: its first line cannot be read ({error}); close the quotes in it") from None
     delimiter = max(found, key=lambda each: len(found[each]))
     return delimiter, [name.strip() for name in found[delimiter]]
+
+
+def _first_record(file: TextIO, delimiter: str) -> list[str]:
+    file.seek(0)
+    return next(csv.reader(file, delimiter=delimiter, skipinitialspace=True), [])
 
 
 def _check_names(path: Path, names: list[str]) -> None:
@@ -170,7 +201,7 @@ def _check_names(path: Path, names: list[str]) -> None:
 
     Columns may be numbered; if all names are other numbers, they are the first row of a table without names.
     """
-    twice = [name for number, name in enumerate(names) if name and name in names[:number]]
+    twice = [name for name, count in Counter(names).items() if name and count > 1]
     values = [_number(name) for name in names]
     numbered = [value == (values[0] or 0) + place for place, value in enumerate(values)]
     if names and None not in values and not all(numbered):
