@@ -210,6 +210,12 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
     assert taken["recipe"] == {"steps": 5, "backbone": "mlp"}
 
 
+def test_an_options_file_may_begin_with_a_byte_order_mark(call, taken, tmp_path):
+    (tmp_path / "bench.toml").write_text("jobs = 3\n", encoding="utf-8-sig")
+    assert call("run", "--config", "bench.toml")[0] == 0
+    assert taken["jobs"] == 3
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
