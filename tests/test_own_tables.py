@@ -318,3 +318,9 @@ def test_a_header_may_be_long_and_have_line_ends_in_quotes(tmp_path: Path) -> No
         parse_table(path, None, [])
     path.write_text('"height\n(cm)";"weight";label\n0.81;0.55;a\n0.7;0.5;b\n')
     assert list(parse_table(path, "label", [])) == ["height\n(cm)", "weight", "label"]
+
+
+def test_labels_that_differ_only_in_case_are_pointed_out(tmp_path: Path) -> None:
+    table = frame().assign(kind=["Yes", "yes ", "no"] * 10)
+    said = "classes 'Yes', 'yes' differ only in case or spaces; if they are one class, write them alike"
+    assert said in read(csv(tmp_path, table)).warnings
