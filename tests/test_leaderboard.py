@@ -249,8 +249,8 @@ def test_one_identity_is_one_row_however_its_spec_is_written():
 def test_notes_are_listed_by_version():
     records = [record(A, "t", 0, full_spec=full, notes=("lowered",)) for full in ("t(a=1)", "t(a=2)")]
     assert leaderboard(records).warnings == (
-        "noted: t [a=1], in 1 trial; lowered",
-        "noted: t [a=2], in 1 trial; lowered",
+        "noted: t [a=1], in 1 trial: lowered",
+        "noted: t [a=2], in 1 trial: lowered",
     )
 
 

@@ -320,7 +320,7 @@ def test_a_table_has_the_margin_of_the_looks_whose_verdicts_it_shows():
     board = with_looks(leaderboard(records), [first])
     assert verdicts_of(board)["focal"] == "equivalent"
     assert board.margin == 0.05
-    assert "is within 5 points" in text.legend(board)["verdict"]
+    assert "significantly within 5 points" in text.legend(board)["verdict"]
     assert "with a margin of 5 points" in board.warnings[-1]
 
 

@@ -79,8 +79,11 @@ def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
         colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
         reason = result.reason
         if result.status == "failed":
-            first, _ = failures.setdefault(reason, (result.name, result.traceback))
-            reason = reason if first == result.name else f"for the same reason as {first!r}"
+            known = [name for said, (name, _) in failures.items() if f": {said}".endswith(f": {reason}")]
+            if known:
+                reason = f"for the same reason as {known[0]!r}"
+            else:
+                failures[reason] = result.name, result.traceback
         click.echo("  " + click.style(f"{result.status:<8}", colour), nl=False)
         click.echo(result.name + (f": {reason}" if reason else ""))
     return [(reason, trace) for reason, (_, trace) in failures.items()]
