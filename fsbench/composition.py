@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from fsbench.declared import asked, check_uses, skip_reason
 from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, same_tensors
-from fsbench.errors import ConflictError, FsbenchError, InertComponent, PluginError
+from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.returned import (
     checked_batch,
     checked_features,
@@ -22,7 +23,6 @@ from fsbench.scope import Scope
 from fsbench.spec import specs
 from fsbench.stages import STAGES
 from fsbench.strategy import (
-    USES,
     Strategy,
     excludes,
     overrides,
@@ -72,7 +72,7 @@ class Composition:
             if names.count(name) > 1:
                 raise ConflictError(f"{'+'.join(names)}: {name} is named twice; use it once in a spec")
         for component in self.components:
-            _check_uses(component)
+            check_uses(component)
         for stage in STAGES:
             self._check_owners(stage)
 
@@ -117,7 +117,7 @@ class Composition:
         terms = []
         for component in self.components:
             call = to_call(component, full=True, member=self._member_spec(component))
-            content = _asked(component, "content_hash", functools.partial(getattr, component, "content_hash"))
+            content = asked(component, "content_hash", functools.partial(getattr, component, "content_hash"))
             marks = content, self.sources.get(component.name, "")
             terms.append("#".join([str(call), *filter(None, marks)]))
         return "+".join(terms)
@@ -168,7 +168,7 @@ class Composition:
         return None
 
     def _skip_alone(self, component: Strategy, task: TaskInfo) -> str | None:
-        reason = excludes(component, task.kind) or _skip(component, task)
+        reason = excludes(component, task.kind) or skip_reason(component, task)
         for member in self.members_of(component) if reason is None else ():
             reason = member.skip(task)
             if reason is not None:
@@ -182,7 +182,7 @@ class Composition:
             before = left
             left = left if other is component else other.narrow(left)
             takers += [other.name] if left != before else []
-        reason = _skip(component, left) if takers else None
+        reason = skip_reason(component, left) if takers else None
         return None if reason is None else f"{reason} beside {' and '.join(takers)}"
 
     def check_recipe(self, recipe: Recipe) -> None:
@@ -372,37 +372,6 @@ class Composition:
                 raise InertComponent(
                     f"{where}{component.name} had no effect; {why if stages else 'it overrides no stage'}"
                 )
-
-
-def _asked(component: Strategy, what: str, answer: Callable[[], T]) -> T:
-    """What a component says of itself outside a trial. Raises PluginError for an error of its code."""
-    try:
-        return answer()
-    except FsbenchError:
-        raise
-    except Exception as error:
-        name = component.name
-        raise PluginError(
-            f"{name}: {what} raised {type(error).__name__}: {error}; mend it, or leave {name} out"
-        ) from error
-
-
-def _skip(component: Strategy, task: TaskInfo) -> str | None:
-    reason = _asked(component, "skip", lambda: component.skip(task))
-    if not (reason is None or isinstance(reason, str)):
-        raise PluginError(
-            f"{component.name}: skip returned {reason!r}; expected None, or in a text why it cannot run"
-        )
-    return reason
-
-
-def _check_uses(component: Strategy) -> None:
-    uses = _asked(component, "uses", lambda: component.uses)
-    if not isinstance(uses, Set):
-        raise PluginError(f"{component.name}: uses is {uses!r}; expected a set, such as {{'source'}}")
-    if unknown := sorted(uses - USES):
-        known = ", ".join(sorted(USES))
-        raise PluginError(f"{component.name}: uses names {', '.join(unknown)}; known: {known}")
 
 
 def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
