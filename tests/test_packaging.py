@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
@@ -52,6 +54,17 @@ SINGLE = (
     "tox.ini",
 )
 PACKAGES = {"fsbench": ROOT / "fsbench", "fsbench_plugins": ROOT / "plugins" / "fsbench_plugins"}
+
+
+def test_every_module_of_the_core_has_a_layer():
+    """One without would be free to import anything."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [layer for each in contracts if each["type"] == "layers" for layer in each["layers"]]
+    placed = {name.strip() for layer in layers for name in layer.split("|")}
+    found = {f"fsbench.{module.name}" for module in pkgutil.iter_modules(fsbench.__path__)}
+    assert found - {"fsbench.__main__"} == placed
 
 
 def build(kind: str, source: Path, into: Path) -> Path:
