@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fsbench.own.dates import days
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 class Column:
     """A column that is used: numbers or, with `texts`, categories or, with the format `date`, dates.
 
-    With `is_text`, its values are samples of the kind text.
+    `date` is one of `dates.FORMATS`. With `is_text`, its values are samples of the kind text.
     """
 
     name: Hashable
@@ -41,12 +43,3 @@ class Column:
             return codes
         found: np.ndarray = column.to_numpy(dtype=np.float64)
         return found
-
-
-def days(column: pd.Series, date: str) -> np.ndarray:
-    """Dates of a format as days since 1970, float64 `[N]`; NaN for other texts."""
-    import pandas as pd
-
-    found = pd.to_datetime(column.astype(str), format=date, errors="coerce")
-    numbers: np.ndarray = ((found - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
-    return numbers

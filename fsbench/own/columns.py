@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fsbench.errors import DataError
-from fsbench.own.column import Column, days
+from fsbench.own.column import Column
+from fsbench.own.dates import formats_of
 from fsbench.own.samples import columns_named, some
+from fsbench.own.spellings import Advice, advice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +21,6 @@ _AMBIGUOUS = "dates that may be day/month or month/day; write them as 2024-01-31
 _SOMEBODY = re.compile(
     r"(patient|subject|participant|person|user|customer)s?([ _-]?(id|no|nr|number))?", re.I
 )
-_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
-_ORDERS = ("%Y{0}%m{0}%d", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y")
-_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
 
 
 def choose_columns(
@@ -34,14 +31,15 @@ def choose_columns(
     Raises DataError if there are none.
     """
     found: list[Column] = []
-    dropped: dict[str, list[Hashable]] = {}
+    told: dict[tuple[bool, str], tuple[str, list[Hashable]]] = {}
     for name in table:
-        column, reason = _column(table[name])
-        reason = _NUMBERS if name in numbering else reason
-        if column is None or reason:
-            dropped.setdefault(reason, []).append(name)
-        else:
+        column, said = _column(table[name])
+        if name in numbering:
+            column, said = None, Advice(_NUMBERS, _NUMBERS)
+        if column is not None:
             found.append(column)
+        if said is not None:
+            told.setdefault((column is not None, said.kind), (said.text, []))[1].append(name)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
             remarks.append(
                 f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
@@ -52,41 +50,35 @@ def choose_columns(
             f"{columns_named(dates)}: dates, which become numbers of days; if the month or the weekday "
             "matters, add a column with it"
         )
-    remarks += [f"{columns_named(names)} left out: {reason}" for reason, names in dropped.items()]
+    for (used, _), (why, names) in told.items():
+        remarks.append(f"{columns_named(names)} {'read as categories' if used else 'left out'}: {why}")
     if not found:
         raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
     return found
 
 
-def _column(column: pd.Series) -> tuple[Column | None, str]:
-    """A column as it is used, or None with the reason why it is left out."""
+def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
+    """A column as it is used, or None with the reason why it is left out; also what is doubtful about it."""
     known = column.dropna()
     if known.nunique() < 2:
-        return None, "only one value"
+        return None, _reason("only one value")
     if column.dtype.kind in "iufb":
-        return Column(column.name), ""
+        return Column(column.name), None
     texts = known.astype(str)
-    formats = _date_formats(texts)
+    formats = formats_of(texts)
     if len(formats) > 1:
-        return None, _AMBIGUOUS
+        return None, _reason(_AMBIGUOUS)
     if formats:
-        return Column(column.name, date=formats[0]), ""
-    different = sorted(texts.unique())
+        return Column(column.name, date=formats[0]), None
+    different, hint = sorted(texts.unique()), advice(texts)
     if len(different) == len(texts):
-        return None, "a different text in every row"
+        return None, hint or _reason("a different text in every row")
     if 2 * len(different) > len(texts):
-        return None, "a text of its own in most rows"
+        return None, hint or _reason("a text of its own in most rows")
     if len(different) > MAX_CATEGORIES:
-        return None, f"more than {MAX_CATEGORIES} different texts"
-    return Column(column.name, tuple(different)), ""
+        return None, hint or _reason(f"more than {MAX_CATEGORIES} different texts")
+    return Column(column.name, tuple(different)), hint
 
 
-def _date_formats(texts: pd.Series) -> list[str]:
-    """The formats under which all texts are dates; two if day and month cannot be told apart."""
-    match = _DATE.fullmatch(texts.iloc[0])
-    if not match or not texts.str.fullmatch(_DATE).all():
-        return []
-    orders = [order.format(match[1]) for order in _ORDERS]
-    times = [time for time in _TIMES if bool(match[2]) == bool(time)]
-    formats = [order + time for order in orders for time in times]
-    return [each for each in formats if not np.isnan(days(texts, each)).any()]
+def _reason(text: str) -> Advice:
+    return Advice(text, text)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fsbench.errors import DataError
 from fsbench.own.column import Column
+from fsbench.own.dates import FORMATS
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Form:
 
 def _column(values: Any) -> Column:
     match values:
-        case {"name": str(name), "texts": list(texts), "date": str(date)} if all(
+        case {"name": str(name), "texts": list(texts), "date": str(date)} if date in ("", *FORMATS) and all(
             isinstance(text, str) for text in texts
         ):
             return Column(name, tuple(texts), date, values.get("is_text") is True)

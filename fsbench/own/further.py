@@ -19,6 +19,7 @@ from fsbench.own.given import OwnData
 from fsbench.own.parsing import in_numbers, parse_table
 from fsbench.own.pictures import SUFFIXES, stack_alike, with_channels
 from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
+from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
 
@@ -106,7 +107,7 @@ def _texts_of_files(
 def _texts_of_table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], np.ndarray]:
     """The column of texts in a table, cut to the length of those in training; missing ones are empty."""
     name = str(form.columns[0].name)
-    table = parse_table(path, None, remarks, fewest=1, texts=[name])
+    table = parse_table(path, None, fewest=1, texts=[name])
     if name not in table:
         raise DataError(f"{path} has no column {printable(name)!r}, which the model needs")
     texts = [clean(text) for text in form.columns[0].values(table)]
@@ -141,7 +142,7 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
     """The columns of a table by their names, in any order."""
     names = [str(column.name) for column in form.columns]
     texts = [str(column.name) for column in form.columns if column.texts]
-    table = parse_table(path, None, remarks, fewest=1, texts=texts)
+    table = parse_table(path, None, fewest=1, texts=texts)
     if missing := [name for name in names if name not in table]:
         raise DataError(f"{path} has no {columns_named(missing)}, which the model needs")
     values = []
@@ -151,10 +152,11 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
             table[column.name] = given = in_numbers(given)
         is_text = given.dtype.kind == "O"
         if is_text and not column.texts and not column.date and given.notna().any():
-            odd = repr(printable(str(given.dropna().iloc[0])))
+            found = advice(given)
+            shown, why = ("", f": {found.text}") if found else (f", such as {odd_one(given)}", "")
+            name = printable(str(column.name))
             raise DataError(
-                f"{path}: the column {printable(str(column.name))!r} has texts, such as {odd}; the model "
-                "takes numbers there"
+                f"{path}: the column {name!r} has texts{shown}; the model takes numbers there{why}"
             )
         values.append(column.values(table))
         _tell_of_unknown(column, int((np.isnan(values[-1]) & given.notna().to_numpy()).sum()), remarks)

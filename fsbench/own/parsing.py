@@ -6,7 +6,7 @@ import csv
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -25,16 +25,13 @@ _MISSING = (
     *("#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
 NOTHING = "None"
-_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
+NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-_MOSTLY = 0.8
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 
 
-def parse_table(
-    path: Path, labels: str | None, remarks: list[str], fewest: int = 2, texts: Collection[str] = ()
-) -> pd.DataFrame:
-    """The table with plain column names; columns are numbers or texts. Warns about nearly numeric columns.
+def parse_table(path: Path, labels: str | None, fewest: int = 2, texts: Collection[str] = ()) -> pd.DataFrame:
+    """The table with plain column names; columns are numbers or texts.
 
     In the column `labels`, `None` is an ordinary text. The columns `texts` stay texts. Raises DataError for a
     file that is too large, or not a table of at least `fewest` columns.
@@ -58,18 +55,30 @@ def parse_table(
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
         )
     with_points = [name for name in table if table[name].dtype.kind == "f"]
-    with_commas = []
+    with_commas: dict[Hashable, pd.Series] = {}
     for name in table:
         if table[name].dtype.kind == "O":
             plain = table[name].astype(str).str.strip().where(table[name].notna())
             plain = plain.mask(plain.isin(_MISSING))
             is_text = name in texts or (name == labels and (plain == NOTHING).any())
-            table[name] = plain if is_text else _numbers(plain, delimiter != ",", remarks)
-            if table[name].dtype.kind == "f" and plain.str.contains(",").any():
-                with_commas.append(name)
+            table[name] = plain if is_text else _numbers(plain, delimiter != ",")
+            if table[name].dtype.kind == "f" and (commas := plain.str.contains(",", na=False)).any():
+                with_commas[name] = plain[commas]
+    _check_commas(path, with_commas)
     if with_commas and with_points:
-        _check_points(path, delimiter, with_points, with_commas[0])
+        _check_points(path, delimiter, with_points, next(iter(with_commas)))
     return table
+
+
+def _check_commas(path: Path, columns: Mapping[Hashable, pd.Series]) -> None:
+    """Raise DataError if all commas of a file, in some columns of texts, may divide thousands."""
+    if columns and all(texts.str.fullmatch(_THOUSANDS).all() for texts in columns.values()):
+        name, texts = next(iter(columns.items()))
+        text, column = texts.iloc[0], printable(str(name))
+        raise DataError(
+            f"{path}: column {column!r} has values such as {text}; write {text.replace(',', '')} if the "
+            f"comma divides thousands, otherwise {text.replace(',', '.')}"
+        )
 
 
 def _check_points(path: Path, delimiter: str, names: list[Hashable], with_commas: Hashable) -> None:
@@ -139,32 +148,26 @@ def in_numbers(given: pd.Series) -> pd.Series:
     words = given.astype(str).str.strip().str.lower()
     known = words.map({"true": 1.0, "false": 0.0}).where(given.notna() & (words != NOTHING.lower()))
     rest = given.notna() & known.isna() & (words != NOTHING.lower())
-    if not words[rest].str.fullmatch(_NUMBER).all():
+    if not words[rest].str.fullmatch(NUMBER).all():
         return given
     return known.mask(rest, words.where(rest)).astype(float)
 
 
-def _numbers(texts: pd.Series, decimal_comma: bool, remarks: list[str]) -> pd.Series:
+def _numbers(texts: pd.Series, decimal_comma: bool) -> pd.Series:
     """A column of texts as numbers, if all except `None` are numbers; otherwise unchanged."""
     known = texts[texts.notna() & (texts != NOTHING)]
     numeric = known.str.fullmatch(
-        _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else _NUMBER
+        _COMMA_NUMBER if decimal_comma and known.str.contains(",").any() else NUMBER
     )
     if len(known) and numeric.all():
         return texts.where(texts != NOTHING).str.replace(",", ".").astype(float)
-    if len(known) and numeric.mean() >= _MOSTLY:
-        other = [repr(printable(text)) for text in known[~numeric].unique()]
-        remarks.append(
-            f"column {texts.name!r} is read as texts: {int(numeric.sum())} of its {len(known)} values are "
-            f"numbers, but {some(other)} not; correct the file, or leave such values empty"
-        )
     return texts
 
 
 def is_quantity(texts: pd.Series) -> bool:
     """Whether all texts but `None` are numbers, with a decimal point or comma."""
     known = texts[texts != NOTHING]
-    return len(known) > 0 and bool((known.str.fullmatch(_NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
+    return len(known) > 0 and bool((known.str.fullmatch(NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
 
 
 def _header(path: Path) -> tuple[str, list[str]]:

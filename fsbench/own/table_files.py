@@ -18,6 +18,7 @@ from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, columns_named, printable, some
+from fsbench.own.spellings import odd_one
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _with_texts(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str
 
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
-    table = parse_table(Path(path), data.target, remarks, texts=_texts_of(data))
+    table = parse_table(Path(path), data.target, texts=_texts_of(data))
     if data.target is None:
         known = some([printable(str(name)) for name in table], 12)
         raise UsageError(
@@ -148,9 +149,10 @@ def _alike(
         empty = table[name].isna().all() or wanted[name].isna().all()
         if not empty and (table[name].dtype.kind == "O") != (wanted[name].dtype.kind == "O"):
             texts, numbers = (path, like) if table[name].dtype.kind == "O" else (like, path)
+            odd = odd_one((table if texts == path else wanted)[name])
             raise DataError(
-                f"column {printable(str(name))!r} has numbers in {numbers} and texts in {texts}; write it in "
-                "one way"
+                f"column {printable(str(name))!r} has numbers in {numbers} and texts in {texts}, such as "
+                f"{odd}; write it in one way"
             )
     return table[list(wanted)]
 
@@ -160,7 +162,7 @@ def _unlabelled_rows(
 ) -> Inputs:
     """The rows of a file whose target is missing, without those of a group that has labelled rows."""
     path = str(data.unlabeled)
-    table = parse_table(Path(path), data.target, remarks, fewest=1, texts=_texts_of(data))
+    table = parse_table(Path(path), data.target, fewest=1, texts=_texts_of(data))
     if data.target in table:
         free = table[data.target].isna()
         if not free.all():
