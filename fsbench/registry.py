@@ -1,4 +1,4 @@
-"""Loads plugins, lists those that could not be loaded, and turns specs into strategies."""
+"""Loads plugins, and lists those that could not be loaded."""
 
 from __future__ import annotations
 
@@ -16,27 +16,19 @@ from typing import Any
 import pluggy
 
 from fsbench import __version__, builtin, hookspecs
-from fsbench.code import UNPACKAGED, code_mark, source_hash
-from fsbench.composition import BASELINE, Composition
+from fsbench.building import Builder
+from fsbench.code import UNPACKAGED, source_hash
 from fsbench.datasets.known import DATASETS
-from fsbench.errors import FsbenchError, PluginError, SpecError, UnknownName, UsageError
-from fsbench.families import groups, membership
+from fsbench.errors import FsbenchError, PluginError, UnknownName, UsageError
+from fsbench.families import groups
 from fsbench.given_classes import check_importable, import_class
 from fsbench.importing import importing
 from fsbench.kinds import KINDS
 from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
-from fsbench.spec import NAME, TUNED, Call, Sum, expand_sum, format_value, parse_call, parse_list
-from fsbench.strategy import (
-    STRATEGIES,
-    Strategy,
-    backbone_fields,
-    check_kinds,
-    from_call,
-    spec_fields,
-    to_call,
-)
+from fsbench.spec import NAME, TUNED
+from fsbench.strategy import STRATEGIES, Strategy, check_kinds, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 
@@ -63,8 +55,8 @@ class LoadFailure:
         return f"plugin {self.plugin} could not be loaded: {self.message}"
 
 
-class Registry:
-    """What the loaded plugins bring, by sort and name; `failures` lists those that could not be loaded.
+class Registry(Builder):
+    """What the loaded plugins bring, by hook and name; `failures` lists those that could not be loaded.
 
     `modules` names what was loaded in addition to the installed plugins, as `load_modules` takes it.
 
@@ -73,7 +65,7 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self.brought: dict[str, dict[str, Brought[Any]]] = {sort.hook: {} for sort in SORTS}
+        super().__init__({sort.hook: {} for sort in SORTS})
         self.failures: list[LoadFailure] = []
         self.modules: list[str] = []
         self._loaded: dict[str, list[tuple[Sort[Any], str, Brought[Any]]]] = {}
@@ -100,11 +92,6 @@ class Registry:
             *(each.module for m in self.brought.values() for each in m.values()),
         ]
         return {module.partition(".")[0] for module in modules}
-
-    @property
-    def strategies(self) -> dict[str, type[Strategy]]:
-        """The strategies by name."""
-        return {name: each.thing for name, each in self.brought[STRATEGIES.hook].items()}
 
     @property
     def origin(self) -> dict[str, Origin]:
@@ -250,109 +237,6 @@ class Registry:
             owner = taken[name].origin.distribution
             raise PluginError(f"the {sort.noun} name {name!r} belongs to {owner}; choose another")
         return name
-
-    def parse(self, text: str) -> list[Composition]:
-        """The strategies of comma-separated specs; a group such as `all` means each of its strategies alone.
-
-        Raises SpecError, UnknownName or ConflictError.
-        """
-        found: list[Composition] = []
-        for each in parse_list(text):
-            if str(each) in groups():
-                found += self._alone(membership(str(each)))
-            else:
-                found += self._built([each], groups())
-        return _without_twins(found)
-
-    def baselines(self) -> list[Composition]:
-        """The strategies that run in every leaderboard (`Strategy.baseline`)."""
-        return self._alone(lambda cls: cls.baseline)
-
-    def _alone(self, wanted: Callable[[type[Strategy]], bool]) -> list[Composition]:
-        """Some strategies, each by itself, with the baseline of all comparisons first."""
-        names = [name for name, cls in self.strategies.items() if wanted(cls)]
-        return [self.build(Sum((Call(name),))) for name in sorted(names, key=lambda n: (n != BASELINE, n))]
-
-    def _built(
-        self, expressions: Iterable[Sum], meant: Iterable[str] = (), inside: tuple[Strategy, ...] = ()
-    ) -> list[Composition]:
-        sums = [expanded for each in expressions for expanded in expand_sum(each)]
-        return _without_twins([self.build(each, meant=meant, inside=inside) for each in sums])
-
-    def build(
-        self, expression: Sum, *, meant: Iterable[str] = (), inside: tuple[Strategy, ...] = ()
-    ) -> Composition:
-        """The strategy of one parsed spec; `meant` are other names that an unknown one may be meant for.
-
-        `inside` are the strategies whose fields it is in.
-        """
-        components = []
-        for call in expression.terms:
-            if call.name == TUNED:
-                raise SpecError(
-                    f"{expression}: {TUNED}(...) is a whole row of a run, never a part of a sum, an argument "
-                    f"or a baseline; write {TUNED}(a+b, n=8) among the strategies of `fsbench run`"
-                )
-            if call.name not in self.strategies:
-                raise UnknownName("strategy", call.name, self.strategies, meant)
-            components.append(from_call(self.strategies[call.name], call))
-        return self.compose(components, inside)
-
-    def compose(self, components: Iterable[Strategy], inside: tuple[Strategy, ...] = ()) -> Composition:
-        """The strategy of components; the specs in their fields are looked up and written canonically.
-
-        Raises SpecError, UnknownName or ConflictError for the spec in a field.
-        """
-        found: list[Strategy] = []
-        members: dict[tuple[str, str], Composition] = {}
-        for given in components:
-            component, named = self._with_members(given, inside)
-            members |= {(component.name, each.text): each for each in named}
-            found.append(component)
-        marks = {c.name: "#".join(filter(None, self._marks(c))) for c in found}
-        return Composition(tuple(found), {name: mark for name, mark in marks.items() if mark}, members)
-
-    def _with_members(
-        self, component: Strategy, inside: tuple[Strategy, ...]
-    ) -> tuple[Strategy, list[Composition]]:
-        """A component with canonical texts in the fields that name strategies, and these strategies."""
-        if component in inside:
-            raise SpecError(f"{to_call(component)} is in a field of itself; name other strategies there")
-        members: list[Composition] = []
-        for name in spec_fields(component):
-            text = getattr(component, name)
-            try:
-                named = self._built(parse_list(text), inside=(*inside, component))
-            except UsageError as error:
-                error.args = (f"{component.name}({name}={format_value(text)}): {error}",)
-                raise
-            component = dataclasses.replace(component, **{name: ", ".join(each.text for each in named)})
-            members += named
-        return component, members
-
-    def _marks(self, component: Strategy) -> Iterator[str]:
-        """The marks of a component's code and of the backbones that its fields name."""
-        yield self._strategy_mark(component.name)
-        for name in filter(None, (getattr(component, field) for field in backbone_fields(component))):
-            found = self.brought[BACKBONES.hook].get(parse_call(name).name)
-            if found is not None:
-                modules = {found.module, found.thing.make.partition(":")[0]}
-                yield code_mark(name, found.thing.results_version, found.origin, modules)
-
-    def _strategy_mark(self, name: str) -> str:
-        """The mark of a strategy's code: of its package, and of those of the strategies that it builds on."""
-        found = self.brought[STRATEGIES.hook].get(name)
-        if found is None:
-            return ""
-        classes = [base for base in found.thing.__mro__ if issubclass(base, Strategy)]
-        modules = {found.module, *(base.__module__ for base in classes)} - {Strategy.__module__}
-        # A results_version of a base class is about the results of that class only.
-        declared = vars(found.thing).get("results_version", "")
-        return code_mark(name, declared, found.origin, modules)
-
-
-def _without_twins(compositions: Iterable[Composition]) -> list[Composition]:
-    return list({composition.full_text: composition for composition in compositions}.values())
 
 
 def _module_name(plugin: object) -> str:
