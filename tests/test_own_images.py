@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import weakref
 from pathlib import Path
 
@@ -157,8 +158,40 @@ def test_images_of_an_unsupported_format_are_named(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         (tmp_path / "pets" / name / "1.heic").touch()
-    with pytest.raises(DataError, match=r"2 other files not read: cat/1\.heic, dog/1\.heic; convert"):
+    (tmp_path / "pets" / "dog" / "notes.csv").touch()
+    said = "2 images of an unsupported format not read; convert to PNG or JPEG: cat/1.heic, dog/1.heic"
+    with pytest.raises(DataError, match=rf"has no images; expected .*\({re.escape(said)}\)$"):
         read(tmp_path / "pets")
+    make(tmp_path / "pets", {"cat": 4, "dog": 4})
+    assert read(tmp_path / "pets").warnings[:2] == ("1 other file not read: dog/notes.csv", said)
+
+
+def test_images_of_an_unsupported_format_are_no_reason_to_read_texts(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "pets" / name / f"{number}.HEIC").touch()
+        (tmp_path / "pets" / name / "notes.txt").write_text(f"about {name}s")
+    with pytest.raises(DataError, match=r"has no images; .* to PNG or JPEG: cat/0\.HEIC, cat/1\.HEIC"):
+        read(tmp_path / "pets")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("a.HEIC", "convert it to PNG or JPEG"),
+        ("a.xlsx", "save the sheet as CSV"),
+        ("a.zip", "unpack it"),
+        ("a.npy", "save arrays x and y as .npz"),
+        ("a.json", "give a folder"),
+    ],
+)
+def test_a_file_of_an_unsupported_format_is_refused_with_what_to_do(
+    name: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=f"fsbench cannot read .*{name}; {hint}"):
+        read(tmp_path / name)
 
 
 def test_a_class_with_one_image_is_left_out_and_uneven_classes_are_warnings(tmp_path: Path) -> None:

@@ -254,6 +254,17 @@ def test_one_image_makes_no_image_folder_and_captions_no_text_folder(folder: Pat
     assert read_own(OwnData(folder)).dataset.info.kind == "image"
 
 
+def test_texts_of_an_unsupported_format_are_named(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / "papers" / name).mkdir(parents=True)
+        (tmp_path / "papers" / name / "1.docx").touch()
+    said = (
+        r"has no texts; .*2 texts of an unsupported format not read; convert to .txt: bad/1.docx, good/1.docx"
+    )
+    with pytest.raises(DataError, match=said):
+        read_own(OwnData(tmp_path / "papers"))
+
+
 def test_texts_and_images_do_not_go_together(folder: Path, tmp_path: Path) -> None:
     pictures = make(tmp_path / "pics", {"good": 4, "bad": 4})
     for given in ({"target_data": folder}, {"unlabeled": folder}):

@@ -10,11 +10,17 @@ import numpy as np
 from fsbench.errors import DataError, UsageError
 from fsbench.own.domains import join
 from fsbench.own.given import OwnData
-from fsbench.own.pictures import with_channels
+from fsbench.own.pictures import FOREIGN, with_channels
 from fsbench.own.samples import Inputs, Progress, Samples, as_float32, shifts_for
 from fsbench.own.tree import walk
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
+_HINTS = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "save the sheet as CSV"),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"), "unpack it, and give what is in it"),
+    **dict.fromkeys(FOREIGN, "convert it to PNG or JPEG"),
+    ".npy": "save arrays x and y as .npz by numpy.savez",
+}
 
 
 def read_samples(data: OwnData, progress: Progress) -> Samples:
@@ -83,12 +89,13 @@ def form_of(given: str | Path) -> str:
         raise DataError(f"there is nothing at {given}; give a folder of images or texts, a .csv or an .npz")
     form = _FORMS.get(path.suffix.lower()) if path.is_file() else None
     if form is None:
-        raise DataError(f"fsbench cannot read {given}; give a folder of images or texts, a .csv or an .npz")
+        hint = _HINTS.get(path.suffix.lower(), "give a folder of images or texts, a .csv or an .npz")
+        raise DataError(f"fsbench cannot read {given}; {hint}")
     return form
 
 
 def contents(folder: str | Path) -> str:
-    """What a folder is of: texts or images; "" if it has neither.
+    """What a folder is of: texts or images, even if they must be converted; "" if it has neither.
 
     Up to two texts for each image are taken to be about the images, such as captions.
     """
@@ -98,7 +105,10 @@ def contents(folder: str | Path) -> str:
     root = Path(folder).resolve()
     paths = list(walk(root, root, []))
     texts, images = (sum(map(wanted.has, paths)) for wanted in (TEXTS, IMAGES))
-    return "texts" if texts > 2 * images else "images" if images else ""
+    images += sum(map(IMAGES.is_foreign, paths))
+    if texts > 2 * images or (not images and any(map(TEXTS.is_foreign, paths))):
+        return "texts"
+    return "images" if images else ""
 
 
 def _check_forms(data: OwnData) -> str:

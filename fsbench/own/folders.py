@@ -17,6 +17,7 @@ from fsbench.kinds import get_kind
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import (
+    FOREIGN,
     SUFFIXES,
     Picture,
     Unusable,
@@ -31,7 +32,7 @@ from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files,
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
-IMAGES = Wanted("image", frozenset(SUFFIXES))
+IMAGES = Wanted("image", frozenset(SUFFIXES), frozenset(FOREIGN), "PNG or JPEG")
 _Found = TypeVar("_Found")
 
 
@@ -45,7 +46,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), IMAGES, remarks))
     if not files:
-        there = f" ({remarks[-1]}; convert images of other formats to PNG or JPEG)" if remarks else ""
+        there = f" ({remarks[-1]})" if remarks else ""
         raise DataError(
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
             f"cats/1.png and dogs/2.jpg{there}"

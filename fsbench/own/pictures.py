@@ -16,6 +16,11 @@ SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
 )
+FOREIGN = (
+    *(".heic", ".heif", ".jxl", ".svg", ".eps", ".psd", ".xcf", ".tga", ".ico", ".exr", ".dcm", ".nii"),
+    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".orf", ".rw2", ".pef"),
+)
+"""The suffixes of images that are not read."""
 THUMBNAIL = 16
 MAX_PIXELS = 89_478_485
 """Larger images are refused before decoding; Pillow warns at this size, a quarter of a gigabyte in colour."""

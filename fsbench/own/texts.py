@@ -17,7 +17,9 @@ from fsbench.own.samples import Inputs, Progress, Samples, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
-TEXTS = Wanted("text", frozenset({".txt"}))
+FOREIGN = (".md", ".rtf", ".pdf", ".doc", ".docx", ".odt", ".html", ".htm")
+"""The suffixes of texts that are not read."""
+TEXTS = Wanted("text", frozenset({".txt"}), frozenset(FOREIGN), ".txt")
 MOST_BYTES = 2**20
 NEAR = 0.95
 """Two texts whose counts of sequences of characters have at least this correlation count as one text."""
@@ -34,6 +36,12 @@ def read_text_folder(data: OwnData, progress: Progress) -> Samples:
     data.refuse("a folder of texts", "target", "text", "group", "domain", "image_size", "symmetries")
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), TEXTS, remarks))
+    if not files:
+        there = f" ({remarks[-1]})" if remarks else ""
+        raise DataError(
+            f"{data.path} has no texts; expected a folder for each class with texts in it, such as "
+            f"good/1.txt and bad/2.txt{there}"
+        )
     texts = _read_files(files, remarks, progress)
     read = [file for file in files if file in texts]
     classes = sorted({file.label for file in read})

@@ -22,15 +22,34 @@ _MAX_DEPTH = 20
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which files are read: those with one of some suffixes; `noun` is the word for one."""
+    """Which files are read: those with one of some suffixes; `noun` is the word for one.
+
+    Files with one of the suffixes `foreign` cannot be read before they are converted `to` another format.
+    """
 
     noun: str
     suffixes: frozenset[str]
+    foreign: frozenset[str] = frozenset()
+    to: str = ""
 
     def has(self, path: str | Path) -> bool:
         """Whether a path has such a suffix and is a plain file, not a pipe, which would block."""
         known = Path(path).suffix.lower() in self.suffixes
         return known and (os.path.isfile(path) or not os.path.exists(path))
+
+    def is_foreign(self, path: str | Path) -> bool:
+        """Whether a path has the suffix of a file that must be converted."""
+        return Path(path).suffix.lower() in self.foreign
+
+    def tell(self, others: Sequence[str], remarks: list[str]) -> None:
+        """Add remarks about the names of other files; the last remark is about those to be converted."""
+        if rest := [name for name in others if not self.is_foreign(name)]:
+            remarks.append(f"{plural(len(rest), 'other file')} not read: {some(rest)}")
+        if foreign := [name for name in others if self.is_foreign(name)]:
+            count = plural(len(foreign), self.noun)
+            remarks.append(
+                f"{count} of an unsupported format not read; convert to {self.to}: {some(foreign)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -68,8 +87,7 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
                 remarks.append(f"the folder {relative(Path(entry.path), root)} has no {wanted.noun}s")
             for path in chosen:
                 yield File(path, relative(path, root), _label(entry.name), part)
-    if other:
-        remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
+    wanted.tell(other, remarks)
 
 
 def all_files(given: Path, wanted: Wanted, remarks: list[str]) -> list[File]:
@@ -77,8 +95,7 @@ def all_files(given: Path, wanted: Wanted, remarks: list[str]) -> list[File]:
     given = given.resolve()
     root = given.parent if given.is_file() else given
     paths = [given] if given.is_file() else list(walk(root, root, remarks))
-    if other := [relative(path, root) for path in paths if not wanted.has(path)]:
-        remarks.append(f"{plural(len(other), 'other file')} not read: {some(other)}")
+    wanted.tell([relative(path, root) for path in paths if not wanted.has(path)], remarks)
     return [File(path, relative(path, root), "", None) for path in paths if wanted.has(path)]
 
 
