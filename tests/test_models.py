@@ -171,7 +171,8 @@ def test_unknown_texts_count_as_missing_and_are_said(of_people: SavedModel, tmp_
     green, none = (of_people.predict(tmp_path / name) for name in ("green.csv", "none.csv"))
     np.testing.assert_array_equal(green.probabilities, none.probabilities)
     assert green.warnings == (
-        "column 'colour': 10 rows with a text that was not in the training data, which counts as missing",
+        "column 'colour': 10 rows with a text that was not in the training data ('green'), which counts as "
+        "missing",
     )
     assert none.warnings == ()
 

@@ -60,7 +60,10 @@ def test_times_of_two_zones_are_in_order_and_a_time_without_one_is_none_of_them(
     further = read_further(csv(tmp_path, new, "new.csv"), reading.form)
     assert further.x[[0, 2], 3].tolist() == [reading.dataset.x[0, 3]] * 2
     assert np.isnan(further.x[1, 3])
-    assert "column 'visit': 1 row with no date as in training, which counts as missing" in further.warnings
+    assert (
+        "column 'visit': 1 row with no date as in training, such as 2024-01-31 08:15Z ('2024-01-01 10:00'), "
+        "which counts as missing"
+    ) in further.warnings
 
 
 def test_dates_that_can_be_read_in_two_ways_are_left_out(tmp_path: Path) -> None:
@@ -139,6 +142,42 @@ NO_NUMBERS = [
 @pytest.mark.parametrize("values", NO_NUMBERS)
 def test_codes_and_ranges_are_not_taken_for_numbers(values: list[str], tmp_path: Path) -> None:
     assert told(tmp_path, values) == []
+
+
+DOUBTFUL = {
+    "-999 in 10 rows may stand for a missing value; if so, leave it empty": [-999, 31, 40.5],
+    "9999 in 6 rows may stand for a missing value; if so, leave it empty": [9999, 31, 40, 5, 2],
+    "values such as 20240131 may be dates; if so, write 2024-01-31": [20240131, 20231224, 20240201],
+    "no mark": [-999, -31, 999, 2],
+    "no dates": [20240131, 20231324],
+}
+
+
+@pytest.mark.parametrize(("said", "values"), DOUBTFUL.items(), ids=DOUBTFUL)
+def test_numbers_that_may_be_dates_or_missing_values_are_pointed_out(
+    said: str, values: list[float], tmp_path: Path
+) -> None:
+    expected = [f"column 'odd' read as numbers: {said}"] if "if so" in said else []
+    assert told(tmp_path, values) == expected
+
+
+def test_texts_to_learn_from_are_named_by_an_option(tmp_path: Path) -> None:
+    table = frame().assign(review=[f"number {i} was very good" for i in range(30)])
+    said = "different text in every row; to learn from these texts, name the column by --text"
+    assert any(
+        f"column 'review' left out: a {said}" == line
+        for line in read(csv(tmp_path, table), target="kind").warnings
+    )
+
+
+def test_a_row_of_units_is_pointed_out(tmp_path: Path) -> None:
+    header, *rows = frame().to_csv(index=False).splitlines()
+    table = "\n".join([header, "cm,,,", *rows])
+    assert read(csv(tmp_path, table), target="kind").warnings == (
+        "1 row without 'kind' left out",
+        "column 'size' left out: all rows with a label have numbers, but another row does not; correct or "
+        "remove that row",
+    )
 
 
 def test_further_inputs_are_refused_with_the_same_advice(tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_images_of_high_bit_depth_share_one_range(highest: int, bits: int, tmp_p
     assert found[:, 0, 0, 0].tolist() == expected
 
 
+def test_resizing_makes_no_image_seem_deeper(tmp_path: Path) -> None:
+    pixels = np.full((20, 20), 4095, dtype=np.uint16)
+    pixels[5:15, 5:15] = 0
+    found = read_picture(save(tmp_path / "scan.png", pixels), 30).pixels
+    assert (found.min(), found.max()) == (0, 4095)
+    assert stack([found]).max() == 255
+
+
 @pytest.mark.parametrize(
     ("sides", "size"), [([8, 8, 8], 8), ([4, 5, 5], 8), ([30, 40, 50], 40), ([90, 200, 80], 64)]
 )
@@ -113,7 +121,8 @@ def test_files_that_are_not_images_are_left_out_and_named(tmp_path: Path) -> Non
     (folder / "dog" / "half.png").write_bytes(whole[: len(whole) // 2])
     bomb(folder / "dog" / "bomb.png")
     (folder / "cat" / "notes.txt").write_text("cats", encoding="utf-8")
-    (folder / "cat" / ".hidden.png").write_text("cats", encoding="utf-8")
+    for name in (".hidden.png", ".DS_Store", "thumbs.db", "desktop.ini"):
+        (folder / "cat" / name).write_text("cats", encoding="utf-8")
     os.symlink("nowhere.png", folder / "cat" / "broken.png")
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "cat" / "pipe.png")

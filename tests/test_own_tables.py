@@ -41,7 +41,7 @@ def test_numbers_alone_have_no_columns_unless_some_are_missing(tmp_path: Path) -
     assert np.argwhere(np.isnan(dataset.x)).tolist() == [[3, 0]]
 
 
-@pytest.mark.parametrize("mark", ["", "NA", "?", "nan", "  ", "NULL"])
+@pytest.mark.parametrize("mark", ["", "NA", "?", "nan", "  ", "NULL", "#DIV/0!", "#VALUE!"])
 def test_many_spellings_of_missing_values_are_recognised(mark: str, tmp_path: Path) -> None:
     text = frame().to_csv(index=False).splitlines()
     text[4] = f"{mark},17,{mark},{text[4].rsplit(',', 1)[1]}"
@@ -168,6 +168,21 @@ def test_equal_rows_stay_together(tmp_path: Path) -> None:
     assert "5 of 33 rows are equal; each set of them is kept on one side of a split" in said
 
 
+def test_a_table_of_copies_is_not_coarse(tmp_path: Path) -> None:
+    table = frame(40)
+    twice = pd.concat([table, table], ignore_index=True)
+    reading = read(csv(tmp_path, twice))
+    assert "80 of 80 rows are equal; each set of them is kept on one side of a split" in reading.warnings
+    for train, val, test in groups_of_parts(reading, splits=2):
+        assert not (train | val) & test
+    new = csv(tmp_path, table[:5].drop(columns="kind").assign(count=[*table["count"][:4], 5]), "new.csv")
+    unlabeled = read(tmp_path / "things.csv", unlabeled=new).dataset.unlabeled
+    assert unlabeled is not None
+    assert len(unlabeled) == 1
+    twice.loc[0, "kind"] = "no"
+    assert any("the table is coarse" in line for line in read(csv(tmp_path, twice)).warnings)
+
+
 def test_a_coarse_table_is_not_grouped(tmp_path: Path) -> None:
     table = frame(60)[["colour", "kind"]]
     reading = read(csv(tmp_path, table))
@@ -259,9 +274,13 @@ BYTES = [
     (frame().to_csv(index=False).encode("utf-16"), "is not a text file in UTF-8"),
     (b"", "is empty; expected names in the first line and rows below it"),
     (b"a,kind\n", "2 columns and 0 rows"),
-    (b"just a line\nand another\n", "1 column and 1 row when read as comma-separated"),
+    (
+        b"just a line\nand another\n",
+        "1 column and 1 row when read as comma-separated; .* by commas, semicolons, tabs or bars",
+    ),
     (b"a,kind\n1,x\n2,y,3,4\n", "line 3 has 4 values, the lines before it 2; put texts"),
     (b"a,kind\n1,x,3\n2,y,4\n", "rows have more values than the first line has names"),
+    (b"# a title\na,kind\n1,x\n2,y\n", "name every column, and remove any lines above the names"),
     (b"sep=;\na;kind\n1;x\n2;y\n", "its first line is sep=;, which is for Excel only; remove that line"),
     (b"kind,kind \n1,x\n2,y\n", "two columns named 'kind'"),
     (b"a,kind,a\n1,x,3\n2,y,4\n", "two columns named 'a'"),

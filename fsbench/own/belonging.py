@@ -36,7 +36,7 @@ def repeats(samples: Samples, more: Inputs) -> np.ndarray:
     """
     n = len(samples.y)
     if samples.looks is None or more.looks is None:
-        coarse = 2 * len(np.unique(same(samples.x))) > n
+        coarse = _is_coarse(samples, same(samples.x))
         rows = np.concatenate([samples.x, more.x])
         return np.zeros(len(more.x), dtype=np.bool_) if coarse else _paired([same(rows)], n, len(rows))
     looks = np.concatenate([samples.looks, more.looks])
@@ -58,17 +58,34 @@ def _paired(blocks: Iterable[np.ndarray], first: int, n: int) -> np.ndarray:
 def _equal_rows(samples: Samples) -> np.ndarray:
     n = len(samples.y)
     pairs = same(samples.x)
-    involved = len(np.unique(pairs))
-    if 2 * involved > n:
+    if _is_coarse(samples, pairs):
         samples.warnings.append(
-            f"{involved} of {n} rows equal another row: the table is coarse, so equal rows are not kept on "
-            "one side of a split"
+            f"{len(np.unique(pairs))} of {n} rows equal another row: the table is coarse, so equal rows are "
+            "not kept on one side of a split"
         )
         return np.arange(n)
     found = _Matches.of(samples, "equal rows", "equal")
     found.add(pairs)
     found.tell(samples)
     return found.sets
+
+
+def _is_coarse(samples: Samples, pairs: np.ndarray) -> bool:
+    """Whether equal rows, in pairs `[P, 2]`, are equal by chance, as in a table with few categories.
+
+    This is so if most rows equal another one, unless they look like copies: all have the class of their
+    equals, and a column of numbers alone tells most different rows apart.
+    """
+    n = len(samples.y)
+    if 2 * len(np.unique(pairs)) <= n:
+        return False
+    first = np.setdiff1d(np.arange(n), pairs[:, 1])
+    columns = samples.columns or (0,) * samples.x.shape[1]
+    numbers = [column for column, texts in zip(samples.x.T, columns, strict=True) if not texts]
+    fine = any(2 * len(np.unique(column[first])) > len(first) for column in numbers)
+    sets = together(n, pairs)
+    agree = bool((samples.y[pairs[:, 0]] == samples.y[pairs[:, 1]]).all())
+    return not (agree and fine and _can_divide(sets, samples.y)) or _crowded(sets, samples.y)
 
 
 def _alike(samples: Samples, looks: np.ndarray) -> np.ndarray:

@@ -10,12 +10,13 @@ from fsbench.errors import DataError
 from fsbench.own.column import Column
 from fsbench.own.dates import formats_of
 from fsbench.own.samples import columns_named, some
-from fsbench.own.spellings import Advice, advice
+from fsbench.own.spellings import Advice, advice, doubts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CATEGORIES = 200
+_SENTENCE = 4
 _NUMBERS = "row numbers only"
 _AMBIGUOUS = "dates that may be day/month or month/day; write them as 2024-01-31"
 _SOMEBODY = re.compile(
@@ -31,7 +32,7 @@ def choose_columns(
     Raises DataError if there are none.
     """
     found: list[Column] = []
-    told: dict[tuple[bool, str], tuple[str, list[Hashable]]] = {}
+    told: dict[tuple[str, str], tuple[str, list[Hashable]]] = {}
     for name in table:
         column, said = _column(table[name])
         if name in numbering:
@@ -39,7 +40,8 @@ def choose_columns(
         if column is not None:
             found.append(column)
         if said is not None:
-            told.setdefault((column is not None, said.kind), (said.text, []))[1].append(name)
+            what = "left out" if column is None else f"read as {'categories' if column.texts else 'numbers'}"
+            told.setdefault((what, said.kind), (said.text, []))[1].append(name)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
             remarks.append(
                 f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
@@ -50,8 +52,7 @@ def choose_columns(
             f"{columns_named(dates)}: dates, which become numbers of days; if the month or the weekday "
             "matters, add a column with it"
         )
-    for (used, _), (why, names) in told.items():
-        remarks.append(f"{columns_named(names)} {'read as categories' if used else 'left out'}: {why}")
+    remarks += [f"{columns_named(names)} {what}: {why}" for (what, _), (why, names) in told.items()]
     if not found:
         raise DataError(f"{path}: no column is left to learn from ({some(remarks)})")
     return found
@@ -63,7 +64,7 @@ def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
     if known.nunique() < 2:
         return None, _reason("only one value")
     if column.dtype.kind in "iufb":
-        return Column(column.name), None
+        return Column(column.name), doubts(known) if column.dtype.kind != "b" else None
     texts = known.astype(str)
     formats = formats_of(texts)
     if len(formats) > 1:
@@ -72,7 +73,9 @@ def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
         return Column(column.name, date=formats[0]), None
     different, hint = sorted(texts.unique()), advice(texts)
     if len(different) == len(texts):
-        return None, hint or _reason("a different text in every row")
+        long = texts.str.count(r"\s+").median() >= _SENTENCE - 1
+        to_learn = "; to learn from these texts, name the column by --text" if long else ""
+        return None, hint or _reason(f"a different text in every row{to_learn}")
     if 2 * len(different) > len(texts):
         return None, hint or _reason("a text of its own in most rows")
     if len(different) > MAX_CATEGORIES:

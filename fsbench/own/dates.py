@@ -42,6 +42,12 @@ def days(column: pd.Series, date: str) -> np.ndarray:
     return numbers
 
 
+def example(date: str) -> str:
+    """A date in one of the FORMATS."""
+    day = date.removesuffix(ZONE).replace("%Y", "2024").replace("%m", "01").replace("%d", "31")
+    return f"{day} 08:15Z" if date.endswith(ZONE) else day
+
+
 def formats_of(texts: pd.Series, least: float = 1.0) -> list[str]:
     """The formats under which at least this share of some texts are dates.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fsbench.errors import DataError
 from fsbench.kinds.text import encode_texts
 from fsbench.own.archives import read_inputs
 from fsbench.own.column import Column
+from fsbench.own.dates import example
 from fsbench.own.files import contents, form_of
 from fsbench.own.folders import read_images
 from fsbench.own.form import Form
@@ -22,6 +24,9 @@ from fsbench.own.samples import Progress, as_float32, columns_named, printable, 
 from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files
 from fsbench.words import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXPECTED = {
     "pictures": "a folder of images, an image file, or an npz with an array x of images",
@@ -159,15 +164,18 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
                 f"{path}: the column {name!r} has texts{shown}; the model takes numbers there{why}"
             )
         values.append(column.values(table))
-        _tell_of_unknown(column, int((np.isnan(values[-1]) & given.notna().to_numpy()).sum()), remarks)
+        _tell_of_unknown(column, given[np.isnan(values[-1]) & given.notna()], remarks)
     x = as_float32(np.stack(values, axis=1), remarks, form.shifts)
     return [str(number + 1) for number in range(len(x))], x
 
 
-def _tell_of_unknown(column: Column, count: int, remarks: list[str]) -> None:
-    if count:
-        what = "a text that was not in the training data" if column.texts else "no date as in training"
+def _tell_of_unknown(column: Column, unknown: pd.Series, remarks: list[str]) -> None:
+    """Add a remark about values that the training data does not allow for."""
+    if len(unknown):
+        what = "a text that was not in the training data"
+        what = what if column.texts else f"no date as in training, such as {example(column.date)}"
+        shown = some([repr(printable(text)) for text in unknown.astype(str).unique()])
         remarks.append(
-            f"column {printable(str(column.name))!r}: {plural(count, 'row')} with {what}, which counts as "
-            "missing"
+            f"column {printable(str(column.name))!r}: {plural(len(unknown), 'row')} with {what} ({shown}), "
+            "which counts as missing"
         )

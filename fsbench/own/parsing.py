@@ -23,6 +23,7 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MISSING = (
     *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>"),
     *("#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    *("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"),
 )
 NOTHING = "None"
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
@@ -52,7 +53,8 @@ def parse_table(path: Path, labels: str | None, fewest: int = 2, texts: Collecti
     if table.shape[1] < fewest or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
-            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line and a few columns and rows"
+            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
+            "and fields separated by commas, semicolons, tabs or bars"
         )
     with_points = [name for name in table if table[name].dtype.kind == "f"]
     with_commas: dict[Hashable, pd.Series] = {}
@@ -123,7 +125,8 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
             return table
     except pd.errors.ParserWarning:
         raise DataError(
-            f"{path}: rows have more values than the first line has names; name every column"
+            f"{path}: rows have more values than the first line has names; name every column, and remove any "
+            "lines above the names"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(

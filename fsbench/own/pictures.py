@@ -83,7 +83,8 @@ def square(image: Image.Image, size: int) -> Picture:
     look = np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR), dtype=np.float32)
     small = np.asarray(ImageOps.fit(image, (size, size), method=Image.Resampling.BICUBIC))
     if small.dtype == np.float32:
-        small = small.round().clip(0, 65535).astype(np.uint16)
+        # Resizing overshoots at edges, which would make a deep image seem deeper than it is.
+        small = small.round().clip(*image.getextrema()).astype(np.uint16)
     return Picture(small, look.ravel())
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOSTLY = 0.8
+_DATES = (19000101, 21001231)
+_MARKS = (-9, -99, -999, -9999, -99999, 999, 9999, 99999)
 _BLANKS = str.maketrans("\u00a0\u202f\u2009\u2212", "   -")
 _SPELLED = re.compile(
     r"(?P<before>(?:[-+( $€£¥₹]|USD|EUR|GBP|CHF|JPY)*)(?P<digits>(?!0\d)\d(?:[\d .,'’]*\d)?)"
@@ -60,6 +62,29 @@ def advice(column: pd.Series) -> Advice | None:
     return (_of_numbers(texts) or _of_times(texts) or _of_dates(texts)) if len(texts) else None
 
 
+def doubts(column: pd.Series) -> Advice | None:
+    """What may be wrong about a column of numbers: that they are dates, or that one means a missing value."""
+    values = column.to_numpy()
+    if _may_be_dates(values):
+        return Advice("dates", f"values such as {values[0]:.0f} may be dates; if so, write 2024-01-31")
+    for mark in (values.min(), values.max()):
+        others = values[values != mark]
+        count = len(values) - len(others)
+        apart = (others >= 0).all() and (mark < 0 or (2 * others < mark).all())
+        if mark in _MARKS and count > 1 and apart:
+            text = f"{mark:.0f} in {count} rows may stand for a missing value; if so, leave it empty"
+            return Advice(f"mark {mark}", text)
+    return None
+
+
+def _may_be_dates(values: np.ndarray) -> bool:
+    """Whether all numbers are dates such as 20240131."""
+    if values.min() < _DATES[0] or values.max() > _DATES[1]:
+        return False
+    months, days_ = values // 100 % 100, values % 100
+    return bool((np.isin(months, np.arange(1, 13)) & np.isin(days_, np.arange(1, 32))).all())
+
+
 def odd_one(column: pd.Series) -> str:
     """The first text in a column that is not a number, as it is shown."""
     texts = _texts(column)
@@ -78,8 +103,11 @@ def _of_numbers(texts: pd.Series) -> Advice | None:
         return None
     odd = len(texts[~plain].unique()) > len(found)
     # With odd texts in it, a column of decimal commas may be one that is read without them.
-    if all(number.unit == "," for number in found.values()) and (odd or not found):
+    if odd and all(number.unit == "," for number in found.values()):
         return _but(texts, plain | texts.isin(found), "numbers")
+    if not found:
+        text = "all rows with a label have numbers, but another row does not; correct or remove that row"
+        return Advice(text, text)
     settled = [number for number in found.values() if not number.other]
     number = (settled or list(found.values()))[0]
     mark = "comma" if "," in number.text else "point"

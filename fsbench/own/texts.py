@@ -17,7 +17,7 @@ from fsbench.own.samples import Inputs, Progress, Samples, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
-FOREIGN = (".md", ".rtf", ".pdf", ".doc", ".docx", ".odt", ".html", ".htm")
+FOREIGN = (".rtf", ".pdf", ".doc", ".docx", ".odt", ".html", ".htm")
 """The suffixes of texts that are not read."""
 TEXTS = Wanted("text", frozenset({".txt"}), frozenset(FOREIGN), ".txt")
 MOST_BYTES = 2**20

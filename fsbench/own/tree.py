@@ -18,6 +18,7 @@ _PART_NAMES = {
     **dict.fromkeys(("test", "testing"), TEST),
 }
 _MAX_DEPTH = 20
+_HIDDEN = (".", "__macosx", "thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
         entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
     except OSError as error:
         raise DataError(f"cannot read the folder {printable(folder.name)}: {error.strerror}") from None
-    kept = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX", "Thumbs.db"))]
+    kept = [entry for entry in entries if not entry.name.lower().startswith(_HIDDEN)]
     for entry in kept:
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
             raise DataError(
