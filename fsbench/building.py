@@ -16,7 +16,7 @@ from fsbench.spec import TUNED, Call, Sum, expand_sum, format_value, parse_call,
 from fsbench.strategy import STRATEGIES, Strategy, backbone_fields, from_call, spec_fields, to_call
 
 
-class Builder:
+class StrategyBuilder:
     """Builds strategies from the classes and backbones in `brought`: what plugins bring, by hook and name."""
 
     def __init__(self, brought: dict[str, dict[str, Brought[Any]]]) -> None:

@@ -33,7 +33,7 @@ class Plan:
     done: int
 
 
-def joined(plans: Sequence[Plan]) -> Plan:
+def joined_plans(plans: Sequence[Plan]) -> Plan:
     """One plan of several that have no trial in common."""
     return Plan(
         trials=tuple(trial for plan in plans for trial in plan.trials),

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Outcome = Literal["bitwise", "within noise", "mismatch"]
+Agreement = Literal["bitwise", "within noise", "mismatch"]
 """What a trial that was run again gave: the same bits, a score within the noise of training, or another."""
 
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+AGREEMENTS: tuple[Agreement, ...] = get_args(Agreement)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Verification:
-    """Trials that somebody ran again, with what came of each, by key (`OUTCOMES`)."""
+    """Trials that somebody ran again, with what came of each, by key (`AGREEMENTS`)."""
 
     by: str
     date: str = ""
@@ -45,7 +45,7 @@ class Verification:
         counts = Counter(word for key, word in self.outcomes.items() if key in shown)
         if not counts:
             return ""
-        words = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
+        words = ", ".join(f"{counts[word]} {word}" for word in AGREEMENTS if counts[word])
         when, where = f" on {self.date[:10]}" if self.date else "", ", ".join(self.hardware)
         what = "reproduced" if self.agrees(keys) else "not reproduced"
         return f"{what} by {self.by}{when}{f' ({where})' if where else ''}: {counts.total()} trials, {words}"

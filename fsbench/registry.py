@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from fsbench import __version__, builtin, hookspecs
-from fsbench.building import Builder
+from fsbench.building import StrategyBuilder
 from fsbench.code import UNPACKAGED, source_hash
 from fsbench.datasets.known import DATASETS
 from fsbench.errors import FsbenchError, PluginError, UnknownName, UsageError
@@ -55,7 +55,7 @@ class LoadFailure:
         return f"plugin {self.plugin} could not be loaded: {self.message}"
 
 
-class Registry(Builder):
+class Registry(StrategyBuilder):
     """What the loaded plugins bring, by hook and name; `failures` lists those that could not be loaded.
 
     `modules` names what was loaded in addition to the installed plugins, as `load_modules` takes it.

@@ -81,7 +81,7 @@ def read_request(
     check_positive(timeout=timeout)
     reading = None if data is None else read_data(data, suite, observer)
     own = () if reading is None else tuple(each.info.text for each in reading.datasets)
-    named = None if tasks is None else joined(tasks)
+    named = None if tasks is None else joined_texts(tasks)
     chosen = choose_tasks(suite, named) if reading is None else own_tasks(own, named or reading.task)
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
@@ -123,7 +123,7 @@ def _check_criteria(rows: Iterable[str], tasks: Iterable[Task]) -> None:
         )
 
 
-def joined(texts: str | Sequence[str]) -> str:
+def joined_texts(texts: str | Sequence[str]) -> str:
     """Separate expressions joined into one text, as on the command line."""
     return texts if isinstance(texts, str) else ", ".join(texts)
 

@@ -21,9 +21,9 @@ from fsbench.families import CORE
 from fsbench.identity import full_spec, metric_marks, versions
 from fsbench.jobs import Outcome, Place, check_device
 from fsbench.judge import failed, judge
-from fsbench.plan import Plan, joined, make_plan
+from fsbench.plan import Plan, joined_plans, make_plan
 from fsbench.progress import Observer, default_observer
-from fsbench.progress.log import logged
+from fsbench.progress.log import RunLog, logged
 from fsbench.record import Record, Trial
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Request, Strategies, check_positive, read_request
@@ -124,11 +124,7 @@ def run(
     given = locals()
     with logged(observer or default_observer(), _arguments(given)) as (observer, log):
         observer.doing("reading what is asked for")
-        registry = get_registry()
-        if strict:
-            registry.check_loaded()
-        for failure in registry.failures:
-            log.warned(failure.said)
+        registry = _loaded(strict, log)
         check_positive(jobs=jobs)
         check_device(device)
         asked = read_request(
@@ -148,23 +144,29 @@ def run(
         )
         with Store(results) as store:
             log.open(store.folder)
-            observer.doing(f"reading the results in {store.folder}")
-            stored = {record.key: record for record in store.records()}
-            same = SameData(asked.suite, stored.values(), store.path)
-            for name in asked.own:
-                same.check_own(name)
-            plan = _plan(asked, registry, stored, retry_failed, only)
-            known = [stored[key] for key in plan.keys if key in stored]
-            check_records(of_records(known, ()), asked.suite, store.path)
-            observer.stored(known)
-            walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
+            walk = _planned(asked, store, registry, observer, retry_failed, only)
             interrupted = walk.go(executor, jobs, device)
-        records = tuple(stored[key] for key in plan.keys if key in stored)
-        left_out = tuple(asked.suite.left_out())
-        found = Results(records, store.path, plan.total, interrupted, left_out, asked.baseline)
+        found = Results(
+            tuple(walk.records_of_plan()),
+            store.path,
+            walk.plan.total,
+            interrupted,
+            tuple(asked.suite.left_out()),
+            asked.baseline,
+        )
         if interrupted:
             log.interrupted(found.done, found.total)
         return found
+
+
+def _loaded(strict: bool, log: RunLog) -> Registry:
+    """The registry; plugins that could not be loaded go to the log, or are an error if `strict` is set."""
+    registry = get_registry()
+    if strict:
+        registry.check_loaded()
+    for failure in registry.failures:
+        log.warned(failure.said)
+    return registry
 
 
 def _arguments(given: Mapping[str, object]) -> dict[str, object]:
@@ -185,6 +187,28 @@ def _tuning(n: int | None, **given: str | None) -> Tuning | None:
     return None if n is None else Tuning(n, **arguments)
 
 
+def _planned(
+    asked: Request,
+    store: Store,
+    registry: Registry,
+    observer: Observer,
+    retry_failed: bool,
+    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]],
+) -> _Walk:
+    """The walk through what is asked for and not stored. Raises DataError or StoreError for other data."""
+    observer.doing(f"reading the results in {store.folder}")
+    stored = {record.key: record for record in store.records()}
+    same = SameData(asked.suite, stored.values(), store.path)
+    for name in asked.own:
+        same.check_own(name)
+    plan = _plan(asked, registry, stored, retry_failed, only)
+    walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
+    known = walk.records_of_plan()
+    check_records(of_records(known, ()), asked.suite, store.path)
+    observer.stored(known)
+    return walk
+
+
 def _plan(
     asked: Request,
     registry: Registry,
@@ -194,7 +218,7 @@ def _plan(
 ) -> Plan:
     """The plan of a request: that of each search, and of the rows without one."""
     statuses = {key: record.status for key, record in stored.items()}
-    return joined(
+    return joined_plans(
         [
             make_plan(
                 asked.tasks,
@@ -248,6 +272,10 @@ class _Walk:
                 "metric_codes": codes,
             }
         self.listeners = self.registry.listeners()
+
+    def records_of_plan(self) -> list[Record]:
+        """The records so far of what is asked for."""
+        return [self.records[key] for key in self.plan.keys if key in self.records]
 
     def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:
         """Run every trial of the plan and store its record; returns whether it was interrupted."""

@@ -16,11 +16,11 @@ from fsbench.errors import FsbenchError, UsageError
 from fsbench.identity import full_spec, trial_key
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
-from fsbench.provenance import Outcome, Verification
+from fsbench.provenance import Agreement, Verification
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.record import Record
 from fsbench.registry import Registry, get_registry
-from fsbench.report.agreement import noise, outcome, setting_of
+from fsbench.report.agreement import compare_runs, noise, setting_of
 from fsbench.report.contradictions import Run
 from fsbench.report.lines import read_texts, replace_lines
 from fsbench.report.published import Contents, gathered, read
@@ -38,14 +38,14 @@ NOT_RUN: Literal["not run"] = "not run"
 
 
 @dataclass(frozen=True)
-class Checked:
+class Verified:
     """A sampled record, and what came of its trial here.
 
     `detail` has the scores, or why the trial was not run; `hardware` is what it ran on.
     """
 
     record: Record
-    outcome: Outcome | Literal["not run"]
+    outcome: Agreement | Literal["not run"]
     detail: str
     hardware: str = ""
 
@@ -59,7 +59,7 @@ def verify(
     device: str = "auto",
     timeout: float | None = None,
     observer: Observer | None = None,
-) -> list[Checked]:
+) -> list[Verified]:
     """Run sampled trials of a published file again; which ones is decided by `seed`.
 
     Only successful records are sampled. What noise is, `report.agreement` says. A trial that this machine
@@ -83,12 +83,12 @@ def verify(
     return [
         _checked(contents, record, here, again[record.key])
         if record.key in again
-        else Checked(record, NOT_RUN, reasons[record.key] or "interrupted before")
+        else Verified(record, NOT_RUN, reasons[record.key] or "interrupted before")
         for record in chosen
     ]
 
 
-def sign(path: str | Path, checked: Sequence[Checked], by: str) -> None:
+def sign(path: str | Path, checked: Sequence[Verified], by: str) -> None:
     """Add a line to a published file that says who ran which trials again; renew its page and index.
 
     Raises StoreError if the file cannot be written.
@@ -147,7 +147,7 @@ def _found(folder: Path) -> Contents:
         return gathered(store.records(), store.evidence())
 
 
-def _checked(contents: Contents, record: Record, here: Contents, again: Record) -> Checked:
+def _checked(contents: Contents, record: Record, here: Contents, again: Record) -> Verified:
     """What came of a trial: failed now, it is a mismatch; of another split, it is another trial.
 
     If it is skipped because a package is missing here, nothing is known.
@@ -155,21 +155,21 @@ def _checked(contents: Contents, record: Record, here: Contents, again: Record) 
     if again.status != "ok":
         message = (again.reason or {}).get("message", "unknown")
         lacking = again.status == "skipped" and names_package(message)
-        return Checked(
+        return Verified(
             record, NOT_RUN if lacking else "mismatch", f"{again.status} here: {message}", again.device
         )
     if again.split_fingerprint != record.split_fingerprint:
         prints = [each.split_fingerprint[:16] or "unknown" for each in (record, again)]
-        return Checked(
+        return Verified(
             record, NOT_RUN, f"other data: its split is {prints[0]} in the file and {prints[1]} here"
         )
     others = [each for each in contents.records if setting_of(each) == setting_of(record)]
     runs = Run.of(record, contents, "in the file"), Run.of(again, here, "here")
-    word, why = outcome(*runs, others)
-    return Checked(record, word, why or _scores(record, again, word, others), again.device)
+    word, why = compare_runs(*runs, others)
+    return Verified(record, word, why or _scores(record, again, word, others), again.device)
 
 
-def _scores(record: Record, again: Record, word: Outcome, others: Sequence[Record]) -> str:
+def _scores(record: Record, again: Record, word: Agreement, others: Sequence[Record]) -> str:
     metric = get_metric(DEFAULT_METRIC)
     scale = 100 if metric.percent else 1
     scores = [scale * each.metrics.get(DEFAULT_METRIC, math.nan) for each in (record, again)]

@@ -108,12 +108,12 @@ def test_a_readme_that_is_not_an_index_stays(call, tmp_path):
 
 
 def test_signing_renews_the_page_and_the_index(tmp_path):
-    from fsbench.verifying import Checked, sign
+    from fsbench.verifying import Verified, sign
 
     path = published(tmp_path)
     write_page(path)
     write_index(tmp_path)
-    sign(path, [Checked(read(path).records[0], "bitwise", "", "cpu")], "Grace")
+    sign(path, [Verified(read(path).records[0], "bitwise", "", "cpu")], "Grace")
     for page in ("ours.md", "README.md"):
         assert "eproduced by Grace on" in (tmp_path / page).read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ from records import failed, over_seeds, record, skipped, write_jsonl
 import fsbench
 from fsbench import runner, verifying
 from fsbench.evidence import Drawn, pack_influence
-from fsbench.report.agreement import noise, outcome
+from fsbench.report.agreement import compare_runs, noise
 from fsbench.report.contradictions import Run
 from fsbench.report.published import Contents, read
 from fsbench.verifying import verify
@@ -111,7 +111,7 @@ def test_an_honest_run_elsewhere_is_rarely_a_mismatch():
     for _ in range(2000):
         found = [over_seeds(A, name, rng.normal(0.7, 0.03, 3).tolist()) for name in ("erm", "svm", "knn")]
         again = replace(found[0][0], metrics={METRIC: float(rng.normal(0.7, 0.03))})
-        word, _ = outcome(Run(found[0][0]), Run(again), chain(*found))
+        word, _ = compare_runs(Run(found[0][0]), Run(again), chain(*found))
         wrong += word == "mismatch"
     assert wrong <= 32
 
@@ -119,21 +119,21 @@ def test_an_honest_run_elsewhere_is_rarely_a_mismatch():
 def test_equal_predictions_are_bitwise():
     one = Run(record(value=0.7), digest="a")
     again = replace(one.record, metrics={METRIC: 0.7 + 1e-12, "nll": 1.3 + 1e-5})
-    assert outcome(one, replace(one, record=again), []) == ("bitwise", "")
-    assert outcome(one, replace(one, digest="b"), []) == ("within noise", "")
-    assert outcome(Run(record(value=0.7)), Run(record(value=0.7)), []) == ("bitwise", "")
+    assert compare_runs(one, replace(one, record=again), []) == ("bitwise", "")
+    assert compare_runs(one, replace(one, digest="b"), []) == ("within noise", "")
+    assert compare_runs(Run(record(value=0.7)), Run(record(value=0.7)), []) == ("bitwise", "")
 
 
 def test_equal_values_without_a_digest_do_not_excuse_other_evidence():
     values = np.array([0.01, -0.02, 0.03, 0.0])
     here = Run(record(value=0.7), "here", "a", pack_influence(values))
     stored = replace(here, where="in the file", digest="")
-    assert outcome(stored, here, []) == ("bitwise", "")
+    assert compare_runs(stored, here, []) == ("bitwise", "")
     smaller = replace(stored, influence=pack_influence(values / 10))
-    assert outcome(smaller, here, [])[0] == "mismatch"
+    assert compare_runs(smaller, here, [])[0] == "mismatch"
     finer = replace(stored, record=replace(here.record, resolution={METRIC: 1e-9}))
     assert (
-        outcome(finer, replace(here, record=replace(here.record, resolution={METRIC: 0.01})), [])[0]
+        compare_runs(finer, replace(here, record=replace(here.record, resolution={METRIC: 0.01})), [])[0]
         == "mismatch"
     )
 
@@ -142,7 +142,7 @@ def test_equal_values_without_a_digest_do_not_excuse_other_evidence():
 def test_what_strategy_and_split_decide_is_compared_whatever_the_predictions(changes):
     here = Run(record(value=0.7), "here", "a")
     stored = Run(replace(here.record, **changes), "in the file", "b")
-    assert outcome(stored, here, over_seeds(A, "erm", [0.70, 0.71, 0.72]))[0] == "mismatch"
+    assert compare_runs(stored, here, over_seeds(A, "erm", [0.70, 0.71, 0.72]))[0] == "mismatch"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_what_equal_predictions_do_not_give_is_a_mismatch(changes, said):
     honest = Run(record(value=0.7), "here", digest="a")
     forged = Run(replace(honest.record, **changes), "in the file", digest="a")
     others = over_seeds(A, "erm", [0.70, 0.71, 0.72])
-    word, why = outcome(forged, honest, others)
+    word, why = compare_runs(forged, honest, others)
     assert (word, said in why) == ("mismatch", True), why
 
 
@@ -185,14 +185,14 @@ def test_other_evidence_for_equal_predictions_is_a_mismatch():
     drawn = Drawn(test + 10, test[:, :0], test, test % 2, test[0, :0], test[0, :0], ("wine",))
     honest = Run(record(value=0.7), "here", "a", pack_influence(values), drawn)
     rounded = replace(honest, influence=pack_influence(values + 1e-5))
-    assert outcome(rounded, honest, []) == ("bitwise", "")
+    assert compare_runs(rounded, honest, []) == ("bitwise", "")
     for forged in (values / 10, values[:3]):
         stored = replace(honest, where="in the file", influence=pack_influence(forged))
-        word, why = outcome(stored, honest, [])
+        word, why = compare_runs(stored, honest, [])
         assert word == "mismatch"
         assert "the influences of test samples in the file are not those here" in why
     other = replace(honest, drawn=replace(drawn, train=test + 20))
-    assert outcome(other, honest, [])[1].startswith("the samples of the split")
+    assert compare_runs(other, honest, [])[1].startswith("the samples of the split")
 
 
 def test_a_forged_score_is_a_mismatch(whole, call, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import click
 
 from fsbench.cli.listing_data import datasets, suites, tasks
 from fsbench.cli.options import data_dir_option
-from fsbench.cli.output import joined, said_origin, show, table
+from fsbench.cli.output import joined_facts, said_origin, show, table
 from fsbench.errors import UnknownName, UsageError
 from fsbench.families import ALL, CORE, FAMILIES, groups, membership
 from fsbench.sorts import HOUSE, Origin
@@ -81,7 +81,7 @@ def strategies(wanted: Callable[[type[Strategy]], bool] = lambda cls: True) -> R
         part = "runs in every table" if cls.baseline else "" if cls.in_all else "not part of all"
         facts = [", ".join(arguments), part, said_origin(registry.origin[name])]
         uses = ", ".join(sorted(strategy.uses)) or "-"
-        rows.append((name, cls.family or "-", uses, _first_line(cls), joined(facts)))
+        rows.append((name, cls.family or "-", uses, _first_line(cls), joined_facts(facts)))
     columns = ("strategy", "family", "uses", "what it does")
     return Group(table(columns, rows), Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
 
@@ -123,7 +123,7 @@ def protocols() -> RenderableType:
             f"{f.name}={format_value(f.default)}" for f in fields if f.default is not dataclasses.MISSING
         ]
         call = f"{name}({', '.join(given + others)})"
-        rows.append((name, cls.summary, joined([call, said_origin(PROTOCOLS.origin(name))])))
+        rows.append((name, cls.summary, joined_facts([call, said_origin(PROTOCOLS.origin(name))])))
     return table(("protocol", "what it does"), rows)
 
 
@@ -138,7 +138,7 @@ def kinds() -> RenderableType:
             (
                 name,
                 kind.recipe.backbone,
-                joined([_first_line(type(kind)).rstrip("."), *facts, said_origin(KINDS.origin(name))]),
+                joined_facts([_first_line(type(kind)).rstrip("."), *facts, said_origin(KINDS.origin(name))]),
             )
         )
     return table(("kind", "backbone", "what a sample is"), rows)
@@ -155,7 +155,7 @@ def backbones() -> RenderableType:
         about += f": {known.wants}" if known.wants else ""
         about += f"; weights: {', '.join(known.weights)}" if known.weights else ""
         size = "-" if known.parameters is None else f"{known.parameters:,}"
-        rows.append((name, size, known.summary, joined([about, said_origin(BACKBONES.origin(name))])))
+        rows.append((name, size, known.summary, joined_facts([about, said_origin(BACKBONES.origin(name))])))
     return table(("backbone", "parameters", "what it is"), rows)
 
 
@@ -167,7 +167,7 @@ def metrics() -> RenderableType:
     for name, metric in METRICS.items():
         facts = ["higher is better" if metric.higher_is_better else "lower is better"]
         facts += ["shown in %"] if metric.percent else []
-        rows.append((name, metric.meaning, joined([*facts, said_origin(METRICS.origin(name))])))
+        rows.append((name, metric.meaning, joined_facts([*facts, said_origin(METRICS.origin(name))])))
     return table(("metric", "what it measures"), rows)
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fsbench.cli.output import joined, said_origin, say, table
+from fsbench.cli.output import joined_facts, said_origin, say, table
 from fsbench.errors import FsbenchError
 from fsbench.words import plural, roughly
 
@@ -46,7 +46,7 @@ def _collection(title: str, names: Sequence[str]) -> tuple[str, str]:
 
     first = about(names[0])
     brought = "installed" if is_available(names[0]) else f"not here: {DATASETS[names[0]].install}"
-    facts = joined(
+    facts = joined_facts(
         [f"{first.kind} data", brought, f"licence: {first.licence}", said_origin(DATASETS.origin(names[0]))]
     )
     return f"{plural(len(names), 'dataset')} of {title} ({facts}):", ", ".join(names)
@@ -77,7 +77,7 @@ def _facts(known: About) -> str:
         facts.append(f"{known.download} MB to download")
     facts.append(f"licence: {known.licence}")
     facts += [f"{key}={str(value).lower()}" for key, value in dataset_arguments(known.name).items()]
-    return joined([*facts, said_origin(DATASETS.origin(known.name))])
+    return joined_facts([*facts, said_origin(DATASETS.origin(known.name))])
 
 
 def suites() -> RenderableType:

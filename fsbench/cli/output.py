@@ -149,7 +149,7 @@ def _shown(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def joined(facts: Iterable[str]) -> str:
+def joined_facts(facts: Iterable[str]) -> str:
     """Facts in one line; empty ones are left out."""
     return "; ".join(filter(None, facts))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fsbench.metrics import DEFAULT_METRIC, assumed_resolution
-from fsbench.provenance import Outcome
+from fsbench.provenance import Agreement
 from fsbench.record import Record
 from fsbench.report.contradictions import Run, contradiction
 
@@ -30,7 +30,7 @@ def setting_of(record: Record) -> tuple[str, ...]:
     return record.task, record.recipe, record.tuning
 
 
-def outcome(stored: Run, again: Run, others: Iterable[Record]) -> tuple[Outcome, str]:
+def compare_runs(stored: Run, again: Run, others: Iterable[Record]) -> tuple[Agreement, str]:
     """How a run of a trial agrees with another one, both successful, and for a mismatch, why.
 
     `others` are records of the same setting (`setting_of`). Runs that contradict each other, such as by other

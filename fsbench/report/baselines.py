@@ -52,8 +52,8 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is compared: a strategy with its rivals, on some settings.
+class Contest:
+    """A strategy and its rivals, on some settings.
 
     `gains` are its mean differences to them, positive where it is better. `whole` is False where a claim is
     to be withheld.
@@ -122,35 +122,35 @@ class Baselines:
 
         `gains` are the differences to plain training. None where there is nothing to compare with.
         """
-        plans: dict[Place, Plan] = {}
+        contests: dict[Place, Contest] = {}
         for setting in self.found:
             for entry in setting.entries.values():
                 rivals, whole = self._rivals([setting], entry.strategy)
                 whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
-                plans[place_of(setting, entry)] = self._plan(entry.strategy, [setting], rivals, whole)
+                contests[place_of(setting, entry)] = self._contest(entry.strategy, [setting], rivals, whole)
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             single = [[place for (place,) in each] for each in (shown, asked)]
             found = differences.on_tasks(single[0], self.metric, self.prior)
             return found, differences.p_on_tasks(single[1], self.metric, self.prior)
 
-        return self._compared(plans, gains, made)
+        return self._compared(contests, gains, made)
 
     def over_tasks(self, gains: Mapping[str, Estimate | None]) -> dict[str, Against | None]:
         """The comparison of each strategy over the tasks that it did, adjusted like those of `on_tasks`."""
-        plans = {}
+        contests = {}
         for strategy in gains:
             done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
             rivals, whole = self._rivals(done, strategy)
             whole = whole and not any(setting.splits.same for setting in done)
             whole = whole and not self._lacks(self.found, strategy)
-            plans[strategy] = self._plan(strategy, done, rivals, whole)
+            contests[strategy] = self._contest(strategy, done, rivals, whole)
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             found = differences.over_tasks([*shown, *asked], self.metric)
             return found[: len(shown)], [each.p if each else 1.0 for each in found[len(shown) :]]
 
-        return self._compared(plans, gains, made)
+        return self._compared(contests, gains, made)
 
     def agreeing(self, found: Against | None, p: float | None) -> Against | None:
         """A comparison without a claim that the verdict on the difference to plain training leaves open.
@@ -196,14 +196,16 @@ class Baselines:
         known: np.ndarray = np.isfinite(setting.values(self.metric.name)[setting.numbers.get(name, -1)])
         return known
 
-    def _plan(self, strategy: str, settings: Sequence[Setting], rivals: Sequence[str], whole: bool) -> Plan:
+    def _contest(
+        self, strategy: str, settings: Sequence[Setting], rivals: Sequence[str], whole: bool
+    ) -> Contest:
         """The comparison of a strategy with rivals on some settings."""
         sign, gains = 1 if self.metric.higher_is_better else -1, {}
         for name in rivals:
             means = [self._means(s, name)[s.numbers[strategy]] for s in settings if name in s.entries]
             if known := [each for each in means if each is not None]:
                 gains[name] = sign * math.fsum(known) / len(known)
-        return Plan(strategy, settings, gains, whole)
+        return Contest(strategy, settings, gains, whole)
 
     def _means(self, setting: Setting, rival: str) -> list[float | None]:
         """The mean difference of each strategy to a rival."""
@@ -214,50 +216,52 @@ class Baselines:
 
     def _compared(
         self,
-        plans: Mapping[Key, Plan],
+        contests: Mapping[Key, Contest],
         to_erm: Mapping[Key, Estimate | None],
         made: Callable[[Wanted, Wanted], tuple[list[Estimate | None], list[float]]],
     ) -> dict[Key, Against | None]:
-        """The planned comparisons.
+        """How each contest ends.
 
         `made` estimates some differences, and gives the p-values of some more.
         """
-        shown = [key for key, plan in plans.items() if plan.gains and not self._leads(plan)]
+        shown = [key for key, contest in contests.items() if contest.gains and not self._leads(contest)]
         p = {(key, BASELINE): each.p for key, each in to_erm.items() if each}
-        others = [key for key in shown if plans[key].best != BASELINE]
+        others = [key for key in shown if contests[key].best != BASELINE]
         asked = [
             (key, name)
             for key in shown
-            if plans[key].strategy not in self.names
-            for name in needed(plans[key].gains)
-            if name not in (plans[key].best, BASELINE)
+            if contests[key].strategy not in self.names
+            for name in needed(contests[key].gains)
+            if name not in (contests[key].best, BASELINE)
         ]
         estimates, p_values = made(
-            [plans[key].terms(plans[key].best) for key in others],
-            [plans[key].terms(name) for key, name in asked],
+            [contests[key].terms(contests[key].best) for key in others],
+            [contests[key].terms(name) for key, name in asked],
         )
         best = dict(to_erm) | dict(zip(others, estimates, strict=True))
         p |= zip(asked, p_values, strict=True)
-        p |= {(key, plans[key].best): each.p for key in others if (each := best[key])}
+        p |= {(key, contests[key].best): each.p for key in others if (each := best[key])}
         several = [
-            self._against(plan, best.get(key), [p.get((key, name), 1.0) for name in plan.gains])
-            for key, plan in plans.items()
+            self._against(contest, best.get(key), [p.get((key, name), 1.0) for name in contest.gains])
+            for key, contest in contests.items()
         ]
-        return dict(zip(plans, judged(several), strict=True))
+        return dict(zip(contests, judged(several), strict=True))
 
-    def _leads(self, plan: Plan) -> bool:
+    def _leads(self, contest: Contest) -> bool:
         """Whether a strategy is the best baseline itself."""
-        return plan.strategy in self.names and min(plan.gains.values()) >= 0
+        return contest.strategy in self.names and min(contest.gains.values()) >= 0
 
-    def _against(self, plan: Plan, best: Estimate | None, p: Sequence[float]) -> Against | None:
+    def _against(self, contest: Contest, best: Estimate | None, p: Sequence[float]) -> Against | None:
         """A comparison, given the difference to the best rival, and the p-values of those to all."""
-        if not plan.gains:
+        if not contest.gains:
             return None
-        if plan.strategy in self.names:
-            leads = self._leads(plan)
-            return Against(plan.strategy if leads else plan.best, None if leads else best, None, "baseline")
-        claimed = claim(p, list(plan.gains.values()))
-        return Against(plan.best, best, claimed[0], claimed[1] if plan.whole else WITHHELD, claimed)
+        if contest.strategy in self.names:
+            leads = self._leads(contest)
+            return Against(
+                contest.strategy if leads else contest.best, None if leads else best, None, "baseline"
+            )
+        claimed = claim(p, list(contest.gains.values()))
+        return Against(contest.best, best, claimed[0], claimed[1] if contest.whole else WITHHELD, claimed)
 
 
 def needed(gains: Mapping[str, float]) -> list[str]:

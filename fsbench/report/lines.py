@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.files import replacing
-from fsbench.provenance import OUTCOMES, Provenance, Verification
+from fsbench.provenance import AGREEMENTS, Provenance, Verification
 from fsbench.record import Record, Status
 from fsbench.spec import Sum, expand_sum, parse_call, parse_list
 from fsbench.tuning.tuned import Tuning
@@ -151,9 +151,9 @@ def _made(cls: type[T], values: Any) -> T:
 
 def _verification(values: Any) -> Verification:
     found = _made(Verification, values)
-    if unknown := set(found.outcomes.values()) - set(OUTCOMES):
+    if unknown := set(found.outcomes.values()) - set(AGREEMENTS):
         raise ValueError(
-            f"{_short(min(unknown))} is not what comes of a trial; expected {', '.join(OUTCOMES)}"
+            f"{_short(min(unknown))} is not what comes of a trial; expected {', '.join(AGREEMENTS)}"
         )
     return found
 

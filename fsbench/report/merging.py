@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from fsbench.code import split_marks
 from fsbench.errors import StoreError
-from fsbench.provenance import OUTCOMES, Provenance, Verification
+from fsbench.provenance import AGREEMENTS, Provenance, Verification
 from fsbench.record import Record
-from fsbench.report.agreement import outcome, setting_of
+from fsbench.report.agreement import compare_runs, setting_of
 from fsbench.report.contradictions import Run
 from fsbench.report.names import identity
 from fsbench.report.published import Contents, read
@@ -109,7 +109,7 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
         dates, hardware = [each.last for each in theirs.provenance], theirs.provenance[0].hardware
         verified.append(Verification(" and ".join(by), max(dates), hardware, again))
     counts = Counter(again.values())
-    shown = ", ".join(f"{counts[word]} {word}" for word in OUTCOMES if counts[word])
+    shown = ", ".join(f"{counts[word]} {word}" for word in AGREEMENTS if counts[word])
     return Contents(
         kept,
         _beside(ours.influences, theirs.influences, new.keys()),
@@ -174,7 +174,7 @@ def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:
         # A record that is equal to the last millisecond is a copy of the same run.
         if record.status == "ok" and own is not None and record != own:
             runs = Run.of(own, ours, "in the others"), Run.of(record, theirs, f"in {path.name}")
-            found[own.key], why = outcome(*runs, alike[setting_of(own)])
+            found[own.key], why = compare_runs(*runs, alike[setting_of(own)])
             if why:
                 raise StoreError(
                     f"{path} does not reproduce {own.spec} on {own.task}, split seed {own.split_seed}: "

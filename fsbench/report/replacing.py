@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fsbench.errors import UsageError
-from fsbench.report.agreement import outcome
+from fsbench.report.agreement import compare_runs
 from fsbench.report.contradictions import Run
 from fsbench.report.published import Contents, read
 from fsbench.words import plural
@@ -62,7 +62,7 @@ def _unchanged(old: Contents, new: Contents) -> set[str]:
     """The keys of trials that were verified and have the same result as before."""
     before, after = ({each.key: Run.of(each, one, "") for each in one.records} for one in (old, new))
     keys = {key for each in old.verified for key in each.outcomes} & before.keys() & after.keys()
-    return {key for key in keys if outcome(before[key], after[key], ())[0] == "bitwise"}
+    return {key for key in keys if compare_runs(before[key], after[key], ())[0] == "bitwise"}
 
 
 def _by(publishers: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from fsbench.types import TaskInfo
 _SOURCE_PER_CLASS = 20
 _VAL_PER_CLASS = 3
 _MOVE = 0.4
+
+Labelled: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,7 @@ def toy_split(
     train = blobs.cells(cells, _counts(classes, per_class, imbalance))
     domain = None
     if shift:
-        extra = blobs.cells(cells, [target_per_class] * classes, moved)
-        domain = np.repeat([[0] * train[0].shape[1] + [1] * extra[0].shape[1]], cells, axis=0)
-        train = (np.concatenate([train[0], extra[0]], 1), np.concatenate([train[1], extra[1]], 1))
+        train, domain = _with_target(train, blobs.cells(cells, [target_per_class] * classes, moved))
         unlabeled = test_per_class * classes
     val = blobs.cells(cells, [_VAL_PER_CLASS] * classes)
     test = blobs.cells(cells, [test_per_class] * classes, moved)
@@ -70,7 +70,6 @@ def toy_split(
         others["source_x"], others["source_y"] = sources.draw([_SOURCE_PER_CLASS] * sources.classes)
     if unlabeled:
         others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
-    protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
     transform = blobs.kind.fit_toys(train[0])
     train, val, test = ((transform(x), y) for x, y in (train, val, test))
     if "unlabeled_x" in others:
@@ -78,6 +77,7 @@ def toy_split(
     if "source_x" in others:
         source_x = others["source_x"][None]
         others["source_x"] = blobs.kind.fit_toys(source_x)(source_x)[0]
+    protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
     shape = train[0].shape[2:]
     info = TaskInfo(
         text=f"{protocol}(toy)",
@@ -97,6 +97,13 @@ def toy_split(
     return ToySplit(info, *train, *val, test[0], domain, **others, test_y=test[1])
 
 
+def _with_target(source: Labelled, target: Labelled) -> tuple[Labelled, np.ndarray]:
+    """Training samples of two domains, one after the other, and the domain of each `[E, N]`."""
+    domain = np.repeat([[0] * source[1].shape[1] + [1] * target[1].shape[1]], len(source[1]), axis=0)
+    x, y = (np.concatenate(pair, 1) for pair in zip(source, target, strict=True))
+    return (x, y), domain
+
+
 def _counts(classes: int, largest: int, imbalance: float) -> list[int]:
     """Samples per class, falling exponentially from the first class to the last."""
     return [max(1, round(largest * imbalance ** (-c / (classes - 1)))) for c in range(classes)]
@@ -113,12 +120,12 @@ class _Blobs:
             centres.setdefault(centre.tobytes(), centre)
         self.centres = np.stack(list(centres.values()))
 
-    def draw(self, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, counts: Sequence[int], moved: float = 0.0) -> Labelled:
         """Inputs `[N, ...]` and labels `[N]`, shuffled; `moved` shifts every input."""
         y = self.rng.permutation(np.repeat(np.arange(len(counts)), counts))
         return self.kind.toy_samples(self.centres[y], moved, self.rng), y
 
-    def cells(self, number: int, counts: Sequence[int], moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def cells(self, number: int, counts: Sequence[int], moved: float = 0.0) -> Labelled:
         """Independent draws, stacked: inputs `[E, N, ...]` and labels `[E, N]`."""
         drawn = [self.draw(counts, moved) for _ in range(number)]
         return np.stack([x for x, _ in drawn]), np.stack([y for _, y in drawn])

@@ -160,24 +160,29 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
                     },
                 },
             },
-            *(
-                {
-                    "transform": [{"filter": f"{_PLACE} === {number} && {_NAMED}"}],
-                    "mark": {
-                        "type": "text",
-                        "align": align,
-                        "dx": dx,
-                        "dy": dy,
-                        "fontSize": 11,
-                        "baseline": "middle",
-                    },
-                    "encoding": {
-                        "y": y,
-                        "text": {"field": "strategy"},
-                        "color": {"condition": colour, "value": "var(--muted)"},
-                    },
-                }
-                for number, (align, dx, dy) in enumerate(PLACES)
-            ),
+            *_names(y, colour),
         ],
     }
+
+
+def _names(y: dict[str, Any], colour: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The names of the strategies: a layer for each place that a name can have beside its point."""
+    return [
+        {
+            "transform": [{"filter": f"{_PLACE} === {number} && {_NAMED}"}],
+            "mark": {
+                "type": "text",
+                "align": align,
+                "dx": dx,
+                "dy": dy,
+                "fontSize": 11,
+                "baseline": "middle",
+            },
+            "encoding": {
+                "y": y,
+                "text": {"field": "strategy"},
+                "color": {"condition": colour, "value": "var(--muted)"},
+            },
+        }
+        for number, (align, dx, dy) in enumerate(PLACES)
+    ]
