@@ -10,7 +10,6 @@ no mark as long as its results are those of its first version.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import importlib.util
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fsbench.errors import PluginError
+from fsbench.files import sha256_of_unchanged
 from fsbench.sorts import HOUSE, Origin
 from fsbench.versions import RESULTS_VERSION
 
@@ -99,16 +99,10 @@ def source_hash(modules: Iterable[str]) -> str:
     for place in places:
         root = place if place.is_dir() else place.parent
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            about = file.stat()
             found.update(f"{file.relative_to(root).as_posix()}\0".encode())
-            found.update(_file_hash(file, about.st_mtime_ns, about.st_size))
+            found.update(bytes.fromhex(sha256_of_unchanged(file)))
             hashed += 1
     return found.hexdigest()[:8] if hashed else ""
-
-
-@functools.lru_cache(maxsize=4096)
-def _file_hash(file: Path, modified: int, size: int) -> bytes:
-    return hashlib.sha256(file.read_bytes()).digest()
 
 
 def _place(module: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -31,6 +32,17 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_unchanged(path: Path) -> str:
+    """As `sha256`, but computed again only if the size of the file or its time has changed."""
+    about = path.stat()
+    return _remembered(path, about.st_mtime_ns, about.st_size)
+
+
+@functools.lru_cache(maxsize=4096)
+def _remembered(path: Path, modified: int, size: int) -> str:
+    return sha256(path)
 
 
 def read_json(path: Path) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from fsbench.errors import UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS
 from fsbench.record import Record
+from fsbench.store_file import FILE_NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +29,10 @@ def load(path: str | Path) -> Results:
 
     Raises StoreError if there are none, or if they cannot be read.
     """
+    from fsbench.report.stored import read_records
+
     path = Path(path)
-    if path.is_file():
-        from fsbench.report.published import read_jsonl
-
-        records, place = read_jsonl(path), path
-    else:
-        from fsbench.store import Store
-
-        with Store(path, create=False) as store:
-            records, place = store.records(), store.path
+    records, place = read_records(path), path if path.is_file() else path / FILE_NAME
     planned = sum(record.status != "skipped" for record in records)
     return Results(tuple(records), place, planned)
 
@@ -86,18 +81,11 @@ class Results:
     @cached_property
     def evidence(self) -> Evidence:
         """What is stored beside the records."""
-        from fsbench.evidence import Evidence
-        from fsbench.store import Store
-        from fsbench.store_file import FILE_NAME
+        from fsbench.report.stored import read_evidence
 
         if not self.store_path.exists():
             return Evidence()
-        if self.store_path.name != FILE_NAME:
-            from fsbench.report.published import read_columns
-
-            return read_columns(self.store_path, ()).evidence
-        with Store(self.store_path.parent, create=False) as store:
-            return store.evidence()
+        return read_evidence(self.store_path.parent if self.store_path.name == FILE_NAME else self.store_path)
 
     def columns(self, *metrics: str) -> Columns:
         """The records as columns, with the values of some metrics and what is stored beside the records."""

@@ -24,8 +24,6 @@ from fsbench.looks import Look
 from fsbench.record import Record, Tried
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
 
-_WITH_EVIDENCE = 2
-_WITH_LOOKS = 3
 _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
@@ -102,7 +100,7 @@ class Store(StoreFile):
         This is many times as fast as `records`: it reads the summaries or, in a store of an older version,
         lets SQLite pick what is needed from the texts.
         """
-        if self._pragma("user_version") >= SCHEMA:
+        if self._has("summaries"):
             with self._errors(), self._damage():
                 if summaries.complete(self._db):
                     return summaries.read(self._db, metrics, self.evidence())
@@ -136,9 +134,9 @@ class Store(StoreFile):
 
     def validated(self, key: str) -> Validated | None:
         """What a trial predicts for its validation part; None if it has none, or is of an older version."""
+        if not self._has("validated"):
+            return None
         with self._errors():
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'validated'").fetchone():
-                return None
             row = self._db.execute("SELECT logits, labels FROM validated WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
@@ -150,7 +148,7 @@ class Store(StoreFile):
 
         Influences and predictions are read when they are asked for, also after this store has been closed.
         """
-        if self._pragma("user_version") < _WITH_EVIDENCE:
+        if not self._has("splits"):
             return Evidence()
         with self._errors():
             rows = self._db.execute("SELECT fingerprint, data FROM splits").fetchall()
@@ -161,7 +159,7 @@ class Store(StoreFile):
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
-        if self._pragma("user_version") < _WITH_EVIDENCE:
+        if not self._has("influences"):
             return {}
         query = "SELECT key, data FROM influences WHERE metric = ? AND key IN"
         found: dict[str, np.ndarray] = {}
@@ -180,9 +178,9 @@ class Store(StoreFile):
 
     def tries(self) -> dict[str, Tried]:
         """What came of every try of a search, by key."""
+        if not self._has("tries"):
+            return {}
         with self._errors():
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'tries'").fetchone():
-                return {}
             rows = self._db.execute("SELECT key, tried FROM tries").fetchall()
         with self._damage():
             return {key: Tried(**json.loads(text)) for key, text in rows}
@@ -195,7 +193,7 @@ class Store(StoreFile):
 
     def looks(self) -> list[Look]:
         """The stored looks, in their order."""
-        if self._pragma("user_version") < _WITH_LOOKS:
+        if not self._has("looks"):
             return []
         with self._errors():
             rows = self._db.execute("SELECT data FROM looks ORDER BY number").fetchall()

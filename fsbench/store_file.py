@@ -140,6 +140,12 @@ class StoreFile:
             "upgrade fsbench or name another results folder"
         )
 
+    def _has(self, table: str) -> bool:
+        """Whether there is a table; a store of an older version lacks some."""
+        with self._errors():
+            found = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,))
+            return found.fetchone() is not None
+
     def _pragma(self, name: str) -> int:
         with self._errors():
             return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])

@@ -13,7 +13,6 @@ import scipy.stats
 from conftest import ROOT
 from records import failed, over_seeds, record, skipped, write_jsonl
 
-from fsbench.cli.boards import read_columns
 from fsbench.columns import both, of_records
 from fsbench.errors import UnknownName, UsageError
 from fsbench.evidence import Evidence
@@ -23,6 +22,7 @@ from fsbench.report.budgets import leaderboards
 from fsbench.report.changes import compare_sides
 from fsbench.report.changes_sheet import sheet_of
 from fsbench.report.sides import side, with_strategies
+from fsbench.report.stored import read_columns
 from fsbench.store import Store
 
 METRIC = "balanced_accuracy"

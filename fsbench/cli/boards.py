@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,38 +43,25 @@ def leaderboard(
     `fsbench report` writes it as a page, as tables for a paper, as figures, or as data.
     """
     from fsbench.report.budgets import leaderboards
+    from fsbench.report.stored import read_records
 
     with working("computing the tables"):
-        columns = select(read_columns(results, [metric]), suite, tasks, results)
+        columns = read_selected(results, [metric], suite, tasks)
         boards = leaderboards(columns, metric, all_versions, baseline, margin)
     show_boards(boards, legend, again=again(results))
     if debugging():
-        show_tracebacks(_records(results, columns))
+        show_tracebacks(whole_records(read_records(results), columns))
 
 
-def read_columns(path: Path, metrics: Sequence[str]) -> Columns:
-    """The records of a results folder or of a published file, with some metrics. Raises StoreError."""
-    if path.is_file():
-        from fsbench.report.published import read_columns
+def read_selected(path: Path, metrics: Sequence[str], suite: str | None, tasks: str | None) -> Columns:
+    """The records of a results folder or of a published file, as `select` selects them. Raises as it does."""
+    from fsbench.report.stored import read_columns
 
-        return read_columns(path, metrics)
-    from fsbench.store import Store
-
-    with Store(path, create=False) as store:
-        return store.columns(metrics)
+    return select(read_columns(path, metrics), suite, tasks, path)
 
 
-def _records(path: Path, columns: Columns) -> list[Record]:
-    """The whole records of some columns, from where these were read. Raises StoreError."""
-    if path.is_file():
-        from fsbench.report.published import read_jsonl
-
-        records = read_jsonl(path)
-    else:
-        from fsbench.store import Store
-
-        with Store(path, create=False) as store:
-            records = store.records()
+def whole_records(records: Iterable[Record], columns: Columns) -> list[Record]:
+    """Those of some records of which there are columns."""
     wanted = {(shared.task, shared.recipe) for shared in columns.shared}
     return [record for record in records if (record.task, record.recipe) in wanted]
 

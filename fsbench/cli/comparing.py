@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.boards import read_columns, select
+from fsbench.cli.boards import read_selected
 from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import say
 from fsbench.cli.sheets import TERMINAL, format_option, show_sheet
@@ -53,10 +53,10 @@ def compare(
     from fsbench.report.changes import compare_sides
     from fsbench.report.changes_sheet import sheet_of
     from fsbench.report.sides import side, with_strategies
+    from fsbench.report.stored import read_columns
 
     def one(text: str, place: Path, named: str | None) -> Side:
-        columns = select(read_columns(place, [metric]), suite, tasks, place)
-        found = side(text, columns, metric, named)
+        found = side(text, read_selected(place, [metric], suite, tasks), metric, named)
         return with_strategies(found, plugins) if plugins else found
 
     if _are_places(a, b):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fsbench.cli.boards import read_columns, select
+from fsbench.cli.boards import read_selected
 from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import show, table
 
@@ -30,7 +30,7 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     from fsbench.report.text import EMPTY, interval
 
     chosen = get_metric(metric)
-    columns = select(read_columns(results, [metric]), suite, tasks, results)
+    columns = read_selected(results, [metric], suite, tasks)
     tuned = sum(bool(shared.tuning) for shared in columns.shared)
     columns = columns.select([not shared.tuning for shared in columns.shared])
     found = needs(columns, metric, margin)

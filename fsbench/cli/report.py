@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fsbench.cli.boards import read_columns, select
+from fsbench.cli.boards import read_selected
 from fsbench.cli.options import board_options, completing
 from fsbench.cli.output import say, uncollected, working
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS, format_of, get_format, main_text, write
@@ -51,7 +51,7 @@ def report(
 
     style = style or format_of(output)
     with working("making the report"), uncollected():
-        columns = select(read_columns(results, metrics_of_a_report(metric)), suite, tasks, results)
+        columns = read_selected(results, metrics_of_a_report(metric), suite, tasks)
         name = suite or (results.stem if results.is_file() else "")
         found = report_of(columns, metric, all_versions, baseline, margin, name=name)
         if output == STDOUT:

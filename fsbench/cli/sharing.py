@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.boards import select
+from fsbench.cli.boards import select, whole_records
 from fsbench.cli.options import PUBLISHED_FILE, suite_option
 from fsbench.cli.output import say, show, table, working
 from fsbench.errors import UsageError
@@ -77,8 +77,7 @@ def _publish(
     with working("reading the results"), Store(results, create=False) as store:
         columns, every = select(store.columns([]), suite, None, results), store.records()
     _refuse_looks(columns)
-    wanted = {(shared.task, shared.recipe) for shared in columns.shared}
-    records = [record for record in every if (record.task, record.recipe) in wanted]
+    records = whole_records(every, columns)
     groups = [[record for record in records if bool(record.tuning) == tuned] for tuned in (False, True)]
     groups = [_of_one_version(some) for some in groups if some]
     if suite is not None:

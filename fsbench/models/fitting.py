@@ -31,10 +31,10 @@ from fsbench.registry import get_registry
 from fsbench.request import DEFAULT_TIMEOUT, check_positive, read_data
 from fsbench.spec import Value
 from fsbench.strategy import Strategy
-from fsbench.tasks.drawing import Rows, Split
+from fsbench.tasks.drawing import Split
 from fsbench.tasks.everything import Everything, EverythingOfTwo
 from fsbench.tasks.expressions import Task
-from fsbench.tasks.parts import FOLDS, Part
+from fsbench.tasks.parts import FOLDS, Part, without_labels
 from fsbench.tasks.splits import draw_split, materialise, preparation, take
 from fsbench.versions import installed
 from fsbench.words import plural, timestamp
@@ -154,7 +154,7 @@ class _Fit:
         """Fit, calibrate, and move the model to `output`."""
         self.tell(f"fitting {self.composition.text} on {plural(self.split.train.y.size, 'label')}")
         place = self.execution.find_place(device, [self.trial], {self.task.text: self.task})
-        compared = replace(self.split, test=_unlabelled(self.split.train.first(_COMPARED)))
+        compared = replace(self.split, test=without_labels(self.split.train.first(_COMPARED)))
         ((job, outcome),) = self._results(REFITS, [("everything", self.task, compared)], place)
         if isinstance(outcome, Failure):
             if outcome.kind == CannotSave.__name__:
@@ -278,11 +278,6 @@ def _with_validation(task: Task, split: Split, seed: int) -> tuple[Task, Split]:
         replace(task, info=replace(task.info, num_val=rest.test.y.shape[1])),
         replace(split, train=rest.train, val=rest.test),
     )
-
-
-def _unlabelled(rows: Rows) -> Rows:
-    """Samples with 0 in the place of every label."""
-    return Rows(rows.index, np.zeros_like(rows.y), rows.origin)
 
 
 def _in_words(reading: Reading) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.errors import DataError, PluginError, SpecError, UsageError
-from fsbench.files import sha256
+from fsbench.files import sha256_of_unchanged
 from fsbench.importing import named_object
 from fsbench.kinds import get_kind
 from fsbench.kinds.image import InputSpec
@@ -217,10 +216,4 @@ def weights_hash(weights: str, backbone: str | None = None) -> str:
             package = known_backbone(parse_call(backbone)).package
             meanings = iter([f"{find_weights(backbone, weights)} {package} {version(package)}"])
         return f"{weights}:{hashlib.sha256('; '.join(meanings).encode()).hexdigest()[:12]}"
-    about = path.stat()
-    return f"sha256:{_file_hash(path, about.st_mtime_ns, about.st_size)[:12]}"
-
-
-@functools.lru_cache
-def _file_hash(path: Path, modified: int, size: int) -> str:
-    return sha256(path)
+    return f"sha256:{sha256_of_unchanged(path)[:12]}"

@@ -64,8 +64,8 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
 
 
 def without_labels(rows: Rows) -> Rows:
-    """Samples `[N]` as those of one cell, with 0 in the place of every label."""
-    return stack([Rows(rows.index, np.zeros_like(rows.y), rows.origin)])
+    """Samples with 0 in the place of every label."""
+    return Rows(rows.index, np.zeros_like(rows.y), rows.origin)
 
 
 def _deal(pool: Rows, groups: np.ndarray, seed: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from fsbench.evidence import Drawn
 from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
-from fsbench.tasks.drawing import Rows, Split
+from fsbench.tasks.drawing import Rows, Split, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
 from fsbench.types import TaskInfo, task_from_dict, task_to_dict
@@ -108,7 +108,7 @@ def take(task: Task, split: Split, seed: int, part: Part) -> tuple[Task, Split]:
     if part.unlabeled:
         if split.unlabeled is None:
             raise TaskError(f"{task.text}: there are no unlabelled inputs to compare configurations on")
-        found = replace(found, test=without_labels(split.unlabeled))
+        found = replace(found, test=stack([without_labels(split.unlabeled)]))
     info = _described(task.info, found)
     if found.source is not None and found.source is not split.source:
         info = replace(info, source_classes=len(np.unique(found.source.y)))
