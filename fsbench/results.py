@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fsbench.columns import Columns, of_records
 from fsbench.errors import UsageError
+from fsbench.evidence import Evidence
 from fsbench.metrics import DEFAULT_METRIC, METRICS
 from fsbench.record import Record
 from fsbench.store_file import FILE_NAME
@@ -17,8 +19,6 @@ from fsbench.store_file import FILE_NAME
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fsbench.columns import Columns
-    from fsbench.evidence import Evidence
     from fsbench.report.charts import Charts
     from fsbench.report.contents import Report
     from fsbench.report.plots.for_results import Plots
@@ -89,8 +89,6 @@ class Results:
 
     def columns(self, *metrics: str) -> Columns:
         """The records as columns, with the values of some metrics and what is stored beside the records."""
-        from fsbench.columns import of_records
-
         return of_records(self.records, metrics, self.evidence)
 
     def to_frame(self) -> pd.DataFrame:
