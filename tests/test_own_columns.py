@@ -127,6 +127,26 @@ def test_a_column_left_out_is_said_to_be_of_numbers_times_or_dates(tmp_path: Pat
     )
 
 
+FORMS = [
+    ["2024-01-31", "31.01.2024", "2024-02-01"],
+    ["2024-01-31T10:00:00Z", "2024-01-31T10:00:00", "2024-02-01T10:00:00Z"],
+]
+
+
+@pytest.mark.parametrize("values", FORMS)
+def test_dates_in_several_forms_are_pointed_out(values: list[str], tmp_path: Path) -> None:
+    shown = f"'{values[0]}' and '{values[1]}'"
+    why = f"dates in several forms, such as {shown}; write all of them as 2024-01-31"
+    assert told(tmp_path, values) == [f"column 'odd' read as categories: {why}"]
+
+
+def test_categories_that_differ_only_in_case_are_pointed_out(tmp_path: Path) -> None:
+    assert told(tmp_path, ["red", "Red", "blue"]) == [
+        "column 'odd': categories 'Red', 'red' differ only in case or spaces; if they are one category, "
+        "write them alike"
+    ]
+
+
 NO_NUMBERS = [
     ["P001", "P002"],
     ["001A", "002A"],

@@ -170,6 +170,15 @@ def test_none_is_not_a_group(tmp_path: Path) -> None:
     assert "20 rows without 'p': each is a separate group" in reading.warnings
 
 
+def test_groups_that_differ_only_in_case_or_hold_one_row_each_are_pointed_out(tmp_path: Path) -> None:
+    table = frame(40)
+    table["p"] = [f"{'pP'[i % 2]}{i // 4}" for i in range(40)]
+    said = "groups 'p0', 'P0', 'p1' and 17 more differ only in case or spaces; if they are one group, write "
+    assert f"{said}them alike" in read(csv(tmp_path, table), target="kind", group="p").warnings
+    said = "each row is a group of its own by 'size'; give a column in which rows that belong together have "
+    assert f"{said}equal values" in read(csv(tmp_path, table), target="kind", group="size").warnings
+
+
 def test_groups_are_counted_as_given_and_a_missing_value_is_a_separate_group(tmp_path: Path) -> None:
     table = pd.concat([frame(30), frame(30)[:2]], ignore_index=True)
     table["p"] = [f"p{i // 4}" for i in range(32)]

@@ -143,7 +143,8 @@ def _labels(
         given = given[:, 0]
     if given.ndim != 1 or given.dtype.kind not in "biufUS":
         raise DataError(
-            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text each"
+            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text each (of "
+            "one-hot labels, the number of the column: y.argmax(1))"
         )
     if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
         raise DataError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fsbench.errors import DataError
 from fsbench.own.column import Column
 from fsbench.own.dates import formats_of
-from fsbench.own.samples import columns_named, some
+from fsbench.own.samples import columns_named, some, warn_of_spellings
 from fsbench.own.spellings import Advice, advice, doubts
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def choose_columns(
             column, said = None, Advice(_NUMBERS, _NUMBERS)
         if column is not None:
             found.append(column)
+            warn_of_spellings(column.texts, "category", f"column {name!r}: categories", remarks)
         if said is not None:
             what = "left out" if column is None else f"read as {'categories' if column.texts else 'numbers'}"
             told.setdefault((what, said.kind), (said.text, []))[1].append(name)

@@ -18,7 +18,7 @@ FORMATS = tuple(
     for mark in "-./"
     for order in ("%Y{0}%m{0}%d", "%d{0}%m{0}%Y", "%m{0}%d{0}%Y")
 )
-_MOMENT = re.compile(
+MOMENT = re.compile(
     r"(?P<day>\d{1,4}([-/.])\d{1,2}\2\d{1,4})"
     r"([ T](?P<time>\d{1,2}:\d{2})((?P<seconds>:\d{2})(?P<fraction>\.\d{1,9})?)?"
     r" ?(?P<zone>Z|[+-]\d{2}(:?\d{2})?)?)?"
@@ -53,7 +53,7 @@ def formats_of(texts: pd.Series, least: float = 1.0) -> list[str]:
 
     These are two where day and month cannot be told apart.
     """
-    matches = list(filter(None, map(_MOMENT.fullmatch, texts)))
+    matches = list(filter(None, map(MOMENT.fullmatch, texts)))
     if not matches or len(matches) < least * len(texts):
         return []
     mark, zoned = matches[0][2], bool(matches[0]["zone"])
@@ -63,7 +63,7 @@ def formats_of(texts: pd.Series, least: float = 1.0) -> list[str]:
 
 def _moment(text: object, zoned: bool) -> str | None:
     """A date and a time in full; None for other texts, also for those with a zone unless `zoned`."""
-    match = _MOMENT.fullmatch(text) if isinstance(text, str) else None
+    match = MOMENT.fullmatch(text) if isinstance(text, str) else None
     if match is None or bool(match["zone"]) is not zoned:
         return None
     zone = (match["zone"] or "Z") + ("00" if match["zone"] and len(match["zone"]) == 3 else "")

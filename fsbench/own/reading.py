@@ -17,7 +17,18 @@ from fsbench.own.domains import separate
 from fsbench.own.files import read_samples
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData, free_name, valid_name
-from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Inputs, Progress, Samples, printable, some
+from fsbench.own.samples import (
+    PARTS,
+    TEST,
+    TRAIN,
+    VAL,
+    Inputs,
+    Progress,
+    Samples,
+    printable,
+    some,
+    warn_of_spellings,
+)
 from fsbench.tasks.drawing import test_count
 from fsbench.tasks.protocols.holdout import held_out
 from fsbench.words import plural
@@ -83,7 +94,7 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     else:
         parts = list(separate(samples, str(data.path)))
     _check_names(parts[0].classes, str(data.path))
-    _warn_of_spellings(parts[0].classes, samples.warnings)
+    warn_of_spellings(parts[0].classes, "class", "classes", samples.warnings)
     if samples.features:
         copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features)
         warn_of_copies(copies, samples.warnings)
@@ -156,18 +167,6 @@ def _check_names(classes: Sequence[str], path: str) -> None:
             f"{path} has two classes that are both shown as {twice[0]!r}, because some of their characters "
             "cannot be shown; rename one"
         )
-
-
-def _warn_of_spellings(classes: Sequence[str], remarks: list[str]) -> None:
-    """Warn of classes whose names differ only in case or in spaces around them."""
-    alike: dict[str, list[str]] = {}
-    for name in classes:
-        alike.setdefault(name.strip().casefold(), []).append(repr(name))
-    remarks += [
-        f"classes {some(names)} differ only in case or spaces; if they are one class, write them alike"
-        for names in alike.values()
-        if len(names) > 1
-    ]
 
 
 def _lone(count: int, sample: str) -> str:

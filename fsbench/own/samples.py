@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,6 +116,17 @@ def some(names: Sequence[str], shown: int = _SHOWN, count: int | None = None) ->
     count = len(names) if count is None else count
     more = f" and {count - shown} more" if count > shown else ""
     return ", ".join(names[:shown]) + more
+
+
+def warn_of_spellings(names: Iterable[str], one: str, several: str, remarks: list[str]) -> None:
+    """Warn of names, of a class for example, that differ only in case or in spaces around them."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(name.strip().casefold(), []).append(repr(printable(name)))
+    if twice := [name for same in alike.values() if len(same) > 1 for name in same]:
+        remarks.append(
+            f"{several} {some(twice)} differ only in case or spaces; if they are one {one}, write them alike"
+        )
 
 
 def columns_named(names: Sequence[Hashable]) -> str:

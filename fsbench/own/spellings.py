@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fsbench.own.dates import days, formats_of
+from fsbench.own.dates import FORMATS, MOMENT, days, formats_of
 from fsbench.own.parsing import NOTHING, NUMBER
 from fsbench.own.samples import printable, some
 
@@ -147,7 +147,9 @@ def _of_times(texts: pd.Series) -> Advice | None:
 
 def _of_dates(texts: pd.Series) -> Advice | None:
     if formats := formats_of(texts, _MOSTLY):
-        return _but(texts, ~texts.isna() & ~np.isnan(days(texts, formats[0])), "dates")
+        return _but(texts, texts.notna() & ~np.isnan(days(texts, formats[0])), "dates")
+    if found := _of_several_forms(texts):
+        return found
     alike = texts.str.fullmatch(_DATE)
     if not _mostly(alike, texts):
         return None
@@ -155,6 +157,19 @@ def _of_dates(texts: pd.Series) -> Advice | None:
     return Advice(
         "dates", f"values such as {shown!r} are not read as dates; write 2024-01-31, or 2024-01-31 08:15"
     )
+
+
+def _of_several_forms(texts: pd.Series) -> Advice | None:
+    """That a column has dates in more than one form."""
+    if not _mostly(texts.str.fullmatch(MOMENT), texts):
+        return None
+    read = np.stack([~np.isnan(days(texts, each)) for each in FORMATS])
+    main = read[read.sum(1).argmax()]
+    other = read.any(0) & ~main
+    if not other.any() or not _mostly(texts.notna() & (main | other), texts):
+        return None
+    shown = f"{texts[main].iloc[0]!r} and {texts[other].iloc[0]!r}"
+    return Advice("forms", f"dates in several forms, such as {shown}; write all of them as 2024-01-31")
 
 
 def _but(texts: pd.Series, good: pd.Series, what: str) -> Advice | None:

@@ -17,7 +17,16 @@ from fsbench.own.domains import read_domains
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
-from fsbench.own.samples import SOURCE, TARGET, Inputs, Samples, columns_named, printable, some
+from fsbench.own.samples import (
+    SOURCE,
+    TARGET,
+    Inputs,
+    Samples,
+    columns_named,
+    printable,
+    some,
+    warn_of_spellings,
+)
 from fsbench.own.spellings import odd_one
 from fsbench.words import plural
 
@@ -209,6 +218,12 @@ def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
     """The group number of each row: equal values share one; each missing value is a separate group."""
     codes, values = column.mask(column == NOTHING).factorize()
     missing = codes < 0
+    if len(values) + missing.sum() == len(codes):
+        remarks.append(
+            f"each row is a group of its own by {column.name!r}; give a column in which rows that belong "
+            "together have equal values"
+        )
+    warn_of_spellings([value for value in values if isinstance(value, str)], "group", "groups", remarks)
     if missing.any():
         remarks.append(
             f"{plural(int(missing.sum()), 'row')} without {column.name!r}: each is a separate group"
