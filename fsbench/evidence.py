@@ -17,6 +17,7 @@ import numpy as np
 
 from fsbench.looks import Look
 from fsbench.provenance import Provenance, Verification
+from fsbench.types import DatasetInfo
 
 _LEVELS, _LARGEST_SCALE, _SCALE = 127, 1e30, 8
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
@@ -149,8 +150,9 @@ def _nothing(keys: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
 class Evidence:
     """What was drawn, by split fingerprint, the influence of each test sample on each metric, and logits.
 
-    `looks` are those at results that were still being collected (`fsbench.looks`). Of a published file,
-    `provenance` says where its records come from, and `verified` who ran some of the trials again.
+    `looks` are those at results that were still being collected (`fsbench.looks`), and `own` is what is known
+    about users' own data, by its name. Of a published file, which has neither, `provenance` says where its
+    records come from, and `verified` who ran some of the trials again.
     """
 
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
@@ -159,6 +161,7 @@ class Evidence:
     predictions: Predictions = _nothing
     provenance: tuple[Provenance, ...] = ()
     verified: tuple[Verification, ...] = ()
+    own: Mapping[str, DatasetInfo] = field(default_factory=dict)
 
 
 def pack_influence(values: np.ndarray) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fsbench import interrupts
 from fsbench.columns import of_records
 from fsbench.composition import Composition
+from fsbench.datasets.known import dataset_info
 from fsbench.draw import Splits
 from fsbench.errors import UsageError
 from fsbench.execute import Execution, MakeExecutor, isolation, local
@@ -201,6 +202,7 @@ def _planned(
     same = SameData(asked.suite, stored.values(), store.path)
     for name in asked.own:
         same.check_own(name)
+    store.keep_own(map(dataset_info, asked.own))
     plan = _plan(asked, registry, stored, retry_failed, only)
     walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
     known = walk.records_of_plan()

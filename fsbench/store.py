@@ -23,11 +23,13 @@ from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.looks import Look
 from fsbench.record import Record, Tried
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
+from fsbench.types import DatasetInfo, info_from_dict, info_to_dict
 
 _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
 _VALIDATED = "CREATE TABLE IF NOT EXISTS validated (key TEXT PRIMARY KEY, logits BLOB, labels BLOB)"
+_OWN = "CREATE TABLE IF NOT EXISTS own (name TEXT PRIMARY KEY, info TEXT NOT NULL)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET status = excluded.status, record = excluded.record
@@ -155,7 +157,7 @@ class Store(StoreFile):
         with self._damage():
             drawn = {fingerprint: Drawn.unpack(data) for fingerprint, data in rows}
         read = partial(_influences, self.folder), tuple(self.looks()), partial(_predictions, self.folder)
-        return Evidence(drawn, *read)
+        return Evidence(drawn, *read, own=self.own())
 
     def influences(self, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:
         """The influence of each test sample on a metric, float32 `[E * M]`, by key; only what is stored."""
@@ -199,6 +201,27 @@ class Store(StoreFile):
             rows = self._db.execute("SELECT data FROM looks ORDER BY number").fetchall()
         with self._damage():
             return [Look.from_json(text) for (text,) in rows]
+
+    def keep_own(self, infos: Iterable[DatasetInfo]) -> None:
+        """Store what is known about the user's own data, for reports; writes only what is new.
+
+        Records under the same name must be about this data (`SameData.check_own`).
+        """
+        known = self.own()
+        new = [(info.text, json.dumps(info_to_dict(info))) for info in infos if info != known.get(info.text)]
+        if new:
+            with self.exclusive():
+                self._db.execute(_OWN)
+                self._db.executemany("INSERT OR REPLACE INTO own VALUES (?, ?)", new)
+
+    def own(self) -> dict[str, DatasetInfo]:
+        """What is known about users' own data, by its name; nothing in an older store."""
+        if not self._has("own"):
+            return {}
+        with self._errors():
+            rows = self._db.execute("SELECT name, info FROM own").fetchall()
+        with self._damage():
+            return {name: info_from_dict(json.loads(text)) for name, text in rows}
 
     def _upgrade(self) -> None:
         """Add, within a transaction, the tables that a store of an older version lacks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from fsbench.errors import InertComponent
@@ -68,6 +68,22 @@ class DatasetInfo:
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.classes)
+
+
+def info_to_dict(info: DatasetInfo) -> dict[str, Any]:
+    """A JSON-serialisable dictionary."""
+    return vars(info) | {"symmetries": sorted(info.symmetries)}
+
+
+def info_from_dict(values: Mapping[str, Any]) -> DatasetInfo:
+    """Read what `info_to_dict` wrote, in this or a later version. Raises ValueError or TypeError."""
+    known = {each.name for each in fields(DatasetInfo)}
+    given = {name: value for name, value in dict(values).items() if name in known}
+    read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    info = DatasetInfo(**read)
+    if len(info.classes) != len(info.class_counts):
+        raise ValueError(f"{len(info.classes)} classes with the sizes of {len(info.class_counts)}")
+    return replace(info, symmetries=frozenset(info.symmetries), classes=tuple(map(str, info.classes)))
 
 
 @dataclass(frozen=True)

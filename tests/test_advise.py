@@ -141,6 +141,7 @@ def test_the_best_is_recommended_with_an_honest_estimate(whole):
     facts = json.loads((folder / "advice.json").read_text())
     assert facts["use"] == "near"
     assert facts["checked"]["score"]["mean"] == advice.checked.score.mean
+    assert load(folder / "results").evidence.own["wines"].classes == ("kind0", "kind1", "kind2")
 
 
 def test_no_trial_of_a_check_sees_a_test_sample_of_its_split(whole):

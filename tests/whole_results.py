@@ -100,4 +100,6 @@ def _evidence(records: Sequence[Record]) -> Evidence:
             np.put_along_axis(logits, labels[..., None], np.where(right, 4.0, -4.0)[..., None], axis=-1)
             yield key, logits
 
-    return Evidence(drawn, predictions=predictions)
+    hostile = DATASETS[_hostile_data()].added
+    own = {hostile.info.text: replace(hostile.info, description=BREAKING)} if hostile else {}
+    return Evidence(drawn, predictions=predictions, own=own)

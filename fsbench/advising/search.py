@@ -87,6 +87,7 @@ def advise(
     with Store(folder) as store:
         stored = store.records()
         SameData(ad_hoc(task.text), stored, store.path).check_own(reading.dataset.info.text)
+        store.keep_own([reading.dataset.info])
         place = store.path
     run_some = functools.partial(
         run, results=folder, jobs=jobs, device=device, timeout=timeout, executor=executor

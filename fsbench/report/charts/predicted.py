@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fsbench.errors import FsbenchError, StoreError
+from fsbench.errors import StoreError
 from fsbench.metrics.influence import log_softmax
+from fsbench.report.data import class_names
 from fsbench.report.entries import Entry, Setting
 from fsbench.report.leaderboard import Leaderboard
 
@@ -57,7 +58,7 @@ class Predicted:
     """The predictions of a strategy on a task, of `trials` trials together.
 
     `confusion` [C, C] int64 counts test samples by their class (row) and the predicted class (column);
-    `classes` [C] are the names of the classes, or their numbers where the data is not here. Test episodes
+    `classes` [C] are the names of the classes, or their numbers where the data is not known. Test episodes
     have classes of their own each, so there `confusion` is None and `classes` is empty.
     """
 
@@ -83,7 +84,7 @@ def predicted(board: Leaderboard) -> tuple[Predicted, ...]:
     found = []
     for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
         by_name = {board.name(name): entry for name, entry in setting.entries.items()}
-        names = functools.cache(functools.partial(class_names, setting.task))
+        names = functools.cache(_names(setting))
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             some = [row.strategy for row in rows[first : first + _ROWS_AT_ONCE]]
             trials = predictions_of(setting, [by_name[name] for name in some])
@@ -97,8 +98,7 @@ def predicted_on(board: Leaderboard, strategy: str, task: str) -> Predicted | No
     """The predictions of a strategy on a task, by their names in the tables; None without any stored."""
     setting, entry = board.find(strategy, task)
     (trials,) = predictions_of(setting, [entry])
-    names = functools.partial(class_names, setting.task)
-    return _together(setting.label, strategy, names, trials) if trials else None
+    return _together(setting.label, strategy, _names(setting), trials) if trials else None
 
 
 def predictions_of(
@@ -138,17 +138,9 @@ def confusion_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.bincount(places, minlength=classes**2).reshape(classes, classes)
 
 
-def class_names(task: str, number: int) -> tuple[str, ...]:
-    """The names of the classes of a task's test part; their numbers if its data is not on this machine."""
-    from fsbench.datasets.known import dataset_info
-    from fsbench.tasks.expressions import parse_tasks
-
-    try:
-        (parsed,) = parse_tasks(task)
-        names = dataset_info(parsed.protocol.datasets[-1]).classes
-    except FsbenchError:
-        names = ()
-    return names if len(names) == number else tuple(map(str, range(number)))
+def _names(setting: Setting) -> Callable[[int], tuple[str, ...]]:
+    """What gives the names of a task's classes, of which there are so many."""
+    return functools.partial(class_names, setting.task, evidence=setting.columns.evidence)
 
 
 def _ratios(numbers: np.ndarray, counts: np.ndarray) -> np.ndarray:

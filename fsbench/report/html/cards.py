@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fsbench.columns import Columns
-from fsbench.datasets.known import about, dataset_info, load_dataset
-from fsbench.errors import FsbenchError
-from fsbench.evidence import Drawn
+from fsbench.datasets.known import about, load_dataset
+from fsbench.errors import FsbenchError, UnknownName
+from fsbench.evidence import Drawn, Evidence
 from fsbench.report import text
 from fsbench.report.charts.transfer import SOURCE
+from fsbench.report.data import data_info
 from fsbench.report.entries import Setting, natural
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
@@ -51,10 +52,10 @@ def cards(boards: Sequence[Leaderboard]) -> list[Cards]:
     """The cards of tasks, of their data, and of their recipes."""
     settings = {setting.label: setting for board in boards for setting in board.settings}
     found = list(settings.values())
-    data = sorted({name for setting in found for name in _datasets(setting.task)}, key=natural)
+    data = {name: setting.columns.evidence for setting in found for name in _datasets(setting.task)}
     return [
         Cards("Tasks", tuple(map(_task, found))),
-        Cards("Data", tuple(map(_data, data))),
+        Cards("Data", tuple(_data(name, data[name]) for name in sorted(data, key=natural))),
         Cards("Recipes", tuple(_recipes(found))),
     ]
 
@@ -132,12 +133,9 @@ def _datasets(task: str) -> Iterator[str]:
             yield value if isinstance(value, str) else format_value(value)
 
 
-def _data(name: str) -> Card:
-    try:
-        info = dataset_info(name)
-    except FsbenchError:
-        return _absent(name)
-    return Card(name, info.description, tuple(_data_facts(info)))
+def _data(name: str, evidence: Evidence) -> Card:
+    info = data_info(name, evidence)
+    return Card(name, info.description, tuple(_data_facts(info))) if info else _absent(name)
 
 
 def _absent(name: str) -> Card:
@@ -169,9 +167,14 @@ def _duplicates(info: DatasetInfo) -> str:
     if info.n * math.prod(info.shape) > _COUNTED:
         return f"not counted in data of more than {_COUNTED:,} numbers"
     try:
-        rows = load_dataset(info.text).x.reshape(info.n, -1)
+        data = load_dataset(info.text)
+    except UnknownName:
+        return "unknown: results do not contain the data itself"
     except FsbenchError as error:
         return f"unknown: {error}"
+    if data.info != info:
+        return "unknown: other data has this name now"
+    rows = data.x.reshape(info.n, -1)
     equal = info.n - len(np.unique(rows, axis=0))
     return f"{equal:,} of {info.n:,} samples equal another one" if equal else "no two samples are equal"
 
