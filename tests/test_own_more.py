@@ -47,6 +47,15 @@ def test_unlabelled_images_are_read_like_the_labelled_ones(tmp_path: Path) -> No
     assert len(split.unlabeled.index) == 5
 
 
+def test_unlabelled_images_of_an_unsupported_format_are_named(tmp_path: Path) -> None:
+    pets = make(tmp_path / "pets", {"cat": 6, "dog": 6})
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "1.heic").touch()
+    said = r"more has no images; .*\(1 image of an unsupported format not read; convert to PNG or JPEG: 1\.h"
+    with pytest.raises(DataError, match=said):
+        read(pets, unlabeled=tmp_path / "more")
+
+
 def test_unlabelled_images_that_repeat_a_labelled_one_are_left_out(tmp_path: Path) -> None:
     pets = make(tmp_path / "pets", {"cat": 6, "dog": 6}, side=16)
     again = tmp_path / "more"

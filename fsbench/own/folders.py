@@ -27,7 +27,7 @@ from fsbench.own.pictures import (
     stack,
     stack_alike,
 )
-from fsbench.own.samples import Inputs, Progress, Samples, printable, some
+from fsbench.own.samples import Inputs, Progress, Samples, because, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
@@ -46,10 +46,9 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), IMAGES, remarks))
     if not files:
-        there = f" ({remarks[-1]})" if remarks else ""
         raise DataError(
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
-            f"cats/1.png and dogs/2.jpg{there}"
+            f"cats/1.png and dogs/2.jpg{because(remarks)}"
         )
     pictures = _read_files(data, files, remarks, progress)
     remarks += empty_classes(files, list(pictures), "image")
@@ -88,9 +87,13 @@ def read_pictures(data: OwnData, progress: Progress, remarks: list[str], form: F
 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:
     """The images in a folder, or in a file, by their paths in it. Raises DataError like `read_pictures`."""
-    files = all_files(Path(data.path), IMAGES, remarks)
+    others: list[str] = []
+    files = all_files(Path(data.path), IMAGES, others)
     if not files:
-        raise DataError(f"{data.path} has no images; give a folder with images, in any folders")
+        raise DataError(
+            f"{data.path} has no images; give a folder with images, in any folders{because(others)}"
+        )
+    remarks += others
     return {file.name: picture for file, picture in _read_files(data, files, remarks, progress).items()}
 
 

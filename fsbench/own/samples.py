@@ -129,6 +129,11 @@ def warn_of_spellings(names: Iterable[str], one: str, several: str, remarks: lis
         )
 
 
+def because(remarks: Sequence[str]) -> str:
+    """The last remark, in brackets after an error to which it may have led; nothing if there is none."""
+    return f" ({remarks[-1]})" if remarks else ""
+
+
 def columns_named(names: Sequence[Hashable]) -> str:
     """The first few columns of a table in words: `column 'a'`, or `columns 'a', 'b'`."""
     shown = [repr(printable(str(name))) for name in names]

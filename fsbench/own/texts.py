@@ -13,7 +13,7 @@ from fsbench.kinds.text import LONGEST, encode_texts, words_of
 from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
-from fsbench.own.samples import Inputs, Progress, Samples, printable, some
+from fsbench.own.samples import Inputs, Progress, Samples, because, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
 from fsbench.words import plural
 
@@ -37,10 +37,9 @@ def read_text_folder(data: OwnData, progress: Progress) -> Samples:
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), TEXTS, remarks))
     if not files:
-        there = f" ({remarks[-1]})" if remarks else ""
         raise DataError(
             f"{data.path} has no texts; expected a folder for each class with texts in it, such as "
-            f"good/1.txt and bad/2.txt{there}"
+            f"good/1.txt and bad/2.txt{because(remarks)}"
         )
     texts = _read_files(files, remarks, progress)
     read = [file for file in files if file in texts]
@@ -69,9 +68,13 @@ def read_texts(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:
 
 def read_text_files(given: Path, progress: Progress, remarks: list[str]) -> dict[str, str]:
     """The texts in a folder, or in a file, by their paths in it. Raises DataError if there are none."""
-    files = all_files(given, TEXTS, remarks)
+    others: list[str] = []
+    files = all_files(given, TEXTS, others)
     if not files:
-        raise DataError(f"{given} has no texts; give a folder with .txt files, in any folders")
+        raise DataError(
+            f"{given} has no texts; give a folder with .txt files, in any folders{because(others)}"
+        )
+    remarks += others
     return {file.name: clean(text) for file, text in _read_files(files, remarks, progress).items()}
 
 
