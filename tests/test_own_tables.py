@@ -314,6 +314,15 @@ def test_other_files_and_missing_paths_are_refused(tmp_path: Path) -> None:
         read(tmp_path / "x.parquet", None)
 
 
+def test_a_folder_with_a_table_is_refused_by_the_name_of_the_table(tmp_path: Path) -> None:
+    csv(tmp_path, frame())
+    with pytest.raises(DataError, match=r"no images or texts, but things\.csv; give the path of one file"):
+        read(tmp_path, None)
+    (tmp_path / "things.csv").rename(tmp_path / "things.json")
+    with pytest.raises(DataError, match=r"has no images; .*1 other file not read: things\.json"):
+        read(tmp_path, None)
+
+
 def test_points_that_may_divide_thousands_are_refused_beside_decimal_commas(tmp_path: Path) -> None:
     path = tmp_path / "german.csv"
     rows = [f"{'1.461' if i % 2 else 670 + i};0,{i + 10};{'ab'[i % 2]}" for i in range(20)]

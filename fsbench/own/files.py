@@ -11,7 +11,7 @@ from fsbench.errors import DataError, UsageError
 from fsbench.own.domains import join
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import FOREIGN, with_channels
-from fsbench.own.samples import Inputs, Progress, Samples, as_float32, shifts_for
+from fsbench.own.samples import Inputs, Progress, Samples, as_float32, printable, shifts_for, some
 from fsbench.own.tree import walk
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
@@ -48,14 +48,23 @@ def _read(data: OwnData, progress: Progress) -> Samples:
     from fsbench.own.texts import read_text_folder
 
     match form_of(data.path):
-        case "folder" if contents(data.path) == "texts":
-            return read_text_folder(data, progress)
         case "folder":
-            return read_folder(data, progress)
+            found = contents(data.path)
+            if not found:
+                _refuse_tables(Path(data.path))
+            return (read_text_folder if found == "texts" else read_folder)(data, progress)
         case "npz":
             return read_archive(data, progress)
         case _:
             return read_table(data)
+
+
+def _refuse_tables(folder: Path) -> None:
+    """Raise DataError if a folder has tables or arrays, which are read one by one."""
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".npz"))
+    if tables:
+        named = some([printable(name) for name in tables])
+        raise DataError(f"{folder} has no images or texts, but {named}; give the path of one file")
 
 
 def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
