@@ -1,4 +1,4 @@
-"""Imports plugins so that the plugin is named, whatever its import does, and what is named by a text."""
+"""Imports plugins, which are named whatever their import does, optional packages, and what a text names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
+
+from fsbench.errors import UsageError
+from fsbench.words import to_install
 
 PATIENCE_SECONDS = 10.0
 
@@ -27,6 +30,15 @@ def named_object(place: str) -> Any:
     """The object that "module:name" names; the name may have dots. Raises ImportError or AttributeError."""
     module, _, name = place.partition(":")
     return operator.attrgetter(name)(importlib.import_module(module))
+
+
+def needed(module: str, what: str, extra: str) -> Any:
+    """A module that `what` needs, of a package of an extra. Raises UsageError, which says what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        broken = "" if error.name == module.partition(".")[0] else f" ({error})"
+        raise UsageError(f"{what} {to_install(f'fsbench[{extra}]')}{broken}") from error
 
 
 @contextmanager

@@ -320,9 +320,7 @@ def test_a_missing_library_is_named(folder: Path, monkeypatch: pytest.MonkeyPatc
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr(originals, "_library", missing)
-    with pytest.raises(
-        DataError, match=r"bloodmnist is downloaded by medmnist; pip install 'fsbench\[medmnist\]'"
-    ):
+    with pytest.raises(DataError, match=r"bloodmnist needs medmnist: pip install 'fsbench\[medmnist\]'"):
         fetch("bloodmnist")
 
 

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from marks import linux
 
 from fsbench.cli import main
-from fsbench.importing import importing, tell_of_imports
+from fsbench.errors import UsageError
+from fsbench.importing import importing, needed, tell_of_imports
 from fsbench.registry import get_registry
 
 QUICK = ["run", "--plugins", "erm", "--tasks", "kshot(wine, k=1)", "--seeds", "1", "--baseline", "erm"]
@@ -194,3 +196,14 @@ def test_a_run_without_fork_is_refused_in_one_line(tmp_path, monkeypatch, capsys
     assert line.startswith("fsbench: error: fsbench runs every trial in a process forked from another")
     assert "Windows Subsystem for Linux" in line
     assert main(["list", "suites"]) == 0
+
+
+def test_a_missing_package_is_named_with_its_extra_and_a_broken_one_with_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_package.py").write_text("import absent_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=r"^mine needs an extra: pip install 'fsbench\[text\]'$"):
+        needed("absent_package", "mine", "text")
+    with pytest.raises(UsageError, match=r"fsbench\[text\]' \(No module named 'absent_package'\)$"):
+        needed("broken_package", "mine", "text")

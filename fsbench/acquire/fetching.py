@@ -23,6 +23,7 @@ from fsbench.datasets.dataset import digest
 from fsbench.datasets.image_files import describer, find_file, read_checked
 from fsbench.datasets.known import about as about_dataset
 from fsbench.errors import DataError, UsageError
+from fsbench.words import to_install
 
 _SPARE_MB = 200
 _TIMES = 3
@@ -47,9 +48,7 @@ def fetch(name: str, originals: Path | None = None, tell: Tell = lambda done, to
         raise
     except ImportError as error:
         extra = about.loader.partition(":")[0]
-        raise DataError(
-            f"{name} is downloaded by {extra}; pip install 'fsbench[{extra}]' ({error})"
-        ) from error
+        raise DataError(f"{name} {to_install(f'fsbench[{extra}]', extra)} ({error})") from error
     except Exception as error:  # the loaders of other libraries raise anything, even a bare RuntimeError
         # The reason is in what urllib wraps; its own text is for programmers.
         cause = error.reason if isinstance(error, urllib.error.URLError) else error

@@ -10,6 +10,7 @@ from typing import Any
 from fsbench.failure import one_line
 from fsbench.registry import get_registry
 from fsbench.versions import version
+from fsbench.words import to_install
 
 FILE = "model.onnx"
 _MOST = 200
@@ -22,7 +23,7 @@ def export(folder: Path, temperature: float) -> dict[str, str]:
     only if it belongs to a single network, and only if torch can export it.
     """
     if missing := [name for name in ("onnx", "onnxscript") if version(name) is None]:
-        return {"why not": f"{missing[0]} is not installed; pip install 'fsbench[onnx]' and fit again"}
+        return {"why not": f"it {to_install('fsbench[onnx]', missing[0])}, then fit again"}
     from fsbench.engine.frozen_body import ByHead
     from fsbench.engine.training import ByNetwork
     from fsbench.models.model import PREDICTOR

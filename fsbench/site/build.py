@@ -22,6 +22,7 @@ from fsbench.site import boards, config, gallery, guides, reference
 from fsbench.site.findings import Findings
 from fsbench.site.links import faults
 from fsbench.site.pages import Page, page, repository
+from fsbench.words import to_install
 
 MARK = ".fsbench-site"
 """A file that says that a folder is a site, which may be replaced."""
@@ -37,7 +38,7 @@ def build(folder: Path, out: Path, commands: click.Group, checkout: Path | None 
     if a page has a fault, StoreError for a file that is not a published one.
     """
     if importlib.util.find_spec("material") is None or importlib.util.find_spec("mkdocstrings") is None:
-        raise UsageError("a site needs MkDocs; install it with pip install 'fsbench[site]'")
+        raise UsageError(f"a site {to_install('fsbench[site]', 'MkDocs')}")
     out = Path(os.path.abspath(out))
     _check_replaceable(out)
     place = guides.find_checkout(checkout, folder)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fsbench.errors import UsageError
+from fsbench.importing import needed
 from fsbench.strategy import is_span
 
 if TYPE_CHECKING:
@@ -110,11 +110,4 @@ def _quietly(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise UsageError(
-            f"tuning draws configurations with optuna, which cannot be imported ({error}); "
-            "pip install 'fsbench[tune]'"
-        ) from None
-    return optuna
+    return needed("optuna", "tuning", "tune")

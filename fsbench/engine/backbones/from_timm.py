@@ -12,10 +12,8 @@ import torch
 from torch import nn
 
 from fsbench.engine.backbones.weights import first_line
-from fsbench.errors import DataError, SpecError, UsageError
-from fsbench.words import to_install
-
-_ADVICE = f"timm {to_install('fsbench[timm]')}"
+from fsbench.errors import DataError, SpecError
+from fsbench.importing import needed
 
 
 def timm(input_shape: tuple[int, ...], model: str = "resnet18.a1_in1k") -> tuple[nn.Module, int]:
@@ -65,8 +63,4 @@ class _Standardise:
 
 
 def _import() -> Any:
-    try:
-        import timm as library
-    except ImportError:
-        raise UsageError(_ADVICE) from None
-    return library
+    return needed("timm", "timm", "timm")

