@@ -262,7 +262,9 @@ def test_the_components_are_the_terms_of_a_sum():
 
 @pytest.fixture
 def fakes_run(monkeypatch):
-    monkeypatch.setattr("fsbench.runner.run", partial(runner.run, executor=fake_executor.FakeExecutor))
+    monkeypatch.setattr(
+        "fsbench.cli.ablating.run_trials", partial(runner.run, executor=fake_executor.FakeExecutor)
+    )
     fake_executor.FakeExecutor.made.clear()
 
 

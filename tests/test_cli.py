@@ -149,7 +149,7 @@ def taken(monkeypatch):
         found.update(plugins=plugins, **options)
         return Results((), Path("nowhere"))
 
-    monkeypatch.setattr("fsbench.runner.run", run)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", run)
     return found
 
 
@@ -243,7 +243,7 @@ def test_errors_of_fsbench_have_their_own_status(call, monkeypatch):
     def fail(*args, **options):
         raise Mild("a\nb")
 
-    monkeypatch.setattr("fsbench.runner.run", fail)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", fail)
     assert call("run") == (3, "", "fsbench: error: a b\n")
 
 
@@ -268,7 +268,7 @@ def test_plugins_that_cannot_be_loaded_are_reported(call, taken, monkeypatch):
 def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
     record = Record("k", "ok", TASK, 0, 0, "erm", "recipe", metrics={"balanced_accuracy": 1.0})
     results = Results((record,), Path("nowhere"), total=7, interrupted=True)
-    monkeypatch.setattr("fsbench.runner.run", lambda plugins, **options: results)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", lambda plugins, **options: results)
     assert call("run") == (
         130,
         "",
@@ -279,7 +279,7 @@ def test_an_interrupted_run_says_what_is_kept(call, monkeypatch):
     def interrupt(plugins, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fsbench.runner.run", interrupt)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", interrupt)
     assert call("run") == (130, "", "fsbench: interrupted\n")
 
 
@@ -296,7 +296,7 @@ def test_after_a_time_out_a_longer_limit_is_the_advice(call, monkeypatch, kinds,
         for seed, kind in enumerate(kinds)
     )
     results = Results(records, Path("nowhere"), total=2)
-    monkeypatch.setattr("fsbench.runner.run", lambda plugins, **options: results)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", lambda plugins, **options: results)
     status, _, err = call("run")
     assert status == 1
     last = "2 of 2 trials failed; --retry-failed tries them again"

@@ -54,7 +54,7 @@ def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):
     def fail(*args, **options):
         raise ZeroDivisionError("in the\nengine room")
 
-    monkeypatch.setattr("fsbench.runner.run", fail)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", fail)
     status, out, err = call("run")
     assert (status, out) == (70, "")
     fault = "fsbench: error: unexpected ZeroDivisionError: in the engine room"

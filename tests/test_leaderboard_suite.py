@@ -75,7 +75,8 @@ def noisy(task: str, recipe: str, spec: str = "erm", seed: int = 0):
 def test_records_with_a_recipe_other_than_the_suites_are_left_out(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FSBENCH_DATA_DIR", str(tmp_path / "empty"))
     short = replace(load_suite("noise-v1"), tasks=(*NOISY, ABSENT), split_seeds=1)
-    monkeypatch.setattr("fsbench.tasks.suites.load_suite", lambda name: short)
+    for module in ("boards", "sharing"):
+        monkeypatch.setattr(f"fsbench.cli.{module}.load_suite", lambda name: short)
     table, image = (text.replace("steps=200", "steps=1000") for text in (TABLE, IMAGE))
     kept = [noisy(NOISY[0], table), noisy(NOISY[1], image), noisy(ABSENT, image)]
     others = [

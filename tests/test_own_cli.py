@@ -48,7 +48,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         found.update(plugins=plugins, **options)
         return Results((), Path("nowhere"))
 
-    monkeypatch.setattr("fsbench.runner.run", run)
+    monkeypatch.setattr("fsbench.cli.running.run_trials", run)
     return found
 
 

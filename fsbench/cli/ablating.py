@@ -13,6 +13,11 @@ from fsbench.cli.running import INTERRUPTED, run, warn_of_failures
 from fsbench.cli.sheets import TERMINAL, format_option, show_sheet
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.composition import BASELINE
+from fsbench.progress import make_observer
+from fsbench.recipes.recipe import parse_overrides
+from fsbench.registry import get_registry
+from fsbench.runner import run as run_trials
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from fsbench.report.ablation import Ablation
@@ -33,14 +38,9 @@ def ablate(
     Shows the Shapley value of each component and the interaction of each pair, with intervals.
     Trials that are stored already are not run again. Exit status 1 if some trials failed.
     """
-    from fsbench.progress import make_observer
-    from fsbench.recipes.recipe import parse_overrides
-    from fsbench.registry import get_registry
     from fsbench.report.ablation import ablation
     from fsbench.report.budgets import leaderboards
     from fsbench.report.factorial import factorial
-    from fsbench.runner import run as run_trials
-    from fsbench.words import plural
 
     registry, changes = get_registry(), parse_overrides(recipe)
     if not strict:

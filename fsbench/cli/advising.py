@@ -16,6 +16,8 @@ from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.running import warn_of_failures
 from fsbench.cli.settling import read_duration
 from fsbench.errors import UsageError
+from fsbench.progress import make_observer
+from fsbench.registry import get_registry
 from fsbench.words import printable, roughly
 
 _WIDTH = 80
@@ -61,9 +63,6 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     Compares the installed strategies and promising sums of two by successive halving within the budget, and
     measures by nested splits how good such a choice is.
     """
-    from fsbench.progress import make_observer
-    from fsbench.registry import get_registry
-
     data = take_own_data(options)
     if data is None:
         raise UsageError("advice is about your own data; give --data PATH")

@@ -14,15 +14,20 @@ import click
 from fsbench.cli.options import board_options, legend_option
 from fsbench.cli.output import console, debugging, say, show_tracebacks, working
 from fsbench.columns import Columns
+from fsbench.datasets.known import DATASETS
 from fsbench.errors import AbsentData, UsageError
+from fsbench.kinds import kind_names
+from fsbench.recipes.recipe import parse_recipe, task_recipe
+from fsbench.record import Record
 from fsbench.runner import DEFAULT_RESULTS
 from fsbench.same_data import check_records
+from fsbench.tasks.expressions import named_datasets, parse_tasks, task_calls, task_texts
+from fsbench.tasks.suites import Suite, load_suite
+from fsbench.types import Recipe, TaskInfo
+from fsbench.words import plural
 
 if TYPE_CHECKING:
-    from fsbench.record import Record
     from fsbench.report.leaderboard import Leaderboard
-    from fsbench.tasks.suites import Suite
-    from fsbench.types import Recipe
 
 
 @click.command(short_help="Print the tables of stored results.")
@@ -104,9 +109,6 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
 
     Raises UsageError if there are none, StoreError if one is of another split than the suite's.
     """
-    from fsbench.tasks.expressions import task_texts
-    from fsbench.tasks.suites import load_suite
-
     if suite is None and tasks is None:
         return records
     if suite is not None and tasks is not None:
@@ -127,9 +129,6 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
 
 def _instead(wanted: Collection[str], records: Columns, option: str) -> str:
     """What to do where tasks have no results: run them, or name others if their data is unknown."""
-    from fsbench.datasets.known import DATASETS
-    from fsbench.tasks.expressions import named_datasets
-
     if all(name in DATASETS for task in wanted for name in named_datasets(task)):
         return f"`fsbench run {option}` produces some"
     known = sorted({shared.task for shared in records.shared})
@@ -139,9 +138,6 @@ def _instead(wanted: Collection[str], records: Columns, option: str) -> str:
 
 def _under_recipe(records: Columns, suite: Suite) -> Columns:
     """The records under the recipe that the suite gives their task; reports how many are left out."""
-    from fsbench.recipes.recipe import parse_recipe
-    from fsbench.words import plural
-
     wanted = {
         task: tuple(_recipes(task, suite.recipe)) for task in {shared.task for shared in records.shared}
     }
@@ -154,11 +150,6 @@ def _under_recipe(records: Columns, suite: Suite) -> Columns:
 
 def _recipes(task: str, of_suite: str | Mapping[str, str]) -> Iterator[Recipe]:
     """The recipe of a suite's task; if its data is not on this machine, those of every kind of samples."""
-    from fsbench.kinds import kind_names
-    from fsbench.recipes.recipe import task_recipe
-    from fsbench.tasks.expressions import parse_tasks, task_calls
-    from fsbench.types import TaskInfo
-
     try:
         infos = [parsed.info for parsed in parse_tasks(task)]
     except AbsentData:

@@ -11,6 +11,11 @@ import click
 from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import say, show, table
 from fsbench.cli.suggest import SuggestingGroup
+from fsbench.datasets.about import image_sets
+from fsbench.datasets.files import data_dir
+from fsbench.datasets.image_files import find_file
+from fsbench.datasets.text_files import find_files, text_sets
+from fsbench.errors import UsageError
 
 if TYPE_CHECKING:
     from fsbench.acquire.originals import Tell
@@ -27,11 +32,6 @@ def data() -> None:
 @data_dir_option
 def list_() -> None:
     """List the datasets that are kept as files, with the sizes of the files and of the downloads."""
-    from fsbench.datasets.about import image_sets
-    from fsbench.datasets.files import data_dir
-    from fsbench.datasets.image_files import find_file
-    from fsbench.datasets.text_files import find_files, text_sets
-
     found = {name: [file] if (file := find_file(name)) else [] for name in image_sets()}
     found |= {name: list(find_files(name)) for name in text_sets()}
     rows = []
@@ -61,7 +61,6 @@ def fetch(names: tuple[str, ...], originals: Path | None) -> None:
     """
     from fsbench.acquire.fetching import downloadable
     from fsbench.acquire.fetching import fetch as fetch_one
-    from fsbench.errors import UsageError
 
     if originals is not None and len(names) > 1:
         raise UsageError(f"--from is for one dataset, got {len(names)}; fetch them one by one")

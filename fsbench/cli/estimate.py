@@ -11,12 +11,9 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fsbench.executors.local import default_workers
-
-if TYPE_CHECKING:
-    from fsbench.tasks.suites import Suite
+from fsbench.tasks.suites import Suite
 
 _REPEATS = 5
 _STEPS = 8

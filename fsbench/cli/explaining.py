@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.cli.output import table
 from fsbench.composition import Composition
+from fsbench.registry import get_registry
 from fsbench.stages import STAGES, Stage
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def explanation(spec: str) -> RenderableType:
     """How the components of specs act in each stage. Raises SpecError, UnknownName or ConflictError."""
     from rich.console import Group
     from rich.text import Text
-
-    from fsbench.registry import get_registry
 
     found: list[RenderableType] = []
     for composition in get_registry().parse(spec):

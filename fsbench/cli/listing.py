@@ -14,15 +14,19 @@ from fsbench.cli.options import data_dir_option
 from fsbench.cli.output import joined_facts, said_origin, show, table
 from fsbench.errors import UnknownName, UsageError
 from fsbench.families import ALL, CORE, FAMILIES, groups, membership
+from fsbench.kinds import KINDS, kind_names
+from fsbench.metrics import METRICS
+from fsbench.recipes.catalogue import BACKBONES
+from fsbench.registry import SORTS, Registry, get_registry
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.strategy import Strategy, is_span, tune_range
+from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.words import plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from fsbench.registry import Registry
 
 _MOST = 40
 
@@ -66,8 +70,6 @@ def strategies(wanted: Callable[[type[Strategy]], bool] = lambda cls: True) -> R
     from rich.console import Group
     from rich.text import Text
 
-    from fsbench.registry import get_registry
-
     registry = get_registry()
     rows = []
     order = ["", *FAMILIES]
@@ -88,8 +90,6 @@ def strategies(wanted: Callable[[type[Strategy]], bool] = lambda cls: True) -> R
 
 def families() -> RenderableType:
     """Every group of strategies that `--plugins` takes by name, with its strategies."""
-    from fsbench.registry import get_registry
-
     strategies, about = get_registry().strategies, FAMILIES | {CORE: "the short list", ALL: "every strategy"}
     return table(
         ("family", "what it is about"),
@@ -113,8 +113,6 @@ def _range(f: dataclasses.Field[Any]) -> str:
 
 def protocols() -> RenderableType:
     """Every protocol with its arguments."""
-    from fsbench.tasks.protocols import PROTOCOLS
-
     rows = []
     for name, cls in sorted(PROTOCOLS.items()):
         fields = dataclasses.fields(cls)
@@ -129,8 +127,6 @@ def protocols() -> RenderableType:
 
 def kinds() -> RenderableType:
     """Every kind of samples with the backbone that its tasks start from and its symmetries."""
-    from fsbench.kinds import KINDS
-
     rows = []
     for name, kind in sorted(KINDS.items()):
         facts = [f"symmetries: {', '.join(kind.symmetries)}" if kind.symmetries else ""]
@@ -146,9 +142,6 @@ def kinds() -> RenderableType:
 
 def backbones() -> RenderableType:
     """Every backbone with its parameters, its input, and its pretrained weights."""
-    from fsbench.kinds import kind_names
-    from fsbench.recipes.catalogue import BACKBONES
-
     rows = []
     for name, known in BACKBONES.items():
         about = " and ".join(kind for kind in kind_names() if known.takes(kind))
@@ -161,8 +154,6 @@ def backbones() -> RenderableType:
 
 def metrics() -> RenderableType:
     """Every metric with its meaning, its direction and its unit."""
-    from fsbench.metrics import METRICS
-
     rows = []
     for name, metric in METRICS.items():
         facts = ["higher is better" if metric.higher_is_better else "lower is better"]
@@ -174,8 +165,6 @@ def metrics() -> RenderableType:
 def plugins() -> RenderableType:
     """The plugins with what they bring, and those that could not be loaded; fsbench itself is last."""
     from rich.text import Text
-
-    from fsbench.registry import get_registry
 
     registry = get_registry()
     rows: list[Sequence[str | Text]] = [
@@ -196,8 +185,6 @@ def _house_last(entry: tuple[Origin, object]) -> tuple[bool, Origin]:
 
 def _brought(registry: Registry) -> dict[Origin, dict[str, str]]:
     """The names of each sort of thing by plugin; if there are very many, their number."""
-    from fsbench.registry import SORTS
-
     found: dict[Origin, dict[str, list[str]]] = {}
     for sort in SORTS:
         for name, each in sorted(registry.brought[sort.hook].items()):

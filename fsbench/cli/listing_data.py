@@ -7,22 +7,30 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fsbench.cli.output import joined_facts, said_origin, say, table
-from fsbench.errors import FsbenchError
+from fsbench.datasets.about import About
+from fsbench.datasets.known import (
+    DATASETS,
+    about,
+    dataset_arguments,
+    dataset_info,
+    dataset_names,
+    download_size,
+    is_available,
+)
+from fsbench.errors import DataError, FsbenchError
+from fsbench.executors.local import default_workers
+from fsbench.tasks.expressions import parse_tasks, task_labels
+from fsbench.tasks.suites import SUITES, Suite, load_suite, missing_datasets, suite_names
 from fsbench.words import plural, roughly
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from fsbench.datasets.about import About
-    from fsbench.tasks.suites import Suite
 
 
 def datasets() -> RenderableType:
     """Every dataset: whether it is on this machine, its classes, download size, licence and arguments."""
     from rich.console import Group
     from rich.text import Text
-
-    from fsbench.datasets.known import DATASETS, about, dataset_names
 
     collections: dict[str, list[str]] = {}
     for name in dataset_names():
@@ -42,8 +50,6 @@ def datasets() -> RenderableType:
 
 def _collection(title: str, names: Sequence[str]) -> tuple[str, str]:
     """One description for all datasets of a collection, and their names."""
-    from fsbench.datasets.known import DATASETS, about, is_available
-
     first = about(names[0])
     brought = "installed" if is_available(names[0]) else f"not here: {DATASETS[names[0]].install}"
     facts = joined_facts(
@@ -53,8 +59,6 @@ def _collection(title: str, names: Sequence[str]) -> tuple[str, str]:
 
 
 def _whether_here(name: str) -> str:
-    from fsbench.datasets.known import dataset_info, is_available
-    from fsbench.errors import DataError
 
     try:
         if not is_available(name):
@@ -67,8 +71,6 @@ def _whether_here(name: str) -> str:
 
 def _facts(known: About) -> str:
     """What is known of a dataset: its size, its download size, its licence and its arguments."""
-    from fsbench.datasets.known import DATASETS, dataset_arguments, dataset_info
-
     facts = [f"{known.kind}, {known.num_classes} classes"]
     if _whether_here(known.name) == "yes":
         info = dataset_info(known.name)
@@ -86,8 +88,6 @@ def suites() -> RenderableType:
     from rich.text import Text
 
     from fsbench.cli.estimate import suite_seconds
-    from fsbench.executors.local import default_workers
-    from fsbench.tasks.suites import SUITES
 
     rows = []
     for suite in _readable_suites():
@@ -107,8 +107,6 @@ def suites() -> RenderableType:
 
 def _readable_suites() -> Iterator[Suite]:
     """Every suite that can be read; one line on stderr for each other."""
-    from fsbench.tasks.suites import SUITES, load_suite, suite_names
-
     for name in suite_names():
         try:
             yield load_suite(name)
@@ -119,8 +117,6 @@ def _readable_suites() -> Iterator[Suite]:
 
 def _lacks(suite: Suite) -> Iterator[str]:
     """The missing data of a suite, and how many of its tasks have no published fingerprints."""
-    from fsbench.datasets.known import DATASETS, download_size
-
     total, missing = len(suite.tasks), suite.missing()
     if missing:
         sets = {name: DATASETS[name] for name in missing if name in DATASETS and DATASETS[name].collection}
@@ -146,15 +142,12 @@ def tasks() -> RenderableType:
 
 
 def _with_labels(text: str) -> str:
-    from fsbench.tasks.expressions import task_labels
 
     labels = task_labels(text)
     return f"{text}: {labels}" if labels else text
 
 
 def _offer(text: str) -> str:
-    from fsbench.tasks.expressions import parse_tasks
-    from fsbench.tasks.suites import missing_datasets
 
     if absent := missing_datasets(text):
         return f"{', '.join(absent)} not here"

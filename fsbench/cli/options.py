@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import click
 
+from fsbench.datasets.files import DATA_DIR
 from fsbench.errors import SpecError, UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.runner import DEFAULT_RESULTS
 from fsbench.spec import parse_call
 from fsbench.store_file import FILE_NAME
+from fsbench.tasks.suites import suite_names
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -26,7 +28,6 @@ def completing(
 
 
 def _suites() -> Iterable[str]:
-    from fsbench.tasks.suites import suite_names
 
     return suite_names()
 
@@ -82,8 +83,6 @@ tasks_option = click.option("--tasks", metavar="TASKS", help="Only these tasks: 
 
 def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
     """Make a folder the data folder of this process and of its workers (a click callback)."""
-    from fsbench.datasets.files import DATA_DIR
-
     if path is not None:
         os.environ[DATA_DIR] = str(path)
 

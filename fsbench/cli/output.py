@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from fsbench.progress import Observer, is_live, make_observer
+from fsbench.record import Record
 from fsbench.sorts import HOUSE, Origin
 from fsbench.words import printable, visible
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-    from fsbench.progress import Observer
-    from fsbench.record import Record
 
 _GAP = 2
 _MOST_LINES = 2
@@ -89,8 +89,6 @@ def working(what: str, plainly: bool = False) -> Iterator[Observer]:
 
     Gives the display, which hears of more.
     """
-    from fsbench.progress import Observer, is_live, make_observer
-
     display = make_observer(sys.stderr) if plainly or is_live(sys.stderr) else Observer()
     display.doing(what)
     try:

@@ -9,11 +9,13 @@ import click
 
 from fsbench.cli.output import debugging, say
 from fsbench.cli.suggest import SuggestingGroup
+from fsbench.errors import PluginError, UnknownName
+from fsbench.registry import SORTS, Registry, get_registry
+from fsbench.spec import parse
 
 KINDS = ("strategy", "dataset", "protocol", "backbone", "metric")
 
 if TYPE_CHECKING:
-    from fsbench.registry import Registry
     from fsbench.testing.checks import Thing
 
 
@@ -55,8 +57,6 @@ def check(name: str) -> int:
     file), or the distribution or module of a plugin, to check everything in it. Exit status 1 if a check
     failed.
     """
-    from fsbench.registry import get_registry
-
     failures = [each for title, thing in _things(get_registry(), name) for each in _check(title, thing)]
     if not failures:
         return 0
@@ -94,10 +94,6 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
 
     Raises UnknownName, or PluginError for a plugin that could not be loaded.
     """
-    from fsbench.errors import PluginError, UnknownName
-    from fsbench.registry import SORTS
-    from fsbench.spec import parse
-
     for failure in registry.failures:
         if name in failure.plugin.split(":"):
             raise PluginError(failure.said)

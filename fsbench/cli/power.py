@@ -9,6 +9,7 @@ import click
 from fsbench.cli.boards import read_selected
 from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import show, table
+from fsbench.metrics import get_metric
 
 
 @click.command(short_help="Say how many more seeds would settle what.")
@@ -25,7 +26,6 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     """
     from rich.text import Text
 
-    from fsbench.metrics import get_metric
     from fsbench.report.power import needs, said
     from fsbench.report.text import EMPTY, interval
 

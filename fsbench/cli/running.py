@@ -27,16 +27,20 @@ from fsbench.cli.settling import settle, settling_options, take_budget
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.errors import UsageError
 from fsbench.families import CORE
+from fsbench.progress import make_observer
 from fsbench.progress.log import FILE_NAME as LOG
+from fsbench.recipes.recipe import parse_overrides
+from fsbench.record import Record
+from fsbench.registry import Registry, get_registry
 from fsbench.request import DEFAULT_SUITE, DEFAULT_TIMEOUT
+from fsbench.results import Results
+from fsbench.runner import run as run_trials
 from fsbench.tuning.criteria import CRITERIA
 from fsbench.tuning.samplers import SAMPLERS
+from fsbench.words import names_package, plural
 
 if TYPE_CHECKING:
-    from fsbench.record import Record
-    from fsbench.registry import Registry
     from fsbench.report.leaderboard import Leaderboard
-    from fsbench.results import Results
 
 INTERRUPTED = 130
 
@@ -154,11 +158,6 @@ def run(
 
     Exit status 1 if some trials failed.
     """
-    from fsbench.progress import make_observer
-    from fsbench.recipes.recipe import parse_overrides
-    from fsbench.registry import get_registry
-    from fsbench.runner import run as run_trials
-
     changes = parse_overrides(recipe)
     if not strict:
         warn_of_failures(get_registry())
@@ -194,8 +193,6 @@ def warn_of_failures(registry: Registry) -> None:
 
 def _extras(results: Results) -> Iterator[str]:
     """A line for each package that a strategy was skipped for."""
-    from fsbench.words import names_package, plural
-
     reasons: dict[str, list[Record]] = {}
     for record in results.records:
         message = (record.reason or {}).get("message", "")
@@ -211,9 +208,7 @@ def _report(
     results: Results, metric: str, margin: float | None, folder: Path, legend: bool, quiet: bool
 ) -> int:
     """Print the leaderboard and what failed and why; returns the exit status."""
-    from fsbench.registry import get_registry
     from fsbench.report.budgets import leaderboards
-    from fsbench.words import plural
 
     if results.interrupted:
         kept = f"{results.done} of {plural(results.total, 'trial')}"
@@ -241,8 +236,6 @@ def _failures(boards: Iterable[Leaderboard]) -> list[str]:
 
 def _hints(results: Results) -> Iterator[str]:
     """What to do about failed trials, if there are any."""
-    from fsbench.words import plural
-
     if not results.failures:
         return
     if not debugging():

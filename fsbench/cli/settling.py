@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from fsbench.cli.boards import again, show_boards
 from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
+from fsbench.looks import Look
+from fsbench.store import Store
 from fsbench.words import plural
-
-if TYPE_CHECKING:
-    from fsbench.looks import Look
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -66,9 +66,7 @@ def settle(
     **options: Any,
 ) -> int:
     """Run until settled, and print the leaderboard of the results folder; returns the exit status."""
-    from fsbench.cli.boards import again, show_boards
     from fsbench.report.budgets import leaderboards
-    from fsbench.store import Store
     from fsbench.until_settled import run_until_settled
 
     found = run_until_settled(

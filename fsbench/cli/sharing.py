@@ -12,12 +12,14 @@ import click
 from fsbench.cli.boards import select, whole_records
 from fsbench.cli.options import PUBLISHED_FILE, suite_option
 from fsbench.cli.output import say, show, table, working
+from fsbench.columns import Columns
 from fsbench.errors import UsageError
+from fsbench.record import Record
+from fsbench.store import Store
+from fsbench.tasks.suites import load_suite
 from fsbench.words import plural
 
 if TYPE_CHECKING:
-    from fsbench.columns import Columns
-    from fsbench.record import Record
     from fsbench.report.published import Contents
 
 WITHOUT_SUITE = "results"
@@ -72,7 +74,6 @@ def _publish(
     """Publish the records of a results folder."""
     from fsbench.report.logits import beside, write_predictions
     from fsbench.report.published import gathered
-    from fsbench.store import Store
 
     with working("reading the results"), Store(results, create=False) as store:
         columns, every = select(store.columns([]), suite, None, results), store.records()
@@ -250,7 +251,6 @@ def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
     searches.
     """
     from fsbench.report.publishing import trials_without_record
-    from fsbench.tasks.suites import load_suite
 
     if len(searches := {record.tuning for record in records if record.tuning}) > 1:
         raise UsageError(

@@ -9,6 +9,7 @@ import click
 from fsbench.cli.options import not_published
 from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
+from fsbench.store_file import FILE_NAME
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -31,7 +32,6 @@ def site(boards: Path, out: Path, checkout: Path | None) -> None:
     """
     from fsbench.cli import cli
     from fsbench.site.build import build
-    from fsbench.store_file import FILE_NAME
 
     if (boards / FILE_NAME).exists():
         raise UsageError(f"{not_published(boards)}, and `fsbench site DIR {out}` makes the site")

@@ -9,6 +9,10 @@ from pathlib import Path
 import click
 
 from fsbench.errors import UnknownName, UsageError
+from fsbench.families import groups
+from fsbench.registry import get_registry
+from fsbench.tasks.expressions import protocol_names
+from fsbench.tasks.suites import suite_names
 
 _DATA_FILES = {".csv", ".npz"}
 
@@ -49,11 +53,6 @@ class OptionsCommand(click.Command):
 
 def _option_of(word: str, options: Collection[str]) -> str | None:
     """That of a command's options to which a word belongs: a path, a suite, a task or a strategy."""
-    from fsbench.families import groups
-    from fsbench.registry import get_registry
-    from fsbench.tasks.expressions import protocol_names
-    from fsbench.tasks.suites import suite_names
-
     name = word.partition("(")[0].partition("+")[0]
     is_data = Path(word).suffix.lower() in _DATA_FILES or Path(word).is_dir()
     fitting = {
