@@ -156,6 +156,7 @@ def test_every_chart_is_valid_vega_lite_with_rows_for_each_group(page):
     for chart in charts:
         assert chart["groups"]
         params = [{"name": signal["name"], "value": ""} for signal in chart["signals"]]
+        params += [{"name": "ticks", "value": [1, 5]}] if chart["ticks"] else []
         for group in chart["groups"]:
             rows = unpacked(group["columns"])
             assert rows

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from marks import CHROMIUM, chromium
-from whole_results import HOSTILE, whole
+from records import over_seeds
+from whole_results import HOSTILE, columns_of, whole
 
 from fsbench.report import text
 from fsbench.report.contents import report_of
@@ -196,6 +197,38 @@ def test_a_phone_needs_no_sideways_scrolling_of_the_page(opened: Opened) -> None
     opened.reset()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     opened.page.set_viewport_size(DESKTOP)
+
+
+def test_a_phone_shows_the_verdict_without_scrolling_the_table(opened: Opened) -> None:
+    opened.page.set_viewport_size(PHONE)
+    opened.reset()
+    right = "all => all.map(each => each.getBoundingClientRect().right)"
+    ends = opened.page.eval_on_selector_all(f"{OVERALL} tbody [data-column=verdict]", right)
+    assert len(ends) > 5
+    assert max(ends) <= PHONE["width"]
+    opened.page.set_viewport_size(DESKTOP)
+
+
+def test_a_learning_curve_has_ticks_where_its_tasks_were_measured(opened: Opened, tmp_path: Path) -> None:
+    tasks = [f"kshot(digits, k={k})" for k in (1, 4, 20)] + [f"kshot(wine, k={k})" for k in (3, 5)]
+    scores = {"erm": [0.5, 0.52], "focal": [0.6, 0.63], "svm": [0.49, 0.51]}
+    records = [each for t in tasks for name, some in scores.items() for each in over_seeds(t, name, some)]
+    file = tmp_path / "curves.html"
+    file.write_text(to_html(report_of(columns_of(records))), encoding="utf-8")
+    page = opened.page.context.browser.new_page(viewport=DESKTOP)
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-charts=done]", timeout=60_000)
+    figure = page.locator("#chart-curves")
+    for family, ticks in (("kshot(digits)", ["1", "4", "20"]), ("kshot(wine)", ["3", "5"])):
+        figure.locator("select").first.select_option(family)
+        axis = figure.locator("g.role-axis").filter(has_text="labels per class")
+        sync_api.expect(axis.locator("g.role-axis-label text")).to_have_text(ticks)
+    figure.locator("select").nth(1).select_option("svm")
+    names = figure.locator("g.role-mark.mark-text text")
+    sync_api.expect(names.filter(has_text="svm")).to_have_count(1)
+    boxes = {each.text_content(): each.bounding_box() for each in names.all()}
+    assert boxes["erm"]["y"] + boxes["erm"]["height"] <= boxes["svm"]["y"]
+    page.close()
 
 
 def test_the_theme_can_be_switched_by_the_keyboard(opened: Opened) -> None:

@@ -45,7 +45,8 @@ class Chart:
     """A chart.
 
     `groups` has the rows that are drawn together, by name; a reader picks one, called `group`. If there is a
-    field `lines`, the chart is `step` pixels high for each of its values.
+    field `lines`, the chart is `step` pixels high for each of its values. If there is a field `ticks`, the
+    specification knows its values, in ascending order, as a parameter of this name.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Chart:
     group: str = "Task"
     lines: str = ""
     step: int = 24
+    ticks: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Chart:
             "signals": [vars(signal) for signal in self.signals],
             "lines": self.lines,
             "step": self.step,
+            "ticks": self.ticks,
         }
 
 

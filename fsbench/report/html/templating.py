@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -80,6 +81,7 @@ def _environment() -> Environment:
         finalize=_printable,
     )
     environment.filters["code"] = _code
+    environment.filters["breakable"] = _breakable
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment
 
@@ -99,6 +101,11 @@ def _code(line: str) -> Markup:
         f"<code>{escape(part)}</code>" if place % 2 else str(escape(part)) for place, part in enumerate(parts)
     )
     return Markup(whole)
+
+
+def _breakable(spec: str) -> Markup:
+    """A spec that may continue on the next line after `_`, `+`, `(`, `,` and `=`, as it does on a phone."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_+(,=])", printable(spec)))
 
 
 def _file(name: str) -> str:

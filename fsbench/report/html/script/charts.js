@@ -60,6 +60,8 @@
     spec.data = { name: "rows", values: rows };
     const height = () => chart.step * new Set(rows.map((row) => row[chart.lines])).size;
     if (chart.lines) spec.height = height();
+    const ticks = () => [...new Set(rows.map((row) => row[chart.ticks]))].sort((a, b) => a - b);
+    if (chart.ticks) spec.params = [{ name: "ticks", value: ticks() }];
     for (const signal of chart.signals) {
       spec.params = [...(spec.params || []), { name: signal.name, value: chosenOf(signal).first }];
     }
@@ -84,6 +86,7 @@
         rows = rowsOf(chart.groups.find((group) => group.name === name));
         view.data("rows", rows);
         if (chart.lines) view.height(height());
+        if (chart.ticks) view.signal("ticks", ticks());
         offer();
         await view.runAsync();
         open(plot);

@@ -16,9 +16,9 @@ def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -
         {"field": "to", "title": ends[1], "format": ".1f"},
     ]
 
-    def point(value: str, name: str) -> dict[str, Any]:
+    def point(value: str, name: str, size: int) -> dict[str, Any]:
         return {
-            "mark": {"type": "point", "size": 90, "opacity": 1, "filled": True},
+            "mark": {"type": "point", "size": size, "opacity": 1, "filled": True},
             "encoding": {
                 "x": {"field": value, "type": "quantitative", "title": title, "scale": {"zero": False}},
                 "color": {"datum": name, "type": "nominal", "scale": colours},
@@ -37,7 +37,8 @@ def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -
                     "x2": {"field": "to"},
                 },
             },
-            point("from", ends[0]),
-            point("to", ends[1]),
+            # The first is larger, so that it shows where both are equal.
+            point("from", ends[0], 160),
+            point("to", ends[1], 80),
         ],
     }

@@ -29,14 +29,13 @@ def learning(boards: Sequence[Charts]) -> Chart | None:
     if not found:
         return None
     board = found[0][0]
-    ticks = sorted({number for _, each in found for number in each.labels})
     return Chart(
         name="curves",
         title="Learning curves",
         about="How the score grows with the labels, and where a strategy stops helping. The chosen strategy "
         "is in colour, the one that it is compared with in black or white, each with its 95 % interval; all "
         "others are thin lines.",
-        spec=_spec(board, ticks),
+        spec=_spec(board),
         groups={group_name(of, boards, each.family): _rows(of, each) for of, each in found},
         columns=[
             Column("strategy", "strategy"),
@@ -49,6 +48,7 @@ def learning(boards: Sequence[Charts]) -> Chart | None:
             Signal("other", "Compared with", "strategy", board.baseline),
         ],
         group="Tasks",
+        ticks="labels",
     )
 
 
@@ -76,13 +76,13 @@ def _rows(board: Leaderboard, found: Curves) -> list[Row]:
     ]
 
 
-def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
+def _spec(board: Leaderboard) -> dict[str, Any]:
     x = {
         "field": "labels",
         "type": "quantitative",
         "title": "labels per class",
         "scale": {"type": "log", "nice": False, "padding": 12},
-        "axis": {"values": ticks, "grid": False, "format": "d"},
+        "axis": {"values": {"expr": "ticks"}, "grid": False, "format": "d"},
     }
     y = {
         "field": "score",
@@ -96,16 +96,17 @@ def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
         {"field": "shown", "title": board.metric.title},
     ]
     chosen = [{"filter": "datum.role !== 'rest'"}]
-    label: dict[str, Any] = {"type": "text", "align": "right", "fontWeight": 600}
-    sides: dict[str, int] = {"chosen": -16, "compared": 16}
-    labels: list[dict[str, Any]] = [
-        {
-            "transform": [{"filter": f"datum.last && datum.role === '{role}'"}],
-            "mark": {**label, "dy": dy, "baseline": "middle"},
-            "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
-        }
-        for role, dy in sides.items()
-    ]
+    # The higher line has its name above it, the other below, so that the names do not meet.
+    above = {
+        "window": [{"op": "row_number", "as": "place"}],
+        "sort": [{"field": "score", "order": "descending"}],
+    }
+    label = {"type": "text", "align": "right", "fontWeight": 600, "baseline": "middle"}
+    names = {
+        "transform": [{"filter": "datum.last && datum.role !== 'rest'"}, above],
+        "mark": {**label, "dy": {"expr": "datum.place === 1 ? -16 : 16"}},
+        "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
+    }
     rest: dict[str, Any] = {"strokeWidth": 1, "color": "var(--faint)"}
     return {
         "height": 360,
@@ -137,6 +138,6 @@ def _spec(board: Leaderboard, ticks: Sequence[int]) -> dict[str, Any]:
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
                 "encoding": {"y": y, "color": ROLE_COLOUR},
             },
-            *labels,
+            names,
         ],
     }
