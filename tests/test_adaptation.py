@@ -20,19 +20,18 @@ from fsbench_plugins.shot import information, pseudo_labels
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+from toy import toy_trial
 
 from fsbench import Recipe
-from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 RECIPE = Recipe("conv4(width=8, norm=batch)", 6, 16, lr=3e-3)
 
 
 def trial(spec: str, recipe: Recipe = RECIPE, **toy: Any) -> Any:
     split = toy_split("image", **({"shift": True, "test_per_class": 8} | toy))
-    return run_trial(("t", 0), load_registry().parse(spec)[0], recipe, split, CPU)
+    return toy_trial(spec, split, recipe)
 
 
 def draws(seed: int, moved: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -140,7 +139,7 @@ def test_with_weight_zero_the_predictions_are_those_of_erm(name: str) -> None:
     erm = trial("erm", plain).predictions
     found = load_registry().parse(f"{name}(weight=1e-30)")[0]
     split = toy_split("image", shift=True, test_per_class=8)
-    assert np.array_equal(run_trial(("t", 0), found, plain, split, CPU).predictions, erm)
+    assert np.array_equal(toy_trial(found, split, plain).predictions, erm)
     assert not np.array_equal(trial(name, plain).predictions, erm)
 
 
@@ -159,7 +158,7 @@ def test_adabn_has_the_mean_and_variance_of_the_target() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(composition.components[0]), "postprocess", watched)
-        run_trial(("t", 0), composition, RECIPE, split, CPU)
+        toy_trial(composition, split, RECIPE)
     first = batch_norms(kept[0])[0]
     inputs: list[torch.Tensor] = []
     handle = first.register_forward_hook(lambda module, given, out: inputs.append(given[0]))

@@ -16,10 +16,9 @@ from fsbench_plugins.resampling import Resampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.rng import Stream
@@ -277,7 +276,7 @@ def test_it_composes_with_a_loss_and_resampling(kind):
     recipe = dataclasses.replace(default_recipe(split.info), steps=60)
     composition = Composition((Augmentation(), Focal(), Resampling(k_neighbors=2)))
     assert composition.skip(split.info) is None
-    result = run_trial(("t", 0), composition, recipe, split, torch.device("cpu"))
+    result = toy_trial(composition, split, recipe)
     assert (result.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.7
     assert result.notes == ()
 

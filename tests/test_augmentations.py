@@ -16,16 +16,11 @@ from fsbench_plugins.random_erasing import RandomErasing
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms import v2
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import Batch, Strategy
-from fsbench.engine.trial import run_trial
-from fsbench.recipes.recipe import default_recipe
-from fsbench.registry import load_registry
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
-
-CPU = torch.device("cpu")
 
 
 def batch(size: int = 12) -> Batch:
@@ -124,11 +119,8 @@ def test_movements_respect_symmetries() -> None:
 
 def test_tta_changes_no_training_and_without_views_has_no_effect() -> None:
     split = toy_split("image")
-    results = [
-        run_trial(("t", 0), load_registry().parse(spec)[0], default_recipe(split.info), split, CPU)
-        for spec in ("erm", "tta")
-    ]
+    results = [toy_trial(spec, split) for spec in ("erm", "tta")]
     assert results[0].train_accuracy is not None
     assert not np.array_equal(results[0].predictions, results[1].predictions)
     with pytest.raises(Exception, match="tta had no effect"):
-        run_trial(("t", 0), load_registry().parse("tta(views=0)")[0], default_recipe(split.info), split, CPU)
+        toy_trial("tta(views=0)", split)

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import make_moons
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Batch, Context, Recipe, StepOutput, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
-from fsbench.engine.trial import run_trial
 from fsbench.errors import InertComponent
 from fsbench.registry import load_registry
 from fsbench.testing import ToySplit, toy_split
@@ -213,7 +213,7 @@ def test_on_rotated_moons_the_papers_head_beats_training_on_the_source() -> None
     for seed in range(3):
         split = rotated_moons(seed)
         for name in accuracy:
-            result = run_trial(("m", seed), load_registry().parse(name)[0], recipe, split, CPU)
+            result = toy_trial(name, split, recipe, identity=("m", seed))
             accuracy[name].append(float((result.predictions[0].argmax(-1) == split.test_y[0]).mean()))
     assert np.mean(accuracy["dann(weight=0.3, norm=none)"]) > np.mean(accuracy["erm"]) + 0.1, accuracy
 
@@ -234,7 +234,7 @@ def final_domain_loss(gamma: float) -> float:
 
     split = toy_split(shift=True, per_class=60, test_per_class=60)
     recipe = Recipe("mlp(width=16)", 400, 64, lr=3e-3)
-    run_trial(("b", 0), Composition((Watch(weight=1.0, gamma=gamma),)), recipe, split, CPU)
+    toy_trial(Watch(weight=1.0, gamma=gamma), split, recipe, identity=("b", 0))
     return float(np.mean(losses[-100:]))
 
 
@@ -245,7 +245,7 @@ def test_the_opposing_body_confuses_the_domain_head() -> None:
 
 def trial(spec: str, **toy: Any) -> Any:
     split = toy_split(**({"shift": True} | toy))
-    return run_trial(("t", 0), load_registry().parse(spec)[0], Recipe("mlp", 5, 16), split, CPU)
+    return toy_trial(spec, split, Recipe("mlp", 5, 16))
 
 
 def test_domains_reach_the_loss_with_the_batch() -> None:
@@ -261,7 +261,7 @@ def test_domains_reach_the_loss_with_the_batch() -> None:
             return super().auxiliary_loss(out, ctx)
 
     split = toy_split(shift=True, target_per_class=6)
-    run_trial(("t", 0), Composition((Watch(),)), Recipe("mlp", 40, 16), split, CPU)
+    toy_trial(Watch(), split, Recipe("mlp", 40, 16))
     domain = torch.cat([d for d in seen if d is not None])
     assert len(domain) == 40 * 16
     assert float(domain.mean()) == pytest.approx(split.train_domain.mean(), abs=0.03)

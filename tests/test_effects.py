@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Step, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.errors import InertComponent
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -162,7 +163,7 @@ class Passes(Strategy):
 
 def trial(*components: Strategy, **toy: Any) -> TrialResult:
     split = toy_split(**({"source": True} | toy))
-    return run_trial(("toy", 0, 0), Composition(components), QUICK, split, torch.device("cpu"))
+    return toy_trial(Composition(components), split, QUICK)
 
 
 def bundled(text: str) -> tuple[Strategy, ...]:

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy import toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import PluginError, UndeclaredUse
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import ToySplit, toy_split
 
-CPU = torch.device("cpu")
 SPLIT = toy_split("image", unlabeled=9, source=True)
 
 
@@ -78,7 +77,7 @@ def forget() -> None:
 
 def embedded(*components: Strategy, split: ToySplit = SPLIT) -> np.ndarray:
     recipe = replace(default_recipe(split.info), backbone="linear", steps=20)
-    return run_trial(("toy", 0, 0), Composition(components), recipe, split, CPU).predictions
+    return toy_trial(Composition(components), split, recipe).predictions
 
 
 def test_later_stages_see_features_of_every_part_in_place_of_samples() -> None:
@@ -147,4 +146,4 @@ def test_a_backbone_that_takes_no_features_says_what_to_return() -> None:
     recipe = Recipe("conv4(norm=batch)", steps=1, batch_size=8)
     says = "mean: conv4.* takes no features, which embed makes of image samples; let configure return"
     with pytest.raises(PluginError, match=says):
-        run_trial(("t", 0, 0), Composition((Mean(),)), recipe, SPLIT, torch.device("cpu"))
+        toy_trial(Mean(), SPLIT, recipe)

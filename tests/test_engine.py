@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy import baseline_context
+from toy import baseline_context, toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Strategy
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.training import train
-from fsbench.engine.trial import LOOKED_AT, TrialResult, run_trial
+from fsbench.engine.trial import LOOKED_AT, TrialResult
 from fsbench.errors import (
     BadPrediction,
     InertComponent,
@@ -35,8 +35,7 @@ QUICK = Recipe("mlp", steps=30, batch_size=16)
 def trial(
     spec: str | Composition = "erm", recipe: Recipe = QUICK, seed: int = 0, **toy: object
 ) -> TrialResult:
-    composition = load_registry().parse(spec)[0] if isinstance(spec, str) else spec
-    return run_trial(("toy", 0, seed), composition, recipe, toy_split(**toy), CPU)  # type: ignore[arg-type]
+    return toy_trial(spec, toy_split(**toy), recipe, identity=("toy", 0, seed))  # type: ignore[arg-type]
 
 
 # Trials
@@ -48,7 +47,7 @@ def test_the_baseline_learns_and_returns_logits_of_every_cell(kind: str, cells: 
     backbone = "conv4(norm=group, width=8)" if kind == "image" else "mlp"
     split = toy_split(kind=kind, cells=cells)  # type: ignore[arg-type]
     erm = load_registry().parse("erm")[0]
-    result = run_trial(("t", 0, 0), erm, replace(QUICK, backbone=backbone, lr=0.01), split, CPU)  # type: ignore[arg-type]
+    result = toy_trial(erm, split, replace(QUICK, backbone=backbone, lr=0.01))  # type: ignore[arg-type]
     assert result.predictions.shape == (cells, 60, 3)
     assert result.predictions.dtype == np.float32
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.8
@@ -79,9 +78,9 @@ def test_dropout_is_as_repeatable_and_global_random_state_stays_untouched() -> N
 def test_a_cell_does_not_depend_on_the_other_cells() -> None:
     split = toy_split(cells=3)
     erm = load_registry().parse("erm")[0]
-    whole = run_trial(("t", 0, 0), erm, QUICK, split, CPU)  # type: ignore[arg-type]
+    whole = toy_trial(erm, split, QUICK)  # type: ignore[arg-type]
     arrays = {n: getattr(split, n)[:2] for n in ("train_x", "train_y", "val_x", "val_y", "test_x", "test_y")}
-    part = run_trial(("t", 0, 0), erm, QUICK, replace(split, **arrays), CPU)  # type: ignore[arg-type]
+    part = toy_trial(erm, replace(split, **arrays), QUICK)  # type: ignore[arg-type]
     assert np.array_equal(whole.predictions[:2], part.predictions)
 
 
@@ -210,7 +209,7 @@ def test_the_accuracy_on_a_large_training_set_is_that_of_some_of_its_samples() -
     of_second = float((split.train_y[0] == 1).mean())
     wide = {name: np.repeat(getattr(split, name), 500, axis=1) for name in ("train_x", "train_y")}
     assert wide["train_y"].shape[1] > 3 * LOOKED_AT
-    result = run_trial(("t", 0, 0), Composition((Watch(),)), QUICK, replace(split, **wide), CPU)  # type: ignore[arg-type]
+    result = toy_trial(Watch(), replace(split, **wide), QUICK)  # type: ignore[arg-type]
     assert sum(seen) == LOOKED_AT + len(split.test_y[0])
     assert result.train_accuracy == pytest.approx(of_second, abs=0.01)
 

@@ -9,10 +9,8 @@ from fsbench_plugins.erm import Erm
 from fsbench_poly import Poly
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
-from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
@@ -46,7 +44,7 @@ def test_a_weight_of_0_gives_the_baselines_predictions_bit_for_bit() -> None:
 
     def logits(component: Poly | Erm) -> np.ndarray:
         recipe = default_recipe(split.info)
-        trial = run_trial(("toy", 0, 0), Composition((component,)), recipe, split, torch.device("cpu"))
+        trial = toy_trial(component, split, recipe)
         return trial.predictions
 
     assert np.array_equal(logits(Poly(epsilon=0.0)), logits(Erm()))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from fsbench_plugins.transfer import Transfer
+from toy import toy_trial
 
 import fsbench
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
@@ -21,15 +22,13 @@ from fsbench.engine import fitting, frozen_body
 from fsbench.engine.backbones import build_network
 from fsbench.engine.feature_cache import MemoryCache
 from fsbench.engine.frozen_body import BodyFeatures
-from fsbench.engine.trial import TrialResult, run_trial
-from fsbench.registry import load_registry
+from fsbench.engine.trial import TrialResult
 from fsbench.store import Store
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.testing import ToySplit, toy_split
 from fsbench.versions import version
 
-CPU = torch.device("cpu")
 CONV = "conv4(norm=batch, width=8)"
 QUICK = Recipe(CONV, 30, 16, lr=0.01)
 SPLIT = toy_split("image")
@@ -57,8 +56,9 @@ def probe(
     recipe: Recipe = QUICK,
     split: ToySplit = SPLIT,
 ) -> TrialResult:
-    (composition,) = load_registry().parse(f'transfer(weights="{weights}", mode=linear_probe)+{partner}')
-    return run_trial(("toy", 0, 0), composition, recipe, split, CPU, folder)
+    return toy_trial(
+        f'transfer(weights="{weights}", mode=linear_probe)+{partner}', split, recipe, features=folder
+    )
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ class Watch(Strategy):
 def test_a_predictor_follows_its_body_when_that_is_trained_later(weights: str, tmp_path: Path) -> None:
     watch = Watch()
     composition = Composition((watch, Transfer(weights=weights)))
-    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, tmp_path / "features")
+    toy_trial(composition, SPLIT, QUICK, features=tmp_path / "features")
     before, (after, other) = watch.seen  # type: ignore[attr-defined]
     assert not torch.equal(before, after)
     torch.testing.assert_close(after, other)
@@ -174,7 +174,7 @@ class Bright(Strategy):
 
 def test_a_component_that_sees_inputs_gets_them(weights: str, tmp_path: Path) -> None:
     composition = Composition((Transfer(weights=weights, mode="linear_probe"), Bright()))
-    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, tmp_path / "features")
+    toy_trial(composition, SPLIT, QUICK, features=tmp_path / "features")
     assert not (tmp_path / "features").exists()
 
 
@@ -211,9 +211,8 @@ def test_different_weights_or_precisions_share_no_features(
 
 
 def test_features_of_a_body_that_only_this_trial_has_are_not_kept(tmp_path: Path) -> None:
-    (composition,) = load_registry().parse("transfer(mode=linear_probe, source_steps=2)")
     split = toy_split("image", source=True)
-    run_trial(("toy", 0, 0), composition, QUICK, split, CPU, tmp_path / "features")
+    toy_trial("transfer(mode=linear_probe, source_steps=2)", split, QUICK, features=tmp_path / "features")
     assert not (tmp_path / "features").exists()
 
 

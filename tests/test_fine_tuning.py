@@ -18,27 +18,25 @@ from fsbench_plugins.lp_ft import LpFt
 from fsbench_plugins.transfer import Transfer
 from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer
+from toy import toy_trial
 
 from fsbench import InertComponent, Recipe, Strategy
-from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
-from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 RECIPE = Recipe("conv4(width=8, norm=batch)", 8, 16)
 
 
 def predictions(spec: str) -> np.ndarray:
     split = toy_split("image", source=True)
-    return run_trial(("t", 0), load_registry().parse(spec)[0], RECIPE, split, CPU).predictions
+    return toy_trial(spec, split, RECIPE).predictions
 
 
 def of(strategy: Strategy) -> np.ndarray:
     split = toy_split("image", source=True)
-    return run_trial(("t", 0), Composition((strategy,)), RECIPE, split, CPU).predictions
+    return toy_trial(strategy, split, RECIPE).predictions
 
 
 @dataclass(frozen=True)
@@ -153,13 +151,7 @@ def test_bn_only_unfreezes_gradually_where_some_layers_have_no_normalisation() -
 
 def test_bn_only_says_that_a_body_has_no_normalisation() -> None:
     with pytest.raises(InertComponent, match="bn_only had no effect; the body has no normalisation with"):
-        run_trial(
-            ("t", 0),
-            load_registry().parse("bn_only(source_steps=3)")[0],
-            replace(RECIPE, backbone="mlp"),
-            toy_split("image", source=True),
-            CPU,
-        )
+        toy_trial("bn_only(source_steps=3)", toy_split("image", source=True), replace(RECIPE, backbone="mlp"))
 
 
 def test_lora_and_bn_only_train_less_than_transfer() -> None:

@@ -12,16 +12,14 @@ import torch
 from click.testing import CliRunner
 from test_step import BATCH_NORM, QUICK, composed, same, trial
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, StepOutput, Strategy, param, specs
 from fsbench.cli.citing import cite
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import InertComponent, PluginError, SpecError, UndeclaredUse, UnknownName, UsageError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("spec", ["sklearn+tent", "sklearn+soup", "ensemble+tent", "tent+ensemble"])
@@ -63,7 +61,7 @@ def test_an_ensembles_members_start_as_the_spec_says() -> None:
 
     components = composed("transfer(mode=linear_probe, source_steps=3)+ensemble(size=3)").components
     split = toy_split(source=True)
-    run_trial(("toy", 0, 0), Composition((Sees(), *components)), QUICK, split, CPU)
+    toy_trial(Composition((Sees(), *components)), split, QUICK)
     assert len(frozen) == 3
     assert not any(flag for flags in frozen for flag in flags)
     assert len({tuple(body.tolist()) for body in bodies}) == 3

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 from torchvision.ops import sigmoid_focal_loss
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench.composition import Composition
-from fsbench.engine.trial import labeled_set, run_trial
+from fsbench.engine.trial import labeled_set
 from fsbench.errors import SpecError
-from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
 from fsbench.wrapping import cross_entropy
 
@@ -128,9 +127,7 @@ def test_an_absent_class_does_not_change_the_scale():
 def trial(*components, **split):
     given = toy_split(**split)
     composition = Composition(components)
-    return run_trial(
-        ("toy", 0, 0), composition, default_recipe(given.info), given, torch.device("cpu")
-    ), given
+    return toy_trial(composition, given), given
 
 
 @pytest.mark.parametrize("kind", ["image", "table"])

@@ -17,11 +17,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from test_postprocessing import hard, run, without_val
 from test_step import QUICK, same, trial
-from toy import context, quick_context, task_info
+from toy import context, quick_context, task_info, toy_trial
 
 from fsbench import Fitted, FsbenchError, LabeledSet, Strategy, mixture_weights
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.testing import ToySplit, toy_split
 
@@ -138,7 +137,7 @@ def test_the_better_strategy_gets_the_weight_and_is_selected(spec: str, said: st
     bad = "optimizer(lr=0.0)"
     for split in (toy_split(per_class=20), without_val(toy_split(per_class=20))):
         (composition,) = load_registry().parse(f'{spec}(of="svm, {bad}")')
-        result = run_trial(("toy", 0, 0), composition, QUICK, split, torch.device("cpu"))
+        result = toy_trial(composition, split, QUICK)
         assert said in result.notes
         alone = run("svm", split).argmax(-1)
         assert np.array_equal(result.predictions.argmax(-1), alone)

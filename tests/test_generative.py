@@ -15,22 +15,19 @@ from fsbench_plugins.vae import Vae
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import LabeledSet, NonFinite, Recipe, Stream
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 LABELS = torch.eye(3)[[0, 0, 1, 1, 1, 2]]
 
 
 def trial(spec: str, kind: str = "table", **toy: Any) -> np.ndarray:
     split = toy_split(kind, **({"unlabeled": 30} | toy))
-    found = load_registry().parse(spec)[0]
-    return run_trial(("t", 0), found, Recipe("mlp(width=16)", 8, 16), split, CPU).predictions
+    return toy_trial(spec, split, Recipe("mlp(width=16)", 8, 16)).predictions
 
 
 def made(seed: int = 0) -> ConditionalVae:
@@ -123,7 +120,7 @@ def test_without_pretext_steps_the_start_is_that_of_erm(kind: str, name: str) ->
 def test_a_pretraining_that_diverges_is_an_error_that_says_what_to_try() -> None:
     found, recipe = load_registry().parse("autoencoder")[0], Recipe("mlp(width=16)", 8, 16, lr=1e30)
     with pytest.raises(NonFinite, match=r"the loss of the pretraining became (nan|inf).*learning rate"):
-        run_trial(("t", 0), found, recipe, toy_split("table", unlabeled=30), CPU)
+        toy_trial(found, toy_split("table", unlabeled=30), recipe)
 
 
 def test_a_weight_near_zero_leaves_m2_with_the_predictions_of_erm() -> None:
@@ -163,5 +160,5 @@ def test_a_batch_of_a_pretext_task_has_different_inputs(inputs: int, size: int) 
 
     split = toy_split("table", unlabeled=inputs)
     found = Composition((Looks(pretext_steps=6),))
-    run_trial(("t", 0), found, Recipe("mlp(width=16)", 8, 16), split, CPU)
+    toy_trial(found, split, Recipe("mlp(width=16)", 8, 16))
     assert seen == [(size, size)] * 6

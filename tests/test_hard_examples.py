@@ -16,12 +16,11 @@ from fsbench_plugins.ohem import Ohem
 from fsbench_plugins.self_paced import SelfPaced
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import LabeledSet, Recipe, Strategy, Stream
 from fsbench.composition import Composition
 from fsbench.engine.training import draw_batches
-from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
@@ -95,7 +94,7 @@ def test_keeping_all_gives_the_baselines_predictions_bit_for_bit(kind: str) -> N
 
     def logits(component: Ohem | Erm) -> np.ndarray:
         recipe = default_recipe(split.info)
-        trial = run_trial(("toy", 0, 0), Composition((component,)), recipe, split, torch.device("cpu"))
+        trial = toy_trial(component, split, recipe)
         return trial.predictions
 
     assert np.array_equal(logits(Ohem(keep=1.0)), logits(Erm()))
@@ -143,7 +142,7 @@ def test_self_paced_learning_from_all_samples_is_plain_training_to_the_bit(kind:
 
     def logits(component: Strategy) -> np.ndarray:
         recipe = Recipe("mlp", steps=10, batch_size=16)
-        trial = run_trial(("toy", 0, 0), Composition((component,)), recipe, split, torch.device("cpu"))
+        trial = toy_trial(component, split, recipe)
         return trial.predictions
 
     assert np.array_equal(logits(SelfPaced(start=1.0)), logits(Erm()))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from own_files import make, npz, pixels, read
+from toy import toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy, param, specs
 from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
-from fsbench.engine.trial import run_trial
 from fsbench.kinds import get_kind
 from fsbench.own.given import kept_size
 from fsbench.registry import get_registry
@@ -84,7 +84,7 @@ def forget() -> None:
 
 
 def run(*components: Strategy, recipe: Recipe = PLAIN, split: ToySplit = SPLIT) -> np.ndarray:
-    return run_trial(("toy", 0, 0), Composition(components), recipe, split, CPU).predictions
+    return toy_trial(Composition(components), split, recipe).predictions
 
 
 def test_most_strategies_see_small_images() -> None:
@@ -176,7 +176,5 @@ def test_a_member_sees_what_it_sees_alone(tmp_path: Path, partner: str) -> None:
     for spec in (probe, "erm"):
         whole = registry.compose([First(of=f"{spec}, {probe}")])
         (alone,) = registry.parse(spec)
-        found, known = (
-            run_trial(("toy", 0, 0), each, recipe, SPLIT, CPU).predictions for each in (whole, alone)
-        )
+        found, known = (toy_trial(each, SPLIT, recipe).predictions for each in (whole, alone))
         assert np.array_equal(found, known)

@@ -27,17 +27,14 @@ from imblearn import ensemble
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_class_weight
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import Fitted, InertComponent, LabeledSet, Strategy
-from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.registry import get_registry
 from fsbench.testing import ToySplit, toy_split
 from fsbench.types import Recipe
 from fsbench.wrapping import cross_entropy
 
-CPU = torch.device("cpu")
 QUICK = Recipe("mlp", steps=30, batch_size=16)
 COUNTS = (20, 5, 2)
 Y = np.repeat(np.arange(3), COUNTS)
@@ -66,8 +63,7 @@ def logits_for(train: LabeledSet, seed: int = 1) -> torch.Tensor:
 
 
 def predictions(spec: str, split: ToySplit, recipe: Recipe = QUICK) -> np.ndarray:
-    (composition,) = get_registry().parse(spec)
-    return run_trial(("toy", 0, 0), composition, recipe, split, CPU).predictions
+    return toy_trial(spec, split, recipe).predictions
 
 
 def recalls(spec: str, split: ToySplit, recipe: Recipe = QUICK) -> list[float]:
@@ -262,7 +258,7 @@ def test_crt_keeps_the_body_of_plain_training_and_changes_the_head() -> None:
             return super().fit(train, spied, ctx)
 
     split = toy_split(**RARE)
-    run_trial(("toy", 0, 0), Composition((Looks(head_share=0.5),)), QUICK, split, CPU)
+    toy_trial(Looks(head_share=0.5), split, QUICK)
     (_, _, first), (data, changes, second) = seen
     share = torch.stack([data.weights[data.y == c].sum() for c in range(3)])
     torch.testing.assert_close(share, torch.ones(3))

@@ -20,17 +20,16 @@ from fsbench_plugins.symmetric_ce import SymmetricCe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import Batch, Context, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.registry import get_registry
 from fsbench.testing import ToySplit, toy_split
 from fsbench.types import Recipe
 from fsbench.wrapping import cross_entropy
 
-CPU = torch.device("cpu")
 QUICK = Recipe("mlp", steps=12, batch_size=16)
 
 
@@ -50,8 +49,7 @@ def loss_of(
 
 
 def trial(spec: str | Composition, split: ToySplit, recipe: Recipe = QUICK) -> TrialResult:
-    composition = get_registry().parse(spec)[0] if isinstance(spec, str) else spec
-    return run_trial(("toy", 0, 0), composition, recipe, split, CPU)
+    return toy_trial(spec, split, recipe)
 
 
 NEUTRAL = {

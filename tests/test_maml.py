@@ -15,7 +15,7 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.maml import Maml
 from torch import nn
 from torch.func import functional_call
-from toy import quick_context, source_trial
+from toy import quick_context, source_trial, toy_trial
 
 from fsbench import (
     Batch,
@@ -33,7 +33,6 @@ from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
-from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError
 from fsbench.registry import load_registry
 from fsbench.rng import Stream
@@ -251,7 +250,7 @@ def predictor(strategy: Maml) -> tuple[nn.Module, torch.Tensor]:
             return fitted.map(lambda logits: logits + 0)
 
     split = toy_split(kind="image", source=True)
-    run_trial(("toy", 0, 0), Composition((strategy, Keep())), BATCH_NORM, split, CPU)
+    toy_trial(Composition((strategy, Keep())), split, BATCH_NORM)
     return kept[0].eval(), torch.from_numpy(split.test_x[0]).float() / 255
 
 
@@ -296,7 +295,7 @@ def test_images_of_another_size_are_resized_to_the_tasks() -> None:
         x = split.source_x[:, :, :1, :1].repeat(side, -1).repeat(side, -2)
         resized = replace(split, source_x=x, info=replace(split.info, source_shape=x.shape[1:]))
         recipe = replace(BATCH_NORM, steps=2)
-        found.append(run_trial(("toy", 0, 0), Composition((QUICK,)), recipe, resized, CPU).predictions)
+        found.append(toy_trial(QUICK, resized, recipe).predictions)
     np.testing.assert_allclose(*found, atol=1e-4)
 
 
@@ -346,7 +345,7 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
         dtypes.clear()
         computed.clear()
         split = toy_split("image", source=True)
-        run_trial(("toy", 0, 0), Composition((Watch(), *maml.components)), recipe, split, CPU)
+        toy_trial(Composition((Watch(), *maml.components)), split, recipe)
         assert set(dtypes) == {torch.float32}
         assert computed[0] == getattr(torch, precision)
 
@@ -379,7 +378,7 @@ def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: boo
 def test_networks_with_batch_normalisation_meta_train_in_bfloat16(spec: str) -> None:
     recipe = Recipe("conv4(width=8)", 2, 16, precision="bfloat16")
     composition = Composition(load_registry().parse(spec)[0].components)
-    result = run_trial(("toy", 0, 0), composition, recipe, toy_split("image", source=True), CPU)
+    result = toy_trial(composition, toy_split("image", source=True), recipe)
     assert np.isfinite(result.predictions).all()
 
 

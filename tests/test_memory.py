@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from toy import toy_trial
 
 from fsbench import Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine import trial
 from fsbench.engine.state import Lent
-from fsbench.engine.trial import run_trial
 from fsbench.kinds.image import Image
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 SPLIT = toy_split("image", shift=True, unlabeled=40, target_per_class=3)
 
 
@@ -52,7 +51,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
 
 
 def run(composition: Composition) -> None:
-    run_trial(("toy", 0, 0), composition, Recipe("conv4(width=8)", 3, 8), SPLIT, CPU)
+    toy_trial(composition, SPLIT, Recipe("conv4(width=8)", 3, 8))
 
 
 @pytest.mark.parametrize("spec", ["transfer(source_steps=3)", "maml(meta_steps=2)", "protonet(meta_steps=2)"])

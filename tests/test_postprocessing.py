@@ -23,10 +23,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.model_selection import StratifiedKFold
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import best_temperature
-from fsbench.engine.trial import run_trial
 from fsbench.errors import SpecError
 from fsbench.metrics import score as scores
 from fsbench.recipes.recipe import default_recipe
@@ -66,7 +65,7 @@ def run(spec: str, split: ToySplit) -> np.ndarray:
     (composition,) = load_registry().parse(spec)
     assert composition.skip(split.info) is None
     recipe = replace(default_recipe(split.info), steps=10, passes=0, backbone="mlp")
-    return run_trial(("toy", 0, 0), composition, recipe, split, torch.device("cpu")).predictions
+    return toy_trial(composition, split, recipe).predictions
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from toy import toy_trial
 
 from fsbench import Context, Fitted, LabeledSet, Recipe, Strategy
-from fsbench.composition import Composition
-from fsbench.engine.trial import CHUNK, TrialResult, run_trial
+from fsbench.engine.trial import CHUNK, TrialResult
 from fsbench.kinds import get_kind
 from fsbench.registry import load_registry
 from fsbench.testing import conformance, toy_split
@@ -42,7 +42,7 @@ class Sizes(Strategy):
 
 def trial(strategy: Strategy, **toy: Any) -> TrialResult:
     recipe = Recipe("mlp", steps=3, batch_size=16)
-    return run_trial(("toy", 0, 0), Composition((strategy,)), recipe, toy_split(**toy), CPU)
+    return toy_trial(strategy, toy_split(**toy), recipe)
 
 
 def sizes(result: TrialResult) -> list[str]:
@@ -117,7 +117,7 @@ def test_transductive_maml_says_that_it_uses_the_test_inputs() -> None:
     component = replace(transductive.components[0], meta_steps=2)  # type: ignore[type-var]
     split = toy_split("image", source=True, test_per_class=CHUNK // 2)
     recipe = Recipe("conv4(norm=batch, width=8)", 2, 16)
-    whole = run_trial(("t", 0), Composition((component,)), recipe, split, CPU).predictions
+    whole = toy_trial(component, split, recipe).predictions
     half = replace(split, test_x=split.test_x[:, : CHUNK // 2])
-    part = run_trial(("t", 0), Composition((component,)), recipe, half, CPU).predictions
+    part = toy_trial(component, half, recipe).predictions
     assert not np.allclose(whole[:, : CHUNK // 2], part, rtol=1e-2, atol=1e-2)

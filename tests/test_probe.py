@@ -15,13 +15,12 @@ from fsbench_plugins import _feature_classifiers as classifiers
 from fsbench_plugins.probe import Probe
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from toy import context, task_info
+from toy import context, task_info, toy_trial
 
 from fsbench import Context, LabeledSet, Record, Results, Strategy, hookimpl
 from fsbench.cli.running import _extras
 from fsbench.engine import frozen_body
 from fsbench.engine.backbones import build_network
-from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, DataError, InertComponent, UsageError
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe
@@ -29,7 +28,6 @@ from fsbench.registry import Registry, get_registry
 from fsbench.testing import ToySplit, toy_split
 from fsbench.words import names_package, to_install
 
-CPU = torch.device("cpu")
 BODY = "conv4(width=8)"
 SPLIT = toy_split("image", unlabeled=9, source=True)
 LONG_TAIL = toy_split("image", imbalance=4.0, per_class=16)
@@ -51,9 +49,8 @@ def spec(weights: str, rest: str = "", partner: str = "") -> str:
 
 
 def run(text: str, split: ToySplit = SPLIT, folder: Path | None = None, steps: int = 20) -> np.ndarray:
-    (composition,) = get_registry().parse(text)
     recipe = replace(default_recipe(split.info), steps=steps)
-    return run_trial(("toy", 0, 0), composition, recipe, split, CPU, folder).predictions
+    return toy_trial(text, split, recipe, features=folder).predictions
 
 
 def features(weights: str, x: np.ndarray) -> np.ndarray:
@@ -200,7 +197,7 @@ def test_views_differ_and_repeat_the_labels(weights: str) -> None:
     registry = get_registry()
     (composition,) = registry.parse(spec(weights, ", views=3", "+augmentation"))
     whole = registry.compose((*composition.components, Watch()))
-    run_trial(("toy", 0, 0), whole, default_recipe(SPLIT.info), SPLIT, CPU)
+    toy_trial(whole, SPLIT)
     (train,), n = given, SPLIT.train_y.shape[1]
     views = train.x.view(4, n, -1)
     assert np.allclose(views[0].numpy(), features(weights, SPLIT.train_x[0]), atol=1e-5)
@@ -316,7 +313,7 @@ def test_transfer_fine_tunes_the_same_bodies_whatever_the_recipe(weights: str, m
     (given,) = get_registry().parse(f'transfer(weights="{weights}", mode={mode})')
     recipe = replace(default_recipe(SPLIT.info), steps=20)
     found, known = (
-        run_trial(("toy", 0, 0), each, replace(recipe, backbone=backbone), SPLIT, CPU).predictions
+        toy_trial(each, SPLIT, replace(recipe, backbone=backbone)).predictions
         for each, backbone in ((own, "mlp"), (given, BODY))
     )
     assert np.array_equal(found, known)

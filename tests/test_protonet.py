@@ -16,15 +16,13 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins.protonet import Protonet
 from sklearn.neighbors import NearestCentroid
 from torch import nn
-from toy import quick_context, source_trial
+from toy import quick_context, source_trial, toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, NonFinite, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 INFO = TaskInfo("toy", "kshot", "table", (3,), 2, source_shape=(3,), source_classes=2, labels_per_class=4)
 QUICK = Protonet(meta_steps=2)
 
@@ -238,7 +236,7 @@ def test_predictions_do_not_depend_on_other_test_samples() -> None:
 
     split = toy_split(kind="image", source=True)
     recipe = Recipe("conv4(norm=batch, width=8)", 5, 16)
-    run_trial(("toy", 0, 0), Composition((QUICK, Keep())), recipe, split, CPU)
+    toy_trial(Composition((QUICK, Keep())), split, recipe)
     x = torch.from_numpy(np.array(split.test_x[0])).float() / 255
     torch.testing.assert_close(kept[0](x)[:5], kept[0](x[:5]), rtol=1e-4, atol=1e-4)
 

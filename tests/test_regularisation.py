@@ -15,10 +15,10 @@ from fsbench_plugins import jacobian, spectral
 from test_step import BATCH_NORM, QUICK, same, trial
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_swa_avg_fn, update_bn
+from toy import toy_trial
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, Step, Strategy, Stream, scale_width
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -130,8 +130,7 @@ def noisy(**toy: Any) -> Any:
 
 
 def run(spec: str, split: Any, recipe: Recipe = QUICK) -> np.ndarray:
-    (composition,) = load_registry().parse(spec)
-    return run_trial(("toy", 0, 0), composition, recipe, split, torch.device("cpu")).predictions
+    return toy_trial(spec, split, recipe).predictions
 
 
 def test_the_weights_with_the_least_validation_loss_are_kept() -> None:
@@ -164,17 +163,14 @@ def test_training_ends_after_patience() -> None:
 
     (stopping,) = load_registry().parse("early_stopping(looks=50, patience=3)")
     recipe = replace(QUICK, steps=50, schedule="constant", lr=0.01)
-    run_trial(
-        ("toy", 0, 0), Composition((Counts(), *stopping.components)), recipe, noisy(), torch.device("cpu")
-    )
+    toy_trial(Composition((Counts(), *stopping.components)), noisy(), recipe)
     assert 3 < len(steps) < 50
 
 
 def test_without_a_validation_part_training_labels_are_held_out_and_said() -> None:
     split = toy_split()
     empty = replace(split, val_x=split.val_x[:, :0], val_y=split.val_y[:, :0])
-    (stopping,) = load_registry().parse("early_stopping")
-    result = run_trial(("toy", 0, 0), stopping, QUICK, empty, torch.device("cpu"))
+    result = toy_trial("early_stopping", empty, QUICK)
     assert result.notes[0].startswith("early_stopping: no validation part; ")
     with pytest.raises(InertComponent, match="early_stopping had no effect"):
         run("svm+early_stopping", empty)

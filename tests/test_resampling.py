@@ -15,10 +15,10 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
-from toy import SHAPES, context, task_info
+from toy import SHAPES, context, task_info, toy_trial
 
 from fsbench.composition import Composition
-from fsbench.engine.trial import labeled_set, run_trial
+from fsbench.engine.trial import labeled_set
 from fsbench.errors import SpecError
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import toy_split
@@ -246,8 +246,8 @@ def test_it_trains_through_a_trial(method):
     split = toy_split("table", per_class=20, imbalance=5.0)
     composition = Composition((Resampling(method=method, k_neighbors=3), Focal()))
     identity, recipe = ("toy", 0), replace(default_recipe(split.info), steps=100)
-    first = run_trial(identity, composition, recipe, split, torch.device("cpu"))
-    again = run_trial(identity, composition, recipe, split, torch.device("cpu"))
+    first = toy_trial(composition, split, recipe, identity=identity)
+    again = toy_trial(composition, split, recipe, identity=identity)
     assert np.array_equal(first.predictions, again.predictions)
     assert (first.predictions[0].argmax(-1) == split.test_y[0]).mean() > 0.8
 
@@ -255,10 +255,8 @@ def test_it_trains_through_a_trial(method):
 def test_it_trains_on_two_domains():
     split = toy_split("table", shift=True, target_per_class=2, imbalance=4.0)
     composition = Composition((Resampling(k_neighbors=2),))
-    result = run_trial(("toy", 0), composition, default_recipe(split.info), split, torch.device("cpu"))
-    baseline = run_trial(
-        ("toy", 0), Composition((Erm(),)), default_recipe(split.info), split, torch.device("cpu")
-    )
+    result = toy_trial(composition, split)
+    baseline = toy_trial(Erm(), split)
     assert not np.array_equal(result.predictions, baseline.predictions)
 
 

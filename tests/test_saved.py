@@ -17,13 +17,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.neighbors import KNeighborsClassifier
 from skops import io as skops
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Fitted, Recipe, Savable
 from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
 from fsbench.engine.refitting import CHECK, STEM, check_saved, save_checked
 from fsbench.engine.training import ByNetwork, as_fitted
-from fsbench.engine.trial import Prediction, run_trial
+from fsbench.engine.trial import Prediction
 from fsbench.errors import CannotSave, DataError
 from fsbench.registry import load_registry
 from fsbench.saved import load_parts, save_parts
@@ -97,7 +98,7 @@ def fitted(composition: Composition, kind: str, toy: dict[str, Any]) -> tuple[Pr
     """What a trial predicts with, and its inputs."""
     kept: list[Prediction] = []
     split = toy_split(kind, test_per_class=8, **toy)
-    run_trial(("t", 0), composition, RECIPES[kind], split, CPU, keep=kept.append)
+    toy_trial(composition, split, RECIPES[kind], keep=kept.append)
     return kept[0], split.test_x[0]
 
 
@@ -382,9 +383,8 @@ def test_a_tree_of_neighbours_that_leads_astray_is_refused(tmp_path: Path, field
 
 def test_a_recipe_that_trains_longer_gives_another_model(tmp_path: Path) -> None:
     """The comparison would fail if the trained weights were not those in the file."""
-    (composition,) = load_registry().parse("erm")
     split, kept = toy_split("table"), list[Prediction]()
     for steps in (1, 9):
-        run_trial(("t", 0), composition, replace(RECIPES["table"], steps=steps), split, CPU, keep=kept.append)
+        toy_trial("erm", split, replace(RECIPES["table"], steps=steps), keep=kept.append)
     found = [saved(each, X, tmp_path / str(i))(X, CPU) for i, each in enumerate(kept)]
     assert not np.allclose(found[0], found[1], atol=1e-3)

@@ -17,20 +17,19 @@ from fsbench_plugins.vat import Vat, direction, divergence, unit
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Fitted, LabeledSet, Recipe
-from fsbench.engine.trial import run_trial
 from fsbench.registry import load_registry
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 RECIPE = Recipe("mlp(width=16)", 8, 16)
 
 
 def trial(spec: str, kind: str = "table", **toy: Any) -> np.ndarray:
     split = toy_split(kind, **({"unlabeled": 30} | toy))
-    return run_trial(("t", 0), load_registry().parse(spec)[0], RECIPE, split, CPU).predictions
+    return toy_trial(spec, split, RECIPE).predictions
 
 
 @given(st.floats(0, 1))
@@ -142,7 +141,7 @@ def test_the_teacher_is_the_average_of_all_steps_as_a_loop_by_hand() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(teacher), "step", watched)
-        run_trial(("t", 0), load_registry().compose([teacher]), RECIPE, split, CPU)
+        toy_trial(load_registry().compose([teacher]), split, RECIPE)
     for name, final in kept[-1].items():
         expected = torch.stack([state[name].float() for state in kept[:-1]]).mean(0)
         if final.is_floating_point() and "running" not in name:
@@ -150,8 +149,7 @@ def test_the_teacher_is_the_average_of_all_steps_as_a_loop_by_hand() -> None:
 
 
 def test_a_training_without_a_sure_guess_is_plain_training_and_says_so() -> None:
-    (composition,) = load_registry().parse("fixmatch(threshold=1.0)")
-    found = run_trial(("t", 0), composition, RECIPE, toy_split("table", unlabeled=30), CPU)
+    found = toy_trial("fixmatch(threshold=1.0)", toy_split("table", unlabeled=30), RECIPE)
     assert np.array_equal(found.predictions, trial("erm"))
     assert found.notes == ("fixmatch: no guess was as sure as 1.0, so training was on the labels only",)
 

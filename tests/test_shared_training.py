@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from toy import baseline_context
+from toy import baseline_context, toy_trial
 
 from fsbench import Recipe, Strategy
 from fsbench.composition import Composition
 from fsbench.engine import worker
 from fsbench.engine.objective import Objective
 from fsbench.engine.shared_training import SharedTrainings
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.errors import InertComponent
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 from fsbench.types import LabeledSet
 
-CPU = torch.device("cpu")
 QUICK = Recipe("mlp", steps=20, batch_size=16, dropout=0.2)
 SPLIT = toy_split("table", source=True, unlabeled=True)
 ALL = sorted(name for name in load_registry().strategies if name not in ("sklearn",))
@@ -30,9 +29,8 @@ ALL = sorted(name for name in load_registry().strategies if name not in ("sklear
 
 def result_of(spec: str, folder: Path | None = None, recipe: Recipe = QUICK) -> TrialResult:
     """A trial on the toy split, which shares trainings in a folder if there is one."""
-    (composition,) = load_registry().parse(spec)
     shared = None if folder is None else SharedTrainings(folder)
-    return run_trial(("toy", 0, 0), composition, recipe, SPLIT, CPU, trainings=shared)
+    return toy_trial(spec, SPLIT, recipe, trainings=shared)
 
 
 def files(folder: Path) -> list[Path]:
@@ -73,9 +71,8 @@ def test_what_others_trained_is_read(spec: str, folder: Path, monkeypatch: pytes
 
 
 def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
-    (composition,) = load_registry().parse("lp_ft(source_steps=20)")
     trainings = SharedTrainings(folder)
-    run_trial(("toy", 0, 0), composition, QUICK, SPLIT, CPU, trainings=trainings)
+    toy_trial("lp_ft(source_steps=20)", SPLIT, QUICK, trainings=trainings)
     assert trainings.seconds > 0
 
 

@@ -13,11 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
-from toy import fitted_alone
+from toy import fitted_alone, toy_trial
 
 from fsbench import InertComponent, LabeledSet, Recipe
 from fsbench.composition import Composition
-from fsbench.engine.trial import run_trial
 from fsbench.errors import ConflictError, SpecError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -112,9 +111,8 @@ def test_a_class_without_samples_gets_a_finite_logit_and_is_not_predicted(estima
 
 
 def trial(spec: str, **toy: Any) -> Any:
-    (composition,) = load_registry().parse(spec)
     split = toy_split(**toy)
-    return run_trial(("toy", 0, 0), composition, Recipe("mlp", 3, 16), split, torch.device("cpu")), split
+    return toy_trial(spec, split, Recipe("mlp", 3, 16)), split
 
 
 def test_resampling_comes_before_it() -> None:

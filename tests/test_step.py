@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Context, Recipe, Step, StepOutput, Strategy
 from fsbench.composition import Composition
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
-CPU = torch.device("cpu")
 QUICK = Recipe("mlp", steps=8, batch_size=16)
 BATCH_NORM = Recipe("conv4(norm=batch, width=8)", steps=7, batch_size=16, dropout=0.3)
 
@@ -32,7 +32,7 @@ def composed(spec: str) -> Composition:
 
 def trial(spec: str | Composition, recipe: Recipe = QUICK, **toy: Any) -> TrialResult:
     composition = composed(spec) if isinstance(spec, str) else spec
-    return run_trial(("toy", 0, 0), composition, recipe, toy_split(**toy), CPU)
+    return toy_trial(composition, toy_split(**toy), recipe)
 
 
 def same(first: str, second: str, recipe: Recipe = QUICK, **toy: Any) -> bool:

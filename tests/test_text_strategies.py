@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from fsbench_plugins import _eda, _wordnet
+from toy import toy_trial
 
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.kinds.text import decode_texts, encode_texts
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import get_registry
@@ -28,7 +29,7 @@ def run(spec: str, *more: object, steps: int = 20) -> TrialResult:
     (strategy,) = get_registry().parse(spec)
     composition = get_registry().compose([*strategy.components, *more])  # type: ignore[list-item]
     recipe = override(default_recipe(SPLIT.info), {"steps": steps})
-    return run_trial(("t",), composition, recipe, SPLIT, torch.device("cpu"))
+    return toy_trial(composition, SPLIT, recipe)
 
 
 @pytest.fixture

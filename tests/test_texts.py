@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from toy import toy_trial
 
 from fsbench.datasets import docstrings, text_files
 from fsbench.datasets.known import dataset_info, is_available, load_dataset
@@ -204,14 +205,11 @@ def test_rows_are_scikit_learns_tf_idf_of_the_training_texts() -> None:
 
 @pytest.mark.parametrize("spec", ["naive_bayes", "logistic_regression", "svm", "knn", "random_forest"])
 def test_classical_strategies_learn_from_words(spec: str) -> None:
-    from fsbench.engine.trial import run_trial
     from fsbench.recipes.recipe import default_recipe
-    from fsbench.registry import get_registry
 
     split = toy_split("text", per_class=20)
-    (strategy,) = get_registry().parse(spec)
     recipe = default_recipe(split.info)
-    logits = run_trial(("t",), strategy, recipe, split, torch.device("cpu")).predictions
+    logits = toy_trial(spec, split, recipe).predictions
     assert (logits.argmax(-1) == split.test_y).mean() > 0.8
 
 

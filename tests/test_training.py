@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from toy import baseline_context
+from toy import baseline_context, toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
@@ -20,7 +20,6 @@ from fsbench.engine.context import EngineContext
 from fsbench.engine.schedules import schedule
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import draw_batches, make_optimizer, train
-from fsbench.engine.trial import run_trial
 from fsbench.errors import NonFinite
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
@@ -185,14 +184,14 @@ def test_a_large_training_part_gets_the_passes_of_the_recipe() -> None:
             return inner(train)
 
     recipe = Recipe("mlp", steps=3, batch_size=8, passes=4)
-    run_trial(("toy",), Composition((Halves(),)), recipe, toy_split(per_class=16), CPU)
+    toy_trial(Halves(), toy_split(per_class=16), recipe)
     assert steps == [24, 12, 24]
 
 
 def test_few_passes_are_noted() -> None:
     def notes(**changes: int) -> tuple[str, ...]:
         recipe = replace(Recipe("mlp", steps=4, batch_size=9), **changes)
-        return run_trial(("toy",), Composition(()), recipe, toy_split(per_class=12), CPU).notes
+        return toy_trial(Composition(()), toy_split(per_class=12), recipe).notes
 
     (note,) = notes(steps=4)
     assert note.startswith("4 steps of 9 samples make only 1 passes over the 36 training samples; ")
@@ -218,5 +217,5 @@ def test_training_that_went_wrong_ends_early(monkeypatch: pytest.MonkeyPatch) ->
             return inner(logits, targets) * (float("inf") if len(steps) == 7 else 1)
 
     with pytest.raises(NonFinite, match="loss became inf at step 6 of 30"):
-        run_trial(("toy", 0, 0), Composition((Counts(),)), QUICK, toy_split(), CPU)
+        toy_trial(Counts(), toy_split(), QUICK)
     assert len(steps) == 10

@@ -20,13 +20,14 @@ from fsbench_plugins.swa import Swa
 from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_digits
 from torch import nn
+from toy import toy_trial
 
 from fsbench import Context, Fitted, FsbenchError, LabeledSet, Recipe, Strategy, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import make_optimizer
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.errors import DataError, UndeclaredUse
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import load_registry
@@ -76,7 +77,7 @@ class WatchFit(Watch):
 
 def run(*components: Strategy, split: ToySplit | None = None, recipe: Recipe = QUICK) -> TrialResult:
     split = split or toy_split(kind="image", source=True)
-    return run_trial(("toy", 0, 0), Composition(components), recipe, split, CPU)
+    return toy_trial(Composition(components), split, recipe)
 
 
 def watched(transfer: Transfer) -> Any:
@@ -289,8 +290,11 @@ def test_source_images_of_another_size_and_colour_are_adapted() -> None:
 @pytest.mark.parametrize("mode", ["finetune", "linear_probe", "frozen_then_finetune"])
 @pytest.mark.parametrize("partner", ["focal", "augmentation", "focal+augmentation"])
 def test_every_mode_composes_with_other_strategies(mode: str, partner: str) -> None:
-    (both,) = load_registry().parse(f"transfer(mode={mode}, source_steps=2)+{partner}")
-    result = run_trial(("toy", 0, 0), both, QUICK, toy_split(kind="image", source=True, cells=2), CPU)
+    result = toy_trial(
+        f"transfer(mode={mode}, source_steps=2)+{partner}",
+        toy_split(kind="image", source=True, cells=2),
+        QUICK,
+    )
     assert result.predictions.shape[0] == 2
 
 
@@ -323,7 +327,7 @@ def test_mnist_helps_with_a_few_digits() -> None:
         )
         right = [
             (
-                run_trial(("d", seed), c, default_recipe(info), split, CPU).predictions[0].argmax(-1)
+                toy_trial(c, split, default_recipe(info), identity=("d", seed)).predictions[0].argmax(-1)
                 == y[test]
             ).mean()
             for c in load_registry().parse("erm, transfer")

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from drawn import draw, task
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import rel_entr, softmax
+from toy import toy_trial
 
 import fsbench
-from fsbench.engine.trial import run_trial
 from fsbench.recipes.recipe import override, parse_recipe
-from fsbench.registry import get_registry
 from fsbench.report.budgets import leaderboards
 from fsbench.report.text import tuned
 from fsbench.store import Store
@@ -74,11 +72,10 @@ def test_a_criterion_is_for_targets_without_labels(text, expected):
 def score(record: fsbench.Record, number: int, folder: Path) -> float:
     """The score of a configuration, from a fit and a computation outside the search."""
     tried = record.search["tried"][number]
-    (composition,) = get_registry().parse(tried["spec"])
     recipe = override(parse_recipe(record.recipe), tried["recipe"])
     materialise(*take(task(record.task), draw(record.task), 0, Part(unlabeled=True)), folder)
     identity = (record.task, record.split_seed, record.init_seed)
-    found = run_trial(identity, composition, recipe, open_split(str(folder)), torch.device("cpu"))
+    found = toy_trial(tried["spec"], open_split(str(folder)), recipe, identity=identity)
     return divergence(found.predictions.astype(np.float64))
 
 

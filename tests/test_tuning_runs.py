@@ -9,13 +9,12 @@ from pathlib import Path
 import fake_executor
 import numpy as np
 import pytest
-import torch
 from drawn import draw, task
 from fake_executor import A, FakeExecutor
+from toy import toy_trial
 
 import fsbench
 from fsbench.datasets.known import load_dataset
-from fsbench.engine.trial import run_trial
 from fsbench.errors import StoreError
 from fsbench.failure import Failure
 from fsbench.recipes.recipe import override, parse_recipe
@@ -42,13 +41,12 @@ def real(folder: Path, spec: str = "logistic_regression", **options) -> Results:
 def fitted_directly(record: Record, folder: Path) -> np.ndarray:
     """The logits of the chosen configuration on all labels, without a search, a run or a store."""
     chosen = record.search["tried"][record.search["chosen"]]
-    (composition,) = get_registry().parse(chosen["spec"])
     recipe = override(parse_recipe(record.recipe), chosen["recipe"])
     seed = record.split_seed
     materialise(*take(task(record.task), draw(record.task, seed), seed, Part()), folder)
     identity = (record.task, seed, record.init_seed)
     split = open_split(str(folder))
-    return run_trial(identity, composition, recipe, split, torch.device("cpu")).predictions
+    return toy_trial(chosen["spec"], split, recipe, identity=identity).predictions
 
 
 def predictions(folder: Path) -> dict[str, bytes]:

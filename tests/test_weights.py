@@ -14,12 +14,12 @@ import torch
 import torchvision
 from fsbench_plugins.transfer import Transfer
 from sklearn.datasets import load_sample_images
+from toy import toy_trial
 
 from fsbench import FsbenchError, weights_hash
-from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
 from fsbench.engine.backbones.weights import load_weights
-from fsbench.engine.trial import TrialResult, run_trial
+from fsbench.engine.trial import TrialResult
 from fsbench.errors import DataError, UsageError
 from fsbench.recipes import catalogue
 from fsbench.testing import toy_split
@@ -33,7 +33,7 @@ RESNET = "resnet18(size=32)"
 
 def run(weights: str, backbone: str = RESNET, **changes: Any) -> TrialResult:
     transfer = Transfer(weights=weights, **changes)
-    return run_trial(("t", 0, 0), Composition((transfer,)), Recipe(backbone, 1, 4), toy_split("image"), CPU)
+    return toy_trial(transfer, toy_split("image"), Recipe(backbone, 1, 4))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Made-up contexts for tests of single stages; `fsbench.testing.toy_split` makes whole splits."""
+"""Made-up contexts for tests of single stages, and trials on splits of `fsbench.testing.toy_split`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
 from fsbench.engine.trial import TrialResult, run_trial
 from fsbench.recipes.recipe import default_recipe
-from fsbench.registry import load_registry
+from fsbench.registry import get_registry
 from fsbench.strategy import Strategy
+from fsbench.tasks.splits import SplitArrays
 from fsbench.testing import ToySplit, toy_split
 from fsbench.types import LabeledSet, Recipe, TaskInfo
 
@@ -52,16 +53,28 @@ def fitted_alone(subject: Strategy, train: LabeledSet) -> tuple[Any, int, list[s
 
 def baseline_context(recipe: Recipe) -> EngineContext:
     """The baseline's context outside any stage."""
-    (erm,) = load_registry().parse("erm")
+    (erm,) = get_registry().parse("erm")
     return EngineContext(TrialState(("toy", 0, 0), toy_split().info, erm, recipe, torch.device("cpu")))
+
+
+def toy_trial(
+    strategy: str | Strategy | Composition,
+    split: SplitArrays,
+    recipe: Recipe | None = None,
+    identity: tuple[object, ...] = ("toy", 0, 0),
+    **options: Any,
+) -> TrialResult:
+    """The trial of a strategy on a split, on the CPU; by default with the default recipe."""
+    if isinstance(strategy, str):
+        (strategy,) = get_registry().parse(strategy)
+    composition = strategy if isinstance(strategy, Composition) else Composition((strategy,))
+    recipe = recipe or default_recipe(split.info)
+    return run_trial(identity, composition, recipe, split, torch.device("cpu"), **options)
 
 
 def source_trial(
     strategy: Strategy | str, recipe: Recipe | None = None, **toy: Any
 ) -> tuple[TrialResult, ToySplit]:
     """The result of a strategy on a toy split with a source, and the split."""
-    composition = (
-        load_registry().parse(strategy)[0] if isinstance(strategy, str) else Composition((strategy,))
-    )
-    split, recipe = toy_split(**({"source": True} | toy)), recipe or Recipe("mlp", 20, 16)
-    return run_trial(("toy", 0, 0), composition, recipe, split, torch.device("cpu")), split
+    split = toy_split(**({"source": True} | toy))
+    return toy_trial(strategy, split, recipe or Recipe("mlp", 20, 16)), split
