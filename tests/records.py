@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fsbench.evidence import Evidence
+from fsbench.looks import Look
 from fsbench.record import Record
 from fsbench.report.published import gathered, write
 
@@ -98,3 +99,9 @@ def realistic(seeds=3, seed=0) -> list[Record]:
                     value = level + shift + gain + rng.normal(0, noise / 8)
                     found.append(record(value=float(np.clip(value, 0, 1)), **common))
     return found
+
+
+def look(number, **found) -> Look:
+    """A look at one task, with what was found of each strategy."""
+    keys = {("t", "r", name): value for name, value in found.items()}
+    return Look(number, 5 * 2 ** (number - 1), "accuracy", 0.01, 3, keys)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-
 import numpy as np
 import pytest
 import scipy.stats
 from conftest import ROOT
-from records import failed, over_seeds, record, skipped, write_jsonl
+from records import failed, over_seeds, record, skipped
 
 from fsbench.columns import both, of_records
 from fsbench.errors import UnknownName, UsageError
@@ -23,7 +18,6 @@ from fsbench.report.changes import compare_sides
 from fsbench.report.changes_sheet import sheet_of
 from fsbench.report.sides import side, with_strategies
 from fsbench.report.stored import read_columns
-from fsbench.store import Store
 
 METRIC = "balanced_accuracy"
 BOARD = ROOT / "leaderboards" / "starter-v2.jsonl"
@@ -316,85 +310,3 @@ def test_columns_of_both_have_all_records():
         f"{t}/{s}" for t in (A, B) for s in range(5)
     ]
     assert found.only(found.split_seed == 3).values[METRIC].tolist() == [LOW[3]] * 2
-
-
-@pytest.fixture
-def files(tmp_path):
-    for name, values in (("low", LOW), ("high", HIGH)):
-        records = over_seeds(A, "erm", LOW) + over_seeds(A, "focal", values)
-        write_jsonl(records, tmp_path / f"{name}.jsonl", Evidence())
-    return tmp_path / "low.jsonl", tmp_path / "high.jsonl"
-
-
-def test_the_exit_status_says_whether_b_is_worse(call, files):
-    low, high = files
-    for first, second, status in ((low, high, 0), (high, low, 1), (low, low, 0)):
-        assert call("compare", first, second, "--fail-if-worse")[0] == status
-        assert call("compare", first, second)[0] == 0
-    assert call("compare", high, low, "--plugins", "erm", "--fail-if-worse")[0] == 0
-    assert f"{low} is worse than {high}" in call("compare", high, low, "--fail-if-worse")[2]
-    assert call("compare", "focal", "erm", "--results", high, "--fail-if-worse")[0] == 1
-    same = call("compare", low, low)[1]
-    assert "**Nothing changed: 10 trials, each with the same balanced accuracy.**" in same
-    assert "| 0 | the same |" in same
-
-
-def test_all_formats_have_the_same_numbers(call, files):
-    low, high = files
-    found = json.loads(call("compare", low, high, "--format", "json")[1])
-    rows = list(csv.DictReader(io.StringIO(call("compare", low, high, "--format", "csv")[1])))
-    assert [float(row["difference"]) for row in rows] == [
-        each["difference"] for each in (*found["overall"], *found["tasks"])
-    ]
-    change = f"{100 * (np.mean(HIGH) - np.mean(LOW)):+.1f}"
-    for style in ("markdown", "terminal"):
-        status, out, err = call("compare", low, high, "--format", style)
-        assert (status, err) == (0, "")
-        assert change in out
-        assert "1 of 2 strategies better" in " ".join(out.split())
-    status, _, err = call("compare", low, high, "--format", "html")
-    assert (status, err) == (
-        2,
-        "fsbench: error: unknown format 'html'; known: csv, json, markdown, terminal\n",
-    )
-
-
-def test_markdown_folds_what_has_not_changed(call, files):
-    page = call("compare", *files)[1]
-    changed, rest = page.split("<details>", 1)
-    assert "`focal`" in changed.split("### Changed beyond noise")[1]
-    assert rest.startswith("\n<summary>Not changed beyond noise: 1 result on single tasks</summary>\n\n|")
-    assert page.count("<details>") == page.count("</details>") == 2
-
-
-def test_texts_of_strangers_stay_texts(call, tmp_path):
-    evil = "\x1b[31m<b>|`x`\u202e"
-    spec = f'focal(x="{evil}")'
-    before = over_seeds(A, spec, HIGH) + over_seeds(A, "erm", LOW, device=evil)
-    after = [*over_seeds(A, spec, LOW), failed(task=A, spec="erm", split_seed=0, kind=evil, message=evil)]
-    for name, records in (("a", before), ("b", after)):
-        write_jsonl(records, tmp_path / f"{name}.jsonl", Evidence())
-    for style in ("markdown", "terminal"):
-        _, out, _ = call("compare", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--format", style)
-        assert not {"\x1b", "\u202e"} & set(out)
-        texts = re.sub(r"``.*?``(?!`)", "", out)
-        assert style == "terminal" or not re.search(r"(?<!\\)<b>", texts)
-    columns = of_records(over_seeds(A, "=cmd()", LOW), [METRIC])
-    found = sheet_of(compare_sides(side("a", columns, METRIC), side("b", columns, METRIC), METRIC))
-    assert "\n'=cmd()," in found.csv()
-
-
-def test_what_cannot_be_compared_is_one_line(call, files, tmp_path):
-    (low, high), empty = files, tmp_path / "empty"
-    Store(empty).close()
-    for arguments, said in (
-        ((low, "nowhere"), "is a folder or a file, and there is none named nowhere"),
-        (("focal", "erm"), "no results in fsbench-results"),
-        (("before", "after"), "neither 'before' nor 'after' is a folder or a file"),
-        (("before", "after", "--results", empty), f"no results in {empty} in which they could be strategies"),
-        (("focal", "foal", "--results", low), "did you mean 'focal'"),
-        ((low, high, "--tasks", "kshot(wine, k=9)"), "contains no results of these tasks"),
-    ):
-        status, out, err = call("compare", *arguments)
-        assert (status in (1, 2), out, err.count("\n")) == (True, "", 1)
-        assert said in err

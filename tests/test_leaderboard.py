@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import random
-import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.stats
 from records import IMAGE, TABLE, failed, over_seeds, realistic, record, skipped
+from rows import on, overall
 
 from fsbench.columns import of_records
 from fsbench.errors import StoreError, UnknownName
 from fsbench.report.entries import Setting, settings
-from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.report.names import strategy_names
-from fsbench.report.rows import Row
+from fsbench.report.leaderboard import leaderboard
 
 ERM = [0.70, 0.72, 0.68]
 BETTER = [0.80, 0.821, 0.779]
@@ -23,14 +20,6 @@ A, B, WINE = "kshot(digits, k=5)", "kshot(digits, k=20)", "kshot(wine, k=5)"
 
 def sorted_by_task(records) -> list[Setting]:
     return settings(of_records(records, ["accuracy", "balanced_accuracy"]))
-
-
-def overall(board: Leaderboard) -> dict[str, Row]:
-    return {row.strategy: row for row in board.overall}
-
-
-def on(board: Leaderboard, label: str) -> dict[str, Row]:
-    return {row.strategy: row for row in dict(board.tasks)[label]}
 
 
 def test_a_task_holds_means_paired_differences_and_verdicts():
@@ -200,60 +189,6 @@ def test_equal_scores_share_a_rank():
     assert overall(board)["a"].verdict == "equivalent"
 
 
-def test_versions_of_a_strategy_are_separate_rows_that_say_what_differs():
-    records = over_seeds(A, "erm", ERM, full_spec="erm")
-    records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=1.0)")
-    records += over_seeds(A, "focal", ERM, full_spec="focal(alpha=None, gamma=2.0)")
-    rows = on(leaderboard(records), A)
-    assert set(rows) == {"erm", "focal [gamma=1.0]", "focal [gamma=2.0]"}
-    assert rows["focal [gamma=1.0]"].score.mean == pytest.approx(0.8)
-    assert rows["focal [gamma=1.0]"].full_spec == "focal(alpha=None, gamma=1.0)"
-    assert {row.strategy for row in leaderboard(records).overall} == set(rows)
-    assert leaderboard(records[::-1]) == leaderboard(records)
-
-
-def test_a_unique_full_spec_is_shown_as_the_spec():
-    records = over_seeds(A, "erm", ERM) + over_seeds(A, "erm", [0.5], full_spec="erm", init_seed=1)
-    records += over_seeds(A, "focal", BETTER, full_spec="focal(alpha=None, gamma=2.0)")
-    assert set(on(leaderboard(records), A)) == {"erm", "focal"}
-
-
-@pytest.mark.parametrize(
-    ("several", "expected"),
-    [
-        (["t(w='a')#sha256:0123abcd", "t(w='a')#sha256:4567abcd"], ["sha256:0123abcd", "sha256:4567abcd"]),
-        (["t#unpackaged+11111111", "t#unpackaged+22222222"], ["11111111", "22222222"]),
-        (["t", "t(gamma=2.0)"], ["", "gamma=2.0"]),
-        ([f"t({'x' * 30}{i})" for i in "ab"], None),
-        (["t(a=1, b=2)", "t(b=2, a=1)"], None),
-    ],
-)
-def test_texts_of_differences_are_short_and_unique(several, expected):
-    names = strategy_names(record(spec="t", full_spec=full) for full in several)
-    if expected is None:
-        assert all(re.fullmatch(r"t \[[0-9a-f]{8}\]", name) for name in names.values())
-        assert len(set(names.values())) == len(several) == len(names)
-    else:
-        assert names == {f: f"t [{e}]" if e else "t" for f, e in zip(several, expected, strict=True)}
-
-
-def test_one_identity_is_one_row_however_its_spec_is_written():
-    """An argument that a spec had to name may become the default later."""
-    written = [record(A, "t(a=1)", 0, full_spec="t(a=1)"), record(A, "t", 1, full_spec="t(a=1)")]
-    written += [record(A, "t", seed, full_spec="t(a=2)") for seed in range(2)]
-    for order in (written, written[::-1]):
-        assert {row.strategy: row.done for row in leaderboard(order).overall} == {"t [a=1]": 1, "t [a=2]": 1}
-        assert on(leaderboard(order), A)["t [a=1]"].score.n == 2
-
-
-def test_notes_are_listed_by_version():
-    records = [record(A, "t", 0, full_spec=full, notes=("lowered",)) for full in ("t(a=1)", "t(a=2)")]
-    assert leaderboard(records).warnings == (
-        "noted: t [a=1], in 1 trial: lowered",
-        "noted: t [a=2], in 1 trial: lowered",
-    )
-
-
 def test_a_few_coinciding_flips_give_no_verdict():
     """Two test samples of 500 more in each of three splits; the plain t test has p = 0."""
     records = over_seeds(A, "erm", ERM, resolution={"balanced_accuracy": 0.002})
@@ -359,91 +294,3 @@ def test_the_frame_has_every_row():
     augmentation = frame[(frame.task == "overall") & (frame.strategy == "augmentation")].iloc[0]
     assert augmentation["score"] == pytest.approx(overall(board)["augmentation"].score.mean, abs=1e-8)
     assert augmentation["rank"] == 1
-
-
-def clear(task=A, seeds=8) -> list:
-    """A strategy that is clearly better."""
-    return over_seeds(task, "erm", [0.70] * seeds) + over_seeds(
-        task, "focal", [0.80 + s / 1000 for s in range(seeds)]
-    )
-
-
-def test_a_verdict_is_withheld_where_trials_of_the_strategy_failed():
-    records = [*clear(), *clear(WINE)]
-    board = leaderboard(records)
-    assert {row.verdict for row in board.rows if row.strategy == "focal"} == {"helps"}
-    board = leaderboard([*records, failed(task=A, spec="focal", split_seed=8), record(A, split_seed=8)])
-    row = on(board, A)["focal"]
-    assert (row.verdict, row.p, row.failed) == ("withheld: 1 failed", None, 1)
-    assert row.difference.n == 8
-    assert on(board, WINE)["focal"].verdict == "helps"
-    assert (overall(board)["focal"].verdict, overall(board)["focal"].p) == ("withheld: 1 failed", None)
-    assert board.comparisons == 2
-
-
-@pytest.mark.parametrize("lacking", ["erm", "focal"])
-def test_a_verdict_is_withheld_where_a_metric_could_not_be_computed(lacking):
-    """For all strategies alike, such as the AUROC without a class, it is no reason."""
-    values = {"erm": [0.5, 0.52, 0.51, 0.5], "focal": [0.8, 0.81, 0.82, 0.81]}
-    records = [
-        each for spec, several in values.items() for each in over_seeds("kshot(wine, k=5)", spec, several)
-    ]
-    without = [
-        replace(each, metrics={}) if each.split_seed == 1 and each.spec == lacking else each
-        for each in records
-    ]
-    (row,) = [row for row in leaderboard(without).rows if row.strategy == "focal" and row.task != "overall"]
-    assert row.verdict == "withheld: 1 without a value"
-    nowhere = [replace(each, metrics={}) if each.split_seed == 1 else each for each in records]
-    assert {row.verdict for row in leaderboard(nowhere).rows} == {"baseline", "helps"}
-
-
-def test_a_split_where_a_metric_has_no_value_for_anybody_takes_no_ranks_or_claims():
-    """One failure there does take them; so does a task without any value."""
-    values = {"erm": [0.5, 0.52, 0.51, 0.5], "svm": [0.6, 0.61, 0.6, 0.62], "focal": [0.8, 0.81, 0.82, 0.81]}
-    records = [
-        replace(each, baseline=spec != "focal", metrics={} if each.split_seed == 1 else each.metrics)
-        for spec, several in values.items()
-        for each in over_seeds(A, spec, several)
-    ]
-    board = leaderboard(records)
-    for rows in (overall(board), on(board, A)):
-        assert {name: row.rank for name, row in rows.items()} == {"focal": 1, "svm": 2, "erm": 3}
-        assert rows["focal"].against.verdict == "better"
-    assert not board.problems
-    assert not any("no complete baseline" in line for line in board.warnings)
-    focal_failed = [
-        replace(each, status="failed", reason={"kind": "Boom"})
-        if (each.spec, each.split_seed) == ("focal", 1)
-        else each
-        for each in records
-    ]
-    assert {row.strategy: row.rank for row in leaderboard(focal_failed).overall} == {
-        "svm": 1,
-        "erm": 2,
-        "focal": None,
-    }
-    nothing = [record(WINE, spec, metrics={}) for spec in values]
-    assert {row.rank for row in leaderboard([*records, *nothing]).overall} == {None}
-
-
-def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():
-    more = [failed(task=A, split_seed=s) for s in (8, 9)]
-    row = on(leaderboard([*clear(), *more, record(A, "focal", 8), record(A, "focal", 9)]), A)["focal"]
-    assert (row.verdict, row.p) == ("withheld: 2 of erm failed", None)
-    both = [*clear(), *more, failed(task=A, spec="focal", split_seed=8)]
-    assert on(leaderboard(both), A)["focal"].verdict == "withheld: 1 failed, 2 of erm failed"
-    assert on(leaderboard(both), A)["erm"].verdict == "baseline"
-
-
-def test_a_skip_or_a_trial_not_run_withholds_nothing():
-    board = leaderboard([*clear(), *over_seeds(WINE, "erm", ERM), skipped(task=WINE, spec="focal")])
-    assert overall(board)["focal"].verdict == "helps"
-
-
-def test_a_failure_makes_no_other_verdict_more_likely():
-    noisy = over_seeds(A, "noisy", [0.7 + s / 100 for s in range(8)])
-    before = on(leaderboard([*clear(), *noisy]), A)["noisy"].p
-    after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])
-    assert on(after, A)["focal"].p is None
-    assert on(after, A)["noisy"].p == before

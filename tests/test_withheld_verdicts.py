@@ -1,0 +1,103 @@
+"""Verdicts are withheld where trials failed or have no value, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from records import failed, over_seeds, record, skipped
+from rows import on, overall
+
+from fsbench.report.leaderboard import leaderboard
+
+A, WINE = "kshot(digits, k=5)", "kshot(wine, k=5)"
+
+
+def clear(task=A, seeds=8) -> list:
+    """A strategy that is clearly better."""
+    return over_seeds(task, "erm", [0.70] * seeds) + over_seeds(
+        task, "focal", [0.80 + s / 1000 for s in range(seeds)]
+    )
+
+
+def test_a_verdict_is_withheld_where_trials_of_the_strategy_failed():
+    records = [*clear(), *clear(WINE)]
+    board = leaderboard(records)
+    assert {row.verdict for row in board.rows if row.strategy == "focal"} == {"helps"}
+    board = leaderboard([*records, failed(task=A, spec="focal", split_seed=8), record(A, split_seed=8)])
+    row = on(board, A)["focal"]
+    assert (row.verdict, row.p, row.failed) == ("withheld: 1 failed", None, 1)
+    assert row.difference.n == 8
+    assert on(board, WINE)["focal"].verdict == "helps"
+    assert (overall(board)["focal"].verdict, overall(board)["focal"].p) == ("withheld: 1 failed", None)
+    assert board.comparisons == 2
+
+
+@pytest.mark.parametrize("lacking", ["erm", "focal"])
+def test_a_verdict_is_withheld_where_a_metric_could_not_be_computed(lacking):
+    """For all strategies alike, such as the AUROC without a class, it is no reason."""
+    values = {"erm": [0.5, 0.52, 0.51, 0.5], "focal": [0.8, 0.81, 0.82, 0.81]}
+    records = [
+        each for spec, several in values.items() for each in over_seeds("kshot(wine, k=5)", spec, several)
+    ]
+    without = [
+        replace(each, metrics={}) if each.split_seed == 1 and each.spec == lacking else each
+        for each in records
+    ]
+    (row,) = [row for row in leaderboard(without).rows if row.strategy == "focal" and row.task != "overall"]
+    assert row.verdict == "withheld: 1 without a value"
+    nowhere = [replace(each, metrics={}) if each.split_seed == 1 else each for each in records]
+    assert {row.verdict for row in leaderboard(nowhere).rows} == {"baseline", "helps"}
+
+
+def test_a_split_where_a_metric_has_no_value_for_anybody_takes_no_ranks_or_claims():
+    """One failure there does take them; so does a task without any value."""
+    values = {"erm": [0.5, 0.52, 0.51, 0.5], "svm": [0.6, 0.61, 0.6, 0.62], "focal": [0.8, 0.81, 0.82, 0.81]}
+    records = [
+        replace(each, baseline=spec != "focal", metrics={} if each.split_seed == 1 else each.metrics)
+        for spec, several in values.items()
+        for each in over_seeds(A, spec, several)
+    ]
+    board = leaderboard(records)
+    for rows in (overall(board), on(board, A)):
+        assert {name: row.rank for name, row in rows.items()} == {"focal": 1, "svm": 2, "erm": 3}
+        assert rows["focal"].against.verdict == "better"
+    assert not board.problems
+    assert not any("no complete baseline" in line for line in board.warnings)
+    focal_failed = [
+        replace(each, status="failed", reason={"kind": "Boom"})
+        if (each.spec, each.split_seed) == ("focal", 1)
+        else each
+        for each in records
+    ]
+    assert {row.strategy: row.rank for row in leaderboard(focal_failed).overall} == {
+        "svm": 1,
+        "erm": 2,
+        "focal": None,
+    }
+    nothing = [record(WINE, spec, metrics={}) for spec in values]
+    assert {row.rank for row in leaderboard([*records, *nothing]).overall} == {None}
+
+
+def test_a_verdict_is_withheld_where_trials_of_the_baseline_failed():
+    more = [failed(task=A, split_seed=s) for s in (8, 9)]
+    row = on(leaderboard([*clear(), *more, record(A, "focal", 8), record(A, "focal", 9)]), A)["focal"]
+    assert (row.verdict, row.p) == ("withheld: 2 of erm failed", None)
+    both = [*clear(), *more, failed(task=A, spec="focal", split_seed=8)]
+    assert on(leaderboard(both), A)["focal"].verdict == "withheld: 1 failed, 2 of erm failed"
+    assert on(leaderboard(both), A)["erm"].verdict == "baseline"
+
+
+def test_a_skip_or_a_trial_not_run_withholds_nothing():
+    board = leaderboard(
+        [*clear(), *over_seeds(WINE, "erm", [0.70, 0.72, 0.68]), skipped(task=WINE, spec="focal")]
+    )
+    assert overall(board)["focal"].verdict == "helps"
+
+
+def test_a_failure_makes_no_other_verdict_more_likely():
+    noisy = over_seeds(A, "noisy", [0.7 + s / 100 for s in range(8)])
+    before = on(leaderboard([*clear(), *noisy]), A)["noisy"].p
+    after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])
+    assert on(after, A)["focal"].p is None
+    assert on(after, A)["noisy"].p == before
