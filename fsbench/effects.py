@@ -34,7 +34,7 @@ class Effects:
     _did: set[tuple[str, Ground | None]] = field(default_factory=set)
     _ground: Ground | None = None
 
-    def did(self, component: str, ground: Ground | None = None) -> None:
+    def did(self, component: str, ground: Ground | None) -> None:
         """Remember that a component changed something that must still be used (None: it counts at once)."""
         self._did.add((component, self._ground or ground))
 

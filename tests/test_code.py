@@ -21,8 +21,7 @@ from fsbench.identity import full_spec, metric_marks
 from fsbench.record import Record
 from fsbench.registry import Registry, get_registry, load_registry
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.published import read_jsonl
-from fsbench.report.publishing import publish
+from fsbench.report.publishing import publishable
 from fsbench.sorts import Origin
 from fsbench.store import Store
 from fsbench.types import Recipe
@@ -224,9 +223,8 @@ def test_results_of_different_core_versions_are_not_compared() -> None:
 
 
 def test_a_published_file_holds_one_version(tmp_path: Path) -> None:
-    publish(upgraded("plain#code+33333333", "plain#code+22222222"), tmp_path / "x.jsonl")
-    specs = {each.full_spec for each in read_jsonl(tmp_path / "x.jsonl")}
-    assert specs == {"erm", "plain#code+22222222"}
+    kept, _ = publishable(upgraded("plain#code+33333333", "plain#code+22222222"))
+    assert {each.full_spec for each in kept} == {"erm", "plain#code+22222222"}
 
 
 def test_values_computed_by_old_metric_code_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,15 @@ from records import failed, over_seeds, realistic, record, skipped, write_jsonl
 from rich.console import Console
 
 from fsbench.errors import StoreError, UsageError
+from fsbench.evidence import Evidence
 from fsbench.metrics import METRICS
 from fsbench.report import text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.formats import write_file
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.markdown import to_markdown
-from fsbench.report.published import read_columns, read_jsonl
-from fsbench.report.publishing import publish
+from fsbench.report.published import gathered, read_columns, read_jsonl
+from fsbench.report.publishing import write_published
 from fsbench.report.terminal import print_board
 from fsbench.stats import Estimate
 
@@ -300,7 +301,7 @@ def test_published_pages_agree_with_their_records(tmp_path):
     records = [*realistic(), record("kshot(wine, k=1)", seconds_fit=0.4549996, seconds_predict=0.0)]
     records += [failed(task="kshot(wine, k=1)", spec="x", split_seed=s, message=f"{s}", created=str(9 - s))
                 for s in range(2)]  # fmt: skip
-    assert publish(records, made) == made.with_suffix(".md")
+    assert write_published(gathered(records, Evidence(), ""), made) == made.with_suffix(".md")
     assert agrees(made)
     write_jsonl(realistic(seed=1), made)
     assert not agrees(made)

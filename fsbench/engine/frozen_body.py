@@ -49,8 +49,8 @@ def fit_head(
     composition: Composition,
     network: Network,
     data: LabeledSet,
-    folder: Path | None = None,
-    pretrained: Set[str] = frozenset(),
+    folder: Path | None,
+    pretrained: Set[str],
 ) -> Fitted:
     """Train the head of a network on its body's features of `data`.
 

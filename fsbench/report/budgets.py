@@ -33,7 +33,7 @@ def leaderboards(
     return leaderboards_of(by_search(columns, all_versions), metric, baseline, margin)
 
 
-def by_search(columns: Columns, all_versions: bool = False) -> list[Comparable]:
+def by_search(columns: Columns, all_versions: bool) -> list[Comparable]:
     """What can be compared among some records: those without tuning first, then by size of the search."""
     found = {shared.tuning for shared in columns.shared} or {""}
     searches = sorted(found, key=lambda tuning: astuple(Tuning.read(tuning)) if tuning else (0,))
@@ -42,10 +42,7 @@ def by_search(columns: Columns, all_versions: bool = False) -> list[Comparable]:
 
 
 def leaderboards_of(
-    given: Sequence[Comparable],
-    metric: str,
-    baseline: str | None = None,
-    margin: float | None = None,
+    given: Sequence[Comparable], metric: str, baseline: str | None, margin: float | None
 ) -> list[Leaderboard]:
     """The `leaderboards` of records by search, by one of several metrics."""
     found = []

@@ -123,9 +123,7 @@ def leaderboard(
     return leaderboard_of(Comparable(columns, all_versions), metric, baseline, margin)
 
 
-def leaderboard_of(
-    given: Comparable, metric: str, baseline: str | None = None, margin: float | None = None
-) -> Leaderboard:
+def leaderboard_of(given: Comparable, metric: str, baseline: str | None, margin: float | None) -> Leaderboard:
     """A `leaderboard` by one of several metrics."""
     chosen, found = get_metric(metric), given.settings
     table = measured(found, chosen)

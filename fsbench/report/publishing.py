@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from fsbench.columns import of_records
 from fsbench.errors import StoreError
-from fsbench.evidence import Evidence
 from fsbench.record import Record
 from fsbench.report.board import INDEX, Board, boards_in, read_board
 from fsbench.report.board_index import MARK, index
@@ -17,22 +16,11 @@ from fsbench.report.markdown import with_figures
 from fsbench.report.one_version import of_one_version
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
-from fsbench.report.published import Contents, gathered, write
+from fsbench.report.published import Contents, write
 from fsbench.tasks.suites import Suite
 
 _FIGURES = ("curves", "gains", "ranks", "costs")
 """The figures of a page: few and small, because a repository keeps every version of them."""
-
-
-def publish(
-    records: Iterable[Record], path: str | Path, evidence: Evidence | None = None, by: str = ""
-) -> Path:
-    """Write records to `path` and their Markdown page beside it; return the path of the page.
-
-    Raises StoreError if a file cannot be written or the records must not be mixed.
-    """
-    kept, _ = publishable(list(records))
-    return write_published(gathered(kept, evidence or Evidence(), by), path)
 
 
 def write_published(contents: Contents, path: str | Path) -> Path:

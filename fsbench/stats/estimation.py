@@ -160,7 +160,7 @@ def student(
     parts: Parts,
     n: np.ndarray,
     limits: np.ndarray,
-    resolutions: np.ndarray | float = 0.0,
+    resolutions: np.ndarray,
 ) -> list[Estimate]:
     """Intervals and tests of R sums of independent parts, each of which may be one of K cases.
 

@@ -122,12 +122,12 @@ def predictions_of(
     return found
 
 
-def bins_of(logits: np.ndarray, labels: np.ndarray, number: int = BINS) -> Bins:
+def bins_of(logits: np.ndarray, labels: np.ndarray) -> Bins:
     """The samples of logits `[E, M, C]` and labels `[E, M]` in bins of their confidence."""
     confidence = np.exp(log_softmax(logits).max(-1)).ravel()
     correct = (logits.argmax(-1) == labels).ravel()
-    place = np.clip(np.ceil(confidence * number).astype(int) - 1, 0, number - 1)
-    counts, confidences, right = (np.bincount(place, w, number) for w in (None, confidence, correct))
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    counts, confidences, right = (np.bincount(place, w, BINS) for w in (None, confidence, correct))
     return Bins(counts, confidences, right.astype(np.int64))
 
 

@@ -180,11 +180,11 @@ def grouped(
     return found
 
 
-def emphasis(chosen: str = "strategy", other: str = "other") -> dict[str, str]:
-    """A transform that gives rows a role: "chosen", "compared" or "rest", by the signals of the reader."""
-    compared = f"datum.strategy === {other} ? 'compared' : 'rest'"
-    return {"calculate": f"datum.strategy === {chosen} ? 'chosen' : {compared}", "as": "role"}
-
+EMPHASIS = {
+    "calculate": "datum.strategy === strategy ? 'chosen' : datum.strategy === other ? 'compared' : 'rest'",
+    "as": "role",
+}
+"""A transform that gives rows a role by the signals of the reader."""
 
 ROLE_COLOUR: dict[str, Any] = {
     "field": "role",

@@ -8,6 +8,7 @@ from typing import Any
 from fsbench.report import text
 from fsbench.report.charts import Charts, Curves
 from fsbench.report.html.chart import (
+    EMPHASIS,
     ROLE_COLOUR,
     Chart,
     Column,
@@ -15,7 +16,6 @@ from fsbench.report.html.chart import (
     Signal,
     axis_title,
     digits,
-    emphasis,
     group_name,
     highlighted,
     unit,
@@ -111,7 +111,7 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
     return {
         "height": 360,
         "description": "Learning curves of the strategies",
-        "transform": [emphasis()],
+        "transform": [EMPHASIS],
         "encoding": {"x": x, "tooltip": tooltip},
         "layer": [
             {

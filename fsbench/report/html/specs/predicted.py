@@ -7,12 +7,12 @@ from typing import Any
 
 from fsbench.report.charts import Charts, Predicted
 from fsbench.report.html.chart import (
+    EMPHASIS,
     ROLE_COLOUR,
     Chart,
     Column,
     Row,
     Signal,
-    emphasis,
     grouped,
     highlighted,
 )
@@ -160,12 +160,12 @@ def _reliability_spec() -> dict[str, Any]:
                 "encoding": {"x": x, "y": y},
             },
             {
-                "transform": [emphasis(), {"filter": "datum.role !== 'rest'"}],
+                "transform": [EMPHASIS, {"filter": "datum.role !== 'rest'"}],
                 "mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y, "color": ROLE_COLOUR},
             },
             {
-                "transform": [emphasis(), {"filter": "datum.role !== 'rest'"}],
+                "transform": [EMPHASIS, {"filter": "datum.role !== 'rest'"}],
                 "mark": {"type": "point", "filled": True, "opacity": 0.9},
                 "encoding": {"x": x, "y": y, "size": size, "color": ROLE_COLOUR, "tooltip": tooltip},
             },
