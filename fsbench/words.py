@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from datetime import UTC, datetime
 
@@ -33,6 +34,16 @@ def to_install(package: str, what: str = "an extra") -> str:
 def names_package(reason: str) -> bool:
     """Whether a reason is that of `to_install`, so that it is a matter of what is installed."""
     return re.search(r"\bneeds .+: pip install ", reason) is not None
+
+
+def capital(line: str) -> str:
+    """The line with a capital first letter."""
+    return line[:1].upper() + line[1:]
+
+
+def doc_summary(cls: type) -> str:
+    """The first line of the docstring of a class."""
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
 def printable(text: str) -> str:

@@ -19,6 +19,7 @@ import fsbench
 from fsbench.cli import main
 from fsbench.datasets import known
 from fsbench.registry import Registry
+from fsbench.results import Results
 from fsbench.tasks import splits
 
 Call = Callable[..., tuple[int, str, str]]
@@ -140,3 +141,16 @@ def whole(stored: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sharing") / "published"
     assert main(["publish", str(stored), str(folder), "--by", "Ada", "--predictions"]) == 0
     return folder / "results.jsonl"
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What `fsbench run` hands to the runner, which then finds nothing."""
+    found: dict[str, object] = {}
+
+    def run(plugins: str, **options: object) -> Results:
+        found.update(plugins=plugins, **options)
+        return Results((), Path("nowhere"))
+
+    monkeypatch.setattr("fsbench.cli.running.run_trials", run)
+    return found

@@ -139,19 +139,6 @@ def test_help_and_version(call):
     assert call("--version") == (0, f"fsbench {package.__version__}\n", "")
 
 
-@pytest.fixture
-def taken(monkeypatch):
-    """What `fsbench run` hands to the runner, which then finds nothing."""
-    found = {}
-
-    def run(plugins, **options):
-        found.update(plugins=plugins, **options)
-        return Results((), Path("nowhere"))
-
-    monkeypatch.setattr("fsbench.cli.running.run_trials", run)
-    return found
-
-
 def test_options_reach_the_runner(call, taken):
     line = "--plugins erm --tasks kshot(wine) --seeds 0,4 --init-seeds 2 --jobs 3 --device cpu --timeout 9"
     more = [

@@ -18,7 +18,6 @@ import fsbench
 from fsbench.datasets import known
 from fsbench.errors import StoreError, UsageError
 from fsbench.progress.lines import PlainProgress
-from fsbench.results import Results
 
 DOCS = (Path(__file__).parents[1] / "docs" / "your-data.md").read_text(encoding="utf-8")
 Call = Callable[..., tuple[int, str, str]]
@@ -37,19 +36,6 @@ def call(call: Call, tmp_path: Path) -> Call:
     reviews().to_csv(tmp_path / "reviews.csv", index=False)
     np.savez(tmp_path / "scans.npz", x=np.random.default_rng(0).random((20, 8, 8)), y=np.arange(20) % 2)
     return call
-
-
-@pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What `fsbench run` hands to the runner, which then finds nothing."""
-    found: dict[str, object] = {}
-
-    def run(plugins: str, **options: object) -> Results:
-        found.update(plugins=plugins, **options)
-        return Results((), Path("nowhere"))
-
-    monkeypatch.setattr("fsbench.cli.running.run_trials", run)
-    return found
 
 
 def pets(folder: Path, each: int = 4, seed: int = 0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,10 @@ from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.strategy import Strategy, is_span, tune_range
 from fsbench.tasks.protocols import PROTOCOLS
-from fsbench.words import plural
+from fsbench.words import doc_summary, plural
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
 
 _MOST = 40
 
@@ -83,7 +81,7 @@ def strategies(wanted: Callable[[type[Strategy]], bool] = lambda cls: True) -> R
         part = "runs in every table" if cls.baseline else "" if cls.in_all else "not part of all"
         facts = [", ".join(arguments), part, said_origin(registry.origin[name])]
         uses = ", ".join(sorted(strategy.uses)) or "-"
-        rows.append((name, cls.family or "-", uses, _first_line(cls), joined_facts(facts)))
+        rows.append((name, cls.family or "-", uses, doc_summary(cls), joined_facts(facts)))
     columns = ("strategy", "family", "uses", "what it does")
     return Group(table(columns, rows), Text("[0.0 to 5.0]: the range that --tune draws from", style="dim"))
 
@@ -134,7 +132,7 @@ def kinds() -> RenderableType:
             (
                 name,
                 kind.recipe.backbone,
-                joined_facts([_first_line(type(kind)).rstrip("."), *facts, said_origin(KINDS.origin(name))]),
+                joined_facts([doc_summary(type(kind)).rstrip("."), *facts, said_origin(KINDS.origin(name))]),
             )
         )
     return table(("kind", "backbone", "what a sample is"), rows)
@@ -210,7 +208,3 @@ SECTIONS = {
     "metrics": metrics,
     "plugins": plugins,
 }
-
-
-def _first_line(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]

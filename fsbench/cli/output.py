@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-
 _GAP = 2
 _MOST_LINES = 2
 

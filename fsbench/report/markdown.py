@@ -12,6 +12,7 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.recommendation import recommendation
 from fsbench.report.rows import Row
 from fsbench.tasks.expressions import task_labels
+from fsbench.words import capital
 
 if TYPE_CHECKING:
     from fsbench.report.contents import Report
@@ -73,7 +74,7 @@ def _lines(
     yield from (
         f"# Leaderboard: {said(name)}" if name else "# Leaderboard",
         "",
-        f"{_capital(text.title(board))}.",
+        f"{capital(text.title(board))}.",
         "",
     )
     if board.tuned:
@@ -88,12 +89,12 @@ def _lines(
     for label, rows in board.tasks:
         yield from ("", f"## {dialect.code(label)}", "")
         if budget := task_labels(rows[0].task):
-            yield from (f"{_capital(budget)}.", "")
+            yield from (f"{capital(budget)}.", "")
         yield from _table(
             dialect, board, [row for row in rows if row.done], text.columns(board, text.TASK_COLUMNS)
         )
         if any(not row.done for row in rows):
-            yield from ("", f"{said(_capital(text.without_result(rows)))}.")
+            yield from ("", f"{said(capital(text.without_result(rows)))}.")
     if board.problems or board.warnings:
         yield from ("", "## Without a result, and warnings", "")
         yield from _list(dialect, [*text.problem_lines(board.problems), *board.warnings])
@@ -101,7 +102,7 @@ def _lines(
     for term, meaning in text.legend(board).items():
         yield f"- **{said(term)}**: {said(meaning)}"
     if board.origin:
-        yield from ("", f"{said(_capital(board.origin))}.")
+        yield from ("", f"{said(capital(board.origin))}.")
 
 
 def _table(
@@ -120,7 +121,3 @@ def _table(
 def _list(dialect: Dialect, lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         yield f"- {dialect.text(line)}"
-
-
-def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]

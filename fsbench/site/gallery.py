@@ -18,7 +18,7 @@ from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.stages import STAGES
 from fsbench.strategy import Strategy, excludes, is_span, overrides, tune_range
-from fsbench.words import plural
+from fsbench.words import doc_summary, plural
 
 FOLDER = "strategies"
 _PART = "Strategies"
@@ -67,11 +67,7 @@ def _row(name: str, cls: type[Strategy], found: Sequence[Finding]) -> tuple[str,
     alone = [row for each in found if each.alone for row in each.rows if row.done]
     counts = (sum(row.verdict == verdict for row in alone) for verdict in ("helps", "hurts"))
     shown = (f"{count} of {plural(len(alone), 'task')}" if alone else words.NOTHING for count in counts)
-    return (f"[{code(name)}]({FOLDER}/{name}.md)", sentence(_summary(cls)), text(_uses(cls)), *shown)
-
-
-def _summary(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+    return (f"[{code(name)}]({FOLDER}/{name}.md)", sentence(doc_summary(cls)), text(_uses(cls)), *shown)
 
 
 def _uses(cls: type[Strategy]) -> str:

@@ -11,7 +11,7 @@ from fsbench.report.labels import family
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.tasks.expressions import task_arguments, task_labels
-from fsbench.words import printable
+from fsbench.words import capital, printable
 
 ByMetric = Mapping[str, Leaderboard]
 """The leaderboards of the same records by each metric, the one that the page is about first."""
@@ -97,7 +97,7 @@ def _board(number: int, by_metric: ByMetric) -> Board:
     return Board(
         number=number,
         title=text.tuned(main) if main.tuned else "Default settings",
-        about=_capital(text.title(main)),
+        about=capital(text.title(main)),
         tables=tuple(_tables(main)),
         metrics=_metrics(by_metric, [name for name in names if name not in _FIXED]),
     )
@@ -138,7 +138,7 @@ def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
         "columns": list(names),
         "values": {
             metric: {
-                "about": _capital(text.title(board)),
+                "about": capital(text.title(board)),
                 "tables": [
                     _texts(rows, board, names) for rows in (board.overall, *(r for _, r in board.tasks))
                 ],
@@ -176,7 +176,3 @@ def _choices(found: Sequence[ByMetric], boards: Sequence[Board]) -> Iterable[Cho
 
 def _natural(value: str) -> tuple[int, str]:
     return (int(value), "") if value.isdigit() else (0, value)
-
-
-def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]
