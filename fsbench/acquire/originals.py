@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -133,8 +134,6 @@ class _Part:
 
 def _usps(file: Path) -> _Part:
     """The digits of LIBSVM's file, with grey values -1 to 1 rounded to 0 to 255 (torchvision truncates)."""
-    import bz2
-
     text = bz2.decompress(file.read_bytes()).decode("ascii")
     rows = [re.findall(r"-?[\d.]+(?:e-?\d+)?(?![\d.]*:)", line) for line in text.splitlines()]
     values = np.array(rows, dtype=np.float64)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.failure import one_line
+from fsbench.models.model import PREDICTOR
 from fsbench.registry import get_registry
 from fsbench.versions import version
 from fsbench.words import to_install
@@ -26,7 +27,6 @@ def export(folder: Path, temperature: float) -> dict[str, str]:
         return {"why not": f"it {to_install('fsbench[onnx]', missing[0])}, then fit again"}
     from fsbench.engine.frozen_body import ByHead
     from fsbench.engine.training import ByNetwork
-    from fsbench.models.model import PREDICTOR
     from fsbench.saved import load_parts
 
     prediction = load_parts(folder, PREDICTOR, get_registry().packages())

@@ -16,6 +16,7 @@ from fsbench.evidence import Evidence
 from fsbench.registry import get_registry
 from fsbench.report.names import identity, strategy_names
 from fsbench.report.one_version import is_installed, of_one_measure, of_one_version
+from fsbench.spec import parse_list
 from fsbench.tuning.tuned import row_name
 
 LETTERS = "A", "B"
@@ -120,8 +121,6 @@ def _canonical(text: str, known: Iterable[str]) -> str:
 
 def with_strategies(one: Side, specs: str) -> Side:
     """The side with only some strategies, separated by commas. Raises UnknownName for one without records."""
-    from fsbench.spec import parse_list
-
     wanted = {_canonical(str(each), one.names) for each in parse_list(specs)}
     for name in wanted - one.names.keys():
         raise UnknownName(f"strategy with results in {one.title}:", name, one.names)
