@@ -64,19 +64,16 @@ def toy_split(
         unlabeled = test_per_class * classes
     val = blobs.cells(cells, [_VAL_PER_CLASS] * classes)
     test = blobs.cells(cells, [test_per_class] * classes, moved)
+    transform = blobs.kind.fit_toys(train[0])
     others: dict[str, Any] = {}
     if shift or source:
         sources = blobs if shift else _Blobs(kind, 2 * classes, rng)
-        others["source_x"], others["source_y"] = sources.draw([_SOURCE_PER_CLASS] * sources.classes)
+        x, y = sources.draw([_SOURCE_PER_CLASS] * sources.classes)
+        others |= {"source_x": blobs.kind.fit_toys(x[None])(x[None])[0], "source_y": y}
     if unlabeled:
-        others["unlabeled_x"] = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)[0][:unlabeled]
-    transform = blobs.kind.fit_toys(train[0])
+        x, _ = blobs.draw([math.ceil(unlabeled / classes)] * classes, moved)
+        others["unlabeled_x"] = transform(x[None, :unlabeled].repeat(cells, 0))[0]
     train, val, test = ((transform(x), y) for x, y in (train, val, test))
-    if "unlabeled_x" in others:
-        others["unlabeled_x"] = transform(others["unlabeled_x"][None].repeat(cells, 0))[0]
-    if "source_x" in others:
-        source_x = others["source_x"][None]
-        others["source_x"] = blobs.kind.fit_toys(source_x)(source_x)[0]
     protocol = "shift" if shift else "episodes" if cells > 1 else "longtail" if imbalance > 1 else "kshot"
     shape = train[0].shape[2:]
     info = TaskInfo(
