@@ -11,10 +11,9 @@ import pytest
 
 import fsbench
 from fsbench.cli.output import uncollected
-from fsbench.record import Record
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
-from fsbench.store import Store
+from fsbench.report.stored import read_records
 
 TASK = "kshot(wine, k=2)"
 STARTER = ("--suite", "starter-v2")
@@ -29,11 +28,6 @@ def stored(tmp_path_factory):
     return folder
 
 
-def _records(folder) -> list[Record]:
-    with Store(folder, create=False) as store:
-        return store.records()
-
-
 def test_a_leaderboard_is_printed(call, stored):
     status, shown, err = call("leaderboard", "--results", stored)
     assert (status, err) == (0, "")
@@ -43,7 +37,7 @@ def test_a_leaderboard_is_printed(call, stored):
 
 
 def test_a_report_is_written_in_every_format(call, stored, tmp_path):
-    frame = leaderboard(_records(stored)).to_frame()
+    frame = leaderboard(read_records(stored)).to_frame()
     for style, chosen in FORMATS.items():
         target = tmp_path / style / f"board{chosen.suffix}"
         status, out, err = call("report", "--results", stored, "--format", style, "--output", target)

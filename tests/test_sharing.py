@@ -14,12 +14,12 @@ from pages import without_figures
 from records import over_seeds, write_jsonl
 
 from fsbench.provenance import Verification
-from fsbench.record import Record
 from fsbench.report.board import read_board
 from fsbench.report.budgets import leaderboards
 from fsbench.report.logits import digest
 from fsbench.report.markdown import to_markdown
 from fsbench.report.published import read, read_columns, write
+from fsbench.report.stored import read_records
 from fsbench.store import Store
 from fsbench.tasks.suites import load_suite
 
@@ -27,13 +27,8 @@ A, B = "kshot(wine, k=2)", "kshot(wine, k=5)"
 METRIC = "balanced_accuracy"
 
 
-def records_of(folder) -> list[Record]:
-    with Store(folder, create=False) as store:
-        return store.records()
-
-
 def test_published_results_say_where_they_come_from(stored, whole, call):
-    records, contents = records_of(stored), read(whole)
+    records, contents = read_records(stored), read(whole)
     assert {each.key for each in contents.records} == {each.key for each in records}
     dates = sorted(each.created for each in records)
     (found,) = contents.provenance
@@ -73,7 +68,7 @@ def test_records_of_other_versions_do_not_make_a_task_complete(call, tmp_path):
     """`knn` has all seeds by code that is not installed any more, and two by the installed one."""
     results, boards = tmp_path / "results", tmp_path / "boards"
     fake_executor.run(results, "knn", A, seeds=5, baseline="erm")
-    records = records_of(results)
+    records = read_records(results)
     knn = [each for each in records if each.spec == "knn"]
     old = [replace(r, key=f"old{r.key}", full_spec=f"{r.full_spec}#code+00000000") for r in knn]
     with Store(tmp_path / "mixed") as store:
