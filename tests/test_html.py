@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs), []))
-        if tag not in ("meta", "input", "br", "link", "img"):
+        if tag not in ("meta", "input", "br", "wbr", "link", "img"):
             self._open.append(len(self.elements) - 1)
 
     def handle_endtag(self, tag):
