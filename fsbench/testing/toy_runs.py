@@ -58,6 +58,7 @@ def run_toy(
     strategy: Strategy | Composition,
     split: ToySplit,
     steps: int = QUICK_STEPS,
+    seed: int = 0,
     keep: Callable[[Prediction], object] = lambda prediction: None,
 ) -> np.ndarray:
     """Logits `[E, M, C]` float32 of a strategy trained on a toy split for a few steps.
@@ -68,7 +69,7 @@ def run_toy(
     composition = compose(strategy) if isinstance(strategy, Strategy) else strategy
     recipe = override(default_recipe(split.info), {"steps": steps})
     result = run_trial(
-        ("toy", split.info.text, 0), composition, recipe, split, torch.device("cpu"), keep=keep
+        ("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"), keep=keep
     )
     return result.predictions
 

@@ -11,7 +11,7 @@ from fsbench.report.ablation_sheet import TOGETHER, spec_of
 from fsbench.report.contrasts import Contrast
 from fsbench.report.escape import figure
 from fsbench.report.plots.figures import Figure
-from fsbench.report.plots.style import BASELINE, HELPS, HURTS, OTHERS, scale, unit
+from fsbench.report.plots.style import BASELINE_COLOUR, HELPS, HURTS, OTHERS, scale, unit
 from fsbench.report.rows import OVERALL
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _label(effect: Effect) -> str:
 
 def _draw(row: Contrast, place: int, metric: Metric, ax: Axes) -> None:
     by, found = scale(metric), row.estimate
-    colour = {"helps": HELPS, "hurts": HURTS, "equivalent": BASELINE}.get(row.verdict, "#888888")
+    colour = {"helps": HELPS, "hurts": HURTS, "equivalent": BASELINE_COLOUR}.get(row.verdict, "#888888")
     if found.low is not None and found.high is not None:
         ax.plot([by * found.low, by * found.high], [place] * 2, color=colour, linewidth=1.6, zorder=2)
     ax.plot(by * found.mean, place, "o", color=colour, markersize=6, zorder=3)

@@ -9,7 +9,7 @@ from fsbench.metrics import Metric
 from fsbench.report.charts import Priced
 from fsbench.report.charts.placing import PLACES, placed
 from fsbench.report.escape import figure
-from fsbench.report.plots.style import BASELINE, COLOURS, OTHERS, scale, unit
+from fsbench.report.plots.style import BASELINE_COLOUR, COLOURS, OTHERS, scale, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def draw(costs: Sequence[Priced], metric: Metric, ax: Axes) -> None:
         alpha=0.6,
     )
     for each in costs:
-        colour = BASELINE if each.verdict == "baseline" else COLOURS[0] if each.front else OTHERS
+        colour = BASELINE_COLOUR if each.verdict == "baseline" else COLOURS[0] if each.front else OTHERS
         face = colour if each.complete else "white"
         if each.front and each.low is not None and each.high is not None:
             ax.plot([each.cost] * 2, [by * each.low, by * each.high], color=colour, linewidth=1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Okabe & Ito 2008, "Color universal design"; without their yellow, which is pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A5195")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-BASELINE = "#222222"
+BASELINE_COLOUR = "#222222"
 OTHERS = "#BBBBBB"
 HELPS, HURTS = "#0072B2", "#D55E00"
 _SETTINGS: Any = {
@@ -67,7 +67,7 @@ def unit(metric: Metric, difference: bool = False) -> str:
 def coloured(names: Sequence[str], baseline: str) -> dict[str, tuple[str, str]]:
     """A colour and a marker for the baseline and the first few other names; the rest share a pale one."""
     others = [name for name in names if name != baseline]
-    found = {baseline: (BASELINE, "o")}
+    found = {baseline: (BASELINE_COLOUR, "o")}
     for place, name in enumerate(others):
         found[name] = (COLOURS[place], MARKERS[place]) if place < len(COLOURS) else (OTHERS, ".")
     return found
