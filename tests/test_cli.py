@@ -305,7 +305,10 @@ def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call, 
     line += ["--recipe", "steps=1"]
     status, out, _ = call(*line)
     assert status == 0
-    assert "Overall: mean over tasks" in out
+    assert out.startswith("kshot(wine, k=1): 2 labels per class (1 train, 1 val)\nbalanced accuracy in % (")
+    assert "Overall" not in out
+    heads = [" ".join(line.split()) for line in out.splitlines() if line.startswith("# ")]
+    assert heads == ["# strategy uses score vs erm verdict train done cost sec MB"]
     assert "rank by the mean over tasks" not in out
     answer = out.splitlines()[-1]
     assert answer.startswith("Use erm, plain training, which scores ")

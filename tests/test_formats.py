@@ -187,6 +187,19 @@ def test_markdown_holds_hostile_texts_as_text(hostile):
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} <= {9, 11}
 
 
+def test_the_only_task_has_one_table_with_all_columns_in_every_format():
+    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    made = report([*records, skipped(task="kshot(wine, k=5)", spec="dann")])
+    pages = {name: main_text(made, name) for name in ("markdown", "latex", "html")}
+    assert pages["markdown"].count("| `erm` |") == pages["markdown"].count("| `dann` |") == 1
+    assert pages["latex"].count(r"\texttt{erm} &") == pages["latex"].count(r"\begin{longtable}") == 1
+    assert pages["html"].count('<tr data-strategy="erm"') == 1
+    assert "Overall" not in pages["markdown"]
+    head = next(line for line in pages["markdown"].splitlines() if line.startswith("| # |"))
+    assert {"uses", "train", "done", "cost", "sec", "MB"} < set(head.strip("| ").split(" | "))
+    assert re.search(r'<details class="table"[^>]* open>', pages["html"])
+
+
 def test_csv_holds_no_formula(hostile):
     for name in ("x.csv", "x-trials.csv"):
         rows = list(csv.reader(io.StringIO(hostile[name])))

@@ -104,7 +104,9 @@ def test_what_fits_whole_is_printed_once():
         "kshot(wine, k=5)", "focal", [0.7, 0.72]
     )
     _, text = shown(records, height=40)
-    assert text.count("Overall") == 1
+    assert text.count("kshot(wine, k=5): 7 labels per class") == 1
+    assert text.count("balanced accuracy in %") == 1
+    assert "Overall" not in text
     assert text.count("Use erm") == 1
     assert "Above" not in text
 

@@ -1,4 +1,4 @@
-"""The last screen of a run: what to use, the overall table, and what failed, in as many lines as fit."""
+"""The last screen of a run: what to use, the main table, and what failed, in as many lines as fit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def print_boards(
     if not any(board.rows for board in boards) or _fits(boards, console, legend, room):
         _print_whole(boards, console, legend)
         return
-    pointers = textwrap.wrap(_pointers(boards, len(boards[0].overall), again), console.width)
+    pointers = textwrap.wrap(_pointers(boards, len(boards[0].main), again), console.width)
     share = (room - len(pointers) - len(boards) + 1) // len(boards)
     answers = [_answer(board, share, console, bool(below)) for board in boards if board.rows]
     for answer in answers:
@@ -94,17 +94,17 @@ def _answer(board: Leaderboard, room: int, console: Console, failures_follow: bo
     width = console.width
     problems = _problems(board, width, failures_follow)
     left = room - _FRAME - len(problems)
-    sentences, whole_text = _sentences(board, width, max(left - len(board.overall), left * 2 // 5))
-    layout = Layout.of(board, board.overall, folds=False)
-    columns = text.columns(board, text.OVERALL_COLUMNS)
+    sentences, whole_text = _sentences(board, width, max(left - len(board.main), left * 2 // 5))
+    layout = Layout.of(board, board.main, folds=False)
+    columns = text.main_columns(board)
     room_of_rows = max(1, left - len(sentences))
-    for rows in range(min(len(board.overall), room_of_rows), 0, -1):
+    for rows in range(min(len(board.main), room_of_rows), 0, -1):
         chosen = _chosen(board, rows)
         table, _ = make_table(layout, chosen, columns, width)
         if len(console.render_lines(table)) - _HEAD <= room_of_rows:
             break
-    hidden = len(board.overall) - len(chosen)
-    whole = frozenset(["recommendation"] * whole_text + ["overall"] * (not hidden))
+    hidden = len(board.main) - len(chosen)
+    whole = frozenset(["recommendation"] * whole_text + ["main"] * (not hidden))
     return _Answer(board, sentences, table, hidden, problems, whole)
 
 
@@ -129,17 +129,18 @@ def _sentences(board: Leaderboard, width: int, most: int) -> tuple[list[str], bo
 
 
 def _chosen(board: Leaderboard, most: int) -> list[Row]:
-    """At most so many rows of the overall table, in its order.
+    """At most so many rows of the main table, in its order.
 
     Plain training and the recommended strategy come first, then what is settled and the best, then the worst.
     """
-    if most >= len(board.overall):
-        return list(board.overall)
+    if most >= len(board.main):
+        return list(board.main)
     best = recommended(board)
-    first = [row for row in board.overall if row.strategy == board.baseline or row is best]
-    taken = {id(row) for row in (*first, *_by_interest(board.overall, most - len(first)))}
-    rest = [row for row in board.overall if id(row) not in taken][: max(0, most - len(taken))]
-    return [row for row in board.overall if id(row) in taken or any(row is each for each in rest)]
+    wanted = {board.baseline, best.strategy if best else board.baseline}
+    first = [row for row in board.main if row.strategy in wanted]
+    taken = {id(row) for row in (*first, *_by_interest(board.main, most - len(first)))}
+    rest = [row for row in board.main if id(row) not in taken][: max(0, most - len(taken))]
+    return [row for row in board.main if id(row) in taken or any(row is each for each in rest)]
 
 
 def _by_interest(rows: Sequence[Row], most: int) -> list[Row]:
@@ -174,7 +175,7 @@ def _print_answer(answer: _Answer, console: Console) -> None:
     board = answer.board
     print_lines(console, answer.sentences)
     console.print()
-    title = text.title(board)
+    title = text.title(board) if board.further else f"{text.main_heading(board)}; {text.title(board)}"
     console.print(Text(shortened(title, console.width), style="bold"))
     console.print(answer.table)
     print_lines(console, answer.problems)
@@ -182,12 +183,13 @@ def _print_answer(answer: _Answer, console: Console) -> None:
 
 def _pointers(boards: Sequence[Leaderboard], hidden: int, again: str) -> str:
     """What stands above the last screen, and where it can be seen again."""
-    tasks = max(len(board.tasks) for board in boards)
+    tasks = max(len(board.further) for board in boards)
     notes = sum(len(board.warnings) for board in boards)
     above = [
         plural(hidden, "more strategy") if hidden else "",
-        f"the {'tables' if tasks > 1 else 'table'} of {plural(tasks, 'task')}",
+        f"the tables of {plural(tasks, 'task')}" if tasks else "",
         plural(notes, "note") if notes else "",
     ]
+    found = ", ".join(filter(None, above))
     page = "as a page: `fsbench report`" if again.endswith(" leaderboard") else "`report` makes a page of it"
-    return f"Above: {', '.join(filter(None, above))}. Again: `{again}`; {page}."
+    return f"{f'Above: {found}. ' if found else ''}Again: `{again}`; {page}."

@@ -49,8 +49,8 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
     )
     if not board.rows:
         return
-    about = f"{text.title(board)}; mean over tasks."
-    yield from _table(board, board.overall, text.OVERALL_COLUMNS, about)
+    about = f"{text.main_heading(board)}; {text.title(board)}."
+    yield from _table(board, board.main, text.main_columns(board), about)
     for path, figure in figures:
         yield from (
             r"\begin{figure}",
@@ -59,7 +59,7 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
             rf"\caption{{{_escape(figure.caption)}.}}",
             r"\end{figure}",
         )
-    for label, rows in board.tasks:
+    for label, rows in board.further:
         done = [row for row in rows if row.done]
         without = text.without_result(rows) if len(done) < len(rows) else ""
         about = f"{text.heading(label, rows)}." + (without and f" {without[:1].upper()}{without[1:]}.")

@@ -79,6 +79,16 @@ class Leaderboard:
         """Every row: overall, then task by task."""
         return [*self.overall, *(row for _, rows in self.tasks for row in rows)]
 
+    @property
+    def main(self) -> tuple[Row, ...]:
+        """The rows of the main table: over all tasks or, if there is only one, its own, which say more."""
+        return self.overall if self.further else self.tasks[0][1] if self.tasks else ()
+
+    @property
+    def further(self) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+        """The tasks that have a table besides the main one: none if there is only one task."""
+        return self.tasks if len(self.tasks) > 1 else ()
+
     def find(self, strategy: str, task: str) -> tuple[Setting, Entry]:
         """The records of a strategy on a task, both by their names in the tables.
 

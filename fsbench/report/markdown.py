@@ -59,7 +59,7 @@ def with_figures(
 def to_markdown(
     board: Leaderboard, name: str = "", figures: Sequence[tuple[str, str]] = (), dialect: Dialect = GITHUB
 ) -> str:
-    """Recommendation, overall table, figures, a table per task, trials without a result, and how to read it.
+    """Recommendation, main table, figures, a table per task, trials without a result, and how to read it.
 
     `name` is that of the suite if the leaderboard is of a suite. `figures` are the path and the caption of
     each.
@@ -82,14 +82,12 @@ def _lines(
     yield from _list(dialect, recommendation(board))
     if not board.rows:
         return
-    yield from ("", "## Overall", "")
-    yield from _table(dialect, board, board.overall, text.columns(board, text.OVERALL_COLUMNS))
+    yield from ("", "## Overall", "") if board.further else _heading(dialect, *board.tasks[0])
+    yield from _table(dialect, board, board.main, text.main_columns(board))
     for path, caption in figures:
         yield from ("", f"![{said(caption)}]({quote(path)})")
-    for label, rows in board.tasks:
-        yield from ("", f"## {dialect.code(label)}", "")
-        if budget := task_labels(rows[0].task):
-            yield from (f"{capital(budget)}.", "")
+    for label, rows in board.further:
+        yield from _heading(dialect, label, rows)
         yield from _table(
             dialect, board, [row for row in rows if row.done], text.columns(board, text.TASK_COLUMNS)
         )
@@ -103,6 +101,13 @@ def _lines(
         yield f"- **{said(term)}**: {said(meaning)}"
     if board.origin:
         yield from ("", f"{said(capital(board.origin))}.")
+
+
+def _heading(dialect: Dialect, label: str, rows: Sequence[Row]) -> Iterator[str]:
+    """The heading of a task's table and, if the task says so, its labels in all."""
+    yield from ("", f"## {dialect.code(label)}", "")
+    if budget := task_labels(rows[0].task):
+        yield from (f"{capital(budget)}.", "")
 
 
 def _table(

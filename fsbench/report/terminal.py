@@ -22,8 +22,8 @@ def print_board(
 ) -> None:
     """Print each task's table, then the overall table, what has no result, and the recommendation.
 
-    With `legend`, also print how to read the tables. `leave_out` may name the "overall" table and the
-    "recommendation".
+    The only task has one table, the main one. With `legend`, also print how to read the tables. `leave_out`
+    may name the "main" table and the "recommendation".
     """
     console = console or Console(highlight=False)
     if not board.rows:
@@ -34,11 +34,10 @@ def print_board(
         console.print()
     layout = Layout.of(board, board.rows)
     shown = _print_tasks(board, layout, console)
-    if "overall" not in leave_out:
-        console.print(Text("Overall: mean over tasks", style="bold"))
+    if "main" not in leave_out:
+        console.print(Text(text.main_heading(board), style="bold"))
         console.print(Text(text.title(board)))
-        columns = text.columns(board, text.OVERALL_COLUMNS)
-        table, more = make_table(layout, board.overall, columns, console.width)
+        table, more = make_table(layout, board.main, text.main_columns(board), console.width)
         console.print(table)
         shown |= more
     print_lines(console, text.problem_lines(board.problems))
@@ -67,7 +66,7 @@ def _print_tasks(board: Leaderboard, layout: Layout, console: Console) -> set[st
     # The overall table shows what each strategy uses.
     columns = [name for name in text.columns(board, text.TASK_COLUMNS) if name != "uses"]
     shown: set[str] = set()
-    for label, rows in board.tasks:
+    for label, rows in board.further:
         console.print(Text(text.heading(label, rows), style="bold"))
         if done := [row for row in rows if row.done]:
             table, more = make_table(layout, done, columns, console.width)

@@ -58,10 +58,7 @@ class Layout:
     def of(cls, board: Leaderboard, rows: Sequence[Row], folds: bool = True) -> Layout:
         """The layout of some rows of a leaderboard, at least one."""
         shown = {id(row): text.shown(row, board.metric) for row in rows}
-        distinct = {
-            name: {texts[name] for texts in shown.values()}
-            for name in dict.fromkeys((*text.TASK_COLUMNS, *text.OVERALL_COLUMNS))
-        }
+        distinct = {name: {texts[name] for texts in shown.values()} for name in text.ONLY_COLUMNS}
         breaks = re.compile(f"{_TERMS}|{_ARGUMENTS}")
         parts = [len(part.rstrip()) for spec in distinct["strategy"] for part in breaks.split(spec)]
         headings = {name: text.column(name, board) for name in distinct}

@@ -26,6 +26,8 @@ TASK_COLUMNS = (
     *("#", "strategy", "uses", "score", "vs erm", "verdict", LABELS, AGAINST),
     *("train", SOURCE, "done", "sec", "MB"),
 )
+ONLY_COLUMNS = (*TASK_COLUMNS[:-2], "cost", *TASK_COLUMNS[-2:])
+"""The columns of the only task: those of a task, and what else an overall table has."""
 RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 # An interval whose sides differ by less than this factor is shown by half its width.
@@ -73,6 +75,16 @@ def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
         LABELS: any(row.saved for row in board.rows),
     }
     return [name for name in names if there.get(name, True)]
+
+
+def main_columns(board: Leaderboard) -> list[str]:
+    """The columns of the main table of a leaderboard."""
+    return columns(board, OVERALL_COLUMNS if board.further else ONLY_COLUMNS)
+
+
+def main_heading(board: Leaderboard) -> str:
+    """What the main table of a leaderboard is about."""
+    return "Overall: mean over tasks" if board.further else heading(*board.tasks[0])
 
 
 def column(name: str, board: Leaderboard) -> str:

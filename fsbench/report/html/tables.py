@@ -39,13 +39,17 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """The table of a task, or of all tasks. Task arguments are "" where a task has none of the kind."""
+    """The table of a task, or of all tasks. Task arguments are "" where a task has none of the kind.
+
+    The main table is `open` at first.
+    """
 
     label: str
     note: str
     columns: tuple[Heading, ...]
     rows: tuple[TableRow, ...]
     overall: bool = False
+    open: bool = False
     scenario: str = ""
     dataset: str = ""
     k: str = ""
@@ -93,30 +97,31 @@ def _main(by_metric: ByMetric) -> Leaderboard:
 
 def _board(number: int, by_metric: ByMetric) -> Board:
     main = _main(by_metric)
-    names = dict.fromkeys((*text.OVERALL_COLUMNS, *text.TASK_COLUMNS))
     return Board(
         number=number,
         title=text.tuned(main) if main.tuned else "Default settings",
         about=capital(text.title(main)),
         tables=tuple(_tables(main)),
-        metrics=_metrics(by_metric, [name for name in names if name not in _FIXED]),
+        metrics=_metrics(by_metric, [name for name in text.ONLY_COLUMNS if name not in _FIXED]),
     )
 
 
 def _tables(board: Leaderboard) -> Iterable[Table]:
-    overall, on_task = (_headings(board, names) for names in (text.OVERALL_COLUMNS, text.TASK_COLUMNS))
-    yield Table("Mean over all tasks", "", overall, _rows(board.overall, board), overall=True)
+    main, on_task = _headings(board, text.main_columns(board)), _headings(board, text.TASK_COLUMNS)
+    if board.further:
+        yield Table("Mean over all tasks", "", main, _rows(board.main, board), overall=True, open=True)
     for label, rows in board.tasks:
         arguments = task_arguments(rows[0].task)
         number = family(rows[0].task)
         yield Table(
             label=label,
             note=task_labels(rows[0].task),
-            columns=on_task,
+            columns=on_task if board.further else main,
             rows=_rows(rows, board),
             scenario=str(arguments["protocol"]),
             dataset=str(arguments.get("dataset", "")),
             k=str(number[2]) if number else "",
+            open=not board.further,
         )
 
 
@@ -140,7 +145,7 @@ def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
             metric: {
                 "about": capital(text.title(board)),
                 "tables": [
-                    _texts(rows, board, names) for rows in (board.overall, *(r for _, r in board.tasks))
+                    _texts(rows, board, names) for rows in (board.main, *(r for _, r in board.further))
                 ],
             }
             for metric, board in by_metric.items()
