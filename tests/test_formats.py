@@ -189,6 +189,7 @@ def test_markdown_holds_hostile_texts_as_text(hostile):
 
 def test_the_only_task_has_one_table_with_all_columns_in_every_format():
     records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
+    records += over_seeds("kshot(wine, k=5)", "focal", [0.7, 0.75, 0.66])
     made = report([*records, skipped(task="kshot(wine, k=5)", spec="dann")])
     pages = {name: main_text(made, name) for name in ("markdown", "latex", "html")}
     assert pages["markdown"].count("| `erm` |") == pages["markdown"].count("| `dann` |") == 1
@@ -198,6 +199,8 @@ def test_the_only_task_has_one_table_with_all_columns_in_every_format():
     head = next(line for line in pages["markdown"].splitlines() if line.startswith("| # |"))
     assert {"uses", "train", "done", "cost", "sec", "MB"} < set(head.strip("| ").split(" | "))
     assert re.search(r'<details class="table"[^>]* open>', pages["html"])
+    assert '<span class="whole">--until-settled</span>' in pages["html"]
+    assert not [name for name, page in pages.items() if "comparison on tasks" in page]
 
 
 def test_csv_holds_no_formula(hostile):

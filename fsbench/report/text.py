@@ -204,6 +204,8 @@ def heading(label: str, rows: Sequence[Row]) -> str:
 
 def legend(board: Leaderboard) -> dict[str, str]:
     """How to read the table, column by column, for somebody who has never seen it."""
+    compared = plural(board.comparisons, "comparison")
+    several = f"all {compared} on tasks (those over tasks are corrected separately)"
     meanings = {
         "#": "rank by the mean over tasks, only for strategies with a result in every trial of every task; "
         "neighbours whose intervals overlap may change places with more seeds",
@@ -213,8 +215,8 @@ def legend(board: Leaderboard) -> dict[str, str]:
         f"vs {BASELINE}": f"the score minus that of {board.baseline} (plain training) on the same splits, ± "
         "the half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; "
         "it is compared on the others",
-        "verdict": "helps or hurts: significant at the 5 % level after a correction (Holm) for all "
-        f"{plural(board.comparisons, 'comparison')} on tasks (those over tasks are corrected separately); "
+        "verdict": "helps or hurts: significant at the 5 % level after a correction (Holm) for "
+        f"{several if board.further else f'the {compared} in the table'}; "
         f"equivalent: significantly within {margin(board.margin, board.metric)}; withheld: trials failed, or "
         "all splits train on the same samples; unstable: the scores are in two clusters",
         LABELS: f"labels saved: how many times as many labels {board.baseline} needs for the same score, by "

@@ -17,6 +17,7 @@ from fsbench import __version__
 from fsbench.words import printable
 
 _PACKAGE = "fsbench.report.html"
+_OPTION, _WHOLE = re.compile(r"--[a-z][a-z-]+"), r'<span class="whole">\g<0></span>'
 _LIBRARY = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -92,13 +93,14 @@ def _printable(value: Any) -> Any:
 
 
 def _code(line: str) -> Markup:
-    """A sentence in which what stands between backticks is set as code."""
+    """A sentence in which what stands between backticks is set as code, and no option is broken."""
     line = printable(line)
     parts = line.split("`")
     if len(parts) % 2 == 0:
         return escape(line)
     whole = "".join(
-        f"<code>{escape(part)}</code>" if place % 2 else str(escape(part)) for place, part in enumerate(parts)
+        f"<code>{escape(part)}</code>" if place % 2 else _OPTION.sub(_WHOLE, str(escape(part)))
+        for place, part in enumerate(parts)
     )
     return Markup(whole)
 
