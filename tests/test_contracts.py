@@ -12,6 +12,8 @@ from fsbench.registry import get_registry
 from fsbench.testing import conformance, run_pair
 
 STRATEGIES = get_registry().strategies
+EXAMPLES = {"augmentation", "erm", "knn", "resampling"}
+"""The strategies that are tested where there is no time for all."""
 PARTNERS = 1
 
 
@@ -24,9 +26,8 @@ def partners(name: str) -> list[str]:
 
 
 def parameters(names: tuple[str, ...], *others: object) -> object:
-    """Parameters of a test about some strategies; `slow` if one is beyond the short list or pretrained."""
-    slow = any(not STRATEGIES[name].in_core or "pretrained" in STRATEGIES[name]().uses for name in names)
-    return pytest.param(*names, *others, marks=[pytest.mark.slow] * slow)
+    """Parameters of a test about some strategies; `slow` unless these are among the examples."""
+    return pytest.param(*names, *others, marks=[pytest.mark.slow] * (not EXAMPLES.issuperset(names)))
 
 
 CORE = sorted(name for name, cls in STRATEGIES.items() if cls.in_core and not cls.baseline)

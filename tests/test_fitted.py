@@ -135,7 +135,8 @@ def test_a_members_recipe_is_refused_and_its_papers_are_cited(monkeypatch: pytes
     composition = composed('vote(of="focal, transfer(weights=imagenet)")')
     with pytest.raises(UsageError, match="conv4"):
         composition.check_recipe(replace(QUICK, backbone="conv4"))
-    monkeypatch.setattr("fsbench.registry.get_registry", lambda: load_registry(["plugins_training"]))
+    registry = load_registry(["plugins_training"])
+    monkeypatch.setattr("fsbench.registry.get_registry", lambda: registry)
     said = CliRunner().invoke(cite, ['vote(of="focal, transfer"), digits']).output
     for paper in ("Kittler", "Lin, T.-Y.", "Yosinski", "Alpaydin"):
         assert paper in said

@@ -79,6 +79,7 @@ def test_a_later_report_names_the_classes_and_says_what_the_data_is(tmp_path):
     assert "very ill" in results.report(tmp_path / "r.html").read_text()
 
 
+@pytest.mark.slow
 def test_names_of_classes_are_text_everywhere(tmp_path):
     folder = run(tmp_path, ["ill", "very ill", "well"])
     for first in range(0, len(HOSTILE), 3):

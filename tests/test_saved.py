@@ -79,14 +79,12 @@ TOYS: tuple[dict[str, Any], ...] = (
 
 
 def specs() -> list[Any]:
-    """Specs of all bundled strategies, and more; `slow` beyond the short list, as there are so many."""
+    """Specs of all bundled strategies, and more; `slow` beyond plain training, as there are so many."""
     registry = load_registry()
     names = [c.text for c in registry.parse("all") if registry.origin[c.components[0].name][0] == "fsbench"]
     return [
         *(
-            pytest.param(
-                QUICK.get(name, name), marks=[pytest.mark.slow] * (not registry.strategies[name].in_core)
-            )
+            pytest.param(QUICK.get(name, name), marks=[pytest.mark.slow] * (name != "erm"))
             for name in names
             if name != "probe"
         ),

@@ -64,8 +64,10 @@ def _estimate(advice: Advice) -> Iterator[str]:
         )
     if found.gain is not None:
         gain = text.interval(found.gain, metric, sign=True)
-        word = "settled" if found.settled else "not settled, so it may be chance"
-        yield f"Against {BASELINE}, plain training, on the same splits: {gain}{_points(advice)}; {word}."
+        yield (
+            f"Against {BASELINE}, plain training, on the same splits: {gain}{_points(advice)}, which is "
+            f"{'settled' if found.settled else 'not settled'}."
+        )
 
 
 def _references(advice: Advice) -> Iterator[str]:
