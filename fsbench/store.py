@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -180,10 +181,7 @@ class Store(StoreFile):
 
     def tries(self) -> dict[str, Tried]:
         """What came of every try of a search, by key."""
-        if not self._has("tries"):
-            return {}
-        with self._errors():
-            rows = self._db.execute("SELECT key, tried FROM tries").fetchall()
+        rows = self._rows("tries", "SELECT key, tried FROM tries")
         with self._damage():
             return {key: Tried(**json.loads(text)) for key, text in rows}
 
@@ -195,10 +193,7 @@ class Store(StoreFile):
 
     def looks(self) -> list[Look]:
         """The stored looks, in their order."""
-        if not self._has("looks"):
-            return []
-        with self._errors():
-            rows = self._db.execute("SELECT data FROM looks ORDER BY number").fetchall()
+        rows = self._rows("looks", "SELECT data FROM looks ORDER BY number")
         with self._damage():
             return [Look.from_json(text) for (text,) in rows]
 
@@ -216,12 +211,16 @@ class Store(StoreFile):
 
     def own(self) -> dict[str, DatasetInfo]:
         """What is known about users' own data, by its name; nothing in an older store."""
-        if not self._has("own"):
-            return {}
-        with self._errors():
-            rows = self._db.execute("SELECT name, info FROM own").fetchall()
+        rows = self._rows("own", "SELECT name, info FROM own")
         with self._damage():
             return {name: info_from_dict(json.loads(text)) for name, text in rows}
+
+    def _rows(self, table: str, query: str) -> list[tuple[Any, ...]]:
+        """What a query of a table finds; nothing in a store of an older version, which has no such table."""
+        if not self._has(table):
+            return []
+        with self._errors():
+            return self._db.execute(query).fetchall()
 
     def _upgrade(self) -> None:
         """Add, within a transaction, the tables that a store of an older version lacks."""
