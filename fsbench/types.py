@@ -181,8 +181,8 @@ class LabeledSet:
     for tables float32 `[N, F]`, standardised on the training part. `targets` is float32 `[N, C]`: one-hot or
     soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches; `[T, N]` are
     those of T equal parts of the training, one after the other. `domain` `[N]` int64, if given, is 0 for
-    source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples were made
-    from one, which cross-validation must not separate.
+    source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples belong
+    together (one patient's, equal rows, or copies of one), which cross-validation must not separate.
     """
 
     x: torch.Tensor

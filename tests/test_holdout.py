@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from fsbench.datasets.dataset import Dataset, DatasetInfo
-from fsbench.datasets.known import add_dataset
 from fsbench.errors import TaskError
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tasks.splits import draw_split
@@ -45,48 +42,6 @@ def test_splits_within_a_training_part_see_no_sample_of_its_test():
         tested.append(ids(inner.test))
     assert len(set(map(frozenset, tested))) == 4
     assert np.bincount(inner.test.y[0]).tolist() == [12, 15, 10]
-
-
-def grouped() -> Dataset:
-    y = np.repeat(np.arange(2), 30)
-    x = np.random.default_rng(0).random((60, 3), dtype=np.float32)
-    info = DatasetInfo("grouped60", "d", "table", (3,), ("a", "b"), (30, 30), "l", "c", grouped=True)
-    return Dataset(info, x, y, groups=np.arange(60) // 3)
-
-
-def patients(sizes: Sequence[int]) -> Dataset:
-    """Rows of patients, so many of each, of two classes at random."""
-    groups = np.repeat(np.arange(len(sizes)), sizes)
-    y = np.random.default_rng(0).integers(0, 2, len(groups))
-    counts = tuple(np.bincount(y).tolist())
-    info = DatasetInfo("patients", "d", "table", (1,), ("a", "b"), counts, "l", "c", grouped=True)
-    return Dataset(info, np.arange(len(y), dtype=np.float32)[:, None], y, groups=groups)
-
-
-@pytest.mark.usefixtures("no_dataset_stays")
-@pytest.mark.parametrize("sizes", [range(3, 27), range(20, 420, 20), [2] * 20 + [40] * 3], ids=str)
-def test_groups_of_any_size_are_tested_in_some_splits(sizes: Sequence[int]) -> None:
-    data, tested, shares = patients(sizes), set(), []
-    add_dataset(data)
-    for seed in range(40):
-        found = split("holdout(patients)", seed)
-        parts = [set(data.groups[each.index[0]].tolist()) for each in (found.train, found.val, found.test)]
-        assert sum(map(len, parts)) == len(sizes)
-        tested |= parts[2]
-        shares.append(len(found.test.y[0]) / len(data.y))
-    assert tested == set(range(len(sizes)))
-    assert 0.25 < np.mean(shares) < 0.35
-    assert max(shares) < 0.5
-
-
-@pytest.mark.usefixtures("no_dataset_stays")
-def test_groups_stay_whole_within_a_training_part():
-    add_dataset(grouped())
-    outer = split("holdout(grouped60, val=0)", 1)
-    inner = split("holdout(grouped60, val=0, within=1)", 5)
-    assert ids(inner.train) | ids(inner.test) == ids(outer.train)
-    groups = [{sample // 3 for sample in ids(part)} for part in (inner.train, inner.test)]
-    assert not groups[0] & groups[1]
 
 
 @pytest.mark.parametrize(

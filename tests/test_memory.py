@@ -28,8 +28,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
     seen: dict[str, list[bool]] = {}
     put, bring, fit = trial.labeled_set, Image.tensor, trial.fit_cell
 
-    def labeled_set(kind: str, x: Any, *rest: Any) -> LabeledSet:
-        found = put(kind, x, *rest)
+    def labeled_set(kind: str, x: Any, *rest: Any, **more: Any) -> LabeledSet:
+        found = put(kind, x, *rest, **more)
         if x is SPLIT.source_x:
             copies["source"] += [weakref.ref(found.x), weakref.ref(found.targets)]
         return found

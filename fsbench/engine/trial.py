@@ -135,16 +135,17 @@ def _run_cell(
     classes, only = state.task.num_classes, len(split.train_y) == 1
     state.cell, state.runs = cell, 0
     kind, shape = state.given.kind, state.inputs.input_shape
-    domain = None if split.train_domain is None else split.train_domain[cell]
+    domain, group = (None if each is None else each[cell] for each in (split.train_domain, split.train_group))
+    train = split.train_x[cell], split.train_y[cell]
     with clock.timing("fit"):
         state.val = labeled_set(
-            kind, split.val_x[cell], split.val_y[cell], classes, state.device, None, shape
+            kind, split.val_x[cell], split.val_y[cell], classes, state.device, shape=shape
         )
         # No reference to the training set is kept, so that `resample` can release it.
         fitted = fit_cell(
             state,
             ctx,
-            labeled_set(kind, split.train_x[cell], split.train_y[cell], classes, state.device, domain, shape),
+            labeled_set(kind, *train, classes, state.device, domain, group, shape),
             only,
         )
     whole = "test_inputs" in state.composition.uses
@@ -212,7 +213,7 @@ def _place_extras(state: TrialState, split: SplitArrays) -> SourceTest | None:
         enlarged = state.inputs.input_shape != given.input_shape
         shape = None if enlarged else given.source_shape
         seen = x if len(kept) == len(labels) else x[kept]
-        return labeled_set(kind, seen, labels[kept], given.source_classes, device, None, shape)
+        return labeled_set(kind, seen, labels[kept], given.source_classes, device, shape=shape)
 
     state.source = Lent(source)
     return SourceTest.of(
@@ -235,14 +236,21 @@ def labeled_set(
     num_classes: int,
     device: torch.device,
     domain: np.ndarray | None = None,
+    group: np.ndarray | None = None,
     shape: tuple[int, ...] | None = None,
 ) -> LabeledSet:
-    """Stored inputs as tensors on a device, in a smaller `shape` if one is given, with one-hot targets."""
-    labels = torch.from_numpy(np.array(y, dtype=np.int64)).to(device)
+    """Stored inputs as tensors on a device, in a smaller `shape` if one is given, with one-hot targets.
+
+    Without `group`, no samples belong together.
+    """
+
+    def numbers(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.array(values, dtype=np.int64)).to(device)
+
+    labels, groups = numbers(y), numbers(np.arange(len(y)) if group is None else group)
+    where = None if domain is None else numbers(domain)
     targets = torch.zeros(len(labels), num_classes, device=device)
     targets[torch.arange(len(labels), device=device), labels] = 1.0
-    where = None if domain is None else torch.from_numpy(np.array(domain, dtype=np.int64)).to(device)
-    groups = torch.arange(len(labels), device=device)
     return LabeledSet(_opened(kind, x, device, shape), targets, domain=where, groups=groups)
 
 

@@ -115,3 +115,20 @@ def join(parts: Sequence[Rows]) -> Rows:
 def stack(cells: Sequence[Rows]) -> Rows:
     """The rows `[N]` of each cell as rows `[E, N]`."""
     return Rows(*(np.stack([getattr(c, name) for c in cells]) for name in ("index", "y", "origin")))
+
+
+def cells(rows: Rows) -> list[Rows]:
+    """The rows `[N]` of each cell, from rows `[E, N]`."""
+    return [Rows(*each) for each in zip(rows.index, rows.y, rows.origin, strict=True)]
+
+
+def group_numbers(rows: Rows, datasets: Sequence[Dataset]) -> np.ndarray:
+    """A number for each sample `[N]` int64, equal for those that belong together, in order of appearance."""
+    names = [
+        (origin, "sample", index)
+        if (groups := datasets[origin].groups) is None
+        else (origin, "group", int(groups[index]))
+        for origin, index in zip(rows.origin.tolist(), rows.index.tolist(), strict=True)
+    ]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], dtype=np.int64)

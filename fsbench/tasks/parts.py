@@ -14,7 +14,7 @@ import numpy as np
 from fsbench.datasets.known import load_dataset
 from fsbench.errors import TaskError
 from fsbench.rng import generator
-from fsbench.tasks.drawing import Rows, Split, join, stack
+from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
 
 FOLDS = 4
 """The number of folds into which a search divides the labels of a split."""
@@ -48,8 +48,8 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
     """
     if len(split.train.y) != 1:
         raise TaskError("a search divides the labels of a split with one cell; this one has several")
-    pool, trained = join([cell(split.train), cell(split.val)]), split.train.y.shape[1]
-    folds = _deal(pool, _groups(pool, datasets), seed)
+    pool, trained = join([cells(split.train)[0], cells(split.val)[0]]), split.train.y.shape[1]
+    folds = _deal(pool, group_numbers(pool, [load_dataset(text) for text in datasets]), seed)
     if len(np.unique(folds)) < FOLDS:
         raise TaskError(
             f"a search needs at least {FOLDS} labels of separate samples; there are {len(pool.y)}"
@@ -77,23 +77,6 @@ def _deal(pool: Rows, groups: np.ndarray, seed: int) -> np.ndarray:
     fold[order] = np.arange(len(units)) % FOLDS
     dealt: np.ndarray = fold[unit_of_each]
     return dealt
-
-
-def _groups(pool: Rows, datasets: Sequence[str]) -> np.ndarray:
-    """A number for each sample `[N]`, equal for samples that belong together."""
-    names = [
-        (origin, "sample", index)
-        if (groups := load_dataset(datasets[origin]).groups) is None
-        else (origin, "group", int(groups[index]))
-        for origin, index in zip(pool.origin.tolist(), pool.index.tolist(), strict=True)
-    ]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], dtype=np.int64)
-
-
-def cell(rows: Rows) -> Rows:
-    """The samples `[N]` of the first cell."""
-    return Rows(rows.index[0], rows.y[0], rows.origin[0])
 
 
 def _chosen(rows: Rows, mask: np.ndarray) -> Rows:

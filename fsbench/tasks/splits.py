@@ -24,7 +24,7 @@ from fsbench.evidence import Drawn
 from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
-from fsbench.tasks.drawing import Rows, Split, stack
+from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
 from fsbench.types import TaskInfo, task_from_dict, task_to_dict
@@ -38,8 +38,9 @@ class SplitArrays:
 
     `train_x [E, N, ...]`, `val_x [E, V, ...]`, `test_x [E, M, ...]`, `unlabeled_x [U, ...]` and `source_x [S,
     ...]` are stored samples after the kind's preparation, which is fitted on the training part of the cell
-    (for the source, on the source). Labels as given and `train_domain` (0 source, 1 target) are int64 of the
-    shapes `[E, N]`, `[E, V]` and `[S]`.
+    (for the source, on the source). Labels as given, `train_domain` (0 source, 1 target) and `train_group`
+    (equal numbers for samples that belong together, if the data has groups) are int64 of the shapes `[E, N]`,
+    `[E, V]` and `[S]`.
     """
 
     info: TaskInfo
@@ -49,6 +50,7 @@ class SplitArrays:
     val_y: np.ndarray
     test_x: np.ndarray
     train_domain: np.ndarray | None = None
+    train_group: np.ndarray | None = None
     unlabeled_x: np.ndarray | None = None
     source_x: np.ndarray | None = None
     source_y: np.ndarray | None = None
@@ -207,6 +209,8 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
     yield "test_x", transform(_gather(datasets, split.test))
     if task.info.protocol == "shift":
         yield "train_domain", split.train.origin
+    if any(dataset.groups is not None for dataset in datasets):
+        yield "train_group", np.stack([group_numbers(rows, datasets) for rows in cells(split.train)])
     if split.unlabeled is not None:
         yield "unlabeled_x", transform(_gather(datasets, split.unlabeled)[None])[0]
     if split.source is not None:

@@ -52,13 +52,13 @@ def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) ->
 
 
 def members(train: LabeledSet) -> list[int]:
-    """How many different samples each class has; those made from one sample count once."""
+    """How many separate samples each class has; those that belong together count once."""
     y, groups = train.y.cpu().numpy(), _groups(train)
     return [len(np.unique(groups[y == label])) for label in np.unique(y)]
 
 
 def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The rows kept and held out in each stratified fold; samples made from one are never separated."""
+    """The rows kept and held out in each stratified fold; samples that belong together stay together."""
     y, groups = train.y.cpu().numpy(), _groups(train)
     single = len(np.unique(groups)) == len(groups)
     splitter = (StratifiedKFold if single else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)

@@ -81,6 +81,11 @@ def _chosen(train: LabeledSet, ctx: Context) -> float:
     x, y = train.x.float().cpu().numpy(), train.y.cpu().numpy()
     weights = _estimators.sample_weights(train)
     parts = _choosing.stratified(train, min(_FOLDS, least), ctx.rng.seed())
+    # A group of several classes can leave the others without one of them.
+    parts = [part for part in parts if len(np.unique(y[part[0]])) == len(np.unique(y))]
+    if not parts:
+        ctx.note("no fold leaves every class to the others, so C=1 was not chosen by cross-validation")
+        return 1.0
     losses = np.sum([_losses(x, y, weights, *part) for part in parts], axis=0)
     return CHOICES[int(np.argmin(losses))]
 

@@ -41,9 +41,9 @@ class HeldOut:
 
 
 def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSet, LabeledSet]]:
-    """The part kept and the part held out in each stratified fold; copies of one sample stay together.
+    """The part kept and the part held out in each stratified fold; what belongs together stays together.
 
-    There are fewer folds if no class has so many samples. Raises FsbenchError if no class has two.
+    There are fewer folds if no class has so many separate samples. Raises FsbenchError if no class has two.
     """
     import torch
 

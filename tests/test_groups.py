@@ -1,0 +1,109 @@
+"""Samples that belong together: on one side of every split, and of what strategies divide themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import draw, task
+from fsbench_plugins.best_classical import BestClassical
+from fsbench_plugins.probe import Probe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy import fitted_alone, toy_trial
+
+from fsbench import LabeledSet
+from fsbench.datasets.dataset import Dataset, DatasetInfo
+from fsbench.datasets.known import add_dataset
+from fsbench.tasks.drawing import Rows
+from fsbench.tasks.splits import draw_split, materialise, open_split
+
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
+
+
+def ids(rows: Rows) -> set[int]:
+    return set(rows.index[0].tolist())
+
+
+def grouped() -> Dataset:
+    y = np.repeat(np.arange(2), 30)
+    x = np.random.default_rng(0).random((60, 3), dtype=np.float32)
+    info = DatasetInfo("grouped60", "d", "table", (3,), ("a", "b"), (30, 30), "l", "c", grouped=True)
+    return Dataset(info, x, y, groups=np.arange(60) // 3)
+
+
+def patients(sizes: Sequence[int]) -> Dataset:
+    """Rows of patients, so many of each, of two classes at random."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    y = np.random.default_rng(0).integers(0, 2, len(groups))
+    counts = tuple(np.bincount(y).tolist())
+    info = DatasetInfo("patients", "d", "table", (1,), ("a", "b"), counts, "l", "c", grouped=True)
+    return Dataset(info, np.arange(len(y), dtype=np.float32)[:, None], y, groups=groups)
+
+
+@pytest.mark.parametrize("sizes", [range(3, 27), range(20, 420, 20), [2] * 20 + [40] * 3], ids=str)
+def test_groups_of_any_size_are_tested_in_some_splits(sizes: Sequence[int]) -> None:
+    data, tested, shares = patients(sizes), set(), []
+    add_dataset(data)
+    for seed in range(40):
+        found = draw("holdout(patients)", seed)
+        parts = [set(data.groups[each.index[0]].tolist()) for each in (found.train, found.val, found.test)]
+        assert sum(map(len, parts)) == len(sizes)
+        tested |= parts[2]
+        shares.append(len(found.test.y[0]) / len(data.y))
+    assert tested == set(range(len(sizes)))
+    assert 0.25 < np.mean(shares) < 0.35
+    assert max(shares) < 0.5
+
+
+def test_groups_stay_whole_within_a_training_part() -> None:
+    add_dataset(grouped())
+    outer = draw("holdout(grouped60, val=0)", 1)
+    inner = draw("holdout(grouped60, val=0, within=1)", 5)
+    assert ids(inner.train) | ids(inner.test) == ids(outer.train)
+    groups = [{sample // 3 for sample in ids(part)} for part in (inner.train, inner.test)]
+    assert not groups[0] & groups[1]
+
+
+def test_strategies_are_told_which_training_samples_belong_together(tmp_path: Path) -> None:
+    add_dataset(grouped())
+    whole = task("holdout(grouped60)")
+    drawn = draw_split(whole, 0)
+    seen = open_split(materialise(whole, drawn, tmp_path / "split").path)
+    assert seen.train_group is not None
+    numbers, groups = seen.train_group[0], drawn.train.index[0] // 3
+    assert np.array_equal(numbers[:, None] == numbers, groups[:, None] == groups)
+    assert numbers.max() + 1 == len(np.unique(groups)) < len(groups)
+
+
+def test_a_choice_within_a_strategy_divides_no_group(tmp_path: Path) -> None:
+    """Copies of rows with random labels: only where they are divided, the nearest neighbour is right."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((40, 3), dtype=np.float32).repeat(5, 0), np.arange(40).repeat(5) % 2
+    info = DatasetInfo("copies", "d", "table", (3,), ("a", "b"), (100, 100), "l", "c", grouped=True)
+    add_dataset(Dataset(info, x, y, groups=np.arange(40).repeat(5)))
+    whole = task("holdout(copies, val=0)")
+    seen = open_split(materialise(whole, draw_split(whole, 0), tmp_path / "split").path)
+    chosen = [
+        toy_trial(BestClassical(), split=each).notes[0] for each in (seen, replace(seen, train_group=None))
+    ]
+    assert "knn(n_neighbors=1)" in chosen[1]
+    assert "knn" not in chosen[0]
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.integers(1, 7), min_size=2, max_size=4), st.integers(1, 9), st.integers(0, 99))
+def test_groups_of_any_classes_leave_something_to_fit(counts: list[int], many: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    x = torch.from_numpy(rng.normal(size=(len(y), 3))).float()
+    groups = torch.from_numpy(rng.integers(0, many, len(y)))
+    train = LabeledSet(x, torch.eye(len(counts))[y], groups=groups)
+    for subject in (BestClassical(), Probe()):
+        logits = fitted_alone(subject, train)[0](x)
+        assert logits.shape == (len(y), len(counts))
+        assert bool(logits.isfinite().all())
