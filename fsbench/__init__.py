@@ -58,7 +58,7 @@ _HOMES = {
     "luminance": "fsbench.kinds.image",
     "match_inputs": "fsbench.kinds",
     "mixture_weights": "fsbench.mixing",
-    "param": "fsbench.strategy",
+    "param": "fsbench.params",
     "require_finite": "fsbench.errors",
     "run": "fsbench.runner",
     "scale_width": "fsbench.recipes.catalogue",
@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     from fsbench.metrics import Metric
     from fsbench.mixing import mixture_weights
     from fsbench.own import OwnData
+    from fsbench.params import param
     from fsbench.recipes.catalogue import Backbone, find_weights, scale_width, weights_hash, weights_problem
     from fsbench.record import Record
     from fsbench.results import Results, load
@@ -153,7 +154,7 @@ if TYPE_CHECKING:
     from fsbench.runner import run
     from fsbench.savable import Savable
     from fsbench.spec import specs
-    from fsbench.strategy import Strategy, param
+    from fsbench.strategy import Strategy
     from fsbench.tasks.drawing import Rows, Split, divide, stack, true_rows
     from fsbench.tasks.protocols import OneDataset, Protocol
     from fsbench.tasks.suites import Suite, load_suite

@@ -15,11 +15,12 @@ import fsbench
 from fsbench.composition import Composition
 from fsbench.errors import DataError
 from fsbench.identity import versions
+from fsbench.params import param
 from fsbench.plan import make_plan
 from fsbench.record import Record, Trial
 from fsbench.registry import UNPACKAGED, get_registry, load_registry
 from fsbench.store import Store
-from fsbench.strategy import Strategy, param
+from fsbench.strategy import Strategy
 from fsbench.types import TaskInfo
 
 CODE = '''

@@ -7,8 +7,9 @@ import pytest
 
 from fsbench.composition import Composition
 from fsbench.errors import SpecError
+from fsbench.params import param
 from fsbench.plan import Plan, make_plan, trial_key
-from fsbench.strategy import Strategy, param
+from fsbench.strategy import Strategy
 from fsbench.types import TaskInfo
 
 

@@ -15,8 +15,9 @@ from toy import source_trial
 
 from fsbench.composition import Composition
 from fsbench.errors import SpecError, UsageError
+from fsbench.params import param
 from fsbench.registry import Registry, load_registry
-from fsbench.strategy import Strategy, param
+from fsbench.strategy import Strategy
 from fsbench.tuning.samplers import RANDOM_FIRST
 from fsbench.tuning.space import Configuration, Space, space_mark, tuned_fields
 from fsbench.types import Recipe

@@ -15,11 +15,12 @@ from fsbench.errors import UnknownName, UsageError
 from fsbench.families import ALL, CORE, FAMILIES, groups, membership
 from fsbench.kinds import KINDS, kind_names
 from fsbench.metrics import METRICS
+from fsbench.params import is_span, tune_range
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.registry import SORTS, Registry, get_registry
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
-from fsbench.strategy import Strategy, is_span, tune_range
+from fsbench.strategy import Strategy
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.words import doc_summary, plural
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fsbench.families import FAMILIES, title
 from fsbench.kinds import kind_names
+from fsbench.params import is_span, tune_range
 from fsbench.registry import Registry
 from fsbench.report import text as words
 from fsbench.site.findings import Finding, Findings
@@ -17,7 +18,7 @@ from fsbench.site.pages import Page, code, page, repository, sentence, table, te
 from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.stages import STAGES
-from fsbench.strategy import Strategy, excludes, is_span, overrides, tune_range
+from fsbench.strategy import Strategy, excludes, overrides
 from fsbench.words import doc_summary, plural
 
 FOLDER = "strategies"

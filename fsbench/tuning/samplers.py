@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fsbench.importing import needed
-from fsbench.strategy import is_span
+from fsbench.params import is_span
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
 from fsbench.errors import UsageError
+from fsbench.params import tune_range
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
-from fsbench.strategy import Strategy, tune_range
+from fsbench.strategy import Strategy
 from fsbench.tuning.samplers import RANDOM_FIRST, ROUNDING, Told, distribution, draw_random, draw_tpe
 from fsbench.types import Recipe
 

@@ -1,0 +1,78 @@
+"""Hyperparameters: the fields of strategies, their allowed values and the ranges worth tuning."""
+
+from __future__ import annotations
+
+from dataclasses import Field, field
+from typing import Any
+
+from fsbench.errors import SpecError
+from fsbench.spec import format_value
+
+
+def param(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    tune: tuple[Any, ...] | None = None,
+    spec: bool = False,
+    backbone: bool = False,
+    stage: str | None = None,
+) -> Any:
+    """A hyperparameter with its default, its allowed values, and the range worth tuning.
+
+    `low` and `high` are inclusive bounds, and `choices` lists the values. `tune` is what `--tune` draws from:
+    `(from, to)` for numbers, on a logarithmic scale if they span a factor of ten; otherwise, the values.
+    `spec` says that its text names strategies, as in `of="transfer+focal, sklearn"`: `fsbench.specs`
+    separates them, and `ctx.fit_with` fits one of them. `backbone` says that its text names a backbone, as in
+    `backbone=resnet18(size=96)`. `stage` names the only stage that reads it, one of `yields`: giving it
+    beside another owner of the stage is a ConflictError. Raises SpecError for a range that is empty or
+    not within the bounds.
+    """
+    if tune is not None:
+        _check_range(tune, low, high, choices)
+    metadata = {"low": low, "high": high, "choices": choices, "tune": tune}
+    return field(default=default, metadata=metadata | {"spec": spec, "backbone": backbone, "stage": stage})
+
+
+def _check_range(
+    tune: tuple[Any, ...], low: float | None, high: float | None, choices: tuple[Any, ...] | None
+) -> None:
+    if not tune or (is_span(tune) and not tune[0] < tune[1]):
+        raise SpecError(f"tune is {tune}; expected (from, to), the smaller number first, or several values")
+    outside = [
+        value
+        for value in tune
+        if (choices is not None and value not in choices)
+        or (isinstance(value, int | float) and low is not None and value < low)
+        or (isinstance(value, int | float) and high is not None and value > high)
+    ]
+    if outside:
+        raise SpecError(f"tune is {tune}; expected allowed values, and {outside[0]!r} is not")
+
+
+def is_span(tune: tuple[Any, ...]) -> bool:
+    """Whether a range is from one number to another, rather than a list of values."""
+    return len(tune) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in tune)
+
+
+def tune_range(f: Field[Any]) -> tuple[Any, ...]:
+    """The range of a field that is worth tuning, as `param` was given it; empty if it has none."""
+    return tuple(f.metadata.get("tune") or ())
+
+
+def check_bounds(name: str, f: Field[Any], value: Any) -> None:
+    """Raise SpecError for a value of a field of strategy `name` that `param` does not allow."""
+    meta = f.metadata
+    if not meta or value is None:
+        return
+    number = isinstance(value, int | float)
+    choices, low, high = meta.get("choices"), meta.get("low"), meta.get("high")
+    shown = f"{name}({f.name}={format_value(value)})"
+    if choices is not None and value not in choices:
+        raise SpecError(f"{shown}: expected one of {', '.join(map(str, choices))}")
+    if number and low is not None and value < low:
+        raise SpecError(f"{shown}: expected at least {low}")
+    if number and high is not None and value > high:
+        raise SpecError(f"{shown}: expected at most {high}")
