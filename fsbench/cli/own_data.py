@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from fsbench.own import OwnData
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_DESCRIBING = ("target", "text", "group", "image_size", "symmetries", "unlabeled", "target_data", "domain")
+_DESCRIBING = (
+    *("target", "text", "image", "group", "image_size", "symmetries"),
+    *("unlabeled", "target_data", "domain"),
+)
 
 
 def own_data_options(domains: bool = True) -> Callable[[_Command], _Command]:
@@ -29,6 +32,11 @@ def own_data_options(domains: bool = True) -> Callable[[_Command], _Command]:
         click.option("--target", metavar="COLUMN", help="The column of a .csv with the labels."),
         click.option(
             "--text", metavar="COLUMN", help="The column of a .csv with texts, which are the samples."
+        ),
+        click.option(
+            "--image",
+            metavar="COLUMN",
+            help="The column of a .csv with the paths of images, which are the samples.",
         ),
         click.option(
             "--group", metavar="COLUMN", help="A column; rows with equal values stay on one side of a split."

@@ -39,7 +39,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     `test` (bool `[N]`) marks the samples of `x` that are for the test. Raises DataError for other arrays,
     arrays that are too large or contain pickled objects, and a group in more than one part.
     """
-    data.refuse("an npz", "target", "text", "group", "domain")
+    data.refuse("an npz", "target", "text", "image", "group", "domain")
     arrays = _load(Path(data.path))
     divided = "x_train" in arrays
     keys = [f"_{part}" for part in PARTS if f"x_{part}" in arrays] if divided else [""]

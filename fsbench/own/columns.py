@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fsbench.errors import DataError
 from fsbench.own.column import Column
 from fsbench.own.dates import formats_of
+from fsbench.own.pictures import SUFFIXES
 from fsbench.own.samples import columns_named, some, warn_of_spellings
 from fsbench.own.spellings import Advice, advice, doubts
 
@@ -74,14 +75,20 @@ def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
         return Column(column.name, date=formats[0]), None
     different, hint = sorted(texts.unique()), advice(texts)
     if len(different) == len(texts):
-        long = texts.str.count(r"\s+").median() >= _SENTENCE - 1
-        to_learn = "; to learn from these texts, name the column by --text" if long else ""
-        return None, hint or _reason(f"a different text in every row{to_learn}")
+        return None, hint or _reason(f"a different text in every row{_to_learn(texts)}")
     if 2 * len(different) > len(texts):
-        return None, hint or _reason("a text of its own in most rows")
+        return None, hint or _reason(f"a text of its own in most rows{_to_learn(texts)}")
     if len(different) > MAX_CATEGORIES:
         return None, hint or _reason(f"more than {MAX_CATEGORIES} different texts")
     return Column(column.name, tuple(different)), hint
+
+
+def _to_learn(texts: pd.Series) -> str:
+    """The option by which texts would be the samples, if they are sentences or names of images."""
+    if texts.str.lower().str.endswith(SUFFIXES).mean() > 0.5:
+        return "; to learn from these images, name the column by --image"
+    long = texts.str.count(r"\s+").median() >= _SENTENCE - 1
+    return "; to learn from these texts, name the column by --text" if long else ""
 
 
 def _reason(text: str) -> Advice:

@@ -28,9 +28,11 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
 
     Raises UsageError for options that do not fit, DataError for data that cannot be used.
     """
+    from fsbench.own.listed import read_listed
+
     form, samples = _check_forms(data), _read(data, progress)
     if form == "table file":
-        return _as_stored(samples, str(data.path))
+        return read_listed(samples, data, progress) if data.image else _as_stored(samples, str(data.path))
     side = samples.x.shape[-1] if samples.looks is not None else None
     if data.target_data is not None:
         other = replace(data, path=data.target_data, target_data=None, image_size=side)

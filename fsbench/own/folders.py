@@ -32,7 +32,7 @@ from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files,
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
-IMAGES = Wanted("image", frozenset(SUFFIXES), frozenset(FOREIGN), "PNG or JPEG")
+IMAGES = Wanted("image", frozenset(SUFFIXES), frozenset(FOREIGN), "PNG or JPEG", "--image COLUMN")
 _Found = TypeVar("_Found")
 
 
@@ -42,7 +42,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
     Raises DataError for a folder without images by class, one that is too large, or a link that leads
     out of it.
     """
-    data.refuse("a folder of images", "target", "text", "group", "domain")
+    data.refuse("a folder of images", "target", "text", "image", "group", "domain")
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), IMAGES, remarks))
     if not files:
@@ -50,7 +50,7 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
             f"{data.path} has no images; expected a folder for each class with images in it, such as "
             f"cats/1.png and dogs/2.jpg{because(remarks)}"
         )
-    pictures = _read_files(data, files, remarks, progress)
+    pictures = read_files(data, files, remarks, progress)
     remarks += empty_classes(files, list(pictures), "image")
     read = list(pictures)
     classes = sorted({file.label for file in read})
@@ -94,10 +94,10 @@ def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[s
             f"{data.path} has no images; give a folder with images, in any folders{because(others)}"
         )
     remarks += others
-    return {file.name: picture for file, picture in _read_files(data, files, remarks, progress).items()}
+    return {file.name: picture for file, picture in read_files(data, files, remarks, progress).items()}
 
 
-def _read_files(
+def read_files(
     data: OwnData, files: Sequence[File], remarks: list[str], progress: Progress
 ) -> dict[File, Picture]:
     """The images that can be read, in one size; the remarks name the others.

@@ -16,9 +16,9 @@ from fsbench.own.dates import FORMATS
 class Form:
     """How inputs become stored samples of a kind, with the shape `shape`.
 
-    `columns` are those of a table with names, and `shifts` is subtracted from its numbers. `fills` says
-    whether missing values are filled in. `bits` is the depth by whose range deep images are scaled, and
-    `white` the value of white in an npz.
+    `columns` are those of a table with names; the only one may have texts, or the paths of images. `shifts`
+    is subtracted from the numbers of a table. `fills` says whether missing values are filled in. `bits` is
+    the depth by whose range deep images are scaled, and `white` the value of white in an npz.
     """
 
     kind: str
@@ -32,9 +32,11 @@ class Form:
     @property
     def of(self) -> Literal["pictures", "columns", "rows", "texts"]:
         """What the inputs are: pictures, a table with the names of its columns, rows of numbers, or texts."""
-        if self.columns and self.columns[0].is_text:
-            return "texts"
-        return "columns" if self.columns else "pictures" if len(self.shape) == 3 else "rows"
+        if len(self.shape) == 3:
+            return "pictures"
+        if self.columns:
+            return "texts" if self.columns[0].is_text else "columns"
+        return "rows"
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +15,24 @@ from fsbench.own.archives import read_inputs
 from fsbench.own.column import Column
 from fsbench.own.dates import example
 from fsbench.own.files import contents, form_of
-from fsbench.own.folders import read_images
+from fsbench.own.folders import read_files, read_images
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
+from fsbench.own.listed import located
 from fsbench.own.parsing import in_numbers, parse_table
-from fsbench.own.pictures import SUFFIXES, stack_alike, with_channels
+from fsbench.own.pictures import SUFFIXES, Picture, stack_alike, with_channels
 from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
 from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files
+from fsbench.own.tree import File
 from fsbench.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _EXPECTED = {
-    "pictures": "a folder of images, an image file, or an npz with an array x of images",
+    "pictures": "a folder of images, an image file, an npz with an array x of images, or a table (.csv) if "
+    "the model was fitted on one",
     "columns": "a table (.csv)",
     "rows": "an npz with an array x",
     "texts": "a folder of .txt files, a .txt file, or a table (.csv) if the model was fitted on one",
@@ -52,6 +55,8 @@ def read_further(path: str | Path, form: Form, progress: Progress = lambda done,
     match _found_at(path), form.of:
         case "a folder of images" | "a folder" | "an image", "pictures":
             names, x = _pictures(path, form, progress, remarks)
+        case "a table" | "a text file", "pictures" if form.columns:
+            names, x = _pictures_of_table(path, form, progress, remarks)
         case "a table" | "a text file", "columns":
             names, x = _table(path, form, remarks)
         case "a table" | "a text file", "texts" if form.columns[0].name:
@@ -94,10 +99,28 @@ def _pictures(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
     """One image or all in a folder, resized and scaled as in training."""
-    channels, _, size = form.shape
-    found = read_images(OwnData(path, image_size=size), progress, remarks)
-    x = stack_alike([picture.pixels for picture in found.values()], form.bits, remarks)
-    return list(found), with_channels(x, channels)
+    found = read_images(OwnData(path, image_size=form.shape[-1]), progress, remarks)
+    return list(found), _alike(found.values(), form, remarks)
+
+
+def _pictures_of_table(
+    path: Path, form: Form, progress: Progress, remarks: list[str]
+) -> tuple[Sequence[str], np.ndarray]:
+    """The images whose paths are in a column of a table; those that cannot be read are left out and named."""
+    written = _column_of(path, form).dropna()
+    if written.empty:
+        raise DataError(f"{path}: the column {written.name!r} is empty; expected the paths of images there")
+    files = [
+        File(Path(place), printable(name), str(row), None)
+        for row, name, place in zip(written.index, written, located(written, path), strict=True)
+    ]
+    found = read_files(OwnData(path, image_size=form.shape[-1]), files, remarks, progress)
+    return [file.name for file in found], _alike(found.values(), form, remarks)
+
+
+def _alike(pictures: Iterable[Picture], form: Form, remarks: list[str]) -> np.ndarray:
+    """Pictures as those in training were stored."""
+    return with_channels(stack_alike([each.pixels for each in pictures], form.bits, remarks), form.shape[0])
 
 
 def _texts_of_files(
@@ -111,14 +134,19 @@ def _texts_of_files(
 
 def _texts_of_table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], np.ndarray]:
     """The column of texts in a table, cut to the length of those in training; missing ones are empty."""
+    texts = [clean(text) for text in _column_of(path, form)]
+    names = [str(number + 1) for number in range(len(texts))]
+    _tell_of_empty([f"row {name}" for name, text in zip(names, texts, strict=True) if not text], remarks)
+    return names, encode_texts(texts, form.shape[0])
+
+
+def _column_of(path: Path, form: Form) -> pd.Series:
+    """The column of a table that has the texts, or the paths of the images."""
     name = str(form.columns[0].name)
     table = parse_table(path, None, fewest=1, texts=[name])
     if name not in table:
         raise DataError(f"{path} has no column {printable(name)!r}, which the model needs")
-    texts = [clean(text) for text in form.columns[0].values(table)]
-    names = [str(number + 1) for number in range(len(texts))]
-    _tell_of_empty([f"row {name}" for name, text in zip(names, texts, strict=True) if not text], remarks)
-    return names, encode_texts(texts, form.shape[0])
+    return table[name]
 
 
 def _tell_of_empty(names: Sequence[str], remarks: list[str]) -> None:

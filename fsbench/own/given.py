@@ -17,18 +17,19 @@ SYMMETRIES = tuple(Image.symmetries)
 SMALLEST, LARGEST = 8, 512
 KEPT_SIZE = 224
 _MOST_VALUES = 2**29
+_COLUMNS = ("target", "text", "image", "group", "domain")
 
 
 @dataclass(frozen=True)
 class OwnData:
     """The user's own data: a folder with one folder of images or texts per class, a `.csv` or an `.npz`.
 
-    `target` names the column of a table with the labels, `text` one of texts, which are then the samples in
-    place of the other columns, and `group` a column whose equal values belong together (the
-    samples of a patient). Images are resized to `image_size` pixels a side, for all strategies. By default
-    they keep their median size, at most 224, for strategies with a pretrained body of their own, and the
-    others see at most 64. `symmetries` are the transformations that keep a label: by default only small
-    shifts and zooms, as nothing is known about the images.
+    `target` names the column of a table with the labels, and `group` one whose equal values belong together
+    (the samples of a patient). `text` names a column of texts, or `image` one of paths of images; these are
+    then the samples, in place of the other columns. Images are resized to `image_size` pixels a side, for all
+    strategies. By default they keep their median size, at most 224, for strategies with a pretrained body of
+    their own, and the others see at most 64. `symmetries` are the transformations that keep a label: by
+    default only small shifts and zooms, as nothing is known about the images.
 
     `unlabeled` is the path of further inputs without labels, in the same form (images in any folders, a table
     in which the target is missing, an npz with `x`). `target_data` is the path of labelled data of another
@@ -46,6 +47,7 @@ class OwnData:
     domain: str | None = None
     target_data: str | Path | None = None
     text: str | None = None
+    image: str | None = None
 
     def __post_init__(self) -> None:
         if not str(self.path):
@@ -54,9 +56,12 @@ class OwnData:
             raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.target is not None and self.target == self.group:
             raise UsageError(f"column {self.target!r} is both target and group; give two columns")
-        if self.text is not None and self.text in (self.target, self.group):
+        if self.text is not None and self.image is not None:
+            raise UsageError("columns of texts and of images are given; give the one that has the samples")
+        if self.samples is not None and self.samples in (self.target, self.group):
+            what = "texts" if self.image is None else "images"
             raise UsageError(
-                f"column {self.text!r} has the texts and is also target or group; give two columns"
+                f"column {self.samples!r} has the {what} and is also target or group; give two columns"
             )
         domains = [name for name in ("domain", "target_data") if getattr(self, name) is not None]
         if len(domains) > 1:
@@ -69,13 +74,17 @@ class OwnData:
         if self.symmetries is not None:
             object.__setattr__(self, "symmetries", tuple(_symmetries(self.symmetries)))
 
+    @property
+    def samples(self) -> str | None:
+        """The column of a table that has the samples: its texts, or the paths of its images."""
+        return self.image if self.text is None else self.text
+
     def refuse(self, kind: str, *names: str) -> None:
         """Raise UsageError if an option is given that does not apply to data of this form."""
         for name in names:
             if getattr(self, name) is not None:
-                raise UsageError(
-                    f"{self.path} is {kind}, which takes no {name.replace('_', ' ')}; leave it out"
-                )
+                what = f"{name} column" if name in _COLUMNS else name.replace("_", " ")
+                raise UsageError(f"{self.path} is {kind}, which takes no {what}; leave it out")
 
 
 def kept_size(side: int, images: int) -> int:

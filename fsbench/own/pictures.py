@@ -54,7 +54,7 @@ def shorter_side(path: Path) -> int:
     except Unusable:
         raise
     except Exception as error:
-        raise Unusable(_reason(error)) from error
+        raise Unusable(_reason(error, path)) from error
 
 
 def read_picture(path: Path, size: int) -> Picture:
@@ -72,7 +72,7 @@ def read_picture(path: Path, size: int) -> Picture:
     except Unusable:
         raise
     except Exception as error:
-        raise Unusable(_reason(error)) from error
+        raise Unusable(_reason(error, path)) from error
 
 
 def square(image: Image.Image, size: int) -> Picture:
@@ -170,11 +170,14 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
     from PIL import UnidentifiedImageError
 
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image that Pillow can read"
+        foreign = path.suffix.lower() in FOREIGN
+        return "convert it to PNG or JPEG" if foreign else "not an image that Pillow can read"
     if isinstance(error, PermissionError):
         return "no permission to read it"
     return f"damaged: {' '.join(str(error).split()) or type(error).__name__}"

@@ -16,6 +16,7 @@ from fsbench.own.columns import choose_columns
 from fsbench.own.domains import read_domains
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
+from fsbench.own.listed import located
 from fsbench.own.parsing import NOTHING, is_quantity, missing_texts, parse_table
 from fsbench.own.samples import (
     SOURCE,
@@ -54,7 +55,8 @@ def read_table(data: OwnData) -> Samples:
     category for each text. Raises DataError for a file that is too large or not such a table, UsageError or
     UnknownName for columns that do not exist.
     """
-    data.refuse("a table", "image_size", "symmetries")
+    if data.image is None:
+        data.refuse("a table", "image_size", "symmetries")
     remarks: list[str] = []
     rows = _labelled_rows(str(data.path), data, remarks)
     domain, domains, dividing = None, ("", ""), None
@@ -68,18 +70,18 @@ def read_table(data: OwnData) -> Samples:
     groups = None if data.group is None else _groups(rows.table[data.group], remarks)
     special = {data.target, data.group, dividing} - {None}
     features = rows.table.drop(columns=list(special))
-    columns = [Column(data.text, is_text=True)] if data.text is not None else None
+    columns = [] if data.samples is None else [Column(data.samples, is_text=True)]
     columns = columns or choose_columns(features, rows.numbering, rows.path, remarks)
     counts = tuple(len(column.texts) for column in columns)
     return Samples(
-        kind=get_kind("table" if data.text is None else "text"),
+        kind=get_kind("image" if data.image else "text" if data.text else "table"),
         x=_values(columns, features),
         y=y,
         classes=classes,
         names=rows.names,
         groups=groups,
         columns=counts if any(counts) else (),
-        features=[str(column.name) for column in columns] if data.text is None else (),
+        features=[str(column.name) for column in columns] if data.samples is None else (),
         domain=domain,
         domains=domains,
         unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
@@ -89,36 +91,37 @@ def read_table(data: OwnData) -> Samples:
 
 
 def _values(columns: Sequence[Column], table: pd.DataFrame) -> np.ndarray:
-    """The columns that are used, float64 `[N, F]`; or the column of texts, object `[N, 1]`."""
+    """The columns that are used, float64 `[N, F]`; or the column of texts or paths, object `[N, 1]`."""
     return np.stack([column.values(table) for column in columns], axis=1)
 
 
-def _with_texts(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str]) -> pd.DataFrame:
-    """The columns that count beside one of texts; the remarks name the others."""
-    special = [data.text, data.target, data.group]
+def _that_count(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str]) -> pd.DataFrame:
+    """The columns that count beside the one that has the samples; the remarks name the others."""
+    special = [data.samples, data.target, data.group]
     of_domain = [
         name for name in table if data.domain in (name, f"{name}={(data.domain or '').partition('=')[2]}")
     ]
     kept = [name for name in table if name in special or name in of_domain]
     if others := [name for name in table if name not in kept]:
-        remarks.append(f"{columns_named(others)} of {path} not read: the texts are in {data.text!r}")
+        what = "texts" if data.image is None else "images"
+        remarks.append(f"{columns_named(others)} of {path} not read: the {what} are in {data.samples!r}")
     return table[kept]
 
 
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
-    table = parse_table(Path(path), data.target, texts=_texts_of(data))
+    table = _parsed(path, data, remarks)
     if data.target is None:
         known = some([printable(str(name)) for name in table], 12)
         raise UsageError(
             f"{path}: no target column is given; name one by --target COLUMN, or OwnData(path, "
             f"target=COLUMN): {known}"
         )
-    for column in (data.target, data.group, data.text):
+    for column in (data.target, data.group, data.samples):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
-    if data.text is not None:
-        table = _with_texts(table, data, path, remarks)
+    if data.samples is not None:
+        table = _that_count(table, data, path, remarks)
     labelled = table[data.target].notna().to_numpy()
     if not labelled.all() and str(data.unlabeled) != path:
         texts = missing_texts(Path(path), list(table).index(data.target))
@@ -128,12 +131,23 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
         raise DataError(f"{path}: the column {data.target!r} is empty; choose another target")
     # This includes rows without a label; without them, row numbers would have gaps.
     numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
-    names = [f"row {number + 1}" for number in np.flatnonzero(labelled)]
+    names = [f"row {number + 1}" for number in table.index[labelled]]
     return _Rows(path, table[labelled], names, numbering)
 
 
-def _texts_of(data: OwnData) -> tuple[str, ...]:
-    return () if data.text is None else (data.text,)
+def _parsed(path: str, data: OwnData, remarks: list[str], fewest: int = 2) -> pd.DataFrame:
+    """The table in a file, without the rows that have no image where images are the samples."""
+    texts = () if data.samples is None else (data.samples,)
+    table = parse_table(Path(path), data.target, fewest, texts)
+    if data.image is None or data.image not in table:
+        return table
+    there = table[data.image].notna()
+    if not there.any():
+        raise DataError(f"{path}: the column {data.image!r} is empty; expected the paths of images there")
+    if not there.all():
+        remarks.append(f"{plural(int((~there).sum()), 'row')} of {path} without {data.image!r} left out")
+    table = table[there]
+    return table.assign(**{data.image: located(table[data.image], Path(path))})
 
 
 def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:
@@ -171,7 +185,7 @@ def _unlabelled_rows(
 ) -> Inputs:
     """The rows of a file whose target is missing, without those of a group that has labelled rows."""
     path = str(data.unlabeled)
-    table = parse_table(Path(path), data.target, fewest=1, texts=_texts_of(data))
+    table = _parsed(path, data, remarks, fewest=1)
     if data.target in table:
         free = table[data.target].isna()
         if not free.all():

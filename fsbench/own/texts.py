@@ -33,7 +33,8 @@ def read_text_folder(data: OwnData, progress: Progress) -> Samples:
 
     Raises DataError for a folder without texts by class, or a link that leads out of it.
     """
-    data.refuse("a folder of texts", "target", "text", "group", "domain", "image_size", "symmetries")
+    names = "target", "text", "image", "group", "domain", "image_size", "symmetries"
+    data.refuse("a folder of texts", *names)
     remarks: list[str] = []
     files = list(find_files(Path(data.path).resolve(), TEXTS, remarks))
     if not files:

@@ -26,12 +26,14 @@ class Wanted:
     """Which files are read: those with one of some suffixes; `noun` is the word for one.
 
     Files with one of the suffixes `foreign` cannot be read before they are converted `to` another format.
+    `listing` is the option for tables that name such files.
     """
 
     noun: str
     suffixes: frozenset[str]
     foreign: frozenset[str] = frozenset()
     to: str = ""
+    listing: str = ""
 
     def has(self, path: str | Path) -> bool:
         """Whether a path has such a suffix and is a plain file, not a pipe, which would block."""
@@ -73,9 +75,12 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
         own = [entry.name for entry in loose if wanted.has(entry.path)]
         folders = [entry for entry in entries if _is_dir(entry)]
         if own and not folders:
+            tables = [entry.name for entry in loose if entry.name.lower().endswith((".csv", ".tsv"))]
+            named = some([printable(name) for name in tables])
+            hint = f", or give {named} with {wanted.listing}" if tables and wanted.listing else ""
             raise DataError(
                 f"{printable(folder.name)} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
-                "each class into a folder with the name of the class"
+                f"each class into a folder with the name of the class{hint}"
             )
         if own:
             remarks.append(f"{plural(len(own), wanted.noun)} beside the class folders left out: {some(own)}")
