@@ -34,6 +34,7 @@ def call(call: Call, tmp_path: Path) -> Call:
     patients().to_csv(tmp_path / "patients.csv", index=False)
     patients().assign(hospital=["A", "B", "B"] * 16).to_csv(tmp_path / "visits.csv", index=False)
     reviews().to_csv(tmp_path / "reviews.csv", index=False)
+    scans().to_csv(tmp_path / "scans.csv", index=False)
     np.savez(tmp_path / "scans.npz", x=np.random.default_rng(0).random((20, 8, 8)), y=np.arange(20) % 2)
     return call
 
@@ -46,6 +47,12 @@ def pets(folder: Path, each: int = 4, seed: int = 0) -> None:
             Image.fromarray(rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)).save(
                 folder / name / f"{number}.png"
             )
+
+
+def scans() -> pd.DataFrame:
+    """Images of more_pets, half of which show something."""
+    names = [f"more_pets/{name}/{number}.png" for name in ("cat", "dog") for number in range(4)]
+    return pd.DataFrame({"file": names, "finding": ["yes", "no"] * 4})
 
 
 def patients(n: int = 48) -> pd.DataFrame:
