@@ -203,6 +203,7 @@ def test_strategies_that_were_not_tried_are_one_list(whole):
     assert "Not tried: a, b (needs source data); c (needs weights)." in said(advice)
 
 
+@pytest.mark.slow
 def test_failures_and_skips_are_named_with_their_reasons(ask):
     advice = ask(400, (*GUESSES[:2], "near", "broken", "needy"))
     assert advice.left_out == {"needs source data": ("needy",), "failed: no luck": ("broken",)}

@@ -60,6 +60,7 @@ def test_with_equal_confidences_it_is_the_estimator_of_kumar_et_al():
     assert squared_calibration_error(np.full(50, 0.8), correct) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_on_average_it_is_zero_if_confidences_are_right():
     """70 samples, where the usual calibration error is 0.13 on average."""
     logits, y, _ = drawn(np.random.default_rng(1), 70, parts=4000)
@@ -69,6 +70,7 @@ def test_on_average_it_is_zero_if_confidences_are_right():
     assert np.mean([plug_in(*each) for each in zip(logits[:200], y[:200], strict=True)]) > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 @pytest.mark.parametrize("samples", [70, 2000])
 def test_on_average_it_is_the_true_error_if_they_are_not(temperature, samples):

@@ -64,6 +64,7 @@ def test_predictions_equal_scikit_learns(subject: Strategy, counts: tuple[int, .
     assert notes == []
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.lists(st.integers(1, 7), min_size=2, max_size=4), st.integers(0, 9))
 def test_classes_of_any_size_can_be_learned(counts: list[int], seed: int) -> None:

@@ -36,6 +36,7 @@ def test_a_leaderboard_is_printed(call, stored):
     assert "negative log-likelihood" in call("leaderboard", "--results", stored, "--metric", "nll")[1]
 
 
+@pytest.mark.slow
 def test_a_report_is_written_in_every_format(call, stored, tmp_path):
     frame = leaderboard(read_records(stored)).to_frame()
     for style, chosen in FORMATS.items():

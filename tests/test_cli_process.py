@@ -70,6 +70,7 @@ def fsbench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_failed_trials_are_reported_last_and_are_not_run_again(first_run):
     folder, command, done = first_run
     assert done.returncode == 1

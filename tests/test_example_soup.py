@@ -77,6 +77,7 @@ def test_it_needs_a_network_and_a_validation_part() -> None:
         trial(Composition((*svm.components, GreedySoup())), replace(QUICK, steps=2))
 
 
+@pytest.mark.slow
 def test_the_examples_run_beside_the_bundled_strategies(tmp_path: Path) -> None:
     sources = sorted((Path(__file__).parents[1] / "examples").glob("*/src"))
     modules = [path.name for source in sources for path in source.iterdir() if path.is_dir()]

@@ -46,6 +46,7 @@ def busy_processes(folder: Path) -> list[int]:
     return [int(pid) for path in folder.glob("*.pids") for pid in path.read_text().split()]
 
 
+@pytest.mark.slow
 @linux
 def test_nothing_survives_a_parent_that_is_killed(tmp_path):
     """Neither busy workers nor their children nor the server that they were forked from survive."""
@@ -71,6 +72,7 @@ def test_ctrl_c_reaches_the_parent_only(tmp_path):
     assert wait_until(lambda: not any(map(alive, pids)))
 
 
+@pytest.mark.slow
 @linux
 def test_a_script_without_a_guard_runs_once_and_workers_do_not_print(tmp_path):
     parent = start_script(
@@ -110,6 +112,7 @@ HOST = """
 """
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("before", ["pass", "context.Process(target=show, args=(context.Queue(),)).start()"])
 def test_the_hosts_processes_and_ours_do_not_affect_each_other(tmp_path, monkeypatch, before):
@@ -119,6 +122,7 @@ def test_the_hosts_processes_and_ours_do_not_affect_each_other(tmp_path, monkeyp
     assert out.split() == ["1", "3", "False", "-15"], err
 
 
+@pytest.mark.slow
 @linux
 def test_nothing_is_left_when_the_host_ends(tmp_path):
     host = start_script(tmp_path, "print(*run(['ancestors'])[0][1])")

@@ -119,6 +119,7 @@ def run_apart(expression: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_plugin_that_fails_only_in_workers_is_the_reason_of_the_failure(plugin):
     plugin(GOOD_IN_THE_PARENT.format(odd='raise ImportError("no such driver")'))
     done = run_apart("results.failures[0].reason['kind'], results.failures[0].reason['message']")
@@ -127,6 +128,7 @@ def test_a_plugin_that_fails_only_in_workers_is_the_reason_of_the_failure(plugin
     assert "plugins could not be imported: plugin odd_plugin: ImportError: no such driver" in done.stdout
 
 
+@pytest.mark.slow
 @linux
 def test_a_plugin_that_crashes_the_server_ends_the_run_and_is_named(plugin):
     plugin(GOOD_IN_THE_PARENT.format(odd="import ctypes; ctypes.string_at(0)"))
@@ -148,6 +150,7 @@ def test_a_failed_import_is_not_blamed_for_what_comes_later():
     assert told == ["importing plugin odd_plugin", ""]
 
 
+@pytest.mark.slow
 def test_a_plugin_that_starts_threads_is_imported_in_each_worker(plugin):
     plugin(
         GOOD_IN_THE_PARENT.format(

@@ -119,6 +119,7 @@ def test_a_suite_without_records_of_its_recipe_has_no_leaderboard(tmp_path, caps
     assert "contains no results of these tasks" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "leaderboards").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_of_core(path):
     board = read_board(path)

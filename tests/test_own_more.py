@@ -257,6 +257,7 @@ def test_domains_need_two_classes_in_common(tmp_path: Path) -> None:
         read(csv(tmp_path, table), target="diagnosis", domain="scanner")
 
 
+@pytest.mark.slow
 def test_runs_use_what_was_read_along(tmp_path: Path) -> None:
     path = csv(tmp_path, scans(150), "scans.csv")
     options = {"recipe": {"steps": 3}, "results": tmp_path / "results", "plugins": "dann", "baseline": "erm"}

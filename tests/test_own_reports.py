@@ -67,6 +67,7 @@ def card_of(results: Results) -> dict[str, str]:
     return {"about": card.about, **dict(card.facts)}
 
 
+@pytest.mark.slow
 def test_a_later_report_names_the_classes_and_says_what_the_data_is(tmp_path):
     results = fsbench.load(run(tmp_path, ["ill", "very ill", "well"]))
     assert classes_of(results) == ["ill", "very ill", "well"]

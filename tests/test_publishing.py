@@ -36,6 +36,7 @@ def ours():
     return [read_board(path) for path in boards_in(PUBLISHED)]
 
 
+@pytest.mark.slow
 def test_leaderboards_agree_with_their_records(ours):
     assert ours
     for board in ours:

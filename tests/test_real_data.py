@@ -68,6 +68,7 @@ def test_usps_resembles_mnist_only_at_the_same_size() -> None:
     assert draw_split(task, 0).test.index.shape == (1, 2007)
 
 
+@pytest.mark.slow
 def test_omniglot_has_vinyals_split_and_rotations() -> None:
     info = dataset_info("omniglot") if real("omniglot(rotations=false)") else None
     assert info is not None

@@ -172,6 +172,7 @@ def test_r10_compares_on_each_noise_that_it_names(monkeypatch: pytest.MonkeyPatc
     assert [line.band for line in lines] == [None, None, Band(10), None, Band(10)]
 
 
+@pytest.mark.slow
 def test_r8_compares_with_training_on_the_source_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def test_r9_counts_errors_and_their_share_of_plain_trainings(
     assert best.band == Band(None, 2.5)
 
 
+@pytest.mark.slow
 def test_r11_measures_both_strategies_in_each_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -142,6 +142,7 @@ def test_scores_in_two_clusters_are_unstable(low, unstable):
                board.warnings) == unstable  # fmt: skip
 
 
+@pytest.mark.slow
 def test_published_records_give_the_same_leaderboard_as_their_store(tmp_path):
     results = run(
         "sklearn, focal(gamma=0)",

@@ -81,6 +81,7 @@ def test_a_run_killed_at_any_moment_loses_no_stored_record(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
 
 
+@pytest.mark.slow
 def test_a_killed_search_keeps_every_try(tmp_path):
     def tries(folder: Path) -> dict:
         try:
@@ -106,6 +107,7 @@ def test_a_killed_search_keeps_every_try(tmp_path):
     assert {status for status, _ in chosen[0].values()} == {"ok", "failed"}
 
 
+@pytest.mark.slow
 def test_two_runs_can_share_a_store(tmp_path):
     first, second = start(tmp_path), start(tmp_path)
     finish(first)
@@ -114,6 +116,7 @@ def test_two_runs_can_share_a_store(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["fsbench.sqlite", "run.log"]
 
 
+@pytest.mark.slow
 def test_a_run_continues_while_another_is_killed(tmp_path):
     first, second = start(tmp_path, seconds=0.05), start(tmp_path)
     while not stored(tmp_path):

@@ -67,6 +67,7 @@ def test_the_accuracy_is_that_of_the_nearest_class_mean():
     assert test.accuracy(torch.nn.Identity()) is test.accuracy(None) is None
 
 
+@pytest.mark.slow
 def test_records_of_strategies_that_start_from_a_source_say_what_is_kept(tmp_path):
     """A linear probe changes nothing in the features, fine-tuning does; ERM has no source."""
     results = fsbench.run(

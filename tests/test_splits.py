@@ -26,6 +26,7 @@ def counts(y: np.ndarray, classes: int) -> list[int]:
     return np.bincount(y.ravel(), minlength=classes).tolist()
 
 
+@pytest.mark.slow
 @laws
 @given(anything, seeds)
 def test_parts_are_disjoint_and_have_no_repeats(text: str, seed: int) -> None:

@@ -57,6 +57,7 @@ def test_the_starter_suite_has_every_kind_and_needs_no_download(starter, tmp_pat
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_two_tasks_of_the_starter_suite_have_the_same_training_samples(starter):
     trained = set()
     for task in starter.parse():

@@ -70,6 +70,7 @@ def test_a_tuned_trial_equals_its_choice_on_train_and_val(tuned, tmp_path):
             assert np.array_equal(store.predictions(record.key), direct)
 
 
+@pytest.mark.slow
 def test_the_same_seeds_give_the_same_choice_and_bits(tuned, tmp_path):
     folder, results = tuned
     again = real(tmp_path, "focal", tune=3, jobs=1)
@@ -135,6 +136,7 @@ def test_a_tuned_row_is_the_search_of_the_option(tuned, tmp_path):
     assert len(found) == 2 * len(expected)
 
 
+@pytest.mark.slow
 def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
     default, tuned = real(tmp_path, seeds=2), real(tmp_path, seeds=2, tune=2)
     both = [*default.records, *tuned.records]
@@ -155,6 +157,7 @@ def test_tuned_and_default_results_are_never_in_one_ranking(tmp_path):
         leaderboard(both)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "criterion", "spec"),
     [
