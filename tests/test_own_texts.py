@@ -70,6 +70,13 @@ def test_a_column_of_texts_becomes_samples(reviews: Path) -> None:
     assert any("8 texts of 6 words on average, 36 bytes" in line for line in found.facts)
 
 
+def test_what_was_read_as_a_missing_label_is_that_of_the_label(tmp_path: Path) -> None:
+    rows = [(number, "?", text, label) for number, (text, label) in enumerate(REVIEWS)]
+    rows.append((9, "?", "not rated", "NA"))
+    path = write_csv(tmp_path / "notes.csv", rows, "id", "by", "review", "label")
+    assert "1 row without 'label' left out ('NA' there is read as missing)" in read(path).warnings
+
+
 def test_a_folder_of_texts_has_the_same_samples(folder: Path, reviews: Path) -> None:
     found = read_own(OwnData(folder))
     assert sorted(decode_texts(found.dataset.x)) == sorted(text for text, _ in REVIEWS)

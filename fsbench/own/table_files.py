@@ -120,11 +120,12 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     for column in (data.target, data.group, data.samples):
         if column is not None and column not in table:
             raise UnknownName("column", column, [str(name) for name in table])
+    place = list(table).index(data.target)
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)
     labelled = table[data.target].notna().to_numpy()
     if not labelled.all() and str(data.unlabeled) != path:
-        texts = missing_texts(Path(path), list(table).index(data.target))
+        texts = missing_texts(Path(path), place)
         read = f" ({some([repr(text) for text in texts])} there is read as missing)" if texts else ""
         remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}")
     if not labelled.any():
