@@ -231,9 +231,9 @@ def saved(found: Sequence[Reached]) -> Saved:
     if min(each.splits for each in found) >= _FEWEST_SPLITS:
         drawn, tail = times[1:], (1 - LEVEL) / 2
         low, high = (float(np.quantile(drawn, each)) for each in (tail, 1 - tail))
-        ends = _side(below[1:].mean() > tail, above[1:].mean() > tail)
+        ends = _side(bool(below[1:].mean() > tail), bool(above[1:].mean() > tail))
     labels = found[0].labels if len(found) == 1 else None
-    return Saved(float(times[0]), low, high, _side(below[0], above[0]), labels, len(found), ends)
+    return Saved(float(times[0]), low, high, _side(bool(below[0]), bool(above[0])), labels, len(found), ends)
 
 
 def _side(below: bool, above: bool) -> str:
