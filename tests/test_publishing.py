@@ -49,6 +49,7 @@ def test_leaderboards_agree_with_their_records(ours):
         assert sum(path.stat().st_size for path in files) < _LARGEST_FIGURES
 
 
+@pytest.mark.slow
 def test_the_index_of_the_leaderboards_is_up_to_date(ours):
     there = (PUBLISHED / "README.md").read_text(encoding="utf-8")
     assert there == index(ours), "publish one of them again, which renews the index"
