@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,26 @@ def test_numbers_with_zeros_in_front_are_names_too(tmp_path: Path) -> None:
     assert listed(csv(tmp_path, rows)).dataset.x.shape == (8, 1, 10, 10)
 
 
+@pytest.mark.parametrize("column", ["file", "self"])
+def test_images_are_looked_up_two_folders_down_and_not_in_hidden_ones(pets: Path, column: str) -> None:
+    rows = table(pets)
+    expected = listed(csv(pets, rows)).dataset
+    for number, name in enumerate(rows["file"]):
+        save(pets / "a" / "b" / f"S{number}.PNG", noise(99, 9, 9)).unlink()
+        (pets / name).rename(pets / "a" / "b" / f"S{number}.PNG")
+    save(pets / ".thumbnails" / "S3.PNG", noise(99, 9, 9))
+    rows["file"] = [f"S{n}" if n % 2 else f"a\\b\\S{n}" for n in range(12)]
+    path = csv(pets, rows.rename(columns={"file": column}))
+    assert np.array_equal(read(path, target="kind", image=column).dataset.x, expected.x)
+
+
+def test_a_table_that_is_a_link_has_its_images_beside_the_link(pets: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    (pets / "labels.csv").symlink_to(csv(store, table(pets)))
+    assert listed(pets / "labels.csv").dataset.x.shape == (12, 1, 12, 12)
+
+
 def test_a_name_that_two_folders_have_is_refused(pets: Path) -> None:
     for folder in ("old", "new"):
         save(pets / folder / "5.png", noise(7, 12, 12))
@@ -104,10 +125,16 @@ def test_what_cannot_be_read_is_left_out_and_named(pets: Path) -> None:
     found = listed(csv(pets, rows))
     assert found.dataset.info.class_counts == (2, 6)
     path = pets / "things.csv"
-    assert found.warnings[0] == f"1 row of {path} without 'file' left out"
+    assert found.warnings[1] == f"1 row of {path} without 'file' left out"
     assert found.warnings[2] == (
         "3 files left out: gone.png (row 1) (no such file), broken.png (row 2) (not an image that Pillow can "
         "read), phone.heic (row 3) (convert it to PNG or JPEG)"
+    )
+    os.mkfifo(pets / "pipe.png")
+    rows.loc[[0, 1, 2], "file"] = ["pipe.png", "images", "\x1b[31m" + "x" * 300]
+    assert listed(csv(pets, rows)).warnings[2] == (
+        "3 files left out: pipe.png (row 1) (not a plain file), images (row 2) (not a plain file), "
+        f"?[31m{'x' * 300} (row 3) (File name too long)"
     )
     rows.loc[4:5, "file"] = ["gone.png", "gone.png"]
     for place in (12, 13):
@@ -144,6 +171,26 @@ def test_rows_without_a_label_are_the_unlabelled_images(pets: Path) -> None:
     assert found.dataset.unlabeled.shape == (3, 1, 12, 12)
     other = csv(pets / "more", pd.DataFrame({"file": ["0", "1.png", "2.png"]}), "more.csv")
     assert np.array_equal(listed(path, unlabeled=other).dataset.unlabeled, found.dataset.unlabeled)
+    rows.loc[0, "file"] = np.nan
+    assert listed(csv(pets, rows), unlabeled=path).warnings[:3] == (
+        f"columns 'owner', 'age' of {path} not read: the images are in 'file'",
+        f"1 row of {path} without 'file' left out",
+        f"11 rows of {path} not read: the label is given",
+    )
+    with pytest.raises(DataError, match=r"no input without a label is left; leave it out"):
+        listed(csv(pets, table(pets)), unlabeled=path)
+
+
+def test_a_row_that_repeats_another_is_left_out(pets: Path) -> None:
+    rows = table(pets)
+    rows = pd.concat([rows, rows.iloc[[0, 1]].assign(owner=7), rows.iloc[[2, 3]].assign(kind="dog", owner=9)])
+    found = listed(csv(pets, rows))
+    assert found.dataset.info.class_counts == (6, 8)
+    assert found.warnings[1] == (
+        f"2 rows of {pets / 'things.csv'} left out: equal to an earlier row in 'file', 'kind'"
+    )
+    assert found.warnings[2].startswith("2 pairs of near-duplicate images have different classes: 2.png (row")
+    assert listed(csv(pets, rows), group="owner").dataset.info.n == 16
 
 
 def test_two_domains_are_two_tables_or_one_with_a_column(pets: Path, tmp_path: Path) -> None:
@@ -153,6 +200,17 @@ def test_two_domains_are_two_tables_or_one_with_a_column(pets: Path, tmp_path: P
     other = make(tmp_path / "new" / "images", CLASSES, start=100).parent
     found = listed(csv(pets, table(pets)), target_data=csv(other, table(other)))
     assert np.array_equal(found.datasets[1].x, read(other / "images").dataset.x)
+
+
+def test_each_domain_has_the_range_of_its_own_deep_images(tmp_path: Path) -> None:
+    for number in range(12):
+        deep = noise(number, 12, 12).astype(np.uint16) * (16 if number < 6 else 257)
+        save(tmp_path / f"{number}.png", deep)
+    rows = pd.DataFrame({"file": range(12), "kind": list("ab" * 6), "scanner": ["old"] * 6 + ["new"] * 6})
+    found = listed(csv(tmp_path, rows), domain="scanner")
+    assert [dataset.x.max() >= 250 for dataset in found.datasets] == [True, True]
+    assert found.form is not None
+    assert found.form.bits == 16
 
 
 def test_a_model_reads_a_table_a_folder_or_a_file(pets: Path, tmp_path: Path) -> None:
@@ -165,7 +223,10 @@ def test_a_model_reads_a_table_a_folder_or_a_file(pets: Path, tmp_path: Path) ->
     assert list(found.names) == [*rows["file"][:12], "images/cat/0.png"]
     assert np.array_equal(found.x[:12], reading.dataset.x)
     assert np.array_equal(found.x[12], found.x[0])
-    assert found.warnings[-1] == "1 file left out: gone.png (no such file)"
+    assert found.warnings[-2:] == (
+        f"1 row of {pets / 'new.csv'} without 'file' left out",
+        "1 file left out: gone.png (no such file)",
+    )
     folder = read_further(pets / "images", reading.form)
     assert np.array_equal(folder.x, reading.dataset.x)
     assert len(read_further(pets / "images" / "cat" / "0.png", reading.form).x) == 1
@@ -197,8 +258,11 @@ def test_options_that_do_not_fit_are_refused(pets: Path) -> None:
     path = csv(pets, table(pets))
     with pytest.raises(UsageError, match="columns of texts and of images are given"):
         listed(path, text="age")
-    with pytest.raises(UsageError, match="column 'file' has the images and is also target or group"):
+    with pytest.raises(UsageError, match="column 'file' has the images and is also target, group or domain"):
         listed(path, group="file")
+    for domain in ("file", "file=images/cat/0.png"):
+        with pytest.raises(UsageError, match="is also target, group or domain; give two columns"):
+            listed(path, domain=domain)
     with pytest.raises(UnknownName, match="unknown column 'fil'; did you mean 'file'"):
         read(path, target="kind", image="fil")
     with pytest.raises(UsageError, match="is a folder of images, which takes no image column; leave it out"):

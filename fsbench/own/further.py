@@ -107,12 +107,11 @@ def _pictures_of_table(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
     """The images whose paths are in a column of a table; those that cannot be read are left out and named."""
-    written = _column_of(path, form).dropna()
-    if written.empty:
-        raise DataError(f"{path}: the column {written.name!r} is empty; expected the paths of images there")
+    written = _column_of(path, form)
+    paths = located(written, path, remarks)
     files = [
         File(Path(place), printable(name), str(row), None)
-        for row, name, place in zip(written.index, written, located(written, path), strict=True)
+        for row, name, place in zip(paths.index, written[paths.index], paths, strict=True)
     ]
     found = read_files(OwnData(path, image_size=form.shape[-1]), files, remarks, progress)
     return [file.name for file in found], _alike(found.values(), form, remarks)

@@ -17,7 +17,7 @@ SYMMETRIES = tuple(Image.symmetries)
 SMALLEST, LARGEST = 8, 512
 KEPT_SIZE = 224
 _MOST_VALUES = 2**29
-_COLUMNS = ("target", "text", "image", "group", "domain")
+_COLUMNS = ("target", "text", "image", "group")
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,11 @@ class OwnData:
             raise UsageError(f"column {self.target!r} is both target and group; give two columns")
         if self.text is not None and self.image is not None:
             raise UsageError("columns of texts and of images are given; give the one that has the samples")
-        if self.samples is not None and self.samples in (self.target, self.group):
+        if self.samples is not None and self.samples in (self.target, self.group, *self.domain_columns):
             what = "texts" if self.image is None else "images"
             raise UsageError(
-                f"column {self.samples!r} has the {what} and is also target or group; give two columns"
+                f"column {self.samples!r} has the {what} and is also target, group or domain; give two "
+                "columns"
             )
         domains = [name for name in ("domain", "target_data") if getattr(self, name) is not None]
         if len(domains) > 1:
@@ -78,6 +79,11 @@ class OwnData:
     def samples(self) -> str | None:
         """The column of a table that has the samples: its texts, or the paths of its images."""
         return self.image if self.text is None else self.text
+
+    @property
+    def domain_columns(self) -> tuple[str, ...]:
+        """The names that the column of `domain` may have: all of it, or what is before its last `=`."""
+        return () if self.domain is None else (self.domain, self.domain.rpartition("=")[0])
 
     def refuse(self, kind: str, *names: str) -> None:
         """Raise UsageError if an option is given that does not apply to data of this form."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,18 +112,22 @@ def depth(pixels: Sequence[np.ndarray]) -> int:
     return next(bits for bits in (8, 10, 12, 14, 16) if highest < 2**bits)
 
 
+def shallow(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """The pixels of one picture as uint8; those of a deep one are scaled by the range of so many `bits`."""
+    if pixels.dtype != np.uint16:
+        return pixels
+    scaled = pixels.astype(np.float64) * 255 / (2**bits - 1)
+    found: np.ndarray = scaled.round().clip(0, 255).astype(np.uint8)
+    return found
+
+
 def stack(pixels: Sequence[np.ndarray], bits: int | None = None) -> np.ndarray:
     """Pictures of one size as uint8 `[N, C, S, S]`: one channel if all of them are grey, otherwise three.
 
     Deep images are scaled by the range of so many `bits`, by default their `depth`.
     """
     bits = bits or depth(pixels)
-    flat = [
-        (each.astype(np.float64) * 255 / (2**bits - 1)).round().clip(0, 255).astype(np.uint8)
-        if each.dtype == np.uint16
-        else each
-        for each in pixels
-    ]
+    flat = [shallow(each, bits) for each in pixels]
     if all(_is_grey(each) for each in flat):
         return np.stack([each if each.ndim == 2 else each[..., 0] for each in flat])[:, None]
     colour = np.stack([np.stack([each] * 3) if each.ndim == 2 else each.transpose(2, 0, 1) for each in flat])
@@ -159,6 +164,8 @@ def _is_grey(pixels: np.ndarray) -> bool:
 def _open(path: Path) -> Image.Image:
     from PIL import Image
 
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Unusable("not a plain file")
     Image.init()
     try:
         image = Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
@@ -180,4 +187,6 @@ def _reason(error: Exception, path: Path) -> str:
         return "convert it to PNG or JPEG" if foreign else "not an image that Pillow can read"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return f"damaged: {' '.join(str(error).split()) or type(error).__name__}"

@@ -85,7 +85,7 @@ def read_table(data: OwnData) -> Samples:
         domain=domain,
         domains=domains,
         unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
-        warnings=remarks,
+        warnings=list(dict.fromkeys(remarks)),  # one file can be read for labels and for what has none
         form=Form("table", (len(columns),), tuple(columns)),
     )
 
@@ -96,21 +96,31 @@ def _values(columns: Sequence[Column], table: pd.DataFrame) -> np.ndarray:
 
 
 def _that_count(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str]) -> pd.DataFrame:
-    """The columns that count beside the one that has the samples; the remarks name the others."""
-    special = [data.samples, data.target, data.group]
-    of_domain = [
-        name for name in table if data.domain in (name, f"{name}={(data.domain or '').partition('=')[2]}")
-    ]
-    kept = [name for name in table if name in special or name in of_domain]
+    """The samples that a column has and the columns that count beside it; the remarks name the others.
+
+    Images are their paths, without the rows that have none, or that repeat another.
+    """
+    special = (data.samples, data.target, data.group, *data.domain_columns)
+    kept = [name for name in table if name in special]
     if others := [name for name in table if name not in kept]:
         what = "texts" if data.image is None else "images"
         remarks.append(f"{columns_named(others)} of {path} not read: the {what} are in {data.samples!r}")
-    return table[kept]
+    table = table[kept]
+    if data.image is not None and data.image in table:
+        paths = located(table[data.image], Path(path), remarks)
+        table = table.loc[paths.index].copy()
+        table[data.image] = paths
+        if (twice := table.duplicated()).any():
+            named = columns_named(kept).partition(" ")[2]
+            rows = plural(int(twice.sum()), "row")
+            remarks.append(f"{rows} of {path} left out: equal to an earlier row in {named}")
+        table = table[~twice]
+    return table
 
 
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
-    table = _parsed(path, data, remarks)
+    table = _parsed(path, data)
     if data.target is None:
         known = some([printable(str(name)) for name in table], 12)
         raise UsageError(
@@ -136,19 +146,10 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     return _Rows(path, table[labelled], names, numbering)
 
 
-def _parsed(path: str, data: OwnData, remarks: list[str], fewest: int = 2) -> pd.DataFrame:
-    """The table in a file, without the rows that have no image where images are the samples."""
+def _parsed(path: str, data: OwnData, fewest: int = 2) -> pd.DataFrame:
+    """The table in a file."""
     texts = () if data.samples is None else (data.samples,)
-    table = parse_table(Path(path), data.target, fewest, texts)
-    if data.image is None or data.image not in table:
-        return table
-    there = table[data.image].notna()
-    if not there.any():
-        raise DataError(f"{path}: the column {data.image!r} is empty; expected the paths of images there")
-    if not there.all():
-        remarks.append(f"{plural(int((~there).sum()), 'row')} of {path} without {data.image!r} left out")
-    table = table[there]
-    return table.assign(**{data.image: located(table[data.image], Path(path))})
+    return parse_table(Path(path), data.target, fewest, texts)
 
 
 def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:
@@ -186,7 +187,9 @@ def _unlabelled_rows(
 ) -> Inputs:
     """The rows of a file whose target is missing, without those of a group that has labelled rows."""
     path = str(data.unlabeled)
-    table = _parsed(path, data, remarks, fewest=1)
+    table = _parsed(path, data, fewest=1)
+    if data.samples is not None:
+        table = _that_count(table, data, path, remarks)
     if data.target in table:
         free = table[data.target].isna()
         if not free.all():
@@ -203,6 +206,8 @@ def _unlabelled_rows(
                 "have a label, and may be in the test"
             )
         table = table[~same]
+    if table.empty:
+        raise DataError(f"{path}: no input without a label is left; leave it out")
     return Inputs(_values(columns, table))
 
 

@@ -156,7 +156,7 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
         entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
     except OSError as error:
         raise DataError(f"cannot read the folder {printable(folder.name)}: {error.strerror}") from None
-    kept = [entry for entry in entries if not entry.name.lower().startswith(_HIDDEN)]
+    kept = [entry for entry in entries if not is_hidden(entry.name)]
     for entry in kept:
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
             raise DataError(
@@ -164,6 +164,11 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
                 "not followed; put a copy there or remove it"
             )
     return kept
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or is a system's own."""
+    return name.lower().startswith(_HIDDEN)
 
 
 def relative(path: Path, root: Path) -> str:
