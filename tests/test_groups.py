@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from drawn import draw, task
 from fsbench_plugins.best_classical import BestClassical
+from fsbench_plugins.early_stopping import EarlyStopping
 from fsbench_plugins.probe import Probe
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import fitted_alone, toy_trial
+from toy import context, fitted_alone, toy_trial
 
-from fsbench import LabeledSet
+from fsbench import LabeledSet, TaskInfo
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import add_dataset
 from fsbench.tasks.drawing import Rows
@@ -93,6 +96,23 @@ def test_a_choice_within_a_strategy_divides_no_group(tmp_path: Path) -> None:
     ]
     assert "knn(n_neighbors=1)" in chosen[1]
     assert "knn" not in chosen[0]
+
+
+def test_early_stopping_holds_out_no_class_whose_samples_all_belong_together() -> None:
+    y, groups = torch.arange(2).repeat_interleave(6), torch.arange(12) // 2
+    groups[6:] = 9
+    train = LabeledSet(torch.zeros(12, 3), torch.eye(2)[y], groups=groups)
+    kept: list[LabeledSet] = []
+
+    def inner(train: LabeledSet, val: LabeledSet) -> Any:
+        kept.append(train)
+        return SimpleNamespace(require_network=lambda name: None)
+
+    stopping = EarlyStopping()
+    ctx = context(stopping, "fit", TaskInfo("toy", "holdout", "table", (3,), 2), train=train)
+    ctx._state.val = train.select(y < 0)
+    stopping.fit(train, inner, ctx)
+    assert (kept[0].class_counts() > 0).all()
 
 
 @settings(max_examples=12, deadline=None)

@@ -54,7 +54,7 @@ def test_the_surest_share_of_a_class() -> None:
     assert most_confident(sure, members, 1.0).tolist() == [0, 3, 1]
 
 
-def test_self_training_gives_guesses_half_of_the_weight() -> None:
+def test_self_training_gives_guesses_half_of_the_weight_and_groups_of_their_own() -> None:
     seen: list[LabeledSet] = []
 
     def inner(train: LabeledSet) -> Fitted:
@@ -64,11 +64,14 @@ def test_self_training_gives_guesses_half_of_the_weight() -> None:
     class Ctx:
         unlabeled = torch.tensor([[5.0, 0.0], [0.0, 3.0], [0.0, 1.0], [0.0, 9.0]])
 
-    train = LabeledSet(torch.zeros(2, 2), torch.eye(2), weights=torch.tensor([3.0, 1.0]))
+    together = torch.tensor([4, 4])
+    train = LabeledSet(torch.zeros(2, 2), torch.eye(2), torch.tensor([3.0, 1.0]), groups=together)
     SelfTraining(rounds=1).fit(train, inner, Ctx())  # type: ignore[arg-type]
     last = seen[-1]
     assert last.y.tolist() == [0, 1, 0, 1, 1, 1]
     assert last.weights is not None
+    assert last.groups is not None
+    assert last.groups.tolist() == [4, 4, 5, 6, 7, 8]
     torch.testing.assert_close(last.weights, torch.tensor([0.375, 0.125, *[0.125] * 4]))
 
 

@@ -31,7 +31,7 @@ class EarlyStopping(Strategy):
     The learning rate stays constant, because a falling one decides by itself when training ends. There are
     `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
     Where a task has no validation part, one is taken from the training part: one of `folds` stratified parts,
-    which is then not trained on.
+    which is then not trained on. It leaves samples of every class, if one of them does.
     """
 
     name = "early_stopping"
@@ -61,7 +61,9 @@ class EarlyStopping(Strategy):
             return inner(train)
         from fsbench_plugins._held_out import divided
 
-        kept, held_out = divided(train, self.folds, ctx)[0]
+        parts = divided(train, self.folds, ctx)
+        # One part may have all of a class, if all its samples belong together.
+        kept, held_out = max(parts, key=lambda part: int((part[0].class_counts() > 0).sum()))
         ctx.note(f"no validation part; {len(held_out)} training samples held out")
         fitted = inner(kept, val=held_out)
         fitted.require_network(self.name)

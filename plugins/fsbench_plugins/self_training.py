@@ -54,16 +54,21 @@ class SelfTraining(UsesUnlabelled):
 
 
 def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> LabeledSet:
-    """Labelled samples and guesses, each half of the sampling weight; guesses are of the target domain."""
+    """Labelled samples and guesses, each half of the sampling weight.
+
+    Guesses are of the target domain, and each is a group of its own.
+    """
     import torch
 
     given = torch.ones_like(train.targets[:, 0]) if train.weights is None else train.weights
     guesses = targets.new_full((*given.shape[:-1], len(x)), 0.5 / max(1, len(x)))
     weights = torch.cat([given / (2 * given.sum(-1, keepdim=True)), guesses], -1)
-    domain = train.domain
+    domain, groups = train.domain, train.groups
     if domain is not None:
         domain = torch.cat([domain, domain.new_ones(len(x))])
-    return LabeledSet(torch.cat([train.x, x]), torch.cat([train.targets, targets]), weights, domain)
+    if groups is not None:
+        groups = torch.cat([groups, groups.max() + 1 + torch.arange(len(x)).to(groups)])
+    return LabeledSet(torch.cat([train.x, x]), torch.cat([train.targets, targets]), weights, domain, groups)
 
 
 def most_confident(sure: torch.Tensor, members: torch.Tensor, share: float) -> torch.Tensor:
