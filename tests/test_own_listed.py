@@ -246,6 +246,20 @@ def test_a_folder_with_a_table_beside_its_images_says_how_to_read_it(tmp_path: P
         read(tmp_path / "scans")
 
 
+def test_a_folder_whose_folders_are_no_classes_says_so_too(pets: Path) -> None:
+    csv(pets, table(pets), "train.csv")
+    (pets / "images" / "cat").rename(pets / "train")
+    (pets / "images" / "dog").rename(pets / "test")
+    (pets / "images").rmdir()
+    said = "if the labels are in train.csv, give that with --image COLUMN instead of the folder"
+    assert said in read(pets).warnings
+    (pets / "test").rename(pets.parent / "test")
+    with pytest.raises(
+        DataError, match=rf"one class only, 'train'; .*1 other file not read: train.csv; {said}"
+    ):
+        read(pets)
+
+
 def test_a_column_of_images_that_is_not_used_says_how_to_use_it(pets: Path) -> None:
     rows = table(pets).assign(weight=range(0, 48, 4))
     (said,) = [line for line in read(csv(pets, rows), target="kind").warnings if "'file'" in line]

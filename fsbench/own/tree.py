@@ -18,6 +18,7 @@ _PART_NAMES = {
     **dict.fromkeys(("test", "testing"), TEST),
 }
 _MAX_DEPTH = 20
+_TABLES = (".csv", ".tsv")
 _HIDDEN = (".", "__macosx", "thumbs.db", "desktop.ini")
 
 
@@ -69,15 +70,16 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
     """The wanted files in a fixed order, each with its class and its part."""
     parts = _parts(root, wanted, remarks)
     other: list[str] = []
+    tables: list[str] = []
     for part, folder in parts:
         entries = _entries(folder, root)
         loose = [entry for entry in entries if not _is_dir(entry)]
         own = [entry.name for entry in loose if wanted.has(entry.path)]
         folders = [entry for entry in entries if _is_dir(entry)]
+        if wanted.listing:
+            tables += [printable(entry.name) for entry in loose if entry.name.lower().endswith(_TABLES)]
         if own and not folders:
-            tables = [entry.name for entry in loose if entry.name.lower().endswith((".csv", ".tsv"))]
-            named = some([printable(name) for name in tables])
-            hint = f", or give {named} with {wanted.listing}" if tables and wanted.listing else ""
+            hint = f", or give {some(tables)} with {wanted.listing}" if tables else ""
             raise DataError(
                 f"{printable(folder.name)} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
                 f"each class into a folder with the name of the class{hint}"
@@ -94,6 +96,10 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
             for path in chosen:
                 yield File(path, relative(path, root), _label(entry.name), part)
     wanted.tell(other, remarks)
+    if tables:
+        remarks.append(
+            f"if the labels are in {some(tables)}, give that with {wanted.listing} instead of the folder"
+        )
 
 
 def all_files(given: Path, wanted: Wanted, remarks: list[str]) -> list[File]:
