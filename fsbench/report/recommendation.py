@@ -145,13 +145,12 @@ def _cost(best: Row, helping: Sequence[Row], board: Leaderboard) -> Iterator[str
     """How long the recommended strategy takes, and a cheaper one that is about as good."""
     if best.cost is not None and best.seconds is not None:
         took = f"{text.seconds(best.seconds)} s a trial"
-        cost = f"It takes {_times(best.cost)} as long as {board.baseline}, {took}"
+        cost = f"It takes {_as_long(best.cost, board)}, {took}"
         cheaper = [row for row in helping if row.cost is not None and row.cost <= _CHEAPER * best.cost]
         near = [row for row in cheaper if _overlap(row.score, best.score)]
         for row in near[:1]:
-            cost += (
-                f"; {row.strategy} helps too, with {_score(row, board)}, and takes {_times(row.cost or 0)}"
-            )
+            long = _as_long(row.cost or 0, board)
+            cost += f"; {row.strategy} helps too, with {_score(row, board)}, and takes {long}"
         yield f"{cost}."
 
 
@@ -260,10 +259,10 @@ def _from_sources(board: Leaderboard) -> Iterator[str]:
 
 
 def _equivalent(board: Leaderboard) -> Iterator[str]:
-    """The strategies that are shown to make no difference worth having."""
+    """The strategies that are shown to be as good, within the margin."""
     names = [row.strategy for row in board.overall if row.verdict == "equivalent"]
     if names:
-        yield f"No difference worth having to {board.baseline}: {first_few(names)}."
+        yield f"Equivalent to {board.baseline}: {first_few(names)}."
 
 
 def _open(board: Leaderboard) -> Iterator[str]:
@@ -316,10 +315,10 @@ def _overlap(one: Estimate | None, other: Estimate | None) -> bool:
     return abs(one.mean - other.mean) <= (one.half_width or 0) + (other.half_width or 0)
 
 
-def _times(cost: float) -> str:
-    if cost < 0.05:
-        return "less than 0.05 times"
-    return f"{cost:.{1 if cost < 10 else 0}f} times"
+def _as_long(cost: float, board: Leaderboard) -> str:
+    times = f"{cost:.{1 if cost < 10 else 0}f}"
+    often = {"0.0": "less than 0.05 times ", "1.0": ""}.get(times, f"{times} times ")
+    return f"{often}as long as {board.baseline}"
 
 
 def _cut(items: list[T]) -> tuple[list[T], list[T]]:
