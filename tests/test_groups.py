@@ -22,6 +22,7 @@ from toy import context, fitted_alone, toy_trial
 from fsbench import LabeledSet, TaskInfo
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import add_dataset
+from fsbench.errors import FsbenchError
 from fsbench.tasks.drawing import Rows
 from fsbench.tasks.splits import draw_split, materialise, open_split
 
@@ -113,6 +114,8 @@ def test_early_stopping_holds_out_no_class_whose_samples_all_belong_together() -
     ctx._state.val = train.select(y < 0)
     stopping.fit(train, inner, ctx)
     assert (kept[0].class_counts() > 0).all()
+    with pytest.raises(FsbenchError, match="no class has two training samples that do not belong together"):
+        stopping.fit(replace(train, groups=y), inner, ctx)
 
 
 @settings(max_examples=12, deadline=None)

@@ -171,6 +171,11 @@ def test_rows_without_a_label_are_the_unlabelled_images(pets: Path) -> None:
     assert found.dataset.unlabeled.shape == (3, 1, 12, 12)
     other = csv(pets / "more", pd.DataFrame({"file": ["0", "1.png", "2.png"]}), "more.csv")
     assert np.array_equal(listed(path, unlabeled=other).dataset.unlabeled, found.dataset.unlabeled)
+    folder = listed(csv(pets, table(pets), "all.csv"), unlabeled=pets / "more")
+    assert np.array_equal(folder.dataset.unlabeled, found.dataset.unlabeled)
+    assert folder.facts[2] == f"{pets / 'more'}: 3 images without a label"
+    with pytest.raises(UsageError, match="give both in one form"):
+        listed(path, target_data=pets / "more")
     rows.loc[0, "file"] = np.nan
     assert listed(csv(pets, rows), unlabeled=path).warnings[:3] == (
         f"columns 'owner', 'age' of {path} not read: the images are in 'file'",

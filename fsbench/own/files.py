@@ -30,7 +30,9 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
     """
     from fsbench.own.listed import read_listed
 
-    form, samples = _check_forms(data), _read(data, progress)
+    form = _check_forms(data)
+    apart = data.unlabeled is not None and form == "table file" and form_of(data.unlabeled) == "folder"
+    samples = _read(replace(data, unlabeled=None) if apart else data, progress)
     if form == "table file":
         return read_listed(samples, data, progress) if data.image else _as_stored(samples, str(data.path))
     side = samples.x.shape[-1] if samples.looks is not None else None
@@ -128,7 +130,8 @@ def _check_forms(data: OwnData) -> str:
     for other in (data.unlabeled, data.target_data):
         if other is None:
             continue
-        if (found := form_of(other)) != form:
+        beside = data.image is not None and other is data.unlabeled
+        if (found := form_of(other)) != form and not (beside and (form, found) == ("table file", "folder")):
             raise UsageError(f"{data.path} is a {form} and {other} is a {found}; give both in one form")
         ours, theirs = (contents(each) if form == "folder" else "" for each in (data.path, other))
         if ours and theirs and ours != theirs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from fsbench.own.pictures import (
     shorter_side,
     stack,
     stack_alike,
+    with_channels,
 )
 from fsbench.own.samples import Inputs, Progress, Samples, because, printable, some
 from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
@@ -78,11 +79,16 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
 def read_pictures(data: OwnData, progress: Progress, remarks: list[str], form: Form) -> Inputs:
     """The images in a folder, whatever folders they are in, for a reading without labels.
 
-    They have the depth of earlier ones of this form. Raises DataError if there are none that can be read.
+    They have the depth and channels of earlier ones of this form. Raises DataError if there are none that can
+    be read.
     """
-    pictures = read_images(data, progress, remarks).values()
-    looks = np.stack([picture.look for picture in pictures])
-    return Inputs(stack_alike([picture.pixels for picture in pictures], form.bits, remarks), looks)
+    return as_inputs(read_images(data, progress, remarks).values(), form, remarks)
+
+
+def as_inputs(pictures: Collection[Picture], form: Form, remarks: list[str]) -> Inputs:
+    """Pictures without labels, scaled and with the channels of earlier ones of a form."""
+    x = stack_alike([picture.pixels for picture in pictures], form.bits, remarks)
+    return Inputs(with_channels(x, form.shape[0]), np.stack([picture.look for picture in pictures]))
 
 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.errors import DataError
-from fsbench.own.folders import IMAGES, read_files
+from fsbench.own.folders import IMAGES, as_inputs, read_files, read_pictures
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
-from fsbench.own.pictures import depth, shallow, stack, stack_alike, with_channels
-from fsbench.own.samples import SOURCE, TARGET, Inputs, Progress, Samples, printable, some
+from fsbench.own.pictures import depth, shallow, stack
+from fsbench.own.samples import SOURCE, TARGET, Progress, Samples, printable, some
 from fsbench.own.tree import File, empty_classes, is_hidden
 from fsbench.words import plural
 
@@ -85,6 +85,7 @@ class _Folder:
 def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     """Samples and unlabelled inputs with pixels in place of the paths that were read from a table.
 
+    The unlabelled inputs are those of a folder if no paths of them were read.
     Files that cannot be read are left out and named. Raises DataError if none is left.
     """
     assert samples.form is not None, "tables have a form"
@@ -100,16 +101,18 @@ def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     found.looks = np.stack([picture.look for picture in pictures.values()])
     found.x, bits = _stacked([picture.pixels for picture in pictures.values()], found.domain)
     found.form = Form("image", found.x.shape[1:], form.columns, bits=bits)
-    if samples.unlabeled is not None:
-        alike = replace(data, path=str(data.unlabeled), image_size=found.x.shape[-1])
+    if data.unlabeled is None:
+        return found
+    alike = replace(data, path=str(data.unlabeled), image_size=found.x.shape[-1])
+    if samples.unlabeled is None:
+        found.unlabeled = read_pictures(alike, progress, remarks, found.form)
+    else:
         more = [
             File(Path(path), printable(Path(path).name), str(number), None)
             for number, path in enumerate(samples.unlabeled.x[:, 0])
         ]
         others = read_files(alike, more, remarks, progress).values()
-        x = stack_alike([each.pixels for each in others], found.form.bits, remarks)
-        looks = np.stack([each.look for each in others])
-        found.unlabeled = Inputs(with_channels(x, found.x.shape[1]), looks)
+        found.unlabeled = as_inputs(others, found.form, remarks)
     return found
 
 

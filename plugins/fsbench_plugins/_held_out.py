@@ -51,7 +51,9 @@ def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSe
 
     folds = min(folds, max(members(train)))
     if folds < 2:
-        raise FsbenchError("nothing can be held out, as no class has two training samples")
+        raise FsbenchError(
+            "nothing can be held out, as no class has two training samples that do not belong together"
+        )
     parts = stratified(train, folds, ctx.stream("folds").seed())
     rows = [[torch.from_numpy(each).to(train.x.device) for each in part] for part in parts]
     return [(train.select(kept), train.select(held_out)) for kept, held_out in rows]
