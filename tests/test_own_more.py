@@ -246,7 +246,7 @@ def test_wrong_companions_are_one_line(
 
 
 def test_a_folder_has_no_domain_column(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="which takes no domain column; leave it out"):
+    with pytest.raises(UsageError, match="which takes no domain; leave it out"):
         read(make(tmp_path / "pets", {"cat": 3, "dog": 3}), domain="scanner")
 
 
