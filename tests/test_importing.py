@@ -71,7 +71,9 @@ def test_a_plugin_that_hangs_is_named_meanwhile(plugin):
         [sys.executable, "-c", script, "list", "plugins"], stderr=subprocess.PIPE, text=True
     )
     try:
-        assert program.stderr.readline() == (
+        # A busy machine may take as long for another plugin, which is then named first.
+        said = next(line for line in program.stderr if "fsbench:bundled" not in line)
+        assert said == (
             "fsbench: plugin odd_plugin is still being imported; if that does not end, leave it out\n"
         )
     finally:

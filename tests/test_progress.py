@@ -80,7 +80,8 @@ def test_progress_of_a_complete_plan_is_one_line(make):
     assert stream.getvalue() == "nothing to run: 2 of 2 trials are done already\n"
 
 
-def test_a_terminal_shows_what_goes_on_and_is_clean_afterwards(terminal):
+def test_a_terminal_shows_what_goes_on_and_is_clean_afterwards(terminal, monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
     observer = make_observer(terminal)
     assert isinstance(observer, LiveProgress)
     observer.doing("starting workers")
