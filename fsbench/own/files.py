@@ -30,9 +30,7 @@ def read_samples(data: OwnData, progress: Progress) -> Samples:
     """
     from fsbench.own.listed import read_listed
 
-    form = _check_forms(data)
-    apart = data.unlabeled is not None and form == "table file" and form_of(data.unlabeled) == "folder"
-    samples = _read(replace(data, unlabeled=None) if apart else data, progress)
+    form, samples = _check_forms(data), _read(data, progress)
     if form == "table file":
         return read_listed(samples, data, progress) if data.image else _as_stored(samples, str(data.path))
     side = samples.x.shape[-1] if samples.looks is not None else None

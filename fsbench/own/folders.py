@@ -93,14 +93,18 @@ def as_inputs(pictures: Collection[Picture], form: Form, remarks: list[str]) -> 
 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:
     """The images in a folder, or in a file, by their paths in it. Raises DataError like `read_pictures`."""
-    others: list[str] = []
-    files = all_files(Path(data.path), IMAGES, others)
-    if not files:
-        raise DataError(
-            f"{data.path} has no images; give a folder with images, in any folders{because(others)}"
-        )
-    remarks += others
+    files = find_images(Path(data.path), remarks)
     return {file.name: picture for file, picture in read_files(data, files, remarks, progress).items()}
+
+
+def find_images(path: Path, remarks: list[str]) -> list[File]:
+    """The images in a folder, in any folders, or a file itself. Raises DataError if there are none."""
+    others: list[str] = []
+    files = all_files(path, IMAGES, others)
+    if not files:
+        raise DataError(f"{path} has no images; give a folder with images, in any folders{because(others)}")
+    remarks += others
+    return files
 
 
 def read_files(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.errors import DataError
-from fsbench.own.folders import IMAGES, as_inputs, read_files, read_pictures
+from fsbench.own.folders import IMAGES, as_inputs, read_files
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import depth, shallow, stack
@@ -85,7 +85,6 @@ class _Folder:
 def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     """Samples and unlabelled inputs with pixels in place of the paths that were read from a table.
 
-    The unlabelled inputs are those of a folder if no paths of them were read.
     Files that cannot be read are left out and named. Raises DataError if none is left.
     """
     assert samples.form is not None, "tables have a form"
@@ -101,12 +100,8 @@ def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     found.looks = np.stack([picture.look for picture in pictures.values()])
     found.x, bits = _stacked([picture.pixels for picture in pictures.values()], found.domain)
     found.form = Form("image", found.x.shape[1:], form.columns, bits=bits)
-    if data.unlabeled is None:
-        return found
-    alike = replace(data, path=str(data.unlabeled), image_size=found.x.shape[-1])
-    if samples.unlabeled is None:
-        found.unlabeled = read_pictures(alike, progress, remarks, found.form)
-    else:
+    if samples.unlabeled is not None:
+        alike = replace(data, path=str(data.unlabeled), image_size=found.x.shape[-1])
         more = [
             File(Path(path), printable(Path(path).name), str(number), None)
             for number, path in enumerate(samples.unlabeled.x[:, 0])

@@ -14,6 +14,7 @@ from fsbench.kinds import get_kind
 from fsbench.own.column import Column
 from fsbench.own.columns import choose_columns
 from fsbench.own.domains import read_domains
+from fsbench.own.folders import find_images
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.listed import located
@@ -185,8 +186,13 @@ def _alike(
 def _unlabelled_rows(
     data: OwnData, columns: Sequence[Column], labelled: pd.DataFrame, remarks: list[str]
 ) -> Inputs:
-    """The rows of a file whose target is missing, without those of a group that has labelled rows."""
+    """The rows of a file whose target is missing, without those of a group that has labelled rows.
+
+    Beside a table that names images, this may be a folder of images.
+    """
     path = str(data.unlabeled)
+    if Path(path).is_dir():
+        return Inputs(np.array([[str(file.path)] for file in find_images(Path(path), remarks)], dtype=object))
     table = _parsed(path, data, fewest=1)
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)
