@@ -1,27 +1,21 @@
-"""The path of one command: plan, draw, execute, judge, store."""
+"""`run`, the path of one command: plan, draw, execute, judge, store."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from fsbench import interrupts
 from fsbench.columns import of_records
 from fsbench.composition import Composition
 from fsbench.datasets.known import dataset_info
-from fsbench.draw import Splits
 from fsbench.errors import UsageError
-from fsbench.execute import Execution, MakeExecutor, isolation, local
-from fsbench.failure import Failure
+from fsbench.execute import MakeExecutor, local
 from fsbench.families import CORE
-from fsbench.identity import full_spec, metric_marks, versions
-from fsbench.jobs import Outcome, Place, check_device
-from fsbench.judge import failed, judge
+from fsbench.identity import full_spec
+from fsbench.jobs import check_device
 from fsbench.plan import Plan, joined_plans, make_plan
 from fsbench.progress import Observer, default_observer
 from fsbench.progress.log import RunLog, logged
@@ -29,26 +23,18 @@ from fsbench.record import Record, Trial
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Request, Strategies, check_positive, read_request
 from fsbench.results import Results
+from fsbench.running import Running
 from fsbench.same_data import SameData, check_records
-from fsbench.scratch import Scratch, sweep
-from fsbench.searching import Execute, Read, Searching
 from fsbench.spec import Value
-from fsbench.store import Judgement, Store
-from fsbench.tuning.search import Search
+from fsbench.store import Store
 from fsbench.tuning.space import space_mark
 from fsbench.tuning.tuned import Tuning
 from fsbench.types import Recipe
-from fsbench.versions import installed
-from fsbench.words import timestamp
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData
-    from fsbench.tasks.expressions import Task
-    from fsbench.tasks.splits import SealedSplit
 
-T = TypeVar("T")
 DEFAULT_RESULTS = "fsbench-results"
-FEATURES = ".features"
 
 
 def run(
@@ -145,12 +131,12 @@ def run(
         )
         with Store(results) as store:
             log.open(store.folder)
-            walk = _planned(asked, store, registry, observer, retry_failed, only)
-            interrupted = walk.go(executor, jobs, device)
+            running = _planned(asked, store, registry, observer, retry_failed, only)
+            interrupted = running.go(executor, jobs, device)
         found = Results(
-            tuple(walk.records_of_plan()),
+            tuple(running.records_of_plan()),
             store.path,
-            walk.plan.total,
+            running.plan.total,
             interrupted,
             tuple(asked.suite.left_out()),
             asked.baseline,
@@ -195,8 +181,8 @@ def _planned(
     observer: Observer,
     retry_failed: bool,
     only: Callable[[Mapping[Trial, str | None]], Collection[Trial]],
-) -> _Walk:
-    """The walk through what is asked for and not stored. Raises DataError or StoreError for other data."""
+) -> Running:
+    """The run of what is asked for and not stored. Raises DataError or StoreError for other data."""
     observer.doing(f"reading the results in {store.folder}")
     stored = {record.key: record for record in store.records()}
     same = SameData(asked.suite, stored.values(), store.path)
@@ -204,11 +190,11 @@ def _planned(
         same.check_own(name)
     store.keep_own(map(dataset_info, asked.own))
     plan = _plan(asked, registry, stored, retry_failed, only)
-    walk = _Walk(asked, plan, store, same, registry, observer, retry_failed, stored)
-    known = walk.records_of_plan()
+    running = Running(asked, plan, store, same, registry, observer, retry_failed, stored)
+    known = running.records_of_plan()
     check_records(of_records(known, ()), asked.suite, store.path)
     observer.stored(known)
-    return walk
+    return running
 
 
 def _plan(
@@ -243,137 +229,3 @@ def _plan(
 
 def _identify(registry: Registry, tuning: str, composition: Composition, recipe: Recipe, kind: str) -> str:
     return full_spec(registry, composition, recipe, kind, space_mark(composition) if tuning else "")
-
-
-@dataclass
-class _Walk:
-    """Turns a plan into stored records, which it also keeps in `records`, by key."""
-
-    asked: Request
-    plan: Plan
-    store: Store
-    same: SameData
-    registry: Registry
-    observer: Observer
-    retry_failed: bool
-    records: dict[str, Record]
-    known: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # Before a split is drawn, so that plugin code meets no test labels in this process.
-        here, compositions = installed(), self.asked.compositions
-        codes = metric_marks(self.registry)
-        kinds = {task.text: task.info.kind for task in self.asked.tasks}
-        for spec, task, recipe in dict.fromkeys(map(_texts, self.plan.trials)):
-            used = versions(self.registry, compositions[spec], task, recipe, kinds[task])
-            uses = tuple(sorted(compositions[spec].uses))
-            self.known[spec, task, recipe] = {
-                "uses": uses,
-                "baseline": compositions[spec].baseline,
-                "versions": here | used,
-                "metric_codes": codes,
-            }
-        self.listeners = self.registry.listeners()
-
-    def records_of_plan(self) -> list[Record]:
-        """The records so far of what is asked for."""
-        return [self.records[key] for key in self.plan.keys if key in self.records]
-
-    def go(self, make: MakeExecutor, workers: int | None, device: str) -> bool:
-        """Run every trial of the plan and store its record; returns whether it was interrupted."""
-        if not self.plan.trials:
-            self._store_skipped()
-            sweep(self.store)
-            self.observer.complete(self.plan)
-            return False
-        try:
-            with interrupts.heard(), Scratch(self.store) as scratch:
-                features = self.store.folder / FEATURES
-                execution = Execution(make, workers, self.asked.timeout, scratch.path, features)
-                self._run_trials(execution, device)
-        except KeyboardInterrupt:
-            return True
-        return False
-
-    def _run_trials(self, execution: Execution, device: str) -> None:
-        trials, tasks = self.plan.trials, {task.text: task for task in self.asked.tasks}
-        self.observer.doing("starting workers, which import torch")
-        place = execution.find_place(device, trials, tasks)
-        self._store_skipped()
-        execute = functools.partial(self._execute, execution, place.device, tasks)
-        searches = self._searches(tasks, execute)
-        self.observer.planned(self.plan)
-        known = {trial: self._known_of(trial, place, searches.get(trial)) for trial in trials}
-        finals = {trial: searches[trial].final() if trial in searches else trial for trial in trials}
-        for trial, final in finals.items():
-            if final is None:
-                self._keep(failed(trial, searches[trial].failure(), known[trial]))
-        asked = {final: trial for trial, final in finals.items() if final is not None}
-
-        def read(final: Trial, result: Outcome | Failure, split: SealedSplit) -> Judgement:
-            trial = asked[final]
-            whole = searches[trial].with_cost(result) if trial in searches else result
-            return judge(trial, whole, split, known[trial])
-
-        for judged in execute(tuple(asked), read):
-            self._keep(judged)
-
-    def _known_of(self, trial: Trial, place: Place, search: Search | None) -> dict[str, Any]:
-        """What the parent knows of a trial's record."""
-        known = self.known[_texts(trial)]
-        versions = known["versions"] | {"torch": place.torch}
-        here = {"device": place.hardware, "isolation": isolation(place.device)}
-        tried = {} if search is None else {"search": search.describe()}
-        return known | here | tried | {"versions": versions}
-
-    def _searches(self, tasks: Mapping[str, Task], execute: Execute) -> dict[Trial, Search]:
-        """The finished searches of tuned trials."""
-        tuned = [trial for trial in self.plan.trials if trial.tuning]
-        searching = Searching(
-            self.registry, self.store, tasks, self.asked.compositions, self.observer, self.retry_failed
-        )
-        return {search.trial: search for search in searching.run(tuned, execute)}
-
-    def _execute(
-        self,
-        execution: Execution,
-        device: str,
-        tasks: Mapping[str, Task],
-        trials: Sequence[Trial],
-        read: Read[T],
-    ) -> Iterator[T]:
-        """Run trials; yields what `read` makes of each when it ends."""
-        splits = Splits(trials, tasks, self.same, execution.folder)
-        with contextlib.closing(execution.run(trials, splits, device, self.observer.started)) as stream:
-            for trial, result in stream:
-                found = read(trial, result, splits.of(trial))
-                # Before a plugin hears of it: its test labels are gone with its last trial.
-                splits.done(trial)
-                yield found
-
-    def _keep(self, judged: Judgement) -> None:
-        record = self.store.commit(
-            judged.record, judged.predictions, judged.influences, judged.drawn, judged.validated
-        )
-        self.records[record.key] = record
-        self.observer.finished(record)
-        for plugin, listener in self.listeners:
-            try:
-                listener(record=record)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook may raise anything
-                self.observer.warned(
-                    f"plugin {plugin}: fsbench_trial_finished raised {error!r}; the record is stored"
-                )
-
-    def _store_skipped(self) -> None:
-        """Store a record, with the reason, of each trial that cannot run."""
-        known = self.records
-        new = [r for r in self.plan.skipped if r.key not in known or known[r.key].status != "skipped"]
-        skipped = [replace(record, created=timestamp()) for record in new]
-        if skipped:
-            self.store.commit_all(skipped)
-            self.records |= {record.key: record for record in skipped}
-
-
-def _texts(trial: Trial) -> tuple[str, str, str]:
-    return trial.spec, trial.task, trial.recipe

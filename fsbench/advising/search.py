@@ -33,7 +33,8 @@ from fsbench.progress import Observer
 from fsbench.registry import Registry, get_registry
 from fsbench.request import Strategies, joined_specs, read_data
 from fsbench.results import Results
-from fsbench.runner import FEATURES, run
+from fsbench.runner import run
+from fsbench.running import FEATURES
 from fsbench.same_data import SameData
 from fsbench.store import Store
 from fsbench.tasks.expressions import Task, parse_tasks
