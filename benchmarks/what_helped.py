@@ -64,19 +64,29 @@ def _untuned(strategy: str) -> str:
 
 
 def _table(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
-    yield f"| strategy | {' | '.join(known)} |"
-    yield f"|---|{'---|' * len(known)}"
+    """The mean differences of each strategy on each leaderboard, by verdict."""
+    yield from ("| strategy | helped | hurt | not settled |", "|---|---|---|---|")
     for name in sorted({name for found in known.values() for name in found}):
-        yield f"| `{name}` | {' | '.join(_cell(found.get(name, [])) for found in known.values())} |"
+        said: dict[str, list[str]] = {"helps": [], "hurts": [], "": []}
+        for board, found in known.items():
+            for row, tasks in _means(found.get(name, [])):
+                said[row.verdict if row.verdict in said else ""].append(_mean(row, board, tasks))
+        if any(said.values()):
+            yield f"| `{name}` | {' | '.join('<br>'.join(each) or text.NOTHING for each in said.values())} |"
 
 
-def _cell(rows: Sequence[Row]) -> str:
-    done = [row for row in rows[1:] if row.done]
-    if not done or rows[0].difference is None:
-        return text.NOTHING
-    mean = rows[0].difference
-    points = f"{100 * mean.mean:+.1f} ± {100 * (mean.high - mean.mean):.1f}"
-    return f"{points}, {rows[0].verdict}, {plural(len(done), 'task')}"
+def _means(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """The row of a mean over tasks and the number of tasks, if there is a mean."""
+    done = sum(row.done > 0 for row in rows[1:])
+    if done and rows[0].difference is not None:
+        yield rows[0], done
+
+
+def _mean(row: Row, board: str, tasks: int) -> str:
+    assert row.difference is not None
+    points = f"{100 * row.difference.mean:+.1f} ± {100 * (row.difference.high - row.difference.mean):.1f}"
+    verdict = "" if row.verdict in ("helps", "hurts", "not settled") else f", {row.verdict}"
+    return f"{points} ({board}, {plural(tasks, 'task')}{verdict})"
 
 
 def _settled(known: dict[str, dict[str, list[Row]]]) -> Iterator[str]:
