@@ -276,20 +276,7 @@ class EngineContext(Scope, Savable):
         composition = state.composition.member(self._owner, spec)
         key = composition.text, state.recipe
         if key not in state.members:
-            state.members[key] = replace(
-                state,
-                given=state.given if state.task is state.inputs else state.task,
-                stored=state.task.input_shape,
-                opened=state.task.input_shape,
-                composition=composition,
-                cell=-1,
-                samples=None,
-                phase=(),
-                memories=None,
-                effects=Effects(),
-                starts={},
-                members={},
-            )
+            state.members[key] = state.of_member(composition)
             begin(state.members[key], EngineContext(state.members[key]))
         member = state.members[key]
         member.cell, member.val, member.phase, member.runs = state.cell, state.val, (), 0

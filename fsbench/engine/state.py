@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -109,3 +109,20 @@ class TrialState:
         self.stored = self.stored or self.given.input_shape
         self.opened = self.opened or self.stored
         self.inputs = self.task = self.given
+
+    def of_member(self, composition: Composition) -> TrialState:
+        """The state in which a strategy in an argument begins, on samples as this trial embeds them."""
+        return replace(
+            self,
+            given=self.given if self.task is self.inputs else self.task,
+            stored=self.task.input_shape,
+            opened=self.task.input_shape,
+            composition=composition,
+            cell=-1,
+            samples=None,
+            phase=(),
+            memories=None,
+            effects=Effects(),
+            starts={},
+            members={},
+        )
