@@ -34,6 +34,7 @@ class Deadline(Observer):
     def __init__(self, inner: Observer, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ends = clock() + seconds
+        self._changed = threading.Event()
         for name in dir(Observer):
             if not name.startswith("_") and getattr(type(self), name) is getattr(Observer, name):
                 setattr(self, name, getattr(inner, name))
@@ -48,6 +49,11 @@ class Deadline(Observer):
     def over(self) -> bool:
         """Whether the time is over."""
         return self._clock() >= self._ends
+
+    def end_within(self, seconds: float) -> None:
+        """End the run in so many seconds, unless it ends earlier anyway."""
+        self._ends = min(self._ends, self._clock() + seconds)
+        self._changed.set()
 
     def finished(self, record: Any) -> None:
         """Pass on that a record is stored. Raises KeyboardInterrupt, as Ctrl-C does, when time is over."""
@@ -65,11 +71,21 @@ class Deadline(Observer):
         if threading.current_thread() is not main or self._clock is not time.monotonic or main.ident is None:
             yield
             return
-        watch = threading.Timer(self.left, signal.pthread_kill, (main.ident, signal.SIGINT))
-        watch.daemon = True
+        left = threading.Event()
+        watch = threading.Thread(target=self._watch, args=(main.ident, left), daemon=True)
         watch.start()
         try:
             yield
         finally:
-            watch.cancel()
+            left.set()
+            self._changed.set()
             watch.join()  # so that an interrupt does not come later than here
+
+    def _watch(self, thread: int, left: threading.Event) -> None:
+        """Interrupt a thread when time is over, unless what was watched has been left by then."""
+        while not self.over:
+            self._changed.wait(self.left)
+            self._changed.clear()
+            if left.is_set():
+                return
+        signal.pthread_kill(thread, signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import fake_executor
@@ -203,6 +204,12 @@ def test_a_watched_deadline_ends_what_waits():
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt), Deadline(Observer(), 0.1).watched():
         time.sleep(60)
+    later = Deadline(Observer(), 60)
+    threading.Timer(0.1, later.end_within, (0.1,)).start()
+    with pytest.raises(KeyboardInterrupt), later.watched():
+        time.sleep(60)
+    later.end_within(50)
+    assert later.over
     assert time.monotonic() - begin < 30
     with Deadline(Observer(), 60).watched():
         pass

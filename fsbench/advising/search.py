@@ -40,7 +40,7 @@ from fsbench.store import Store
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import ad_hoc
-from fsbench.words import plural, roughly
+from fsbench.words import duration, plural, roughly
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
@@ -292,18 +292,21 @@ class _Search:
         whole *= len(candidates) / max(1, len(candidates) - missing)
         longer = self.budget - left + whole
         if found is None:
-            enough = f"about {roughly(max(longer, 1.5 * self.budget))}" if costs else "a few minutes"
-            core = len(self.registry.parse(CORE))
-            short = " (`core` is a short list)" if len(candidates) > core else ""
-            raise UsageError(
-                f"the budget of {roughly(self.budget)} is too small for this data; give {enough}, or fewer "
-                f"strategies{short}; what has run is kept"
-            )
+            raise UsageError(self._too_small(candidates, longer if costs else None))
         size, left_out = found
         if left_out:
             self.left_out.setdefault(NO_TIME, []).extend(left_out)
         self.longer = longer if self._late() else None
         return size
+
+    def _too_small(self, candidates: Sequence[str], longer: float | None) -> str:
+        """What to say where not even the smallest search has time; `longer` is the time of the largest."""
+        begun = f"the budget of {duration(self.budget)} is too small"
+        if longer is None:
+            return f"{begun}: no trial ended in the time for the first round; give a few minutes"
+        short = " (`core` is a short list)" if len(candidates) > len(self.registry.parse(CORE)) else ""
+        enough = roughly(max(longer, 1.5 * self.budget))
+        return f"{begun} for this data; give about {enough}, or fewer strategies{short}; what has run is kept"
 
     def _why_not(self) -> str:
         return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in self.left_out.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from fsbench.record import Record, Trial
 from fsbench.results import Results
 
 _FITS_OF_A_MODEL = 6
+_REPORT = 3.0
 
 
 class Place(NamedTuple):
@@ -27,11 +29,16 @@ class Place(NamedTuple):
 
 
 class Stopwatch(Deadline):
-    """A deadline that also measures a run: the seconds until its first trial begins, and of its trials."""
+    """A deadline that also measures a run: the seconds until its first trial begins, and of its trials.
 
-    def __init__(self, inner: Observer, seconds: float, clock: Callable[[], float]) -> None:
+    `within` is how many seconds the trials have, if they have fewer than the run.
+    """
+
+    def __init__(
+        self, inner: Observer, seconds: float, clock: Callable[[], float], within: float = math.inf
+    ) -> None:
         super().__init__(inner, seconds, clock)
-        self._begin = clock()
+        self._begin, self._within = clock(), within
         self.start: float | None = None
         self.trained = 0.0
 
@@ -39,6 +46,7 @@ class Stopwatch(Deadline):
         """Note when the first trial begins."""
         if self.start is None:
             self.start = self._clock() - self._begin
+            self.end_within(self._within)
         self._inner.started(trial)
 
     def finished(self, record: Record) -> None:
@@ -53,7 +61,8 @@ class Trials:
 
     `stored` has the seconds of trials that were there before, `records` what came of those that were asked
     for. `pace` is how many seconds pass for a second of a trial's own work, and `start` how many before the
-    first trial of a run begins; both are measured.
+    first trial of a run begins; both are measured. The first run says nothing about `start`: its workers
+    import torch, for later ones too.
     """
 
     run: Callable[..., Results]
@@ -64,23 +73,23 @@ class Trials:
     stored: Mapping[Place, float] = field(default_factory=dict)
     records: dict[Place, Record] = field(default_factory=dict)
     pace: float = field(default_factory=lambda: 1.2 / default_workers("cpu"))
-    start: float = 3.0
+    start: float = 1.5
     _passed: float = 0.0
     _trained: float = 0.0
 
-    def get(self, places: Iterable[Place], within: float | None = None) -> bool:
+    def get(self, places: Iterable[Place], within: float = math.inf) -> bool:
         """Run what is missing, for at most so many seconds; returns whether all of it has a record now.
+
+        The seconds count from the first trial.
 
         Raises KeyboardInterrupt if the user ends the run.
         """
         missing = [place for place in dict.fromkeys(places) if place not in self.records]
         if not missing:
             return True
-        # The report, which nothing interrupts, takes about as long as workers take to start.
-        time_left = self.deadline.left - self.start
-        time_left = time_left if within is None else min(within, time_left)
+        time_left = self.deadline.left - _REPORT
         if time_left > 0:
-            self._run(missing, time_left)
+            self._run(missing, time_left, within)
         return all(place in self.records for place in missing)
 
     def search(self, halving: Halving, tasks: Sequence[str]) -> list[str]:
@@ -116,8 +125,8 @@ class Trials:
         """
         return _FITS_OF_A_MODEL * seconds(record) + 3 * self.start
 
-    def _run(self, missing: Sequence[Place], time_left: float) -> None:
-        wanted, watch = set(missing), Stopwatch(self.observer, time_left, self.clock)
+    def _run(self, missing: Sequence[Place], time_left: float, within: float) -> None:
+        wanted, watch = set(missing), Stopwatch(self.observer, time_left, self.clock, within)
         begin, arguments = self.clock(), _arguments(missing)
         try:
             with watch.watched():
@@ -134,7 +143,7 @@ class Trials:
             raise KeyboardInterrupt
         self.records |= {Place(each.task, each.split_seed, each.spec): each for each in found.records}
         if watch.start is not None and watch.trained > 0:
-            self.start = watch.start
+            self.start = watch.start if self._trained else self.start
             self._passed += self.clock() - begin - watch.start
             self._trained += watch.trained
             self.pace = self._passed / self._trained
