@@ -30,7 +30,7 @@ USAGE = [
     (["run", "--plugins", "focal+focal"], "focal is named twice"),
     (["run", "--plugins", ""], "expected a name"),
     (["run", "--tasks", "kshot(digits, k=0)"], "k is 0; expected at least 1"),
-    (["run", "--tasks", "kshot(wine, k=1000)"], "the largest k that it allows is"),
+    (["run", "--tasks", "kshot(wine, k=1000)"], "the largest that the classes allow is"),
     (["run", "--tasks", "kshot(wime)"], "did you mean 'wine'?"),
     (["run", "--tasks", "kshoot(wine)"], "did you mean 'kshot'?"),
     (["run", "--tasks", TASK, "--suite", "starter-v1"], "both a suite and tasks are given"),

@@ -170,7 +170,7 @@ FAULTS = [
     (["--data", "pets", "--domain", "camera"], 2, "which takes no domain"),
     (["--data", "pets", "--target-data", "patients.csv"], 2, "give both in one form"),
     (["--data", "pets", "--tasks", "kshot(digits, k=1)"], 2, "no task is about the given data"),
-    (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest k that it allows is 2"),
+    (["--data", "pets", "--tasks", "kshot(pets, k=4)"], 2, "the largest that the classes allow is 2"),
 ]
 
 

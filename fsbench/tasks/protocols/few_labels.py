@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,11 +34,14 @@ def parts_in_words(train: int, val: int) -> str:
 class FewLabels(OneDataset):
     """A task on one dataset, optionally with all labelled samples of a `source` dataset.
 
-    A subclass says how many training labels each class gets, and may make some of them wrong. `val` is the
+    A subclass says how many training labels each class gets, and may make some of them wrong; its argument
+    `most` is the number in the largest class. `val` is the
     number of validation labels of each class, by default half of its training labels and at least one.
     `unlabeled` is the number of unlabelled inputs, or `all`: of samples that are neither in training,
     validation nor test, and of the dataset's own unlabelled ones. With fewer, they are among those with more.
     """
+
+    most: ClassVar[str] = "k"
 
     source: str | None = None
     val: int | None = None
@@ -49,9 +52,13 @@ class FewLabels(OneDataset):
         """The dataset, then the source if there is one."""
         return (self.dataset,) if self.source is None else (self.dataset, self.source)
 
-    @abstractmethod
+    def counts_for(self, most: int) -> list[int]:
+        """The number of training labels of each class if the largest has `most`; by default all have."""
+        return [most] * self.data.num_classes
+
     def train_counts(self) -> list[int]:
         """The number of training labels of each class."""
+        return self.counts_for(getattr(self, self.most))
 
     def is_balanced(self) -> bool:
         """Whether all classes have the same number of training labels as given."""
@@ -69,21 +76,25 @@ class FewLabels(OneDataset):
         """The given labels of the first n samples of a class, `[n]`; by default the true labels."""
         return np.full(n, label)
 
-    def check_counts(self, argument: str) -> None:
-        """Raise TaskError, with the largest possible `argument`, if a class is too small."""
+    def check_counts(self) -> None:
+        """Raise TaskError, with the largest number that all classes allow, if a class is too small."""
         self.require_at_least(0, "val")
-        counts = enumerate(zip(self.train_counts(), self.val_counts(), strict=True))
-        small = [label for label, (n, v) in counts if n + v > pool_count(self.data, label)]
-        if small:
+        given = getattr(self, self.most)
+        if small := self._too_small(given):
             label = min(small, key=lambda c: pool_count(self.data, c))
             room, total = pool_count(self.data, label), self.data.class_counts[label]
-            largest = max((k for k in range(1, room + 1) if k + self.val_for(k) <= room), default=0)
+            largest = next((most for most in range(given - 1, 0, -1) if not self._too_small(most)), 0)
             raise TaskError(
                 f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
                 f"{total - room} are for the test, and validation needs {self.val_counts()[label]}; "
-                f"the largest {argument} that it allows is {largest}"
+                f"{self.most} is {given}, and the largest that the classes allow is {largest}"
             )
         self.num_unlabeled()
+
+    def _too_small(self, most: int) -> list[int]:
+        """The classes with too few samples if the largest has `most` training labels."""
+        counts = enumerate(self.counts_for(most))
+        return [label for label, n in counts if n + self.val_for(n) > pool_count(self.data, label)]
 
     def num_unlabeled(self) -> int:
         """The number of unlabelled inputs. Raises TaskError if there are fewer than wanted."""

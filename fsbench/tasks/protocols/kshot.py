@@ -22,14 +22,10 @@ class KShot(FewLabels):
     def check(self) -> None:
         """Raise TaskError if k or val is too small, or larger than a class allows."""
         self.require_at_least(1, "k")
-        self.check_counts("k")
+        self.check_counts()
         self.check_source()
 
     @property
     def labels(self) -> str:
         """`7 labels per class (5 train, 2 val)`."""
         return labels_in_words(self.k, self.val_for(self.k))
-
-    def train_counts(self) -> list[int]:
-        """k of each class."""
-        return [self.k] * self.data.num_classes

@@ -26,6 +26,7 @@ class LongTail(FewLabels):
     name: ClassVar[str] = "longtail"
     summary: ClassVar[str] = "labels fall exponentially from the first class to the last, by a ratio ir"
     shown: ClassVar[tuple[str, ...]] = ("ir",)
+    most: ClassVar[str] = "head"
     cite: ClassVar[str] = (
         "Cui, Y., Jia, M., Lin, T.-Y., Song, Y. and Belongie, S. (2019). Class-balanced loss based on "
         "effective number of samples. CVPR."
@@ -42,24 +43,24 @@ class LongTail(FewLabels):
             self.head >= self.ir,
             f"the last class would have {self.head}/{self.ir:g} labels; expected a head of at least ir",
         )
-        self.check_counts("number of labels")
+        self.check_counts()
         self.check_source()
 
     @property
     def labels(self) -> str:
         """`60 labels of the first class (40 train, 20 val) to 3 of the last (2 train, 1 val)`."""
-        ends = [(n, self.val_for(n)) for n in (self._count(0), self._count(1))]
+        ends = [(n, self.val_for(n)) for n in (self._count(self.head, 0), self._count(self.head, 1))]
         if ends[0] == ends[1]:
             return labels_in_words(*ends[0])
         first, last = (parts_in_words(*each) for each in ends)
         total = sum(ends[1])
         return f"{plural(sum(ends[0]), 'label')} of the first class{first} to {total} of the last{last}"
 
-    def train_counts(self) -> list[int]:
+    def counts_for(self, most: int) -> list[int]:
         """The exponential profile."""
         last = self.data.num_classes - 1
-        return [self._count(label / last) for label in range(last + 1)]
+        return [self._count(most, label / last) for label in range(last + 1)]
 
-    def _count(self, place: float) -> int:
+    def _count(self, head: int, place: float) -> int:
         """The training labels of the class at a place, from 0 for the first to 1 for the last."""
-        return max(1, int(self.head * self.ir**-place + _ROUNDING))
+        return max(1, int(head * self.ir**-place + _ROUNDING))

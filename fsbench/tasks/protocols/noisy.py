@@ -39,17 +39,13 @@ class Noisy(FewLabels):
         """Raise TaskError if the rate is outside [0, 1), or a class does not allow k."""
         self.require_at_least(1, "k")
         self.require(0 <= self.rate < 1, f"rate is {self.rate:g}; expected at least 0 and less than 1")
-        self.check_counts("k")
+        self.check_counts()
         self.check_source()
 
     @property
     def labels(self) -> str:
         """`7 labels per class (5 train, 2 val)`."""
         return labels_in_words(self.k, self.val_for(self.k))
-
-    def train_counts(self) -> list[int]:
-        """k of each class."""
-        return [self.k] * self.data.num_classes
 
     def is_balanced(self) -> bool:
         """False for symmetric noise, which gives some classes more labels than others."""
