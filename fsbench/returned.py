@@ -85,6 +85,15 @@ def checked_loss(got: torch.Tensor, samples: int, name: str) -> torch.Tensor:
     return got
 
 
+def check_passed_targets(logits: torch.Tensor, targets: torch.Tensor, name: str) -> None:
+    """Refuse targets that a `loss` passes on if they are not distributions, one for each row of logits."""
+    if _form(targets) != (True, tuple(logits.shape)):
+        raise PluginError(
+            f"{name}: loss passed targets {_described(targets)} to inner; expected distributions, float "
+            f"{list(logits.shape)}, like those that it was given"
+        )
+
+
 def checked_batch(given: Batch, got: Batch, name: str) -> Batch:
     """What an `augment` returned: a batch like the one that it was given."""
     if not isinstance(got, Batch):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, same_tensors
-from fsbench.returned import checked_fit, checked_loss
+from fsbench.returned import check_passed_targets, checked_fit, checked_loss
 from fsbench.scope import Scope
 from fsbench.strategy import Strategy
 from fsbench.types import Fitted, LabeledSet, Recipe, Step
@@ -46,6 +46,8 @@ def around_loss(
         passed: list[torch.Tensor] = []
 
         def watched(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            if t is not targets:
+                check_passed_targets(z, t, component.name)
             losses = inner(z, t)
             passed.extend([losses] if z is logits and t is targets else [])
             return losses

@@ -130,7 +130,15 @@ BAD_ARRAYS = [
         "pixels of x_train are uint8 up to .*, those of x_test up to .*; convert all parts to one range",
     ),
     ({"x": pixels(12, 8, 8), "y": np.arange(12)}, "12 different labels for 12 samples"),
-    ({"x": pixels(12, 8, 8), "y": np.eye(12)}, "expected one number or text each"),
+    (
+        {"x": pixels(12, 8, 8), "y": np.eye(12)},
+        r"one number or text for each sample \(of these one-hot .*argmax",
+    ),
+    (
+        {"x": pixels(12, 8, 8), "y": np.ones((12, 3), dtype=int)},
+        r"each sample, not several labels; ask about one of them at a time: y\[:, 0\]$",
+    ),
+    ({"x": pixels(12, 8, 8), "y": np.full((12, 3), 0.5)}, "expected one number or text for each sample$"),
     ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
     ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
     ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),

@@ -88,6 +88,10 @@ WRONG = {
         wrong(init_model=lambda self, model, ctx: model.with_head(7)),
         r"^wrong: the model has 7 outputs for 3 classes; give it a head for them by model.with_head",
     ),
+    "class numbers as targets": (
+        wrong(loss=lambda self, logits, targets, inner, ctx: inner(logits, targets.argmax(1))),
+        r"^wrong: loss passed targets int64 \[32\] to inner; expected distributions, float \[32, 3\], like",
+    ),
     "a pretraining for other classes": (
         wrong(
             init_model=lambda self, model, ctx: ctx.pretrain(model, ctx.source, ctx.recipe),

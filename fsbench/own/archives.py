@@ -143,8 +143,8 @@ def _labels(
         given = given[:, 0]
     if given.ndim != 1 or given.dtype.kind not in "biufUS":
         raise DataError(
-            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text each (of "
-            "one-hot labels, the number of the column: y.argmax(1))"
+            f"{path}: labels are {given.dtype} {list(given.shape)}; expected one number or text for each "
+            f"sample{_instead(given)}"
         )
     if given.dtype.kind == "f" and not (np.isfinite(given).all() and (given % 1 == 0).all()):
         raise DataError(
@@ -164,6 +164,15 @@ def _labels(
     if names is not None:
         remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
     return [printable(str(value)) for value in values], y.astype(np.int64)
+
+
+def _instead(given: np.ndarray) -> str:
+    """What to write in place of a matrix of labels."""
+    if given.ndim != 2 or not np.isin(given, (0, 1)).all():
+        return ""
+    if (given.sum(1) == 1).all():
+        return " (of these one-hot labels, the number of the column: y.argmax(1))"
+    return ", not several labels; ask about one of them at a time: y[:, 0]"
 
 
 def _decoded(values: np.ndarray) -> np.ndarray:

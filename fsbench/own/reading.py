@@ -12,6 +12,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
 from fsbench.own.belonging import find_groups, repeats
+from fsbench.own.classes import check_names, warn_of_classes, without_lone_classes
 from fsbench.own.copies import copies_of_target, warn_of_copies
 from fsbench.own.domains import separate
 from fsbench.own.files import read_samples
@@ -20,14 +21,12 @@ from fsbench.own.given import OwnData, free_name, valid_name
 from fsbench.own.samples import (
     PARTS,
     TEST,
-    TRAIN,
     VAL,
     Inputs,
     Progress,
     Samples,
     printable,
     some,
-    warn_of_spellings,
 )
 from fsbench.tasks.drawing import test_count
 from fsbench.tasks.protocols.holdout import held_out
@@ -90,11 +89,11 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     if samples.unlabeled is not None:
         samples.unlabeled = _without_repeats(samples, samples.unlabeled, str(data.unlabeled))
     if samples.domain is None:
-        parts = [_without_lone_classes(samples, str(data.path), said)]
+        parts = [without_lone_classes(samples, str(data.path), said)]
     else:
         parts = list(separate(samples, str(data.path)))
-    _check_names(parts[0].classes, str(data.path))
-    warn_of_spellings(parts[0].classes, "class", "classes", samples.warnings)
+    check_names(parts[0].classes, str(data.path))
+    warn_of_classes(parts[0], samples.warnings)
     if samples.features:
         copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features)
         warn_of_copies(copies, samples.warnings)
@@ -129,50 +128,6 @@ def _names(samples: Samples, data: OwnData) -> list[str]:
         return [base, valid_name(Path(data.target_data).resolve(), {*taken, base})]
     first = free_name(f"{base}_{samples.domains[0]}", taken)
     return [first, free_name(f"{base}_{samples.domains[1]}", {*taken, first})]
-
-
-def _without_lone_classes(samples: Samples, path: str, said: Sequence[str]) -> Samples:
-    """Leave out classes that cannot be both learned and tested. Raises DataError if fewer than two remain.
-
-    Its message ends with what became of others, or with the last of what was `said` of the files.
-    """
-    lone: list[str] = []
-    kept = np.ones(len(samples.y), dtype=bool)
-    for label, name in enumerate(samples.classes):
-        members = samples.y == label
-        if samples.part is None:
-            units = members.sum() if samples.groups is None else len(np.unique(samples.groups[members]))
-            problem = _lone(int(members.sum()), samples.kind.sample) if units < 2 else ""
-        else:
-            problem = "no training samples" if not (members & (samples.part == TRAIN)).any() else ""
-        if problem:
-            lone.append(f"class {name!r} left out: it has {problem}")
-            kept &= ~members
-    samples.warnings.extend(lone)
-    samples = samples if kept.all() else samples.keep(kept)
-    if len(samples.classes) < 2:
-        none = f"no class with two {samples.kind.sample}s that do not belong together"
-        left = f"one class only, {samples.classes[0]!r}" if samples.classes else none
-        why = f" ({'; '.join((*said, *lone)[-2:])})" if (*said, *lone) else ""
-        raise DataError(f"{path} has {left}; fsbench needs two with a few samples each{why}")
-    if samples.part is not None and not (samples.part == TEST).any():
-        raise DataError(f"{path}: the test part is empty; fill it, or leave it out so that fsbench draws one")
-    return samples
-
-
-def _check_names(classes: Sequence[str], path: str) -> None:
-    twice = [name for number, name in enumerate(classes) if name in classes[:number]]
-    if twice:
-        raise DataError(
-            f"{path} has two classes that are both shown as {twice[0]!r}, because some of their characters "
-            "cannot be shown; rename one"
-        )
-
-
-def _lone(count: int, sample: str) -> str:
-    if count == 1:
-        return f"one {sample} only, which cannot be both in training and in the test"
-    return f"{count} {sample}s that belong together, which cannot be both in training and in the test"
 
 
 def _tested(samples: Samples, info: DatasetInfo) -> tuple[str, np.ndarray]:

@@ -1,0 +1,69 @@
+"""What is said about the classes of the user's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from fsbench import OwnData
+from fsbench.own import read_own
+
+pytestmark = pytest.mark.usefixtures("no_dataset_stays")
+
+
+def remarks(folder: Path, labels: Sequence[object]) -> list[str]:
+    """What is said about a table with some labels."""
+    rows = [f'{number}.5,{number % 7},"{label}"' for number, label in enumerate(labels)]
+    (folder / "rows.csv").write_text("\n".join(["size,weight,kind", *rows]))
+    return list(read_own(OwnData(folder / "rows.csv", target="kind")).warnings)
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", " | "])
+def test_classes_that_join_others_are_named(tmp_path, between):
+    both, other = f"cat{between}dog", f"dog{between}bird"
+    said = remarks(tmp_path, [*["cat"] * 8, *[both] * 8, *[other] * 8, *["bird"] * 8])
+    (found,) = (line for line in said if "several labels" in line)
+    assert found.startswith(f"classes {both!r}, {other!r} look like several labels of one row")
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("cat", "dog", "cat and dog"),
+        ("Paris, France", "Lyon, France", "Rome, Italy"),
+        ("yes", "no", "yes, but later", "no, never"),
+        ("cat", "cat,dog"),
+    ],
+)
+def test_classes_that_only_have_commas_are_not(tmp_path, classes):
+    said = remarks(tmp_path, [name for name in classes for _ in range(8)])
+    assert not any("several labels" in line for line in said)
+
+
+def test_whole_numbers_with_few_rows_each_may_be_a_quantity(tmp_path):
+    said = remarks(tmp_path, [20 + number % 20 for number in range(60)])
+    assert (
+        "the classes are 20 whole numbers with few rows each; if they are a quantity, make classes of it "
+        "first (low, medium, high)"
+    ) in said
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[n % 12 for n in range(120)], [n % 5 for n in range(20)], [f"kind {n % 20}" for n in range(60)]],
+    ids=["many rows each", "few classes", "names"],
+)
+def test_numbers_that_are_classes_are_left_in_peace(tmp_path, labels):
+    assert not any("quantity" in line for line in remarks(tmp_path, labels))
+
+
+def test_classes_that_cannot_be_used_share_a_line(tmp_path):
+    said = remarks(tmp_path, ["a"] * 9 + ["b"] * 9 + ["c"])
+    assert "class 'c' left out: it has one row only, which cannot be both in training and in the test" in said
+    said = remarks(tmp_path, ["a"] * 9 + ["b"] * 9 + list("cdefghij"))
+    assert (
+        "classes 'c', 'd', 'e', 'f', 'g' and 3 more left out: each has one row only, which cannot be both in "
+        "training and in the test"
+    ) in said
