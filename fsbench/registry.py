@@ -93,6 +93,15 @@ class Registry(StrategyBuilder):
         ]
         return {module.partition(".")[0] for module in modules}
 
+    def brought_by(self, plugin: str) -> list[tuple[Sort[Any], str, Brought[Any]]]:
+        """What a plugin brought; it is named by its distribution, its entry point, or its module."""
+        return [
+            each
+            for name, found in self._loaded.items()
+            for each in found
+            if plugin in (*name.split(":"), each[2].module)
+        ]
+
     @property
     def origin(self) -> dict[str, Origin]:
         """Where each strategy comes from, by its name."""

@@ -121,4 +121,6 @@ def test_all_modules_of_a_distribution_are_checked(call, monkeypatch):
         f"{s.noun} {name}" for s in SORTS for name, each in s.brought().items() if each.origin[0] == "fsbench"
     }
     assert set(call("plugin", "check", "fsbench")[1].splitlines()) == titles
+    by_entry_point = set(call("plugin", "check", "core")[1].splitlines())
+    assert {"dataset wine", "protocol kshot"} < by_entry_point < titles
     assert titles > {"strategy focal", "dataset wine", "protocol kshot", "suite starter-v1"}

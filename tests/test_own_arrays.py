@@ -115,7 +115,10 @@ BAD_ARRAYS = [
     ({"x": np.array(3), "y": Y}, r"x is int64 \[\]; expected images"),
     ({"x": np.zeros((12, 0)), "y": Y}, r"x is float64 \[12, 0\]; expected images"),
     ({"x": pixels(12, 8, 8), "y": np.array(1)}, "x has 12 samples and y 1 labels"),
-    ({"x": np.full((12, 8, 8), "a"), "y": Y}, "pixels of x are <U1; expected 0 to 255"),
+    (
+        {"x": np.full((12, 8, 8), "a"), "y": Y},
+        "x is .12, 8, 8., so it is read as images, and its pixels are <U1; expected 0",
+    ),
     (
         {"x_train": pixels(12, 8, 8), "y_train": Y, "x_test": pixels(12, 8, 8) / 255, "y_test": Y},
         "pixels of x_test are float64 up to .*, those of x_train up to .*; convert all parts to one range",
@@ -140,7 +143,10 @@ BAD_ARRAYS = [
     ),
     ({"x": pixels(12, 8, 8), "y": np.full((12, 3), 0.5)}, "expected one number or text for each sample$"),
     ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
-    ({"x": pixels(12, 8, 8) - 300.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
+    (
+        {"x": pixels(12, 8, 8) - 300.0, "y": Y},
+        r"pixels are float64 from -\d+; expected .* or 0 to 1, or, .* no images, a table \[N, F\]: x.reshape",
+    ),
     ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
     ({"x": pixels(12, 8, 8, 7, 2), "y": Y}, "expected images .N, H, W."),
     ({"x": np.array(["a"] * 12)[:, None], "y": Y}, "x is <U1; expected numbers"),

@@ -265,8 +265,15 @@ def test_a_folder_whose_folders_are_no_classes_says_so_too(pets: Path) -> None:
         read(pets)
 
 
-def test_a_column_of_images_that_is_not_used_says_how_to_use_it(pets: Path) -> None:
+@pytest.mark.parametrize("written", ["images/cat/0.png", "images/cat/0", "0"])
+def test_a_column_of_images_that_is_not_used_says_how_to_use_it(pets: Path, written: str) -> None:
     rows = table(pets).assign(weight=range(0, 48, 4))
+    if written == "0":
+        for number, name in enumerate(rows["file"]):
+            (pets / name).rename(pets / "images" / f"scan {number}.png")
+        rows["file"] = [f"scan {number}" for number in range(len(rows))]
+    elif written == "images/cat/0":
+        rows["file"] = rows["file"].str.removesuffix(".png")
     (said,) = [line for line in read(csv(pets, rows), target="kind").warnings if "'file'" in line]
     assert said.endswith(
         "a different text in every row; to learn from these images, name the column by --image"

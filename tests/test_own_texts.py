@@ -287,5 +287,5 @@ def test_classes_of_one_text_are_named_without_remarks_on_likeness(tmp_path: Pat
         DataError, match=r"few has no class with two texts that do not belong together"
     ) as caught:
         read_own(OwnData(tmp_path / "few"))
-    assert "class 'good' left out: it has one text only" in str(caught.value)
+    assert "classes 'bad', 'good' left out: each has one text only" in str(caught.value)
     assert "pair" not in str(caught.value)

@@ -102,9 +102,7 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
     known = [(sort.noun, *each) for sort in SORTS for each in sorted(registry.brought[sort.hook].items())]
     found = [(f"{noun} {each}", brought.thing) for noun, each, brought in known if each == name]
     found = found or [
-        (f"{noun} {each}", brought.thing)
-        for noun, each, brought in known
-        if name in (brought.origin.distribution, brought.module)
+        (f"{sort.noun} {each}", brought.thing) for sort, each, brought in registry.brought_by(name)
     ]
     if not found and parse(name).terms[0].name not in registry.strategies:
         for failure in registry.failures:

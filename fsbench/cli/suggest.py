@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from fsbench.errors import UnknownName, UsageError
 from fsbench.families import groups
@@ -43,7 +44,7 @@ class OptionsCommand(click.Command):
             word = ctx.args[0]
             option = _option_of(word, {name for each in self.params for name in each.opts})
             advice = (
-                f"write {option} {shlex.quote(word)}"
+                f"write {option} {shlex.quote(_whole_list(option, ctx))}"
                 if option
                 else f"`{ctx.command_path} --help` shows the options"
             )
@@ -51,9 +52,19 @@ class OptionsCommand(click.Command):
         return []
 
 
+def _whole_list(option: str, ctx: click.Context) -> str:
+    """The first extra word; of strategies and tasks, all words, after those that were given."""
+    name = option.removeprefix("--")
+    if name not in ("plugins", "tasks"):
+        return ctx.args[0]
+    given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    words = ([ctx.params[name]] if given else []) + [word for word in ctx.args if _option_of(word, {option})]
+    return ", ".join(word.strip(" ,") for word in words)
+
+
 def _option_of(word: str, options: Collection[str]) -> str | None:
     """That of a command's options to which a word belongs: a path, a suite, a task or a strategy."""
-    name = word.partition("(")[0].partition("+")[0]
+    name = word.strip(" ,").partition("(")[0].partition("+")[0]
     is_data = Path(word).suffix.lower() in _DATA_FILES or Path(word).is_dir()
     fitting = {
         "--data": is_data,

@@ -268,8 +268,12 @@ def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> fl
     """
     for name, x in parts.items():
         if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
-            lowest = f" from {x.min()}" if x.dtype.kind in "biuf" else ""
-            raise DataError(f"{path}: pixels of {name} are {x.dtype}{lowest}; {_RANGES}")
+            lowest = f" from {x.min():g}" if x.dtype.kind in "biuf" else ""
+            raise DataError(
+                f"{path}: {name} is {list(x.shape)}, so it is read as images, and its pixels are "
+                f"{x.dtype}{lowest}; {_RANGES}, or, of samples that are no images, a table [N, F]: "
+                f"{name}.reshape(len({name}), -1)"
+            )
     highest = {name: float(x.max()) for name, x in parts.items()}
     top = max(highest, key=lambda name: highest[name])
     for name, x in parts.items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Hashable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import DataError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CATEGORIES = 200
 _SENTENCE = 4
+_MANY_FOLDERS = 50
 _NUMBERS = "row numbers only"
 _AMBIGUOUS = "dates that may be day/month or month/day; write them as 2024-01-31"
 _SOMEBODY = re.compile(
@@ -35,7 +38,7 @@ def choose_columns(
     found: list[Column] = []
     told: dict[tuple[str, str], tuple[str, list[Hashable]]] = {}
     for name in table:
-        column, said = _column(table[name])
+        column, said = _column(table[name], Path(path).parent)
         if name in numbering:
             column, said = None, Advice(_NUMBERS, _NUMBERS)
         if column is not None:
@@ -60,7 +63,7 @@ def choose_columns(
     return found
 
 
-def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
+def _column(column: pd.Series, folder: Path) -> tuple[Column | None, Advice | None]:
     """A column as it is used, or None with the reason why it is left out; also what is doubtful about it."""
     known = column.dropna()
     if known.nunique() < 2:
@@ -75,20 +78,29 @@ def _column(column: pd.Series) -> tuple[Column | None, Advice | None]:
         return Column(column.name, date=formats[0]), None
     different, hint = sorted(texts.unique()), advice(texts)
     if len(different) == len(texts):
-        return None, hint or _reason(f"a different text in every row{_to_learn(texts)}")
+        return None, hint or _reason(f"a different text in every row{_to_learn(texts, folder)}")
     if 2 * len(different) > len(texts):
-        return None, hint or _reason(f"a text of its own in most rows{_to_learn(texts)}")
+        return None, hint or _reason(f"a text of its own in most rows{_to_learn(texts, folder)}")
     if len(different) > MAX_CATEGORIES:
         return None, hint or _reason(f"more than {MAX_CATEGORIES} different texts")
     return Column(column.name, tuple(different)), hint
 
 
-def _to_learn(texts: pd.Series) -> str:
+def _to_learn(texts: pd.Series, folder: Path) -> str:
     """The option by which texts would be the samples, if they are sentences or names of images."""
-    if texts.str.lower().str.endswith(SUFFIXES).mean() > 0.5:
+    if texts.str.lower().str.endswith(SUFFIXES).mean() > 0.5 or _is_image(texts.iloc[0], folder):
         return "; to learn from these images, name the column by --image"
     long = texts.str.count(r"\s+").median() >= _SENTENCE - 1
     return "; to learn from these texts, name the column by --text" if long else ""
+
+
+def _is_image(name: str, folder: Path) -> bool:
+    """Whether a text is the name, without its ending, of an image beside the table or one folder down."""
+    try:
+        places = [folder, *itertools.islice(filter(Path.is_dir, folder.iterdir()), _MANY_FOLDERS)]
+        return any((place / f"{name}{suffix}").is_file() for place in places for suffix in SUFFIXES)
+    except (OSError, ValueError):  # a text that no file can be named
+        return False
 
 
 def _reason(text: str) -> Advice:
