@@ -351,9 +351,13 @@ class Composition:
         """Fit with the engine's training `inner`, replaced or wrapped by the components."""
         return self._wrap("fit", announced(inner, ctx), ctx, around_fit)(train)
 
-    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Scope) -> Fitted:
-        """The fitted predictor after every component's `postprocess`."""
+    def postprocess(
+        self, fitted: Fitted, val: LabeledSet, ctx: Scope, before: Strategy | None = None
+    ) -> Fitted:
+        """The fitted predictor after every component's `postprocess`, or those before one component."""
         for component, scoped, mark in self._running("postprocess", ctx):
+            if component is before:
+                break
             watched = WatchedFit(fitted, mark)
             shown = val if "val" in component.uses else scoped.withheld("val")
             got = component.postprocess(watched.given, shown, scoped)

@@ -166,6 +166,17 @@ class Context(Protocol):
         `param(..., spec=True)`.
         """
 
+    @property
+    def train(self) -> LabeledSet:
+        """In `postprocess`, the training set of the fit, embedded and resampled."""
+
+    def refit(self, train: LabeledSet) -> Fitted:
+        """In `postprocess`, fit the same strategy on another training set, from a copy of the same start.
+
+        The components before this one postprocess the result, so it is what this one would be given of such a
+        fit. On parts of `ctx.train`, this gives predictions for samples that a fit has not seen.
+        """
+
     def uses_of(self, spec: str) -> frozenset[str]:
         """What a strategy that `fit_with` takes uses beyond the training labels, such as `{"val"}`."""
 

@@ -15,7 +15,7 @@ from fsbench.composition import Composition
 from fsbench.effects import Effects
 from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.weights import load_into, load_weights
-from fsbench.engine.fitting import begin, fit_cell
+from fsbench.engine.fitting import begin, fit_again, fit_cell
 from fsbench.engine.frozen_body import SHARED, pretrained_features, weights_digest
 from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
@@ -281,6 +281,17 @@ class EngineContext(Scope, Savable):
         member = state.members[key]
         member.cell, member.val, member.phase, member.runs = state.cell, state.val, (), 0
         return fit_cell(member, EngineContext(member), train)
+
+    @property
+    def train(self) -> LabeledSet:
+        if self._state.train is None or self._stage != "postprocess":
+            self._absent("train")
+        return self._state.train
+
+    def refit(self, train: LabeledSet) -> Fitted:
+        if self._stage != "postprocess":
+            self._absent("refit")
+        return fit_again(self._state, EngineContext(self._state), train, self._component)
 
     def uses_of(self, spec: str) -> frozenset[str]:
         return self._state.composition.member(self._owner, spec).uses

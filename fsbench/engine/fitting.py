@@ -14,7 +14,7 @@ from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
 from fsbench.scope import Scope
-from fsbench.strategy import overrides
+from fsbench.strategy import Strategy, overrides
 from fsbench.types import Fitted, LabeledSet, Recipe
 
 
@@ -27,16 +27,33 @@ def begin(state: TrialState, ctx: Scope) -> None:
 
 
 def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False) -> Fitted:
-    """A cell's fitted predictor, from a copy of the start, or from the start itself for the `only` cell."""
-    assert state.start is not None, "begin comes first"
+    """A cell's fitted predictor, from a copy of the start.
+
+    The `only` cell may take the start itself, unless a component could fit again.
+    """
     assert state.val is not None, "a cell has a validation set"
     state.class_counts, state.samples = data.class_counts(), len(data)
-    state.model = state.start if only else copy.deepcopy(state.start)
-    state.started.add(state.model)
+    state.model = state.start if only and not state.composition.chain("postprocess") else _begun(state)
     state.val = replace(state.val, x=seen(state, ctx, state.val.x))
-    data = state.composition.resample(seen_training(state, ctx, data), ctx)
-    fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
+    state.train = state.composition.resample(seen_training(state, ctx, data), ctx)
+    fitted = state.composition.fit(state.train, _engine_fit(state, ctx), ctx)
     return taking_stored(state, ctx, state.composition.postprocess(fitted, state.val, ctx))
+
+
+def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy | None) -> Fitted:
+    """A predictor fitted to other data from the same start, as the components before one postprocess it."""
+    assert state.val is not None, "a cell has a validation set"
+    with ctx.in_force(None, _begun(state)):
+        fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
+        return state.composition.postprocess(fitted, state.val, ctx, before)
+
+
+def _begun(state: TrialState) -> nn.Module:
+    """A copy of the start."""
+    assert state.start is not None, "begin comes first"
+    found = copy.deepcopy(state.start)
+    state.started.add(found)
+    return found
 
 
 def _engine_fit(state: TrialState, ctx: Scope) -> Callable[..., Fitted]:

@@ -66,10 +66,11 @@ class TrialState:
     objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
-    training part, and `samples` its size, for which the recipe is sized. `batch` is what the objective is
-    computed on. `trainings` has trainings that trials share. `features` is the folder for features of frozen
-    bodies, `pretrained` has the digests of loaded weights, and `bodies` the pretrained bodies beside the
-    model. `members` has the states of strategies that were fitted as arguments of others, by text and recipe.
+    training part, `samples` its size, for which the recipe is sized, and `train` this part as it is fitted.
+    `batch` is what the objective is computed on. `trainings` has trainings that trials share. `features` is
+    the folder for features of frozen bodies, `pretrained` has the digests of loaded weights, and `bodies` the
+    pretrained bodies beside the model. `members` has the states of strategies that were fitted as arguments
+    of others, by text and recipe.
     """
 
     identity: tuple[object, ...]
@@ -84,6 +85,7 @@ class TrialState:
     source: Lent[LabeledSet] | None = None
     unlabeled: Lent[torch.Tensor] | None = None
     val: LabeledSet | None = None
+    train: LabeledSet | None = None
     class_counts: torch.Tensor | None = None
     samples: int | None = None
     batch: Batch | None = None

@@ -47,22 +47,17 @@ class PostHoc(Strategy):
         """Unless the change is given, the strategy needs labels to hold out."""
         return None if self.given is not None else skip_without(task)
 
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """The fit on the whole training set, corrected out of fold if there is no validation set."""
-        if self.given is not None or len(ctx.val):
-            return inner(train)
-        from fsbench_plugins._held_out import out_of_fold, refits
-
-        again = refits(inner, ctx)
-        fitted = inner(train)
-        known = out_of_fold([again], train, self.folds, ctx)
-        return fitted.map(self.correction(known.logits[0], known.targets, ctx))
-
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
-        """The predictor, corrected on the validation set if there is one."""
+        """The predictor, corrected on the validation set or, if there is none, out of fold."""
         if self.given is not None:
             return fitted.map(self.given)
-        return fitted.map(self.correction(fitted.predict(val.x), val.targets, ctx)) if len(val) else fitted
+        from fsbench_plugins._held_out import HeldOut, out_of_fold
+
+        if len(val):
+            known = HeldOut([fitted.predict(val.x)], val.targets)
+        else:
+            known = out_of_fold([ctx.refit], ctx.train, self.folds, ctx)
+        return fitted.map(self.correction(known.logits[0], known.targets, ctx))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ class Adabn(Adapting):
     """
 
     name = "adabn"
+    results_version = "2"
     cite = (
         "Li, Y., Wang, N., Shi, J., Liu, J. and Hou, X. (2017). Revisiting batch normalization for practical "
         "domain adaptation. ICLR workshop."

@@ -23,6 +23,7 @@ class Temperature(PostHoc):
     """
 
     name = "temperature"
+    results_version = "2"
     cite = (
         "Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). On calibration of modern neural "
         "networks. ICML."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, param
+from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, param
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,7 @@ class Tent(Strategy):
     """
 
     name = "tent"
+    results_version = "2"
     cite = (
         "Wang, D., Shelhamer, E., Liu, S., Olshausen, B. and Darrell, T. (2021). Tent: fully test-time "
         "adaptation by entropy minimization. ICLR."
@@ -56,28 +58,37 @@ class Tent(Strategy):
 
         network = fitted.require_network(self.name)
         require_batch_norms(network, self.name)
-        return Fitted(ByAdapted(network, self.lr, self.steps), network)
+        return Fitted(ByAdapted(fitted.predict, network, self.lr, self.steps), network)
 
 
 @dataclass(frozen=True, eq=False)
 class ByAdapted(Savable):
-    """Logits of a copy of a network, adapted to the inputs by `steps` steps of Adam at `lr`."""
+    """Logits of a predictor while its network is adapted to the inputs by `steps` steps of Adam at `lr`."""
 
+    predict: Predictor
     network: nn.Module
     lr: float
     steps: int
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits `[N, C]` of inputs `[N, ...]`."""
+        """Logits `[N, C]` of inputs `[N, ...]`, after which the network is as before."""
+        before = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(self._adapted(x))
+        try:
+            return self.predict(x).clone()
+        finally:
+            self.network.load_state_dict(before)
+
+    def _adapted(self, x: torch.Tensor) -> Mapping[str, Any]:
+        """The state of an adapted copy of the network."""
         import torch
 
         from fsbench_plugins._normalisation import batch_norms
 
-        adapted = copy.deepcopy(self.network).requires_grad_(False)
-        layers = batch_norms(adapted)
+        adapted = copy.deepcopy(self.network)
+        layers = batch_norms(adapted.eval().requires_grad_(False))
         for layer in layers:
             layer.train().requires_grad_(True)
-            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
         trained = [p for layer in layers for p in layer.parameters()]
         optimizer = torch.optim.Adam(trained, lr=self.lr) if trained else None
         with torch.enable_grad():
@@ -88,5 +99,8 @@ class ByAdapted(Savable):
                 torch.autograd.backward(-(log_p.exp() * log_p).sum(1).mean())
                 optimizer.step()
         with torch.no_grad():
-            logits: torch.Tensor = adapted(x)
-            return logits.float()
+            for layer in layers:
+                layer.reset_running_stats()
+                layer.momentum = None  # the statistics of this pass alone, also where inputs come in parts
+            adapted(x)
+        return adapted.state_dict()
