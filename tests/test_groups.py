@@ -24,6 +24,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import add_dataset
 from fsbench.errors import FsbenchError
 from fsbench.tasks.drawing import Rows
+from fsbench.tasks.parts import FOLDS
 from fsbench.tasks.splits import draw_split, materialise, open_split
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
@@ -47,6 +48,20 @@ def patients(sizes: Sequence[int]) -> Dataset:
     counts = tuple(np.bincount(y).tolist())
     info = DatasetInfo("patients", "d", "table", (1,), ("a", "b"), counts, "l", "c", grouped=True)
     return Dataset(info, np.arange(len(y), dtype=np.float32)[:, None], y, groups=groups)
+
+
+def test_a_search_leaves_two_classes_to_learn() -> None:
+    """Of the rare class, there are two groups, so one in each training part."""
+    y, groups = np.repeat([0, 1], [40, 6]), np.r_[np.arange(40), np.repeat([40, 41], 3)]
+    info = DatasetInfo("rare", "d", "table", (1,), ("a", "b"), (40, 6), "l", "c", grouped=True)
+    add_dataset(Dataset(info, np.arange(46, dtype=np.float32)[:, None], y, groups=groups))
+    protocol = task("folds(rare, n=2)").protocol
+    for seed in range(4):
+        split = protocol.draw(seed)
+        parts = [protocol.hold_out(split, fold, seed) for fold in range(FOLDS)]
+        assert all(set(part.train.y[0]) == {0, 1} for part in parts)
+        held_out = np.concatenate([part.test.index[0] for part in parts])
+        assert sorted(held_out) == sorted(split.train.index[0][split.train.y[0] == 0])
 
 
 @pytest.mark.parametrize("sizes", [range(3, 27), range(20, 420, 20), [2] * 20 + [40] * 3], ids=str)

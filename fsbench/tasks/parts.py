@@ -18,6 +18,7 @@ from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
 
 FOLDS = 4
 """The number of folds into which a search divides the labels of a split."""
+_NEVER = -1
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,16 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
 
     The fold takes the place of the test part. Samples of one group stay in one fold. The labels as given are
     dealt out class by class in random order, so that folds differ by at most one sample of a class, even if a
-    class has fewer samples than there are folds. Raises TaskError if a fold would be empty, or if the split
-    has several cells.
+    class has fewer samples than there are folds. Samples without which one class alone would be left to learn
+    are in no fold. Raises TaskError if a fold would be empty, or if the split has several cells.
     """
     if len(split.train.y) != 1:
         raise TaskError("a search divides the labels of a split with one cell; this one has several")
     pool, trained = join([cells(split.train)[0], cells(split.val)[0]]), split.train.y.shape[1]
     folds = _deal(pool, group_numbers(pool, [load_dataset(text) for text in datasets]), seed)
-    if len(np.unique(folds)) < FOLDS:
+    for number in range(FOLDS):
+        folds[(folds == number) & _indispensable(pool.y, folds != number)] = _NEVER
+    if len(np.setdiff1d(folds, _NEVER)) < FOLDS:
         raise TaskError(
             f"a search needs at least {FOLDS} labels of separate samples; there are {len(pool.y)}"
         )
@@ -77,6 +80,12 @@ def _deal(pool: Rows, groups: np.ndarray, seed: int) -> np.ndarray:
     fold[order] = np.arange(len(units)) % FOLDS
     dealt: np.ndarray = fold[unit_of_each]
     return dealt
+
+
+def _indispensable(y: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """The samples `[N]` of the other classes if the `rest` has one class only."""
+    left = np.unique(y[rest])
+    return y != left[0] if len(left) == 1 else np.zeros(len(y), dtype=bool)
 
 
 def _chosen(rows: Rows, mask: np.ndarray) -> Rows:
