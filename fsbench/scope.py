@@ -47,6 +47,9 @@ class Scope(Context, Protocol):
         `batch` is what is trained on inside.
         """
 
+    def rehearsing(self) -> AbstractContextManager[None]:
+        """Inside, components remember in copies, which are forgotten afterwards."""
+
     @property
     def trained(self) -> nn.Module | None:
         """The model that a fit trains; reading it here does not count as using it."""

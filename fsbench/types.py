@@ -280,8 +280,8 @@ class Step(Protocol):
     def gradients(self) -> torch.Tensor:
         """Compute the objective's gradients anew, in `parameter.grad`; returns the detached loss, a scalar.
 
-        A repeated call uses the same batch and the same random numbers, and leaves buffers (the statistics of
-        normalisation layers) as the first call left them.
+        A repeated call uses the same batch and the same random numbers. It leaves buffers (the statistics of
+        normalisation layers) and what components remember as the first call left them.
         """
 
     def update(self) -> None:

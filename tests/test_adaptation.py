@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from fsbench_plugins._adapting import certainty
 from fsbench_plugins._adversarial import domain_loss
-from fsbench_plugins._normalisation import batch_norms
+from fsbench_plugins._normalisation import batch_norms, equal_parts
 from fsbench_plugins.coral import coral_distance
 from fsbench_plugins.mcc import class_confusion
 from fsbench_plugins.mmd import SCALES, squared_discrepancy
@@ -166,6 +166,14 @@ def test_adabn_has_the_mean_and_variance_of_the_target() -> None:
     handle.remove()
     torch.testing.assert_close(first.running_mean, inputs[0].mean((0, 2, 3)))
     torch.testing.assert_close(first.running_var, inputs[0].var((0, 2, 3)))
+
+
+def test_every_input_counts_alike_in_statistics_from_parts() -> None:
+    x = torch.randn(10, 2)
+    assert [len(part) for part in equal_parts(x, 8)] == [5, 5]
+    assert [len(part) for part in equal_parts(x, 10)] == [10]
+    assert [len(part) for part in equal_parts(x, 4)] == [4, 3, 3]
+    assert torch.equal(torch.cat(equal_parts(x, 4)), x)
 
 
 def test_tent_without_steps_uses_the_statistics_of_the_test_inputs_only() -> None:

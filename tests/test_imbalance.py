@@ -30,6 +30,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from toy import context, task_info, toy_trial
 
 from fsbench import Fitted, InertComponent, LabeledSet, Strategy
+from fsbench.composition import Composition
 from fsbench.registry import get_registry
 from fsbench.testing import ToySplit, toy_split
 from fsbench.types import Recipe
@@ -292,6 +293,29 @@ def test_tau_norm_divides_logits_by_the_norms_of_the_class_weights() -> None:
     x, norms = torch.randn(6, 4), network.head.weight.norm(dim=1)
     unit = torch.nn.functional.linear(x, network.head.weight / norms[:, None], network.head.bias / norms)
     torch.testing.assert_close(found.predict(x), unit * norms.mean())
+
+
+def test_a_head_that_compares_directions_is_renewed_as_such_and_has_no_norms() -> None:
+    seen: list[torch.nn.Module] = []
+
+    class Looks(Crt):
+        def fit(self, train: LabeledSet, inner: Any, ctx: Any) -> Fitted:
+            def spied(data: LabeledSet, **changes: Any) -> Fitted:
+                fitted = inner(data, **changes)
+                assert fitted.network is not None
+                seen.append(fitted.network.get_submodule("head"))
+                return fitted
+
+            return super().fit(train, spied, ctx)
+
+    toy_trial(Composition((LdamDrw(scale=20.0), Looks())), toy_split(**RARE), QUICK)
+    first, second = seen
+    assert isinstance(first, CosineHead)
+    assert isinstance(second, CosineHead)
+    assert (second.scale, second.weight.shape) == (20.0, first.weight.shape)
+    assert not torch.equal(first.weight, second.weight)
+    with pytest.raises(InertComponent, match="tau_norm had no effect; the last layer compares directions"):
+        predictions("ldam_drw+tau_norm", toy_split(**RARE))
 
 
 @pytest.mark.parametrize("spec", ["svm+crt", "svm+tau_norm"])

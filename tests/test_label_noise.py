@@ -193,6 +193,24 @@ def test_early_learning_adds_the_term_of_the_paper_at_every_step() -> None:
     np.testing.assert_allclose([float(x.detach()) for x in found], wanted, rtol=1e-4)
 
 
+def test_what_is_remembered_changes_once_in_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sam` computes gradients twice, the second time with moved weights."""
+    updated: list[torch.Tensor] = []
+
+    def update(self: Averages, rows: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        before = self.values.clone()
+        found = moved(self, rows, seen)
+        updated.append(before)
+        return found
+
+    moved = Averages.update
+    monkeypatch.setattr(Averages, "update", update)
+    trial("sam+elr", toy_split())
+    assert len(updated) == 2 * QUICK.steps
+    again, following = updated[1::2], updated[2::2]
+    assert all(torch.equal(each, next_one) for each, next_one in zip(again, following, strict=False))
+
+
 def test_a_batch_numbers_its_samples() -> None:
     split, seen = toy_split(), []
 

@@ -47,6 +47,18 @@ def test_ridge_is_scikit_learns(seed: int, samples: int, l2: float) -> None:
     np.testing.assert_allclose(found, 2 * model.predict(queries.numpy()), atol=1e-8)
 
 
+@given(st.integers(0, 50), st.sampled_from([3, 12]))
+def test_sums_of_targets_are_the_weights_of_samples(seed: int, samples: int) -> None:
+    support, queries = drawn(seed, samples, 6), drawn(seed + 1, 4, 6)
+    targets = torch.eye(3, dtype=torch.float64)[torch.arange(samples) % 3]
+    weights = drawn(seed + 2, samples).exp()
+    weights[0] = 0
+    model = linear_model.Ridge(alpha=float(0.3 * support.square().sum(1).mean()), fit_intercept=False)
+    model.fit(support.numpy(), targets.numpy(), sample_weight=weights.numpy())
+    found = Ridge(0.3, 2.0)(queries, support, weights[:, None] * targets).numpy()
+    np.testing.assert_allclose(found, 2 * model.predict(queries.numpy()), atol=1e-7)
+
+
 def test_attention_is_the_softmax_of_cosines() -> None:
     support, queries = drawn(0, 5, 4), drawn(1, 3, 4)
     targets = torch.eye(2, dtype=torch.float64)[[0, 0, 1, 1, 1]]

@@ -114,6 +114,15 @@ def test_prototypes_are_mean_directions() -> None:
     assert torch.allclose(found, torch.tensor([[10.0, -half], [-half, 10.0]]), atol=1e-5)
 
 
+def test_cosine_weights_of_a_class_without_samples_are_zero_and_change_no_other() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(40, 6)
+    train = LabeledSet(x, torch.eye(3)[torch.arange(40) % 2])
+    found = classifiers.directions(train, 10.0)
+    assert torch.equal(found[2], torch.zeros(6))
+    assert torch.equal(found[:2], classifiers.directions(replace(train, targets=train.targets[:, :2]), 10.0))
+
+
 def test_cosine_weights_minimise_the_cross_entropy_of_scaled_cosines() -> None:
     torch.manual_seed(0)
     x = torch.nn.functional.normalize(torch.randn(60, 5))

@@ -326,6 +326,15 @@ class EngineContext(Scope, Savable):
         finally:
             state.recipe, state.model, state.val, state.batch = before
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        state = self._state
+        before, state.memories = state.memories, copy.deepcopy(state.memories)
+        try:
+            yield
+        finally:
+            state.memories = before
+
     def at_step(self, step: int, steps: int) -> None:
         self._state.step = step
         self._state.progress = step / max(1, steps - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
 
@@ -28,13 +30,17 @@ class OptimizerStep:
         return tuple(p for group in self.optimizer.param_groups for p in group["params"])
 
     def gradients(self) -> torch.Tensor:
-        """Compute the gradients anew; a repeated call uses the same random numbers and keeps buffers."""
+        """Compute the gradients anew.
+
+        A repeated call uses the same random numbers, and leaves buffers and what components remember alone.
+        """
         again = self.loss is not None
         buffers = [(b, b.clone()) for b in self.objective.buffers()] if again else []
         if again and self._random is not None:
             self._random.restore()
         self.optimizer.zero_grad()
-        loss: torch.Tensor = self.objective(self.batch)
+        with self.objective.ctx.rehearsing() if again else nullcontext():
+            loss: torch.Tensor = self.objective(self.batch)
         torch.autograd.backward(loss)
         for buffer, before in buffers:
             buffer.copy_(before)

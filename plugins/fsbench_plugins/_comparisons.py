@@ -32,7 +32,8 @@ class Attention(Savable):
 class Ridge(Savable):
     """`scale` times the prediction `[Q, C]` for queries `[Q, D]` of a ridge regression on the support.
 
-    The penalty is `l2` times the mean squared length of the support's features.
+    The penalty is `l2` times the mean squared length of the support's features. The weight of a sample is the
+    sum of its targets.
     """
 
     l2: float
@@ -42,6 +43,8 @@ class Ridge(Savable):
         """Logits; the system that is solved is of the smaller of the numbers of samples and features."""
         samples, features = support.shape
         penalty = self.l2 * support.square().sum(1).mean()
+        root = targets.sum(1, keepdim=True).sqrt()
+        support, targets = root * support, targets / root.clamp(min=TINY)
         eye = penalty * torch.eye(min(samples, features), dtype=support.dtype, device=support.device)
         if samples < features:
             weights = support.T @ torch.linalg.solve(support @ support.T + eye, targets)

@@ -125,9 +125,10 @@ def cosine(train: LabeledSet) -> Fitted:
 def directions(train: LabeledSet, scale: float) -> torch.Tensor:
     """The class weights `[C, D]`, of length 1, whose scaled cosines to features have the least cross-entropy.
 
-    They are found by L-BFGS, from the class means.
+    They are found by L-BFGS, from the class means. Those of a class without samples are zero.
     """
-    weight = _means(train).requires_grad_()
+    found, there = _means(train), train.class_counts() > 0
+    weight, targets = found[there].requires_grad_(), train.targets[:, there]
     weights = train.mean_weights
     share = torch.ones_like(train.targets[:, 0]) if weights is None else weights
     x = F.normalize(train.x)
@@ -135,14 +136,15 @@ def directions(train: LabeledSet, scale: float) -> torch.Tensor:
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        losses = F.cross_entropy(scale * x @ F.normalize(weight).mT, train.targets, reduction="none")
+        losses = F.cross_entropy(scale * x @ F.normalize(weight).mT, targets, reduction="none")
         loss = (share * losses).sum() / share.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return F.normalize(weight.detach())
+    found[there] = F.normalize(weight.detach())
+    return found
 
 
 def _means(train: LabeledSet) -> torch.Tensor:

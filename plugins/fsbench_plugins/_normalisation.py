@@ -42,6 +42,11 @@ def renew_statistics(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
         buffer.copy_(values)
 
 
+def equal_parts(x: torch.Tensor, most: int) -> tuple[torch.Tensor, ...]:
+    """Inputs `[N, ...]` in parts of at most `most` that differ by one at most, so that each counts alike."""
+    return torch.tensor_split(x, max(1, -(-len(x) // most)))
+
+
 def aside(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
     """Passes of a model, from inputs `[N, ...]` to its outputs, that leave its buffers as they are.
 

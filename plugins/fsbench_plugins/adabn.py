@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Adabn(Adapting):
     """Batch normalisation gets the statistics of the unlabelled inputs, after training (Li et al. 2017).
 
-    Nothing else changes, so the cost is one pass over the unlabelled inputs, in parts of `batch_size`, whose
-    means and variances are averaged.
+    Nothing else changes, so the cost is one pass over the unlabelled inputs, in equal parts of at most
+    `batch_size`, whose means and variances are averaged.
     """
 
     name = "adabn"
@@ -40,14 +40,12 @@ class Adabn(Adapting):
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The network with the target's statistics. Raises InertComponent without batch normalisation."""
-        import torch
         from torch.optim.swa_utils import update_bn
 
-        from fsbench_plugins._normalisation import require_batch_norms
+        from fsbench_plugins._normalisation import equal_parts, require_batch_norms
 
         network = fitted.require_network(self.name)
         require_batch_norms(network, self.name)
-        x = ctx.unlabeled
-        update_bn([part for part in torch.split(x, self.batch_size) if len(part) > 1], network)
+        update_bn(equal_parts(ctx.unlabeled, self.batch_size), network)
         network.eval()
         return fitted

@@ -33,12 +33,15 @@ class Crt(Strategy):
         Raises InertComponent if the first training left no network with a body and a head.
         """
         from fsbench_plugins import _class_balance
+        from fsbench_plugins._cosine_head import CosineHead
 
         network: Any = inner(train).require_network(self.name)
         if not hasattr(network, "with_head"):
             raise InertComponent(f"{self.name} had no effect; the network has no head to be trained anew")
         with ctx.torch_seeded():
             renewed = network.with_head(train.num_classes)
+            if isinstance(network.head, CosineHead):
+                renewed.head = CosineHead(**network.head.arguments()).to(ctx.device)
         renewed.body.requires_grad_(False)
         steps = max(1, round(self.head_share * ctx.recipe.steps))
         balanced = replace(train, weights=_class_balance.balanced_draws(train))

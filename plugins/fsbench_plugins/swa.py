@@ -20,7 +20,7 @@ class Swa(Strategy):
     """
 
     name = "swa"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Izmailov, P., Podoprikhin, D., Garipov, T., Vetrov, D. and Wilson, A. G. (2018). Averaging weights "
         "leads to wider optima and better generalization. UAI."
@@ -45,12 +45,9 @@ class Swa(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The fit, with the statistics of batch normalisation computed anew if its network has some."""
-        import torch
-
-        from fsbench_plugins._normalisation import renew_statistics
+        from fsbench_plugins._normalisation import equal_parts, renew_statistics
 
         fitted = inner(train)
-        parts = [part for part in torch.split(train.x, 256) if len(part) > 1]
-        if parts and fitted.network is not None:
-            renew_statistics(fitted.network, parts)
+        if len(train) > 1 and fitted.network is not None:
+            renew_statistics(fitted.network, equal_parts(train.x, 256))
         return fitted

@@ -31,9 +31,13 @@ class TauNorm(Strategy):
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor with its logits `[N, C]` divided. Raises InertComponent if there is no last layer."""
-        network = fitted.require_network(self.name)
+        from fsbench_plugins._cosine_head import CosineHead
+
+        network: Any = fitted.require_network(self.name)
         if getattr(network, "head", None) is None:
             raise InertComponent(f"{self.name} had no effect; the network has no last layer")
+        if isinstance(network.head, CosineHead):
+            raise InertComponent(f"{self.name} had no effect; the last layer compares directions, not norms")
         return fitted.map(ByNorms(network, self.tau))
 
 
