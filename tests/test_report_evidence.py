@@ -102,6 +102,10 @@ def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():
     assert on(board, A, "focal").verdict == "withheld: equal splits"
     assert on(board, "kshot(wine, k=5)", "focal").verdict == "helps"
     assert [r.verdict for r in board.overall if r.strategy == "focal"] == ["withheld: equal splits of 1 task"]
+    mean = next(r.difference for r in board.overall if r.strategy == "focal")
+    # That of 500 decisions, half of which are right, is 1.96 * sqrt(0.25 / 500), about 0.044.
+    assert 0.044 < on(board, A, "focal").difference.half_width < 0.1
+    assert 0.02 < mean.half_width < 0.1
     assert any(line.startswith(f"training noise only: every split of {A}") for line in board.warnings)
 
 

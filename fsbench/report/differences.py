@@ -224,7 +224,9 @@ def _samples(
     steps = [resolution * _reach(each) for each in terms]
     sums = [{entry.strategy: factor for entry, factor in each} for each in terms]
     overlap, splits = max(setting.overlap for setting in settings), [each.splits for each in settings]
-    tested, shared = (max(getattr(each, name) for each in splits) for name in ("tested", "shared"))
+    tested = max(each.tested for each in splits)
+    # Equal splits differ by the noise of training alone, which they do not share.
+    shared = max(0.0 if each.same else each.shared for each in splits)
     return [
         Sample(values, step, overlap=overlap)
         if found is None
