@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from fsbench.report.charts import Charts
     from fsbench.report.contents import Report
+    from fsbench.report.leaderboard import Leaderboard
     from fsbench.report.plots.for_results import Plots
 
 
@@ -127,7 +129,7 @@ class Results:
 
         from fsbench.report.pairs import compare
 
-        board, *_ = self._report(metric, margin=margin).boards
+        board = self._compared(metric, margin)
         rows = [
             {
                 "task": each.task,
@@ -157,8 +159,18 @@ class Results:
         from fsbench.report.ablation import ablation_of
         from fsbench.report.ablation_sheet import sheet_of
 
-        board, *_ = self._report(metric, margin=margin).boards
+        board = self._compared(metric, margin)
         return pd.DataFrame(list(sheet_of(ablation_of(board, spec)).rows))
+
+    def _compared(self, metric: str, margin: float | None) -> Leaderboard:
+        """The first leaderboard, for tests of its own; warns where the number of split seeds forbids them."""
+        from fsbench.report.looking import COLLECTED
+
+        board, *_ = self._report(metric, margin=margin).boards
+        if board.looked:
+            told = f"{self.store_path.parent} {COLLECTED}, which these p-values do not take into account"
+            warnings.warn(told, UserWarning, stacklevel=3)
+        return board
 
     def predictions(
         self, strategy: str, task: str, split_seed: int = 0, init_seed: int = 0

@@ -23,6 +23,7 @@ from fsbench.report.ablation_sheet import sheet_of
 from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at
+from fsbench.report.recommendation import recommendation
 from fsbench.store import Store
 from fsbench.tasks.splits import open_split
 from fsbench.until_settled import Settled, run_until_settled
@@ -175,7 +176,17 @@ def test_where_nothing_is_corrected_for_looks_it_is_said(tmp_path, call):
     assert f"The results folder {said}, and its looks share the 5 %" in " ".join(out.split())
     _, out, _ = call("compare", tmp_path / "other", tmp_path / "looked")
     assert f"B {said}, which these p-values do not" in " ".join(out.split())
+    with pytest.warns(
+        UserWarning, match="with --until-settled: .* which these p-values do not take into acc"
+    ):
+        fsbench.load(tmp_path / "looked").compare("focal", "mixup")
     (board,) = leaderboards(fsbench.load(tmp_path / "looked").columns("balanced_accuracy"))
+    with pytest.warns(UserWarning, match="with --until-settled"):
+        fsbench.load(tmp_path / "looked").ablation("focal+mixup")
+    open_ones = recommendation(board)[-1]
+    assert open_ones.endswith(
+        "the command with --until-settled continues with the next look, on more split seeds."
+    )
     lines = sheet_of(ablation_of(board, "focal+mixup")).lines
     assert lines[-1].startswith(f"The results folder {said}, which these p-values do not")
 

@@ -76,7 +76,7 @@ def ablation(board: Leaderboard, found: Factorial) -> Ablation:
         gain=_effects(board, found, {tuple(range(count)): _gain(found)})[0],
         table=tuple(rows[name] for spec in found.specs.values() if (name := board.name(spec)) in rows),
         lacking=tuple(_lacking(board, found)),
-        looked=any(setting.columns.evidence.looks for setting in board.settings),
+        looked=board.looked,
     )
 
 

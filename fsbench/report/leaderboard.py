@@ -42,7 +42,7 @@ class Leaderboard:
     strategy chose its configuration, if there was one. `against` is what `Row.against` compares with: "best
     baseline", one strategy, or "" if there is no such comparison; `rivals` are the full specs of those
     baselines. `settings` has the records of each task, in the order of `tasks`; strategies have there the
-    names without `tuned(...)`.
+    names without `tuned(...)`. `looked` says whether verdicts are those of looks (`--until-settled`).
     """
 
     metric: Metric
@@ -59,6 +59,7 @@ class Leaderboard:
     against: str = ""
     rivals: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = field(default=(), repr=False, compare=False)
+    looked: bool = False
 
     @property
     def tuned(self) -> int:

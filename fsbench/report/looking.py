@@ -117,6 +117,7 @@ def with_looks(board: Leaderboard, looks: Iterable[Look]) -> Leaderboard:
     If all of them are by other metrics, verdicts are withheld: the number of split seeds depends on results.
     """
     every = list(looks)
+    board = replace(board, looked=bool(every))
     taken = [each for each in every if each.metric == board.metric.name]
     if taken:
         return _judged_by(replace(board, margin=taken[-1].margin), taken)

@@ -272,7 +272,9 @@ def _open(board: Leaderboard) -> Iterator[str]:
     if not still:
         return
     seeds = min(row.difference.n for row in judged if row.difference)
-    if seeds < 2:
+    if board.looked:
+        more = "the command with --until-settled continues with the next look, on more split seeds."
+    elif seeds < 2:
         more = "a single split seed cannot settle anything; run about ten."
     else:
         choose = (
