@@ -75,8 +75,8 @@ def advise(
     there too. `metric` decides what is best. `plugins`, `jobs`, `device`, `timeout`, `observer` and
     `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
 
-    Raises UsageError for a budget that is not positive or too small for this data, and for two domains;
-    KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
+    Raises UsageError for a budget that is not positive or too small for this data, for two domains, and for
+    data with a test part of its own; KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
     """
     budget = in_seconds(budget) if isinstance(budget, str) else budget
     if not budget > 0:
@@ -123,9 +123,15 @@ class _Heard(Observer):
 def _task(reading: Reading) -> Task:
     """The task whose splits strategies are compared on: all labels, none of them set aside for validation.
 
-    Raises UsageError for two domains, TaskError if a class has too few samples for splits within splits.
+    Raises UsageError for two domains and for data with a test part of its own, TaskError if a class has too
+    few samples for splits within splits.
     """
     info = reading.dataset.info
+    if info.test_counts:
+        raise UsageError(
+            "advice divides the data itself, and this data has a test part, on which nothing may be chosen: "
+            "give the training part alone, then test the model on the other part (`fsbench predict`)"
+        )
     if reading.target is not None:
         raise UsageError(
             "advice is for one domain; compare strategies on two with `fsbench run --data ...` and the same "
