@@ -267,7 +267,7 @@ def test_what_cannot_be_advised_on_is_one_line(ask, tmp_path):
         ask(100, data=OwnData(tmp_path / "two.csv", target="kind", domain="site"))
     x, y = load_wine(return_X_y=True)
     np.savez(tmp_path / "parts.npz", x_train=x[::2], y_train=y[::2], x_test=x[1::2], y_test=y[1::2])
-    with pytest.raises(UsageError, match="has a test part, on which nothing may be chosen: give the training"):
+    with pytest.raises(UsageError, match="has a test part, on which nothing may be chosen: give"):
         ask(100, data=OwnData(tmp_path / "parts.npz"))
     rare = [f"{line.rpartition(',')[0]},rare" for line in ("1" + lines[0], "2" + lines[1])]
     (tmp_path / "few.csv").write_text("\n".join([first, *lines, *rare]))
