@@ -1,10 +1,12 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [labels] [overall] [power RECORDS ...]
+    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [reference] [labels] [overall]
+                                  [power RECORDS ...]
 
 `tasks` and `overall`: how often 95 % intervals contain the true difference of the population, how often a
 whole family of comparisons of equally good classifiers has a wrong verdict, and how many true differences are
-found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `labels`: how often intervals
+found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `reference`: the same, and
+intervals, if plain training is far less stable than what is compared with it. `labels`: how often intervals
 of labels saved contain the truth. `power`: how many verdicts the records of a published file or a results
 folder give with some of their split seeds. `plain` is Student's paired t test, whose variance is that between
 splits.
@@ -117,6 +119,29 @@ def count_wrong(size: int, unstable: int, times: float, splits: int, count: int)
         board = [Sample(tuple(row), own=0.25) for row in values.tolist()]
         wrong += min(stats.holm([each.p for each in moderated(board)])) <= 0.05
     return wrong / count
+
+
+def reference(count: int, strategies: int = 14, deviation: float = 0.3) -> None:
+    """Intervals and verdicts where rows share the noise of ERM, which is larger than that of strategies."""
+    own = 0.25 * (1 + deviation**2)
+    for n in SEEDS:
+        for number in (1, 2, 5):
+            rng, wrong, covered = np.random.default_rng([6, n, number]), 0, np.zeros(2)
+            for _ in range(count):
+                plain_training = rng.normal(size=(number, 1, n))
+                gains = rng.normal(0, deviation, (number, strategies, n)) - plain_training
+                board = [Sample(tuple(row), own=own) for row in gains.reshape(-1, n).tolist()]
+                together, alone = moderated(board), [stats.estimate(each) for each in board]
+                wrong += min(stats.holm([each.p for each in together])) <= 0.05
+                covered += [
+                    sum(abs(e.mean) <= (e.half_width or 0) for e in each) for each in (together, alone)
+                ]
+            in_table, by_itself = 100 * covered / (count * number * strategies)
+            print(
+                f"reference, {n} seeds, {number} tasks of {strategies} rows: intervals cover {in_table:.1f} % in a "
+                f"table, {by_itself:.1f} % alone; wrong verdicts in {100 * wrong / count:.1f} % of tables",
+                flush=True,
+            )
 
 
 def labels(count: int) -> None:
@@ -250,7 +275,13 @@ def compared_values(columns: Columns) -> list[Sample]:
 def main() -> None:
     """Run the named simulations; all but `power` by default."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    simulations = {"tasks": tasks, "uneven": uneven, "labels": labels, "overall": overall}
+    simulations = {
+        "tasks": tasks,
+        "uneven": uneven,
+        "reference": reference,
+        "labels": labels,
+        "overall": overall,
+    }
     parser.add_argument("names", nargs="*", default=list(simulations))
     parser.add_argument("--tables", type=int, default=1500, help="simulated tables for each number (1500)")
     given = parser.parse_args()
