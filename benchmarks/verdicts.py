@@ -138,8 +138,9 @@ def reference(count: int, strategies: int = 14, deviation: float = 0.3) -> None:
                 ]
             in_table, by_itself = 100 * covered / (count * number * strategies)
             print(
-                f"reference, {n} seeds, {number} tasks of {strategies} rows: intervals cover {in_table:.1f} % "
-                f"in a table, {by_itself:.1f} % alone; wrong verdicts in {100 * wrong / count:.1f} % of tables",
+                f"reference, {n} seeds, {number} tasks of {strategies} rows: intervals cover "
+                f"{in_table:.1f} % in a table, {by_itself:.1f} % alone; "
+                f"wrong verdicts in {100 * wrong / count:.1f} % of tables",
                 flush=True,
             )
 
