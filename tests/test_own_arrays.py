@@ -145,7 +145,7 @@ BAD_ARRAYS = [
     ({"x": pixels(12, 8, 8), "y": Y, "groups": Y[:3]}, "groups does not have one value for each sample"),
     (
         {"x": pixels(12, 8, 8) - 300.0, "y": Y},
-        r"pixels are float64 from -\d+; expected .* or 0 to 1, or, .* no images, a table \[N, F\]: x.reshape",
+        r"pixels are float64 from -\d+; expected .* or 0 to 1, .* not images, a table \[N, F\]: x.reshape",
     ),
     ({"x": pixels(12, 8, 8) * 1000.0, "y": Y}, "expected 0 to 255, or 0 to 1"),
     ({"x": pixels(12, 8, 8, 7, 2), "y": Y}, "expected images .N, H, W."),

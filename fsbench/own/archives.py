@@ -271,7 +271,7 @@ def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> fl
             lowest = f" from {x.min():g}" if x.dtype.kind in "biuf" else ""
             raise DataError(
                 f"{path}: {name} is {list(x.shape)}, so it is read as images, and its pixels are "
-                f"{x.dtype}{lowest}; {_RANGES}, or, of samples that are no images, a table [N, F]: "
+                f"{x.dtype}{lowest}; {_RANGES}, or, for samples that are not images, a table [N, F]: "
                 f"{name}.reshape(len({name}), -1)"
             )
     highest = {name: float(x.max()) for name, x in parts.items()}

@@ -7,7 +7,6 @@ from a copy of the same start.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -82,12 +81,6 @@ def out_of_fold(fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context
     why = "the validation part is used by a member" if len(ctx.val) else "no validation part"
     ctx.note(f"{why}; fitted on predictions of {len(targets)} folds of the training part")
     return HeldOut([torch.cat(each) for each in logits], torch.cat(targets))
-
-
-def refits(inner: Callable[..., Fitted], ctx: Context) -> Fit:
-    """Fits like `inner`, each from a copy of the weights that the model has now."""
-    start = copy.deepcopy(ctx.model)
-    return lambda data: inner(data, model=copy.deepcopy(start))
 
 
 def held_out_of_members(

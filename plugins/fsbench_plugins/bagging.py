@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,8 +26,7 @@ class Bagging(Strategy):
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The mean of the models."""
         from fsbench_plugins import _fusion
-        from fsbench_plugins._held_out import refits
 
-        again = refits(inner, ctx)
+        start = copy.deepcopy(ctx.model)
         parts = [_fusion.bootstrap(train, ctx, f"sample {number}") for number in range(self.size)]
-        return _fusion.mean_of([again(train.select(rows)) for rows in parts])
+        return _fusion.mean_of([inner(train.select(rows), model=copy.deepcopy(start)) for rows in parts])
