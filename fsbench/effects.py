@@ -69,16 +69,17 @@ def is_not_zero(term: torch.Tensor | float) -> bool:
 
 
 class Weights:
-    """A copy of a network's parameters and buffers, to find later changes."""
+    """A copy of a network's parameters and buffers, and its modules as text, to find later changes."""
 
     def __init__(self, network: nn.Module | None) -> None:
         self._frozen, self._values = _frozen(network), [t.detach().clone() for t in _tensors(network)]
+        self._modules = str(network)
 
     def differ(self, network: nn.Module | None) -> bool:
-        """Whether a network (this one or another) now has different weights, or different ones frozen."""
+        """Whether a network (this one or another) has other weights or modules, or other weights frozen."""
         import torch
 
-        if _frozen(network) != self._frozen:
+        if _frozen(network) != self._frozen or str(network) != self._modules:
             return True
         pairs = zip(_tensors(network), self._values, strict=True)
         return not all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from fsbench_plugins.transfer import Transfer
+from torch import nn
 from toy import toy_trial
 
 import fsbench
-from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
+from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy, param
 from fsbench.composition import Composition
 from fsbench.datasets.known import load_dataset
 from fsbench.engine import fitting, frozen_body
-from fsbench.engine.backbones import build_network
+from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.feature_cache import MemoryCache
 from fsbench.engine.frozen_body import BodyFeatures
 from fsbench.engine.trial import TrialResult
@@ -208,6 +211,44 @@ def test_different_weights_or_precisions_share_no_features(
     # Training needs them in bfloat16; predictions need float32, which is cached.
     assert sum(computed) == 2 * DISTINCT + SPLIT.train_x.shape[1]
     assert len(list((tmp_path / "features").glob("*.sqlite"))) == 3
+
+
+@dataclass(frozen=True)
+class Leaky(Strategy):
+    """Changes what the body computes, but none of its weights."""
+
+    name = "leaky"
+    how: str = param("module")
+
+    def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
+        model = copy.deepcopy(model) if self.how == "hook" else model
+        body = cast(Network, model).body
+        first = next(name for name, module in body.named_modules() if isinstance(module, nn.ReLU))
+        parent = body.get_submodule(first.rpartition(".")[0])
+        match self.how:
+            case "module":
+                setattr(parent, first.rpartition(".")[2], nn.LeakyReLU(0.5))
+            case "setting":
+                next(each for each in body.modules() if isinstance(each, nn.BatchNorm2d)).eps = 0.5
+            case "hook":
+                parent.register_forward_hook(lambda module, inputs, output: output.abs() + 1)
+        return model
+
+
+@pytest.mark.parametrize("how", ["module", "setting", "hook"])
+def test_a_body_that_computes_something_else_with_the_same_weights_shares_no_features(
+    weights: str, tmp_path: Path, how: str
+) -> None:
+    changed = Composition((Transfer(weights=weights, mode="linear_probe"), Leaky(how)))
+    alone = toy_trial(changed, SPLIT, QUICK)
+    plain = probe(weights)
+    first = probe(weights, tmp_path / "features")
+    beside = toy_trial(changed, SPLIT, QUICK, features=tmp_path / "features")
+    again = probe(weights, tmp_path / "features")
+    assert not np.array_equal(alone.predictions, plain.predictions)
+    assert np.array_equal(beside.predictions, alone.predictions)
+    assert np.array_equal(again.predictions, first.predictions)
+    assert np.array_equal(first.predictions, plain.predictions)
 
 
 def test_features_of_a_body_that_only_this_trial_has_are_not_kept(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from torch import nn
 import fsbench
 from fsbench.composition import Composition
 from fsbench.engine import device as devices
+from fsbench.engine.anatomy import VERSIONED, anatomy, is_as_built
 from fsbench.engine.backbones import Network
 from fsbench.engine.feature_cache import FeatureCache, MemoryCache
 from fsbench.engine.objective import Objective
@@ -32,7 +33,7 @@ from fsbench.versions import version
 
 SHARED = "features of the frozen body are shared by trials; times leave out what another trial computed"
 _LARGEST_BATCH = 64
-_FORMAT = 2
+_FORMAT = 3
 
 
 def frozen_network(model: nn.Module, composition: Composition) -> Network | None:
@@ -59,7 +60,7 @@ def fit_head(
     """
     network.eval()
     shape, precision, kept = tuple(data.x.shape[1:]), ctx.recipe.precision, None
-    if folder is not None and pretrained:
+    if folder is not None and pretrained and is_as_built(network.body):
         digest = weights_digest(network.body.state_dict())
         kept = CacheKey(folder, digest, ctx.recipe.backbone, shape) if digest in pretrained else None
     if kept:
@@ -116,7 +117,7 @@ def pretrained_features(
     They are looked up and kept in `folder`, if there is one.
     """
     network.requires_grad_(False).eval()
-    if folder is None:
+    if folder is None or not is_as_built(network.body):
         return BodyFeatures(network, MemoryCache())
     kept = CacheKey(folder, weights_digest(weights), backbone, shape)
     return BodyFeatures(network, kept.cache(network, "float32", network.head.weight.device))
@@ -133,7 +134,8 @@ class CacheKey:
 
     def cache(self, network: Network, precision: str, device: torch.device) -> FeatureCache:
         """The cache of the body's features in a precision."""
-        what = (self.digest, self.backbone, network.wants, self.shape, precision, *_surroundings(device))
+        body = self.digest, self.backbone, anatomy(network.body)
+        what = (*body, network.wants, self.shape, precision, *_surroundings(device))
         return FeatureCache(self.folder / f"{_name(what)}.sqlite", network.num_features)
 
 
@@ -221,9 +223,9 @@ def _name(what: tuple[object, ...]) -> str:
 
 def _surroundings(device: torch.device) -> list[str]:
     """The hardware, and the versions of the packages that build and run bodies."""
-    packages = [f"{name} {version(name)}" for name in ("torchvision", "efficientnet-lite-pytorch", "timm")]
-    ours = f"fsbench {fsbench.__version__}"
-    return [f"{device.type} {devices.describe(device)}", f"torch {torch.__version__}", ours, *packages]
+    packages = [f"{name} {version(name.replace('_', '-'))}" for name in VERSIONED]
+    ours = f"fsbench {fsbench.__version__}", f"torch {torch.__version__}"
+    return [f"{device.type} {devices.describe(device)}", *ours, *packages]
 
 
 def _state(body: nn.Module) -> list[tuple[int, int]]:

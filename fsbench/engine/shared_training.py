@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from fsbench.engine.anatomy import anatomy, is_as_built
 from fsbench.engine.device import peak_memory
 from fsbench.engine.frozen_body import weights_digest
 from fsbench.engine.objective import Objective
@@ -32,8 +33,6 @@ TRAININGS = "trainings"
 _TRAINING_STAGES = ("augment", "loss", "auxiliary_loss", "step")
 _KNOWN_MODULES = ("torch.nn.modules.", "fsbench.")
 _LARGEST = 2**25
-_METHODS = {"forward", "forward_features", "forward_head", "prepare"}
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class SharedTrainings:
@@ -89,13 +88,8 @@ def _plain(objective: Objective) -> bool:
     return (
         not any(composition.chain(stage) for stage in _TRAINING_STAGES)
         and not any(True for _ in objective.auxiliary.parameters())
-        and all(
-            type(module).__module__.startswith(_KNOWN_MODULES)
-            and not vars(module).keys() & _METHODS
-            and not any(getattr(module, hooks, None) for hooks in _HOOKS)
-            for module in objective.model.modules()
-        )
-        and not any(p._backward_hooks for p in objective.model.parameters())
+        and is_as_built(objective.model)
+        and all(type(each).__module__.startswith(_KNOWN_MODULES) for each in objective.model.modules())
     )
 
 
@@ -109,7 +103,7 @@ def _key(objective: Objective, data: LabeledSet, recipe: Recipe) -> str:
     recipes = recipe_text(recipe.sized(len(data))), recipe_text(ctx.recipe)
     strides = [tensor.stride() for tensor in tensors.values()]
     values = weights_digest(tensors)
-    parts = repr(model), trained, strides, values, *recipes, ctx.device, ctx.stream("batches").key
+    parts = anatomy(model), trained, strides, values, *recipes, ctx.device, ctx.stream("batches").key
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
