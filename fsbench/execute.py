@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -127,6 +128,11 @@ class Execution:
         running trials.
         """
         errors: list[FsbenchError] = []
+        began: dict[str, float] = {}
+
+        def start(job: Job) -> None:
+            began[job.trial.key] = time.monotonic()
+            on_start(job.trial)
 
         def jobs() -> Iterator[Job]:
             for trial in trials:
@@ -147,9 +153,10 @@ class Execution:
             features=self.features,
             shared_by=None if isolation(device) == "trial" else _split_of,
         )
-        with contextlib.closing(executor.run(jobs(), lambda job: on_start(job.trial))) as stream:
+        with contextlib.closing(executor.run(jobs(), start)) as stream:
             for job, result in stream:
-                yield job.trial, result
+                took = time.monotonic() - began.pop(job.trial.key)
+                yield job.trial, replace(result, seconds=took) if isinstance(result, Failure) else result
         if errors:
             raise errors[0]
 

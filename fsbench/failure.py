@@ -13,12 +13,14 @@ TRACEBACK_LENGTH = 8000
 class Failure:
     """Why a job gave no result: `kind` is "TimeOut", "Crash" or the class of an exception.
 
-    `message` is one line; `traceback` is the Python traceback or what the worker last wrote.
+    `message` is one line; `traceback` is the Python traceback or what the worker last wrote. `seconds` is how
+    long the job took, by the clock of the process that waited for it.
     """
 
     kind: str
     message: str
     traceback: str = ""
+    seconds: float = 0.0
 
 
 def one_line(error: BaseException) -> str:

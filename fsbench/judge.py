@@ -37,7 +37,7 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
         "created": timestamp(),
     }
     if isinstance(result, Failure):
-        return Judgement(Record(**vars(trial), **fields, status="failed", reason=asdict(result)))
+        return Judgement(Record(**vars(trial), **fields, status="failed", reason=_reason(result)))
     fields |= {name: value for name, value in vars(result).items() if name not in _BESIDE}
     reason = fault(result.predictions, split)
     if reason is not None:
@@ -50,6 +50,10 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     fields["overlap"] = split.overlap
     record = Record(**vars(trial), **fields, status="ok")
     return Judgement(record, result.predictions, found, split.drawn, _validated(result, split))
+
+
+def _reason(failure: Failure) -> dict[str, str]:
+    return {"kind": failure.kind, "message": failure.message, "traceback": failure.traceback}
 
 
 def _validated(result: Outcome, split: SealedSplit) -> Validated | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from fsbench.columns import Columns
 from fsbench.errors import AbsentData, DataError, StoreError, TaskError, UnknownName
-from fsbench.record import Record
+from fsbench.store import other_data
 from fsbench.tasks.expressions import named_datasets, parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import Suite
@@ -39,15 +39,17 @@ def check_records(records: Columns, suite: Suite, place: Path) -> None:
 
 
 class SameData:
-    """What the splits of a run must agree with: its suite, and the records that `place` holds."""
+    """What the splits of a run must agree with: its suite, and the results that `place` holds.
 
-    def __init__(self, suite: Suite, records: Iterable[Record], place: Path) -> None:
+    `drawn` has the fingerprints of the splits that these are on, by task and split seed (`Store.drawn`).
+    """
+
+    def __init__(self, suite: Suite, drawn: Mapping[tuple[str, int], str], place: Path) -> None:
         self._suite = suite
         self._place = place
         self._stored: dict[str, dict[int, str]] = defaultdict(dict)
-        for record in records:
-            if record.split_fingerprint:
-                self._stored[record.task][record.split_seed] = record.split_fingerprint
+        for (task, seed), fingerprint in drawn.items():
+            self._stored[task][seed] = fingerprint
         self._agreed: set[str] = set()
 
     def check(self, task: str, seed: int, fingerprint: str) -> None:
@@ -92,8 +94,4 @@ class SameData:
         self._compare(task, seed, drawn)
 
     def _other_data(self, task: str, seed: int, now: str) -> StoreError:
-        return StoreError(
-            f"{self._place} contains results of {task} on other data, or on data read with other "
-            f"options (split {seed} was {self._stored[task][seed][:12]}, is now {now}); results on "
-            "different data cannot be mixed: name another results folder"
-        )
+        return StoreError(other_data(self._place, task, seed, self._stored[task][seed], now))

@@ -105,8 +105,9 @@ class Searching:
     def _tries(self, missing: Sequence[Try], execute: Execute) -> dict[str, Tried]:
         """Run tries; returns what came of each, by key."""
         results = {}
-        for trial, found in execute(missing, lambda trial, *sent: (trial, _tried(trial, *sent))):
-            self.store.keep_try(trial.key, found)
+        ended = execute(missing, lambda trial, sent, split: (trial, _tried(trial, sent, split), split))
+        for trial, found, split in ended:
+            self.store.keep_try(trial, found, split.fingerprint)
             self.observer.tried(trial, found)
             results[trial.key] = found
         return results
@@ -115,7 +116,7 @@ class Searching:
 def _tried(trial: Trial, result: Outcome | Failure, split: SealedSplit) -> Tried:
     """What came of a try, scored by its criterion, or by the default metric on the labels held out."""
     if isinstance(result, Failure):
-        return Tried(reason=f"{result.kind}: {result.message}")
+        return Tried(seconds=result.seconds, reason=f"{result.kind}: {result.message}")
     seconds = result.seconds_fit + result.seconds_predict
     if reason := fault(result.predictions, split):
         return Tried(seconds=seconds, reason=f"{reason['kind']}: {reason['message']}")

@@ -22,7 +22,7 @@ from fsbench.columns import Builder, Columns, paths, read_shared
 from fsbench.errors import StoreError
 from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.looks import Look
-from fsbench.record import Record, Tried
+from fsbench.record import Record, Trial, Tried
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
 from fsbench.types import DatasetInfo, info_from_dict, info_to_dict
 
@@ -30,6 +30,9 @@ _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
 _VALIDATED = "CREATE TABLE IF NOT EXISTS validated (key TEXT PRIMARY KEY, logits BLOB, labels BLOB)"
+_DRAWN = """
+    CREATE TABLE IF NOT EXISTS drawn (task TEXT, seed INTEGER, fingerprint TEXT, PRIMARY KEY (task, seed))
+"""
 _OWN = "CREATE TABLE IF NOT EXISTS own (name TEXT PRIMARY KEY, info TEXT NOT NULL)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
@@ -172,11 +175,15 @@ class Store(StoreFile):
             found |= zip((key for key, _ in rows), arrays, strict=True)
         return found
 
-    def keep_try(self, key: str, tried: Tried) -> None:
-        """Store what came of a try of a search; a later one of the same key takes its place."""
+    def keep_try(self, trial: Trial, tried: Tried, fingerprint: str) -> None:
+        """Store what came of a try of a search; a later one of the same key takes its place.
+
+        `fingerprint` is that of the split. Raises StoreError if the store has results of other data.
+        """
         with self.exclusive():
+            self._check_drawn(trial.task, trial.split_seed, fingerprint)
             self._db.execute(_TRIES)
-            values = (key, json.dumps(vars(tried)))
+            values = (trial.key, json.dumps(vars(tried)))
             self._db.execute("INSERT OR REPLACE INTO tries VALUES (?, ?)", values)
 
     def tries(self) -> dict[str, Tried]:
@@ -184,6 +191,15 @@ class Store(StoreFile):
         rows = self._rows("tries", "SELECT key, tried FROM tries")
         with self._damage():
             return {key: Tried(**json.loads(text)) for key, text in rows}
+
+    def drawn(self, records: Iterable[Record]) -> dict[tuple[str, int], str]:
+        """The fingerprint of each split that results are on, by task and split seed.
+
+        `records` are those of this store; one of an older version knows the splits from them alone.
+        """
+        found = {(each.task, each.split_seed): each.split_fingerprint for each in records}
+        rows = self._rows("drawn", "SELECT task, seed, fingerprint FROM drawn")
+        return {place: each for place, each in found.items() if each} | {(t, s): each for t, s, each in rows}
 
     def add_look(self, look: Look) -> None:
         """Store a look at results that are still being collected; later tables show its verdicts."""
@@ -233,6 +249,8 @@ class Store(StoreFile):
     def _write(self, judged: Judgement) -> bool:
         """Write a record and what belongs to it, unless the trial has an "ok" one; returns whether it did."""
         record, key = judged.record, judged.record.key
+        if record.split_fingerprint:
+            self._check_drawn(record.task, record.split_seed, record.split_fingerprint)
         text = json.dumps(record.to_dict())
         if not self._db.execute(_PUT, (key, record.status, text)).rowcount:
             return False
@@ -249,6 +267,18 @@ class Store(StoreFile):
         if judged.drawn is not None:
             self._keep_drawn(record.split_fingerprint, judged.drawn)
         return True
+
+    def _check_drawn(self, task: str, seed: int, fingerprint: str) -> None:
+        """Remember a split, within a transaction. Raises StoreError if another one was drawn before.
+
+        So two runs at the same time cannot mix their data either.
+        """
+        self._db.execute(_DRAWN)
+        self._db.execute("INSERT OR IGNORE INTO drawn VALUES (?, ?, ?)", (task, seed, fingerprint))
+        query = "SELECT fingerprint FROM drawn WHERE task = ? AND seed = ?"
+        (known,) = self._db.execute(query, (task, seed)).fetchone()
+        if known != fingerprint:
+            raise StoreError(other_data(self.path, task, seed, known, fingerprint[:12]))
 
     def _by_key(self, query: str, keys: Sequence[str], *values: str) -> Iterator[list[tuple[str, bytes]]]:
         """What a query ending in IN finds for keys, some at a time; `values` are its other parameters."""
@@ -267,6 +297,15 @@ class Store(StoreFile):
     def _read(self, text: str) -> Record:
         with self._damage():
             return Record.from_dict(json.loads(text))
+
+
+def other_data(place: Path, task: str, seed: int, before: str, now: str) -> str:
+    """What to say when a split is not the one that stored results are on."""
+    return (
+        f"{place} contains results of {task} on other data, or on data read with other options (split {seed} "
+        f"was {before[:12]}, is now {now}); results on different data cannot be mixed: name another results "
+        "folder"
+    )
 
 
 def _influences(folder: Path, metric: str, keys: Sequence[str]) -> dict[str, np.ndarray]:

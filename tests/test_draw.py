@@ -7,7 +7,6 @@ import shutil
 import time
 import tracemalloc
 import weakref
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DatasetEntry, keep_datasets
 from fsbench.draw import Splits
 from fsbench.errors import DataError, PluginError, StoreError
-from fsbench.record import Record, Trial
+from fsbench.record import Trial
 from fsbench.same_data import SameData
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import draw_split
@@ -35,11 +34,7 @@ def trial(task: str, seed: int, spec: str = "erm") -> Trial:
 
 def made(trials: list[Trial], folder: Path, same: SameData | None = None) -> Splits:
     tasks = {t.task: parse_tasks(t.task)[0] for t in trials}
-    return Splits(trials, tasks, same or SameData(ad_hoc(ONE), [], folder), folder)
-
-
-def stored(task: str, seed: int, fingerprint: str) -> Record:
-    return Record(f"{task}/{seed}", "ok", task, seed, 0, "erm", "r", split_fingerprint=fingerprint)
+    return Splits(trials, tasks, same or SameData(ad_hoc(ONE), {}, folder), folder)
 
 
 def fingerprint(task: str, seed: int) -> str:
@@ -147,7 +142,7 @@ def drawn(monkeypatch) -> list[tuple[str, int]]:
 
 
 def test_a_split_of_the_same_seed_is_compared_without_another_draw(drawn, tmp_path) -> None:
-    same = SameData(ad_hoc(ONE), [stored(ONE, seed, fingerprint(ONE, seed)) for seed in (0, 1)], tmp_path)
+    same = SameData(ad_hoc(ONE), {(ONE, seed): fingerprint(ONE, seed) for seed in (0, 1)}, tmp_path)
     same.check(ONE, 1, fingerprint(ONE, 1))
     with pytest.raises(StoreError, match=r"on other data, .*\(split 0 was \w{12}, is now ffffffffffff\)"):
         same.check(ONE, 0, "f" * 64)
@@ -155,29 +150,29 @@ def test_a_split_of_the_same_seed_is_compared_without_another_draw(drawn, tmp_pa
 
 
 def test_for_new_seeds_one_stored_split_of_the_task_is_drawn_again(drawn, tmp_path) -> None:
-    same = SameData(ad_hoc(ONE), [stored(ONE, seed, fingerprint(ONE, seed)) for seed in (3, 4)], tmp_path)
+    same = SameData(ad_hoc(ONE), {(ONE, seed): fingerprint(ONE, seed) for seed in (3, 4)}, tmp_path)
     for seed in (0, 1, 2):
         same.check(ONE, seed, fingerprint(ONE, seed))
         same.check(TWO, seed, fingerprint(TWO, seed))
     assert drawn == [(ONE, 3)]
     with pytest.raises(StoreError, match="split 3 was eeeeeeeeeeee"):
-        SameData(ad_hoc(ONE), [stored(ONE, 3, "e" * 64)], tmp_path).check(ONE, 0, fingerprint(ONE, 0))
+        SameData(ad_hoc(ONE), {(ONE, 3): "e" * 64}, tmp_path).check(ONE, 0, fingerprint(ONE, 0))
 
 
 def test_a_suites_own_splits_come_first(tmp_path) -> None:
     suite = Suite("named", 1, "", (ONE,), 1, {ONE: ("0123456789abcdef",)})
     with pytest.raises(DataError, match="named: split 0 of"):
-        SameData(suite, [stored(ONE, 0, "e" * 64)], tmp_path).check(ONE, 0, "f" * 64)
+        SameData(suite, {(ONE, 0): "e" * 64}, tmp_path).check(ONE, 0, "f" * 64)
 
 
 def test_own_data_are_compared_in_every_task_that_can_be_drawn(drawn, tmp_path) -> None:
     mixed = "kshot(wine, k=1, source=somebodys)"
-    right, of_others = stored(ONE, 0, fingerprint(ONE, 0)), stored("kshot(digits, k=1)", 0, "x")
-    same = SameData(ad_hoc(ONE), [right, of_others, stored(mixed, 0, "x")], tmp_path)
+    right, of_others = {(ONE, 0): fingerprint(ONE, 0)}, {("kshot(digits, k=1)", 0): "x"}
+    same = SameData(ad_hoc(ONE), right | of_others | {(mixed, 0): "x"}, tmp_path)
     same.check_own("wine")
     same.check(ONE, 5, "not compared again")
     assert drawn == [(ONE, 0)]
-    changed = SameData(ad_hoc(ONE), [replace(right, task="kshot(wine, k=400)")], tmp_path)
+    changed = SameData(ad_hoc(ONE), {("kshot(wine, k=400)", 0): fingerprint(ONE, 0)}, tmp_path)
     with pytest.raises(StoreError, match=r"is now impossible: .*k=400.*name another results folder"):
         changed.check_own("wine")
 
@@ -190,7 +185,7 @@ def test_damaged_data_are_reported_as_damaged(monkeypatch, tmp_path) -> None:
 
     monkeypatch.setattr("fsbench.same_data.draw_split", damaged)
     with pytest.raises(DataError, match="it is cut off"):
-        SameData(ad_hoc(ONE), [stored(ONE, 0, "e" * 64)], tmp_path).check_own("wine")
+        SameData(ad_hoc(ONE), {(ONE, 0): "e" * 64}, tmp_path).check_own("wine")
 
 
 def test_any_exception_of_a_protocol_is_one_line_that_names_the_task(tmp_path, monkeypatch) -> None:

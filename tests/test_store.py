@@ -15,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
-from fsbench.record import Record
+from fsbench.record import Record, Trial, Tried
 from fsbench.store import Store
 from fsbench.store_file import SCHEMA
 
 
 def record(key="k", status="ok", **more) -> Record:
     return Record(key, status, "kshot(digits, k=5)", 0, 0, "erm", "recipe(steps=1)", **more)
+
+
+def trial(key="k") -> Trial:
+    return Trial("kshot(digits, k=5)", 0, 0, "erm", "recipe(steps=1)", key)
 
 
 def logits(seed=0, shape=(1, 7, 3)) -> np.ndarray:
@@ -298,6 +302,26 @@ def test_a_commit_says_what_is_stored(tmp_path):
         assert store.commit(better, logits(1)) == good
         assert store.commit(failed) == good
         assert store.predictions("k").tobytes() == logits().tobytes()
+
+
+@pytest.mark.parametrize("key", ["k", "another"])
+def test_runs_on_other_data_cannot_mix_even_at_the_same_time(tmp_path, key):
+    with Store(tmp_path) as one, Store(tmp_path) as other:
+        one.commit(record(split_fingerprint="a" * 64))
+        for write in (
+            lambda: other.commit(record(key, split_fingerprint="b" * 64)),
+            lambda: other.keep_try(trial(key), Tried(0.5), "b" * 64),
+        ):
+            with pytest.raises(StoreError, match=r"on other data, .*split 0 was aaaaaaaaaaaa, is now bbbbb"):
+                write()
+        other.keep_try(trial("try"), Tried(0.5), "a" * 64)
+        other.commit(replace(record("next", split_fingerprint="b" * 64), split_seed=1))
+        assert one.drawn([]) == {
+            ("kshot(digits, k=5)", 0): "a" * 64,
+            ("kshot(digits, k=5)", 1): "b" * 64,
+        }
+        assert list(one.tries()) == ["try"]
+        assert [each.key for each in one.records()] == ["k", "next"]
 
 
 def test_many_records_are_stored_all_or_none(tmp_path):

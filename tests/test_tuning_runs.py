@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
+import sqlite3
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import fake_executor
 import numpy as np
@@ -287,6 +291,33 @@ def test_a_configuration_that_fails_is_out_and_said(tmp_path):
     assert record.search["chosen"] == 0
     reasons = [each.get("reason") for each in record.search["tried"]]
     assert reasons == [None, "Boom: no such rate", "Boom: no such rate"]
+
+
+@pytest.mark.usefixtures("fakes")
+def test_tries_that_fail_cost_time_too(tmp_path, monkeypatch):
+    now = itertools.count()
+    monkeypatch.setattr("fsbench.execute.time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    (record,) = fake_executor.run(tmp_path, seeds=1, tune=2, recipe="lr=0.001", executor=Refuses).records
+    with Store(tmp_path) as store:
+        failed = [each for each in store.tries().values() if each.reason]
+    assert [each.seconds > 0 for each in failed] == [True, True]
+    assert record.seconds_fit > sum(each.seconds for each in failed)
+
+
+def test_a_search_does_not_continue_on_other_data(tmp_path):
+    """Although it was interrupted before its first record."""
+    table, rows = tmp_path / "t.csv", np.random.default_rng(0).normal(size=(60, 2))
+    text = "\n".join(["a,b,y", *(f"{a},{b},{'no' if n % 2 else 'yes'}" for n, (a, b) in enumerate(rows))])
+    table.write_text(text)
+    options = {"data": fsbench.OwnData(table, target="y"), "tasks": None, "seeds": 1, "tune": 2}
+    real(tmp_path / "r", "knn", **options)
+    with contextlib.closing(sqlite3.connect(tmp_path / "r" / "fsbench.sqlite")) as db, db:
+        for name in ("trials", "predictions", "summaries"):
+            db.execute(f"DELETE FROM {name}")
+        assert db.execute("SELECT count(*) FROM tries").fetchone()[0] > 0
+    table.write_text(text.replace("a,b,y", "a,b,y").replace("yes", "NO").replace("no", "yes"))
+    with pytest.raises(StoreError, match="on other data"):
+        real(tmp_path / "r", "knn", **options)
 
 
 @pytest.mark.usefixtures("fakes")
