@@ -244,10 +244,14 @@ def test_an_exception_in_read_is_the_jobs_failure():
 
 
 @linux
-def test_killing_a_nursery_loses_no_job(tmp_path):
-    results = run([f"kill parent:{tmp_path}", "pids"])
-    assert results[0][1] == "second time"
-    assert isinstance(results[1][1], list)
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_killing_a_nursery_loses_no_job(workers, tmp_path):
+    jobs = [f"kill parent:{tmp_path}", *[f"nap:0.{n}" for n in range(5)], "pids"]
+    results = dict(run(jobs, workers=workers))
+    assert results.keys() == set(jobs)
+    assert results[jobs[0]] == "second time"
+    assert isinstance(results["pids"], list)
+    assert all(result is None for job, result in results.items() if job.startswith("nap"))
 
 
 def test_default_workers_are_the_usable_cores():

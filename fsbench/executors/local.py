@@ -233,8 +233,11 @@ class _Crew(Generic[J, R]):
         how = ending(nursery.code())
         nursery.close()
         self.nursery = None
-        for worker in list(self.workers.values()):
-            self.lose(worker, how)
+        workers = list(self.workers.values())
+        if workers:
+            self.count_loss(workers[0], how)
+        for worker in workers:
+            self.give_up(worker)
 
     def bury(self, worker: _Worker[J], code: int) -> None:
         """Handle what a worker sent before it ended, or else how it ended."""
@@ -252,9 +255,17 @@ class _Crew(Generic[J, R]):
 
     def lose(self, worker: _Worker[J], why: str) -> None:
         """Give up a worker that ended before it began; its job is tried again, but not without limit."""
+        self.count_loss(worker, why)
+        self.give_up(worker)
+
+    def count_loss(self, worker: _Worker[J], why: str) -> None:
+        """Count losses since a job last ended. Raises PluginError or WorkerError if it is too much."""
         self.lost += 1
         if self.lost >= _TRIES:
             raise worker.child.error(why)
+
+    def give_up(self, worker: _Worker[J]) -> None:
+        """End a worker, and put its job back."""
         if worker.has_job:
             self.waiting.appendleft(worker.job)
         self.retire(worker)
