@@ -72,7 +72,13 @@ def run_until_settled(
     while found is None or still_open(looks):
         wanted = _Wanted(looks)
         now = looks[-1].seeds * 2 if still_open(looks) else seeds
-        found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
+        try:
+            with timer.watched():
+                found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
+        except KeyboardInterrupt:
+            if not timer.over:
+                raise
+            break
         if not wanted.comparisons or (found.interrupted and found.done < found.total):
             break
         timer.doing("judging the comparisons")

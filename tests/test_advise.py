@@ -16,12 +16,15 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from fsbench.advising import advise
 from fsbench.advising.affording import SIZES
+from fsbench.advising.trials import Stopwatch
 from fsbench.advising.words import sentences
 from fsbench.datasets import known
 from fsbench.errors import StoreError, UsageError
 from fsbench.failure import Failure
 from fsbench.hookspecs import hookimpl
 from fsbench.own import OwnData
+from fsbench.progress import Observer
+from fsbench.record import Record
 from fsbench.registry import Registry
 from fsbench.results import load
 from fsbench.tasks.expressions import task_calls
@@ -30,6 +33,7 @@ from fsbench.tasks.splits import open_split
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
 GUESSES = tuple(f"guess{number}" for number in range(4))
+RECORD = Record("k", "ok", "kshot(wine, k=1)", 0, 0, "erm", "recipe(steps=1)")
 COSTS = {"slow": 40.0, "stuck": 1e6}
 
 
@@ -199,6 +203,21 @@ def test_a_trial_that_never_ends_costs_the_first_round_only(ask):
     says = r"the budget of 1 min 40 s is too small for this data; give about .*, or fewer strateg.* is kept"
     with pytest.raises(UsageError, match=says):
         ask(100, ("stuck",))
+
+
+def test_trials_that_fail_or_never_end_count_as_long_as_they_ran():
+    """Otherwise one hung strategy would make all others seem slow."""
+    now = [0.0]
+    watch = Stopwatch(Observer(), 100.0, lambda: now[0])
+    good, fails, hangs = (replace(RECORD, key=key) for key in ("good", "fails", "hangs"))
+    for each in (hangs, good, fails):
+        watch.started(each)
+    now[0] = 5.0
+    watch.finished(replace(good, seconds_fit=3.0))
+    watch.finished(replace(fails, status="failed"))
+    assert watch.trained == 3 + 5 + 5
+    now[0] = 30.0
+    assert watch.trained == 3 + 5 + 30
 
 
 def test_that_workers_first_import_torch_is_not_expected_of_later_runs(ask):

@@ -52,7 +52,11 @@ def run(monkeypatch, tmp_path):
 
     def call(plugins="liar, double2", seconds=3600.0, **options):
         return run_until_settled(
-            plugins, tasks=[A, B], budget=seconds, results=tmp_path / "r", executor=Executor, **options
+            plugins,
+            tasks=[A, B],
+            budget=seconds,
+            results=tmp_path / "r",
+            **{"executor": Executor} | options,
         )
 
     return call
@@ -203,6 +207,23 @@ def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_pa
     options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
     assert main(["run", *options]) == 0
     assert f"the budget is spent, {said}" in " ".join(capsys.readouterr().err.split())
+
+
+class Stuck(Executor):
+    """No trial of `liar` ends."""
+
+    def answer(self, job):
+        if getattr(job, "trial", None) is not None and job.trial.spec == "liar":
+            time.sleep(60)
+        return super().answer(job)
+
+
+def test_a_trial_that_runs_when_the_budget_is_over_is_stopped(run):
+    begin = time.monotonic()
+    found = run("liar", seconds=2.0, seeds=3, executor=Stuck)
+    assert time.monotonic() - begin < 30
+    assert found.late
+    assert found.looks == ()
 
 
 def test_a_margin_is_kept(run):

@@ -31,7 +31,8 @@ class Place(NamedTuple):
 class Stopwatch(Deadline):
     """A deadline that also measures a run: the seconds until its first trial begins, and of its trials.
 
-    `within` is how many seconds the trials have, if they have fewer than the run.
+    A trial that fails, or does not end, has the seconds since it began. `within` is how many seconds the
+    trials have, if they have fewer than the run.
     """
 
     def __init__(
@@ -40,10 +41,17 @@ class Stopwatch(Deadline):
         super().__init__(inner, seconds, clock)
         self._begin, self._within = clock(), within
         self.start: float | None = None
-        self.trained = 0.0
+        self._ended = 0.0
+        self._began: dict[str, float] = {}
+
+    @property
+    def trained(self) -> float:
+        """The seconds of all trials so far."""
+        return self._ended + sum(self._clock() - began for began in self._began.values())
 
     def started(self, trial: Trial) -> None:
-        """Note when the first trial begins."""
+        """Note when a trial begins."""
+        self._began[trial.key] = self._clock()
         if self.start is None:
             self.start = self._clock() - self._begin
             self.end_within(self._within)
@@ -51,7 +59,8 @@ class Stopwatch(Deadline):
 
     def finished(self, record: Record) -> None:
         """Note how long the trial took."""
-        self.trained += seconds(record)
+        since_start = self._clock() - self._began.pop(record.key, self._clock())
+        self._ended += seconds(record) or since_start
         super().finished(record)
 
 
