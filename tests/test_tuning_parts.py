@@ -157,7 +157,15 @@ def test_episodes_are_validated_on_classes_held_out_of_the_source():
 
 def test_too_few_labels_are_refused():
     whole, of = draw("kshot(breast_cancer, k=1, val=0)"), task("kshot(breast_cancer, k=1, val=0)")
-    with pytest.raises(TaskError, match="at least 4 labels of separate samples; there are 2"):
+    with pytest.raises(TaskError, match="there are 2 labels, which is too few"):
+        take(of, whole, 0, Part(0))
+
+
+def test_too_few_groups_are_refused_and_named(monkeypatch):
+    whole, of = draw("kshot(breast_cancer, k=20)"), task("kshot(breast_cancer, k=20)")
+    dataset = SimpleNamespace(groups=np.arange(of.protocol.data.n) % 3)
+    monkeypatch.setattr("fsbench.tasks.parts.load_dataset", lambda text: dataset)
+    with pytest.raises(TaskError, match=r"there are \d+ labels of 3 groups that stay together, which is too"):
         take(of, whole, 0, Part(0))
 
 

@@ -112,6 +112,14 @@ def test_if_all_fail_so_does_the_trial_with_the_reasons():
     assert found.failure().message == "all 3 configurations failed; the first: Boom: no score"
 
 
+def test_the_next_best_ones_take_the_places_of_those_that_fail_later():
+    found = search(4)
+    good, fails_later = [0.5, 0.5, 0.1, 0.1], [0.9, 0.9, 0.9, None]
+    assert answer(found, [fails_later, [0.4] * 4, good, fails_later]) == [8, 4, 4]
+    assert found.chosen().number == 1
+    assert [len(found._scores(each)) for each in found.configurations] == [3, 4, 4, 3]
+
+
 def test_a_configuration_that_cannot_run_is_not_tried():
     out = Configuration(1, None, RECIPE, "skipped: no source")
     found = search(2, draw=lambda number, told: [CONFIGURATIONS[0], out][number])

@@ -15,6 +15,7 @@ from fsbench.datasets.known import load_dataset
 from fsbench.errors import TaskError
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
+from fsbench.words import plural
 
 FOLDS = 4
 """The number of folds into which a search divides the labels of a split."""
@@ -50,19 +51,27 @@ def hold_out(split: Split, fold: int, seed: int, datasets: Sequence[str]) -> Spl
     if len(split.train.y) != 1:
         raise TaskError("a search divides the labels of a split with one cell; this one has several")
     pool, trained = join([cells(split.train)[0], cells(split.val)[0]]), split.train.y.shape[1]
-    folds = _deal(pool, group_numbers(pool, [load_dataset(text) for text in datasets]), seed)
+    groups = group_numbers(pool, [load_dataset(text) for text in datasets])
+    folds = _deal(pool, groups, seed)
     for number in range(FOLDS):
         folds[(folds == number) & _indispensable(pool.y, folds != number)] = _NEVER
     if len(np.setdiff1d(folds, _NEVER)) < FOLDS:
-        raise TaskError(
-            f"a search needs at least {FOLDS} labels of separate samples; there are {len(pool.y)}"
-        )
+        raise TaskError(_too_few(len(pool.y), len(np.unique(groups))))
     rest, is_train = folds != fold, np.arange(len(folds)) < trained
     return replace(
         split,
         train=stack([_chosen(pool, rest & is_train)]),
         val=stack([_chosen(pool, rest & ~is_train)]),
         test=stack([_chosen(pool, ~rest)]),
+    )
+
+
+def _too_few(labels: int, units: int) -> str:
+    """Why labels cannot be divided into folds; `units` is the number of groups, or of distinct samples."""
+    of = "" if units == labels else f" of {plural(units, 'group')} that stay together"
+    return (
+        f"a search divides the labels into {FOLDS} folds, each with a sample that training can do without; "
+        f"there are {plural(labels, 'label')}{of}, which is too few: leave --tune and tuned(...) out"
     )
 
 

@@ -169,8 +169,11 @@ class Search:
         }
 
     def _left(self, number: int) -> list[Configuration]:
-        """The configurations that are left for a round, the best first; one is left without more tries."""
-        left = [each for each in self.configurations if each.composition is not None]
+        """The configurations that are left for a round, the best first; one is left without more tries.
+
+        The next best ones take the places of those that fail.
+        """
+        left = [each for each in self.configurations if not self._reason(each)]
         for done, folds in enumerate(self._rounds[:number], 1):
             if len(left) == 1:
                 break
