@@ -22,8 +22,8 @@ def installed() -> dict[str, str]:
 
 @functools.cache
 def version(package: str) -> str | None:
-    """The version of an installed package, or None."""
+    """The version of an installed package, or None, also for a package without a name."""
     try:
-        return metadata.version(package)
+        return metadata.version(package) if package else None
     except metadata.PackageNotFoundError:
         return None

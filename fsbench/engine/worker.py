@@ -123,7 +123,10 @@ def _composition(trial: Trial, kind: str) -> Composition:
         raise PluginError(f"{error}; in the worker, plugins could not be imported: {why}") from error
     identity = full_spec(_registry, composition, parse_recipe(trial.recipe), kind)
     if identity != trial.full_spec:
-        raise TrialError(f"this worker would run {identity}: the plugin or a file has changed; run again")
+        raise TrialError(
+            f"this worker would run {identity}: the plugin or a file has changed during the run; run again, "
+            "with --retry-failed if it has changed back"
+        )
     return composition
 
 
