@@ -78,7 +78,7 @@ def test_a_difference_that_the_correction_leaves_open_is_told_from_its_interval(
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "close", close), *many)
     assert found[1] == (
         "close has the highest score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
-        "seeds: the interval is of this one comparison; verdicts are corrected for all of them."
+        "seeds: the interval is for this comparison alone; verdicts are corrected for all comparisons."
     )
 
 

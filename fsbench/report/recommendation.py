@@ -116,7 +116,7 @@ def _beyond_interval(row: Row, board: Leaderboard) -> str:
     if found is None or found.low is None or found.high is None or found.low <= 0 <= found.high:
         return ""
     agree = " and ask whether tasks agree" if len(board.tasks) > 1 else ""
-    return f": the interval is of this one comparison; verdicts are corrected for all of them{agree}"
+    return f": the interval is for this comparison alone; verdicts are corrected for all comparisons{agree}"
 
 
 def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[str]:
