@@ -90,6 +90,20 @@ class Execution:
     folder: Path
     features: Path
 
+    def executor(
+        self, work: Work[J, R], device: str, shared_by: Callable[[J], Hashable] | None = None
+    ) -> Executor[J, R]:
+        """An executor of some work on a device; `shared_by` is as for `MakeExecutor`."""
+        return self.make(
+            work,
+            workers=self.workers,
+            device=device,
+            timeout=self.timeout,
+            splits=self.folder,
+            features=self.features,
+            shared_by=shared_by,
+        )
+
     def find_place(self, device: str, trials: Iterable[Trial], tasks: Mapping[str, Task]) -> Place:
         """Where trials will run, as found by a worker, because the parent does not import torch.
 
@@ -101,15 +115,8 @@ class Execution:
             info = tasks[trial.task].info
             networks.setdefault((trial.recipe, info.kind, info.input_shape, info.num_classes), trial.task)
         wanted = Preflight(device, tuple((*network, task) for network, task in networks.items()))
-        executor = self.make(
-            PREFLIGHT,
-            workers=1,
-            device=device,
-            timeout=_DEVICE_SECONDS,
-            splits=self.folder,
-            features=self.features,
-        )
-        ((_, found),) = executor.run([wanted])
+        one = replace(self, workers=1, timeout=_DEVICE_SECONDS)
+        ((_, found),) = one.executor(PREFLIGHT, device).run([wanted])
         if isinstance(found, Failure):
             raise UsageError(found.message)
         return found
@@ -144,15 +151,8 @@ class Execution:
                 shape = (*split.test_y.shape, split.num_classes)
                 yield Job(trial, Path(split.path).name, device, shape, split.val_y.shape[1])
 
-        executor = self.make(
-            TRIALS,
-            workers=self.workers,
-            device=device,
-            timeout=self.timeout,
-            splits=self.folder,
-            features=self.features,
-            shared_by=None if isolation(device) == "trial" else _split_of,
-        )
+        shared_by = None if isolation(device) == "trial" else _split_of
+        executor = self.executor(TRIALS, device, shared_by)
         with contextlib.closing(executor.run(jobs(), start)) as stream:
             for job, result in stream:
                 took = time.monotonic() - began.pop(job.trial.key)

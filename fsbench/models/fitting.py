@@ -178,15 +178,7 @@ class _Fit:
         for name, task, split in parts:
             sealed = materialise(task, split, self.execution.folder / name)
             jobs.append(Job(self.trial, name, place.device, (*sealed.test_y.shape, sealed.num_classes)))
-        executor = self.execution.make(
-            work,
-            workers=self.execution.workers,
-            device=place.device,
-            timeout=self.execution.timeout,
-            splits=self.execution.folder,
-            features=self.execution.features,
-        )
-        with contextlib.closing(executor.run(jobs)) as stream:
+        with contextlib.closing(self.execution.executor(work, place.device).run(jobs)) as stream:
             found = dict(stream)
         return [(job, found[job]) for job in jobs]
 
