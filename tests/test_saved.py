@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 from skops import io as skops
 from torch import nn
 from toy import toy_trial
@@ -38,7 +41,7 @@ RECIPES = {
     "table": Recipe("mlp(width=8, norm=batch)", steps=8, batch_size=16),
     "text": Recipe("ngrams", steps=8, batch_size=16),
 }
-TEXTS = ("erm", "best_classical", "naive_bayes")
+TEXTS = ("erm", "best_classical", "naive_bayes", "svm", "knn", "logistic_regression", "random_forest")
 QUICK = {
     "autoencoder": "autoencoder(pretext_steps=3)",
     "balanced_forest": "balanced_forest(n_estimators=3)",
@@ -307,14 +310,49 @@ def test_other_logits_than_where_it_was_saved_are_noticed(folder: Path) -> None:
         HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=1),
         KNeighborsClassifier(1, algorithm="kd_tree"),
         KNeighborsClassifier(1, algorithm="ball_tree"),
+        SVC(),
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_trees_come_back_from_skops(estimator: Any, tmp_path: Path) -> None:
-    estimator.fit(X, np.arange(6) % 2)
-    skops.dump(estimator, tmp_path / "e.skops")
+@pytest.mark.parametrize("form", [np.asarray, csr_matrix], ids=["dense", "sparse"])
+def test_estimators_come_back_from_skops(estimator: Any, form: Any, tmp_path: Path) -> None:
+    if form is csr_matrix and not isinstance(estimator, KNeighborsClassifier | SVC):
+        pytest.skip("holds no inputs")
+    algorithm = {"algorithm": "brute"} if form is csr_matrix and hasattr(estimator, "algorithm") else {}
+    x = form(np.maximum(X, 0))
+    fitted = clone(estimator).set_params(**algorithm).fit(x, np.arange(6) % 2)
+    skops.dump(fitted, tmp_path / "e.skops")
     found = load_estimator(tmp_path / "e.skops")
-    np.testing.assert_array_equal(found.predict_proba(X), estimator.predict_proba(X))
+    np.testing.assert_array_equal(found.predict(x), fitted.predict(x))
+
+
+@pytest.mark.parametrize(("field", "value"), [("indices", 8), ("indices", -1), ("indptr", 10**6)])
+def test_a_sparse_matrix_that_leads_astray_is_refused(tmp_path: Path, field: str, value: int) -> None:
+    near = KNeighborsClassifier(1, algorithm="brute").fit(csr_matrix(np.maximum(X, 0)), np.arange(6) % 2)
+    getattr(near._fit_X, field)[1] = value
+    skops.dump(near, tmp_path / "e.skops")
+    with pytest.raises(DataError, match=r"a damaged csr_matrix|cannot be read by skops"):
+        load_estimator(tmp_path / "e.skops")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_n_support": np.array([3, 30], dtype=np.int32)},
+        {"_dual_coef_": np.zeros((1, 2))},
+        {"_intercept_": np.zeros(0)},
+        {"support_vectors_": np.zeros((6, 7))},
+        {"_n_support": None},
+    ],
+)
+def test_a_support_vector_machine_that_leads_astray_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    machine = SVC().fit(X, np.arange(6) % 2)
+    vars(machine).update(change)
+    skops.dump(machine, tmp_path / "e.skops")
+    with pytest.raises(DataError, match="a damaged SVC"):
+        load_estimator(tmp_path / "e.skops")
 
 
 def test_a_type_that_is_not_trusted_is_named(tmp_path: Path) -> None:

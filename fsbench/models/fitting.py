@@ -158,9 +158,10 @@ class _Fit:
         ((job, outcome),) = self._results(REFITS, [("everything", self.task, compared)], place)
         if isinstance(outcome, Failure):
             if outcome.kind == CannotSave.__name__:
+                others = {"erm", "probe", "best_classical"} - {self.composition.text}
                 raise CannotSave(
                     f"{self.composition.text} cannot be saved: {outcome.message}; a model of another "
-                    "strategy can, such as erm, probe or best_classical"
+                    f"strategy may, such as {' or '.join(sorted(others))}"
                 )
             raise FsbenchError(f"{self.composition.text} failed: {outcome.kind}: {outcome.message}")
         folder = self.execution.folder / f"{job.split}{MODEL}"

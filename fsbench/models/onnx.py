@@ -33,6 +33,8 @@ def export(folder: Path, temperature: float) -> dict[str, str]:
     predict = prediction.predict
     if not isinstance(predict, ByNetwork | ByHead):
         return {"why not": f"it predicts by {type(predict).__name__}, which is not a single network"}
+    if prediction.kind == "text":
+        return {"why not": "its network reads bytes and counts words, which ONNX cannot express"}
     try:
         _write(predict.network, prediction.input_shape, temperature, folder / FILE)
     except Exception as error:  # noqa: BLE001 - the exporter raises anything

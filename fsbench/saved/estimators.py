@@ -12,6 +12,7 @@ from fsbench.errors import DataError
 from fsbench.failure import one_line
 
 _TRUSTED = {
+    "scipy.sparse._csr.csr_matrix",
     "imblearn.ensemble._easy_ensemble.EasyEnsembleClassifier",
     "imblearn.ensemble._forest.BalancedRandomForestClassifier",
     "imblearn.ensemble._weight_boosting.RUSBoostClassifier",
@@ -23,8 +24,8 @@ _TRUSTED = {
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
 }
-"""What skops does not trust by itself: imbalanced-learn, and trees, whose compiled code follows the numbers
-in them. `_check` looks at these numbers.
+"""What skops does not trust by itself: imbalanced-learn, and trees and sparse matrices, whose compiled code
+follows the numbers in them. `_check` looks at these numbers.
 """
 
 
@@ -49,7 +50,7 @@ def load_estimator(path: Path) -> Any:
 
 
 def _check(found: Any, path: Path) -> None:
-    """Raise DataError for trees whose numbers would lead compiled code out of its arrays, or in a circle.
+    """Raise DataError for numbers that would lead compiled code out of its arrays, or in a circle.
 
     The features that a tree may read are those of the estimator that it is in.
     """
@@ -61,7 +62,11 @@ def _check(found: Any, path: Path) -> None:
             continue
         seen.add(id(thing))
         features = int(getattr(thing, "n_features_in_", features))
-        if not _is_sound(type(thing).__name__, thing, features):
+        try:
+            sound = _is_sound(type(thing).__name__, thing, features)
+        except (AttributeError, TypeError, ValueError, IndexError):
+            sound = False
+        if not sound:
             raise DataError(f"{path} contains a damaged {type(thing).__name__}")
         waiting += [(each, features) for each in _parts(thing)]
 
@@ -104,6 +109,26 @@ def _is_sound(name: str, thing: Any, features: int) -> bool:
                 and _within(nodes["idx_start"], len(index) + 1)
                 and _within(nodes["idx_end"], len(index) + 1)
                 and _within(2 * inner + 2, len(nodes))
+            )
+        case "csr_matrix":
+            ends, columns = thing.indptr.astype(np.int64), thing.indices
+            return (
+                len(ends) == thing.shape[0] + 1
+                and ends[0] == 0
+                and ends[-1] == len(columns) == len(thing.data)
+                and bool((np.diff(ends) >= 0).all())
+                and _within(columns, thing.shape[1])
+            )
+        case "SVC" if hasattr(thing, "support_vectors_"):
+            classes, (count, width) = len(thing.classes_), thing.support_vectors_.shape
+            values = getattr(thing._dual_coef_, "data", thing._dual_coef_)
+            return (
+                width == features
+                and thing._dual_coef_.shape == (classes - 1, count)
+                and np.size(values) == (classes - 1) * count
+                and len(thing._n_support) == classes
+                and int(np.sum(thing._n_support)) == count
+                and len(thing._intercept_) == classes * (classes - 1) // 2
             )
     return True
 
