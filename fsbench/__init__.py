@@ -69,6 +69,7 @@ _HOMES = {
     "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
     "weights_problem": "fsbench.recipes.catalogue",
+    "words_of": "fsbench.kinds.words",
 }
 
 __all__ = [
@@ -130,6 +131,7 @@ __all__ = [
     "true_rows",
     "weights_hash",
     "weights_problem",
+    "words_of",
 ]
 
 if TYPE_CHECKING:
@@ -143,6 +145,7 @@ if TYPE_CHECKING:
     from fsbench.kinds import Kind, get_kind, match_inputs, source_problem
     from fsbench.kinds.image import InputSpec, luminance
     from fsbench.kinds.text import decode_texts, encode_texts
+    from fsbench.kinds.words import words_of
     from fsbench.metrics import Metric
     from fsbench.mixing import mixture_weights
     from fsbench.own import OwnData

@@ -103,6 +103,7 @@ def test_parts_of_a_folder_of_texts_are_kept(folder: Path, tmp_path: Path) -> No
         ("déjà vu".encode(), "déjà vu", False),
         ("déjà vu".encode("utf-8-sig"), "déjà vu", False),
         ("déjà vu".encode("utf-16"), "déjà vu", False),
+        ("déjà vu".encode("utf-32"), "déjà vu", False),
         ("déjà vu".encode("cp1252"), "déjà vu", True),
         ("e\u0301t\u0301".encode(), "ét\u0301", False),
     ],
@@ -121,6 +122,22 @@ def test_what_is_not_a_text_is_left_out_and_named(folder: Path) -> None:
     assert found.dataset.info.n == 8
     assert any("1 file left out: good/picture.txt (not a text)" in line for line in found.warnings)
     assert any("1 empty text left out: bad/blank.txt" in line for line in found.warnings)
+
+
+@pytest.mark.parametrize("quoted", [(0, 3), (0,)], ids=["even", "odd"])
+def test_quotes_that_do_not_end_hide_no_rows(tmp_path: Path, quoted: tuple[int, ...]) -> None:
+    lines = [f"{chr(34) * (n in quoted)}{text}\t{label}" for n, (text, label) in enumerate(REVIEWS)]
+    (tmp_path / "r.tsv").write_text("\n".join(["review\tlabel", *lines]))
+    found = read(tmp_path / "r.tsv")
+    assert found.dataset.info.n == len(REVIEWS)
+    assert decode_texts(found.dataset.x)[0] == f'"{REVIEWS[0][0]}'
+
+
+def test_quotes_that_end_keep_delimiters_and_lines_of_a_text(tmp_path: Path) -> None:
+    rows = [("a word, and more", "good"), ("one\nline, two", "bad"), *REVIEWS]
+    lines = [f'"{text}",{label}' for text, label in rows]
+    (tmp_path / "r.csv").write_text("\n".join(["review,label", *lines]))
+    assert decode_texts(read(tmp_path / "r.csv").dataset.x)[:2] == ["a word, and more", "one\nline, two"]
 
 
 def test_empty_and_long_texts_of_a_table_are_told(tmp_path: Path) -> None:
@@ -146,6 +163,23 @@ def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
     assert any(
         "texts are near-duplicate texts; each set of them is kept on one side" in w for w in found.warnings
     )
+
+
+def test_negations_are_no_near_duplicates(tmp_path: Path) -> None:
+    rows = [("I like it.", "good"), ("I don't like it.", "bad"), ("We'll be back", "good")]
+    rows += [("We won't be back", "bad"), *REVIEWS]
+    found = read(write_csv(tmp_path / "r.csv", rows, "review", "label"))
+    assert not any("near-duplicate" in line for line in found.warnings)
+
+
+def test_texts_that_are_equal_up_to_the_cut_stay_on_one_side(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    heads = ["".join(rng.choice(list("abcdefgh "), LONGEST)) for _ in range(4)]
+    tails = {"x": "good", "y": "bad", "z": "good"}
+    rows = [(f"{head} {tail} {tail}", label) for head in heads for tail, label in tails.items()]
+    found = read(write_csv(tmp_path / "r.csv", rows, "review", "label"))
+    assert found.dataset.groups is not None
+    assert len(np.unique(found.dataset.groups)) == 4
 
 
 def test_equal_texts_with_different_classes_are_told(tmp_path: Path) -> None:
@@ -226,7 +260,12 @@ def test_further_texts_are_read_as_those_in_training(reviews: Path, folder: Path
     assert Form.from_dict(json.loads(json.dumps(form.to_dict()))) == form
     found = read_further(write_csv(tmp_path / "new.csv", [("very nice",), ("",)], "review"), form)
     assert decode_texts(found.x) == ["very nice", ""]
-    assert found.x.shape[1:] == form.shape
+    longer = "a text of more bytes than those in training have, which a model reads to its end"
+    assert decode_texts(read_further(write_csv(tmp_path / "new.csv", [(longer,)], "review"), form).x) == [
+        longer
+    ]
+    cut = read_further(write_csv(tmp_path / "new.csv", [("x" * (LONGEST + 1),)], "review"), form)
+    assert cut.warnings == (f"1 text longer than {LONGEST} bytes cut there",)
     assert found.warnings == ("1 empty text, of which the model knows nothing: row 2",)
     of_folder = read_further(folder / "good", form)
     assert sorted(decode_texts(of_folder.x)) == sorted(text for text, label in REVIEWS if label == "good")

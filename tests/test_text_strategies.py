@@ -13,6 +13,7 @@ from toy import toy_trial
 
 from fsbench.engine.trial import TrialResult
 from fsbench.kinds.text import decode_texts, encode_texts
+from fsbench.kinds.words import words_of
 from fsbench.recipes.recipe import default_recipe, override
 from fsbench.registry import get_registry
 from fsbench.rng import generator
@@ -57,7 +58,7 @@ def test_synonyms_are_the_other_words_of_a_words_synsets(wordnet: Path) -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 9])
 def test_each_operation_changes_as_many_words_as_it_says(n: int) -> None:
-    words, rng = _eda.words(TEXT), generator("t")
+    words, rng = words_of(TEXT, punctuation=False), generator("t")
     replaced = _eda.replace_synonyms(words, n, {"quick": ("fast",), "small": ("little",), "to": ("x",)}, rng)
     changed = sum(a != b for a, b in zip(words, replaced, strict=True))
     assert changed == min(n, 2)  # "to" is a word of grammar

@@ -21,7 +21,8 @@ from fsbench.engine.backbones import build_network
 from fsbench.engine.backbones.hashing import hashed_ngrams, hashed_words
 from fsbench.errors import AbsentData, DataError, UsageError
 from fsbench.kinds import get_kind
-from fsbench.kinds.text import LONGEST, decode_texts, encode_texts, words_of
+from fsbench.kinds.text import LONGEST, decode_texts, encode_texts
+from fsbench.kinds.words import without_punctuation, words_of
 from fsbench.testing import toy_split
 from fsbench.types import DatasetInfo
 
@@ -64,6 +65,39 @@ def test_words_are_lower_case_with_marks() -> None:
         "café",
         "!",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("很好，很满意。", "很 好 ， 很 满 意 。"),
+        ("東京タワーへ", "東 京 タ ワ ー へ"),
+        ("ที่นี่ดี", "ที่ นี่ ดี"),
+        ("हिन्दी में", "हिन्दी में"),
+        ("한국어 문장", "한국어 문장"),
+        ("“Great” film—truly", "“ great ” film — truly"),
+    ],
+)
+def test_words_of_other_scripts(text: str, words: str) -> None:
+    assert words_of(text) == words.split()
+    letters = [word for word in words.split() if word[0].isalnum()]
+    assert words_of(text, punctuation=False) == letters
+    assert without_punctuation(text).replace(" ", "") == "".join(letters)
+
+
+def test_characters_of_scripts_without_spaces_are_hashed_one_by_one() -> None:
+    apart, joined, short = hashed_words(torch.from_numpy(encode_texts(["很 好 很", "很好，很。", "好"])), 99)
+    assert apart.tolist() == joined.tolist()
+    assert short.tolist() == [apart[1], 0, 0]
+    texts = torch.from_numpy(encode_texts(["ab é ăc’d", "plain words"]))
+    assert (hashed_words(texts, 99) > 0).sum(1).tolist() == [3, 2]
+
+
+@given(st.lists(st.text(alphabet="ab ,é很好，ท", max_size=12), min_size=1, max_size=4))
+def test_hashed_words_are_as_many_as_the_words(given: list[str]) -> None:
+    """Wide punctuation marks only separate words."""
+    counts = (hashed_words(torch.from_numpy(encode_texts([*given, "x"])), 99) > 0).sum(1).tolist()
+    assert counts[:-1] == [len([word for word in words_of(text) if word != "，"]) for text in given]
 
 
 def described(x: np.ndarray) -> None:

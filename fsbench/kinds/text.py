@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds.kind import Kind
+from fsbench.kinds.words import words_of
 from fsbench.savable import Savable
 from fsbench.types import DatasetInfo, Recipe
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 LONGEST = 2048
 """The largest number of bytes of a text; longer ones are cut at the end of a character."""
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _CHARACTERS = (3, 4)
 _TOYS = (
     *("river", "mountain", "ocean", "forest", "desert", "island", "valley", "storm", "bread", "apple"),
@@ -117,11 +116,6 @@ class Terms(Savable):
         found = TfidfVectorizer(analyzer=_terms, sublinear_tf=True, vocabulary=self.terms)
         found.idf_ = self.idf
         return found
-
-
-def words_of(text: str) -> list[str]:
-    """The words and the punctuation marks of a text, in lower case."""
-    return _WORD.findall(text.lower())
 
 
 def decode_texts(x: np.ndarray | torch.Tensor) -> list[str]:

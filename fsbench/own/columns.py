@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import DataError
+from fsbench.kinds.words import words_of
 from fsbench.own.column import Column
 from fsbench.own.dates import formats_of
 from fsbench.own.pictures import SUFFIXES
@@ -90,7 +91,7 @@ def _to_learn(texts: pd.Series, folder: Path) -> str:
     """The option by which texts would be the samples, if they are sentences or names of images."""
     if texts.str.lower().str.endswith(SUFFIXES).mean() > 0.5 or _is_image(texts.iloc[0], folder):
         return "; to learn from these images, name the column by --image"
-    long = texts.str.count(r"\s+").median() >= _SENTENCE - 1
+    long = texts.map(lambda text: len(words_of(text, punctuation=False))).median() >= _SENTENCE
     return "; to learn from these texts, name the column by --text" if long else ""
 
 

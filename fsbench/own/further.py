@@ -23,7 +23,7 @@ from fsbench.own.parsing import in_numbers, parse_table
 from fsbench.own.pictures import SUFFIXES, Picture, stack_alike, with_channels
 from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
 from fsbench.own.spellings import advice, odd_one
-from fsbench.own.texts import clean, read_text_files
+from fsbench.own.texts import clean, read_text_files, tell_of_cut
 from fsbench.own.tree import File
 from fsbench.words import plural
 
@@ -125,18 +125,24 @@ def _alike(pictures: Iterable[Picture], form: Form, remarks: list[str]) -> np.nd
 def _texts_of_files(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
-    """All .txt files in a folder, or one, cut to the length of those in training."""
+    """All .txt files in a folder, or one."""
     texts = {name: clean(text) for name, text in read_text_files(path, progress, remarks).items()}
     _tell_of_empty([name for name, text in texts.items() if not text], remarks)
-    return list(texts), encode_texts(list(texts.values()), form.shape[0])
+    return list(texts), _encoded(list(texts.values()), remarks)
 
 
 def _texts_of_table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], np.ndarray]:
-    """The column of texts in a table, cut to the length of those in training; missing ones are empty."""
+    """The column of texts in a table; missing ones are empty."""
     texts = [clean(text) for text in _column_of(path, form)]
     names = [str(number + 1) for number in range(len(texts))]
     _tell_of_empty([f"row {name}" for name, text in zip(names, texts, strict=True) if not text], remarks)
-    return names, encode_texts(texts, form.shape[0])
+    return names, _encoded(texts, remarks)
+
+
+def _encoded(texts: Sequence[str], remarks: list[str]) -> np.ndarray:
+    """Texts as bytes, of their own length: they may be longer than those in training."""
+    tell_of_cut(texts, remarks)
+    return encode_texts(texts)
 
 
 def _column_of(path: Path, form: Form) -> pd.Series:

@@ -6,9 +6,9 @@ import csv
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from fsbench.errors import DataError
 from fsbench.own.samples import printable, some
@@ -118,6 +118,7 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
                 keep_default_na=False,
                 na_values=list(na_values),
                 skipinitialspace=True,
+                quoting=_quoting(path, delimiter),
                 low_memory=False,
                 index_col=False,
                 **options,
@@ -200,6 +201,36 @@ def _header(path: Path) -> tuple[str, list[str]]:
 def _first_record(file: TextIO, delimiter: str) -> list[str]:
     file.seek(0)
     return next(csv.reader(file, delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _quoting(path: Path, delimiter: str) -> Literal[0, 3]:
+    """How quotes are read: as characters (csv.QUOTE_NONE) if they would hide rows that are whole as lines.
+
+    Files with tabs often have texts with quotes that do not end.
+    """
+    with path.open("rb") as file:
+        if not any(b'"' in block for block in iter(lambda: file.read(2**20), b"")):
+            return csv.QUOTE_MINIMAL
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        try:
+            lines = _count_alike(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE))
+            text.seek(0)
+            rows = (
+                sum(map(bool, csv.reader(text, delimiter=delimiter, skipinitialspace=True))) if lines else 0
+            )
+        except csv.Error:  # a field of more than 128 KB
+            return csv.QUOTE_MINIMAL
+    return csv.QUOTE_NONE if rows < lines else csv.QUOTE_MINIMAL
+
+
+def _count_alike(rows: Iterable[list[str]]) -> int:
+    """The number of rows that are not empty; 0 if they differ in width."""
+    width, count = 0, 0
+    for row in filter(None, rows):
+        if len(row) != (width or len(row)):
+            return 0
+        width, count = len(row), count + 1
+    return count
 
 
 def _check_names(path: Path, names: list[str]) -> None:

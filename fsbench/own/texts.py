@@ -9,7 +9,8 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
-from fsbench.kinds.text import LONGEST, encode_texts, words_of
+from fsbench.kinds.text import LONGEST, decode_texts, encode_texts
+from fsbench.kinds.words import without_punctuation
 from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
@@ -25,7 +26,13 @@ NEAR = 0.95
 """Two texts whose counts of sequences of characters have at least this correlation count as one text."""
 
 _LOOKS, _SCALE = 512, 1000
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+    b"\xef\xbb\xbf": "utf-8-sig",
+}
 
 
 def read_text_folder(data: OwnData, progress: Progress) -> Samples:
@@ -98,7 +105,7 @@ def _read_files(files: Sequence[File], remarks: list[str], progress: Progress) -
             bad.append(f"{file.name} ({error.strerror})")
             continue
         encoding = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "utf-8")
-        if b"\0" in raw and encoding != "utf-16":
+        if b"\0" in raw and encoding not in ("utf-16", "utf-32"):
             bad.append(f"{file.name} (not a text)")
             continue
         try:
@@ -134,9 +141,9 @@ def as_stored(samples: Samples, path: str) -> Samples:
         samples.warnings.append(f"{plural(blank, 'empty text')} without a label left out")
     kept = [text for text in texts if text]
     every = kept + [text for text in more if text]
-    if long := sum(len(text.encode("utf-8", "replace")) > LONGEST for text in every):
-        samples.warnings.append(f"{plural(long, 'text')} longer than {LONGEST} bytes cut there")
-    x, looks = encode_texts(every), _looks(every)
+    tell_of_cut(every, samples.warnings)
+    x = encode_texts(every)
+    looks = _looks(decode_texts(x))
     if samples.unlabeled is not None:
         samples.unlabeled = Inputs(x[len(kept) :], looks[len(kept) :])
     found = samples.keep(~empty) if empty.any() else samples
@@ -144,6 +151,12 @@ def as_stored(samples: Samples, path: str) -> Samples:
     found.x, found.looks, found.near = x[: len(kept)], looks[: len(kept)], NEAR
     found.form = Form("text", x.shape[1:], columns)
     return found
+
+
+def tell_of_cut(texts: Sequence[str], remarks: list[str]) -> None:
+    """Add a remark if some texts are longer than what strategies see of them."""
+    if long := sum(len(text.encode("utf-8", "replace")) > LONGEST for text in texts):
+        remarks.append(f"{plural(long, 'text')} longer than {LONGEST} bytes cut there")
 
 
 def clean(text: object) -> str:
@@ -155,7 +168,7 @@ def _looks(texts: Sequence[str]) -> np.ndarray:
     """How often 4 characters follow each other, by hash, float32 `[N, 512]`, without case and punctuation."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    plain = [" ".join(word for word in words_of(text) if word.isalnum()) or text for text in texts]
+    plain = [without_punctuation(text) or text for text in texts]
     counts = HashingVectorizer(
         analyzer="char_wb", ngram_range=(4, 4), n_features=_LOOKS, alternate_sign=False
     )

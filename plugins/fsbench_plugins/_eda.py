@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -39,12 +38,6 @@ _GRAMMAR = frozenset(
         "your",
     )
 )
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in small letters, without punctuation."""
-    return _WORD.findall(text.lower())
 
 
 def replace_synonyms(words: list[str], n: int, synonyms: Synonyms, rng: np.random.Generator) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, LabeledSet, Strategy, decode_texts, encode_texts, get_kind, param
+from fsbench import Context, LabeledSet, Strategy, decode_texts, encode_texts, get_kind, param, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +19,9 @@ class Eda(Strategy):
     Each of `copies` is made by one operation, in turn: replacement of words by synonyms, insertion of
     synonyms of its words, swaps of two words, and deletion. The first three change `alpha` times the number
     of words, at least one; deletion leaves out each word with the probability `alpha`. Copies have small
-    letters and no punctuation. Synonyms are WordNet's: from FSBENCH_WORDNET_DIR, Debian's package
-    wordnet-base or NLTK's corpus; without it, copies are made by swaps and deletion only, and the record says
-    so.
+    letters and no punctuation; in scripts without spaces, such as Chinese, each character is a word. Synonyms
+    are WordNet's: from FSBENCH_WORDNET_DIR, Debian's package wordnet-base or NLTK's corpus; without it,
+    copies are made by swaps and deletion only, and the record says so.
 
     The paper makes 16 copies at 0.05 for 500 sentences, 8 at 0.05 for 2,000.
     """
@@ -58,7 +58,7 @@ class Eda(Strategy):
 
     def _copies(self, texts: list[str], ctx: Context) -> Iterator[str]:
         """All copies: the first of every text, then the second, and so on."""
-        from fsbench_plugins import _eda, _wordnet
+        from fsbench_plugins import _wordnet
 
         where = _wordnet.folder()
         if where is None:
@@ -66,7 +66,7 @@ class Eda(Strategy):
                 "no WordNet, so copies are made by swaps and deletion only; Debian's wordnet-base or "
                 f"{_wordnet.VARIABLE} brings it"
             )
-        known = {word for text in texts for word in _eda.words(text)}
+        known = {word for text in texts for word in words_of(text, punctuation=False)}
         synonyms = {} if where is None else _wordnet.synonyms(where, known)
         rng = ctx.rng.numpy
         for number in range(self.copies):
@@ -79,7 +79,7 @@ class Eda(Strategy):
         """The words of a text's copy; texts without words are kept."""
         from fsbench_plugins import _eda
 
-        words = _eda.words(text)
+        words = words_of(text, punctuation=False)
         if not words:
             return [text]
         n = max(1, int(self.alpha * len(words))) if self.alpha else 0

@@ -32,18 +32,21 @@ class WordDropout(Strategy):
     rate: float = param(0.3, low=0.0, high=0.95, tune=(0.1, 0.7))
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
-        """Texts uint8 `[B, L]` with fewer words."""
-        return replace(batch, x=without_words(batch.x, self.rate, ctx)) if self.rate else batch
+        """Texts uint8 `[B, L]` with fewer words; the same batch if no text has two words."""
+        x = without_words(batch.x, self.rate, ctx) if self.rate else batch.x
+        return batch if x is batch.x else replace(batch, x=x)
 
 
 def without_words(x: torch.Tensor, rate: float, ctx: Context) -> torch.Tensor:
-    """Texts `[B, L]` in which the dropped words are spaces."""
+    """Texts `[B, L]` in which the dropped words are spaces; the same tensor if no text has two words."""
     import torch
 
     letter = x > _SPACE
     before = torch.nn.functional.pad(letter, (1, 0))[:, :-1]
     number = (letter & ~before).cumsum(1)  # of the word that a byte belongs to, from 1
     count = int(number.max())
+    if count < 2:
+        return x
     dropped = ctx.rng.uniform(len(x), count + 1) < rate
     there = torch.arange(count + 1, device=x.device) <= number.amax(1, keepdim=True)
     lost = (dropped | ~there)[:, 1:].all(1)

@@ -44,7 +44,7 @@ def _folded(x: torch.Tensor) -> torch.Tensor:
 
 
 def _most(counts: torch.Tensor, bound: int) -> int:
-    """The largest of counts `[N]`, at least 1; a bound where it is not known, as inside `torch.func.vmap`."""
+    """The largest of some counts, at least 1; a bound where it is not known, as inside `torch.func.vmap`."""
     try:
         return max(1, int(counts.max())) if len(counts) else 1
     except RuntimeError:
@@ -56,8 +56,10 @@ def _words(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     letter = ((x >= ord("a")) & (x <= ord("z"))) | ((x >= ord("0")) & (x <= ord("9"))) | (x >= 128)
     letter |= (x == ord("'")) | (x == ord("_"))
     mark = (x > ord(" ")) & ~letter
+    alone, space = _unspaced(x)
+    letter &= ~space
     before = torch.nn.functional.pad(letter, (1, 0))[:, :-1]
-    starts = mark | (letter & ~before)
+    starts = mark | (letter & (alone | ~before))
     place = torch.arange(x.shape[1], device=x.device).expand_as(x)
     offset = place - torch.where(starts, place, 0).cummax(1).values
     number = torch.where(letter | mark, starts.cumsum(1), 0)
@@ -66,6 +68,30 @@ def _words(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     hashes = x.new_zeros(len(x), count + 1).scatter_add(1, number, (x + 1) * powers[offset])
     exists = torch.arange(1, count + 1, device=x.device) <= number.amax(1, keepdim=True)
     return hashes[:, 1:], exists
+
+
+def _unspaced(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """At which bytes a word begins or ends without a space, and which are of wide punctuation marks.
+
+    The first are around characters of scripts without spaces between words (Han, kana, Thai, Lao, Burmese,
+    Khmer); the second those of U+3000 to U+303F and the wide forms of ASCII's punctuation.
+    """
+    if _most(x, 255) < 0xE0:
+        return (nothing := torch.zeros_like(x, dtype=torch.bool)), nothing
+    second, third = (torch.nn.functional.pad(x, (0, by))[:, by:] for by in (1, 2))
+    wide = (x == 0xE3) & (second == 0x80)
+    wide |= (x == 0xEF) & (second == 0xBC) & ((third < 0x90) | ((third >= 0x9A) & (third <= 0xA0)))
+    alone = ((x >= 0xE3) & (x <= 0xE9)) | ((x == 0xE0) & (second >= 0xB8) & (second <= 0xBB))
+    alone |= (x == 0xE1) & (((second >= 0x80) & (second <= 0x81)) | ((second >= 0x9E) & (second <= 0x9F)))
+    alone &= ~wide
+    longer = (x == 0xF0) & (second >= 0xA0)  # of four bytes; all others have three
+    ends = _later(alone, 3) | _later(longer, 4)
+    return alone | longer | ends, wide | _later(wide, 1) | _later(wide, 2)
+
+
+def _later(found: torch.Tensor, by: int) -> torch.Tensor:
+    """Marks `[N, L]` of bytes, moved towards the end."""
+    return torch.nn.functional.pad(found, (by, 0))[:, : found.shape[1]]
 
 
 @functools.lru_cache(maxsize=64)
