@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fsbench.failure import one_line
+from fsbench.kinds import get_kind
 from fsbench.models.model import PREDICTOR
 from fsbench.registry import get_registry
 from fsbench.versions import version
@@ -33,8 +34,8 @@ def export(folder: Path, temperature: float) -> dict[str, str]:
     predict = prediction.predict
     if not isinstance(predict, ByNetwork | ByHead):
         return {"why not": f"it predicts by {type(predict).__name__}, which is not a single network"}
-    if prediction.kind == "text":
-        return {"why not": "its network reads bytes and counts words, which ONNX cannot express"}
+    if not get_kind(prediction.kind).mixable:
+        return {"why not": f"its network takes {prediction.kind} data, which is not float32 numbers"}
     try:
         _write(predict.network, prediction.input_shape, temperature, folder / FILE)
     except Exception as error:  # noqa: BLE001 - the exporter raises anything
