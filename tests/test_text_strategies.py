@@ -145,9 +145,11 @@ def test_word_dropout_keeps_a_word_at_any_rate_and_all_at_zero() -> None:
         class rng:
             uniform = staticmethod(lambda *shape: torch.zeros(shape))
 
-    x = torch.from_numpy(encode_texts([TEXT, "one", ""]))
+    x = torch.from_numpy(encode_texts([TEXT, "one", "", "很好"]))
     kept = [text.split() for text in decode_texts(without_words(x, 0.9, Context()))]  # type: ignore[arg-type]
-    assert kept == [["the"], ["one"], []]
+    assert kept == [["the"], ["one"], [], ["很"]]
+    single = x[1:3]
+    assert without_words(single, 0.9, Context()) is single  # type: ignore[arg-type]
 
 
 # Mixed embeddings

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     import torch
 
 _SPACE = 32
+_FIRST, _LAST = 0xE3, 0xE9  # the first bytes of Han and kana in UTF-8
 
 
 @dataclass(frozen=True)
 class WordDropout(Strategy):
     """Leaves out each word of a batch with the probability `rate`, anew in each step (Iyyer et al. 2015).
 
-    Words are what stands between spaces; their bytes become spaces. A text keeps its first word if it would
-    lose all.
+    Words are what stands between spaces, and each Han or kana character; their bytes become spaces. A text
+    keeps its first word if it would lose all.
     """
 
     name = "word_dropout"
@@ -43,7 +44,8 @@ def without_words(x: torch.Tensor, rate: float, ctx: Context) -> torch.Tensor:
 
     letter = x > _SPACE
     before = torch.nn.functional.pad(letter, (1, 0))[:, :-1]
-    number = (letter & ~before).cumsum(1)  # of the word that a byte belongs to, from 1
+    alone = (x >= _FIRST) & (x <= _LAST)
+    number = (letter & (alone | ~before)).cumsum(1)  # of the word that a byte belongs to, from 1
     count = int(number.max())
     if count < 2:
         return x
