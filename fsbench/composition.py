@@ -371,7 +371,7 @@ class Composition:
                 where = "" if self.text == component.name else f"{self.text}: "
                 stages = ", ".join(stage for stage in STAGES if overrides(component, stage))
                 why = f"none of its stages changed anything that was used ({stages})"
-                if any(overrides(component, stage) for stage in ("embed", "resample", "augment")):
+                if any(overrides(component, stage) for stage in ("embed", "resample", "augment", "loss")):
                     why += "; changes in place do not count: return new tensors"
                 raise InertComponent(
                     f"{where}{component.name} had no effect; {why if stages else 'it overrides no stage'}"

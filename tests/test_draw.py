@@ -7,6 +7,7 @@ import shutil
 import time
 import tracemalloc
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from fsbench.draw import Splits
 from fsbench.errors import DataError, PluginError, StoreError
 from fsbench.record import Trial
 from fsbench.same_data import SameData
+from fsbench.tasks.drawing import Rows
 from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.protocols.kshot import KShot
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import Suite, ad_hoc
 
@@ -197,3 +200,23 @@ def test_any_exception_of_a_protocol_is_one_line_that_names_the_task(tmp_path, m
         made([trial(ONE, 3)], tmp_path).of(trial(ONE, 3))
     assert str(caught.value) == f"{ONE}: its protocol cannot draw split 3 (KeyError: 'a\\nbug')"
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("train", "training"), ("val", "validation"), ("source", "source")]
+)
+def test_a_protocol_that_draws_test_samples_twice_is_refused(tmp_path, monkeypatch, part, name) -> None:
+    """Otherwise its scores would be those of labels that were trained on."""
+    whole = KShot.draw
+
+    def draw(self, seed: int):
+        split = whole(self, seed)
+        leak = split.test.first(2)
+        flat = Rows(leak.index[0], leak.y[0], leak.origin[0])
+        return replace(split, **{part: flat if part == "source" else leak})
+
+    monkeypatch.setattr(KShot, "draw", draw)
+    with pytest.raises(
+        PluginError, match=rf"its protocol draws 2 {name} samples for the test too; the parts"
+    ):
+        made([trial(ONE, 3)], tmp_path).of(trial(ONE, 3))

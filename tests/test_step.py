@@ -206,6 +206,18 @@ def test_memory_is_each_components_own() -> None:
     }
 
 
+def test_memory_asks_for_a_function() -> None:
+    @dataclass(frozen=True)
+    class Wrong(Strategy):
+        name = "wrong"
+
+        def step(self, step: Step, inner: Callable[..., Any], ctx: Context) -> None:
+            ctx.memory({"norm": 0.0})  # type: ignore[arg-type]
+
+    with pytest.raises(PluginError, match=r"wrong: ctx\.memory was given dict; expected a function that ma"):
+        trial(Composition((Wrong(),)))
+
+
 def test_there_is_no_memory_outside_of_training() -> None:
     @dataclass(frozen=True)
     class Early(Strategy):

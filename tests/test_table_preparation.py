@@ -150,7 +150,9 @@ def test_changing_test_and_val_rows_changes_nothing_of_the_training_part() -> No
 def test_datasets_must_say_that_they_are_grouped() -> None:
     y = np.arange(4) % 2
     x = np.zeros((4, 1), dtype=np.float32)
-    with pytest.raises(DataError, match="grouped is True, but its groups say otherwise"):
+    with pytest.raises(
+        DataError, match="it has no groups, and its description says grouped=True; expected grouped=False"
+    ):
         Dataset(info("g", y, (1,), grouped=True), x, y)
 
 

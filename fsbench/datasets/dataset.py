@@ -114,7 +114,11 @@ def _check_parts(info: DatasetInfo, y: np.ndarray, parts: Mapping[str, np.ndarra
                 f"{info.text}: {name} is {array.dtype} {list(array.shape)}, expected {kind} {list(y.shape)}"
             )
     if (parts["groups"] is not None) != info.grouped:
-        raise DataError(f"{info.text}: grouped is {info.grouped}, but its groups say otherwise")
+        has = "no groups" if parts["groups"] is None else "groups"
+        raise DataError(
+            f"{info.text}: it has {has}, and its description says grouped={info.grouped}; expected "
+            f"grouped={not info.grouped}"
+        )
     for name, counts in (("test", info.test_counts), ("val", info.val_counts)):
         mask = parts[name]
         found = () if mask is None else tuple(np.bincount(y[mask], minlength=info.num_classes).tolist())

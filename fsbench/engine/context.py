@@ -182,6 +182,11 @@ class EngineContext(Scope, Savable):
             raise PluginError(
                 f"{self._owner}: ctx.memory is for a training run, and {self._stage} is outside of one"
             )
+        if not callable(make):
+            raise PluginError(
+                f"{self._owner}: ctx.memory was given {type(make).__name__}; expected a function that makes "
+                "what is remembered, such as ctx.memory(dict) or ctx.memory(lambda: {'norm': 0.0})"
+            )
         if self._owner not in self._state.memories:
             self._state.memories[self._owner] = make()
         return cast(M, self._state.memories[self._owner])

@@ -28,8 +28,8 @@ class InputSpec:
     """The images that a backbone expects; the network converts the task's images to them.
 
     `channels` is None for the number of the task's images. Both sides have at least `size` pixels or, with
-    `exact`, exactly `size`. Images in [0, 1] are standardised by `mean` and `std`, one number for each
-    channel or one for all.
+    `exact`, exactly `size`, which is then at least 32. Images in [0, 1] are standardised by `mean` and `std`,
+    one number for each channel or one for all.
     """
 
     channels: int | None = None
