@@ -121,11 +121,10 @@ def _is_sound(name: str, thing: Any, features: int) -> bool:
             )
         case "SVC" if hasattr(thing, "support_vectors_"):
             classes, (count, width) = len(thing.classes_), thing.support_vectors_.shape
-            values = getattr(thing._dual_coef_, "data", thing._dual_coef_)
             return (
                 width == features
                 and thing._dual_coef_.shape == (classes - 1, count)
-                and np.size(values) == (classes - 1) * count
+                and thing._dual_coef_.size == (classes - 1) * count
                 and len(thing._n_support) == classes
                 and int(np.sum(thing._n_support)) == count
                 and len(thing._intercept_) == classes * (classes - 1) // 2
