@@ -185,7 +185,7 @@ def _planned(
     """The run of what is asked for and not stored. Raises DataError or StoreError for other data."""
     observer.doing(f"reading the results in {store.folder}")
     stored = {record.key: record for record in store.records()}
-    same = SameData(asked.suite, store.drawn(stored.values()), store.path)
+    same = SameData(asked.suite, store.fingerprints(stored.values()), store.path)
     for name in asked.own:
         same.check_own(name)
     store.keep_own(map(dataset_info, asked.own))

@@ -41,14 +41,14 @@ def check_records(records: Columns, suite: Suite, place: Path) -> None:
 class SameData:
     """What the splits of a run must agree with: its suite, and the results that `place` holds.
 
-    `drawn` has the fingerprints of the splits that these are on, by task and split seed (`Store.drawn`).
+    `fingerprints` are those of the splits that these are on, by task and split seed (`Store.fingerprints`).
     """
 
-    def __init__(self, suite: Suite, drawn: Mapping[tuple[str, int], str], place: Path) -> None:
+    def __init__(self, suite: Suite, fingerprints: Mapping[tuple[str, int], str], place: Path) -> None:
         self._suite = suite
         self._place = place
         self._stored: dict[str, dict[int, str]] = defaultdict(dict)
-        for (task, seed), fingerprint in drawn.items():
+        for (task, seed), fingerprint in fingerprints.items():
             self._stored[task][seed] = fingerprint
         self._agreed: set[str] = set()
 

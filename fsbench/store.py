@@ -30,9 +30,10 @@ _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
 _TRIES = "CREATE TABLE IF NOT EXISTS tries (key TEXT PRIMARY KEY, tried TEXT NOT NULL)"
 _VALIDATED = "CREATE TABLE IF NOT EXISTS validated (key TEXT PRIMARY KEY, logits BLOB, labels BLOB)"
-_DRAWN = """
-    CREATE TABLE IF NOT EXISTS drawn (task TEXT, seed INTEGER, fingerprint TEXT, PRIMARY KEY (task, seed))
-"""
+_FINGERPRINTS = (
+    "CREATE TABLE IF NOT EXISTS fingerprints (task TEXT, seed INTEGER, fingerprint TEXT, "
+    "PRIMARY KEY (task, seed))"
+)
 _OWN = "CREATE TABLE IF NOT EXISTS own (name TEXT PRIMARY KEY, info TEXT NOT NULL)"
 _PUT = """
     INSERT INTO trials (key, status, record) VALUES (?, ?, ?)
@@ -181,7 +182,7 @@ class Store(StoreFile):
         `fingerprint` is that of the split. Raises StoreError if the store has results of other data.
         """
         with self.exclusive():
-            self._check_drawn(trial.task, trial.split_seed, fingerprint)
+            self._check_fingerprint(trial.task, trial.split_seed, fingerprint)
             self._db.execute(_TRIES)
             values = (trial.key, json.dumps(vars(tried)))
             self._db.execute("INSERT OR REPLACE INTO tries VALUES (?, ?)", values)
@@ -192,13 +193,13 @@ class Store(StoreFile):
         with self._damage():
             return {key: Tried(**json.loads(text)) for key, text in rows}
 
-    def drawn(self, records: Iterable[Record]) -> dict[tuple[str, int], str]:
+    def fingerprints(self, records: Iterable[Record]) -> dict[tuple[str, int], str]:
         """The fingerprint of each split that results are on, by task and split seed.
 
         `records` are those of this store; one of an older version knows the splits from them alone.
         """
         found = {(each.task, each.split_seed): each.split_fingerprint for each in records}
-        rows = self._rows("drawn", "SELECT task, seed, fingerprint FROM drawn")
+        rows = self._rows("fingerprints", "SELECT task, seed, fingerprint FROM fingerprints")
         return {place: each for place, each in found.items() if each} | {(t, s): each for t, s, each in rows}
 
     def add_look(self, look: Look) -> None:
@@ -250,7 +251,7 @@ class Store(StoreFile):
         """Write a record and what belongs to it, unless the trial has an "ok" one; returns whether it did."""
         record, key = judged.record, judged.record.key
         if record.split_fingerprint:
-            self._check_drawn(record.task, record.split_seed, record.split_fingerprint)
+            self._check_fingerprint(record.task, record.split_seed, record.split_fingerprint)
         text = json.dumps(record.to_dict())
         if not self._db.execute(_PUT, (key, record.status, text)).rowcount:
             return False
@@ -268,14 +269,14 @@ class Store(StoreFile):
             self._keep_drawn(record.split_fingerprint, judged.drawn)
         return True
 
-    def _check_drawn(self, task: str, seed: int, fingerprint: str) -> None:
+    def _check_fingerprint(self, task: str, seed: int, fingerprint: str) -> None:
         """Remember a split, within a transaction. Raises StoreError if another one was drawn before.
 
         So two runs at the same time cannot mix their data either.
         """
-        self._db.execute(_DRAWN)
-        self._db.execute("INSERT OR IGNORE INTO drawn VALUES (?, ?, ?)", (task, seed, fingerprint))
-        query = "SELECT fingerprint FROM drawn WHERE task = ? AND seed = ?"
+        self._db.execute(_FINGERPRINTS)
+        self._db.execute("INSERT OR IGNORE INTO fingerprints VALUES (?, ?, ?)", (task, seed, fingerprint))
+        query = "SELECT fingerprint FROM fingerprints WHERE task = ? AND seed = ?"
         (known,) = self._db.execute(query, (task, seed)).fetchone()
         if known != fingerprint:
             raise StoreError(other_data(self.path, task, seed, known, fingerprint[:12]))

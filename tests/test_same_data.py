@@ -37,7 +37,7 @@ def fingerprint(task: str, seed: int = 0) -> str:
 def forge(folder: Path, task: str) -> None:
     """Make the stored records of a task those of other data."""
     with Store(folder) as store:
-        store._db.execute("DELETE FROM drawn WHERE task = ?", (task,))
+        store._db.execute("DELETE FROM fingerprints WHERE task = ?", (task,))
         for record in store.records():
             if record.task == task:
                 store._db.execute("DELETE FROM predictions WHERE key = ?", (record.key,))

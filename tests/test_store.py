@@ -316,7 +316,7 @@ def test_runs_on_other_data_cannot_mix_even_at_the_same_time(tmp_path, key):
                 write()
         other.keep_try(trial("try"), Tried(0.5), "a" * 64)
         other.commit(replace(record("next", split_fingerprint="b" * 64), split_seed=1))
-        assert one.drawn([]) == {
+        assert one.fingerprints([]) == {
             ("kshot(digits, k=5)", 0): "a" * 64,
             ("kshot(digits, k=5)", 1): "b" * 64,
         }

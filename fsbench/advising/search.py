@@ -87,7 +87,8 @@ def advise(
     folder, task = Path(output) / RESULTS, _task(reading)
     with Store(folder) as store:
         stored = store.records()
-        SameData(ad_hoc(task.text), store.drawn(stored), store.path).check_own(reading.dataset.info.text)
+        same = SameData(ad_hoc(task.text), store.fingerprints(stored), store.path)
+        same.check_own(reading.dataset.info.text)
         store.keep_own([reading.dataset.info])
         place = store.path
     run_some = functools.partial(
