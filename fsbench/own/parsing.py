@@ -215,9 +215,8 @@ def _quoting(path: Path, delimiter: str) -> Literal[0, 3]:
         try:
             lines = _count_alike(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE))
             text.seek(0)
-            rows = (
-                sum(map(bool, csv.reader(text, delimiter=delimiter, skipinitialspace=True))) if lines else 0
-            )
+            quoted = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+            rows = sum(map(bool, quoted)) if lines else 0
         except csv.Error:  # a field of more than 128 KB
             return csv.QUOTE_MINIMAL
     return csv.QUOTE_NONE if rows < lines else csv.QUOTE_MINIMAL
