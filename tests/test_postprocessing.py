@@ -11,6 +11,7 @@ import pytest
 import torch
 from fsbench_plugins._offsets import best_offsets, score
 from fsbench_plugins._one_vs_rest import fitted, log_odds
+from fsbench_plugins._post_hoc import PostHoc
 from fsbench_plugins.prior_correction import Corrected
 from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.vector_scaling import VectorScaling
@@ -26,6 +27,7 @@ from sklearn.model_selection import StratifiedKFold
 from toy import context, task_info, toy_trial
 
 from fsbench import best_temperature
+from fsbench.composition import Composition
 from fsbench.errors import SpecError
 from fsbench.metrics import score as scores
 from fsbench.recipes.recipe import default_recipe
@@ -354,6 +356,31 @@ def test_a_correction_is_fitted_to_what_those_before_it_made(spec: str, held_out
     np.testing.assert_allclose(probabilities(after), probabilities(alone), atol=2e-3)
     before = probabilities(run(f"{spec}+temperature(value=4.0)", split))
     assert np.abs(before - probabilities(alone)).max() > 0.05
+
+
+def test_a_correction_within_a_fold_sees_the_samples_of_the_fold_only() -> None:
+    """Those of the first are not fitted to the labels that are held out for the second."""
+    seen = []
+
+    class First(PostHoc):
+        name = "first"
+
+        def postprocess(self, fitted: Any, val: Any, ctx: Any) -> Any:
+            seen.append(len(ctx.train))
+            return fitted.map(lambda logits: 2 * logits)
+
+    class Second(PostHoc):
+        name = "second"
+
+        def postprocess(self, fitted: Any, val: Any, ctx: Any) -> Any:
+            ctx.refit(ctx.train.select(torch.arange(5)))
+            seen.append(len(ctx.train))
+            return fitted.map(lambda logits: 3 * logits)
+
+    split = without_val(toy_split())
+    toy_trial(Composition((First(), Second())), split)
+    whole = split.train_y.shape[1]
+    assert seen == [whole, 5, whole]
 
 
 @pytest.mark.parametrize("first", ["tent", "snapshot", "bagging"])

@@ -43,9 +43,13 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
 def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy | None) -> Fitted:
     """A predictor fitted to other data from the same start, as the components before one postprocess it."""
     assert state.val is not None, "a cell has a validation set"
-    with ctx.in_force(None, _begun(state)):
-        fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
-        return state.composition.postprocess(fitted, state.val, ctx, before)
+    whole, state.train = state.train, data
+    try:
+        with ctx.in_force(None, _begun(state)):
+            fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
+            return state.composition.postprocess(fitted, state.val, ctx, before)
+    finally:
+        state.train = whole
 
 
 def _begun(state: TrialState) -> nn.Module:

@@ -23,7 +23,7 @@ class Isotonic(PostHoc):
     """
 
     name = "isotonic"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Zadrozny, B. and Elkan, C. (2002). Transforming classifier scores into accurate multiclass "
         "probability estimates. KDD."

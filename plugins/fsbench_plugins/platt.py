@@ -25,7 +25,7 @@ class Platt(PostHoc):
     """
 
     name = "platt"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to regularized "
         "likelihood methods. Advances in Large Margin Classifiers. MIT Press. Zadrozny, B. and Elkan, C. "

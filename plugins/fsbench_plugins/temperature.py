@@ -23,7 +23,7 @@ class Temperature(PostHoc):
     """
 
     name = "temperature"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). On calibration of modern neural "
         "networks. ICML."

@@ -30,7 +30,7 @@ class Threshold(PostHoc):
     """
 
     name = "threshold"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Zou, Q., Xie, S., Lin, Z., Wu, M. and Ju, Y. (2016). Finding the best classification threshold in "
         "imbalanced classification. Big Data Research 5. Costs: Elkan, C. (2001). The foundations of "
