@@ -88,6 +88,16 @@ def test_the_adversarial_direction_changes_predictions_more_than_random_ones() -
     assert worst > max(random)
 
 
+@pytest.mark.parametrize("size", [1e-40, 1e-30, 1e-23, 1.0, 1e30])
+def test_directions_have_length_one_however_small_the_slopes(size: float) -> None:
+    """Where predictions are certain, the squares of slopes are below the smallest number."""
+    x = torch.randn(4, 3, 5)
+    found = unit(size * x)
+    torch.testing.assert_close(found.square().mean((1, 2)), torch.ones(4))
+    torch.testing.assert_close(found, unit(x), atol=1e-4, rtol=1e-4)
+    assert torch.equal(unit(torch.zeros(2, 3)), torch.zeros(2, 3))
+
+
 def test_divergence_is_torchs_mean_of_categoricals() -> None:
     wanted, found = torch.randn(5, 4), torch.randn(5, 4)
     first, second = (torch.distributions.Categorical(logits=each) for each in (wanted, found))

@@ -23,12 +23,11 @@ class Vat(UsesUnlabelled):
     found by one step of power iteration from a random direction of root mean square `xi`. As in the authors'
     code, these passes are of unlabelled inputs alone and leave running averages as they are. With `entropy`,
     the mean entropy of the predictions is added to the divergence (VAT+EntMin); the paper gives it the weight
-    1. The paper's weight is 1; with a few labels of
-    each class, the smaller default is better.
+    1. The paper's weight is 1; with a few labels of each class, the smaller default is better.
     """
 
     name = "vat"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Miyato, T., Maeda, S., Koyama, M. and Ishii, S. (2018). Virtual adversarial training: a "
         "regularization method for supervised and semi-supervised learning. IEEE TPAMI 41(8)."
@@ -85,6 +84,13 @@ def direction(
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
-    """Each sample of `[U, ...]` scaled to the root mean square 1."""
-    scale = x.flatten(1).square().mean(1).sqrt().clamp(min=1e-30)
-    return x / scale.view(-1, *[1] * (x.dim() - 1))
+    """Each sample of `[U, ...]` scaled to the root mean square 1; zeros stay zeros.
+
+    A power of two is divided out first, because the squares of small slopes would be zero.
+    """
+    import torch
+
+    flat = x.flatten(1)
+    flat = torch.ldexp(flat, -torch.frexp(flat.abs().amax(1, keepdim=True)).exponent)
+    scale = flat.square().mean(1, keepdim=True).sqrt().clamp(min=1e-30)
+    return (flat / scale).view_as(x)
