@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from fsbench_plugins import _fusion, _held_out
+from fsbench_plugins.vote import Shares
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
@@ -19,7 +20,7 @@ from test_postprocessing import hard, run, without_val
 from test_step import QUICK, same, trial
 from toy import context, quick_context, task_info, toy_trial
 
-from fsbench import Fitted, FsbenchError, LabeledSet, Strategy, mixture_weights
+from fsbench import Fitted, FsbenchError, InertComponent, LabeledSet, Strategy, mixture_weights
 from fsbench.composition import Composition
 from fsbench.registry import load_registry
 from fsbench.testing import ToySplit, toy_split
@@ -68,8 +69,11 @@ def test_a_vote_is_scikit_learns(how: str, classes: int) -> None:
     split = hard(toy_split(classes=classes))
     x, y, test = tables(split)
     theirs = VotingClassifier(estimators(), voting=how).fit(x, y)
-    exact = run(f'vote(of="{THREE}", how={how})', split)[0]
-    assert np.array_equal(exact.argmax(1), theirs.predict(test))
+    exact, wanted = run(f'vote(of="{THREE}", how={how})', split)[0], theirs.predict(test)
+    if how == "hard":  # where scikit-learn takes the first class of a tie
+        tied = [len(set(decisions)) == 3 for decisions in theirs.transform(test)]
+        wanted = np.where(tied, VotingClassifier(estimators(), voting="soft").fit(x, y).predict(test), wanted)
+    assert np.array_equal(exact.argmax(1), wanted)
     if how == "soft":
         np.testing.assert_allclose(probabilities(exact), theirs.predict_proba(test), atol=1e-5)
 
@@ -187,6 +191,23 @@ def test_members_of_an_ensemble_differ_and_their_mean_is_the_prediction() -> Non
     assert not np.array_equal(one, three)
     p = np.exp(three)
     np.testing.assert_allclose(p.sum(-1), 1, atol=1e-5)
+
+
+def test_an_ensemble_of_what_has_no_start_is_refused() -> None:
+    """Every member would be the same."""
+    for spec in ("ensemble+svm", "ensemble+random_forest", "ensemble+vote"):
+        with pytest.raises(InertComponent, match="ensemble had no effect; this fit is the same"):
+            run(spec, toy_split())
+
+
+def test_probabilities_settle_a_tied_vote() -> None:
+    unsure, sure = torch.tensor([[0.1, 0.0]]), torch.tensor([[0.0, 2.0]])
+    for members in ([unsure, sure], [sure, unsure]):
+        found = Shares([lambda x, logits=logits: logits for logits in members])(torch.zeros(1, 3))
+        assert found.argmax(-1).item() == 1
+        torch.testing.assert_close(found.exp(), torch.full((1, 2), 0.5), atol=1e-3, rtol=0)
+    three = Shares([lambda x, logits=logits: logits for logits in (unsure, unsure, sure)])
+    assert three(torch.zeros(1, 3)).argmax(-1).item() == 0
 
 
 def test_folds_that_leave_one_class_to_fit_on_are_left_out() -> None:

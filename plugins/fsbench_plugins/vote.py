@@ -11,16 +11,19 @@ from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, p
 if TYPE_CHECKING:
     import torch
 
+_TIE_BREAK = 1e-3
+
 
 @dataclass(frozen=True)
 class Vote(Strategy):
     """Fits the strategies that `of` names, and lets them vote (Kittler et al. 1998).
 
     `how`: `soft` is the mean of their probabilities; `hard` the share of the strategies whose decision is a
-    class, at least 1e-7.
+    class, with a thousandth of the mean probability, which settles ties.
     """
 
     name = "vote"
+    results_version = "2"
     cite = (
         "Kittler, J., Hatef, M., Duin, R. P. W. and Matas, J. (1998). On combining classifiers. IEEE TPAMI "
         "20(3)."
@@ -43,7 +46,7 @@ class Vote(Strategy):
 
 @dataclass(frozen=True, eq=False)
 class Shares(Savable):
-    """The logarithms of the shares of predictors that decide for each class."""
+    """The logarithms of the shares of predictors that decide for each class; probabilities settle ties."""
 
     predictors: list[Predictor]
 
@@ -54,4 +57,6 @@ class Shares(Savable):
 
         found = [predict(x) for predict in self.predictors]
         votes = torch.stack([one_hot(each.argmax(-1), each.shape[1]) for each in found])
-        return votes.float().mean(0).clamp(min=1e-7).log()
+        probabilities = torch.stack([each.softmax(-1) for each in found])
+        shares = votes.float().mean(0) + _TIE_BREAK * probabilities.mean(0)
+        return (shares / (1 + _TIE_BREAK)).clamp(min=1e-7).log()
