@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins._recipes import converted
 from fsbench_plugins._vae import ConditionalVae
 from fsbench_plugins.autoencoder import Autoencoder
 from fsbench_plugins.m2 import unlabelled_bound
@@ -121,6 +122,20 @@ def test_a_pretraining_that_diverges_is_an_error_that_says_what_to_try() -> None
     found, recipe = load_registry().parse("autoencoder")[0], Recipe("mlp(width=16)", 8, 16, lr=1e30)
     with pytest.raises(NonFinite, match=r"the loss of the pretraining became (nan|inf).*learning rate"):
         toy_trial(found, toy_split("table", unlabeled=30), recipe)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "simclr"])
+def test_pretraining_is_the_same_beside_another_optimizer(name: str) -> None:
+    """AdamW pretrains; a rate of SGD is ten times too large for it."""
+    starts = []
+    for recipe in (plain := Recipe("mlp(width=16)", 8, 16), converted(plain, "sgd")):
+        found = load_registry().parse(f"{name}(pretext_steps=5)")[0]
+        ctx = context(found.components[0], "init_model", task_info(num_unlabeled=30))
+        ctx.state.recipe = recipe
+        ctx.state.unlabeled = lambda: torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+        starts.append(found.components[0].init_model(ctx.new_model(), ctx))
+    for first, second in zip(*(each.parameters() for each in starts), strict=True):
+        torch.testing.assert_close(first, second)
 
 
 def test_a_weight_near_zero_leaves_m2_with_the_predictions_of_erm() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins._recipes import converted
 from test_step import QUICK, same, trial
 from torch import nn
 from torch.optim import lr_scheduler
@@ -38,6 +39,18 @@ def test_they_are_training_by_the_changed_recipe(spec: str, changes: dict[str, A
     ours, theirs = trial(spec).predictions, trial("erm", replace(QUICK, **changes)).predictions
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert not same(spec, "erm")
+
+
+@pytest.mark.parametrize(("optimizer", "decay"), [("adam", 0.01), ("rmsprop", 0.01), ("adamw", 0.1)])
+def test_a_decay_apart_from_the_gradient_is_too_strong_within_it(optimizer: Any, decay: float) -> None:
+    recipe = replace(QUICK, weight_decay=0.1)
+    assert converted(recipe, optimizer) == replace(recipe, optimizer=optimizer, weight_decay=decay)
+
+
+def test_a_recipe_can_be_converted_and_back() -> None:
+    back = converted(converted(QUICK, "sgd"), "adamw")
+    assert back.lr == pytest.approx(QUICK.lr)
+    assert back.weight_decay == pytest.approx(QUICK.weight_decay)
 
 
 Optimizer = torch.optim.Optimizer

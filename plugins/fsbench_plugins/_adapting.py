@@ -7,14 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, TaskInfo
-from fsbench_plugins._recipes import RATES
+from fsbench_plugins._recipes import MOST_DECAY, RATES
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
     import torch
-
-MOST_DECAY = 0.01
-"""Of SGD in place of AdamW: there, decay is a penalty on the loss, and that of tables is far too strong."""
 
 
 class Adapting(UsesUnlabelled):

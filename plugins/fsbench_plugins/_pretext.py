@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from fsbench import Context, Stream, require_finite
+from fsbench_plugins._recipes import converted
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ class Pretext(UsesUnlabelled):
         raise NotImplementedError
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a pretrained body, trained by AdamW with the recipe's rate and batch size.
+        """The model with a pretrained body, trained by AdamW with the recipe's batch size, rate and decay.
+
+        Those of a recipe with another optimizer are converted to AdamW's.
 
         Raises NonFinite if the loss was NaN or infinite.
         """
         import torch
 
-        x, steps, size = ctx.unlabeled, self.pretext_steps, ctx.recipe.batch_size
+        recipe = converted(ctx.recipe, "adamw")
+        x, steps, size = ctx.unlabeled, self.pretext_steps, recipe.batch_size
         with ctx.entering("pretext"):
             with ctx.torch_seeded():
                 head, loss_of = self.pretext(model, ctx)
@@ -47,7 +51,7 @@ class Pretext(UsesUnlabelled):
             body = model.get_submodule("body")
             parameters = [*body.parameters(), *head.parameters()]
             optimizer = torch.optim.AdamW(
-                parameters, lr=ctx.recipe.lr, weight_decay=ctx.recipe.weight_decay, fused=True
+                parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
             )
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
             stream, losses = ctx.stream("batches"), torch.zeros(steps, device=ctx.device)

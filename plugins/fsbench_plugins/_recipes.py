@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from fsbench import Context, Recipe
 
-RATES = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
+Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
+
+RATES: dict[Method, float] = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001, "rmsprop": 0.001, "adagrad": 0.01}
 """Learning rates of optimizers that suit about the same networks."""
+
+MOST_DECAY = 0.01
+"""Of others in place of AdamW: there, decay is a penalty on the loss, and that of tables is too strong."""
+
+
+def converted(recipe: Recipe, optimizer: Method, lr: float | None = None) -> Recipe:
+    """The recipe with another optimizer, its learning rate and its weight decay.
+
+    Without `lr`, the rate is that which suits about the same networks. The decay changes inversely, so that
+    the product stays the same; that of AdamW becomes `MOST_DECAY` at most.
+    """
+    factor = RATES[optimizer] / RATES[recipe.optimizer] if lr is None else lr / recipe.lr
+    decay = recipe.weight_decay / factor if factor else recipe.weight_decay
+    if recipe.optimizer == "adamw" and optimizer != "adamw":
+        decay = min(decay, MOST_DECAY)
+    return replace(recipe, optimizer=optimizer, lr=factor * recipe.lr, weight_decay=decay)
 
 
 def changed(recipe: Recipe, ctx: Context, **fields: Any) -> Recipe:

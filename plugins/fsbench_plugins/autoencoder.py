@@ -25,7 +25,7 @@ class Autoencoder(Pretext):
     """
 
     name = "autoencoder"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Vincent, P., Larochelle, H., Lajoie, I., Bengio, Y. and Manzagol, P.-A. (2010). Stacked denoising "
         "autoencoders: learning useful representations in a deep network with a local denoising criterion. "

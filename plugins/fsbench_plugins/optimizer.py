@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from fsbench import Context, Recipe, Strategy, param
-from fsbench_plugins._recipes import RATES, changed
-
-Method = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad"]
+from fsbench_plugins._recipes import Method, changed, converted
 
 
 @dataclass(frozen=True)
@@ -18,10 +15,12 @@ class Optimizer(Strategy):
     `method`: `sgd` with the recipe's momentum (Sutskever et al. 2013), `adam` (Kingma & Ba 2015), `adamw`
     (Loshchilov & Hutter 2019), `rmsprop` (Tieleman & Hinton 2012) or `adagrad` (Duchi et al. 2011). `lr` is
     its learning rate; `none` converts the recipe's: 1 for the Adam family and RMSprop is 10 for SGD and
-    for Adagrad. The weight decay changes inversely, so that their product stays the same.
+    for Adagrad. The weight decay changes inversely, so that their product stays the same, but the decay of
+    AdamW, which is apart from the gradient, becomes 0.01 at most: it is part of the gradient elsewhere.
     """
 
     name = "optimizer"
+    results_version = "2"
     cite = (
         "Sutskever, I., Martens, J., Dahl, G. and Hinton, G. (2013). On the importance of initialization and "
         "momentum in deep learning. ICML. Adam: Kingma, D. P. and Ba, J. (2015). Adam: a method for "
@@ -37,6 +36,4 @@ class Optimizer(Strategy):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """The recipe with this optimizer, its learning rate and its weight decay."""
-        factor = RATES[self.method] / RATES[recipe.optimizer] if self.lr is None else self.lr / recipe.lr
-        decay = recipe.weight_decay / factor if factor else recipe.weight_decay
-        return changed(recipe, ctx, optimizer=self.method, lr=factor * recipe.lr, weight_decay=decay)
+        return changed(recipe, ctx, **vars(converted(recipe, self.method, self.lr)))

@@ -21,14 +21,15 @@ class Shot(Adapting):
 
     The network is trained on the labels with smoothed targets, `smoothing` of which is uniform. Then the
     head is fixed, and the body is trained for `adapt_steps` steps on unlabelled target inputs, by Adam at
-    `lr_scale` times the recipe's rate with a cosine schedule: predictions are to be certain one by one
-    and diverse together (information maximisation, SHOT-IM) and, with `pseudo` above 0, to equal pseudo-
-    labels, with that weight. These are the nearest class centres by cosine, in the features that the head
-    sees, found twice: first with predicted probabilities as weights, then with the resulting labels; they
-    are found anew `refreshes` times. The last network is the result.
+    `lr_scale` times the recipe's rate, converted to Adam's, with a cosine schedule: predictions are to be
+    certain one by one and diverse together (information maximisation, SHOT-IM) and, with `pseudo` above 0, to
+    equal pseudo-labels, with that weight. These are the nearest class centres by cosine, in the features that
+    the head sees, found twice: first with predicted probabilities as weights, then with the resulting labels;
+    they are found anew `refreshes` times. The last network is the result.
     """
 
     name = "shot"
+    results_version = "2"
     cite = (
         "Liang, J., Hu, D. and Feng, J. (2020). Do we really need to access the source data? Source "
         "hypothesis transfer for unsupervised domain adaptation. ICML."
@@ -59,9 +60,11 @@ class Shot(Adapting):
         import torch
         from torch.nn.functional import cross_entropy
 
+        from fsbench_plugins._recipes import converted
+
         x, size, stream = ctx.unlabeled, ctx.recipe.batch_size, ctx.stream("batches")
         body = list(network.get_submodule("body").parameters())
-        optimizer = torch.optim.Adam(body, lr=self.lr_scale * ctx.recipe.lr)
+        optimizer = torch.optim.Adam(body, lr=self.lr_scale * converted(ctx.recipe, "adam").lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.adapt_steps)
         every, labels = -(-self.adapt_steps // self.refreshes), torch.empty(0)
         for step in range(self.adapt_steps):

@@ -20,13 +20,13 @@ class Simclr(Pretext):
     Two random views of each unlabelled input of a batch pass the body and a perceptron of `projection`
     outputs. The loss is the cross-entropy of finding the other view among all of the batch, by the cosine
     divided by `temperature` (NT-Xent). Views of images are those of `augmentation` with `strength`; of
-    tables, a share `corruption` of the columns is replaced by those of another random row, in both views
-    (SCARF, Bahri et al. 2022, has it in one). Then the perceptron is dropped, and the network is trained on
-    the labels as always.
+    tables, each value becomes, with the probability `corruption`, that of another random row in its column,
+    in both views (SCARF, Bahri et al. 2022, changes a fixed number of columns in one view). Then the
+    perceptron is dropped, and the network is trained on the labels as always.
     """
 
     name = "simclr"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Chen, T., Kornblith, S., Norouzi, M. and Hinton, G. (2020). A simple framework for contrastive "
         "learning of visual representations. ICML. Tables: Bahri, D., Jiang, H., Tay, Y. and Metzler, D. "
