@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from fsbench_plugins._normalisation import batch_norms, equal_parts
 from fsbench_plugins.coral import coral_distance
 from fsbench_plugins.mcc import class_confusion
 from fsbench_plugins.mmd import SCALES, squared_discrepancy
-from fsbench_plugins.rotation import turned
+from fsbench_plugins.rotation import Rotation, turned
 from fsbench_plugins.shot import information, pseudo_labels
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from toy import toy_trial
 
-from fsbench import Recipe
+from fsbench import Recipe, Stream
+from fsbench.engine.backbones import build_network
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
 
@@ -134,13 +136,40 @@ def test_turned_is_torchs_rotation() -> None:
 
 @pytest.mark.parametrize("name", ["coral", "mmd", "mcc", "cdan", "rotation"])
 def test_with_weight_zero_the_predictions_are_those_of_erm(name: str) -> None:
-    """For rotation, the other passes change the statistics of batch normalisation, so there is none."""
+    """Unlabelled inputs change the statistics of batch normalisation, so there is none."""
     plain = replace(RECIPE, backbone="conv4(width=8, norm=group)")
     erm = trial("erm", plain).predictions
     found = load_registry().parse(f"{name}(weight=1e-30)")[0]
     split = toy_split("image", shift=True, test_per_class=8)
     assert np.array_equal(toy_trial(found, split, plain).predictions, erm)
     assert not np.array_equal(trial(name, plain).predictions, erm)
+
+
+def test_turned_images_leave_running_averages_alone() -> None:
+    model = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    rotation, ctx = Rotation(), SimpleNamespace(rng=Stream("turns"))
+    batch = SimpleNamespace(x=torch.rand(6, 1, 8, 8), unlabeled=torch.rand(8, 1, 8, 8))
+    head = rotation.auxiliary_modules(model, ctx)
+    loss = rotation.auxiliary_loss(SimpleNamespace(model=model.train(), batch=batch, modules=head), ctx)
+    loss.backward()
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+    assert all(p.grad is not None for p in model.body.parameters())
+
+
+def test_shot_adapts_at_the_rate_of_adam_whatever_the_recipes_optimizer() -> None:
+    seen = []
+
+    class Watched(torch.optim.Adam):
+        def __init__(self, parameters: Any, lr: float) -> None:
+            seen.append(lr)
+            super().__init__(parameters, lr=lr)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", Watched)
+        for recipe in (RECIPE, replace(RECIPE, optimizer="sgd", lr=10 * RECIPE.lr)):
+            trial("shot(adapt_steps=1, lr_scale=0.5)", recipe)
+    assert seen == [pytest.approx(0.5 * RECIPE.lr)] * 2
 
 
 def test_adabn_has_the_mean_and_variance_of_the_target() -> None:

@@ -59,3 +59,21 @@ def aside(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
         return outputs
 
     return passed
+
+
+def features_aside(model: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Passes of a model, from inputs `[N, ...]` to features `[N, D]`, that leave its buffers as they are."""
+    return aside(_Features(model))
+
+
+class _Features(nn.Module):
+    """A model whose outputs are its features."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features `[N, D]` of inputs `[N, ...]`."""
+        features: torch.Tensor = self.model.forward_features(x)  # type: ignore[operator]
+        return features

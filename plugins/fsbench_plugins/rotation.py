@@ -20,10 +20,12 @@ class Rotation(UsesUnlabelled):
     The images are those of the step: the labelled ones and, of the target on a `shift` task (Sun et al. 2019)
     or of the same data, the unlabelled ones. Each is turned by a random number of quarter turns. The
     auxiliary loss is `weight` times the mean cross-entropy of the turns, with both domains in separate
-    passes, so that batch normalisation has statistics of one domain at a time.
+    passes, so that batch normalisation has statistics of one domain at a time. Turned images do not enter its
+    running averages, with which upright images are predicted.
     """
 
     name = "rotation"
+    results_version = "2"
     cite = (
         "Gidaris, S., Singh, P. and Komodakis, N. (2018). Unsupervised representation learning by predicting "
         "image rotations. ICLR. Sun, Y., Tzeng, E., Darrell, T. and Efros, A. A. (2019). Unsupervised domain "
@@ -50,13 +52,15 @@ class Rotation(UsesUnlabelled):
         """The cross-entropy of the turns; zero for a batch without unlabelled images (an episode's)."""
         from torch.nn.functional import cross_entropy
 
+        from fsbench_plugins._normalisation import features_aside
+
         if out.batch.unlabeled is None or out.modules is None:
             return 0.0
         total: torch.Tensor | float = 0.0
-        stream = ctx.rng
+        stream, features = ctx.rng, features_aside(out.model)
         for x in (out.batch.x, out.batch.unlabeled):
             turns = stream.integers(0, 4, len(x))
-            logits = out.modules(out.model.forward_features(turned(x, turns)))  # type: ignore[operator]
+            logits = out.modules(features(turned(x, turns)))
             total = total + cross_entropy(logits.float(), turns)
         return self.weight * total / 2
 
