@@ -15,7 +15,8 @@ class Lightgbm(Boosted):
 
     `n_estimators` rounds with one tree per class (two classes share one), each scaled by `learning_rate` and
     with at most `num_leaves` leaves; a leaf has at least `min_child_samples` samples, far fewer than the
-    library's 20, with which it learns nothing from 40 samples. `reg_lambda` is the L2 penalty of the leaves.
+    library's 20, with which it learns nothing from 40 samples. Cuts lie between the library's bins, of three
+    samples or more. `reg_lambda` is the L2 penalty of the leaves.
     Needs `fsbench[lightgbm]`.
     """
 

@@ -31,7 +31,9 @@ class Maml(Adapted):
     The defaults fit a small budget, with which a start needs more than the paper's few steps (chosen with
     digits as the source and MNIST as the task, 5 labels per class). The paper's Omniglot setting is
     `maml(inner_lr=0.4, adapt_steps=3, meta_batch=32, meta_steps=60000, meta_lr=0.001, queries=1,
-    transductive=true)`.
+    transductive=true)`. The inner loss is the mean over an episode's labels; a later version of the authors'
+    code adds up the means of the classes, so that its steps are as many times longer as there are classes.
+    That code leaves the weights of batch normalisation out of the inner steps; here they take part.
 
     Losses, auxiliary losses and augmentations of other components also act in the episodes; augmentation
     changes an episode's labelled samples once, and never its queries. Auxiliary modules do not take part in

@@ -18,6 +18,7 @@ class RandomErasing(Strategy):
     """
 
     name = "random_erasing"
+    results_version = "2"
     cite = (
         "Zhong, Z., Zheng, L., Kang, G., Li, S. and Yang, Y. (2020). Random erasing data augmentation. AAAI."
     )
@@ -26,7 +27,7 @@ class RandomErasing(Strategy):
 
     p: float = param(0.5, low=0.0, high=1.0, tune=(0.2, 1.0))
     smallest: float = param(0.02, low=0.0, high=1.0)
-    largest: float = param(0.33, low=0.0, high=1.0, tune=(0.1, 0.5))
+    largest: float = param(0.4, low=0.0, high=1.0, tune=(0.1, 0.5))
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape, with images in [0, 1]."""

@@ -27,7 +27,8 @@ class Reptile(Adapted):
     form on all its labels at once, and the head starts at zero, as in `maml`.
 
     Losses, auxiliary losses and augmentations of other components also act in the episodes. The defaults are
-    for a small budget; the paper takes tens of thousands of meta-steps.
+    for a small budget; the paper takes tens of thousands of meta-steps, and its code takes the inner
+    steps by Adam.
     """
 
     name = "reptile"

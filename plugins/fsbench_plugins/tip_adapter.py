@@ -16,7 +16,8 @@ class TipAdapter(Probe):
     To the log-probabilities of `probe`'s classifier, `alpha` times the labels of the training samples are
     added, each weighted by `exp(-beta (1 - cosine))` between its features and those of the test sample, which
     have length one; nothing is trained for it. The paper has the text classifier of CLIP in the place of the
-    linear one. With `alpha` 0 it is `probe`.
+    linear one, and the mean of a sample's augmented views, each of which is a sample of its own here. With
+    `alpha` 0 it is `probe`.
     """
 
     name = "tip_adapter"
