@@ -37,6 +37,11 @@ class Tried:
     seconds: float = 0.0
     reason: str = ""
 
+    @property
+    def lost(self) -> bool:
+        """Whether its worker died, which may be due to something else on the machine."""
+        return self.reason.startswith("Crash: ")
+
 
 @dataclass(frozen=True)
 class Record:

@@ -16,6 +16,7 @@ from fsbench.jobs import Outcome
 from fsbench.judge import fault
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
+from fsbench.progress.trials import said
 from fsbench.recipes.recipe import parse_recipe
 from fsbench.record import Trial, Tried
 from fsbench.registry import Registry
@@ -103,13 +104,25 @@ class Searching:
         return replace(configuration, full_spec=identity)
 
     def _tries(self, missing: Sequence[Try], execute: Execute) -> dict[str, Tried]:
-        """Run tries; returns what came of each, by key."""
+        """Run tries, those whose worker crashed once more; returns what came of each, by key."""
+        results = self._once(missing, execute, last=False)
+        crashed = [each for each in missing if each.key not in results]
+        return results | (self._once(crashed, execute, last=True) if crashed else {})
+
+    def _once(self, missing: Sequence[Try], execute: Execute, last: bool) -> dict[str, Tried]:
+        """Run tries; stores and returns what came of each, by key, but crashes only if it is the `last` time.
+
+        A configuration must not lose because something else took the memory.
+        """
         results = {}
         ended = execute(missing, lambda trial, sent, split: (trial, _tried(trial, sent, split), split))
         for trial, found, split in ended:
-            self.store.keep_try(trial, found, split.fingerprint)
-            self.observer.tried(trial, found)
-            results[trial.key] = found
+            if last or not found.lost:
+                self.store.keep_try(trial, found, split.fingerprint)
+                results[trial.key] = found
+                self.observer.tried(trial, found)
+            else:
+                self.observer.warned(f"{said(trial)}: {found.reason}; it is tried once more")
         return results
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import fake_executor
 import numpy as np
@@ -332,6 +333,48 @@ def test_if_every_configuration_fails_so_does_the_trial_and_can_be_tried_again(t
     assert fake_executor.trials_run() == before
     fake_executor.run(tmp_path, "reason", seeds=1, tune=3, retry_failed=True)
     assert fake_executor.trials_run() == before + 3 * 2
+
+
+class Crashes(FakeExecutor):
+    """The worker of a try dies, as often as `times` says."""
+
+    times: ClassVar[int] = 0
+
+    def answer(self, job):
+        if self.times and hasattr(job, "trial") and self.meant(job.trial):
+            type(self).times -= 1
+            return Failure("Crash", "the worker was killed by SIGKILL (out of memory?)")
+        return super().answer(job)
+
+    def meant(self, trial):
+        return True
+
+
+class OnlyFirst(Crashes):
+    """The worker of one try of the default configuration dies again and again."""
+
+    def meant(self, trial):
+        return trial.spec == "erm" and trial.part.fold == 0 and "lr=0.001," in trial.recipe
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_configuration_does_not_lose_because_its_worker_was_killed(tmp_path):
+    (wanted,) = fake_executor.run(tmp_path / "calm", seeds=1, tune=3).records
+    Crashes.times = 1
+    with pytest.warns(RuntimeWarning, match=r"killed by SIGKILL .*; it is tried once more"):
+        (found,) = fake_executor.run(tmp_path / "killed", seeds=1, tune=3, executor=Crashes).records
+    assert found.search == wanted.search
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_search_that_lost_a_worker_twice_says_so(tmp_path):
+    OnlyFirst.times = 2
+    with pytest.warns(RuntimeWarning, match="tried once more"):
+        (record,) = fake_executor.run(
+            tmp_path, seeds=1, tune=3, recipe="lr=0.001", executor=OnlyFirst
+        ).records
+    assert record.search["tried"][0]["reason"].startswith("Crash: the worker was killed")
+    assert record.notes[-1].startswith("1 of 3 configurations lost; the first: Crash: the worker was killed")
 
 
 @pytest.mark.usefixtures("fakes")

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from fsbench.failure import MESSAGE_LENGTH, Failure
 from fsbench.identity import trial_key
-from fsbench.jobs import Outcome
+from fsbench.jobs import LONGEST_NOTE, Outcome
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.recipes.recipe import recipe_text
 from fsbench.record import Trial, Tried
@@ -31,6 +31,7 @@ Draw: TypeAlias = "Callable[[int, Told], Configuration]"
 
 _FIRST = 2
 _DIGITS = 9  # so that equal means are equal, whatever the order of their folds
+_LOST = ("Crash: ", "TimeOut: ")
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,17 @@ class Search:
         return replace(_made(self.trial, chosen, part), key=self.trial.key)
 
     def with_cost(self, result: Outcome | Failure) -> Outcome | Failure:
-        """What came of the final fit, with the seconds of all tries added to those of the fit."""
+        """What came of the final fit, with the seconds of all tries added to those of the fit.
+
+        A note says if workers of tries did not end by themselves.
+        """
         if isinstance(result, Failure):
             return result
         seconds = sum(each.seconds for each in self.tried.values())
-        return replace(result, seconds_fit=result.seconds_fit + seconds)
+        lost = [each for each in map(self._reason, self.configurations) if each.startswith(_LOST)]
+        what = f"{len(lost)} of {plural(len(self.configurations), 'configuration')} lost; the first: "
+        notes = (*result.notes, f"{what}{lost[0]}"[:LONGEST_NOTE]) if lost else result.notes
+        return replace(result, seconds_fit=result.seconds_fit + seconds, notes=notes)
 
     def failure(self) -> Failure:
         """Why the trial failed if no configuration is left."""
