@@ -1,4 +1,4 @@
-"""Ctrl-C that cannot get lost.
+"""Ctrl-C and the signals that end a process, so that none gets lost and a run can say where it stopped.
 
 Python raises KeyboardInterrupt at any point of the main thread. Code that clears exceptions, as some
 extension modules do, loses it. Inside `heard` the interrupt is also remembered, and long waits call `check`.
@@ -7,38 +7,56 @@ extension modules do, loses it. Inside `heard` the interrupt is also remembered,
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
+_USUAL: dict[str, Any] = {
+    "SIGINT": signal.default_int_handler,
+    "SIGTERM": signal.SIG_DFL,
+    "SIGHUP": signal.SIG_DFL,
+}
 _asked = False
+_last: int | None = None
 
 
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
-    """Inside, in the main thread, Ctrl-C is remembered as well as raised, unless the caller handles it."""
-    global _asked
+    """Inside, in the main thread, Ctrl-C is remembered as well as raised, unless the caller handles it.
+
+    SIGTERM and SIGHUP raise KeyboardInterrupt too; `pass_on` then ends the process when all is in order.
+    """
+    global _asked, _last
+    _asked, _last = False, None
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    _asked = False
-    signal.signal(signal.SIGINT, _remember)
+    numbers = {getattr(signal, name): usual for name, usual in _USUAL.items() if hasattr(signal, name)}
+    ours = {number: usual for number, usual in numbers.items() if main and signal.getsignal(number) is usual}
+    for number in ours:
+        signal.signal(number, _remember)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, usual in ours.items():
+            signal.signal(number, usual)
         _asked = False
 
 
 def check() -> None:
-    """Raise KeyboardInterrupt if Ctrl-C was pressed since `heard` began."""
+    """Raise KeyboardInterrupt if a signal has come since `heard` began."""
     if _asked:
         raise KeyboardInterrupt
 
 
+def pass_on() -> None:
+    """End the process by the signal that ended what `heard` was around, unless it was Ctrl-C or none."""
+    if _last is not None and _last != signal.SIGINT:
+        os.kill(os.getpid(), _last)
+
+
 def _remember(number: int, frame: FrameType | None) -> None:
-    global _asked
-    _asked = True
+    global _asked, _last
+    _asked, _last = True, number
     raise KeyboardInterrupt

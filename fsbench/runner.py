@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fsbench import interrupts
 from fsbench.columns import of_records
 from fsbench.composition import Composition
 from fsbench.datasets.known import dataset_info
@@ -143,7 +144,8 @@ def run(
         )
         if interrupted:
             log.interrupted(found.done, found.total)
-        return found
+    interrupts.pass_on()
+    return found
 
 
 def _loaded(strict: bool, log: RunLog) -> Registry:

@@ -59,3 +59,24 @@ def test_a_run_in_another_thread_touches_no_handler() -> None:
     thread.start()
     thread.join()
     assert errors == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_process_does_so_when_all_is_in_order(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, number = [], getattr(signal, name)
+    monkeypatch.setattr("os.kill", lambda process, number: sent.append(number))
+    with pytest.raises(KeyboardInterrupt), interrupts.heard():
+        signal.raise_signal(number)
+    assert sent == []
+    assert signal.getsignal(number) is signal.SIG_DFL
+    interrupts.pass_on()
+    assert sent == [number]
+
+
+def test_ctrl_c_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.kill", lambda process, number: pytest.fail("a signal was sent"))
+    with pytest.raises(KeyboardInterrupt), interrupts.heard():
+        signal.raise_signal(signal.SIGINT)
+    interrupts.pass_on()

@@ -228,8 +228,14 @@ def _server() -> _Base:
             _base = None
         if _base is None:
             _base = _Base()
-            atexit.register(_base.end)
+            atexit.register(_end_undisturbed, _base)
         return _base
+
+
+def _end_undisturbed(base: _Base) -> None:
+    """End a server when this process ends, however often Ctrl-C is pressed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    base.end()
 
 
 class Nursery(Server):
