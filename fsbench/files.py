@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -19,7 +20,13 @@ _LARGEST_JSON = 64 * 2**20
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A draft to write inside, which then replaces the file; without it, if that fails. Raises OSError."""
+    """A draft to write inside, which then replaces the file; without it, if that fails.
+
+    Of a link, the file that it leads to is replaced. Raises OSError, also for a device or a pipe.
+    """
+    path = path.resolve()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     draft = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         yield draft

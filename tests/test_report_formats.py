@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -359,6 +360,20 @@ INTERVALS = [
 @pytest.mark.parametrize(("values", "expected"), INTERVALS, ids=[each for _, each in INTERVALS])
 def test_an_interval_shows_its_ends_where_its_sides_differ_or_it_would_leave_0_to_100(values, expected):
     assert text.interval(Estimate(*values, p=1.0, n=3), BOARD.metric) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+def test_a_link_keeps_its_place_and_a_pipe_is_not_replaced(tmp_path):
+    file, link, pipe = (tmp_path / name for name in ("file", "link", "pipe"))
+    file.write_text("old")
+    link.symlink_to(file)
+    write_file(link, b"new")
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match=r"cannot write .*pipe: not a regular file"):
+        write_file(pipe, b"new")
+    assert pipe.is_fifo()
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path):
