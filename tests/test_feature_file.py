@@ -150,6 +150,17 @@ def test_a_sample_that_another_process_computes_is_awaited_until_its_lease_expir
     assert time.monotonic() - begin > 0.4
 
 
+def test_a_lease_from_before_the_clock_was_set_back_is_not_awaited(tmp_path: Path) -> None:
+    path = tmp_path / "f.sqlite"
+    get(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM features WHERE key = ?", (KEYS[3],))
+        db.execute("INSERT INTO leases VALUES (?, ?)", (KEYS[3], time.time() + 3600))
+    begin = time.monotonic()
+    assert get(path) == 1
+    assert time.monotonic() - begin < feature_cache._LEASE_SECONDS / 4
+
+
 def test_a_failure_while_computing_is_not_mistaken_for_a_file_error(tmp_path: Path) -> None:
     def broken(keys: Sequence[bytes]) -> np.ndarray:
         raise ValueError("the body broke")

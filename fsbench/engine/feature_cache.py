@@ -102,13 +102,17 @@ class FeatureCache:
                 found[key] = row
 
     def _lease(self, db: sqlite3.Connection, missing: Sequence[bytes], size: int, found: Rows) -> list[bytes]:
-        """Up to `size` keys to compute; features that others have finished meanwhile are read instead."""
+        """Up to `size` keys to compute; features that others have finished meanwhile are read instead.
+
+        A lease that lasts longer than any is from before the clock was set back.
+        """
         for window in _windows(missing, _WINDOW):
             with _transaction(db):
                 self._read(db, window, found)
                 marks, now = ", ".join("?" * len(window)), time.time()
                 held = db.execute(
-                    f"SELECT key FROM leases WHERE until > ? AND key IN ({marks})", (now, *window)
+                    f"SELECT key FROM leases WHERE until BETWEEN ? AND ? AND key IN ({marks})",
+                    (now, now + _LEASE_SECONDS, *window),
                 )
                 taken = {key for (key,) in held}
                 free = [key for key in window if key not in found and key not in taken][:size]
