@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -198,12 +199,36 @@ def test_ctrl_c_while_the_workers_start(tmp_path):
     assert err.splitlines()[-1].startswith("fsbench: interrupted; 0 of 2 trials are kept in fsbench-results")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_run_that_is_terminated_says_in_its_log_where_it_stopped(tmp_path):
+    process = start_slow(tmp_path)
+    assert any(line.startswith("1/2 trials") and "slow on" in line for line in process.stderr)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    log = (tmp_path / "fsbench-results" / "run.log").read_text()
+    assert "interrupted with 1 of 2 trials done" in log
+    assert not list((tmp_path / "fsbench-results").glob(".splits*"))
+
+
 def _kept(folder: Path) -> bool:
     try:
         with Store(folder / "fsbench-results", create=False) as store:
             return bool(store.records())
     except StoreError:
         return False
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell")
+@pytest.mark.parametrize(("streams", "status"), [(">&-", 0), ("2>&-", 0), (">&- 2>&-", 0), (">/dev/full", 1)])
+def test_streams_that_take_nothing_are_no_fault(streams, status):
+    if not Path("/dev/full").is_char_device():
+        pytest.skip("needs /dev/full")
+    command = f"{shlex.quote(sys.executable)} -m fsbench list protocols {streams}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert done.stderr == ("fsbench: error: cannot write: No space left on device\n" if status else "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -68,6 +69,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (by default the process's); returns the exit status."""
+    _open_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     if arguments is None and (instruction := os.environ.get(COMPLETION)):
@@ -86,6 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _explain(error, debug)
     return status
+
+
+def _open_closed_streams() -> None:
+    """Let what nobody reads go nowhere: a service may start a process with its streams closed."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open
 
 
 def _complete(instruction: str) -> int:
@@ -116,6 +126,9 @@ def _explain(error: BaseException, debug: bool) -> int:
     if isinstance(error, FsbenchError):
         say(f"error: {error}")
         return error.exit_status
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        say(f"error: cannot write: {error.strerror}")
+        return 1
     hint = "" if debug else "; run with --debug for the traceback"
     say(f"error: unexpected {type(error).__name__}: {error}{hint}")
     return FAULT
