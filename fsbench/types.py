@@ -182,7 +182,8 @@ class LabeledSet:
     soft labels. `weights` `[N]`, if given, are relative sampling probabilities for batches; `[T, N]` are
     those of T equal parts of the training, one after the other. `domain` `[N]` int64, if given, is 0 for
     source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples belong
-    together (one patient's, equal rows, or copies of one), which cross-validation must not separate.
+    together (one patient's, equal rows, or copies of one), which cross-validation must not separate;
+    `[G, N]` has all groups that each sample was made from, -1 if it was made from all.
     """
 
     x: torch.Tensor
@@ -221,6 +222,27 @@ class LabeledSet:
             None if each is None else each[..., index] for each in (self.weights, self.domain, self.groups)
         )
         return LabeledSet(self.x[index], self.targets[index], weights, domain, groups)
+
+    def joined(self, other: LabeledSet) -> LabeledSet:
+        """These samples, then others; with weights, domains and groups where both sets have them."""
+        import torch
+
+        x, targets = torch.cat([self.x, other.x]), torch.cat([self.targets, other.targets])
+        pairs = (self.weights, other.weights), (self.domain, other.domain), (self.groups, other.groups)
+        return LabeledSet(x, targets, *(_beside(*pair) for pair in pairs))
+
+
+def _beside(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
+    """Values `[N]` or `[G, N]` of two sets, one after the other; the last row fills up the smaller G."""
+    import torch
+
+    if first is None or second is None:
+        return None
+    if first.ndim == second.ndim == 1:
+        return torch.cat([first, second])
+    pair = [each.view(-1, each.shape[-1]) for each in (first, second)]
+    rows = max(map(len, pair))
+    return torch.cat([torch.cat([each, each[-1:].expand(rows - len(each), -1)]) for each in pair], 1)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def test_vae_keeps_weights_domains_and_groups_as_long_as_the_inputs() -> None:
     assert more.domain is not None
     assert more.groups is not None
     assert len(more.weights) == len(more.domain) == len(more.groups) == 12
-    assert more.groups[6:].tolist() == [6] * 6
+    assert more.groups[6:].tolist() == [-1] * 6
 
 
 def test_without_samples_vae_has_no_effect() -> None:

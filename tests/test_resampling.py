@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from fsbench_plugins import _choosing, _imbalanced
 from fsbench_plugins.erm import Erm
 from fsbench_plugins.focal import Focal
 from fsbench_plugins.resampling import Resampling
@@ -14,6 +15,8 @@ from imblearn import combine, over_sampling, under_sampling
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from toy import SHAPES, context, task_info, toy_trial
 
@@ -264,3 +267,48 @@ def test_invalid_arguments_are_refused():
     for wrong in ({"method": "smoke"}, {"k_neighbors": 0}, {"k_neighbors": 1.5}):
         with pytest.raises(SpecError):
             Resampling(**wrong)
+
+
+@given(st.integers(2, 12), st.integers(1, 5), st.integers(0, 99))
+def test_added_samples_lie_between_the_two_that_are_named(count: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, share = rng.normal(size=(count, 4)), rng.uniform(0.1, 0.9, size=(30, 1))
+    near = NearestNeighbors(n_neighbors=min(k, count - 1)).fit(x).kneighbors(return_distance=False)
+    first = rng.integers(0, count, 30)
+    second = near[first, rng.integers(0, near.shape[1], 30)]
+    found = _imbalanced.between(x, x[first] + share * (x[second] - x[first]), k)
+    assert np.array_equal(np.sort(found, 0), np.sort([first, second], 0))
+
+
+@pytest.mark.parametrize("method", ["smote", "borderline_smote", "adasyn", "smote_tomek"])
+def test_no_fold_keeps_what_was_made_from_samples_that_it_holds_out(method: str) -> None:
+    train = training_set([40, 9, 6])
+    got, _, _ = resample(train, method=method)
+    assert got.groups.shape == (2, len(got))
+    given = len(train) if method != "smote_tomek" else int((got.groups[0] == got.groups[1]).sum())
+    assert len(got) > given
+    parts, some = _choosing.stratified(got, 3, 0), 0
+    for kept, held_out in parts:
+        assert not np.isin(got.groups[:, kept], got.groups[0, held_out]).any()
+        some += len(kept) + len(held_out) - given
+    held_out = np.concatenate([each for _, each in parts])
+    assert np.array_equal(np.sort(held_out), np.flatnonzero(got.groups[0] == got.groups[1]))
+    assert some > 0
+
+
+def test_added_samples_of_added_samples_have_all_groups() -> None:
+    once, _, _ = resample(training_set([30, 12]))
+    twice, _, _ = resample(once.select(torch.arange(len(once)) >= 12))
+    assert twice.groups.shape == (4, len(twice))
+    parts = _choosing.stratified(twice, 3, 0)
+    assert not any(np.isin(twice.groups[:, kept], twice.groups[0, out]).any() for kept, out in parts)
+
+
+def test_folds_of_a_resampled_set_do_not_flatter_neighbours():
+    """With labels at random, a sample between two others of its class has these as neighbours."""
+    grown, _, _ = resample(training_set([60, 15], spread=1e3))
+    neighbour, found = KNeighborsClassifier(1), []
+    for kept, out in _choosing.stratified(grown, 5, 1):
+        found.append(neighbour.fit(grown.x[kept], grown.y[kept]).score(grown.x[out], grown.y[out]))
+    naive = cross_val_score(neighbour, grown.x, grown.y, cv=StratifiedKFold(5, shuffle=True, random_state=1))
+    assert np.mean(found) < naive.mean() - 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,7 +95,7 @@ def seen_training(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet
         for number, part in enumerate(rows):
             ctx.at_step(number, len(rows))
             parts.append(_embedded_part(state, ctx, data.select(part)))
-    return _joined(parts)
+    return functools.reduce(LabeledSet.joined, parts)
 
 
 def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet:
@@ -113,15 +114,6 @@ def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSe
         )
     repeated = data.select(torch.arange(len(data), device=state.device).repeat(copies))
     return replace(repeated, x=got.x, targets=got.targets)
-
-
-def _joined(parts: list[LabeledSet]) -> LabeledSet:
-    def joined(name: str) -> torch.Tensor | None:
-        values = [getattr(part, name) for part in parts]
-        return None if values[0] is None else torch.cat(values)
-
-    x, targets = (torch.cat([getattr(part, name) for part in parts]) for name in ("x", "targets"))
-    return LabeledSet(x, targets, joined("weights"), joined("domain"), joined("groups"))
 
 
 def _features(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:

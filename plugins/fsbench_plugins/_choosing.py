@@ -28,6 +28,7 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, fo
         return next(iter(candidates))
     weights, parts = sample_weights(train), stratified(train, folds, seed)
     rows = [_both(train.x, kind, *part) for part in parts]
+    scored = np.concatenate([held_out for _, held_out in parts])
 
     def score(candidate: Classical) -> float:
         found = np.empty_like(y)
@@ -38,7 +39,7 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, fo
                 continue
             classifier = candidate.classifier(len(kept), seed)
             found[held_out] = classifier.fit(known, y[kept], **given).predict(tested)
-        return float(balanced_accuracy_score(y, found))
+        return float(balanced_accuracy_score(y[scored], found[scored]))
 
     scores = {text: score(candidate) for text, candidate in candidates.items()}
     return max(scores, key=scores.__getitem__)
@@ -52,20 +53,40 @@ def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) ->
 
 
 def members(train: LabeledSet) -> list[int]:
-    """How many separate samples each class has; those that belong together count once."""
-    y, groups = train.y.cpu().numpy(), _groups(train)
-    return [len(np.unique(groups[y == label])) for label in np.unique(y)]
+    """How many separate samples each class has; those that belong together count once, made ones not."""
+    given, groups = _given(train), _groups(train)[0]
+    y = train.y.cpu().numpy()[given]
+    return [len(np.unique(groups[given][y == label])) for label in np.unique(y)]
 
 
 def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The rows kept and held out in each stratified fold; samples that belong together stay together."""
-    y, groups = train.y.cpu().numpy(), _groups(train)
+    """The rows kept and held out in each stratified fold; samples that belong together stay together.
+
+    Samples made from others are never held out, and kept where all that they were made from are.
+    """
+    given, every = _given(train), _groups(train)
+    y, groups = train.y.cpu().numpy()[given], every[0, given]
     single = len(np.unique(groups)) == len(groups)
     splitter = (StratifiedKFold if single else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a class has fewer samples than folds
-        return list(splitter.split(y, y, groups))
+        parts = list(splitter.split(y, y, groups))
+    if len(given) == len(train):
+        return parts
+    made = np.setdiff1d(np.arange(len(train)), given)
+    usable = [made[np.isin(every[:, made], groups[kept]).all(0)] for kept, _ in parts]
+    return [
+        (np.concatenate([given[kept], more]), given[held_out])
+        for (kept, held_out), more in zip(parts, usable, strict=True)
+    ]
+
+
+def _given(train: LabeledSet) -> np.ndarray:
+    """The rows of samples that were not made from others."""
+    groups = _groups(train)
+    return np.flatnonzero((groups == groups[0]).all(0) & (groups[0] >= 0))
 
 
 def _groups(train: LabeledSet) -> np.ndarray:
-    return np.arange(len(train)) if train.groups is None else train.groups.cpu().numpy()
+    """The groups `[G, N]` that each sample is of, or was made from."""
+    return np.arange(len(train))[None] if train.groups is None else np.atleast_2d(train.groups.cpu().numpy())

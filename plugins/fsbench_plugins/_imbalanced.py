@@ -10,10 +10,13 @@ import torch
 from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 from sklearn.metrics import pairwise_distances_argmin
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.neighbors import NearestNeighbors
 
 from fsbench import LabeledSet
 
 Note = Callable[[str], None]
+_AT_ONCE = 2**22  # distances computed together
 _M_NEIGHBORS = 10  # the neighbours in all classes for Borderline-SMOTE; the default of imbalanced-learn
 
 
@@ -37,7 +40,7 @@ def synthesise(train: LabeledSet, method: str, k_neighbors: int, seed: int, note
             added_x.append(new)
             added_y.append(np.full(len(new), label))
     remarks.write(note)
-    return _extended(train, np.concatenate(added_x), np.concatenate(added_y))
+    return _extended(train, np.concatenate(added_x), np.concatenate(added_y), k_neighbors)
 
 
 def without_tomek_links(train: LabeledSet, note: Note) -> LabeledSet:
@@ -107,34 +110,51 @@ def _sampler(method: str, k: int, samples: int, sizes: dict[int, int], seed: int
     return SMOTE(sampling_strategy=sizes, k_neighbors=k, random_state=seed)
 
 
-def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray) -> LabeledSet:
-    """The training set and new rows `[n, F]` of classes `[n]`, with the attributes of their nearest rows."""
+def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray, k_neighbors: int) -> LabeledSet:
+    """The training set and new rows `[n, F]` of classes `[n]`, with the attributes of their nearest rows.
+
+    Their groups are those of both rows that they lie between.
+    """
     if len(new_x) == 0:
         return train
-    parents = _nearest(train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy(), new_x, new_y)
-    copies = _rows(train, parents)
-    x = torch.from_numpy(new_x).to(train.x).view_as(copies.x)
-    one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
-    return _joined(train, replace(copies, x=x.clamp(train.x.amin(0), train.x.amax(0)), targets=one_hot))
-
-
-def _nearest(x: np.ndarray, y: np.ndarray, new_x: np.ndarray, new_y: np.ndarray) -> np.ndarray:
-    """The number of the nearest row of the same class, for each new row."""
-    parents = np.zeros(len(new_y), dtype=np.int64)
+    x, y = train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy()
+    nearest, ends = np.zeros(len(new_y), dtype=np.int64), np.zeros((2, len(new_y)), dtype=np.int64)
     for label in np.unique(new_y):
-        own = np.flatnonzero(y == label)
-        parents[new_y == label] = own[pairwise_distances_argmin(new_x[new_y == label], x[own])]
-    return parents
-
-
-def _joined(first: LabeledSet, second: LabeledSet) -> LabeledSet:
-    """Both sets, where the second one is made of samples of the first."""
-    pairs = [(getattr(first, name), getattr(second, name)) for name in ("weights", "domain", "groups")]
-    return LabeledSet(
-        torch.cat([first.x, second.x]),
-        torch.cat([first.targets, second.targets]),
-        *(None if one is None or other is None else torch.cat([one, other]) for one, other in pairs),
+        own, new = np.flatnonzero(y == label), new_y == label
+        nearest[new] = own[pairwise_distances_argmin(new_x[new], x[own])]
+        ends[:, new] = own[between(x[own], new_x[new], k_neighbors)]
+    copies = _rows(train, nearest)
+    made = torch.from_numpy(new_x).to(train.x).view_as(copies.x).clamp(train.x.amin(0), train.x.amax(0))
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
+    groups = [_rows(train, rows).groups for rows in ends]
+    joined = (
+        None
+        if groups[0] is None
+        else torch.cat([each.view(-1, len(made)) for each in groups if each is not None])
     )
+    return train.joined(replace(copies, x=made, targets=one_hot, groups=joined))
+
+
+def between(x: np.ndarray, new: np.ndarray, k_neighbors: int) -> np.ndarray:
+    """The row of `x [N, F]` and its near neighbour that each of new rows `[n, F]` lies between, `[2, n]`.
+
+    imbalanced-learn does not say which they were.
+    """
+    if len(x) == 1:
+        return np.zeros((2, len(new)), dtype=np.int64)
+    k, x, new = min(k_neighbors, len(x) - 1), x.astype(np.float64), new.astype(np.float64)
+    second = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False).ravel()
+    first = np.repeat(np.arange(len(x)), k)
+    base, way = x[first], x[second] - x[first]
+    length, offset = (way**2).sum(1), (base * way).sum(1)
+    chosen = []
+    for part in np.array_split(new, max(1, len(new) * len(base) // _AT_ONCE)):
+        along = part @ way.T - offset
+        share = np.clip(along / np.maximum(length, np.finfo(float).tiny), 0, 1)
+        gap = euclidean_distances(part, base, squared=True) - 2 * share * along + share**2 * length
+        chosen.append(gap.argmin(1))
+    pairs = np.concatenate(chosen)
+    return np.stack([first[pairs], second[pairs]])
 
 
 def _rows(train: LabeledSet, index: np.ndarray) -> LabeledSet:

@@ -34,10 +34,13 @@ class Resampling(Strategy):
 
     Images are mixed pixel by pixel. An added sample gets its sampling weight and domain from the nearest
     given sample of its class. The record notes what cannot be done in full: fewer neighbours in a class of
-    few samples, repetition in a class of one. Tasks whose classes are known to be equally large are skipped.
+    few samples, repetition in a class of one. Folds within the training part, such as those of
+    `best_classical`, keep an added sample where they keep both that it lies between, and hold none out.
+    Tasks whose classes are known to be equally large are skipped.
     """
 
     name = "resampling"
+    results_version = "2"
     cite = (
         "Chawla, N. V., Bowyer, K. W., Hall, L. O. and Kegelmeyer, W. P. (2002). SMOTE: synthetic minority "
         "over-sampling technique. JAIR 16. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, LabeledSet, param
@@ -65,10 +65,10 @@ def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> Labele
     weights = torch.cat([given / (2 * given.sum(-1, keepdim=True)), guesses], -1)
     domain, groups = train.domain, train.groups
     if domain is not None:
-        domain = torch.cat([domain, domain.new_ones(len(x))])
+        domain = domain.new_ones(len(x))
     if groups is not None:
-        groups = torch.cat([groups, groups.max() + 1 + torch.arange(len(x)).to(groups)])
-    return LabeledSet(torch.cat([train.x, x]), torch.cat([train.targets, targets]), weights, domain, groups)
+        groups = groups.max() + 1 + torch.arange(len(x)).to(groups)
+    return replace(train.joined(LabeledSet(x, targets, None, domain, groups)), weights=weights)
 
 
 def most_confident(sure: torch.Tensor, members: torch.Tensor, share: float) -> torch.Tensor:

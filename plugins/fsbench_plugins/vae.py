@@ -21,11 +21,12 @@ class Vae(Strategy):
     steps of Adam at `vae_lr` on the training inputs, or on 256 random ones of them in each step if there are
     more, given their classes (Sohn et al. 2015) and, if there are any, domains. Then `samples` inputs are
     drawn for each class with labels: decoded means of random codes. Their values stay within those of the
-    training part. All samples, real and drawn, are equally likely in a batch.
+    training part. All samples, real and drawn, are equally likely in a batch. As those drawn are made from
+    all, folds within the training part, such as those of `best_classical`, leave them out.
     """
 
     name = "vae"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Kingma, D. P. and Welling, M. (2014). Auto-encoding variational Bayes. ICLR. Sohn, K., Lee, H. and "
         "Yan, X. (2015). Learning structured output representation using deep conditional generative models. "
@@ -65,7 +66,9 @@ class Vae(Strategy):
             drawn = model.decode(stream.normal(len(chosen), self.latent), condition[chosen])
         drawn = drawn.clamp(x.amin(0), x.amax(0)).reshape(-1, *train.x.shape[1:])
         ctx.note(f"{len(drawn)} drawn samples")
-        return _joined(train, drawn, train.select(chosen))
+        like = train.select(chosen)
+        groups = None if like.groups is None else torch.full_like(like.groups, -1)
+        return train.joined(replace(like, x=drawn, groups=groups))
 
     def _like(self, train: LabeledSet, ctx: Context) -> torch.Tensor:
         """The row whose class and domain each drawn sample has, `[C * samples]`."""
@@ -84,24 +87,3 @@ def _conditions(train: LabeledSet) -> torch.Tensor:
     import torch
 
     return train.targets if train.domain is None else torch.cat([train.targets, train.domain[:, None]], 1)
-
-
-def _joined(train: LabeledSet, drawn: torch.Tensor, like: LabeledSet) -> LabeledSet:
-    """A training set and inputs drawn like other samples, which are one group, as all come from all."""
-    import torch
-
-    def both(name: str) -> torch.Tensor | None:
-        own, other = getattr(train, name), getattr(like, name)
-        return None if own is None else torch.cat([own, other], -1)
-
-    groups = train.groups
-    if groups is not None:
-        groups = torch.cat([groups, groups.new_full((len(drawn),), int(groups.max()) + 1)])
-    return replace(
-        train,
-        x=torch.cat([train.x, drawn]),
-        targets=torch.cat([train.targets, like.targets]),
-        weights=both("weights"),
-        domain=both("domain"),
-        groups=groups,
-    )
