@@ -168,28 +168,6 @@ def test_equal_rows_stay_together(tmp_path: Path) -> None:
     assert "5 of 33 rows are equal; each set of them is kept on one side of a split" in said
 
 
-def test_a_table_of_copies_is_not_coarse(tmp_path: Path) -> None:
-    table = frame(40)
-    twice = pd.concat([table, table], ignore_index=True)
-    reading = read(csv(tmp_path, twice))
-    assert "80 of 80 rows are equal; each set of them is kept on one side of a split" in reading.warnings
-    for train, val, test in groups_of_parts(reading, splits=2):
-        assert not (train | val) & test
-    new = csv(tmp_path, table[:5].drop(columns="kind").assign(count=[*table["count"][:4], 5]), "new.csv")
-    unlabeled = read(tmp_path / "things.csv", unlabeled=new).dataset.unlabeled
-    assert unlabeled is not None
-    assert len(unlabeled) == 1
-    twice.loc[0, "kind"] = "no"
-    assert any("the table is coarse" in line for line in read(csv(tmp_path, twice)).warnings)
-
-
-def test_a_coarse_table_is_not_grouped(tmp_path: Path) -> None:
-    table = frame(60)[["colour", "kind"]]
-    reading = read(csv(tmp_path, table))
-    assert reading.dataset.groups is None
-    assert "60 of 60 rows equal another row: the table is coarse" in "\n".join(reading.warnings)
-
-
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     table = frame()
     table.loc[[0, 7], "kind"] = None

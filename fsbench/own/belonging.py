@@ -12,6 +12,7 @@ from fsbench.own.samples import Inputs, Samples, some
 from fsbench.words import plural
 
 _SHOWN = 2
+_COPIES_AGREE = 0.8
 
 
 def find_groups(samples: Samples) -> np.ndarray | None:
@@ -73,8 +74,8 @@ def _equal_rows(samples: Samples) -> np.ndarray:
 def _is_coarse(samples: Samples, pairs: np.ndarray) -> bool:
     """Whether equal rows, in pairs `[P, 2]`, are equal by chance, as in a table with few categories.
 
-    This is so if most rows equal another one, unless they look like copies: all have the class of their
-    equals, and a column of numbers alone tells most different rows apart.
+    This is so if most rows equal another one, unless they look like copies: nearly all have the class of
+    their equals, and a column of numbers alone tells most different rows apart.
     """
     n = len(samples.y)
     if 2 * len(np.unique(pairs)) <= n:
@@ -84,8 +85,15 @@ def _is_coarse(samples: Samples, pairs: np.ndarray) -> bool:
     numbers = [column for column, texts in zip(samples.x.T, columns, strict=True) if not texts]
     fine = any(2 * len(np.unique(column[first])) > len(first) for column in numbers)
     sets = together(n, pairs)
-    agree = bool((samples.y[pairs[:, 0]] == samples.y[pairs[:, 1]]).all())
-    return not (agree and fine and _can_divide(sets, samples.y)) or _crowded(sets, samples.y)
+    copied = fine and _agree(samples.y, pairs) and _can_divide(sets, samples.y)
+    return not copied or _crowded(sets, samples.y)
+
+
+def _agree(y: np.ndarray, pairs: np.ndarray) -> bool:
+    """Whether pairs `[P, 2]` share a class `y` `[N]` by 80 % of the way from chance to always, or more."""
+    chance = ((np.bincount(y) / len(y)) ** 2).sum()
+    shared = (y[pairs[:, 0]] == y[pairs[:, 1]]).mean()
+    return bool(shared >= chance + _COPIES_AGREE * (1 - chance))
 
 
 def _alike(samples: Samples, looks: np.ndarray) -> np.ndarray:
