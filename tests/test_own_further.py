@@ -56,6 +56,21 @@ def test_deeper_pixels_than_the_model_knows_are_cut_off_and_said(tmp_path: Path)
     assert "have more than 10 bits" in found.warnings[0]
 
 
+@pytest.mark.parametrize(("highest", "white"), [(4000, 4095), (65535, 65535)])
+def test_deep_images_after_shallow_ones_keep_their_shades(tmp_path: Path, highest: int, white: int) -> None:
+    known = folder(tmp_path / "known", scans(255, dtype=np.uint8))
+    x = scans(highest, seed=1)
+    more = folder(tmp_path / "more", x, labelled=False)
+    reading = read(known, unlabeled=more)
+    found = further(more, reading)
+    expected = np.round(x * 255.0 / white)
+    assert reading.dataset.unlabeled is not None
+    for each, said in ((found.x, found.warnings), (reading.dataset.unlabeled, reading.warnings)):
+        assert np.array_equal(each[:, 0], expected)
+        (line,) = (line for line in said if "bits" in line)
+        assert f"the labelled ones 8: scaled by their own range, 0 to {white}" in line
+
+
 @pytest.mark.parametrize("form", ["folders", "arrays"])
 def test_unlabelled_images_have_the_range_of_the_labelled_ones(tmp_path: Path, form: str) -> None:
     x, other = scans(4000), scans(250, seed=1)
