@@ -33,6 +33,8 @@ def read_domains(table: pd.DataFrame, wanted: str, path: str) -> tuple[str, np.n
         raise DataError(f"{path}: {missing} without a value of {column!r}; give each row its domain")
     values = table[column].map(_text)
     known = list(dict.fromkeys(values))
+    if value not in known and value.lower() in ("true", "false"):
+        value = value.capitalize()
     if value and value not in known:
         raise UnknownName(f"value of {column}", value, known)
     if len(known) != 2 and not value:

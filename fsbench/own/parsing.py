@@ -26,16 +26,24 @@ _MISSING = (
     *("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"),
 )
 NOTHING = "None"
+_TRUTHS = ("True", "TRUE", "true", "False", "FALSE", "false")
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 
 
-def parse_table(path: Path, labels: str | None, fewest: int = 2, texts: Collection[str] = ()) -> pd.DataFrame:
+def parse_table(
+    path: Path,
+    labels: str | None,
+    fewest: int = 2,
+    texts: Collection[str] = (),
+    domain: Collection[str] = (),
+) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts.
 
-    In the column `labels`, `None` is an ordinary text. The columns `texts` stay texts. Raises DataError for a
-    file that is too large, or not a table of at least `fewest` columns.
+    In the column `labels`, `None` is an ordinary text. The columns `texts` stay texts. Truth values become 1
+    and 0 or, in the columns `labels` and `domain`, the texts True and False. Raises DataError for a file that
+    is too large, or not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -59,11 +67,15 @@ def parse_table(path: Path, labels: str | None, fewest: int = 2, texts: Collecti
     with_points = [name for name in table if table[name].dtype.kind == "f"]
     with_commas: dict[Hashable, pd.Series] = {}
     for name in table:
-        if table[name].dtype.kind == "O":
+        if table[name].dtype.kind in "bO":
             plain = table[name].astype(str).str.strip().where(table[name].notna())
             plain = plain.mask(plain.isin(_MISSING))
-            is_text = name in texts or (name == labels and (plain == NOTHING).any())
-            table[name] = plain if is_text else _numbers(plain, delimiter != ",")
+            if name in texts or (name == labels and (plain == NOTHING).any()):
+                table[name] = plain
+            elif plain.dropna().isin(_TRUTHS).all():
+                table[name] = plain.str.capitalize() if name in (labels, *domain) else in_numbers(plain)
+            else:
+                table[name] = _numbers(plain, delimiter != ",")
             if table[name].dtype.kind == "f" and (commas := plain.str.contains(",", na=False)).any():
                 with_commas[name] = plain[commas]
     _check_commas(path, with_commas)
