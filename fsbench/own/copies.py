@@ -12,20 +12,26 @@ from fsbench.own.samples import printable, some
 _CHANCE = 1e-3
 
 
-def copies_of_target(x: np.ndarray, columns: Sequence[int], y: np.ndarray, names: Sequence[str]) -> list[str]:
+def copies_of_target(
+    x: np.ndarray,
+    columns: Sequence[int],
+    y: np.ndarray,
+    names: Sequence[str],
+    groups: np.ndarray | None = None,
+) -> list[str]:
     """The names of the columns of `x` `[N, F]` that alone tell the class `y` `[N]` of every sample.
 
     A column does if each of its values, or each interval between values, belongs to one class, and if random
-    labels would do this in none of the columns with a probability of 0.999.
+    labels would do this in none of the columns with a probability of 0.999. The samples of a group, of
+    `groups` `[N]`, count once: they often share values and class.
     """
-    counts = np.bincount(y)
-    rare = sum(math.lgamma(count + 1) for count in counts) - math.lgamma(len(y) + 1)
+    once = np.arange(len(y)) if groups is None else np.unique(groups, return_index=True)[1]
     limit = math.log(_CHANCE / x.shape[1])
     categories = columns or (0,) * x.shape[1]
     return [
         name
         for name, column, count in zip(names, x.T, categories, strict=True)
-        if (choices := _choices(column, count > 0, y)) is not None and choices + rare < limit
+        if _luck(column, count > 0, y, once) < limit
     ]
 
 
@@ -41,16 +47,20 @@ def warn_of_copies(names: Sequence[str], remarks: list[str]) -> None:
         )
 
 
-def _choices(column: np.ndarray, categorical: bool, y: np.ndarray) -> float | None:
-    """The logarithm of the number of labellings that a column could tell in its way; None if not this one."""
+def _luck(column: np.ndarray, categorical: bool, y: np.ndarray, once: np.ndarray) -> float:
+    """The logarithm of the probability that random labels of the samples `once` are told as `y` is.
+
+    It is 0 if a column does not tell the class of every sample.
+    """
     column = np.where(np.isnan(column), np.inf, column)
     values, place = np.unique(column, return_inverse=True)
     lowest, highest = np.full(len(values), y.max()), np.zeros(len(values), dtype=y.dtype)
     np.minimum.at(lowest, place, y)
     np.maximum.at(highest, place, y)
     if (lowest != highest).any():
-        return None
-    classes = int(y.max()) + 1
+        return 0.0
+    classes, counts = len(np.unique(y)), np.bincount(y[once])
+    rare = sum(math.lgamma(count + 1) for count in counts) - math.lgamma(len(once) + 1)
     if not categorical and int((np.diff(lowest) != 0).sum()) + 1 == classes:
-        return math.lgamma(classes + 1)
-    return len(values) * math.log(classes)
+        return math.lgamma(classes + 1) + rare
+    return len(np.unique(place[once])) * math.log(classes) + rare

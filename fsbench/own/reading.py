@@ -95,7 +95,7 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     check_names(parts[0].classes, str(data.path))
     warn_of_classes(parts[0], samples.warnings)
     if samples.features:
-        copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features)
+        copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features, samples.groups)
         warn_of_copies(copies, samples.warnings)
     names = _names(samples, data)
     datasets = [_dataset(part, name, data) for part, name in zip(parts, names, strict=True)]
