@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from own_files import csv, frame, npz, read
 
-from fsbench.own.copies import copies_of_target, warn_of_copies
+from fsbench.own.copies import copies_of_target, gaps_by_class
 
 COPIES = {
     "a text": lambda kind: kind.map({"yes": "Y", "no": "N"}),
@@ -28,13 +28,34 @@ def test_a_column_that_gives_the_answer_away_is_warned_about(make, tmp_path: Pat
     assert said[0].startswith("column 'code' alone tells")
 
 
-def test_columns_that_give_the_answer_away_share_a_warning() -> None:
-    remarks: list[str] = []
-    warn_of_copies(["code", "mark"], remarks)
-    assert remarks == [
-        "columns 'code', 'mark' each tell the class of every sample alone: if they are made from the target, "
+def test_columns_that_give_the_answer_away_share_a_warning(tmp_path: Path) -> None:
+    table = frame().assign(code=(frame()["kind"] == "yes") * 3, mark=(frame()["kind"] == "yes") * 5)
+    said = (
+        "columns 'code', 'mark' each alone tell the class of every sample: if they are made from the target, "
         "or known only when the class is, leave them out"
-    ]
+    )
+    assert said in read(csv(tmp_path, table), target="kind").warnings
+
+
+@pytest.mark.parametrize("make", COPIES.values(), ids=COPIES)
+def test_a_few_empty_cells_hide_no_copy(make, tmp_path: Path) -> None:
+    table = frame().assign(code=make(frame()["kind"])).astype({"code": object})
+    table.loc[[3, 8, 20], "code"] = None
+    said = "column 'code' alone tells the class of every sample that has a value there: if it is made from"
+    assert any(line.startswith(said) for line in read(csv(tmp_path, table), target="kind").warnings)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_noise_that_is_missing_in_one_class_is_said_to_be_missing_there(classes: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(60, 4)), columns=list("abcd"))
+    table["kind"] = [f"k{i % classes}" for i in range(60)]
+    table.loc[table["kind"] == "k1", ["a", "b"]] = None
+    table.loc[[3, 9, 10], "c"] = None
+    assert read(csv(tmp_path, table), target="kind").warnings == (
+        "columns 'a', 'b' are missing in every sample of class 'k1' and in no other: if they are known only "
+        "when the class is, leave them out",
+    )
 
 
 def test_a_copy_in_an_array_is_named_by_its_place(tmp_path: Path) -> None:
@@ -50,6 +71,7 @@ def test_a_nearly_perfect_column_and_four_rows_are_not_warned_about(tmp_path: Pa
     assert read(csv(tmp_path, table.assign(code=code)), target="kind").warnings == ()
     x, y = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
     assert copies_of_target(x, (), y, ["only"]) == []
+    assert gaps_by_class(np.where(x > 3, np.nan, x), y, ["only"]) == {}
 
 
 def test_random_columns_rarely_give_the_answer_away() -> None:

@@ -13,7 +13,7 @@ from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
 from fsbench.own.belonging import find_groups, repeats
 from fsbench.own.classes import check_names, warn_of_classes, without_lone_classes
-from fsbench.own.copies import copies_of_target, warn_of_copies
+from fsbench.own.copies import warn_of_copies
 from fsbench.own.domains import separate
 from fsbench.own.files import read_samples
 from fsbench.own.form import Form
@@ -95,8 +95,7 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
     check_names(parts[0].classes, str(data.path))
     warn_of_classes(parts[0], samples.warnings)
     if samples.features:
-        copies = copies_of_target(samples.x, samples.columns, samples.y, samples.features, samples.groups)
-        warn_of_copies(copies, samples.warnings)
+        warn_of_copies(samples)
     names = _names(samples, data)
     datasets = [_dataset(part, name, data) for part, name in zip(parts, names, strict=True)]
     _warn_of_sizes(parts[-1], *_tested(parts[-1], datasets[-1].info))
