@@ -301,30 +301,6 @@ def test_a_folder_with_a_table_is_refused_by_the_name_of_the_table(tmp_path: Pat
         read(tmp_path, None)
 
 
-def test_points_that_may_divide_thousands_are_refused_beside_decimal_commas(tmp_path: Path) -> None:
-    path = tmp_path / "german.csv"
-    rows = [f"{'1.461' if i % 2 else 670 + i};0,{i + 10};{'ab'[i % 2]}" for i in range(20)]
-    path.write_text("\n".join(["Umsatz;Quote;Klasse", *rows]))
-    said = "'Umsatz' has values such as 1.461, .* 'Quote' has decimal commas; write 1461 .* otherwise 1,461"
-    with pytest.raises(DataError, match=said):
-        parse_table(path, "Klasse")
-    path.write_text(path.read_text().replace("1.461", "0.461"))
-    assert parse_table(path, "Klasse")["Umsatz"][1] == 0.461
-    path.write_text(path.read_text().replace("0.461", "1.461").replace("0,", "0."))
-    assert parse_table(path, "Klasse")["Umsatz"][1] == 1.461
-
-
-def test_commas_that_may_divide_thousands_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "sales.tsv"
-    rows = [f"{'1,461' if i % 2 else 670 + i}\t0.{i + 10}\t{'ab'[i % 2]}" for i in range(20)]
-    path.write_text("\n".join(["sales\tshare\tkind", *rows]))
-    said = "'sales' has values such as 1,461; write 1461 if the comma divides thousands, otherwise 1.461"
-    with pytest.raises(DataError, match=said):
-        parse_table(path, "kind")
-    path.write_text(path.read_text().replace("0.", "0,"))
-    assert parse_table(path, "kind")["sales"][1] == 1.461
-
-
 def test_a_header_may_be_long_and_have_line_ends_in_quotes(tmp_path: Path) -> None:
     path = tmp_path / "genes.csv"
     names = [f"gene{i}" for i in range(12_000)]

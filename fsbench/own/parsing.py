@@ -6,7 +6,7 @@ import csv
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -29,6 +29,7 @@ NOTHING = "None"
 _TRUTHS = ("True", "TRUE", "true", "False", "FALSE", "false")
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 
 
@@ -64,7 +65,6 @@ def parse_table(
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
             "and fields separated by commas, semicolons, tabs or bars"
         )
-    with_points = [name for name in table if table[name].dtype.kind == "f"]
     with_commas: dict[Hashable, pd.Series] = {}
     for name in table:
         if table[name].dtype.kind in "bO":
@@ -79,8 +79,8 @@ def parse_table(
             if table[name].dtype.kind == "f" and (commas := plain.str.contains(",", na=False)).any():
                 with_commas[name] = plain[commas]
     _check_commas(path, with_commas)
-    if with_commas and with_points:
-        _check_points(path, delimiter, with_points, next(iter(with_commas)))
+    if delimiter != ",":
+        _check_points(path, delimiter, table, list(with_commas))
     return table
 
 
@@ -95,20 +95,43 @@ def _check_commas(path: Path, columns: Mapping[Hashable, pd.Series]) -> None:
         )
 
 
-def _check_points(path: Path, delimiter: str, names: list[Hashable], with_commas: Hashable) -> None:
-    """Raise DataError if all points of a column may divide thousands, in a file with decimal commas."""
-    raw = _parse(path, delimiter, dtype=str)
-    raw.columns = raw.columns.map(lambda name: str(name).strip())
-    for name in names:
-        texts = raw[name].dropna().str.strip()
-        pointed = texts[texts.str.contains(".", regex=False)]
-        if len(pointed) and pointed.str.fullmatch(_THOUSANDS).all():
-            text, column, other = pointed.iloc[0], printable(str(name)), printable(str(with_commas))
+def _check_points(path: Path, delimiter: str, table: pd.DataFrame, with_commas: Sequence[Hashable]) -> None:
+    """Raise DataError if all points of a column may divide thousands, in a file with decimal commas.
+
+    Without such commas, raise it if this holds for all points of the file, and the column also has whole
+    numbers without a point.
+    """
+    names = [name for name in table if table[name].dtype.kind == "f" and name not in with_commas]
+    if not names or (not with_commas and _has_more_decimals(table[names])):
+        return
+    raw = _parse(path, delimiter, dtype=str, usecols=[list(table).index(name) for name in names])
+    columns = {name: raw.iloc[:, place].dropna().str.strip() for place, name in enumerate(names)}
+    pointed = {name: texts[texts.str.contains(".", regex=False)] for name, texts in columns.items()}
+    pointed = {name: texts for name, texts in pointed.items() if len(texts)}
+    doubtful = [name for name, texts in pointed.items() if texts.str.fullmatch(_THOUSANDS).all()]
+    for name in doubtful:
+        text, whole = pointed[name].iloc[0], columns[name][columns[name].str.fullmatch(_WHOLE)]
+        column, if_thousands = (
+            printable(str(name)),
+            f"write {text.replace('.', '')} if the point divides thousands",
+        )
+        if with_commas:
             raise DataError(
-                f"{path}: column {column!r} has values such as {text}, and column {other!r} has decimal "
-                f"commas; write {text.replace('.', '')} if the point divides thousands, otherwise "
+                f"{path}: column {column!r} has values such as {text}, and column "
+                f"{printable(str(with_commas[0]))!r} has decimal commas; {if_thousands}, otherwise "
                 f"{text.replace('.', ',', 1)}"
             )
+        if len(whole) and len(doubtful) == len(pointed):
+            raise DataError(
+                f"{path}: column {column!r} has values such as {text} and {whole.iloc[0]}; {if_thousands}, "
+                f"otherwise {whole.iloc[0]}.0"
+            )
+
+
+def _has_more_decimals(numbers: pd.DataFrame) -> bool:
+    """Whether some numbers have more than three decimals."""
+    thousandths = 1000 * numbers
+    return bool(((thousandths - thousandths.round()).abs() > 1e-3).any(axis=None))
 
 
 def missing_texts(path: Path, column: int) -> list[str]:
