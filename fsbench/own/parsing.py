@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_BYTES = 256 * 2**20
+_BLOCK = 16
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # What pandas takes as missing, and "?", but not "None": in medicine, most patients have none of something.
 _MISSING = (
@@ -65,6 +66,9 @@ def parse_table(
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
             "and fields separated by commas, semicolons, tabs or bars"
         )
+    width = max((place for place, name in enumerate(names, 1) if name), default=0)
+    if width and table.iloc[:, width - 1].isna().any():
+        _check_widths(path, delimiter, width)
     with_commas: dict[Hashable, pd.Series] = {}
     for name in table:
         if table[name].dtype.kind in "bO":
@@ -82,6 +86,34 @@ def parse_table(
     if delimiter != ",":
         _check_points(path, delimiter, table, list(with_commas))
     return table
+
+
+def _check_widths(path: Path, delimiter: str, width: int) -> None:
+    """Raise DataError if rows have fewer fields than `width`, so that some may be in the wrong column.
+
+    Blocks of 16 rows with equally many fields are allowed: Excel leaves out the last delimiters of such a
+    block if all its cells there are empty.
+    """
+    widths, lines, last = [], [], 0
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(
+            file, delimiter=delimiter, quoting=_quoting(path, delimiter), skipinitialspace=True
+        )
+        try:
+            for row in reader:
+                widths.append(len(row) if len(row) > 1 or "".join(row).strip() else 0)
+                lines.append(last + 1)
+                last = reader.line_num
+        except csv.Error:  # a field of more than 128 KB
+            return
+    blocks = [set(widths[start : start + _BLOCK]) - {0} for start in range(0, len(widths), _BLOCK)]
+    short = [place for place, found in enumerate(widths) if 0 < found < width]
+    if any(len(blocks[place // _BLOCK]) > 1 for place in short):
+        shown = some([f"line {lines[place]} has {widths[place]}" for place in short])
+        raise DataError(
+            f"{path}: {plural(len(short), 'row')} with fewer values than the {width} names of the first line "
+            f"({shown}); write all delimiters of a row, also where it has no value"
+        )
 
 
 def _check_commas(path: Path, columns: Mapping[Hashable, pd.Series]) -> None:
