@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from records import failed, over_seeds, record
 
+from fsbench.advising import concluding
 from fsbench.advising.affording import SIZES, Size, Speed, affordable, search_work, whole_seconds
 from fsbench.advising.checking import check
 from fsbench.advising.concluding import _alternative
@@ -20,6 +21,8 @@ from fsbench.evidence import Drawn, Evidence
 from fsbench.metrics import get_metric
 from fsbench.registry import get_registry
 from fsbench.report.leaderboard import leaderboard
+from fsbench.report.pairs import Pair
+from fsbench.stats import Estimate
 from fsbench.tasks.expressions import parse_tasks
 
 METRIC = "balanced_accuracy"
@@ -231,6 +234,21 @@ def test_a_cheaper_strategy_is_as_good_only_if_it_is_equivalent(verdict, said):
     assert (found.strategy, found.equivalent) == ("knn", verdict == "equivalent")
     advice = SimpleNamespace(use="svm", uses=(), alternative=found, metric=get_metric(METRIC))
     assert said in " ".join(_use(advice))
+
+
+def test_a_cheaper_strategy_whose_interval_excludes_zero_is_passed_over(monkeypatch):
+    """Few splits with known noise of the test: verdicts are more cautious than intervals."""
+    found = {"knn": (-0.238, 0.188), "forest": (-0.24, 0.30)}
+    pairs = {
+        name: Pair("t(x)", Estimate(mean, mean - half, mean + half, 0.06, 2), 0.06, "not settled")
+        for name, (mean, half) in found.items()
+    }
+    monkeypatch.setattr(concluding, "compare", lambda board, first, second: [pairs[first]])
+    board = SimpleNamespace(
+        rows=[SimpleNamespace(strategy=name, seconds=1.0 + 9 * (name == "svm")) for name in ("svm", *found)]
+    )
+    assert _alternative(board, "svm", ["svm", "knn"]) is None
+    assert _alternative(board, "svm", ["svm", "knn", "forest"]).strategy == "forest"
 
 
 def power_law(rng, labels=(20, 40, 80), splits=5, noise=0.01, exponent=0.5, scale=1.0) -> Curve:

@@ -168,12 +168,18 @@ def _write(path: Path, content: str) -> None:
 
 
 def _alternative(board: Leaderboard, use: str, ranked: Sequence[str]) -> Alternative | None:
-    """The best strategy of the last round at half the cost or less that is equivalent, or not settled."""
+    """The best strategy of the last round at half the cost or less that is equivalent, or may be as good.
+
+    It may be if its difference is not settled, and the interval of that includes 0.
+    """
     took = {row.strategy: row.seconds for row in board.rows if row.seconds}
     for each in ranked:
         cost = took[each] / took[use] if each in took and use in took else 1.0
         pair = compare(board, each, use)[-1] if each != use and cost <= _CHEAPER else None
-        if pair and pair.verdict in ("not settled", "equivalent") and pair.difference.low is not None:
+        if pair is None or pair.difference.low is None or pair.difference.high is None:
+            continue
+        may_be = pair.verdict == "not settled" and pair.difference.low <= 0 <= pair.difference.high
+        if may_be or pair.verdict == "equivalent":
             return Alternative(each, pair.difference, cost, pair.verdict == "equivalent")
     return None
 
