@@ -67,3 +67,10 @@ def test_classes_that_cannot_be_used_share_a_line(tmp_path):
         "classes 'c', 'd', 'e', 'f', 'g' and 3 more left out: each has one row only, which cannot be both in "
         "training and in the test"
     ) in said
+
+
+@pytest.mark.parametrize(("classes", "told"), [(50, True), (51, False), (300, False)])
+def test_a_small_step_of_the_score_is_not_pointed_out(tmp_path, classes, told):
+    said = remarks(tmp_path, [f"k{number % classes}" for number in range(3 * classes)])
+    assert any("changes balanced accuracy by 2 points" in line for line in said) is told
+    assert any("one more right or wrong" in line for line in said) is told

@@ -34,6 +34,7 @@ from fsbench.words import plural
 
 _UNEVEN = 10
 _FEW_TESTED = 3
+_LARGE_STEP = 2
 _own_names: set[str] = set()
 
 
@@ -165,8 +166,8 @@ def _warn_of_steps(samples: Samples, whose: str, tested: np.ndarray) -> None:
     """Warn if one test sample of the smallest class changes the score by a lot."""
     there = np.flatnonzero(tested)
     label = there[tested[there].argmin()]
-    if tested[label] < _FEW_TESTED:
-        points = 100 / (tested[label] * len(there))
+    points = 100 / (tested[label] * len(there))
+    if tested[label] < _FEW_TESTED and points >= _LARGE_STEP:
         samples.warnings.append(
             f"{whose} has {plural(int(tested[label]), samples.kind.sample)} of class "
             f"{samples.classes[label]!r}: one more right or wrong changes balanced accuracy by {points:.0f} "
