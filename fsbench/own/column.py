@@ -39,7 +39,8 @@ class Column:
             return days(column, self.date)
         if self.texts:
             numbers = {text: float(code) for code, text in enumerate(self.texts)}
-            codes: np.ndarray = column.map(str, na_action="ignore").map(numbers).to_numpy(dtype=np.float64)
-            return codes
+            places, different = column.factorize()
+            codes: np.ndarray = np.array([*(numbers.get(str(text), np.nan) for text in different), np.nan])
+            return np.asarray(codes[places])
         found: np.ndarray = column.to_numpy(dtype=np.float64)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ _DATE = re.compile(
     rf"|\d{{1,2}}\.?[ -]?{_MONTH}[ ,-]*(\d{{4}}|\d\d)|{_MONTH} \d{{1,2}},? \d{{4}})\b.*",
     re.I,
 )
+_MOMENTS = (_TIME, MOMENT, _DATE)
 
 
 class Advice(NamedTuple):
@@ -58,8 +60,19 @@ def advice(column: pd.Series) -> Advice | None:
 
     At least 80 % of the texts, or of the different ones, must look like that.
     """
+    counts = Counter(map(str, column.dropna().tolist()))
+    del counts[NOTHING]
+    meant = list(filter(_may_be_meant, counts))
+    rows = sum(counts[text] for text in meant)
+    if not counts or max(len(meant) / len(counts), rows / counts.total()) < _MOSTLY:
+        return None
     texts = _texts(column)
-    return (_of_numbers(texts) or _of_times(texts) or _of_dates(texts)) if len(texts) else None
+    return _of_numbers(texts) or _of_times(texts) or _of_dates(texts)
+
+
+def _may_be_meant(text: str) -> bool:
+    """Whether a text looks like a number, a time or a date."""
+    return bool(NUMBER.fullmatch(text) or _number(text) or any(form.fullmatch(text) for form in _MOMENTS))
 
 
 def doubts(column: pd.Series) -> Advice | None:
