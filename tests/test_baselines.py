@@ -129,6 +129,24 @@ def test_where_trials_of_the_strategy_failed_there_is_no_claim() -> None:
     assert (found.p, found.verdict) == (None, "withheld")
 
 
+def test_a_strategy_that_failed_everywhere_makes_no_other_claim_easier() -> None:
+    """Nor do baselines that all failed on a task."""
+    close = over_seeds(A, "close", [0.83, 0.85, 0.806])
+    found = []
+    for seeds in (2, 3):
+        lost = [failed(task=A, spec="focal", split_seed=seed) for seed in range(seeds)]
+        found.append(leaderboard([*usual(), *close, *lost, *over_seeds(A, "focal", MINE)[seeds:]]))
+    some, none = (on(board, "close") for board in found)
+    assert some is not None
+    assert (some, some.p) == (none, pytest.approx(2 * some.claimed[0]))
+    gone = on(found[1], "focal")
+    assert gone is not None
+    assert (gone.difference, gone.verdict, gone.p) == (None, "withheld", None)
+    broken = [failed(task=B, spec=s, split_seed=n, baseline=True) for s in ("erm", "svm") for n in range(3)]
+    board = leaderboard([*usual(), *close, *broken, *over_seeds(B, "close", MINE)])
+    assert on(board, "close") == some
+
+
 @pytest.mark.parametrize("broken", ["erm", "svm"])
 def test_a_baseline_that_failed_is_left_out_and_said(broken: str) -> None:
     kept = [r for r in usual() if (r.spec, r.split_seed) != (broken, 1)]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_executor import A, B
-from records import look, over_seeds
+from records import failed, look, over_seeds
 
 from fsbench import stats
 from fsbench.columns import of_records
@@ -129,6 +129,21 @@ def test_means_are_judged_only_over_all_tasks():
     assert {task for task, *_ in second.found} == {B, C}
     assert {task for task, *_ in second.against} <= {B, C}
     assert "overall" in {task for task, *_ in look_at(leaderboard(whole), (first,), 8).found}
+
+
+def test_a_look_counts_the_comparisons_that_a_table_counts():
+    records = [
+        *over_seeds(A, "svm", [0.6] * 8, baseline=True),
+        *PLAIN,
+        *of_strategy("focal", (0.3, 0.3, 0.3)),
+    ]
+    records += [failed(task=task, spec="mixup", split_seed=s) for task in (A, B) for s in range(8)]
+    board = leaderboard(records)
+    first = look_at(board, (), 8)
+    assert (first.comparisons, board.comparisons) == (6, 6)
+    key = next(key for key in first.against if key[0] == A)
+    claimed = next(row for row in dict(board.tasks)[A] if row.strategy == "focal").against.claimed
+    assert first.against[key][0] == adjusted(claimed[0], 1, 5)
 
 
 def test_what_no_look_judged_has_no_verdict():

@@ -101,3 +101,40 @@ def test_a_failure_makes_no_other_verdict_more_likely():
     after = leaderboard([*clear(), *noisy, failed(task=A, spec="focal", split_seed=8)])
     assert on(after, A)["focal"].p is None
     assert on(after, A)["noisy"].p == before
+
+
+def lost(what: str, spec: str, task: str, seeds: int) -> list:
+    """Trials that failed, or have no value of the metric."""
+    more = {"task": task, "spec": spec}
+    return [
+        failed(split_seed=s, **more) if what == "failed" else record(split_seed=s, metrics={}, **more)
+        for s in range(seeds)
+    ]
+
+
+@pytest.mark.parametrize("what", ["failed", "no value"])
+@pytest.mark.parametrize("broken", ["focal", "erm"])
+def test_a_comparison_without_any_trial_left_counts_like_one_with_some(what, broken):
+    """Its p-value would be 1: the other comparisons keep theirs, on tasks and over them."""
+    noisy = [r for t in (A, WINE) for r in over_seeds(t, "noisy", [0.7 + s / 100 for s in range(8)])]
+    whole = [*clear(), *clear(WINE), *noisy]
+    tasks = (A, WINE) if broken == "focal" else (WINE,)
+
+    def without(seeds):
+        kept = [r for r in whole if r.spec != broken or r.task not in tasks or r.split_seed >= seeds]
+        return leaderboard([*kept, *(r for task in tasks for r in lost(what, broken, task, seeds))])
+
+    some, none = without(7), without(8)
+    assert some.comparisons == none.comparisons == 4
+    assert on(some, A)["noisy"].p == on(none, A)["noisy"].p is not None
+    if broken == "focal":
+        assert (overall(none)["focal"].difference, overall(none)["focal"].compared) == (None, True)
+        assert overall(some)["noisy"].p == overall(none)["noisy"].p is not None
+
+
+def test_a_skip_is_no_comparison():
+    """Nor is a failure where nothing was there to compare with."""
+    skips = [skipped(task=A, spec="dann", split_seed=s) for s in range(8)]
+    assert leaderboard([*clear(), *skips]).comparisons == 1
+    alone = [failed(task=WINE, spec="focal", split_seed=s) for s in range(8)]
+    assert leaderboard([*clear(), *alone]).comparisons == 1

@@ -51,18 +51,23 @@ class Against:
     claimed: tuple[float, str] = (1.0, "")
 
 
+LOST = Against("", None, 1.0, WITHHELD)
+"""A comparison of which failures left nothing; it counts."""
+
+
 @dataclass(frozen=True)
 class Contest:
     """A strategy and its rivals, on some settings.
 
     `gains` are its mean differences to them, positive where it is better. `whole` is False where a claim is
-    to be withheld.
+    to be withheld; `lost` says that there are no gains because trials failed or have no value.
     """
 
     strategy: str
     settings: Sequence[Setting]
     gains: Mapping[str, float]
     whole: bool
+    lost: bool = False
 
     @property
     def best(self) -> str:
@@ -127,7 +132,9 @@ class Baselines:
             for entry in setting.entries.values():
                 rivals, whole = self._rivals([setting], entry.strategy)
                 whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
-                contests[place_of(setting, entry)] = self._contest(entry.strategy, [setting], rivals, whole)
+                contests[place_of(setting, entry)] = self._contest(
+                    entry.strategy, [setting], rivals, whole, [setting]
+                )
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             single = [[place for (place,) in each] for each in (shown, asked)]
@@ -144,7 +151,7 @@ class Baselines:
             rivals, whole = self._rivals(done, strategy)
             whole = whole and not any(setting.splits.same for setting in done)
             whole = whole and not self._lacks(self.found, strategy)
-            contests[strategy] = self._contest(strategy, done, rivals, whole)
+            contests[strategy] = self._contest(strategy, done, rivals, whole, self.found)
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             found = differences.over_tasks([*shown, *asked], self.metric)
@@ -186,10 +193,18 @@ class Baselines:
 
     def _lacks(self, settings: Sequence[Setting], strategy: str) -> bool:
         """Whether trials of a strategy failed, or have no value of the metric although others have one."""
-        entries = [
-            (setting, setting.entries[strategy]) for setting in settings if strategy in setting.entries
-        ]
-        return any(e.count("failed") or s.undefined(e, self.metric.name) for s, e in entries)
+        return any(s.lacks(s.entries[strategy], self.metric.name) for s in settings if strategy in s.entries)
+
+    def _lost(self, settings: Sequence[Setting], strategy: str) -> bool:
+        """Whether trials of a strategy that is tested, or of its rivals, failed or have no value."""
+        if strategy in self.names:
+            return False
+        for setting in (each for each in settings if strategy in each.entries):
+            rivals = [name for name in self.names if name in setting.entries]
+            both = (strategy, *rivals) if setting.entries[strategy].ok.any() else (strategy,)
+            if rivals and any(self._lacks([setting], name) for name in both):
+                return True
+        return False
 
     def _known(self, setting: Setting, name: str) -> np.ndarray:
         """Whether each trial of a setting has a result of a strategy, bool `[P]`."""
@@ -197,15 +212,20 @@ class Baselines:
         return known
 
     def _contest(
-        self, strategy: str, settings: Sequence[Setting], rivals: Sequence[str], whole: bool
+        self,
+        strategy: str,
+        settings: Sequence[Setting],
+        rivals: Sequence[str],
+        whole: bool,
+        tried: Sequence[Setting],
     ) -> Contest:
-        """The comparison of a strategy with rivals on some settings."""
+        """The comparison of a strategy with rivals on some settings, of those where it was `tried`."""
         sign, gains = 1 if self.metric.higher_is_better else -1, {}
         for name in rivals:
             means = [self._means(s, name)[s.numbers[strategy]] for s in settings if name in s.entries]
             if known := [each for each in means if each is not None]:
                 gains[name] = sign * math.fsum(known) / len(known)
-        return Contest(strategy, settings, gains, whole)
+        return Contest(strategy, settings, gains, whole, not gains and self._lost(tried, strategy))
 
     def _means(self, setting: Setting, rival: str) -> list[float | None]:
         """The mean difference of each strategy to a rival."""
@@ -254,7 +274,7 @@ class Baselines:
     def _against(self, contest: Contest, best: Estimate | None, p: Sequence[float]) -> Against | None:
         """A comparison, given the difference to the best rival, and the p-values of those to all."""
         if not contest.gains:
-            return None
+            return LOST if contest.lost else None
         if contest.strategy in self.names:
             leads = self._leads(contest)
             return Against(

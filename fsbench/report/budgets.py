@@ -64,7 +64,8 @@ def _renamed(given: Leaderboard, tuning: Tuning) -> Leaderboard:
         return tuple(replace(row, strategy=board.name(row.strategy), against=against(row)) for row in several)
 
     def against(row: Row) -> Against | None:
-        return row.against and replace(row.against, baseline=board.name(row.against.baseline))
+        found = row.against
+        return found and replace(found, baseline=found.baseline and board.name(found.baseline))
 
     return replace(
         board,

@@ -10,7 +10,7 @@ from fsbench import stats
 from fsbench.metrics import Metric
 from fsbench.report.baselines import WITHHELD
 from fsbench.report.differences import Terms, estimates, limits_of, over_tasks, samples
-from fsbench.report.entries import Entry, Setting
+from fsbench.report.entries import Setting
 from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
 
@@ -66,7 +66,7 @@ def contrasts(
         (key, task)
         for key, places in placed.items()
         for setting, own in places
-        if setting.splits.same or any(_lacks(setting, entry, metric) for entry, _ in own)
+        if setting.splits.same or any(setting.lacks(entry, metric.name) for entry, _ in own)
         for task in (setting.label, OVERALL)
     }
     rows: dict[Key, list[Contrast]] = {key: [] for key in wanted}
@@ -77,8 +77,3 @@ def contrasts(
             word = WITHHELD if out else each.verdict
             rows[key].append(Contrast(task, family[key, task], each.p, word, each.within and not out))
     return rows
-
-
-def _lacks(setting: Setting, entry: Entry, metric: Metric) -> bool:
-    """Whether trials failed or have no value that others have, so that the rest may be the easy ones."""
-    return bool(entry.failed.any()) or setting.undefined(entry, metric.name) > 0

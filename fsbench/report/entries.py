@@ -161,6 +161,10 @@ class Setting:
         """The number of an entry's successful trials without a value of a metric that another entry has."""
         return self._coverage(metric).get(entry.strategy, (0, False))[0]
 
+    def lacks(self, entry: Entry, metric: str) -> bool:
+        """Whether trials of an entry failed, or have no value of a metric although others have one."""
+        return entry.count("failed") > 0 or self.undefined(entry, metric) > 0
+
     def is_complete(self, strategy: str, metric: str) -> bool:
         """Whether a strategy has a value of a metric in every trial.
 

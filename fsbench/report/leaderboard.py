@@ -164,7 +164,7 @@ def leaderboard_of(given: Comparable, metric: str, baseline: str | None, margin:
             *training_noises(tables, chosen),
             *given.remarks,
         ),
-        comparisons=sum(row.difference is not None for row in rows),
+        comparisons=sum(row.compared for row in rows),
         margin=margin,
         trials=given.trials,
         split_seeds=given.split_seeds,
@@ -216,12 +216,13 @@ def _like(overall: Row, only: Row) -> Row:
 def _judge(rows: Sequence[Row], metric: Metric, margin: float) -> list[Row]:
     """Give a verdict to each row of a family that has a difference.
 
-    P-values are corrected (Holm) for the number of differences, those of equivalence for themselves. A
-    difference whose verdict is withheld still counts as a comparison, so that a failure does not make other
+    P-values are corrected (Holm) for the number of comparisons, those of equivalence for themselves. A
+    difference whose verdict is withheld, or that is lost, still counts, so that a failure does not make other
     verdicts easier to reach.
     """
     gains = [row.difference for row in rows if row.difference]
-    judged = iter(stats.judge(gains, metric.higher_is_better, margin))
+    lost = sum(row.compared for row in rows) - len(gains)
+    judged = iter(stats.judge(gains, metric.higher_is_better, margin, lost))
     found = []
     for row in rows:
         of_row = next(judged) if row.difference else None

@@ -35,9 +35,9 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
     these seeds as well; none claims what the comparison with ERM leaves open.
     """
     known, number = summed_up(before), len(before) + 1
-    on_tasks = [row for _, rows in board.tasks for row in rows if row.difference or _failed(row)]
+    on_tasks = [row for _, rows in board.tasks for row in rows if row.compared]
     count = max([_ever(known, on_tasks), *(each.comparisons for each in before)])
-    means = [row for row in _means(board, known) if row.difference]
+    means = [row for row in _means(board, known) if row.compared]
     found: dict[Key, tuple[float, str]] = {}
     for rows, comparisons in ((on_tasks, count), (means, len(means))):
         for row in rows:
@@ -52,11 +52,6 @@ def look_at(board: Leaderboard, before: Sequence[Look], seeds: int) -> Look:
     unclear = {key for key, (_, word) in (known | found).items() if word == OPEN}
     against = _against(board, before, seeds, unclear)
     return Look(number, seeds, board.metric.name, board.margin, count, found, against, board.rivals)
-
-
-def _failed(row: Row) -> bool:
-    """Whether a strategy has no difference to ERM because trials failed."""
-    return row.strategy != BASELINE and row.failed > 0
 
 
 def _means(board: Leaderboard, known: Iterable[Key]) -> Sequence[Row]:

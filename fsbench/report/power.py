@@ -83,7 +83,7 @@ def said(found: list[Need], looked: bool = False) -> Iterator[str]:
 
 def _levels(board: Leaderboard) -> tuple[float, float]:
     """What the p-values of the next difference, and of the next equivalence, must not exceed (Holm)."""
-    words = [row.verdict for _, rows in board.tasks for row in rows if row.difference]
+    words = [row.verdict for _, rows in board.tasks for row in rows if row.compared]
     differ, equal = sum(word in ("helps", "hurts") for word in words), words.count("equivalent")
     return _LEVEL / max(len(words) - differ, 1), _LEVEL / max(len(words) - equal, 1)
 

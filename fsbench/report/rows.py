@@ -41,7 +41,8 @@ class Row:
     settled, baseline, none (nothing can be compared), or "withheld: 2 failed" (trials of the strategy or of
     the baseline failed, and the remaining trials may be the easy ones). `done` of `planned` trials (tasks, in
     an overall row) have a score. A row is `complete` if every planned trial succeeded. Only complete rows
-    have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `seconds` is
+    have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `lost` says
+    that there is no difference because trials of either failed or have no value. `seconds` is
     the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
     `against` compares the strategy with the best baseline, if the leaderboard has several.
     `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
@@ -63,6 +64,7 @@ class Row:
     skipped: int
     seconds: float | None
     complete: bool
+    lost: bool = False
     cost: float | None = None
     train_accuracy: float | None = None
     source_before: float | None = None
@@ -77,6 +79,11 @@ class Row:
     split_deviation: float | None = None
     init_deviation: float | None = None
     saved: Saved | None = None
+
+    @property
+    def compared(self) -> bool:
+        """Whether it counts as a comparison with the baseline: where the difference is lost, too."""
+        return self.difference is not None or self.lost
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for machines, in the units of the records (accuracies in [0, 1])."""

@@ -71,6 +71,7 @@ def task_rows(
                 failed=entry.count("failed"),
                 skipped=entry.count("skipped"),
                 complete=setting.is_complete(entry.strategy, metric.name),
+                lost=gains.get(place) is None and _lost([(setting, entry)], metric),
                 full_spec=entry.full_spec,
                 verdict=_withheld([(setting, entry)], metric),
                 unstable=instability(values, metric),
@@ -114,6 +115,7 @@ def overall_rows(found: Sequence[Setting], strategies: Sequence[str], metric: Me
             skipped=sum(entry.count("skipped") for _, entry in entries),
             seconds=_median(np.concatenate([entry.seconds for _, entry in entries])),
             complete=complete[name],
+            lost=gains.get(name) is None and _lost(entries, metric),
             cost=_median(np.concatenate([costs[s.task, s.recipe, name] for s, _ in entries])),
             full_spec=entries[0][1].full_spec,
             verdict=_withheld(entries, metric),
@@ -125,6 +127,15 @@ def overall_rows(found: Sequence[Setting], strategies: Sequence[str], metric: Me
 def _is_complete(entries: Sequence[tuple[Setting, Entry]], tasks: int, metric: Metric) -> bool:
     """Whether a strategy has a result in every trial of every task."""
     return len(entries) == tasks and all(s.is_complete(e.strategy, metric.name) for s, e in entries)
+
+
+def _lost(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> bool:
+    """Whether a comparison with the baseline lost trials, which failed or have no value; no skip is one."""
+    return any(
+        s.lacks(entry, metric.name) or (entry.ok.any() and s.lacks(s.baseline, metric.name))
+        for s, entry in entries
+        if BASELINE in s.entries and entry.strategy != BASELINE
+    )
 
 
 def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:

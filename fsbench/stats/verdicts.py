@@ -36,10 +36,13 @@ class Judged:
     within: bool
 
 
-def judge(estimates: Sequence[Estimate], higher_is_better: bool, margin: float) -> list[Judged]:
-    """The verdicts on a family of differences."""
-    p = holm([each.p for each in estimates])
-    equal = holm([equivalence(each, margin) for each in estimates])
+def judge(
+    estimates: Sequence[Estimate], higher_is_better: bool, margin: float, lost: int = 0
+) -> list[Judged]:
+    """The verdicts on a family of differences, of which some more are `lost`: they count with p = 1."""
+    ones, known = [1.0] * lost, len(estimates)
+    p = holm([*(each.p for each in estimates), *ones])[:known]
+    equal = holm([*(equivalence(each, margin) for each in estimates), *ones])[:known]
     return [
         Judged(value, verdict(each.mean, value, higher_is_better, within), within <= 1 - LEVEL)
         for each, value, within in zip(estimates, p, equal, strict=True)
