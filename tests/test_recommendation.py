@@ -64,7 +64,7 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "wild", wild), over_seeds(A, "bad", above(-0.1)))
     assert found == [
         "Use erm, plain training, which scores 70.0 %: no strategy is shown to be better on this data.",
-        "wild has the highest score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
+        "wild has the best score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
         "seeds.",
         "Worse than erm: bad.",
         found[3],
@@ -77,22 +77,32 @@ def test_a_difference_that_the_correction_leaves_open_is_told_from_its_interval(
     many = [over_seeds(A, f"s{number}", ERM[::-1]) for number in range(10)]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "close", close), *many)
     assert found[1] == (
-        "close has the highest score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
+        "close has the best score, 74.0 %, but its difference to erm, +4.0, is not settled with 5 split "
         "seeds: the interval is for this comparison alone; verdicts are corrected for all comparisons."
     )
 
 
-def test_an_equal_score_is_not_called_the_highest():
+def test_the_best_score_is_the_lowest_where_lower_is_better():
+    wild = [0.9, 0.6, 0.8, 0.65, 0.75]
+    records = [*over_seeds(A, "erm", ERM), *over_seeds(A, "wild", wild)]
+    for metric, score in (("balanced_accuracy", "74.0"), ("nll", "1.260")):
+        found = recommendation(leaderboard(records, metric))
+        assert found[1].startswith(f"wild has the best score, {score}")
+    sure = recommendation(leaderboard([*records, *over_seeds(A, "sure", above(0.03))], "nll"))
+    assert sure[1].startswith("wild has a better score, 1.260")
+
+
+def test_an_equal_score_is_not_called_the_best():
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "also", ERM))
     assert found[0].startswith("Use erm, plain training")
-    assert not any("highest" in line for line in found)
+    assert not any("best" in line for line in found)
 
 
-def test_a_higher_score_that_is_not_settled_is_mentioned():
+def test_a_better_score_that_is_not_settled_is_mentioned():
     wild = [1.0, 0.7, 0.95, 0.75, 0.99]
     found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "sure", above(0.05)), over_seeds(A, "wild", wild))
     assert found[0].startswith("Use sure: ")
-    assert found[1] == "wild has a higher score, 87.8 %, but its difference to erm is not settled."
+    assert found[1] == "wild has a better score, 87.8 %, but its difference to erm is not settled."
 
 
 def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():

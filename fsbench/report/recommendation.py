@@ -26,7 +26,7 @@ _SEEDS = 10
 def recommendation(board: Leaderboard) -> list[str]:
     """A few sentences: what to use, how certain that is, what it costs, what hurts, what would settle more.
 
-    The strategy to use is the one with the highest score among those with a result in every trial that are
+    The strategy to use is the one with the best score among those with a result in every trial that are
     shown to help; if there is none, the baseline. Nothing is recommended unless the baseline, with which all
     are compared, has a result in every trial and some verdict is not withheld.
     """
@@ -101,10 +101,10 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
     score = f", which scores {_score(baseline, board)}" if baseline.score else ""
     where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
     yield f"Use {board.baseline}, plain training{score}: no strategy is shown to be better {where}."
-    higher = _score(first, board) != _score(baseline, board)
-    if first.strategy != board.baseline and higher and first.verdict == "not settled":
+    better = _score(first, board) != _score(baseline, board)
+    if first.strategy != board.baseline and better and first.verdict == "not settled":
         yield (
-            f"{first.strategy} has the highest score, {_score(first, board)}, but its difference to "
+            f"{first.strategy} has the best score, {_score(first, board)}, but its difference to "
             f"{board.baseline}, {text.difference(first, board.metric)}, is not settled with "
             f"{plural(min(board.split_seeds), 'split seed')}{_beyond_interval(first, board)}."
         )
@@ -134,7 +134,7 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
         yield (
-            f"{first.strategy} has a higher score, {_score(first, board)}, but its difference to "
+            f"{first.strategy} has a better score, {_score(first, board)}, but its difference to "
             f"{board.baseline} is not settled."
         )
     if worth := [*_cost(best, helping, board), *_labels(best, board)]:

@@ -242,7 +242,7 @@ def _of_baselines(board: Leaderboard) -> str:
             f"the score minus that of {board.against} on the same splits; better or worse only if significant"
         )
     return (
-        "the score minus that of the baseline with the highest score on the same splits; better: than every "
+        "the score minus that of the baseline with the best score on the same splits; better: than every "
         "baseline, worse: than one, both after a correction for all comparisons in the column"
     )
 
