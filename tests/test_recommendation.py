@@ -201,6 +201,15 @@ def test_the_best_baseline_is_not_named_again_if_it_is_plain_training():
     assert not any("the best baseline" in line for line in found)
 
 
+def test_no_two_sentences_disagree_where_plain_training_is_the_best_baseline():
+    near = over_seeds(A, "near", [0.76, 0.62, 0.75, 0.66, 0.69], baseline=True)
+    found = lines(over_seeds(A, "erm", ERM, baseline=True), near, over_seeds(A, "good", above(0.03)))
+    assert found[:2] == [
+        "Use good: 73.0 %, +3.0 against erm, which is settled with 5 split seeds.",
+        "It is not shown to be better than every baseline.",
+    ]
+
+
 def test_a_recommended_strategy_that_sometimes_collapses_is_called_unstable():
     high = [value + 0.2 for value in ERM] * 4
     board = leaderboard([*over_seeds(A, "erm", ERM * 4), *over_seeds(A, "shaky", [0.72, *high[1:]])])

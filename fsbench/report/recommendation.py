@@ -188,6 +188,8 @@ def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterat
         yield f"It is also better than {which}: {gain}."
     elif against.verdict == "worse":
         yield f"But it is worse than {which}: {gain}. Rather use that."
+    elif against.verdict != "better" and against.baseline == board.baseline:
+        yield "It is not shown to be better than every baseline."
     elif against.verdict != "better" and against.difference is not None:
         yield f"Its difference to {which}, {gain}, is not settled."
 
