@@ -183,7 +183,7 @@ def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterat
     which = f"the best baseline, {against.baseline}" if board.against == BEST else against.baseline
     gain = text.interval(against.difference, board.metric, sign=True)
     if against.verdict == "baseline":
-        yield f"{best.strategy} is one of the baselines that every run includes."
+        yield f"{best.strategy} is one of the baselines of this table."
     elif against.verdict == "better" and against.baseline != board.baseline:
         yield f"It is also better than {which}: {gain}."
     elif against.verdict == "worse":
