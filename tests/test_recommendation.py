@@ -160,6 +160,8 @@ def test_nothing_is_recommended_where_trials_of_the_baseline_have_no_result():
     assert recommendation(no_value)[0].endswith(
         "has no balanced accuracy in some of 5 trials; choose another metric with --metric."
     )
+    none = recommendation(leaderboard([record(A, metrics={}), *ours]))
+    assert none[0].endswith("has no balanced accuracy here; choose another metric with --metric.")
 
 
 def test_a_page_and_the_index_recommend_nothing_either():

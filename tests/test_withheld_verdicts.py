@@ -8,7 +8,11 @@ import pytest
 from records import failed, over_seeds, record, skipped
 from rows import on, overall
 
+from fsbench.report import text
+from fsbench.report.charts import Charts
+from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.leaderboard import leaderboard
+from fsbench.report.plots.gains import shown
 
 A, WINE = "kshot(digits, k=5)", "kshot(wine, k=5)"
 
@@ -138,3 +142,23 @@ def test_a_skip_is_no_comparison():
     assert leaderboard([*clear(), *skips]).comparisons == 1
     alone = [failed(task=WINE, spec="focal", split_seed=s) for s in range(8)]
     assert leaderboard([*clear(), *alone]).comparisons == 1
+
+
+def test_trials_that_ran_without_a_value_are_not_said_to_be_skipped_or_not_run():
+    """Not even where a strategy was skipped on other tasks, or failed in other trials."""
+    plain = [r for task in (A, WINE) for r in over_seeds(task, "erm", [0.7, 0.72, 0.68])]
+    mine = [record(A, "focal", metrics={}), failed(task=A, spec="focal", split_seed=1)]
+    mine += [skipped(task=WINE, spec="focal", split_seed=s) for s in range(3)]
+    board = leaderboard([*plain, *mine])
+    assert [text.verdict(row) for row in board.rows if row.strategy == "focal"] == [
+        *("no value", "no value", "skipped"),
+    ]
+    assert text.without_result(dict(board.tasks)[A]) == "no value: focal"
+    charts = Charts(board)
+    cells = dict(zip(charts.gains.strategies, charts.gains.cells, strict=True))["focal"]
+    assert [cell.state for cell in cells] == ["no value", "skipped"]
+    assert [shown(cell, board.metric) for cell in cells] == ["n/a", "–"]
+    (found,) = heat_maps([charts])
+    fields = dict(found.rows)["focal"]
+    assert [field.shown for field in fields] == ["n/a", "n/a", "·"]
+    assert fields[1].title == f"{A}: no value"

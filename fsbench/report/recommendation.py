@@ -21,6 +21,7 @@ _MOST_LINES = 8
 _OWN = {"test_inputs", "val"}
 """What a strategy may use without taking anything from other data."""
 _SEEDS = 10
+_OTHER = "; choose another metric with --metric"
 
 
 def recommendation(board: Leaderboard) -> list[str]:
@@ -71,7 +72,9 @@ def _obstacle(board: Leaderboard) -> str:
     """Why nothing can be recommended; "" if something can."""
     baseline = _baseline(board)
     if baseline is None or not baseline.done:
-        return f"{board.baseline}, with which strategies are compared, has no result here"
+        without = f"{board.baseline}, with which strategies are compared, has no"
+        valueless = baseline is not None and baseline.ok
+        return f"{without} {board.metric.title} here{_OTHER}" if valueless else f"{without} result here"
     if not baseline.complete:
         return _incomplete(board)
     compared = [row.verdict for row in board.overall if row.difference]
@@ -93,7 +96,7 @@ def _incomplete(board: Leaderboard) -> str:
     without = f"{board.baseline}, with which strategies are compared, has no"
     if "not run" in trials:
         return f"{without} result in {trials['not run']} of {total}; `fsbench run` runs what is missing"
-    return f"{without} {board.metric.title} in some of {total}; choose another metric with --metric"
+    return f"{without} {board.metric.title} in some of {total}{_OTHER}"
 
 
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:

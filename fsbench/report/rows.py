@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fsbench.report.baselines import Against
 from fsbench.stats import Estimate
 
+Absence = Literal["no value", "failed", "skipped", "not run"]
 OVERALL = "overall"
 """The task of a row over all tasks."""
 
@@ -40,16 +41,17 @@ class Row:
     `p` is its p-value, adjusted for all comparisons of the leaderboard, and `verdict` is helps, hurts, not
     settled, baseline, none (nothing can be compared), or "withheld: 2 failed" (trials of the strategy or of
     the baseline failed, and the remaining trials may be the easy ones). `done` of `planned` trials (tasks, in
-    an overall row) have a score. A row is `complete` if every planned trial succeeded. Only complete rows
-    have a `rank` and, overall, a score; the overall difference is over the tasks that were done. `lost` says
-    that there is no difference because trials of either failed or have no value. `seconds` is
-    the median per trial, `cost` the median of the ratios to the baseline's seconds in the same trials.
-    `against` compares the strategy with the best baseline, if the leaderboard has several.
-    `train_accuracy` (the mean) and `peak_memory` (the median, in bytes) are those of one task and None
-    overall, and so are the means of `source_before` and `source_after`. `unstable` says what is wrong with a
-    mean of the scores, if they are in two clusters. `split_deviation` and `init_deviation` are the standard
-    deviations of scores between splits and between the init seeds of a split, None where they are unknown and
-    overall. `saved` compares with the baseline's learning curve, where tasks differ in the number of labels.
+    an overall row) have a score; `ok` trials succeeded, with a value of the metric or without. A row is
+    `complete` if every planned trial succeeded. Only complete rows have a `rank` and, overall, a score; the
+    overall difference is over the tasks that were done. `lost` says that there is no difference because
+    trials of either failed or have no value. `seconds` is the median per trial, `cost` the median of the
+    ratios to the baseline's seconds in the same trials. `against` compares the strategy with the best
+    baseline, if the leaderboard has several. `train_accuracy` (the mean) and `peak_memory` (the median, in
+    bytes) are those of one task and None overall, and so are the means of `source_before` and `source_after`.
+    `unstable` says what is wrong with a mean of the scores, if they are in two clusters. `split_deviation`
+    and `init_deviation` are the standard deviations of scores between splits and between the init seeds of a
+    split, None where they are unknown and overall. `saved` compares with the baseline's learning curve, where
+    tasks differ in the number of labels.
     """
 
     task: str
@@ -64,6 +66,7 @@ class Row:
     skipped: int
     seconds: float | None
     complete: bool
+    ok: int = 0
     lost: bool = False
     cost: float | None = None
     train_accuracy: float | None = None
@@ -79,6 +82,13 @@ class Row:
     split_deviation: float | None = None
     init_deviation: float | None = None
     saved: Saved | None = None
+
+    @property
+    def absence(self) -> Absence:
+        """What happened to the trials of a row without a score in any of them."""
+        if self.ok:
+            return "no value"
+        return "failed" if self.failed else "skipped" if self.skipped else "not run"
 
     @property
     def compared(self) -> bool:

@@ -130,9 +130,9 @@ def saved_interval(found: Saved, to: str = "-") -> str:
 
 
 def verdict(row: Row) -> str:
-    """The verdict or, without a result, what happened to the trials."""
+    """The verdict or, without one, what happened to the trials."""
     if not row.done:
-        return "failed" if row.failed else "skipped" if row.skipped else "not run"
+        return row.absence
     found = f"no {BASELINE}" if row.verdict == "none" else row.verdict
     return f"{found}, unstable" if row.unstable else found
 

@@ -18,14 +18,15 @@ State = Literal[
     "withheld",
     "baseline",
     "not compared",
+    "no value",
     "failed",
     "skipped",
     "not run",
 ]
 """What is known about a strategy on a task: a verdict, or why there is none.
 
-"withheld" has a difference but no verdict, "not compared" a score but no difference; "failed", "skipped" and
-"not run" have no result at all.
+"withheld" has a difference but no verdict, "not compared" a score but no difference, "no value" trials that
+succeeded but no value of the metric; "failed", "skipped" and "not run" have no result at all.
 """
 
 
@@ -71,10 +72,10 @@ def _cell(row: Row | None) -> Cell:
 
 def state_of(row: Row | None) -> State:
     """The state of a row; None is that of a strategy without records."""
-    if row is None or not row.done:
-        return (
-            "not run" if row is None else "failed" if row.failed else "skipped" if row.skipped else "not run"
-        )
+    if row is None:
+        return "not run"
+    if not row.done:
+        return row.absence
     if row.verdict.startswith(WITHHELD):
         return "withheld"
     for state in get_args(State):

@@ -16,6 +16,7 @@ _STYLES = {
     "withheld": "withheld",
     "baseline": "baseline",
     "not compared": "unsettled",
+    "no value": "skipped",
     "failed": "failed",
     "skipped": "skipped",
     "not run": "skipped",
@@ -71,7 +72,7 @@ def _heat_map(charts: Charts) -> HeatMap:
 def _field(cell: Cell, task: str, board: Leaderboard) -> Field:
     metric, row = board.metric, cell.row
     if row is None or not row.done:
-        shown = "failed" if cell.state == "failed" else "·"
+        shown = {"failed": "failed", "no value": "n/a"}.get(cell.state, "·")
         return Field(_STYLES[cell.state], shown, cell.state, f"{task}: {cell.state}")
     if cell.state in ("baseline", "not compared") or cell.gain is None:
         score = text.interval(row.score, metric)

@@ -63,7 +63,8 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
     if charts.gains.strategies:
         caption = (
             f"Difference to {baseline}: only what is settled is in colour and bold, blue helps, orange "
-            "hurts; white is not settled, grey is equivalent, hatched is withheld; × failed, – was skipped"
+            "hurts; white is not settled, grey is equivalent, hatched is withheld; × failed, – was skipped, "
+            "n/a has no value of the metric"
         )
         draw = partial(gains.draw, charts.gains, metric)
         yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))

@@ -12,11 +12,18 @@ from fsbench.report.plots.style import HELPS, HURTS, unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARKS = {"failed": "×", "skipped": "–", "not run": "", "baseline": "0", "not compared": "?"}
+MARKS = {
+    "failed": "×",
+    "skipped": "–",
+    "no value": "n/a",
+    "not run": "",
+    "baseline": "0",
+    "not compared": "?",
+}
 """What cells without a gain show."""
 _WEAK, _STRONG = 0.35, 0.75
 _SETTLED = ("helps", "hurts")
-_GREY = {"not run": 0.0, "not settled": 0.0, "equivalent": 0.3}
+_GREY = {"not run": 0.0, "no value": 0.0, "not settled": 0.0, "equivalent": 0.3}
 
 
 def size(gains: Gains) -> tuple[float, float]:
@@ -29,7 +36,7 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
     """Draw a cell for each strategy and task, and for the mean over tasks.
 
     Bold on blue helps and on orange hurts, the larger the gain the stronger. Grey on white is not settled, on
-    grey equivalent; a withheld verdict is hatched, × failed and – was skipped.
+    grey equivalent; a withheld verdict is hatched, × failed, – was skipped, n/a has no value of the metric.
     """
     from matplotlib.patches import Rectangle
 
