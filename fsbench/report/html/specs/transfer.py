@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, grouped, unit
 from fsbench.report.html.specs.dumbbells import dumbbells
 from fsbench.words import plural
+
+_SETTLED = ("helps", "hurts")
 
 
 def source_gain(boards: Sequence[Charts]) -> Chart | None:
@@ -20,14 +23,15 @@ def source_gain(boards: Sequence[Charts]) -> Chart | None:
     return Chart(
         name="sources",
         title="Gain by source",
-        about=f"The mean gain over {board.baseline} of a strategy that starts from a source. Bars to the "
-        "left are negative transfer: plain training is better without the source.",
+        about=f"The mean gain over {board.baseline} of a strategy that starts from a source. To the left, "
+        "plain training scored better; only what is settled on one of the tasks at least is in colour.",
         spec=_spec(gain_title(board), f"+.{digits(board.metric)}f"),
         groups=groups,
         columns=[
             Column("source", "source"),
             Column("gain", "gain", digits(board.metric)),
             Column("tasks", "on"),
+            Column("settled", "settled"),
         ],
         lines="source",
         group="Strategy",
@@ -64,12 +68,17 @@ def _gains(of: Charts) -> Iterator[tuple[str, Row]]:
     metric = of.board.metric
     sign = unit(metric) if metric.higher_is_better else -unit(metric)
     for each in of.source_gains:
+        words = Counter(row.verdict for _, row in each.tasks)
+        verdict = "helps" if sign * each.difference > 0 else "hurts"
         yield (
             each.strategy,
             {
                 "source": each.source,
                 "gain": sign * each.difference,
                 "tasks": plural(len(each.tasks), "task"),
+                "settled": ", ".join(f"{word} on {words[word]}" for word in _SETTLED if words[word])
+                or "none",
+                "verdict": verdict if words[verdict] else "none",
             },
         )
 
@@ -98,6 +107,7 @@ def _spec(title: str, places: str) -> dict[str, Any]:
                 {"field": "source", "title": "source"},
                 {"field": "gain", "title": "gain", "format": places},
                 {"field": "tasks", "title": "on"},
+                {"field": "settled", "title": "settled"},
             ],
         },
         "layer": [
@@ -105,8 +115,11 @@ def _spec(title: str, places: str) -> dict[str, Any]:
                 "mark": {"type": "bar", "height": {"band": 0.6}},
                 "encoding": {
                     "color": {
-                        "condition": {"test": "datum.gain < 0", "value": "var(--hurts)"},
-                        "value": "var(--helps)",
+                        "condition": [
+                            {"test": f"datum.verdict === '{word}'", "value": f"var(--{word})"}
+                            for word in _SETTLED
+                        ],
+                        "value": "var(--faint)",
                     }
                 },
             },
