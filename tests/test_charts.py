@@ -237,7 +237,7 @@ def test_of_many_strategies_without_a_rank_the_first_are_named():
     whole = [over_seeds(task, name, ERM) for task in tasks for name in ("erm", "b")]
     part = [over_seeds(tasks[0], f"s{number}", ERM) for number in range(9)]
     about = ranks_chart([Charts(board_of(*whole, *part))]).about
-    assert "here there are 2 independent groups." in about
+    assert "Here: 2 independent groups, a critical difference of " in about
     assert about.endswith(
         "9 strategies without a result in every trial are not ranked: "
         "s0, s1, s2, s3, s4, s5, s6, s7 and 1 more."

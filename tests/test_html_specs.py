@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import vl_convert
 from records import over_seeds
+from whole_results import columns_of
 
 from fsbench.record import Record
+from fsbench.report.budgets import leaderboards
 from fsbench.report.charts import Charts
 from fsbench.report.html.chart import BASE
+from fsbench.report.html.specs.costs import pareto
+from fsbench.report.html.specs.ranks import critical_difference
 from fsbench.report.html.specs.transfer import source_gain
 from fsbench.report.leaderboard import leaderboard
 
@@ -59,3 +66,40 @@ def test_a_gain_has_no_colour_of_a_verdict_that_contradicts_it() -> None:
     assert chart is not None
     ((row,),) = chart.groups.values()
     assert (row["gain"] < 0, row["settled"], row["verdict"]) == (True, "helps on 1", "none")
+
+
+def tuned_and_not(more: Sequence[Record] = ()) -> list[Charts]:
+    """Three strategies on four tasks, which are tuned on two of them, and more records."""
+    found = list(more)
+    for place, name in enumerate(("digits", "wine", "breast_cancer", "glyphs")):
+        for spec, by in (("erm", 0.0), ("focal", 0.02), ("mixup", 0.04)):
+            plain = over_seeds(f"kshot({name}, k=5)", spec, ERM + by + 0.001 * place)
+            found += plain
+            found += [replace(r, key=f"t{r.key[1:]}", tuning="tuning(n=4)") for r in plain if place in (1, 2)]
+    return [Charts(board) for board in leaderboards(columns_of(found))]
+
+
+def test_the_critical_difference_of_tuned_results_is_said_beside_that_of_others() -> None:
+    boards = tuned_and_not()
+    chart = critical_difference(boards)
+    assert chart is not None
+    for name, of in zip(chart.groups, boards, strict=True):
+        assert of.ranks is not None
+        start = (
+            f"{name[:1].upper()}{name[1:]}: {len(of.ranks.groups)} independent groups, a critical difference"
+        )
+        assert f"{start} of {of.ranks.critical_difference:.2f}," in chart.about
+    assert chart.about.count("A bar joins") == 1
+
+
+def test_an_axis_for_tuned_results_and_others_names_no_baseline_of_one_of_them() -> None:
+    boards = tuned_and_not()
+    for shown, named in ((boards, "plain training"), (boards[:1], "erm"), (boards[1:], "tuned(erm, n=4)")):
+        chart = pareto(shown)
+        assert chart is not None
+        assert f'seconds of a trial, times those of {named}"' in json.dumps(chart.spec)
+        assert f"gain over {named}, points" in json.dumps(chart.spec)
+        assert f"cost, times {named}" in [column.title for column in chart.columns]
+    chart = source_gain(tuned_and_not(from_sources()))
+    assert chart is not None
+    assert "gain over erm, points" in json.dumps(chart.spec)

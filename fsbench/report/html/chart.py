@@ -147,9 +147,16 @@ def digits(metric: Metric) -> int:
     return 1 if metric.percent else 3
 
 
-def gain_title(board: Leaderboard) -> str:
+def compared_with(boards: Sequence[Charts]) -> str:
+    """The baseline of some leaderboards by its name, in words if that of tuned results is another."""
+    names = {of.board.baseline for of in boards}
+    return names.pop() if len(names) == 1 else "plain training"
+
+
+def gain_title(boards: Sequence[Charts]) -> str:
     """The name of the difference to the baseline with its unit."""
-    return f"gain over {board.baseline}, {'points of ' if board.metric.percent else ''}{board.metric.title}"
+    metric = boards[0].board.metric
+    return f"gain over {compared_with(boards)}, {'points of ' if metric.percent else ''}{metric.title}"
 
 
 def highlighted(board: Leaderboard) -> str:

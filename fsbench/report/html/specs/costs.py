@@ -13,6 +13,7 @@ from fsbench.report.html.chart import (
     Column,
     Row,
     Signal,
+    compared_with,
     digits,
     gain_title,
     group_name,
@@ -32,10 +33,10 @@ _WIDTH, _NARROW, _HEIGHT, _LETTER = 820, 230, 350, 6.2
 
 def pareto(boards: Sequence[Charts]) -> Chart | None:
     """The gain of each strategy over all tasks against its cost."""
-    found = {group_name(of.board, boards): (of.board, of.costs) for of in boards if of.costs}
-    if not found:
+    shown = [of for of in boards if of.costs]
+    if not shown:
         return None
-    board = next(iter(found.values()))[0]
+    board = shown[0].board
     return Chart(
         name="pareto",
         title="Gain against cost",
@@ -44,13 +45,14 @@ def pareto(boards: Sequence[Charts]) -> Chart | None:
         "tasks, and are compared on the others. "
         "Vertical lines are 95 % intervals. Where names would cover each other, some are left out: point at "
         "a strategy, or choose it.",
-        spec=_spec(board),
+        spec=_spec(shown),
         groups={
-            name: labelled([_row(of, each) for each in several]) for name, (of, several) in found.items()
+            group_name(of.board, boards): labelled([_row(of.board, each) for each in of.costs])
+            for of in shown
         },
         columns=[
             Column("strategy", "strategy"),
-            Column("cost", f"cost, times {board.baseline}", 2),
+            Column("cost", f"cost, times {compared_with(shown)}", 2),
             Column("gain", "gain", digits(board.metric)),
             Column("low", "from", digits(board.metric)),
             Column("high", "to", digits(board.metric)),
@@ -98,16 +100,16 @@ def pixels(rows: Sequence[Row], width: float = _WIDTH) -> list[tuple[float, floa
     return [(width * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
 
 
-def _spec(board: Leaderboard) -> dict[str, Any]:
+def _spec(boards: Sequence[Charts]) -> dict[str, Any]:
     x = {
         "field": "cost",
         "type": "quantitative",
-        "title": f"seconds of a trial, times those of {board.baseline}",
+        "title": f"seconds of a trial, times those of {compared_with(boards)}",
         "scale": {"type": "log", "nice": False, "padding": 40},
         "axis": {"grid": False, "tickCount": 6, "format": "~g"},
     }
-    y = {"field": "gain", "type": "quantitative", "title": gain_title(board)}
-    places = f".{digits(board.metric)}f"
+    y = {"field": "gain", "type": "quantitative", "title": gain_title(boards)}
+    places = f".{digits(boards[0].board.metric)}f"
     tooltip = [
         {"field": "strategy", "title": "strategy"},
         {"field": "cost", "title": "cost", "format": ".2f"},

@@ -8,9 +8,14 @@ from typing import Any
 from fsbench.report.charts import Charts, Ranks
 from fsbench.report.html.chart import Chart, Column, Row, group_name
 from fsbench.report.names import first_few
-from fsbench.words import plural
+from fsbench.words import capital, plural
 
 _LANE = 24
+_HOW = (
+    "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
+    "share data count as one. A bar joins strategies whose ranks differ by less than the critical difference "
+    "at the 5 % level (Nemenyi)."
+)
 
 
 def critical_difference(boards: Sequence[Charts]) -> Chart | None:
@@ -26,7 +31,7 @@ def critical_difference(boards: Sequence[Charts]) -> Chart | None:
     return Chart(
         name="ranks",
         title="Critical difference",
-        about=_about(next(iter(found.values()))),
+        about=" ".join([_HOW, *(_said(each, name, len(boards) > 1) for name, each in found.items())]),
         spec=_spec(lanes),
         groups=groups,
         columns=[
@@ -38,13 +43,12 @@ def critical_difference(boards: Sequence[Charts]) -> Chart | None:
     )
 
 
-def _about(found: Ranks) -> str:
-    groups = plural(len(found.groups), "independent group")
+def _said(found: Ranks, name: str, several: bool) -> str:
+    """What the tests found in a group of rows, with its name if there are several."""
     text = (
-        "The mean rank of each strategy that has a result in every trial; further left is better. Tasks that "
-        f"share data count as one: here there are {groups}. A bar joins strategies whose ranks differ by "
-        f"less than {found.critical_difference:.2f}, the critical difference at the 5 % level (Nemenyi). "
-        f"Friedman test of equal ranks: p = {found.p:.2g}."
+        f"{capital(name) if several else 'Here'}: {plural(len(found.groups), 'independent group')}, a "
+        f"critical difference of {found.critical_difference:.2f}, and p = {found.p:.2g} by the Friedman test "
+        "of equal ranks."
     )
     if found.left_out:
         verb = "is" if len(found.left_out) == 1 else "are"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fsbench.report.charts import Charts
-from fsbench.report.html.chart import Chart, Column, Row, digits, gain_title, grouped, unit
+from fsbench.report.html.chart import Chart, Column, Row, compared_with, digits, gain_title, grouped, unit
 from fsbench.report.html.specs.dumbbells import dumbbells
 from fsbench.words import plural
 
@@ -19,17 +19,17 @@ def source_gain(boards: Sequence[Charts]) -> Chart | None:
     groups = grouped(boards, _gains)
     if not groups:
         return None
-    board = boards[0].board
+    shown = [of for of in boards if of.source_gains]
     return Chart(
         name="sources",
         title="Gain by source",
-        about=f"The mean gain over {board.baseline} of a strategy that starts from a source. To the left, "
-        "plain training scored better; only what is settled on one of the tasks at least is in colour.",
-        spec=_spec(gain_title(board), f"+.{digits(board.metric)}f"),
+        about=f"The mean gain over {compared_with(shown)} of a strategy that starts from a source. To the "
+        "left, plain training scored better; only what is settled on one of the tasks at least is in colour.",
+        spec=_spec(gain_title(shown), f"+.{digits(boards[0].board.metric)}f"),
         groups=groups,
         columns=[
             Column("source", "source"),
-            Column("gain", "gain", digits(board.metric)),
+            Column("gain", "gain", digits(boards[0].board.metric)),
             Column("tasks", "on"),
             Column("settled", "settled"),
         ],
