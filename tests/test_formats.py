@@ -16,6 +16,7 @@ import pytest
 from records import failed, over_seeds, realistic, record, skipped
 
 from fsbench.columns import of_records
+from fsbench.errors import UsageError
 from fsbench.report import escape, text
 from fsbench.report.charts import Charts
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
@@ -313,6 +314,13 @@ def test_escapes_keep_what_they_escape():
 def test_unknown_formats_are_refused_with_a_guess():
     with pytest.raises(Exception, match="did you mean 'markdown'"):
         get_format("markdwn")
+
+
+def test_figures_of_nothing_are_refused_with_what_to_do(tmp_path):
+    nothing = report([])
+    with pytest.raises(UsageError, match=r"no result to draw.*; `fsbench run` produces some"):
+        write(nothing, "svg", tmp_path / "figures")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_reports_without_figures_need_no_matplotlib():

@@ -77,7 +77,7 @@ def write(report: Report, format: str, output: str | Path | None = None) -> tupl
 
     `output` is the path of the main file, by default `fsbench-report` with the format's ending in the current
     folder. Other files, such as figures, are beside it and begin with its name. Raises UnknownName for
-    another format, UsageError if a file cannot be written.
+    another format, UsageError if a file cannot be written or there is nothing to draw.
     """
     chosen = get_format(format)
     main = Path(output) if output is not None else Path(DEFAULT_STEM + chosen.suffix)
