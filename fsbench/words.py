@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _UNITS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
@@ -16,6 +17,11 @@ def plural(n: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{n} {noun[:-1]}ies"
     return f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def roughly(seconds: float) -> str:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 from records import failed, over_seeds, realistic, record, skipped
 
+from fsbench.report import text
 from fsbench.report.html.answer import answers
 from fsbench.report.html.chart import highlighted
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.recommendation import by_topic, recommendation, recommended
+from fsbench.strategy import USES
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
 ERM = [0.70, 0.72, 0.68, 0.71, 0.69]
@@ -239,6 +241,14 @@ def test_of_many_strategies_that_hurt_only_the_worst_have_a_sentence_each():
     assert len(hurts) == 9
     assert hurts[0].startswith("Worse than erm: s11 on 12 tasks")
     assert hurts[-1] == "Worse than erm on some tasks: s3, s2, s1, s0."
+
+
+def test_what_a_strategy_uses_is_said_in_words():
+    assert {text.used([use]) for use in USES} & USES == set()
+    assert text.used(["source", "test_inputs"]) == "source data and test inputs"
+    uses = ("pretrained", "source", "val")
+    found = lines(over_seeds(A, "erm", ERM), over_seeds(A, "fused", above(0.1), uses=uses))
+    assert found[0].endswith("It uses pretrained weights, source data and validation labels.")
 
 
 def test_a_strategy_that_uses_only_the_validation_labels_transfers_nothing():

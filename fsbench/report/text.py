@@ -16,7 +16,7 @@ from fsbench.report.rows import Row, Saved
 from fsbench.stats import Estimate
 from fsbench.tasks.expressions import task_labels
 from fsbench.tuning.criteria import ON_INPUTS
-from fsbench.words import plural
+from fsbench.words import enumerated, plural
 
 AGAINST = "vs baseline"
 SOURCE = "source"
@@ -42,6 +42,7 @@ _GIVEN = {
     "unlabeled": "unlabelled data",
     "pretrained": "pretrained weights",
     "test_inputs": "test inputs",
+    "val": "validation labels",
 }
 
 
@@ -275,5 +276,5 @@ def _problem_line(several: Sequence[Problem]) -> str:
 
 
 def used(uses: Iterable[str]) -> str:
-    """What a strategy uses, in words: source data and test inputs."""
-    return " and ".join(_GIVEN.get(use, use) for use in uses)
+    """What a strategy uses, in words: `source data, test inputs and validation labels`."""
+    return enumerated([_GIVEN.get(use, use) for use in uses])
