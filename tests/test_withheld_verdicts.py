@@ -12,6 +12,7 @@ from fsbench.report import text
 from fsbench.report.charts import Charts
 from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.leaderboard import leaderboard
+from fsbench.report.pairs import compare
 from fsbench.report.plots.gains import shown
 
 A, WINE = "kshot(digits, k=5)", "kshot(wine, k=5)"
@@ -134,6 +135,22 @@ def test_a_comparison_without_any_trial_left_counts_like_one_with_some(what, bro
     if broken == "focal":
         assert (overall(none)["focal"].difference, overall(none)["focal"].compared) == (None, True)
         assert overall(some)["noisy"].p == overall(none)["noisy"].p is not None
+
+
+def test_a_failure_on_one_task_settles_no_more_on_others_in_a_comparison_of_two():
+    whole = [*clear(), *clear(WINE)]
+    found = []
+    for seeds in (7, 8):
+        kept = [r for r in whole if (r.task, r.spec) != (WINE, "focal") or r.split_seed >= seeds]
+        board = leaderboard([*kept, *lost("failed", "focal", WINE, seeds)])
+        found.append({pair.task: pair.p for pair in compare(board, "focal", "erm")})
+    some, none = found
+    assert some[A] == none[A]
+    assert WINE not in none
+    skips = [skipped(task=WINE, spec="focal", split_seed=s) for s in range(8)]
+    kept = [r for r in whole if (r.task, r.spec) != (WINE, "focal")]
+    (alone, *_) = compare(leaderboard([*kept, *skips]), "focal", "erm")
+    assert alone.p == pytest.approx(none[A] / 2, rel=0.01)
 
 
 def test_a_skip_is_no_comparison():

@@ -10,7 +10,7 @@ from fsbench import stats
 from fsbench.metrics import Metric
 from fsbench.report.baselines import WITHHELD
 from fsbench.report.differences import Terms, estimates, limits_of, over_tasks, samples
-from fsbench.report.entries import Setting
+from fsbench.report.entries import Entry, Setting
 from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
 
@@ -46,7 +46,8 @@ def contrasts(
     verdict over tasks.
 
     All sums on tasks are one family of tests, and lend each other what they say about variances; the means
-    over tasks are another. Where all are on one task, the means are those of the task.
+    over tasks are another. Where all are on one task, the means are those of the task. Sums of which failures
+    left no trial count in their family.
     """
     placed = {
         key: [(setting, terms) for setting in found if (terms := terms_of(setting))]
@@ -69,11 +70,24 @@ def contrasts(
         if setting.splits.same or any(setting.lacks(entry, metric.name) for entry, _ in own)
         for task in (setting.label, OVERALL)
     }
+    lost = {
+        (key, setting.label)
+        for key, places in placed.items()
+        for setting, own in places
+        if _lost(setting, [entry for entry, _ in own], metric)
+    }
+    over = {(key, OVERALL) for key, _ in lost}
     rows: dict[Key, list[Contrast]] = {key: [] for key in wanted}
-    for family in (single, means):
-        judged = stats.judge(list(family.values()), metric.higher_is_better, margin)
+    for family, gone in ((single, lost - single.keys()), (means, over - means.keys())):
+        judged = stats.judge(list(family.values()), metric.higher_is_better, margin, len(gone))
         for (key, task), each in zip(family, judged, strict=True):
             out = (key, task) in withheld
             word = WITHHELD if out else each.verdict
             rows[key].append(Contrast(task, family[key, task], each.p, word, each.within and not out))
     return rows
+
+
+def _lost(setting: Setting, entries: Sequence[Entry], metric: Metric) -> bool:
+    """Whether all strategies of a sum were tried, and trials of one failed or have no value."""
+    tried = all(entry.ok.any() or entry.failed.any() for entry in entries)
+    return tried and any(setting.lacks(entry, metric.name) for entry in entries)
