@@ -70,3 +70,8 @@ def test_rows_without_a_last_value_are_read(text: list[str], tmp_path: Path) -> 
 
 def test_a_single_column_has_no_short_rows(tmp_path: Path) -> None:
     assert len(parse_table(csv(tmp_path, "size\n1\n\n2\n"), None, fewest=1)) == 2
+
+
+def test_a_name_may_begin_with_a_quote_that_does_not_end(tmp_path: Path) -> None:
+    text = ['id\ttext\t"kind', '1" x\tfoo\ta', *(f"{i}\tbar\t{'b' * (i % 2)}" for i in range(9))]
+    assert list(parse_table(csv(tmp_path, "\n".join(text)), None)) == ["id", "text", '"kind']

@@ -66,7 +66,7 @@ def parse_table(
             f"{_DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
             "and fields separated by commas, semicolons, tabs or bars"
         )
-    width = max((place for place, name in enumerate(names, 1) if name), default=0)
+    width = max((place for place, name in enumerate(names[: table.shape[1]], 1) if name), default=0)
     if width and table.iloc[:, width - 1].isna().any():
         _check_widths(path, delimiter, width)
     with_commas: dict[Hashable, pd.Series] = {}
