@@ -16,7 +16,7 @@ _COLUMNS = (
     "tasks × split seeds",
     "strategies",
     "use",
-    "highest score",
+    "best score",
     "made",
     "reproduced by",
 )
