@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Of a link, the file that it leads to is replaced. Raises OSError, also for a device or a pipe.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     draft = path.with_name(f".{path.name}.partial-{os.getpid()}")

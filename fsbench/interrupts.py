@@ -30,10 +30,12 @@ def heard() -> Iterator[None]:
     SIGTERM and SIGHUP raise KeyboardInterrupt too; `pass_on` then ends the process when all is in order.
     """
     global _asked, _last
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _asked, _last = False, None
-    main = threading.current_thread() is threading.main_thread()
     numbers = {getattr(signal, name): usual for name, usual in _USUAL.items() if hasattr(signal, name)}
-    ours = {number: usual for number, usual in numbers.items() if main and signal.getsignal(number) is usual}
+    ours = {number: usual for number, usual in numbers.items() if signal.getsignal(number) is usual}
     for number in ours:
         signal.signal(number, _remember)
     try:
@@ -52,8 +54,12 @@ def check() -> None:
 
 def pass_on() -> None:
     """End the process by the signal that ended what `heard` was around, unless it was Ctrl-C or none."""
-    if _last is not None and _last != signal.SIGINT:
-        os.kill(os.getpid(), _last)
+    global _last
+    if threading.current_thread() is not threading.main_thread():
+        return
+    number, _last = _last, None
+    if number is not None and number != signal.SIGINT:
+        os.kill(os.getpid(), number)
 
 
 def _remember(number: int, frame: FrameType | None) -> None:

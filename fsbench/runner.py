@@ -144,7 +144,8 @@ def run(
         )
         if interrupted:
             log.interrupted(found.done, found.total)
-    interrupts.pass_on()
+    if interrupted:
+        interrupts.pass_on()
     return found
 
 

@@ -183,7 +183,7 @@ class LabeledSet:
     those of T equal parts of the training, one after the other. `domain` `[N]` int64, if given, is 0 for
     source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples belong
     together (one patient's, equal rows, or copies of one), which cross-validation must not separate;
-    `[G, N]` has all groups that each sample was made from, -1 if it was made from all.
+    `[G, N]` has all groups that each sample was made from. A group of -1 stands for all.
     """
 
     x: torch.Tensor
@@ -224,9 +224,19 @@ class LabeledSet:
         return LabeledSet(self.x[index], self.targets[index], weights, domain, groups)
 
     def joined(self, other: LabeledSet) -> LabeledSet:
-        """These samples, then others; with weights, domains and groups where both sets have them."""
+        """These samples, then others; with weights, domains and groups where both sets have them.
+
+        Raises ValueError if the weights are of different numbers of parts of the training.
+        """
         import torch
 
+        parts = {
+            len(each.weights) for each in (self, other) if each.weights is not None and each.weights.ndim == 2
+        }
+        if len(parts) > 1:
+            raise ValueError(
+                f"the weights are of {' and '.join(map(str, sorted(parts)))} parts of the training"
+            )
         x, targets = torch.cat([self.x, other.x]), torch.cat([self.targets, other.targets])
         pairs = (self.weights, other.weights), (self.domain, other.domain), (self.groups, other.groups)
         return LabeledSet(x, targets, *(_beside(*pair) for pair in pairs))
@@ -240,7 +250,7 @@ def _beside(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Te
         return None
     if first.ndim == second.ndim == 1:
         return torch.cat([first, second])
-    pair = [each.view(-1, each.shape[-1]) for each in (first, second)]
+    pair = [each if each.ndim == 2 else each[None] for each in (first, second)]
     rows = max(map(len, pair))
     return torch.cat([torch.cat([each, each[-1:].expand(rows - len(each), -1)]) for each in pair], 1)
 

@@ -145,3 +145,26 @@ def test_groups_of_any_classes_leave_something_to_fit(counts: list[int], many: i
         logits = fitted_alone(subject, train)[0](x)
         assert logits.shape == (len(y), len(counts))
         assert bool(logits.isfinite().all())
+
+
+def test_joined_sets_keep_all_groups_of_every_sample() -> None:
+    plain = LabeledSet(torch.zeros(3, 2), torch.eye(2)[[0, 1, 0]], groups=torch.tensor([4, 5, -1]))
+    made = LabeledSet(torch.ones(2, 2), torch.eye(2)[[0, 1]], groups=torch.tensor([[4, 5], [6, 4]]))
+    both, none = plain.joined(made), torch.arange(0)
+    assert both.groups is not None
+    assert both.groups.tolist() == [[4, 5, -1, 4, 5], [4, 5, -1, 6, 4]]
+    for empty in (plain.select(none), made.select(none)):
+        found = both.joined(empty).groups
+        assert found is not None
+        assert torch.equal(found, both.groups)
+    assert plain.joined(LabeledSet(made.x, made.targets)).groups is None
+
+
+def test_joined_sets_have_weights_of_the_same_parts_of_the_training() -> None:
+    x, y = torch.zeros(2, 1), torch.eye(2)
+    one, two, three = (LabeledSet(x, y, torch.rand(parts, 2)) for parts in (1, 2, 3))
+    found = two.joined(replace(one, weights=torch.ones(2))).weights
+    assert found is not None
+    assert found.shape == (2, 4)
+    with pytest.raises(ValueError, match="the weights are of 2 and 3 parts of the training"):
+        two.joined(three)

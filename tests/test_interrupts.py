@@ -65,6 +65,8 @@ def test_a_run_in_another_thread_touches_no_handler() -> None:
 def test_a_signal_that_ends_a_process_does_so_when_all_is_in_order(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not hasattr(signal, name):
+        pytest.skip(f"needs {name}")
     sent, number = [], getattr(signal, name)
     monkeypatch.setattr("os.kill", lambda process, number: sent.append(number))
     with pytest.raises(KeyboardInterrupt), interrupts.heard():
@@ -73,6 +75,30 @@ def test_a_signal_that_ends_a_process_does_so_when_all_is_in_order(
     assert signal.getsignal(number) is signal.SIG_DFL
     interrupts.pass_on()
     assert sent == [number]
+    interrupts.pass_on()
+    assert sent == [number]
+
+
+def test_a_run_in_another_thread_does_not_clear_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("os.kill", lambda process, number: sent.append(number))
+
+    def run() -> None:
+        with interrupts.heard():
+            pass
+        interrupts.pass_on()
+
+    with interrupts.heard():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        assert sent == []
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.check()
+    interrupts.pass_on()
+    assert sent == [signal.SIGTERM]
 
 
 def test_ctrl_c_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

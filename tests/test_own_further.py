@@ -71,6 +71,14 @@ def test_deep_images_after_shallow_ones_keep_their_shades(tmp_path: Path, highes
         assert f"the labelled ones 8: scaled by their own range, 0 to {white}" in line
 
 
+def test_deep_images_of_few_shades_have_a_range_too(tmp_path: Path) -> None:
+    """What a model sees of an image must not depend on the images beside it."""
+    reading = read(folder(tmp_path / "known", scans(255, dtype=np.uint16)))
+    found = further(folder(tmp_path / "more", scans(300, seed=1), labelled=False), reading)
+    assert found.x.max() == 255
+    assert any("have more than 8 bits" in line for line in found.warnings)
+
+
 @pytest.mark.parametrize("form", ["folders", "arrays"])
 def test_unlabelled_images_have_the_range_of_the_labelled_ones(tmp_path: Path, form: str) -> None:
     x, other = scans(4000), scans(250, seed=1)

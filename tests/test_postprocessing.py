@@ -399,6 +399,14 @@ def test_too_few_labels_are_a_reason_to_skip() -> None:
         assert composition.skip(replace(few, num_val=3)) is None
 
 
+def test_two_corrections_without_a_validation_part_need_a_label_more() -> None:
+    (both,) = load_registry().parse("temperature+vector_scaling")
+    assert both.skip(task_info(num_val=0, labels_per_class=2)) is not None
+    split = without_val(toy_split(per_class=3))
+    assert both.skip(split.info) is None
+    assert run("temperature+vector_scaling", split).shape == (1, *split.test_y.shape[1:], 3)
+
+
 @pytest.mark.parametrize("wrong", ["temperature(value=0.0)", "threshold(metric=auroc)", "platt(folds=1)"])
 def test_invalid_values_are_refused(wrong: str) -> None:
     with pytest.raises(SpecError):

@@ -280,6 +280,21 @@ def test_added_samples_lie_between_the_two_that_are_named(count: int, k: int, se
     assert np.array_equal(np.sort(found, 0), np.sort([first, second], 0))
 
 
+@pytest.mark.parametrize("columns", ["one number", "a number and a binary", "a number and five binaries"])
+def test_where_a_sample_may_lie_between_others_too_none_are_named(columns: str) -> None:
+    rng, count = np.random.default_rng(0), 40
+    numbers, binary = rng.normal(size=(count, 1)), rng.integers(0, 2, size=(count, 5)).astype(float)
+    widths = {"one number": 0, "a number and a binary": 1, "a number and five binaries": 5}
+    x = np.hstack([numbers, binary[:, : widths[columns]]])
+    near = NearestNeighbors(n_neighbors=5).fit(x).kneighbors(return_distance=False)
+    first = rng.integers(0, count, 200)
+    second = near[first, rng.integers(0, 5, 200)]
+    found = _imbalanced.between(x, x[first] + rng.uniform(size=(200, 1)) * (x[second] - x[first]), 5)
+    named = found[0] >= 0
+    assert np.array_equal(np.sort(found[:, named], 0), np.sort([first, second], 0)[:, named])
+    assert (found[1] < 0).sum() == (~named).sum() > 0
+
+
 @pytest.mark.parametrize("method", ["smote", "borderline_smote", "adasyn", "smote_tomek"])
 def test_no_fold_keeps_what_was_made_from_samples_that_it_holds_out(method: str) -> None:
     train = training_set([40, 9, 6])

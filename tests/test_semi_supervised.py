@@ -54,7 +54,7 @@ def test_the_surest_share_of_a_class() -> None:
     assert most_confident(sure, members, 1.0).tolist() == [0, 3, 1]
 
 
-def test_self_training_gives_guesses_half_of_the_weight_and_groups_of_their_own() -> None:
+def test_self_training_gives_guesses_half_of_the_weight_and_folds_none() -> None:
     seen: list[LabeledSet] = []
 
     def inner(train: LabeledSet) -> Fitted:
@@ -71,7 +71,7 @@ def test_self_training_gives_guesses_half_of_the_weight_and_groups_of_their_own(
     assert last.y.tolist() == [0, 1, 0, 1, 1, 1]
     assert last.weights is not None
     assert last.groups is not None
-    assert last.groups.tolist() == [4, 4, 5, 6, 7, 8]
+    assert last.groups.tolist() == [4, 4, -1, -1, -1, -1]
     torch.testing.assert_close(last.weights, torch.tensor([0.375, 0.125, *[0.125] * 4]))
 
 

@@ -78,9 +78,9 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     _point(0, os.open(os.devnull, os.O_RDONLY))
     gc.disable()  # imports make no garbage, and looking for it takes a quarter of the time
-    # If a module cannot be imported, the code that needs it reports that better.
-    with contextlib.suppress(Exception):
-        for name in PRELOAD:
+    for name in PRELOAD:
+        # If a module cannot be imported, the code that needs it reports that better.
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
     _Server(control, _nursery, signal.SIGTERM).serve()
 

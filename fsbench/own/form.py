@@ -18,7 +18,8 @@ class Form:
 
     `columns` are those of a table with names; the only one may have texts, or the paths of images. `shifts`
     is subtracted from the numbers of a table. `fills` says whether missing values are filled in. `bits` is
-    the depth by whose range deep images are scaled, and `white` the value of white in an npz.
+    the depth by whose range deep images are scaled, 0 if none was deep, and `white` the value of white in an
+    npz.
     """
 
     kind: str
@@ -26,7 +27,7 @@ class Form:
     columns: tuple[Column, ...] = ()
     shifts: tuple[float, ...] = ()
     fills: bool = False
-    bits: int = 8
+    bits: int = 0
     white: float = 255.0
 
     @property

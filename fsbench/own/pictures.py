@@ -28,7 +28,6 @@ MAX_PIXELS = 89_478_485
 
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 _BOMB = f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"
-_SHALLOW = 8
 _LUMA = (299, 587, 114)
 _WHITE = (255, 255, 255, 255)
 
@@ -108,9 +107,9 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 def depth(pixels: Sequence[np.ndarray]) -> int:
-    """The smallest of 8, 10, 12, 14 or 16 bits whose range contains all deep pictures; 8 without any."""
-    highest = max((int(each.max()) for each in pixels if each.dtype == np.uint16), default=0)
-    return next(bits for bits in (_SHALLOW, 10, 12, 14, 16) if highest < 2**bits)
+    """The smallest of 8, 10, 12, 14 or 16 bits whose range contains all deep pictures; 0 without any."""
+    highest = [int(each.max()) for each in pixels if each.dtype == np.uint16]
+    return next(bits for bits in (8, 10, 12, 14, 16) if max(highest) < 2**bits) if highest else 0
 
 
 def shallow(pixels: np.ndarray, bits: int) -> np.ndarray:
@@ -138,15 +137,14 @@ def stack(pixels: Sequence[np.ndarray], bits: int | None = None) -> np.ndarray:
 def stack_alike(pixels: Sequence[np.ndarray], bits: int, remarks: list[str]) -> np.ndarray:
     """Pictures like `stack`, as bright as others that were scaled by the range of so many `bits`.
 
-    Deep images after others of 8 bits are scaled by their own depth.
+    If these were not deep (0), deep images are scaled by their own depth.
     """
     own = depth(pixels)
-    if own > bits and bits == _SHALLOW:
+    if own and not bits:
         remarks.append(
-            f"some images have {own} bits, the labelled ones {bits}: scaled by their own range, 0 to "
-            f"{2**own - 1}; if their white is another value, save them with {bits} bits"
+            f"some images have {own} bits, the labelled ones 8: scaled by their own range, 0 to "
+            f"{2**own - 1}; if their white is another value, save them with 8 bits"
         )
-        bits = own
     elif own > bits:
         remarks.append(
             f"some pixels have more than {bits} bits, the range of the labelled images; cut off there"

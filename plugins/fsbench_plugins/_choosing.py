@@ -53,7 +53,7 @@ def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) ->
 
 
 def members(train: LabeledSet) -> list[int]:
-    """How many separate samples each class has; those that belong together count once, made ones not."""
+    """How many separate samples each class has; those of a group count once, those made from several not."""
     given, groups = _given(train), _groups(train)[0]
     y = train.y.cpu().numpy()[given]
     return [len(np.unique(groups[given][y == label])) for label in np.unique(y)]
@@ -62,7 +62,7 @@ def members(train: LabeledSet) -> list[int]:
 def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """The rows kept and held out in each stratified fold; samples that belong together stay together.
 
-    Samples made from others are never held out, and kept where all that they were made from are.
+    Samples made from several groups are never held out, and kept where all of these are.
     """
     given, every = _given(train), _groups(train)
     y, groups = train.y.cpu().numpy()[given], every[0, given]

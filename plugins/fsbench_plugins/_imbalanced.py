@@ -10,13 +10,13 @@ import torch
 from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
 from fsbench import LabeledSet
 
 Note = Callable[[str], None]
 _AT_ONCE = 2**22  # distances computed together
+_ROUNDING = 1e-12  # of squared distances between rows of float32, as a share of the largest squared length
 _M_NEIGHBORS = 10  # the neighbours in all classes for Borderline-SMOTE; the default of imbalanced-learn
 
 
@@ -113,7 +113,7 @@ def _sampler(method: str, k: int, samples: int, sizes: dict[int, int], seed: int
 def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray, k_neighbors: int) -> LabeledSet:
     """The training set and new rows `[n, F]` of classes `[n]`, with the attributes of their nearest rows.
 
-    Their groups are those of both rows that they lie between.
+    Their groups are those of both rows that they lie between, or -1 if these are not known.
     """
     if len(new_x) == 0:
         return train
@@ -122,39 +122,45 @@ def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray, k_neighbo
     for label in np.unique(new_y):
         own, new = np.flatnonzero(y == label), new_y == label
         nearest[new] = own[pairwise_distances_argmin(new_x[new], x[own])]
-        ends[:, new] = own[between(x[own], new_x[new], k_neighbors)]
+        places = between(x[own], new_x[new], k_neighbors)
+        ends[:, new] = np.where(places < 0, -1, own[places])
     copies = _rows(train, nearest)
     made = torch.from_numpy(new_x).to(train.x).view_as(copies.x).clamp(train.x.amin(0), train.x.amax(0))
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
-    groups = [_rows(train, rows).groups for rows in ends]
-    joined = (
-        None
-        if groups[0] is None
-        else torch.cat([each.view(-1, len(made)) for each in groups if each is not None])
-    )
-    return train.joined(replace(copies, x=made, targets=one_hot, groups=joined))
+    return train.joined(replace(copies, x=made, targets=one_hot, groups=_groups_of(train, ends)))
+
+
+def _groups_of(train: LabeledSet, ends: np.ndarray) -> torch.Tensor | None:
+    """The groups `[G, n]` of new rows between others, `[2, n]`; -1 if these are not known."""
+    if train.groups is None:
+        return None
+    found = torch.cat([train.groups[..., torch.from_numpy(rows)].view(-1, len(rows)) for rows in ends])
+    return found.masked_fill(torch.from_numpy(ends[0] < 0).to(found.device), -1)
 
 
 def between(x: np.ndarray, new: np.ndarray, k_neighbors: int) -> np.ndarray:
     """The row of `x [N, F]` and its near neighbour that each of new rows `[n, F]` lies between, `[2, n]`.
 
-    imbalanced-learn does not say which they were.
+    imbalanced-learn does not say which they were; -1 if they may have been others.
     """
     if len(x) == 1:
         return np.zeros((2, len(new)), dtype=np.int64)
     k, x, new = min(k_neighbors, len(x) - 1), x.astype(np.float64), new.astype(np.float64)
-    second = NearestNeighbors(n_neighbors=k).fit(x).kneighbors(return_distance=False).ravel()
-    first = np.repeat(np.arange(len(x)), k)
-    base, way = x[first], x[second] - x[first]
-    length, offset = (way**2).sum(1), (base * way).sum(1)
+    length, second = (each.ravel() for each in NearestNeighbors(n_neighbors=k).fit(x).kneighbors())
+    first, length, size = np.repeat(np.arange(len(x)), k), length**2, (x**2).sum(1)
+    offset = (size[second] - size[first] - length) / 2
+    pair = np.minimum(first, second) * len(x) + np.maximum(first, second)
     chosen = []
-    for part in np.array_split(new, max(1, len(new) * len(base) // _AT_ONCE)):
-        along = part @ way.T - offset
+    for part in np.array_split(new, max(1, len(new) * len(first) // _AT_ONCE)):
+        product = part @ x.T
+        along = product[:, second] - product[:, first] - offset
         share = np.clip(along / np.maximum(length, np.finfo(float).tiny), 0, 1)
-        gap = euclidean_distances(part, base, squared=True) - 2 * share * along + share**2 * length
-        chosen.append(gap.argmin(1))
-    pairs = np.concatenate(chosen)
-    return np.stack([first[pairs], second[pairs]])
+        far = ((part**2).sum(1)[:, None] + size - 2 * product)[:, first]
+        gap = far - 2 * share * along + share**2 * length
+        best, near = gap.argmin(1), gap.min(1) + _ROUNDING * max(size.max(), (part**2).sum(1).max())
+        several = ((gap <= near[:, None]) & (pair != pair[best][:, None])).any(1)
+        chosen.append(np.where(several, -1, np.stack([first[best], second[best]])))
+    return np.concatenate(chosen, 1)
 
 
 def _rows(train: LabeledSet, index: np.ndarray) -> LabeledSet:

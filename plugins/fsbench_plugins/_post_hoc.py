@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, TaskInfo, param
@@ -21,8 +21,8 @@ class PostHoc(Strategy):
     """Changes logits as is best for labels that the model was not fitted on.
 
     They are those of the validation part. Where a task has none, they are those of the training part, with
-    predictions out of fold, which costs `folds` further fits. The model is that of the same strategy without
-    the correction.
+    predictions out of fold, which costs `folds` further fits; the second of two corrections also fits the
+    first anew in each fold. The model is that of the same strategy without the correction.
     """
 
     family = "postprocessing"
@@ -46,6 +46,13 @@ class PostHoc(Strategy):
     def skip(self, task: TaskInfo) -> str | None:
         """Unless the change is given, the strategy needs labels to hold out."""
         return None if self.given is not None else skip_without(task)
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Without a validation part, the others also run within its folds, which have fewer labels."""
+        if self.given is not None or task.num_val:
+            return task
+        labels = task.labels_per_class
+        return replace(task, labels_per_class=labels - -(-labels // min(self.folds, max(1, labels))))
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor, corrected on the validation set or, if there is none, out of fold."""

@@ -25,6 +25,7 @@ class SelfTraining(UsesUnlabelled):
     """
 
     name = "self_training"
+    results_version = "2"
     cite = (
         "Yarowsky, D. (1995). Unsupervised word sense disambiguation rivaling supervised methods. ACL. "
         "Zou, Y., Yu, Z., Kumar, B. V. K. V. and Wang, J. (2018). Unsupervised domain adaptation for "
@@ -56,7 +57,7 @@ class SelfTraining(UsesUnlabelled):
 def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> LabeledSet:
     """Labelled samples and guesses, each half of the sampling weight.
 
-    Guesses are of the target domain, and each is a group of its own.
+    Guesses are of the target domain and made from all labels, so that folds leave them out.
     """
     import torch
 
@@ -67,7 +68,7 @@ def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> Labele
     if domain is not None:
         domain = domain.new_ones(len(x))
     if groups is not None:
-        groups = groups.max() + 1 + torch.arange(len(x)).to(groups)
+        groups = groups.new_full((len(x),), -1)
     return replace(train.joined(LabeledSet(x, targets, None, domain, groups)), weights=weights)
 
 
