@@ -1,4 +1,4 @@
-"""The family `postprocessing`: equality with scikit-learn, identities, and predictions that are held out."""
+"""The family `postprocessing`: equality with scikit-learn, and identities; `test_corrections.py` has what is held out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 import torch
 from fsbench_plugins._offsets import best_offsets, score
 from fsbench_plugins._one_vs_rest import fitted, log_odds
-from fsbench_plugins._post_hoc import PostHoc
 from fsbench_plugins.prior_correction import Corrected
 from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.vector_scaling import VectorScaling
@@ -27,7 +26,6 @@ from sklearn.model_selection import StratifiedKFold
 from toy import context, task_info, toy_trial
 
 from fsbench import best_temperature
-from fsbench.composition import Composition
 from fsbench.errors import SpecError
 from fsbench.metrics import score as scores
 from fsbench.recipes.recipe import default_recipe
@@ -326,85 +324,6 @@ def test_uniform_priors_are_logit_adjustment_after_the_fit() -> None:
 def test_a_class_without_labels_keeps_its_logit() -> None:
     found = Corrected(torch.tensor([0.5, 0.5, 0.0]), 50)(torch.zeros(4, 3))
     assert bool(found.isfinite().all())
-
-
-# What is held out
-
-
-@pytest.mark.parametrize("spec", CORRECTIONS)
-def test_every_correction_works_with_and_without_a_validation_part(spec: str) -> None:
-    for split in (toy_split(), without_val(toy_split())):
-        for members in (spec, f"svm+{spec}", f"{spec}+focal"):
-            predictions = run(members, split)
-            assert (predictions.argmax(-1) == split.test_y).mean() > 0.6
-
-
-def test_the_model_is_that_of_plain_training() -> None:
-    """Further fits on folds start from copies, so they do not change the first one."""
-    split = without_val(hard(toy_split()))
-    plain, corrected = run("erm", split)[0], run("vector_scaling(penalty=1e9)", split)[0]
-    np.testing.assert_allclose(corrected, plain, atol=1e-3)
-
-
-@pytest.mark.parametrize("held_out", [True, False])
-@pytest.mark.parametrize("spec", ["platt", "isotonic"])
-def test_a_correction_is_fitted_to_what_those_before_it_made(spec: str, held_out: bool) -> None:
-    """Both are the same for logits of any scale."""
-    split = hard(toy_split(classes=2, per_class=30))
-    split = split if held_out else without_val(split)
-    alone, after = run(spec, split), run(f"temperature(value=4.0)+{spec}", split)
-    np.testing.assert_allclose(probabilities(after), probabilities(alone), atol=2e-3)
-    before = probabilities(run(f"{spec}+temperature(value=4.0)", split))
-    assert np.abs(before - probabilities(alone)).max() > 0.05
-
-
-def test_a_correction_within_a_fold_sees_the_samples_of_the_fold_only() -> None:
-    """Those of the first are not fitted to the labels that are held out for the second."""
-    seen = []
-
-    class First(PostHoc):
-        name = "first"
-
-        def postprocess(self, fitted: Any, val: Any, ctx: Any) -> Any:
-            seen.append(len(ctx.train))
-            return fitted.map(lambda logits: 2 * logits)
-
-    class Second(PostHoc):
-        name = "second"
-
-        def postprocess(self, fitted: Any, val: Any, ctx: Any) -> Any:
-            ctx.refit(ctx.train.select(torch.arange(5)))
-            seen.append(len(ctx.train))
-            return fitted.map(lambda logits: 3 * logits)
-
-    split = without_val(toy_split())
-    toy_trial(Composition((First(), Second())), split)
-    whole = split.train_y.shape[1]
-    assert seen == [whole, 5, whole]
-
-
-@pytest.mark.parametrize("first", ["tent", "snapshot", "bagging"])
-def test_no_correction_is_lost_beside_what_replaces_the_predictor(first: str) -> None:
-    split = without_val(hard(toy_split()))
-    plain = run(first, split, "mlp(norm=batch)")
-    for spec in (f"{first}+temperature", f"temperature+{first}"):
-        assert not np.allclose(run(spec, split, "mlp(norm=batch)"), plain)
-
-
-def test_too_few_labels_are_a_reason_to_skip() -> None:
-    for spec in CORRECTIONS:
-        (composition,) = load_registry().parse(spec)
-        few = task_info(num_val=0, labels_per_class=1)
-        assert composition.skip(few) == "needs a validation part, or two labels of a class"
-        assert composition.skip(replace(few, num_val=3)) is None
-
-
-def test_two_corrections_without_a_validation_part_need_a_label_more() -> None:
-    (both,) = load_registry().parse("temperature+vector_scaling")
-    assert both.skip(task_info(num_val=0, labels_per_class=2)) is not None
-    split = without_val(toy_split(per_class=3))
-    assert both.skip(split.info) is None
-    assert run("temperature+vector_scaling", split).shape == (1, *split.test_y.shape[1:], 3)
 
 
 @pytest.mark.parametrize("wrong", ["temperature(value=0.0)", "threshold(metric=auroc)", "platt(folds=1)"])
