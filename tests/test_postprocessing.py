@@ -1,4 +1,4 @@
-"""The family `postprocessing`: equality with scikit-learn, and identities; `test_corrections.py` has what is held out."""
+"""The family `postprocessing`: equality with scikit-learn, identities; more in `test_corrections.py`."""
 
 from __future__ import annotations
 
