@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -129,3 +130,16 @@ def test_nothing_is_left_when_the_host_ends(tmp_path):
     out, err = host.communicate(timeout=60)
     worker, nursery, server, *_ = map(int, out.split())
     assert wait_until(lambda: not any(map(alive, (worker, nursery, server)))), err
+
+
+def test_a_server_whose_imports_do_not_end_ends_itself(tmp_path):
+    """Nobody else would, if the run is killed meanwhile."""
+    (tmp_path / "endless.py").write_text("import time; time.sleep(60)")
+    changes = "server.PRELOAD = ('endless',); server._PRELOAD_SECONDS = 1"
+    code = f"from fsbench.executors import server; {changes}; server.main()"
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, stdin=theirs.fileno(), timeout=50, check=False
+        )
+    assert done.returncode == -signal.SIGALRM

@@ -120,7 +120,7 @@ class Child:
 
     def late(self) -> PluginError | WorkerError:
         """The error of a process that takes too long to start."""
-        busy = "" if self.doing else "; try again when the machine and its disk are less busy"
+        busy = "" if self.doing else "; try again when machine and disk are less busy, or with more memory"
         return self.error(f"took longer than {START_SECONDS:g} s{busy}")
 
     def last_words(self) -> str:

@@ -52,6 +52,7 @@ PRELOAD = (
     "imblearn.under_sampling",
 )
 _HOST_CHECK_SECONDS = 5.0
+_PRELOAD_SECONDS = 240  # more than a run waits for it
 _MANY_FORKS = 16  # from this number on, merging pages saves more time than it takes
 
 
@@ -78,10 +79,13 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     _point(0, os.open(os.devnull, os.O_RDONLY))
     gc.disable()  # imports make no garbage, and looking for it takes a quarter of the time
+    # Without memory, OpenBLAS tries for ever while it is imported; only a signal ends the process then.
+    signal.alarm(_PRELOAD_SECONDS)
     for name in PRELOAD:
         # If a module cannot be imported, the code that needs it reports that better.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    signal.alarm(0)
     _Server(control, _nursery, signal.SIGTERM).serve()
 
 
