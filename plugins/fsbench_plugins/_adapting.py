@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Recipe, StepOutput, TaskInfo
-from fsbench_plugins._recipes import MOST_DECAY, RATES
+from fsbench_plugins._recipes import MOST_DECAY, converted
 from fsbench_plugins._unlabelled import UsesUnlabelled
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ class Adapting(UsesUnlabelled):
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps, of SGD at Adam's rate converted, unless the recipe fixes their number."""
         if self.sgd and recipe.passes and recipe.optimizer.startswith("adam"):
-            rate = RATES["sgd"] / RATES[recipe.optimizer] * recipe.lr
             ctx.note(f"sgd in place of the recipe's {recipe.optimizer}")
             decay = min(recipe.weight_decay, MOST_DECAY)
-            recipe = replace(recipe, optimizer="sgd", lr=rate, weight_decay=decay)
+            recipe = replace(converted(recipe, "sgd"), weight_decay=decay)
         return super().configure(recipe, ctx)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
