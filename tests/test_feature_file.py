@@ -137,25 +137,27 @@ def test_where_nothing_can_be_written_features_are_computed(tmp_path: Path) -> N
     assert get(tmp_path / "f.sqlite") == 300
 
 
-def test_a_sample_that_another_process_computes_is_awaited_until_its_lease_expires(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "f.sqlite"
+def leased(folder: Path, seconds: float) -> Path:
+    """A cache in which another process computes one sample, with a lease of so many seconds."""
+    path = folder / "f.sqlite"
     get(path)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM features WHERE key = ?", (KEYS[3],))
-        db.execute("INSERT INTO leases VALUES (?, ?)", (KEYS[3], time.time() + 0.5))
+        db.execute("INSERT INTO leases VALUES (?, ?)", (KEYS[3], time.time() + seconds))
+    return path
+
+
+def test_a_sample_that_another_process_computes_is_awaited_until_its_lease_expires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = leased(tmp_path, 0.5)
     begin = time.monotonic()
     assert get(path) == 1
     assert time.monotonic() - begin > 0.4
 
 
 def test_a_lease_from_before_the_clock_was_set_back_is_not_awaited(tmp_path: Path) -> None:
-    path = tmp_path / "f.sqlite"
-    get(path)
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DELETE FROM features WHERE key = ?", (KEYS[3],))
-        db.execute("INSERT INTO leases VALUES (?, ?)", (KEYS[3], time.time() + 3600))
+    path = leased(tmp_path, 3600)
     begin = time.monotonic()
     assert get(path) == 1
     assert time.monotonic() - begin < feature_cache._LEASE_SECONDS / 4

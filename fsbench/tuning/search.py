@@ -31,7 +31,7 @@ Draw: TypeAlias = "Callable[[int, Told], Configuration]"
 
 _FIRST = 2
 _DIGITS = 9  # so that equal means are equal, whatever the order of their folds
-_LOST = ("Crash: ", "TimeOut: ")
+_CUT_SHORT = ("Crash: ", "TimeOut: ")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Search:
         if isinstance(result, Failure):
             return result
         seconds = sum(each.seconds for each in self.tried.values())
-        lost = [each for each in map(self._reason, self.configurations) if each.startswith(_LOST)]
+        lost = [each for each in map(self._reason, self.configurations) if each.startswith(_CUT_SHORT)]
         what = f"{len(lost)} of {plural(len(self.configurations), 'configuration')} lost; the first: "
         notes = (*result.notes, f"{what}{lost[0]}"[:LONGEST_NOTE]) if lost else result.notes
         return replace(result, seconds_fit=result.seconds_fit + seconds, notes=notes)
