@@ -226,7 +226,8 @@ def test_streams_that_take_nothing_are_no_fault(streams, status):
     if not Path("/dev/full").is_char_device():
         pytest.skip("needs /dev/full")
     command = f"{shlex.quote(sys.executable)} -m fsbench list protocols {streams}"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=buffered)
     assert done.returncode == status
     assert done.stderr == ("fsbench: error: cannot write: No space left on device\n" if status else "")
 

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _invoke([each for each in given if each != "--debug"], debug)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unwritten()
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
@@ -86,8 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place that can turn it into one line
         if debug:
             traceback.print_exc()
+        _drop_unwritten()
         return _explain(error, debug)
     return status
+
+
+def _drop_unwritten() -> None:
+    """Let what stdout cannot take go nowhere: Python would write it again at the end, and fail again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _open_closed_streams() -> None:
