@@ -28,6 +28,7 @@ INSTALLED = Path(fsbench.__file__).parent
 
 # How fast an example is drawn and run depends on the machine: the laws are not about time.
 settings.register_profile("fsbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("fsbench"), derandomize=True)
 settings.load_profile("fsbench")
 
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from fsbench import interrupts
+
+
+@pytest.fixture(autouse=True)
+def usual_signals() -> Iterator[None]:
+    """The signals as in a terminal: `nohup` starts processes that ignore SIGHUP."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 def swallow_ctrl_c() -> None:
