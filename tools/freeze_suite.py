@@ -4,8 +4,9 @@
 
 Published fingerprints stay: if the fingerprint of a split differs from that in the file, this is an error,
 unless `--replace` is given (for a suite that nobody has used yet). Tasks whose data is absent keep the
-fingerprints in the file. Tasks on glyphs or patches are left out, because installed libraries draw or decode
-them, and so are tasks whose data comes from a file that only stands in for the dataset.
+fingerprints in the file. Tasks on glyphs, patches or docstrings are left out, because their data comes from
+whatever libraries are installed, and so are tasks whose data is in a file that only stands in for the
+dataset.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ DIGITS = 16
 FEWEST = 10
 HEADING = "[fingerprints]\n"
 # Datasets whose content may change with an installed library.
-DRAWN = ("glyphs", "patches")
+DRAWN = ("glyphs", "patches", "docstrings")
 
 
 def freeze(suite: Suite, replace: bool) -> dict[str, tuple[str, ...]]:
