@@ -1,6 +1,6 @@
 """Which verdicts with default settings survive equal tuning.
 
-    python benchmarks/survival.py leaderboards/starter-v2.jsonl leaderboards/starter-v2-tuned.jsonl
+    python benchmarks/survival.py leaderboards/starter-v3.jsonl leaderboards/starter-v3-tuned.jsonl
 
 Compares two published files, default and tuned, on the split seeds that both have. Prints how many verdicts
 on single tasks became which, and every row whose verdict was, or became, "helps" or "hurts".

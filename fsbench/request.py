@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Strategies: TypeAlias = "str | Strategy | type[Strategy] | Sequence[str | Strategy | type[Strategy]]"
 """Strategies as `fsbench.run` takes them: specs, instances or classes, one or several."""
 
-DEFAULT_SUITE = "starter-v2"
+DEFAULT_SUITE = "starter-v3"
 DEFAULT_TIMEOUT = 300.0
 
 
@@ -139,7 +139,7 @@ def joined_specs(registry: Registry, plugins: Strategies) -> str:
 
 
 def choose_tasks(suite: str | None, tasks: str | None) -> Suite:
-    """The suite of a name (starter-v2 by default), or the tasks of a text. Raises UsageError for both."""
+    """The suite of a name (starter-v3 by default), or the tasks of a text. Raises UsageError for both."""
     if suite is not None and tasks is not None:
         raise UsageError("both a suite and tasks are given; give one of them")
     return load_suite(suite or DEFAULT_SUITE) if tasks is None else ad_hoc(tasks)

@@ -70,7 +70,7 @@ def run(
         plugins: Specs in one or several texts; `core`, the default, is each of a short list by itself, `all`
             each of all strategies. A strategy may also be an instance or a class (`[Mine(rate=0.5), "erm"]`)
             from a module that can be imported. Plain training (`erm`) and the baselines always run.
-        suite: The name of the suite whose tasks are run; `starter-v2` by default.
+        suite: The name of the suite whose tasks are run; `starter-v3` by default.
         tasks: Tasks instead of a suite, in one or several texts.
         data: The user's own data: a path, or `OwnData`, which says how to read it. The task is then
             `holdout(NAME)`, unless `tasks` on this data are given; ten split seeds if that takes about two

@@ -34,7 +34,7 @@ USAGE = [
     (["run", "--tasks", "kshot(wime)"], "did you mean 'wine'?"),
     (["run", "--tasks", "kshoot(wine)"], "did you mean 'kshot'?"),
     (["run", "--tasks", TASK, "--suite", "starter-v1"], "both a suite and tasks are given"),
-    (["run", "--suite", "starter"], "did you mean 'starter-v2'?"),
+    (["run", "--suite", "starter"], "did you mean 'starter-v3'?"),
     (["run", "--seeds", "0"], "--seeds '0': expected a number of seeds"),
     (["run", "--seeds", "1,x"], "--seeds '1,x'"),
     (["run", "--seeds", "4,4", "--tasks", TASK], "a seed is given twice"),

@@ -16,7 +16,7 @@ from fsbench.report.leaderboard import leaderboard
 from fsbench.report.stored import read_records
 
 TASK = "kshot(wine, k=2)"
-STARTER = ("--suite", "starter-v2")
+STARTER = ("--suite", "starter-v3")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_wrong_formats_and_places_of_reports_are_errors(call, stored, tmp_path):
 def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     status, shown, err = call("leaderboard", "--results", stored, *STARTER)
     assert (status, TASK in shown) == (0, True)
-    assert err == "fsbench: 13 of starter-v2's 14 tasks have no results here\n"
+    assert err == "fsbench: 11 of starter-v3's 12 tasks have no results here\n"
     assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 2])")[1]
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
@@ -108,7 +108,7 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     assert f"did you mean {TASK!r}?" in call(
         "leaderboard", "--results", stored, "--tasks", TASK.replace("wine", "wien")
     )[2].replace("\n", " ")
-    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v2")
+    status, _, err = call("leaderboard", "--results", stored, "--tasks", TASK, "--suite", "starter-v3")
     assert (status, err.count("\n")) == (2, 1)
 
 

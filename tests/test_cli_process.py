@@ -108,7 +108,7 @@ def test_a_shell_gets_its_script_for_completion(tmp_path, shell):
     [
         ("fsbench le", ["leaderboard"]),
         ("fsbench run --metric acc", ["accuracy"]),
-        ("fsbench run --suite starter", ["starter-v1", "starter-v2"]),
+        ("fsbench run --suite starter", ["starter-v1", "starter-v2", "starter-v3"]),
         ("fsbench nonsense --", ["--version", "--debug", "--help"]),
     ],
 )

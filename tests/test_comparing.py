@@ -20,7 +20,7 @@ from fsbench.report.sides import side, with_strategies
 from fsbench.report.stored import read_columns
 
 METRIC = "balanced_accuracy"
-BOARD = ROOT / "leaderboards" / "starter-v2.jsonl"
+BOARD = ROOT / "leaderboards" / "starter-v3.jsonl"
 A, B = "kshot(wine, k=1)", "kshot(digits, k=1)"
 LOW, HIGH = [0.60, 0.62, 0.58, 0.61, 0.59], [0.72, 0.735, 0.70, 0.722, 0.708]
 

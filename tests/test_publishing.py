@@ -163,24 +163,24 @@ def test_a_file_of_other_tasks_is_not_about_the_suite_of_its_name(tmp_path):
     records = over_seeds("noisy(breast_cancer, k=50, rate=0.2)", "erm", [0.5, 0.6])
     wrong = Verification("Grace", "2026-01-01", (), {each.key: "mismatch" for each in records})
     contents = Contents(tuple(records), provenance=(Provenance("Ada", 2),), verified=(wrong,))
-    write(contents, tmp_path / "starter-v2.jsonl")
-    board = read_board(tmp_path / "starter-v2.jsonl")
+    write(contents, tmp_path / "starter-v3.jsonl")
+    board = read_board(tmp_path / "starter-v3.jsonl")
     assert board.suite is None
     (said,) = board.reproduced
     assert said.startswith("not reproduced by Grace")
     shown = index([board])
-    assert "of its 14 tasks" not in shown
-    (row,) = (each for each in shown.splitlines() if each.startswith("| [starter-v2]"))
+    assert "of its 12 tasks" not in shown
+    (row,) = (each for each in shown.splitlines() if each.startswith("| [starter-v3]"))
     assert "Grace" not in row
 
 
 def test_splits_that_are_not_the_suites_are_not_under_its_name(tmp_path):
-    suite = load_suite("starter-v2")
+    suite = load_suite("starter-v3")
     task = suite.tasks[0]
     for place, prints in (("theirs", ["0" * 64] * 2), ("ours", suite.fingerprints[task][:2])):
         records = over_seeds(task, "erm", [0.5, 0.6])
         records = [replace(r, split_fingerprint=p) for r, p in zip(records, prints, strict=True)]
-        path = tmp_path / place / "starter-v2-part.jsonl"
+        path = tmp_path / place / "starter-v3-part.jsonl"
         path.parent.mkdir()
         write(Contents(tuple(records), provenance=(Provenance("Ada", 2),)), path)
         assert (read_board(path).suite is None) == (place == "theirs")

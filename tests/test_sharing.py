@@ -48,20 +48,20 @@ def test_published_results_say_where_they_come_from(stored, whole, call):
 
 
 def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_path):
-    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v2")
+    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v3")
     assert (status, out) == (2, "")
-    assert f"of starter-v2 have no result, such as erm on {A}, split seed 3, and only complete" in err
+    assert f"of starter-v3 have no result, such as erm on {A}, split seed 3, and only complete" in err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_of_a_suite_says_so_in_its_name_and_in_the_index(call, tmp_path):
     fake_executor.run(tmp_path / "results", "knn", A, seeds=5, baseline="erm")
     boards = tmp_path / "boards"
-    status, _, err = call("publish", tmp_path / "results", boards, "--suite", "starter-v2", "--part")
+    status, _, err = call("publish", tmp_path / "results", boards, "--suite", "starter-v3", "--part")
     assert status == 0, err
-    assert (boards / "starter-v2-part.jsonl").exists()
+    assert (boards / "starter-v3-part.jsonl").exists()
     index = (boards / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"A part of starter-v2, 1 of its \d+ tasks\. Small real", index)
+    assert re.search(r"A part of starter-v3, 1 of its \d+ tasks\. Small real", index)
 
 
 def test_records_of_other_versions_do_not_make_a_task_complete(call, tmp_path):
@@ -73,21 +73,21 @@ def test_records_of_other_versions_do_not_make_a_task_complete(call, tmp_path):
     old = [replace(r, key=f"old{r.key}", full_spec=f"{r.full_spec}#code+00000000") for r in knn]
     with Store(tmp_path / "mixed") as store:
         store.commit_all([*(r for r in records if r.spec == "erm"), *old, *knn[:2]])
-    status, _, err = call("publish", tmp_path / "mixed", boards, "--suite", "starter-v2", "--part")
+    status, _, err = call("publish", tmp_path / "mixed", boards, "--suite", "starter-v3", "--part")
     assert (status, boards.exists()) == (2, False)
     assert "left out: 5 records of other versions of the code (knn 5)" in err
     assert f"such as knn on {A}, split seed 2" in err
 
 
 @pytest.mark.parametrize(
-    "name", ["starter-v2", "starter-v2-tuned", "starter-v2-part-tuned", "starter-v2-ours"]
+    "name", ["starter-v3", "starter-v3-tuned", "starter-v3-part-tuned", "starter-v3-ours"]
 )
 def test_the_name_of_a_file_says_of_which_suite_it_is(whole, tmp_path, name):
     shutil.copy(whole, tmp_path / f"{name}.jsonl")
-    assert read_board(tmp_path / f"{name}.jsonl").suite == load_suite("starter-v2")
+    assert read_board(tmp_path / f"{name}.jsonl").suite == load_suite("starter-v3")
 
 
-@pytest.mark.parametrize("name", ["starter", "starter-v22", "results"])
+@pytest.mark.parametrize("name", ["starter", "starter-v32", "results"])
 def test_other_names_are_of_no_suite(whole, tmp_path, name):
     shutil.copy(whole, tmp_path / f"{name}.jsonl")
     assert read_board(tmp_path / f"{name}.jsonl").suite is None
@@ -98,9 +98,9 @@ def test_a_task_that_lacks_one_strategy_is_no_part(call, tmp_path):
     results, other = tmp_path / "results", "holdout(keel-ecoli3, test=0.5)"
     fake_executor.run(results, "knn, dann", A, seeds=5, baseline="erm")
     fake_executor.run(results, "dann", other, seeds=5, baseline="erm")
-    status, _, err = call("publish", results, tmp_path / "boards", "--suite", "starter-v2", "--part")
+    status, _, err = call("publish", results, tmp_path / "boards", "--suite", "starter-v3", "--part")
     assert (status, "left out 1 task on which trials have no result, such as " + other in err) == (0, True)
-    found = read(tmp_path / "boards" / "starter-v2-part.jsonl").records
+    found = read(tmp_path / "boards" / "starter-v3-part.jsonl").records
     assert {(r.task, r.spec, r.status) for r in found} == {
         (A, "erm", "ok"),
         (A, "knn", "ok"),
@@ -109,7 +109,7 @@ def test_a_task_that_lacks_one_strategy_is_no_part(call, tmp_path):
 
 
 def test_an_incomplete_task_is_no_part(call, stored, tmp_path):
-    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v2", "--part")
+    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v3", "--part")
     assert (status, out, f"such as erm on {A}, split seed 3" in err) == (2, "", True)
     status, _, err = call("publish", stored, tmp_path, "--part")
     assert (status, err.strip()) == (

@@ -34,7 +34,7 @@ from benchmarks.equal_rows import share  # noqa: E402
 
 @pytest.fixture(scope="module")
 def starter() -> Suite:
-    return load_suite("starter-v2")
+    return load_suite("starter-v3")
 
 
 def test_the_starter_suite_has_every_kind_and_needs_no_download(starter, tmp_path, monkeypatch):
@@ -43,7 +43,7 @@ def test_the_starter_suite_has_every_kind_and_needs_no_download(starter, tmp_pat
     infos = [task.info for task in tasks]
     assert {info.protocol for info in infos} == {"kshot", "longtail", "noisy", "shift", "episodes", "holdout"}
     assert {info.kind for info in infos} == {"image", "table", "text"}
-    assert (starter.name, starter.version, starter.split_seeds) == ("starter-v2", 2, 5)
+    assert (starter.name, starter.version, starter.split_seeds) == ("starter-v3", 3, 5)
     varying = {"glyphs", "patches", "docstrings"}
     drawn = {text for text in starter.tasks if any(name in text for name in varying)}
     assert set(starter.fingerprints) == set(starter.tasks) - drawn
@@ -128,7 +128,7 @@ def test_the_splits_of_a_suite_are_the_published_ones(name):
 def test_another_split_than_the_published_one_is_an_error(starter):
     wrong = replace(starter, fingerprints={"kshot(wine, k=2)": ("0123456789abcdef",)})
     with pytest.raises(
-        DataError, match=r"starter-v2: split 0 of kshot\(wine, k=2\) is .* not 0123456789abcdef"
+        DataError, match=r"starter-v3: split 0 of kshot\(wine, k=2\) is .* not 0123456789abcdef"
     ):
         check_split(wrong, "kshot(wine, k=2)", 0, "fedcba9876543210")
     check_split(wrong, "kshot(wine, k=2)", 1, "a seed that the suite does not name")

@@ -51,7 +51,7 @@ COMPLETION = "_FSBENCH_COMPLETE"
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, and how certain is that?
 
-    Try `fsbench run`: it runs the short list `core` on the suite starter-v2;
+    Try `fsbench run`: it runs the short list `core` on the suite starter-v3;
     `--plugins all` runs every strategy.
     """
 
