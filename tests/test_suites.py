@@ -58,6 +58,20 @@ def test_the_starter_suite_has_every_kind_and_needs_no_download(starter, tmp_pat
 
 
 @pytest.mark.slow
+def test_the_starter_suite_has_the_tables_of_keel_that_its_comment_describes(starter):
+    families: dict[str, list[tuple[float, str]]] = {}
+    for name in dataset_names():
+        if name.startswith("keel-"):
+            counts = dataset_info(name).class_counts
+            if 30 <= min(counts) <= 100 and 250 <= sum(counts) <= 1000:
+                table = load_dataset(name).x
+                if len(np.unique(table, axis=0)) == len(table):
+                    families.setdefault(family(name), []).append((min(counts) / sum(counts), name))
+    chosen = {f"holdout({min(tables)[1]}, test=0.5)" for tables in families.values()}
+    assert chosen == {text for text in starter.tasks if "keel" in text}
+
+
+@pytest.mark.slow
 def test_no_two_tasks_of_the_starter_suite_have_the_same_training_samples(starter):
     trained = set()
     for task in starter.parse():
