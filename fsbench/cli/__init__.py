@@ -78,7 +78,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _invoke([each for each in given if each != "--debug"], debug)
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_unwritten()
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
@@ -86,8 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the last place that can turn it into one line
         if debug:
             traceback.print_exc()
-        _drop_unwritten()
         return _explain(error, debug)
+    finally:
+        _drop_unwritten()
     return status
 
 
