@@ -68,7 +68,7 @@ class Searching:
             if not missing:
                 break
             self.observer.searching(step, max(step, steps), len(missing))
-            known |= self._tries(list(missing.values()), execute)
+            known |= self._tries(_fold_by_fold(missing.values()), execute)
         return searches
 
     def search(self, trial: Trial) -> Search:
@@ -124,6 +124,14 @@ class Searching:
             else:
                 self.observer.warned(f"{said(trial)}: {found.reason}; it is tried once more")
         return results
+
+
+def _fold_by_fold(tries: Iterable[Try]) -> list[Try]:
+    """Tries ordered by split, then by fold: what a fold pretrains on its source, the next ones read."""
+    splits: dict[tuple[str, int], list[Try]] = {}
+    for each in tries:
+        splits.setdefault((each.task, each.split_seed), []).append(each)
+    return [each for group in splits.values() for each in sorted(group, key=lambda one: one.part.fold or 0)]
 
 
 def _tried(trial: Trial, result: Outcome | Failure, split: SealedSplit) -> Tried:

@@ -1,4 +1,4 @@
-"""Trials of one split share plain trainings: the same bits, the same counted time, and nothing else."""
+"""Trials share plain trainings: the same bits, the same counted time, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ SPLIT = toy_split("table", source=True, unlabeled=True)
 ALL = sorted(name for name in load_registry().strategies if name not in ("sklearn",))
 
 
+def shared_in(folder: Path) -> SharedTrainings:
+    """Trainings that are all shared in one folder."""
+    return SharedTrainings(folder, folder)
+
+
 def result_of(spec: str, folder: Path | None = None, recipe: Recipe = QUICK) -> TrialResult:
     """A trial on the toy split, which shares trainings in a folder if there is one."""
-    shared = None if folder is None else SharedTrainings(folder)
+    shared = None if folder is None else shared_in(folder)
     return toy_trial(spec, SPLIT, recipe, trainings=shared)
 
 
@@ -71,17 +76,33 @@ def test_what_others_trained_is_read(spec: str, folder: Path, monkeypatch: pytes
 
 
 def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
-    trainings = SharedTrainings(folder)
+    trainings = shared_in(folder)
     toy_trial("lp_ft(source_steps=20)", SPLIT, QUICK, trainings=trainings)
     assert trainings.seconds > 0
 
 
+def test_folds_share_what_is_pretrained_on_their_source_and_nothing_else(tmp_path: Path) -> None:
+    folds = [
+        replace(SPLIT, train_x=SPLIT.train_x[:, part], train_y=SPLIT.train_y[:, part])
+        for part in (slice(0, 24), slice(12, 36))
+    ]
+    for number, fold in enumerate(folds):
+        own, run = tmp_path / f"split-{number}", tmp_path / "run"
+        own.mkdir()
+        trainings = SharedTrainings(own, run)
+        alone = toy_trial("transfer(source_steps=20)", fold, QUICK)
+        beside = toy_trial("transfer(source_steps=20)", fold, QUICK, trainings=trainings)
+        assert np.array_equal(alone.predictions, beside.predictions)
+        assert (trainings.seconds > 0) == (number > 0)
+        assert (len(files(own)), len(files(run))) == (1, 1)
+
+
 def test_what_a_training_took_counts_for_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fsbench.engine.shared_training.peak_memory", lambda device: 123)
-    first = SharedTrainings(tmp_path / "trainings")
+    first = shared_in(tmp_path / "trainings")
     objective, data = _objective(), _data()
     first.train(objective, data, QUICK)
-    second = SharedTrainings(tmp_path / "trainings")
+    second = shared_in(tmp_path / "trainings")
     second.train(_objective(), data, QUICK)
     assert (first.seconds, first.peak_memory) == (0, 0)
     assert second.seconds > 0
@@ -154,7 +175,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_decides_a_training_tells_it_from_others(change: str, tmp_path: Path) -> None:
-    trainings = SharedTrainings(tmp_path)
+    trainings = shared_in(tmp_path)
     trainings.train(_objective(), _data(), QUICK)
     trainings.train(*_changed(change))
     assert trainings.seconds == 0
@@ -180,7 +201,7 @@ def test_what_may_compute_with_anything_is_not_shared(own: str, tmp_path: Path) 
             first.weight.register_hook(lambda gradient: 2 * gradient)
         case "method":
             first.forward = lambda x: x[:, :4]
-    SharedTrainings(tmp_path).train(objective, _data(), QUICK)
+    shared_in(tmp_path).train(objective, _data(), QUICK)
     assert files(tmp_path) == []
 
 

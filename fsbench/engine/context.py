@@ -271,7 +271,7 @@ class EngineContext(Scope, Savable):
         with engine.entering("pretrain"):
             objective = Objective(model, Composition(()), engine)
             trainings = self._state.trainings
-            return (train if trainings is None else trainings.train)(objective, data, recipe)
+            return (train if trainings is None else trainings.pretrain)(objective, data, recipe)
 
     def fitted(self, network: nn.Module) -> Fitted:
         return as_fitted(network)

@@ -1,9 +1,9 @@
-"""Plain trainings that several trials of a split have in common: one trial trains, the others read.
+"""Plain trainings that several trials have in common: one trial trains, the others read.
 
-What postprocesses trains as ERM does; what adapts a body to the target first trains it on the source. Such a
-training is known by everything that decides its result: the model's modules and weights, the data, the recipe
-and the random numbers. So reading it gives the bits that training would give, and the time and memory that it
-took count as if they had been spent.
+What postprocesses trains as ERM does; what adapts a body to the target first trains it on the source, which
+is the same in the folds of a search. Such a training is known by everything that decides its result: the
+model's modules and weights, the data, the recipe and the random numbers. So reading it gives the bits that
+training would give, and the time and memory that it took count as if they had been spent.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from fsbench.recipes.recipe import recipe_text
 from fsbench.types import LabeledSet, Recipe
 
 TRAININGS = "trainings"
-"""The folder of a split in which its trials share trainings."""
+"""The folder in which trials share trainings: one for each split, one for pretraining in the whole run."""
 _TRAINING_STAGES = ("augment", "loss", "auxiliary_loss", "step")
 _KNOWN_MODULES = ("torch.nn.modules.", "fsbench.")
 _LARGEST = 2**25
 
 
 class SharedTrainings:
-    """The trainings of a split's trials in one folder.
+    """Trainings of the labels of a split in one folder, pretrainings on its source in another.
 
     `seconds` is the time that those took that were read, and `peak_memory` the most bytes that one had.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pretrained: Path) -> None:
         self.folder = folder
+        self.pretrained = pretrained
         self.seconds = 0.0
         self.peak_memory = 0
 
@@ -51,9 +52,16 @@ class SharedTrainings:
 
         Raises NonFinite if a loss was NaN or infinite.
         """
+        return self._train(objective, data, recipe, self.folder)
+
+    def pretrain(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
+        """The same for a training on other data than the labels of the split."""
+        return self._train(objective, data, recipe, self.pretrained)
+
+    def _train(self, objective: Objective, data: LabeledSet, recipe: Recipe, folder: Path) -> nn.Module:
         if not _plain(objective):
             return train(objective, data, recipe)
-        file = self.folder / f"{_key(objective, data, recipe)}.safetensors"
+        file = folder / f"{_key(objective, data, recipe)}.safetensors"
         took = _read(file, objective.model)
         if took is not None:
             self.seconds += took[0]
@@ -74,7 +82,7 @@ class SharedTrainings:
         draft = file.with_suffix(f".{secrets.token_hex(4)}")
         # Without room on the disk, the others train too.
         with contextlib.suppress(OSError, SafetensorError):
-            self.folder.mkdir(exist_ok=True)
+            file.parent.mkdir(exist_ok=True)
             save_file(tensors, draft, took)
             os.replace(draft, file)
 

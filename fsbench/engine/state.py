@@ -50,7 +50,10 @@ class Trainings(Protocol):
     """Trains as `training.train` does, or reads what another trial trained in just the same way."""
 
     def train(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
-        """The trained model of an objective."""
+        """The model of an objective, trained on labels of the split."""
+
+    def pretrain(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
+        """The model of an objective, trained on other data."""
 
 
 @dataclass

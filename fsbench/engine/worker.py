@@ -106,7 +106,8 @@ def _run(job: Job, keep: Callable[[Prediction], object]) -> dict[str, Any]:
     _seed(derive_key(*identity, "global generators"))
     features = _features if _features.name else None
     recipe, validation = parse_recipe(trial.recipe), job.validation > 0
-    shared = SharedTrainings(_splits / job.split / TRAININGS) if _ours(composition) else None
+    folders = _splits / job.split / TRAININGS, _splits / TRAININGS
+    shared = SharedTrainings(*folders) if _ours(composition) else None
     result = run_trial(identity, composition, recipe, split, device, features, keep, validation, shared)
     peak = max(devices.peak_memory(device), shared.peak_memory if shared else 0)
     return vars(result) | {"peak_memory": peak}
