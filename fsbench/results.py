@@ -200,7 +200,7 @@ class Results:
         """
         import pandas as pd
 
-        from fsbench.report.charts import predicted_on
+        from fsbench.report.charts.predicted import predicted_on
 
         found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
         if found is None or found.confusion is None:

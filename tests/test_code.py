@@ -21,7 +21,7 @@ from fsbench.identity import full_spec, metric_marks
 from fsbench.record import Record
 from fsbench.registry import Registry, get_registry, load_registry
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.publishing import publishable
+from fsbench.report.one_version import records_of_one_version
 from fsbench.sorts import Origin
 from fsbench.store import Store
 from fsbench.types import Recipe
@@ -223,7 +223,7 @@ def test_results_of_different_core_versions_are_not_compared() -> None:
 
 
 def test_a_published_file_holds_one_version(tmp_path: Path) -> None:
-    kept, _ = publishable(upgraded("plain#code+33333333", "plain#code+22222222"))
+    kept, _ = records_of_one_version(upgraded("plain#code+33333333", "plain#code+22222222"))
     assert {each.full_spec for each in kept} == {"erm", "plain#code+22222222"}
 
 

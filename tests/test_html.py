@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from records import failed, over_seeds, realistic, skipped
 from whole_results import HOSTILE, columns_of, whole
 
+from fsbench.columns import of_records
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report import text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.contents import report_of
 from fsbench.report.html import page as html_page
 from fsbench.report.html.chart import packed
+from fsbench.report.html.citing import citations
 from fsbench.report.html.trials import MOST, trials
 from fsbench.words import printable
 
@@ -241,3 +243,9 @@ def test_the_same_results_give_the_same_page():
 def test_a_lone_half_of_a_surrogate_pair_does_not_keep_the_page_from_being_written():
     columns = columns_of(over_seeds("kshot(wine, k=5)", "erm\ud800", [0.5, 0.6]))
     assert "erm\\ud800" in page_of(columns).encode().decode()
+
+
+def test_unknown_strategies_to_cite_are_called_by_name():
+    records = [each for n in range(4) for each in over_seeds("kshot(wine, k=2)", f"unheard{n}", [0.5])]
+    about = citations(of_records(records, ())).about
+    assert "what these name: unheard0, unheard1" in about

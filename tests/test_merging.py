@@ -149,6 +149,15 @@ def test_a_copy_of_a_run_reproduces_nothing(call, tmp_path):
     assert read(second).verified == (found,)
 
 
+def test_a_publisher_of_two_parts_is_named_once(tmp_path):
+    ours = over_seeds(A, "erm", [0.5, 0.6])
+    parts = tuple(Provenance("ann", 1, hardware=("a processor",)) for _ in ours)
+    write(Contents(tuple(ours)), tmp_path / "ours.jsonl")
+    write(Contents(tuple(again(ours)), provenance=parts), tmp_path / "theirs.jsonl")
+    whole, _ = merge([tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"])
+    assert [each.by for each in whole.verified] == ["ann"]
+
+
 def test_what_stands_beside_a_record_is_of_its_own_run(tmp_path):
     (ours,), (theirs,) = over_seeds(A, "erm", [0.5]), again(over_seeds(A, "erm", [0.5]))
     lost = replace(ours, status="failed", metrics={}, reason={"kind": "Crash", "message": "m"})

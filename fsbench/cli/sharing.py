@@ -98,9 +98,9 @@ def _publish(
 
 def _of_one_version(records: Sequence[Record]) -> list[Record]:
     """The records that are published; those of other versions of the code are said."""
-    from fsbench.report.publishing import publishable
+    from fsbench.report.one_version import records_of_one_version
 
-    kept, lines = publishable(records)
+    kept, lines = records_of_one_version(records)
     for line in lines:
         say(line.partition(";")[0])  # what follows is an option of tables
     return kept

@@ -19,6 +19,7 @@ from fsbench.metrics.scoring import (
     metric_problems,
     number,
     resolution,
+    scale,
     score,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "metric_problems",
     "number",
     "resolution",
+    "scale",
     "score",
 ]

@@ -62,6 +62,11 @@ def get_metric(name: str) -> Metric:
     return METRICS.find(name)
 
 
+def scale(metric: Metric) -> float:
+    """By what values of a metric are multiplied to be shown."""
+    return 100.0 if metric.percent else 1.0
+
+
 def number(value: float, metric: Metric, sign: bool = False) -> str:
     """A value or a difference of a metric as it is shown: percent with one decimal, others with three."""
     text = f"{100 * value:.1f}" if metric.percent else f"{value:.3f}"

@@ -127,14 +127,11 @@ class Baselines:
 
         `gains` are the differences to plain training. None where there is nothing to compare with.
         """
-        contests: dict[Place, Contest] = {}
-        for setting in self.found:
-            for entry in setting.entries.values():
-                rivals, whole = self._rivals([setting], entry.strategy)
-                whole = whole and not setting.splits.same and not self._lacks([setting], entry.strategy)
-                contests[place_of(setting, entry)] = self._contest(
-                    entry.strategy, [setting], rivals, whole, [setting]
-                )
+        contests = {
+            place_of(setting, entry): self._contest(entry.strategy, [setting], [setting])
+            for setting in self.found
+            for entry in setting.entries.values()
+        }
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             single = [[place for (place,) in each] for each in (shown, asked)]
@@ -148,10 +145,7 @@ class Baselines:
         contests = {}
         for strategy in gains:
             done = [s for s in self.found if strategy in s.entries and self._known(s, strategy).any()]
-            rivals, whole = self._rivals(done, strategy)
-            whole = whole and not any(setting.splits.same for setting in done)
-            whole = whole and not self._lacks(self.found, strategy)
-            contests[strategy] = self._contest(strategy, done, rivals, whole, self.found)
+            contests[strategy] = self._contest(strategy, done, self.found)
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
             found = differences.over_tasks([*shown, *asked], self.metric)
@@ -211,15 +205,10 @@ class Baselines:
         known: np.ndarray = np.isfinite(setting.values(self.metric.name)[setting.numbers.get(name, -1)])
         return known
 
-    def _contest(
-        self,
-        strategy: str,
-        settings: Sequence[Setting],
-        rivals: Sequence[str],
-        whole: bool,
-        tried: Sequence[Setting],
-    ) -> Contest:
-        """The comparison of a strategy with rivals on some settings, of those where it was `tried`."""
+    def _contest(self, strategy: str, settings: Sequence[Setting], tried: Sequence[Setting]) -> Contest:
+        """The comparison of a strategy with its rivals on some settings, of those where it was `tried`."""
+        rivals, whole = self._rivals(settings, strategy)
+        whole = whole and not any(s.splits.same for s in settings) and not self._lacks(tried, strategy)
         sign, gains = 1 if self.metric.higher_is_better else -1, {}
         for name in rivals:
             means = [self._means(s, name)[s.numbers[strategy]] for s in settings if name in s.entries]

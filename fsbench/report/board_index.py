@@ -8,6 +8,7 @@ from fsbench.report import text
 from fsbench.report.board import Board
 from fsbench.report.markdown import GITHUB, Dialect
 from fsbench.report.recommendation import by_topic, recommended
+from fsbench.words import capital
 
 MARK = "<!-- The index of published files, by `fsbench publish`, which writes it anew. -->"
 """How an index begins."""
@@ -44,7 +45,7 @@ def _lines(boards: Sequence[Board], dialect: Dialect) -> Iterator[str]:
         for line in by_topic(board.main).get("use", []):
             yield f"- {dialect.text(line)}"
         for line in board.reproduced:
-            yield f"- {dialect.text(line[:1].upper() + line[1:])}."
+            yield f"- {dialect.text(capital(line))}."
         yield from ("", f"[Tables and figures]({board.name}.md)")
 
 
@@ -54,7 +55,7 @@ def about(board: Board) -> str:
     described = f"{suite.description} " if suite else ""
     if suite and done < len(suite.tasks):
         described = f"A part of {suite.name}, {done} of its {len(suite.tasks)} tasks. {described}"
-    return f"{described}{title[:1].upper()}{title[1:]}."
+    return f"{described}{capital(title)}."
 
 
 def _cells(board: Board, dialect: Dialect) -> Iterator[str]:

@@ -148,17 +148,14 @@ def verdict(change: Change) -> str:
 
 
 def _legend(found: Comparison) -> Iterator[str]:
-    metric = found.metric
-    unit = " in %" if metric.percent else ""
-    better = "higher" if metric.higher_is_better else "lower"
     yield f"A is {found.titles[0]}, B is {found.titles[1]}; only trials with a result in both count"
-    yield f"A and B: the {metric.title}{unit} ({better} is better), a mean over split seeds"
+    yield f"A and B: the {text.measure(found.metric)}, a mean over split seeds"
     yield "B - A: the paired difference, ± the half-width of its 95 % interval, or its ends"
     yield (
         "verdict: better or worse if significant at the 5 % level after a correction (Holm) for all results "
         "on single tasks, or for all strategies over tasks; equivalent if the change is significantly "
-        f"within {text.margin(found.margin, metric)}; the same if every trial has the same value; withheld "
-        "where trials failed or have no value, or all splits train on the same samples"
+        f"within {text.margin(found.margin, found.metric)}; the same if every trial has the same value; "
+        "withheld where trials failed or have no value, or all splits train on the same samples"
     )
     yield "cost: the seconds of B divided by those of A in the same trials; the median"
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
-from fsbench.columns import Columns, of_records, shared_of
+from fsbench.columns import Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
@@ -18,7 +18,7 @@ from fsbench.metrics import influences, score
 from fsbench.mixing import mixture_weights
 from fsbench.record import Record
 from fsbench.registry import get_registry
-from fsbench.report.one_version import of_one_version
+from fsbench.report.one_version import records_of_one_version
 from fsbench.spec import Call, specs
 from fsbench.store import Judgement, Store, Validated
 
@@ -64,7 +64,8 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> tupl
     with Store(results, create=False) as store:
         stored = [r for r in store.records() if r.spec in (*members, BASELINE) and not r.tuning]
         there = {(record.task, record.recipe) for record in stored if record.spec in members}
-        shown, left_out = _of_one_version([r for r in stored if (r.task, r.recipe) in there])
+        known = [r for r in stored if (r.task, r.recipe) in there]
+        shown, left_out = records_of_one_version(known, of_spec=True)
         found = [record for record in shown if record.spec in members]
         _refuse_fitted(found)
         together = list(_fusions(store, name, _groups(found, members), how))
@@ -76,13 +77,6 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> tupl
             f"part; run them on tasks that have one ({reasons})"
         )
     return of_records([*shown, *(each.record for each in together)], metrics, evidence), left_out
-
-
-def _of_one_version(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """The records of one version of each strategy, and a line about the others, if any."""
-    columns, left_out = of_one_version(of_records(records, ()), of_spec=True)
-    kept = set(columns.shared)
-    return [record for record in records if shared_of(record) in kept], left_out
 
 
 def _groups(records: Iterable[Record], members: Sequence[str]) -> Iterator[list[Record]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fsbench.metrics import Metric
 from fsbench.report.baselines import WITHHELD
+from fsbench.report.by_split import by_split
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row, Saved
 from fsbench.spec import Call, parse_call
@@ -198,10 +199,8 @@ def inverse(curves: np.ndarray, numbers: np.ndarray, targets: np.ndarray) -> np.
 
 def _by_split(setting: Setting, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The split seeds with known values `[P]`, and the mean of each over its init seeds."""
-    known = np.isfinite(values)
-    splits, first, counts = np.unique(setting.pairs[known, 0], return_index=True, return_counts=True)
-    sums = np.add.reduceat(values[known], first) if len(first) else np.zeros(0)
-    return splits, sums / counts
+    found = by_split(setting.pairs, values[None], np.isfinite(values))
+    return found.seeds, found.means[0]
 
 
 @lru_cache(maxsize=8)

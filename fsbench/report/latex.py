@@ -13,6 +13,7 @@ from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.recommendation import recommendation
 from fsbench.report.rows import Row
+from fsbench.words import capital
 
 _PREAMBLE = r"""% The document needs these lines:
 % \usepackage{array, booktabs, longtable, graphicx, textcomp}
@@ -62,7 +63,7 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
     for label, rows in board.further:
         done = [row for row in rows if row.done]
         without = text.without_result(rows) if len(done) < len(rows) else ""
-        about = f"{text.heading(label, rows)}." + (without and f" {without[:1].upper()}{without[1:]}.")
+        about = f"{text.heading(label, rows)}." + (without and f" {capital(without)}.")
         yield from _table(board, done, text.TASK_COLUMNS, about)
     for line in (*text.problem_lines(board.problems), *board.warnings):
         yield rf"\par {_escape(line)}"

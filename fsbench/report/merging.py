@@ -103,11 +103,10 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     kept = _once_skipped([r for r in ours.records if r.key not in new] + list(new.values()))
     theirs_kept = sum(new.get(r.key) is r for r in kept)
     again = _compared(ours, theirs, path)
-    by = [each.by for each in theirs.provenance if each.by]
     verified = [*ours.verified, *(each for each in theirs.verified if each not in ours.verified)]
-    if again and by:
+    if again and theirs.publishers:
         dates, hardware = [each.last for each in theirs.provenance], theirs.provenance[0].hardware
-        verified.append(Verification(" and ".join(by), max(dates), hardware, again))
+        verified.append(Verification(" and ".join(theirs.publishers), max(dates), hardware, again))
     counts = Counter(again.values())
     shown = ", ".join(f"{counts[word]} {word}" for word in AGREEMENTS if counts[word])
     return Contents(

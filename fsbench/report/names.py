@@ -45,7 +45,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def first_few(names: Iterable[str]) -> str:
-    """The first few names of strategies, and how many more there are."""
+    """The first few names, and how many more there are."""
     every = list(names)
     more = f" and {len(every) - _FEW} more" if len(every) > _FEW else ""
     return ", ".join(every[:_FEW]) + more

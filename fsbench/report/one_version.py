@@ -14,10 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from fsbench.code import CodeParts, core_mark, split_marks
-from fsbench.columns import Columns, Shared
+from fsbench.columns import Columns, Shared, of_records
 from fsbench.errors import FsbenchError
 from fsbench.identity import backbone_mark, kind_mark, metric_marks, searched_spec
 from fsbench.recipes.recipe import parse_recipe
+from fsbench.record import Record
 from fsbench.registry import get_registry
 from fsbench.report.names import identity
 from fsbench.tasks.expressions import parse_tasks
@@ -55,6 +56,17 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     if not of_spec:
         line += "; --all-versions (all_versions=True) shows them"
     return columns.select([shared in shown for shared in columns.shared]), [line]
+
+
+def records_of_one_version(
+    records: Sequence[Record], of_spec: bool = False
+) -> tuple[list[Record], list[str]]:
+    """`of_one_version` of whole records."""
+    columns = of_records(records, ())
+    found, lines = of_one_version(columns, of_spec)
+    shown = set(found.shared)
+    kept = zip(records, columns.code, strict=True)
+    return [record for record, code in kept if columns.shared[code] in shown], lines
 
 
 def _without_superseded(columns: Columns) -> Columns:

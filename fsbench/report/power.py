@@ -9,13 +9,10 @@ from fsbench import stats
 from fsbench.columns import Columns
 from fsbench.looks import OPEN
 from fsbench.metrics import get_metric
-from fsbench.report import differences
 from fsbench.report.baselines import WITHHELD
-from fsbench.report.differences import Measured
-from fsbench.report.entries import Setting, settings
+from fsbench.report.differences import Measured, measured
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.looking import COLLECTED, with_looks
-from fsbench.report.one_version import of_one_measure, of_one_version
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate, Sample
 
@@ -43,16 +40,12 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
     Raises as `leaderboard`.
     """
     chosen = get_metric(metric)
-    columns, _ = of_one_version(columns)
-    columns, _ = of_one_measure(columns, chosen.name)
     board = with_looks(leaderboard(columns, chosen.name, margin=margin), columns.evidence.looks)
-    found = settings(columns)
-    table = differences.measured(found, chosen)
-    places = {(setting.task, setting.recipe): setting for setting in found}
+    table = measured(board.settings, chosen)
     levels = _levels(board)
     every = [
-        _need(places[row.task, row.recipe], row, board, levels, table)
-        for _, rows in board.tasks
+        _need(label, row, board, levels, table)
+        for label, rows in board.tasks
         for row in rows
         if row.difference and (row.verdict == OPEN or row.verdict.startswith(WITHHELD))
     ]
@@ -88,9 +81,7 @@ def _levels(board: Leaderboard) -> tuple[float, float]:
     return _LEVEL / max(len(words) - differ, 1), _LEVEL / max(len(words) - equal, 1)
 
 
-def _need(
-    setting: Setting, row: Row, board: Leaderboard, levels: tuple[float, float], table: Measured
-) -> Need:
+def _need(label: str, row: Row, board: Leaderboard, levels: tuple[float, float], table: Measured) -> Need:
     assert row.difference is not None
     sample = table.gains[row.task, row.recipe, row.strategy]
     assert sample is not None
@@ -99,7 +90,7 @@ def _need(
         total = stats.splits_needed(sample, table.gain_prior, levels, board.margin)
         more = None if total is None else total - len(sample.values)
         reason = "" if total else _limit(sample)
-    return Need(setting.label, row.strategy, row.difference, more, reason)
+    return Need(label, row.strategy, row.difference, more, reason)
 
 
 def _obstacle(row: Row, sample: Sample) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from fsbench.columns import Columns, Shared
-from fsbench.metrics import Metric
+from fsbench.metrics import Metric, scale
 from fsbench.record import Status
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row
@@ -122,7 +122,7 @@ def training_noises(tables: Sequence[tuple[str, Sequence[Row]]], metric: Metric)
             if row.init_deviation is not None and row.split_deviation is not None:
                 by_strategy[row.strategy].append((row.init_deviation, row.split_deviation))
     for strategy, pairs in sorted(by_strategy.items()):
-        within, between = np.median(pairs, axis=0) * (100 if metric.percent else 1)
+        within, between = np.median(pairs, axis=0) * scale(metric)
         yield (
             f"noise of training: {strategy}, standard deviation {within:.3g} between init seeds of a split, "
             f"{between:.3g} between splits"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-from fsbench.columns import of_records
 from fsbench.errors import StoreError
 from fsbench.record import Record
-from fsbench.report.board import INDEX, Board, boards_in, read_board
+from fsbench.report.board import INDEX, boards_in, read_board
 from fsbench.report.board_index import MARK, index
 from fsbench.report.contents import Report
 from fsbench.report.formats import write_file
 from fsbench.report.markdown import with_figures
-from fsbench.report.one_version import of_one_version
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.published import Contents, write
@@ -38,18 +36,6 @@ def write_published(contents: Contents, path: str | Path) -> Path:
     return write_page(path)
 
 
-def publishable(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """The records of one version of each strategy (`report.one_version`), and a line about the others.
-
-    Raises StoreError if the records must not be mixed.
-    """
-    columns = of_records(records, ())
-    found, lines = of_one_version(columns)
-    shown = set(found.shared)
-    kept = zip(records, columns.code, strict=True)
-    return [record for record, code in kept if columns.shared[code] in shown], lines
-
-
 def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:
     """What a suite's tasks lack: the strategies and split seeds without a record, by task, if there are any.
 
@@ -64,7 +50,14 @@ def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str
 
 def write_page(path: Path) -> Path:
     """Write the Markdown page of a published file and its figures beside it; return the path of the page."""
-    return _write_page(read_board(path))
+    board = read_board(path)
+    page, *figures = with_figures(board.report, board.name, shown_figures(board.report))
+    for old in path.parent.glob(f"{board.name}-figures/*.svg"):
+        if f"{old.parent.name}/{old.name}" not in dict(figures):
+            old.unlink()
+    for name, content in (page, *figures):
+        write_file(path.parent / name, content)
+    return path.parent / page[0]
 
 
 def write_index(folder: Path) -> Path | None:
@@ -104,13 +97,3 @@ def renew_index(folder: Path) -> None:
 def shown_figures(report: Report) -> list[tuple[int, Figure]]:
     """The figures that a page shows, each with the place of its leaderboard."""
     return [(place, each) for place, each in figures_of(report) if each.kind in _FIGURES]
-
-
-def _write_page(board: Board) -> Path:
-    page, *figures = with_figures(board.report, board.name, shown_figures(board.report))
-    for old in board.path.parent.glob(f"{board.name}-figures/*.svg"):
-        if f"{old.parent.name}/{old.name}" not in dict(figures):
-            old.unlink()
-    for name, content in (page, *figures):
-        write_file(board.path.parent / name, content)
-    return board.path.parent / page[0]

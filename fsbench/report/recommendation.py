@@ -101,13 +101,13 @@ def _incomplete(board: Leaderboard) -> str:
 
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
     """The recommendation where no strategy is shown to help."""
-    score = f", which scores {_score(baseline, board)}" if baseline.score else ""
+    score = f", which scores {text.score(baseline, board.metric)}" if baseline.score else ""
     where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
     yield f"Use {board.baseline}, plain training{score}: no strategy is shown to be better {where}."
-    better = _score(first, board) != _score(baseline, board)
+    better = text.score(first, board.metric) != text.score(baseline, board.metric)
     if first.strategy != board.baseline and better and first.verdict == "not settled":
         yield (
-            f"{first.strategy} has the best score, {_score(first, board)}, but its difference to "
+            f"{first.strategy} has the best score, {text.score(first, board.metric)}, but its difference to "
             f"{board.baseline}, {text.difference(first, board.metric)}, is not settled with "
             f"{plural(min(board.split_seeds), 'split seed')}{_beyond_interval(first, board)}."
         )
@@ -129,15 +129,15 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     seeds = plural(min(board.split_seeds), "split seed")
     needs = f" It uses {text.used(best.uses)}." if best.uses else ""
     yield (
-        f"Use {best.strategy}: {_score(best, board)}{over}, {_against(best, board)}, which is settled with "
-        f"{seeds}.{needs}"
+        f"Use {best.strategy}: {text.score(best, board.metric)}{over}, {_against(best, board)}, which is "
+        f"settled with {seeds}.{needs}"
     )
     yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
         yield (
-            f"{first.strategy} has a better score, {_score(first, board)}, but its difference to "
+            f"{first.strategy} has a better score, {text.score(first, board.metric)}, but its difference to "
             f"{board.baseline} is not settled."
         )
     if worth := [*_cost(best, helping, board), *_labels(best, board)]:
@@ -153,7 +153,7 @@ def _cost(best: Row, helping: Sequence[Row], board: Leaderboard) -> Iterator[str
         near = [row for row in cheaper if _overlap(row.score, best.score)]
         for row in near[:1]:
             long = _as_long(row.cost or 0, board)
-            cost += f"; {row.strategy} helps too, with {_score(row, board)}, and takes {long}"
+            cost += f"; {row.strategy} helps too, with {text.score(row, board.metric)}, and takes {long}"
         yield f"{cost}."
 
 
@@ -304,11 +304,6 @@ def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:
             if row.verdict == word:
                 found.setdefault(row.strategy, []).append(label)
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
-
-
-def _score(row: Row, board: Leaderboard) -> str:
-    unit = " %" if board.metric.percent else ""
-    return f"{text.interval(row.score, board.metric)}{unit}"
 
 
 def _against(row: Row, board: Leaderboard) -> str:

@@ -62,6 +62,11 @@ def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> s
     return f"{mean} ({number(estimate.low, metric, sign)}{dash}{number(estimate.high, metric, sign)})"
 
 
+def score(row: Row, metric: Metric) -> str:
+    """The score with its unit."""
+    return interval(row.score, metric) + (" %" if metric.percent else "")
+
+
 def difference(row: Row, metric: Metric) -> str:
     """The difference to the baseline, with a star if it covers only a part of the tasks or trials."""
     star = "*" if row.difference and not row.complete else ""
@@ -175,15 +180,19 @@ def seconds(value: float) -> str:
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
+def measure(metric: Metric) -> str:
+    """A metric with its unit, and which way is better."""
+    unit, better = " in %" if metric.percent else "", "higher" if metric.higher_is_better else "lower"
+    return f"{metric.title}{unit} ({better} is better)"
+
+
 def title(board: Leaderboard) -> str:
     """One line: the metric, and the number of tasks, seeds and trials."""
-    unit = " in %" if board.metric.percent else ""
-    better = "higher" if board.metric.higher_is_better else "lower"
     low, high = board.split_seeds
     seeds = plural(low, "split seed") if low == high else f"{low} to {high} split seeds"
     tasks, trials = plural(len(board.tasks), "task"), plural(board.trials, "trial")
     tuned = f", tuned over {plural(board.tuned, 'configuration')}" if board.tuned else ""
-    return f"{board.metric.title}{unit} ({better} is better), {tasks}, {seeds}, {trials}{tuned}"
+    return f"{measure(board.metric)}, {tasks}, {seeds}, {trials}{tuned}"
 
 
 def tuned(board: Leaderboard) -> str:

@@ -10,6 +10,7 @@ from fsbench.report.html.page import to_html
 from fsbench.report.markdown import SITE, with_figures
 from fsbench.report.publishing import shown_figures
 from fsbench.site.pages import Page, text
+from fsbench.words import capital
 
 FOLDER = "leaderboards"
 _PART = "Leaderboards"
@@ -40,4 +41,4 @@ def _links(board: Board) -> Iterator[str]:
     yield ""
     yield f"Made {text(made(board))}."
     for line in board.reproduced or ("Nobody has reproduced it yet; `fsbench verify` does.",):
-        yield f"{text(line[:1].upper() + line[1:])}" + ("" if line.endswith(".") else ".")
+        yield f"{text(capital(line))}" + ("" if line.endswith(".") else ".")

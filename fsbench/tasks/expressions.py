@@ -54,6 +54,11 @@ def named_datasets(task: str) -> list[str]:
     return list(dict.fromkeys(as_call(value).name for value in _dataset_values(parse_call(task))))
 
 
+def dataset_texts(task: str) -> list[str]:
+    """The texts of the datasets in a task's text, on this machine or not. Raises SpecError."""
+    return list(map(str, _dataset_values(parse_call(task))))
+
+
 def names_of_data(task: str) -> set[str]:
     """Every name in the expressions of a task's datasets, among whose arguments may be other datasets.
 

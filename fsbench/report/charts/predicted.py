@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 10
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Test samples in bins of equal width of the confidence, the probability of the predicted class.
+    """Test samples in bins of equal width, from 0 to 1, of the confidence: the predicted class's probability.
 
     `counts` [B] int64 are the samples in each bin, `confidences` [B] the sums of their confidences, and
     `correct` [B] int64 how many were predicted correctly. Bins can be added.
@@ -35,12 +35,6 @@ class Bins:
         return Bins(
             self.counts + other.counts, self.confidences + other.confidences, self.correct + other.correct
         )
-
-    @property
-    def edges(self) -> np.ndarray:
-        """The edges of the bins, `[B + 1]`, from 0 to 1; a confidence on an edge is in the bin below it."""
-        found: np.ndarray = np.linspace(0, 1, len(self.counts) + 1)
-        return found
 
     @property
     def confidence(self) -> np.ndarray:

@@ -60,13 +60,8 @@ def _answer(board: Leaderboard, titled: bool) -> Answer:
 
 
 def _facts(board: Leaderboard, best: Row) -> Iterator[Fact]:
-    unit = " %" if board.metric.percent else ""
     if best.score:
-        yield Fact(
-            "Score",
-            f"{text.interval(best.score, board.metric)}{unit}",
-            f"{board.metric.title}, 95 % interval",
-        )
+        yield Fact("Score", text.score(best, board.metric), f"{board.metric.title}, 95 % interval")
     if best.difference:
         yield Fact(f"Against {board.baseline}", text.difference(best, board.metric), text.verdict(best))
     if best.cost is not None and best.seconds is not None:

@@ -14,13 +14,12 @@ from fsbench.datasets.known import about, load_dataset
 from fsbench.errors import FsbenchError, UnknownName
 from fsbench.evidence import Drawn, Evidence
 from fsbench.report import text
-from fsbench.report.charts.transfer import SOURCE
 from fsbench.report.data import data_info
 from fsbench.report.entries import Setting, natural
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import identity, strategy_names
 from fsbench.spec import format_value, parse_call
-from fsbench.tasks.expressions import task_arguments, task_labels
+from fsbench.tasks.expressions import dataset_texts, task_arguments, task_labels
 from fsbench.types import DatasetInfo
 from fsbench.words import plural
 
@@ -52,7 +51,7 @@ def cards(boards: Sequence[Leaderboard]) -> list[Cards]:
     """The cards of tasks, of their data, and of their recipes."""
     settings = {setting.label: setting for board in boards for setting in board.settings}
     found = list(settings.values())
-    data = {name: setting.columns.evidence for setting in found for name in _datasets(setting.task)}
+    data = {name: setting.columns.evidence for setting in found for name in dataset_texts(setting.task)}
     return [
         Cards("Tasks", tuple(map(_task, found))),
         Cards("Data", tuple(_data(name, data[name]) for name in sorted(data, key=natural))),
@@ -123,14 +122,6 @@ def _sizes(drawn: Drawn) -> Iterator[tuple[str, str]]:
     for name, ids in (("unlabelled", drawn.unlabeled), ("source", drawn.source)):
         if ids.size:
             yield f"{name} samples", f"{ids.size:,}"
-
-
-def _datasets(task: str) -> Iterator[str]:
-    """The texts of the datasets of a task, its source included."""
-    call = parse_call(task)
-    for value in (*call.args, call.keywords.get(SOURCE)):
-        if value is not None:
-            yield value if isinstance(value, str) else format_value(value)
 
 
 def _data(name: str, evidence: Evidence) -> Card:

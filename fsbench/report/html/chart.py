@@ -45,7 +45,7 @@ class Chart:
     """A chart.
 
     `groups` has the rows that are drawn together, by name; a reader picks one, called `group`. If there is a
-    field `lines`, the chart is `step` pixels high for each of its values. If there is a field `ticks`, the
+    field `lines`, the chart has a line of pixels for each of its values. If there is a field `ticks`, the
     specification knows its values, in ascending order, as a parameter of this name.
     """
 
@@ -58,7 +58,6 @@ class Chart:
     signals: Sequence[Signal] = ()
     group: str = "Task"
     lines: str = ""
-    step: int = 24
     ticks: str = ""
 
     @property
@@ -72,7 +71,6 @@ class Chart:
             "columns": [vars(column) for column in self.columns],
             "signals": [vars(signal) for signal in self.signals],
             "lines": self.lines,
-            "step": self.step,
             "ticks": self.ticks,
         }
 
@@ -132,11 +130,6 @@ def _number(value: Any) -> Any:
     return round(float(value), _DECIMALS) if math.isfinite(value) else None
 
 
-def unit(metric: Metric) -> float:
-    """What values of a metric are multiplied by to be shown."""
-    return 100.0 if metric.percent else 1.0
-
-
 def axis_title(metric: Metric) -> str:
     """The name of a metric with its unit."""
     return f"{metric.title} in %" if metric.percent else metric.title
@@ -166,6 +159,14 @@ def highlighted(board: Leaderboard) -> str:
     if best and best.strategy != board.baseline:
         return best.strategy
     return others[0] if others else board.baseline
+
+
+def emphasised(board: Leaderboard) -> list[Signal]:
+    """The choice of the strategy in colour, and of the one that it is compared with (`EMPHASIS`)."""
+    return [
+        Signal("strategy", "Strategy (in colour)", "strategy", highlighted(board)),
+        Signal("other", "Compared with", "strategy", board.baseline),
+    ]
 
 
 def group_name(board: Leaderboard, boards: Sequence[object], text: str = "") -> str:

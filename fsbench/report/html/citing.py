@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fsbench.columns import Columns
 from fsbench.report.citations import FSBENCH, of_texts
-from fsbench.report.names import some
+from fsbench.report.names import first_few
 
 
 @dataclass(frozen=True)
@@ -23,5 +23,5 @@ def citations(columns: Columns) -> Citations:
     found, unknown = of_texts(texts)
     about = "If you publish these results, cite what they are made of."
     if unknown:
-        about += f" Nothing is known here about what these name: {some(unknown)}."
+        about += f" Nothing is known here about what these name: {first_few(unknown)}."
     return Citations(about, (("fsbench", FSBENCH), *sorted(found)))

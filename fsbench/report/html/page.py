@@ -13,6 +13,7 @@ from fsbench.report.html.answer import answers
 from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.html.tables import tables
 from fsbench.report.html.trials import trials
+from fsbench.words import capital
 
 _STYLES = ("base.css", "answer.css", "tables.css", "charts.css")
 _SCRIPTS = ("theme.js", "print.js", "tables.js", "charts.js")
@@ -40,9 +41,8 @@ def to_html(report: Report) -> str:
     """
     board = report.boards[0]
     title = f"Which strategy helps: {report.name}" if report.name else "Which strategy helps on little data"
-    about = text.title(board)
     sections = _sections(report) if len(report.columns) else [_answer(report)]
-    return templating.page(title, f"{about[:1].upper()}{about[1:]}.", sections, _STYLES, _SCRIPTS)
+    return templating.page(title, f"{capital(text.title(board))}.", sections, _STYLES, _SCRIPTS)
 
 
 def _answer(report: Report) -> Section:

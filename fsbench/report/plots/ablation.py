@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fsbench.metrics import Metric
+from fsbench.metrics import Metric, scale
 from fsbench.report.ablation import Ablation, Effect
 from fsbench.report.ablation_sheet import TOGETHER, spec_of
 from fsbench.report.contrasts import Contrast
 from fsbench.report.escape import figure
 from fsbench.report.plots.figures import Figure
-from fsbench.report.plots.style import BASELINE_COLOUR, HELPS, HURTS, OTHERS, scale, unit
+from fsbench.report.plots.style import BASELINE_COLOUR, HELPS, HURTS, OTHERS, unit
 from fsbench.report.rows import OVERALL
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fsbench.metrics import Metric
+from fsbench.metrics import Metric, scale
 from fsbench.report.charts import Priced
 from fsbench.report.charts.placing import PLACES, placed
 from fsbench.report.escape import figure
-from fsbench.report.plots.style import BASELINE_COLOUR, COLOURS, OTHERS, scale, unit
+from fsbench.report.plots.style import BASELINE_COLOUR, COLOURS, OTHERS, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from fsbench.report.charts import Bins, Charts
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.plots import costs, gains, learning, predictions, ranks
 from fsbench.report.plots.slim import slim
 from fsbench.report.plots.style import COLOURS, styled
@@ -80,7 +81,7 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
             "other one beats in both"
         )
         yield Figure(f"{mark}costs", caption, partial(costs.draw, charts.costs, metric))
-    names = [baseline, *(row.strategy for row in board.overall if row.strategy != baseline)]
+    names = by_interest(board)
     if charts.fits:
         caption = "Accuracy on the test part over that on the training labels, a point per strategy and task"
         yield Figure(f"{mark}fit", caption, partial(predictions.fit, charts.fits, names, baseline))
@@ -89,6 +90,11 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
             "Accuracy over confidence, all tasks together; the area of a point is its share of the samples"
         )
         yield Figure(f"{mark}reliability", caption, partial(predictions.reliability, pooled, baseline))
+
+
+def by_interest(board: Leaderboard) -> list[str]:
+    """The baseline, then the other strategies, the best first."""
+    return [board.baseline, *(row.strategy for row in board.overall if row.strategy != board.baseline)]
 
 
 def pooled_bins(charts: Charts, names: list[str], task: str | None = None) -> dict[str, Bins]:

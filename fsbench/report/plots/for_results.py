@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report.ablation import ablation_of
-from fsbench.report.charts import Charts, predicted_on
+from fsbench.report.charts import Charts
+from fsbench.report.charts.predicted import predicted_on
 from fsbench.report.plots import ablation, costs, gains, learning, predictions, ranks
-from fsbench.report.plots.figures import pooled_bins
-from fsbench.report.plots.style import COLOURS, axes, styled
+from fsbench.report.plots.figures import by_interest, pooled_bins
+from fsbench.report.plots.style import COLOURS, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,18 +47,12 @@ class Plots:
         chosen = next(iter(known)) if family is None else family
         if chosen not in known:
             raise UnknownName("family of tasks", chosen, known)
-        with styled():
-            ax = axes(ax)
-            learning.draw(known[chosen], charts.board.metric, ax)
-        return ax
+        return drawn(partial(learning.draw, known[chosen], charts.board.metric), ax)
 
     def heatmap(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
         """The gain of each strategy on each task: blue helps, orange hurts, the rest is not settled."""
         charts = self._charts(metric)
-        with styled():
-            ax = axes(ax, *gains.size(charts.gains))
-            gains.draw(charts.gains, charts.board.metric, ax)
-        return ax
+        return drawn(partial(gains.draw, charts.gains, charts.board.metric), ax, gains.size(charts.gains))
 
     def critical_difference(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
         """Mean ranks; bars join strategies that do not differ significantly (Demsar 2006).
@@ -66,18 +62,12 @@ class Plots:
         found = self._charts(metric).ranks
         if found is None:
             raise UsageError("fewer than two strategies have a result in every trial, so there are no ranks")
-        with styled():
-            ax = axes(ax, *ranks.size(found))
-            ranks.draw(found, ax)
-        return ax
+        return drawn(partial(ranks.draw, found), ax, ranks.size(found))
 
     def pareto(self, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
         """Gain against cost, with the strategies that no other one beats in both."""
         charts = self._charts(metric)
-        with styled():
-            ax = axes(ax)
-            costs.draw(charts.costs, charts.board.metric, ax)
-        return ax
+        return drawn(partial(costs.draw, charts.costs, charts.board.metric), ax)
 
     def reliability(
         self, strategies: Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
@@ -88,15 +78,10 @@ class Plots:
         UsageError without stored predictions of them.
         """
         charts = self._charts(DEFAULT_METRIC)
-        baseline = charts.board.baseline
-        names = [baseline, *(row.strategy for row in charts.board.overall if row.strategy != baseline)]
-        bins = pooled_bins(charts, list(strategies or names[: len(COLOURS) + 1]), task)
+        bins = pooled_bins(charts, list(strategies or by_interest(charts.board)[: len(COLOURS) + 1]), task)
         if not bins:
             raise UsageError("there are no stored predictions of these strategies")
-        with styled():
-            ax = axes(ax)
-            predictions.reliability(bins, baseline, ax)
-        return ax
+        return drawn(partial(predictions.reliability, bins, charts.board.baseline), ax)
 
     def confusion(self, strategy: str, task: str, ax: Axes | None = None) -> Axes:
         """The confusion matrix of a strategy on a task, with the recall of each class.
@@ -107,11 +92,8 @@ class Plots:
         found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
         if found is None or found.confusion is None:
             raise UsageError(f"{strategy} has no stored predictions of fixed classes on {task}")
-        with styled():
-            side = 2.5 + 0.3 * min(len(found.classes), 20)
-            ax = axes(ax, side + 0.8, side)
-            predictions.confusion(found, ax)
-        return ax
+        side = 2.5 + 0.3 * min(len(found.classes), 20)
+        return drawn(partial(predictions.confusion, found), ax, (side + 0.8, side))
 
     def ablation(self, spec: str, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
         """What each component of a sum contributes, and how they interact, with 95 % intervals.
@@ -120,17 +102,11 @@ class Plots:
         without a task with such results.
         """
         found = ablation_of(self._charts(metric).board, spec)
-        with styled():
-            ax = axes(ax, *ablation.size(found))
-            ablation.draw(found, found.metric, ax)
-        return ax
+        return drawn(partial(ablation.draw, found, found.metric), ax, ablation.size(found))
 
     def fit(self, ax: Axes | None = None) -> Axes:
         """Accuracy on the test part over that on the training labels, a point for each strategy and task."""
         charts = self._charts(DEFAULT_METRIC)
-        baseline = charts.board.baseline
-        names = [baseline, *(row.strategy for row in charts.board.overall if row.strategy != baseline)]
-        with styled():
-            ax = axes(ax)
-            predictions.fit(charts.fits, names, baseline, ax)
-        return ax
+        return drawn(
+            partial(predictions.fit, charts.fits, by_interest(charts.board), charts.board.baseline), ax
+        )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fsbench.metrics import Metric
+from fsbench.metrics import Metric, scale
 from fsbench.report.charts import Curves
 from fsbench.report.charts.learning import Line
 from fsbench.report.escape import figure
-from fsbench.report.plots.style import OTHERS, coloured, scale, unit
+from fsbench.report.plots.style import OTHERS, coloured, unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,19 +44,15 @@ def styled() -> Iterator[None]:
         yield
 
 
-def axes(given: Axes | None, width: float = 6.4, height: float = 4.0) -> Axes:
-    """The axes that were given, or new ones in a figure of a size in inches."""
-    if given is not None:
-        return given
-    from matplotlib import pyplot
+def drawn(draw: Callable[[Axes], None], ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+    """The axes that were given, or new ones in a figure of a size in inches, with what is drawn on them."""
+    with styled():
+        if ax is None:
+            from matplotlib import pyplot
 
-    _, new = pyplot.subplots(figsize=(width, height), layout="constrained")
-    return new
-
-
-def scale(metric: Metric) -> float:
-    """By what values of a metric are multiplied to be shown."""
-    return 100.0 if metric.percent else 1.0
+            _, ax = pyplot.subplots(figsize=size, layout="constrained")
+        draw(ax)
+    return ax
 
 
 def unit(metric: Metric, difference: bool = False) -> str:

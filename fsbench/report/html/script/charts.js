@@ -58,7 +58,7 @@
     };
     const spec = structuredClone(chart.spec);
     spec.data = { name: "rows", values: rows };
-    const height = () => chart.step * new Set(rows.map((row) => row[chart.lines])).size;
+    const height = () => 24 * new Set(rows.map((row) => row[chart.lines])).size;
     if (chart.lines) spec.height = height();
     const ticks = () => [...new Set(rows.map((row) => row[chart.ticks]))].sort((a, b) => a - b);
     if (chart.ticks) spec.params = [{ name: "ticks", value: ticks() }];

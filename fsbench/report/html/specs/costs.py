@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fsbench.metrics import scale
 from fsbench.report.charts import Charts, Priced
 from fsbench.report.charts.placing import PLACES, placed
 from fsbench.report.html.chart import (
@@ -18,7 +19,6 @@ from fsbench.report.html.chart import (
     gain_title,
     group_name,
     highlighted,
-    unit,
 )
 from fsbench.report.leaderboard import Leaderboard
 
@@ -64,7 +64,7 @@ def pareto(boards: Sequence[Charts]) -> Chart | None:
 
 
 def _row(board: Leaderboard, found: Priced) -> dict[str, Any]:
-    factor = unit(board.metric)
+    factor = scale(board.metric)
     return {
         "strategy": found.strategy,
         "cost": found.cost,

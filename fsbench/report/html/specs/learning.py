@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fsbench.metrics import scale
 from fsbench.report import text
 from fsbench.report.charts import Charts, Curves
 from fsbench.report.html.chart import (
@@ -13,12 +14,10 @@ from fsbench.report.html.chart import (
     Chart,
     Column,
     Row,
-    Signal,
     axis_title,
     digits,
+    emphasised,
     group_name,
-    highlighted,
-    unit,
 )
 from fsbench.report.leaderboard import Leaderboard
 
@@ -43,10 +42,7 @@ def learning(boards: Sequence[Charts]) -> Chart | None:
             Column("score", axis_title(board.metric), digits(board.metric)),
             Column("shown", "with its interval"),
         ],
-        signals=[
-            Signal("strategy", "Strategy (in colour)", "strategy", highlighted(board)),
-            Signal("other", "Compared with", "strategy", board.baseline),
-        ],
+        signals=emphasised(board),
         group="Tasks",
         ticks="labels",
     )
@@ -59,7 +55,7 @@ def _largest_gain(found: Curves) -> float:
 
 
 def _rows(board: Leaderboard, found: Curves) -> list[Row]:
-    factor = unit(board.metric)
+    factor = scale(board.metric)
     return [
         {
             "strategy": line.strategy,

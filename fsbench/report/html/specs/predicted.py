@@ -13,9 +13,11 @@ from fsbench.report.html.chart import (
     Column,
     Row,
     Signal,
+    emphasised,
     grouped,
     highlighted,
 )
+from fsbench.report.leaderboard import Leaderboard
 
 _WIDE, _NARROW, _FEW = 58, 34, 12
 MOST_CLASSES = 30
@@ -29,23 +31,15 @@ def from_predictions(boards: Sequence[Charts]) -> list[Chart]:
         return grouped(boards, lambda of: ((each.task, row) for each in of.predicted for row in rows(each)))
 
     board = boards[0].board
-    first = highlighted(board)
     charts = [
-        _reliability(groups(_bins), first, board.baseline),
-        _recall(groups(_recalls), first, board.baseline),
-        _confusion(groups(_cells), first),
+        _reliability(groups(_bins), board),
+        _recall(groups(_recalls), board),
+        _confusion(groups(_cells), board),
     ]
     return [chart for chart in charts if chart.groups]
 
 
-def _two(first: str, baseline: str) -> list[Signal]:
-    return [
-        Signal("strategy", "Strategy (in colour)", "strategy", first),
-        Signal("other", "Compared with", "strategy", baseline),
-    ]
-
-
-def _reliability(groups: dict[str, list[Row]], first: str, baseline: str) -> Chart:
+def _reliability(groups: dict[str, list[Row]], board: Leaderboard) -> Chart:
     return Chart(
         name="reliability",
         title="Reliability",
@@ -60,11 +54,11 @@ def _reliability(groups: dict[str, list[Row]], first: str, baseline: str) -> Cha
             Column("accuracy", "accuracy", 3),
             Column("count", "predictions", 0),
         ],
-        signals=_two(first, baseline),
+        signals=emphasised(board),
     )
 
 
-def _recall(groups: dict[str, list[Row]], first: str, baseline: str) -> Chart:
+def _recall(groups: dict[str, list[Row]], board: Leaderboard) -> Chart:
     return Chart(
         name="recall",
         title="Recall by class",
@@ -77,12 +71,12 @@ def _recall(groups: dict[str, list[Row]], first: str, baseline: str) -> Chart:
             Column("class", "class"),
             Column("recall", "recall in %", 1),
         ],
-        signals=_two(first, baseline),
+        signals=emphasised(board),
         lines="class",
     )
 
 
-def _confusion(groups: dict[str, list[Row]], first: str) -> Chart:
+def _confusion(groups: dict[str, list[Row]], board: Leaderboard) -> Chart:
     sizes = [len({row["class"] for row in rows}) for rows in groups.values()]
     return Chart(
         name="confusion",
@@ -97,7 +91,7 @@ def _confusion(groups: dict[str, list[Row]], first: str) -> Chart:
             Column("predicted", "predicted as"),
             Column("count", "samples", 0),
         ],
-        signals=[Signal("strategy", "Strategy", "strategy", first, only=True)],
+        signals=[Signal("strategy", "Strategy", "strategy", highlighted(board), only=True)],
     )
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fsbench.metrics import scale
 from fsbench.report.charts import Charts
-from fsbench.report.html.chart import Chart, Column, Row, compared_with, digits, gain_title, grouped, unit
+from fsbench.report.html.chart import Chart, Column, Row, compared_with, digits, gain_title, grouped
 from fsbench.report.html.specs.dumbbells import dumbbells
 from fsbench.words import plural
 
@@ -66,7 +67,7 @@ def forgetting(boards: Sequence[Charts]) -> Chart | None:
 
 def _gains(of: Charts) -> Iterator[tuple[str, Row]]:
     metric = of.board.metric
-    sign = unit(metric) if metric.higher_is_better else -unit(metric)
+    sign = scale(metric) if metric.higher_is_better else -scale(metric)
     for each in of.source_gains:
         words = Counter(row.verdict for _, row in each.tasks)
         verdict = "helps" if sign * each.difference > 0 else "hurts"
