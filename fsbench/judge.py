@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,8 +64,8 @@ def _validated(result: Outcome, split: SealedSplit) -> Validated | None:
 
 def failed(trial: Trial, failure: Failure, known: Mapping[str, Any]) -> Judgement:
     """The judgement of a trial that failed before its split was needed; `known` is as in `judge`."""
-    reason, now = asdict(failure), timestamp()
-    return Judgement(Record(**vars(trial), **known, status="failed", reason=reason, created=now))
+    record = Record(**vars(trial), **known, status="failed", reason=_reason(failure), created=timestamp())
+    return Judgement(record)
 
 
 def fault(predictions: np.ndarray, split: SealedSplit) -> dict[str, str] | None:

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
+from fsbench import __all__ as public
 from fsbench import __version__
 from fsbench.errors import UsageError
 from fsbench.families import groups
 from fsbench.registry import SORTS
+from fsbench.spec import TUNED
 
 COMMANDS = {
     "strategy": "fsbench run --plugins erm,$name",
@@ -32,7 +34,8 @@ KINDS = tuple(COMMANDS)
 _TEMPLATES = Path(__file__).parent / "templates"
 _ENDING = ".template"
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
-_RESERVED = {*groups(), *KINDS}
+_RESERVED = {*groups(), *KINDS, TUNED}
+_IMPORTABLE = frozenset(public)
 
 
 def new_plugin(name: str, parent: Path, kind: str = "strategy") -> Path:
@@ -77,9 +80,9 @@ def _values(name: str, kind: str) -> dict[str, str]:
         )
     words = re.split("[_-]", name)
     class_name = "".join(word.capitalize() for word in words)
-    for word in (name, class_name):
-        if keyword.iskeyword(word) or word in _RESERVED:
-            meaning = "reserved by fsbench" if word in _RESERVED else "a keyword of Python"
+    for word, reserved in ((name, _RESERVED), (class_name, _IMPORTABLE)):
+        if keyword.iskeyword(word) or word in reserved:
+            meaning = "reserved by fsbench" if word in reserved else "a keyword of Python"
             raise UsageError(
                 f"plugin name {name!r}: {word} is {meaning}; choose another, such as 'my_method'"
             )

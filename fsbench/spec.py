@@ -264,10 +264,7 @@ class _Parser:
         kind, token, _ = self.tokens[self.position]
         if kind == "number":
             self.position += 1
-            number = int(token) if re.fullmatch(r"[+-]?\d+", token) else float(token)
-            if not math.isfinite(number):
-                raise SpecError(f"cannot read {self.text!r}: {token} is out of range")
-            return number
+            return self.number(token)
         if kind == "quoted":
             self.position += 1
             return re.sub(r"\\(.)", r"\1", token[1:-1])
@@ -281,6 +278,15 @@ class _Parser:
         if self.accept("["):
             return self.items()
         raise self.fail("a value")
+
+    def number(self, token: str) -> int | float:
+        try:
+            number = int(token) if re.fullmatch(r"[+-]?\d+", token) else float(token)
+            if math.isfinite(number):
+                return number
+        except (ValueError, OverflowError):  # a whole number with hundreds of digits
+            pass
+        raise SpecError(f"cannot read {self.text[:60]!r}: {token[:20]} is out of range")
 
     def items(self) -> tuple[Value, ...]:
         items: list[Value] = []

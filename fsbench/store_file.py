@@ -85,8 +85,8 @@ class StoreFile:
     def exclusive(self) -> Iterator[None]:
         """One transaction during which no other run can write to this store."""
         with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            try:  # an interrupt may come between any two steps
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
             except BaseException:

@@ -51,6 +51,7 @@ USAGE = [
     (["run", "erm", "focal"], "'erm'; write --plugins 'erm, focal'"),
     (["run", "--tasks", "kshot(wine)", "kshot(digits)"], "; write --tasks 'kshot(wine), kshot(digits)'"),
     (["run", "patients.csv"], "unexpected argument 'patients.csv'; write --data patients.csv"),
+    (["run", "patients.tsv"], "write --data patients.tsv"),
     (["run", "starter-v1"], "write --suite starter-v1"),
     (["run", "kshot(wine, k=5)"], "write --tasks 'kshot(wine, k=5)'"),
     (["run", "transfer+focal"], "write --plugins transfer+focal"),
@@ -197,6 +198,12 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
     assert (taken["jobs"], taken["strict"], taken["retry_failed"]) == (1, False, True)
     assert taken["results"] == Path("there")
     assert taken["recipe"] == {"steps": 5, "backbone": "mlp"}
+
+
+def test_a_list_of_one_seed_in_a_file_is_that_seed(call, taken, tmp_path):
+    (tmp_path / "bench.toml").write_text("seeds = [4]\ninit-seeds = [2]\n", encoding="utf-8")
+    assert call("run", "--config", "bench.toml")[0] == 0
+    assert (taken["seeds"], taken["init_seeds"]) == ((4,), (2,))
 
 
 def test_an_options_file_may_begin_with_a_byte_order_mark(call, taken, tmp_path):

@@ -157,6 +157,13 @@ def test_a_column_divides_a_table_into_two_domains(tmp_path: Path) -> None:
     assert back.task == "shift(scans_new_one, scans_old)"
 
 
+def test_the_column_of_domains_may_have_any_name(tmp_path: Path) -> None:
+    path = csv(tmp_path, scans().rename(columns={"scanner": "a=b"}), "scans.csv")
+    for domain in ("a=b", "a=b=new one"):
+        facts = read(path, target="diagnosis", domain=domain).facts
+        assert f"{path}, a=b=new one: 20 rows of 2 numbers" in facts
+
+
 def test_a_second_file_is_the_other_domain(tmp_path: Path) -> None:
     table = scans().drop(columns="scanner")
     old, new = csv(tmp_path, table[:40], "old.csv"), csv(tmp_path, table[40:], "new.csv")

@@ -168,6 +168,10 @@ def test_none_is_not_a_group(tmp_path: Path) -> None:
     reading = read(csv(tmp_path, table), target="kind", group="p")
     assert "40 groups by p, none of which a split divides" in reading.facts
     assert "20 rows without 'p': each is a separate group" in reading.warnings
+    path = csv(tmp_path, table.assign(kind=[*table["kind"][:30], *[None] * 10]), "both.csv")
+    reading = read(path, target="kind", group="p", unlabeled=path)
+    assert reading.dataset.unlabeled is not None
+    assert len(reading.dataset.unlabeled) == 10
 
 
 def test_groups_that_differ_only_in_case_or_hold_one_row_each_are_pointed_out(tmp_path: Path) -> None:
@@ -200,6 +204,15 @@ def test_class_folders_one_folder_deeper_are_pointed_at(tmp_path: Path) -> None:
     (tmp_path / "all" / "birds" / "1.png").write_text("no image", encoding="utf-8")
     with pytest.raises(DataError, match=r"one class only, 'pets'.*no image of class 'birds' can be read"):
         read(tmp_path / "all")
+
+
+def test_texts_that_cannot_be_read_are_named_where_one_class_is_left(tmp_path: Path) -> None:
+    for name in ("good/x/1", "good/y/1", "bad/1"):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        text = "\0" if name == "bad/1" else f"some words of {name}"
+        (tmp_path / "texts" / f"{name}.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"one class only, 'good'.*no text of class 'bad' can be read"):
+        read(tmp_path / "texts")
 
 
 def test_a_link_to_itself_is_a_damaged_file(tmp_path: Path) -> None:

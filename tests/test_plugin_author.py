@@ -167,7 +167,7 @@ def test_the_scaffold_does_not_overwrite(tmp_path):
 
 
 NO_NAMES = ["", "Mine", "1st", "a b", "../up", "a--b", "über", "x_"]
-RESERVED = ["all", "class", "none", "strategy", "dataset"]
+RESERVED = ["all", "class", "none", "strategy", "dataset", "tuned", "split", "labeled-set"]
 TAKEN = ["erm", "focal", "plugins"]
 
 

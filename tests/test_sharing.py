@@ -118,6 +118,25 @@ def test_an_incomplete_task_is_no_part(call, stored, tmp_path):
     )
 
 
+@pytest.mark.usefixtures("fakes")
+def test_a_search_in_which_everything_failed_is_published(call, tmp_path):
+    fake_executor.run(tmp_path / "results", "reason", seeds=1, tune=2)
+    assert call("publish", tmp_path / "results", tmp_path / "boards")[0] == 0
+    reasons = [
+        each.reason for each in read(tmp_path / "boards" / "results-tuned.jsonl").records if each.reason
+    ]
+    assert reasons == [
+        {"kind": "NothingToChoose", "message": "all 2 configurations failed; the first: ValueError: m"}
+    ]
+
+
+def test_results_without_a_record_are_not_published(call, tmp_path):
+    Store(tmp_path / "results").close()
+    status, _, err = call("publish", tmp_path / "results", tmp_path / "boards")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "has no results to publish" in err
+
+
 def test_publishing_into_a_file_is_one_line(call, stored, tmp_path):
     (tmp_path / "file").touch()
     status, _, err = call("publish", stored, tmp_path / "file" / "new")

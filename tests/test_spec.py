@@ -99,6 +99,8 @@ def test_commas_separate_expressions_only_outside_parentheses() -> None:
         ("a b", "expected the end"),
         ("kshot(digits, k=[])", "an empty list"),
         ("a(x=1e999)", "out of range"),
+        (f"a(x=1{'0' * 400})", "out of range"),
+        (f"a(x=1{'0' * 5000})", "out of range"),
         ("a(x=" * 30 + "1" + ")" * 30, "levels deep"),
         ("__import__('os').system('true')", "unexpected '.'"),
         (

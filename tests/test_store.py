@@ -98,6 +98,32 @@ def test_record_and_predictions_are_one_transaction(tmp_path):
         assert len(store.records()) == 1
 
 
+class Interrupted:
+    """A connection on which Ctrl-C comes just after the first transaction has begun."""
+
+    def __init__(self, real):
+        self.real, self.left = real, 1
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def execute(self, sql, *values):
+        found = self.real.execute(sql, *values)
+        if sql.startswith("BEGIN") and self.left:
+            self.left = 0
+            raise KeyboardInterrupt
+        return found
+
+
+def test_an_interrupt_leaves_no_transaction_open(tmp_path, monkeypatch):
+    with Store(tmp_path) as store:
+        monkeypatch.setattr(store, "_db", Interrupted(store._db))
+        with pytest.raises(KeyboardInterrupt):
+            store.commit(record(), logits())
+        store.commit(record(), logits())
+        assert len(store.records()) == 1
+
+
 def test_two_processes_can_write_at_once(tmp_path):
     def write(name: str) -> None:
         with Store(tmp_path) as store:

@@ -201,7 +201,8 @@ def load_config(ctx: click.Context, param: click.Parameter, path: Path | None) -
 def _as_text(value: Any) -> Any:
     """A TOML value as it would be written on the command line."""
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        text = ", ".join(map(str, value))
+        return f"[{text}]" if all(isinstance(item, int) for item in value) else text
     if isinstance(value, dict):
         return ", ".join(f"{name}={_as_text(item)}" for name, item in value.items())
     return value

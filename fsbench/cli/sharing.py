@@ -85,6 +85,8 @@ def _publish(
         groups = [_complete(some, suite, part) for some in groups if some]
     evidence = columns.evidence
     found = {folder / _name(some, suite, part): some for some in groups if some}
+    if not found:
+        raise UsageError(f"{results} has no results to publish; `fsbench run` makes them")
     old = {path: _present(path, [by] if by else [], replace) for path in found}
     for path, some in found.items():
         with working("gathering what is published"):

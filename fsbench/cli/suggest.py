@@ -15,7 +15,7 @@ from fsbench.registry import get_registry
 from fsbench.tasks.expressions import protocol_names
 from fsbench.tasks.suites import suite_names
 
-_DATA_FILES = {".csv", ".npz"}
+_DATA_FILES = {".csv", ".tsv", ".npz"}
 
 
 class SuggestingGroup(click.Group):

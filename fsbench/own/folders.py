@@ -7,6 +7,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +29,8 @@ from fsbench.own.pictures import (
     stack_alike,
     with_channels,
 )
-from fsbench.own.samples import Inputs, Progress, Samples, because, printable, some
-from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
+from fsbench.own.samples import Inputs, Progress, Samples, because, some
+from fsbench.own.tree import File, Wanted, all_files, by_class, find_files
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
@@ -52,26 +53,13 @@ def read_folder(data: OwnData, progress: Progress) -> Samples:
             f"cats/1.png and dogs/2.jpg{because(remarks)}"
         )
     pictures = read_files(data, files, remarks, progress)
-    remarks += empty_classes(files, list(pictures), "image")
-    read = list(pictures)
-    classes = sorted({file.label for file in read})
-    if len({file.label for file in files}) == 1 and (folders := inside(read)):
-        raise DataError(
-            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} "
-            "in it; if these are the classes, give this folder instead"
-        )
-    parts = [file.part for file in read if file.part is not None]
     pixels = [picture.pixels for picture in pictures.values()]
     x = stack(pixels)
-    return Samples(
-        kind=get_kind("image"),
-        x=x,
-        y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
-        classes=[printable(name) for name in classes],
-        names=[file.name for file in read],
-        part=np.array(parts, dtype=np.int8) if parts else None,
+    samples = by_class(data.path, get_kind("image"), x, files, list(pictures))
+    return replace(
+        samples,
         looks=np.stack([picture.look for picture in pictures.values()]),
-        warnings=remarks,
+        warnings=remarks + samples.warnings,
         form=Form("image", x.shape[1:], bits=depth(pixels)),
     )
 

@@ -244,6 +244,6 @@ def _facts(
 
 def _where(samples: Samples, data: OwnData, place: int) -> str:
     """Where the samples of a domain come from."""
-    if data.domain is not None:
-        return f"{data.path}, {printable(data.domain.split('=')[0])}={printable(samples.domains[place])}"
+    if samples.dividing is not None:
+        return f"{data.path}, {printable(samples.dividing)}={printable(samples.domains[place])}"
     return str(data.target_data if place else data.path)

@@ -44,8 +44,8 @@ class Samples:
     `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are what images
     (thumbnails) or texts (counts) are compared by; those with at least the correlation `near` are
     near-duplicates. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in
-    `domains`. `unlabeled` are further inputs. `warnings` are lines for the user. `form` says how further
-    samples are read alike.
+    `domains`; `dividing` names the column that divides them, if there is one. `unlabeled` are further inputs.
+    `warnings` are lines for the user. `form` says how further samples are read alike.
     """
 
     kind: Kind
@@ -61,6 +61,7 @@ class Samples:
     near: float = NEAR
     domain: np.ndarray | None = None
     domains: tuple[str, str] = ("", "")
+    dividing: str | None = None
     unlabeled: Inputs | None = None
     warnings: list[str] = field(default_factory=list)
     form: Form | None = None

@@ -85,6 +85,7 @@ def read_table(data: OwnData) -> Samples:
         features=[str(column.name) for column in columns] if data.samples is None else (),
         domain=domain,
         domains=domains,
+        dividing=dividing,
         unlabeled=None if data.unlabeled is None else _unlabelled_rows(data, columns, rows.table, remarks),
         warnings=list(dict.fromkeys(remarks)),  # one file can be read for labels and for what has none
         form=Form("table", (len(columns),), tuple(columns)),
@@ -205,7 +206,8 @@ def _unlabelled_rows(
     unused = [name for name in table if name in labelled and name not in used]
     table = _alike(table.drop(columns=unused), labelled[used], path, str(data.path), remarks)
     if data.group is not None:
-        same = table[data.group].isin(labelled[data.group].dropna())
+        known = labelled[data.group].dropna()
+        same = table[data.group].isin(known[known != NOTHING])
         if same.any():
             remarks.append(
                 f"{plural(int(same.sum()), 'row')} of {path} left out: other rows of the same {data.group!r} "

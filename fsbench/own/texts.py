@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from fsbench.kinds.words import without_punctuation
 from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
-from fsbench.own.samples import Inputs, Progress, Samples, because, printable, some
-from fsbench.own.tree import File, Wanted, all_files, empty_classes, find_files, inside
+from fsbench.own.samples import Inputs, Progress, Samples, because, some
+from fsbench.own.tree import File, Wanted, all_files, by_class, find_files
 from fsbench.words import plural
 
 FOREIGN = (".rtf", ".pdf", ".doc", ".docx", ".odt", ".html", ".htm")
@@ -51,22 +52,8 @@ def read_text_folder(data: OwnData, progress: Progress) -> Samples:
         )
     texts = _read_files(files, remarks, progress)
     read = [file for file in files if file in texts]
-    classes = sorted({file.label for file in read})
-    if len(classes) == 1 and (folders := inside(read)):
-        raise DataError(
-            f"{data.path} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} "
-            "in it; if these are the classes, give this folder instead"
-        )
-    parts = [file.part for file in read if file.part is not None]
-    return Samples(
-        kind=get_kind("text"),
-        x=column(list(texts.values())),
-        y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
-        classes=[printable(name) for name in classes],
-        names=[file.name for file in read],
-        part=np.array(parts, dtype=np.int8) if parts else None,
-        warnings=remarks + empty_classes(files, read, "text"),
-    )
+    samples = by_class(data.path, get_kind("text"), column(list(texts.values())), files, read)
+    return replace(samples, warnings=remarks + samples.warnings)
 
 
 def read_texts(data: OwnData, progress: Progress, remarks: list[str]) -> Inputs:

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from fsbench.errors import DataError
-from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, printable, some
+from fsbench.kinds import Kind
+from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Samples, printable, some
 from fsbench.words import plural
 
 _PART_NAMES = {
@@ -195,13 +198,38 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def inside(files: Sequence[File]) -> list[str]:
-    """The folders within the one class folder of some files, if there are two or more with files."""
-    found = sorted({name.split("/")[1] for file in files if (name := file.name).count("/") > 1})
-    return found if len(found) > 1 and all(file.part is None for file in files) else []
+def by_class(
+    given: str | Path, kind: Kind, x: np.ndarray, files: Sequence[File], read: Sequence[File]
+) -> Samples:
+    """Samples `x` of a kind, one for each file that was `read` of all that are in folders named by class.
+
+    Raises DataError if the given folder has such folders one level deeper only.
+    """
+    classes = sorted({file.label for file in read})
+    if len({file.label for file in files}) == 1 and (folders := _inside(read)):
+        raise DataError(
+            f"{given} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} in it; "
+            "if these are the classes, give this folder instead"
+        )
+    parts = [file.part for file in read if file.part is not None]
+    return Samples(
+        kind=kind,
+        x=x,
+        y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
+        classes=[printable(name) for name in classes],
+        names=[file.name for file in read],
+        part=np.array(parts, dtype=np.int8) if parts else None,
+        warnings=empty_classes(files, read, kind.sample),
+    )
 
 
 def empty_classes(files: Iterable[File], read: Iterable[File], noun: str) -> list[str]:
     """Remarks about classes of which no file could be read."""
     gone = sorted({file.label for file in files} - {file.label for file in read})
     return [f"no {noun} of class {printable(name)!r} can be read" for name in gone]
+
+
+def _inside(files: Sequence[File]) -> list[str]:
+    """The folders within the one class folder of some files, if there are two or more with files."""
+    found = sorted({name.split("/")[1] for file in files if (name := file.name).count("/") > 1})
+    return found if len(found) > 1 and all(file.part is None for file in files) else []

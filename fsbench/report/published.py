@@ -220,8 +220,7 @@ def _published(record: Record) -> dict[str, Any]:
         del values["tuning"], values["search"]
     values["notes"] = [_without_folders(note) for note in record.notes]
     if record.reason is not None:
-        shown = {k: v for k, v in record.reason.items() if k != "traceback"}
-        values["reason"] = {k: _without_folders(v) for k, v in shown.items()}
+        values["reason"] = {k: _without_folders(record.reason[k]) for k in ("kind", "message")}
     return values
 
 
