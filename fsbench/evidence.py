@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import struct
-import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +21,6 @@ _LEVELS, _LARGEST_SCALE, _SCALE = 127, 1e30, 8
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 _SORTED = ("unlabeled", "source")
 _LENGTH = struct.Struct("<I")
-_ZIP = b"PK"
 _LARGEST = 512 << 20
 _MOST_DATASETS = 16
 _DAMAGE = (
@@ -32,13 +29,9 @@ _DAMAGE = (
     KeyError,
     TypeError,
     AttributeError,
-    EOFError,
-    OSError,
-    RuntimeError,
     MemoryError,
     OverflowError,
     RecursionError,
-    zipfile.BadZipFile,
 )
 
 
@@ -72,10 +65,9 @@ class Drawn:
 
     @classmethod
     def unpack(cls, data: bytes) -> Drawn:
-        """Read what `pack` wrote, here or in an older version. Raises ValueError for anything else."""
+        """Read what `pack` wrote. Raises ValueError for anything else."""
         try:
-            whole = unzip(data, _LARGEST)
-            found = _read_npz(whole) if whole.startswith(_ZIP) else _read_parts(whole)
+            found = _read_parts(unzip(data, _LARGEST))
         except _DAMAGE as error:
             raise ValueError(f"not the parts of a split ({error})") from error
         found |= {name: np.cumsum(found[name]) for name in _SORTED}
@@ -118,16 +110,6 @@ def _read_parts(whole: bytes) -> dict[str, Any]:
         name: part.reshape(shape) for name, part, shape in zip(_PARTS, parts, shapes, strict=True)
     }
     return found | {"datasets": tuple(map(str, header["datasets"]))}
-
-
-def _read_npz(whole: bytes) -> dict[str, Any]:
-    """The fields of what the first versions wrote, an archive of numpy."""
-    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
-        if sum(each.file_size for each in archive.infolist()) > _LARGEST:
-            raise ValueError(f"more than {_LARGEST} bytes unpacked")
-    with np.load(io.BytesIO(whole), allow_pickle=False) as stored:
-        found: dict[str, Any] = {name: stored[name] for name in _PARTS}
-        return found | {"datasets": tuple(stored["datasets"].tolist()) if "datasets" in stored else ()}
 
 
 Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]

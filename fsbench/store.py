@@ -24,7 +24,7 @@ from fsbench.evidence import Drawn, Evidence, pack_influence, unpack_influences
 from fsbench.looks import Look
 from fsbench.record import Record, Trial, Tried
 from fsbench.store_file import BESIDE, SCHEMA, StoreFile
-from fsbench.types import DatasetInfo, info_from_dict, info_to_dict
+from fsbench.types import DatasetInfo, info_from_dict, to_dict
 
 _AT_ONCE = 10_000
 _KEYS_AT_ONCE = 500
@@ -220,7 +220,7 @@ class Store(StoreFile):
         Records under the same name must be about this data (`SameData.check_own`).
         """
         known = self.own()
-        new = [(info.text, json.dumps(info_to_dict(info))) for info in infos if info != known.get(info.text)]
+        new = [(info.text, json.dumps(to_dict(info))) for info in infos if info != known.get(info.text)]
         if new:
             with self.exclusive():
                 self._db.execute(_OWN)

@@ -70,13 +70,8 @@ class DatasetInfo:
         return len(self.classes)
 
 
-def info_to_dict(info: DatasetInfo) -> dict[str, Any]:
-    """A JSON-serialisable dictionary."""
-    return vars(info) | {"symmetries": sorted(info.symmetries)}
-
-
 def info_from_dict(values: Mapping[str, Any]) -> DatasetInfo:
-    """Read what `info_to_dict` wrote, in this or a later version. Raises ValueError or TypeError."""
+    """Read what `to_dict` wrote, in this or a later version. Raises ValueError or TypeError."""
     known = {each.name for each in fields(DatasetInfo)}
     given = {name: value for name, value in dict(values).items() if name in known}
     read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
@@ -120,13 +115,13 @@ class TaskInfo:
         return self.source_shape is not None
 
 
-def task_to_dict(info: TaskInfo) -> dict[str, Any]:
+def to_dict(info: DatasetInfo | TaskInfo) -> dict[str, Any]:
     """A JSON-serialisable dictionary."""
     return vars(info) | {"symmetries": sorted(info.symmetries)}
 
 
 def task_from_dict(values: Mapping[str, Any]) -> TaskInfo:
-    """Read what `task_to_dict` wrote."""
+    """Read what `to_dict` wrote."""
     shape = values["source_shape"]
     read = {
         "input_shape": tuple(values["input_shape"]),

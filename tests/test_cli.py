@@ -332,10 +332,8 @@ def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call, 
 
 
 def test_the_choices_of_options_are_those_of_the_modules_that_they_spare_an_import():
-    from fsbench import scaffold
-    from fsbench.cli import fusing, plugins
+    from fsbench.cli import fusing
     from fsbench.report.fused import HOW
 
     (how,) = (each for each in fusing.fuse.params if each.name == "how")
     assert list(how.type.choices) == list(HOW)
-    assert plugins.KINDS == scaffold.KINDS

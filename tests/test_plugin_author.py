@@ -12,7 +12,6 @@ import pytest
 from plugin_env import PluginEnv
 
 import fsbench
-from fsbench.cli.plugins import KINDS as cli_kinds
 from fsbench.errors import UsageError
 from fsbench.scaffold import KINDS, command, new_plugin
 from fsbench.strategy import Strategy
@@ -197,10 +196,6 @@ def test_scaffold_names_of_each_kind(kind, name, tmp_path):
         new_plugin(name, tmp_path, kind)
     other = "strategy" if kind != "strategy" else "dataset"
     assert new_plugin(name, tmp_path, other).is_dir()
-
-
-def test_the_command_line_knows_the_kinds():
-    assert cli_kinds == KINDS
 
 
 def test_scaffold_in_a_folder_that_does_not_exist(tmp_path):

@@ -27,12 +27,7 @@ def completing(
     return lambda ctx, param, incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
-def _suites() -> Iterable[str]:
-
-    return suite_names()
-
-
-complete_suite = completing(_suites)
+complete_suite = completing(suite_names)
 metric_option = click.option(
     "--metric",
     default=DEFAULT_METRIC,

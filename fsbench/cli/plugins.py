@@ -11,9 +11,8 @@ from fsbench.cli.output import debugging, say
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.errors import PluginError, UnknownName
 from fsbench.registry import SORTS, Registry, get_registry
+from fsbench.scaffold import KINDS, command, new_plugin
 from fsbench.spec import parse
-
-KINDS = ("strategy", "dataset", "protocol", "backbone", "metric")
 
 if TYPE_CHECKING:
     from fsbench.testing.checks import Thing
@@ -39,7 +38,6 @@ def new(name: str, kind: str) -> None:
 
     The test passes once you have replaced every TODO in the files.
     """
-    from fsbench.scaffold import command, new_plugin
 
     folder = new_plugin(name, Path(), kind)
     click.echo(f"wrote {folder}; replace every TODO in it, then:\n")

@@ -29,7 +29,7 @@ from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.stages import Ground
 from fsbench.strategy import Strategy
-from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo, task_from_dict, task_to_dict
+from fsbench.types import Batch, Fitted, LabeledSet, Recipe, TaskInfo, task_from_dict, to_dict
 
 M = TypeVar("M")
 
@@ -54,9 +54,9 @@ class EngineContext(Scope, Savable):
             "identity": tuple(str(part) for part in state.identity),
             "spec": state.composition.text,
             "recipe": recipe_text(state.recipe),
-            "given": task_to_dict(state.given),
-            "inputs": task_to_dict(state.inputs),
-            "task": task_to_dict(state.task),
+            "given": to_dict(state.given),
+            "inputs": to_dict(state.inputs),
+            "task": to_dict(state.task),
             "stored": state.stored,
             "cell": state.cell,
             "bodies": [(key, body.network) for key, body in state.bodies.items()],

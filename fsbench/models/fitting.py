@@ -248,7 +248,7 @@ class _Fit:
             seed=self.seed,
             kind=info.kind,
             inputs=self.reading.form,
-            preparation=_in_words(self.reading),
+            preparation=get_kind(info.kind).prepared(info),
             classes=info.classes,
             labels=dict(zip(info.classes, counts, strict=True)),
             held_back=int(self.split.val.y.size),
@@ -271,12 +271,6 @@ def _with_validation(task: Task, split: Split, seed: int) -> tuple[Task, Split]:
         replace(task, info=replace(task.info, num_val=rest.test.y.shape[1])),
         replace(split, train=rest.train, val=rest.test),
     )
-
-
-def _in_words(reading: Reading) -> str:
-    """What is done with an input before the predictor gets it."""
-    info = reading.dataset.info
-    return get_kind(info.kind).prepared(info)
 
 
 def _put(folder: Path, output: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ from fsbench.own.archives import read_inputs
 from fsbench.own.column import Column
 from fsbench.own.dates import example
 from fsbench.own.files import contents, form_of
-from fsbench.own.folders import read_files, read_images
+from fsbench.own.folders import as_inputs, read_files, read_images
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.listed import located
 from fsbench.own.parsing import in_numbers, parse_table
-from fsbench.own.pictures import SUFFIXES, Picture, stack_alike, with_channels
+from fsbench.own.pictures import SUFFIXES, with_channels
 from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
 from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files, tell_of_cut
@@ -100,7 +100,7 @@ def _pictures(
 ) -> tuple[Sequence[str], np.ndarray]:
     """One image or all in a folder, resized and scaled as in training."""
     found = read_images(OwnData(path, image_size=form.shape[-1]), progress, remarks)
-    return list(found), _alike(found.values(), form, remarks)
+    return list(found), as_inputs(found.values(), form, remarks).x
 
 
 def _pictures_of_table(
@@ -114,19 +114,14 @@ def _pictures_of_table(
         for row, name, place in zip(paths.index, written[paths.index], paths, strict=True)
     ]
     found = read_files(OwnData(path, image_size=form.shape[-1]), files, remarks, progress)
-    return [file.name for file in found], _alike(found.values(), form, remarks)
-
-
-def _alike(pictures: Iterable[Picture], form: Form, remarks: list[str]) -> np.ndarray:
-    """Pictures as those in training were stored."""
-    return with_channels(stack_alike([each.pixels for each in pictures], form.bits, remarks), form.shape[0])
+    return [file.name for file in found], as_inputs(found.values(), form, remarks).x
 
 
 def _texts_of_files(
     path: Path, form: Form, progress: Progress, remarks: list[str]
 ) -> tuple[Sequence[str], np.ndarray]:
     """All .txt files in a folder, or one."""
-    texts = {name: clean(text) for name, text in read_text_files(path, progress, remarks).items()}
+    texts = read_text_files(path, progress, remarks)
     _tell_of_empty([name for name, text in texts.items() if not text], remarks)
     return list(texts), _encoded(list(texts.values()), remarks)
 

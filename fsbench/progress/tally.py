@@ -1,4 +1,4 @@
-"""Where a run stands: what displays and the log know of it."""
+"""Where a run stands, for displays."""
 
 from __future__ import annotations
 
@@ -51,12 +51,6 @@ class Tally(Observer):
         if not self.step.startswith(_READING):
             self.since = time.monotonic()
         self.step = f"{_READING} {done} of {total} samples"
-
-    def read(self, facts: Sequence[str], remarks: Sequence[str]) -> None:
-        """Leave facts and warnings to others."""
-
-    def warned(self, line: str) -> None:
-        """Leave warnings to others."""
 
     def stored(self, records: Sequence[Record]) -> None:
         """Count records in the standing."""

@@ -27,7 +27,7 @@ from fsbench.kinds.kind import Transform
 from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
-from fsbench.types import TaskInfo, task_from_dict, task_to_dict
+from fsbench.types import TaskInfo, task_from_dict, to_dict
 from fsbench.words import plural
 
 _TASK_FILE = "task.json"
@@ -150,7 +150,7 @@ def materialise(task: Task, split: Split, folder: Path) -> SealedSplit:
     Raises StoreError if it cannot be written.
     """
     try:
-        _write(folder, _visible_arrays(task, split), json.dumps(task_to_dict(task.info), indent=1))
+        _write(folder, _visible_arrays(task, split), json.dumps(to_dict(task.info), indent=1))
     except OSError as error:
         raise StoreError(
             f"cannot write the split of {task.text} to {folder}: {error.strerror or error}; free some space "

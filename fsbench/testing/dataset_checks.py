@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import (
     DATASETS,
@@ -19,81 +22,67 @@ from fsbench.testing.demands import require, require_own_randomness, require_tex
 from fsbench.testing.toy_dataset import registered
 
 
-def described(entry: DatasetEntry) -> str | None:
+def _if_here(body: Callable[[str, DatasetInfo], object]) -> Callable[[DatasetEntry], str | None]:
+    """A check that needs the data: it returns why it cannot be done if they are not on this machine."""
+
+    @functools.wraps(body)
+    def check(entry: DatasetEntry) -> str | None:
+        with registered(DATASETS, entry.name, entry):
+            if not is_available(entry.name):
+                return "it is not on this machine"
+            try:
+                info = dataset_info(entry.name)
+            except AbsentData as error:
+                return str(error)
+            body(entry.name, info)
+        return None
+
+    return check
+
+
+@_if_here
+def described(name: str, info: DatasetInfo) -> None:
     """It can be described, with a licence and a citation, without being loaded."""
-    if reason := _here(entry):
-        return reason
-    info = _info(entry)
-    require(
-        info.text == entry.name,
-        f"describe returned the text {info.text!r}; expected the given {entry.name!r}",
-    )
+    require(info.text == name, f"describe returned the text {info.text!r}; expected the given {name!r}")
     for field in ("description", "licence", "citation"):
         require_text(field, getattr(info, field))
     require(info.kind in kind_names(), f"kind is {info.kind!r}; known: {', '.join(kind_names())}")
     require(info.num_classes >= 2, f"it has {info.num_classes} classes; expected at least 2")
     require(len(set(info.classes)) == info.num_classes, "two classes have the same name")
     require(min(info.class_counts) > 0, f"class_counts are {list(info.class_counts)}; expected at least 1")
-    return None
 
 
-def loads(entry: DatasetEntry) -> str | None:
+@_if_here
+def loads(name: str, info: DatasetInfo) -> None:
     """It loads and matches its description: types, shapes, labels, parts and groups."""
-    if reason := _here(entry):
-        return reason
-    info, loaded = _info(entry), _load(entry)
-    require(loaded.info == info, "the info of the loaded dataset differs from what describe returned")
-    return None
+    found = _load(name).info
+    require(found == info, "the info of the loaded dataset differs from what describe returned")
 
 
-def stable(entry: DatasetEntry) -> str | None:
+@_if_here
+def stable(name: str, info: DatasetInfo) -> None:
     """Two loads give the same bits."""
-    if reason := _here(entry):
-        return reason
-    first, second = _load(entry).fingerprint, _load(entry).fingerprint
+    first, second = _load(name).fingerprint, _load(name).fingerprint
     require(first == second, f"two loads differ ({first[:12]} and {second[:12]}); use a fixed seed")
-    return None
 
 
-def leaves_globals(entry: DatasetEntry) -> str | None:
+@_if_here
+def leaves_globals(name: str, info: DatasetInfo) -> None:
     """Loading it leaves the global random states of Python, numpy and torch unchanged."""
-    if reason := _here(entry):
-        return reason
-    require_own_randomness(lambda: _load(entry))
-    return None
+    require_own_randomness(lambda: _load(name))
 
 
-def gives_a_task(entry: DatasetEntry) -> str | None:
+@_if_here
+def gives_a_task(name: str, info: DatasetInfo) -> None:
     """A task can be drawn from it."""
-    if reason := _here(entry):
-        return reason
-    with registered(DATASETS, entry.name, entry):
-        (task,) = parse_tasks(f"holdout({entry.name})")
-        draw_split(task, 0)
-    return None
+    (task,) = parse_tasks(f"holdout({name})")
+    draw_split(task, 0)
 
 
-def _here(entry: DatasetEntry) -> str | None:
-    """Why a dataset that is not on this machine cannot be checked further, or None."""
-    with registered(DATASETS, entry.name, entry):
-        if not is_available(entry.name):
-            return "it is not on this machine"
-        try:
-            dataset_info(entry.name)
-        except AbsentData as error:
-            return str(error)
-    return None
-
-
-def _info(entry: DatasetEntry) -> DatasetInfo:
-    with registered(DATASETS, entry.name, entry):
-        return dataset_info(entry.name)
-
-
-def _load(entry: DatasetEntry) -> Dataset:
-    with registered(DATASETS, entry.name, entry):
-        keep_datasets(())
-        return load_dataset(entry.name)
+def _load(name: str) -> Dataset:
+    """The dataset, loaded anew."""
+    keep_datasets(())
+    return load_dataset(name)
 
 
 CHECKS = {

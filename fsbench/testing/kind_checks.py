@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ def described(kind: Kind) -> None:
 
 def stores_toys(kind: Kind) -> None:
     """Its toy data is a dataset of this kind, and every draw gives the same data."""
-    with _registered(kind):
+    with registered(KINDS, kind.name, kind):
         first, second = toy_dataset("toys", kind.name), toy_dataset("toys", kind.name)
     require(first.fingerprint == second.fingerprint, "two draws of toy data differ; draw from the rng given")
 
@@ -67,7 +66,7 @@ def opens(kind: Kind) -> None:
 
 def matches_itself(kind: Kind) -> None:
     """Samples that have the task's shape are not changed."""
-    with _registered(kind):
+    with registered(KINDS, kind.name, kind):
         split = toy_split(kind.name, classes=CLASSES)
     shape, x = split.info.input_shape, kind.tensor(split.train_x[0], torch.device("cpu"))
     reason = kind.mismatch(shape, shape)
@@ -77,7 +76,7 @@ def matches_itself(kind: Kind) -> None:
 
 def has_a_backbone(kind: Kind) -> None:
     """The backbone of its recipe accepts its samples."""
-    with _registered(kind), torch.random.fork_rng(devices=()):
+    with registered(KINDS, kind.name, kind), torch.random.fork_rng(devices=()):
         split = toy_split(kind.name, classes=CLASSES)
         network = build_network(kind.recipe.backbone, kind.name, split.info.input_shape, CLASSES)
         logits = network.eval()(kind.tensor(split.train_x[0][:FEW], torch.device("cpu")))
@@ -92,12 +91,6 @@ def leaves_globals(kind: Kind) -> None:
         kind.tensor(kind.fit_toys(x)(x)[0], torch.device("cpu"))
 
     require_own_randomness(work)
-
-
-@contextmanager
-def _registered(kind: Kind) -> Iterator[None]:
-    with registered(KINDS, kind.name, kind):
-        yield
 
 
 def _toys(kind: Kind, moved: float = 0.0) -> np.ndarray:
