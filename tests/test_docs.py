@@ -140,6 +140,23 @@ def test_the_page_of_what_helped_says_what_the_leaderboards_say() -> None:
     assert shown.strip() == "\n".join(what_helped(boards)).strip()
 
 
+def test_what_helped_in_short_is_in_its_tables() -> None:
+    page = (ROOT / "docs" / "what-helped.md").read_text(encoding="utf-8")
+    short = page.partition("## In short")[2].partition("## How to read")[0]
+    rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| ([^|]*\|[^|]*)\| [^|]* \|$", page, re.MULTILINE))
+    said = 0
+    for bullet in " ".join(short.split()).split(" - "):
+        boards = [name for name in re.findall(r"`([a-z0-9-]+)`", bullet) if "-v" in name]
+        for strategy, gain in re.findall(r"`([a-z_0-9]+)` ([+-][0-9]+[.][0-9])", bullet):
+            assert any(
+                f"{gain} ± " in part and f"({board}, " in part
+                for board in boards
+                for part in rows[strategy].split("<br>")
+            ), (strategy, gain)
+            said += 1
+    assert said > 20
+
+
 def test_every_hook_and_stage_is_documented() -> None:
     for name in vars(hookspecs):
         if name.startswith("fsbench_"):

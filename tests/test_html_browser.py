@@ -124,11 +124,11 @@ def test_tables_sort_by_a_column_in_both_directions_with_gaps_last(opened: Opene
 
 def test_filters_leave_the_tables_and_rows_that_fit(opened: Opened) -> None:
     opened.reset()
-    opened.choose("scenario", "longtail")
+    opened.choose("protocol", "longtail")
     plain, tuned = opened.texts("details.table > summary")
     assert plain.startswith("longtail(breast_cancer, ir=20)")
     assert tuned.startswith("longtail(breast_cancer, ir=20)")
-    opened.choose("scenario", "")
+    opened.choose("protocol", "")
     opened.choose("dataset", "digits")
     opened.choose("k", "5")
     assert all(each.startswith("kshot(digits, k=5") for each in opened.texts("details.table > summary"))

@@ -46,7 +46,7 @@ COMPLETION = "_FSBENCH_COMPLETE"
 @click.option(
     "--debug",
     is_flag=True,
-    help="Show tracebacks of errors and failed trials (may stand anywhere on the command line).",
+    help="Show tracebacks of errors and failed trials (can be given anywhere).",
 )
 def cli(debug: bool) -> None:
     """Which strategy for learning from little data helps, by how much, and how certain is that?

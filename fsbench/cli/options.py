@@ -63,8 +63,8 @@ margin_option = click.option(
     type=float,
     metavar="POINTS",
     callback=_margin,
-    help="Differences significantly smaller than this are equivalent: in points for a metric in %, in "
-    "hundredths for others.  [default: the metric's, mostly 1.0]",
+    help="How small a difference must be to count as equivalent: in points for a metric in %, in hundredths "
+    "for others.  [default: the metric's, mostly 1.0]",
 )
 
 versions_option = click.option(

@@ -217,7 +217,7 @@ def verify(
 ) -> int:
     """Run sampled trials of a published FILE again, and say how the results agree.
 
-    With --by, the file gets a line that says so, and boards show it. Exit status 1 if a result is not
+    With --by, the file gets a line that says so, and leaderboards show it. Exit status 1 if a result is not
     reproduced, or none could be run.
     """
     from fsbench.verifying import NOT_RUN, sign

@@ -15,16 +15,16 @@ _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command(short_help="Make a static site of published files.")
-@click.argument("boards", type=_folder)
+@click.argument("folder", type=_folder)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--checkout",
     type=_folder,
     metavar="FOLDER",
-    help="The checkout of fsbench whose guides the site has.  [default: the one that BOARDS is in]",
+    help="The checkout of fsbench whose guides the site has.  [default: the one that FOLDER is in]",
 )
-def site(boards: Path, out: Path, checkout: Path | None) -> None:
-    """Make a static site of the published files in the folder BOARDS, in the folder OUT.
+def site(folder: Path, out: Path, checkout: Path | None) -> None:
+    """Make a static site of the published files in the folder FOLDER, in the folder OUT.
 
     It has a page for each leaderboard, with its interactive report, and for each installed strategy, the
     reference of the public interface, and the guides. It needs no network, and every link in it is checked.
@@ -33,10 +33,10 @@ def site(boards: Path, out: Path, checkout: Path | None) -> None:
     from fsbench.cli import cli
     from fsbench.site.build import build
 
-    if (boards / FILE_NAME).exists():
-        raise UsageError(f"{not_published(boards)}, and `fsbench site DIR {out}` makes the site")
+    if (folder / FILE_NAME).exists():
+        raise UsageError(f"{not_published(folder)}, and `fsbench site DIR {out}` makes the site")
     with working("making the site", plainly=True):
-        complete = build(boards, out, cli, checkout)
+        complete = build(folder, out, cli, checkout)
     if not complete:
         say("the site has no guides, which are in a checkout of fsbench only; --checkout names one")
     say(f"wrote {out}; open {out / 'index.html'}")

@@ -16,6 +16,8 @@ from fsbench.report.looking import COLLECTED, with_looks
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate, Sample
 
+MORE_DATA = "more data, not more seeds"
+"""What differences need whose uncertainty is mostly that of the test samples that splits share."""
 _LEVEL = 1 - stats.LEVEL
 
 
@@ -72,6 +74,11 @@ def said(found: list[Need], looked: bool = False) -> Iterator[str]:
             )
     if len(known) < len(found):
         yield f"{len(found) - len(known)} cannot be promised by any number up to {stats.MOST}."
+    if any(need.reason == MORE_DATA for need in found):
+        yield (
+            f"{MORE_DATA.capitalize()}: the splits draw their test samples from data so small that no number "
+            "of seeds can settle the difference."
+        )
 
 
 def _levels(board: Leaderboard) -> tuple[float, float]:
@@ -107,7 +114,7 @@ def _obstacle(row: Row, sample: Sample) -> str:
 def _limit(sample: Sample) -> str:
     """Why not even the largest number of splits would suffice."""
     if sample.common > (sample.spread or 0.0) / stats.MOST:
-        return "the test samples that splits share are too few"
+        return MORE_DATA
     if sample.shared or sample.overlap:
         return "splits share too many training samples"
     return f"more than {stats.MOST} split seeds"

@@ -50,7 +50,7 @@ class Table:
     rows: tuple[TableRow, ...]
     overall: bool = False
     open: bool = False
-    scenario: str = ""
+    protocol: str = ""
     dataset: str = ""
     k: str = ""
 
@@ -118,7 +118,7 @@ def _tables(board: Leaderboard) -> Iterable[Table]:
             note=task_labels(rows[0].task),
             columns=on_task if board.further else main,
             rows=_rows(rows, board),
-            scenario=str(arguments["protocol"]),
+            protocol=str(arguments["protocol"]),
             dataset=str(arguments.get("dataset", "")),
             k=str(number[2]) if number else "",
             open=not board.further,
@@ -169,7 +169,7 @@ def _choices(found: Sequence[ByMetric], boards: Sequence[Board]) -> Iterable[Cho
         options = [(str(board.number), board.title.partition(":")[0]) for board in boards]
         yield Choice("board", "Results", (("", "all"), *options))
     yield Choice("metric", "Metric", tuple((name, each.metric.title) for name, each in found[0].items()))
-    for name, label in (("scenario", "Scenario"), ("dataset", "Dataset"), ("k", "Labels per class")):
+    for name, label in (("protocol", "Protocol"), ("dataset", "Dataset"), ("k", "Labels per class")):
         values = sorted({getattr(table, name) for table in every} - {""}, key=_natural)
         if len(values) > 1:
             yield Choice(name, label, (("", "all"), *((value, value) for value in values)))

@@ -37,7 +37,7 @@
   const chosen = (name) => (inputs[name] ? inputs[name].value : "");
   const boards = [...document.querySelectorAll(".board")];
   const metrics = boards.map((board) => JSON.parse(board.querySelector("script.metrics").textContent));
-  const wholeTask = ["scenario", "dataset", "k"];
+  const wholeTask = ["protocol", "dataset", "k"];
 
   // Whether a row uses what is chosen: "" anything, "-" nothing beyond the labels, otherwise a name.
   function uses(row, wanted) {
