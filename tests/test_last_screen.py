@@ -59,9 +59,10 @@ def test_the_last_screen_has_the_words_the_table_and_what_failed():
     assert words[0].startswith("Use augmentation: 75.")
     assert [row.split()[0] for row in rows if row.split()[0] in ("augmentation", "erm", "dann")]
     assert any("baseline" in row for row in rows)
-    assert rest[0].startswith("failed (reasons above): maml")
-    assert rest[1].startswith("skipped on some tasks (reasons above): dann, maml")
-    assert "Above: " in rest[2]
+    assert rest[0].startswith("uses source data: transfer")
+    assert rest[1].startswith("failed (reasons above): maml")
+    assert rest[2].startswith("skipped on some tasks (reasons above): dann, maml")
+    assert "Above: " in rest[3]
     assert "failed: maml, 1 trial on shift(mnist5k(size=8), digits); latest: TimeOut" in text
     assert "needs source data" in text
 

@@ -79,24 +79,27 @@ def _fits(boards: Sequence[Leaderboard], console: Console, legend: bool, room: i
 
 @dataclass(frozen=True)
 class _Answer:
-    """What the last screen says of a leaderboard; `whole` names the parts of which nothing is left out."""
+    """What the last screen says of a leaderboard, with lines `below` the table.
+
+    `whole` names the parts of which nothing is left out.
+    """
 
     board: Leaderboard
     sentences: list[str]
     table: Table
     hidden: int
-    problems: list[str]
+    below: list[str]
     whole: frozenset[str]
 
 
 def _answer(board: Leaderboard, room: int, console: Console, failures_follow: bool) -> _Answer:
     """The answer of a leaderboard in a number of lines, if that is not too small."""
     width = console.width
-    problems = _problems(board, width, failures_follow)
-    left = room - _FRAME - len(problems)
+    layout, columns = Layout.of(board, board.main, folds=False), text.main_columns(board)
+    information = text.information(board.main, make_table(layout, [], columns, width)[1])
+    below = [shortened(line, width) for line in information] + _problems(board, width, failures_follow)
+    left = room - _FRAME - len(below)
     sentences, whole_text = _sentences(board, width, max(left - len(board.main), left * 2 // 5))
-    layout = Layout.of(board, board.main, folds=False)
-    columns = text.main_columns(board)
     room_of_rows = max(1, left - len(sentences))
     for rows in range(min(len(board.main), room_of_rows), 0, -1):
         chosen = _chosen(board, rows)
@@ -105,7 +108,7 @@ def _answer(board: Leaderboard, room: int, console: Console, failures_follow: bo
             break
     hidden = len(board.main) - len(chosen)
     whole = frozenset(["recommendation"] * whole_text + ["main"] * (not hidden))
-    return _Answer(board, sentences, table, hidden, problems, whole)
+    return _Answer(board, sentences, table, hidden, below, whole)
 
 
 def _sentences(board: Leaderboard, width: int, most: int) -> tuple[list[str], bool]:
@@ -178,7 +181,7 @@ def _print_answer(answer: _Answer, console: Console) -> None:
     title = text.title(board) if board.further else f"{text.main_heading(board)}; {text.title(board)}"
     console.print(Text(shortened(title, console.width), style="bold"))
     console.print(answer.table)
-    print_lines(console, answer.problems)
+    print_lines(console, answer.below)
 
 
 def _pointers(boards: Sequence[Leaderboard], hidden: int, again: str) -> str:

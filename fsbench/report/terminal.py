@@ -39,6 +39,7 @@ def print_board(
         console.print(Text(text.title(board)))
         table, more = make_table(layout, board.main, text.main_columns(board), console.width)
         console.print(table)
+        print_lines(console, text.information(board.main, more))
         shown |= more
     print_lines(console, text.problem_lines(board.problems))
     print_lines(console, board.warnings, "yellow")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from fsbench.composition import BASELINE
 from fsbench.metrics import Metric
@@ -282,6 +282,16 @@ def _problem_line(several: Sequence[Problem]) -> str:
         return f"failed: {names}, {trials} on {some(first.tasks)}; latest: {first.reason}"
     reason = f": {first.reason}" if first.reason else ""
     return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
+
+
+def information(rows: Iterable[Row], shown: Container[str]) -> list[str]:
+    """A line that says which strategies use more than the few labels, if no column that is `shown` does."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.uses:
+            found.setdefault(used(row.uses), []).append(row.strategy)
+    said = "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items())
+    return [f"uses {said}"] if found and "uses" not in shown else []
 
 
 def used(uses: Iterable[str]) -> str:
