@@ -220,7 +220,8 @@ def _published(record: Record) -> dict[str, Any]:
         del values["tuning"], values["search"]
     values["notes"] = [_without_folders(note) for note in record.notes]
     if record.reason is not None:
-        values["reason"] = {k: _without_folders(record.reason[k]) for k in ("kind", "message")}
+        shown = {name: text for name, text in record.reason.items() if name in ("kind", "message")}
+        values["reason"] = {name: _without_folders(text) for name, text in shown.items()}
     return values
 
 
