@@ -24,7 +24,7 @@ _folder = click.Path(exists=True, file_okay=False, path_type=Path)
     help="The checkout of fsbench whose guides the site has.  [default: the one that FOLDER is in]",
 )
 def site(folder: Path, out: Path, checkout: Path | None) -> None:
-    """Make a static site of the published files in the folder FOLDER, in the folder OUT.
+    """Make a static site of the published files in FOLDER, in the folder OUT.
 
     It has a page for each leaderboard, with its interactive report, and for each installed strategy, the
     reference of the public interface, and the guides. It needs no network, and every link in it is checked.
