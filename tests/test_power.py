@@ -75,12 +75,13 @@ def test_needs_are_about_open_comparisons_and_say_why_they_promise_nothing():
     assert list(said([])) == ["Nothing is open."]
 
 
-def test_the_command_prints_a_row_for_each(tmp_path, capsys, monkeypatch):
+def test_the_command_prints_a_table_for_each_task(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with Store(tmp_path) as store:
         store.commit_all(records())
     assert main(["power", "--results", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
+    assert [shown.count(task) for task in (A, B)] == [1, 1]
     assert "close" in shown
     assert "withheld: 1 failed" in " ".join(shown.split())
     assert "clear" not in shown

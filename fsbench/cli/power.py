@@ -34,18 +34,14 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     tuned = sum(bool(shared.tuning) for shared in columns.shared)
     columns = columns.select([not shared.tuning for shared in columns.shared])
     found = needs(columns, metric, margin)
-    rows = [
-        (
-            need.task,
-            need.strategy,
-            interval(need.difference, chosen, sign=True),
-            need.difference.n,
-            f"{need.more} more" if need.more is not None else need.reason,
-        )
-        for need in found
-    ]
-    if rows:
-        show(table(("task", "strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)))
+    by_task: dict[str, list[tuple[object, ...]]] = {}
+    for need in found:
+        to_settle = f"{need.more} more" if need.more is not None else need.reason
+        row = need.strategy, interval(need.difference, chosen, sign=True), need.difference.n, to_settle
+        by_task.setdefault(need.task, []).append(row)
+    for task, rows in by_task.items():
+        show(Text(task, style="bold"))
+        show(table(("strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)), Text())
     if len(columns):
         show(*map(Text, said(found, bool(columns.evidence.looks))))
     elif not tuned:
