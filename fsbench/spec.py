@@ -280,13 +280,9 @@ class _Parser:
         raise self.fail("a value")
 
     def number(self, token: str) -> int | float:
-        try:
-            number = int(token) if re.fullmatch(r"[+-]?\d+", token) else float(token)
-            if math.isfinite(number):
-                return number
-        except (ValueError, OverflowError):  # a whole number with hundreds of digits
-            pass
-        raise SpecError(f"cannot read {self.text[:60]!r}: {token[:20]} is out of range")
+        if not math.isfinite(float(token)):
+            raise SpecError(f"cannot read {self.text[:60]!r}: {token[:20]} is out of range")
+        return int(token) if re.fullmatch(r"[+-]?\d+", token) else float(token)
 
     def items(self) -> tuple[Value, ...]:
         items: list[Value] = []

@@ -120,6 +120,7 @@ def test_a_removed_split_can_still_be_marked_done(tmp_path) -> None:
     splits = made([trial(ONE, 0)], tmp_path)
     shutil.rmtree(splits.of(trial(ONE, 0)).path)
     splits.done(trial(ONE, 0))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_split_that_cannot_be_written_is_not_available(tmp_path, monkeypatch) -> None:

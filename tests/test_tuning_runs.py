@@ -33,7 +33,6 @@ from fsbench.results import Results
 from fsbench.store import Store
 from fsbench.tasks.parts import Part
 from fsbench.tasks.splits import materialise, open_split, take
-from fsbench.tuning.search import Try
 
 WINE = "kshot(wine, k=5)"
 QUICK = {"steps": 20}
@@ -74,26 +73,6 @@ def test_a_tuned_trial_equals_its_choice_on_train_and_val(tuned, tmp_path):
         for number, record in enumerate(results.records):
             direct = fitted_directly(record, tmp_path / str(number))
             assert np.array_equal(store.predictions(record.key), direct)
-
-
-def test_folds_share_a_pretrained_body_to_the_bit(tmp_path):
-    text = "kshot(digits, k=4, source=patches(size=8))"
-    results = real(
-        tmp_path / "run", "transfer(source_steps=20, source_passes=0)", tasks=text, seeds=1, tune=2
-    )
-    record = results.records[-1]
-    assert record.spec.startswith("transfer")
-    with Store(tmp_path / "run") as store:
-        direct = fitted_directly(record, tmp_path / "alone")
-        assert np.array_equal(store.predictions(record.key), direct)
-
-
-@pytest.mark.usefixtures("fakes")
-def test_tries_of_a_split_run_fold_by_fold(tmp_path):
-    fake_executor.run(tmp_path, seeds=2, tune=2)
-    jobs = [job.trial for made in FakeExecutor.made for job in made.jobs if hasattr(job, "trial")]
-    tried = [(each.split_seed, each.part.fold) for each in jobs if isinstance(each, Try)]
-    assert tried[:8] == [(0, 0), (0, 0), (0, 1), (0, 1), (1, 0), (1, 0), (1, 1), (1, 1)]
 
 
 @pytest.mark.slow
