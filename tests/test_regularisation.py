@@ -92,7 +92,7 @@ class Torchs(Strategy):
     def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
         inner(step)
         update = get_ema_avg_fn(self.decay) if self.decay else get_swa_avg_fn()
-        mean = ctx.memory(lambda: AveragedModel(ctx.model, avg_fn=update, use_buffers=True))
+        mean = ctx.memory(lambda: AveragedModel(ctx.model, avg_fn=update))
         if self.decay or ctx.progress >= 0.5:
             mean.update_parameters(ctx.model)
         if step.last:
@@ -101,8 +101,7 @@ class Torchs(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         fitted = inner(train)
-        if not self.decay:
-            update_bn([train.x], ctx.model)
+        update_bn([train.x], ctx.model)
         return fitted
 
 

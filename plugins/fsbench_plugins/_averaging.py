@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from fsbench import Context, Step
+from fsbench import Context, Fitted, LabeledSet, Step
+from fsbench_plugins._normalisation import equal_parts, renew_statistics
+
+_PART = 256
 
 Update = Callable[[list[torch.Tensor], list[torch.Tensor], int], None]
 """Changes averages in place, given the current tensors and how many were averaged: one of torch's."""
@@ -22,13 +25,9 @@ class _Kept:
 
 
 def average(step: Step, ctx: Context, update: Update) -> None:
-    """Take the current weights into their average, which takes their place after the last step.
-
-    The statistics of normalisation layers are averaged in the same way.
-    """
+    """Take the current weights into their average, which takes their place after the last step."""
     with torch.no_grad():
         now = [p.detach() for p in step.parameters]
-        now += [b for b in ctx.model.buffers() if b.is_floating_point()]
         kept = ctx.memory(lambda: _Kept([each.clone() for each in now]))
         if kept.number:
             update(kept.tensors, now, kept.number)
@@ -36,3 +35,14 @@ def average(step: Step, ctx: Context, update: Update) -> None:
         if step.last:
             for current, mean in zip(now, kept.tensors, strict=True):
                 current.copy_(mean)
+
+
+def with_new_statistics(fitted: Fitted, train: LabeledSet) -> Fitted:
+    """A fit whose batch normalisation has the statistics of the training set under the averaged weights.
+
+    An average of running averages would lag behind the weights. Frozen layers keep their statistics, and so
+    does a network that was fitted on one sample.
+    """
+    if len(train) > 1 and fitted.network is not None:
+        renew_statistics(fitted.network, equal_parts(train.x, _PART))
+    return fitted

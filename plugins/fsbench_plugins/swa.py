@@ -45,9 +45,6 @@ class Swa(Strategy):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The fit, with the statistics of batch normalisation computed anew if its network has some."""
-        from fsbench_plugins._normalisation import equal_parts, renew_statistics
+        from fsbench_plugins._averaging import with_new_statistics
 
-        fitted = inner(train)
-        if len(train) > 1 and fitted.network is not None:
-            renew_statistics(fitted.network, equal_parts(train.x, 256))
-        return fitted
+        return with_new_statistics(inner(train), train)
