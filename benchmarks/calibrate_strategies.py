@@ -1,6 +1,7 @@
 """Defaults of the classical strategies, of `resampling` and of `augmentation`, by cross-validation.
 
-    python -m benchmarks.calibrate_strategies [classical resampling augmentation] [--splits 2] [--known FILE]
+    python -m benchmarks.calibrate_strategies [classical boosting resampling augmentation] [--splits 2]
+        [--known FILE]
 
 The procedure is that of `calibrate_recipes.py`: three stratified folds of the labels of splits that no suite
 evaluates, under the default recipes; test parts are never loaded. Each row shows the balanced accuracy of a
@@ -35,6 +36,10 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         "random_forest(min_samples_leaf=[1, 2]), random_forest(max_features=[0.1, 0.3]), "
         "hist_gradient_boosting(min_samples_leaf=[2, 1, 5, 20]), hist_gradient_boosting(l2=1), "
         "hist_gradient_boosting(learning_rate=0.05), best_classical",
+    ),
+    "boosting": (
+        TABLES,
+        "hist_gradient_boosting, lightgbm, xgboost(min_child_weight=[1, 0.3, 0.1, 0])",
     ),
     "resampling": (
         LONG_TAILS,

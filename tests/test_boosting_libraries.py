@@ -61,6 +61,15 @@ def test_one_class_is_always_predicted(subject: Any) -> None:
     assert fitted_alone(subject, data((0, 5)))[0](torch.zeros(2, 4)).argmax(1).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("subject", [Lightgbm(), Xgboost()], ids=["lightgbm", "xgboost"])
+def test_a_class_of_two_samples_is_split_off(subject: Any) -> None:
+    pytest.importorskip(subject.library)
+    train = data((40, 2))
+    train.x[train.y == 1] += 10
+    found = fitted_alone(subject, train)[0](train.x).argmax(1)
+    assert torch.equal(found, train.y)
+
+
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
 def test_its_text_is_the_whole_model(subject: Any) -> None:
     directly(subject, 0)
