@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from fsbench_plugins._mixing import mix, rectangles
-from fsbench_plugins._policies import PARTS, by_policy
+from fsbench_plugins._policies import PARTS, by_policy, wide_within
 from fsbench_plugins._test_views import Averaged, movements
 from fsbench_plugins.cutmix import Cutmix
 from fsbench_plugins.mixup import Mixup
@@ -23,9 +23,10 @@ from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
 
-def batch(size: int = 12) -> Batch:
+def batch(size: int = 12, channels: int = 1, side: int = 8) -> Batch:
     rng = torch.Generator().manual_seed(0)
-    return Batch(torch.rand(size, 1, 8, 8, generator=rng), torch.eye(3)[torch.arange(size) % 3])
+    images = torch.rand(size, channels, side, side, generator=rng)
+    return Batch(images, torch.eye(3)[torch.arange(size) % 3])
 
 
 def changed(strategy: Strategy, given_batch: Batch) -> Batch:
@@ -91,6 +92,23 @@ def test_policies_are_torchvisions_with_the_same_random_numbers(transform: Any) 
     torch.manual_seed(Stream("p").seed())
     parts = [transform((part * 255).round().to(torch.uint8)) for part in torch.chunk(own.x, PARTS)]
     torch.testing.assert_close(found, torch.cat(parts).float() / 255)
+
+
+def test_trivialaugment_is_torchvisions_on_images_of_32_pixels() -> None:
+    own, theirs = batch(12, 3, 32), v2.TrivialAugmentWide()
+    for seed in range(20):
+        found = by_policy(own, wide_within(32, 32), Stream(str(seed))).x
+        assert torch.equal(found, by_policy(own, theirs, Stream(str(seed))).x)
+
+
+def test_trivialaugment_leaves_few_small_images_empty() -> None:
+    own = batch(4)
+
+    def empty(transform: Any) -> int:
+        found = torch.cat([by_policy(own, transform, Stream(str(seed))).x for seed in range(100)])
+        return int((found.flatten(1).std(1) == 0).sum())
+
+    assert empty(wide_within(8, 8)) < 10 < 20 < empty(v2.TrivialAugmentWide())
 
 
 def test_policies_leave_the_global_generator_alone() -> None:

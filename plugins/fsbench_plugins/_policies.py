@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import torch
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fsbench import Batch, Stream, TaskInfo
 
 PARTS = 4
+_FARTHEST = 32  # pixels
 
 
 def by_policy(batch: Batch, transform: Callable[[torch.Tensor], torch.Tensor], stream: Stream) -> Batch:
@@ -26,6 +27,21 @@ def by_policy(batch: Batch, transform: Callable[[torch.Tensor], torch.Tensor], s
         torch.manual_seed(stream.seed())
         changed = torch.cat([transform(part) for part in parts])
     return replace(batch, x=changed.to(batch.x) / 255)
+
+
+def wide_within(height: int, width: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """torchvision's TrivialAugmentWide for images of a size in pixels, which shifts by at most their side."""
+    import torch
+    from torchvision.transforms import v2
+
+    class Within(v2.TrivialAugmentWide):  # type: ignore[misc]
+        _AUGMENTATION_SPACE: ClassVar = {
+            **v2.TrivialAugmentWide._AUGMENTATION_SPACE,
+            "TranslateX": (lambda bins, *_: torch.linspace(0, min(_FARTHEST, width), bins), True),
+            "TranslateY": (lambda bins, *_: torch.linspace(0, min(_FARTHEST, height), bins), True),
+        }
+
+    return Within()
 
 
 def channels_problem(task: TaskInfo) -> str | None:

@@ -11,11 +11,13 @@ from fsbench import Batch, Context, Strategy, TaskInfo
 class Trivialaugment(Strategy):
     """One random operation of a random magnitude on each image, without an argument (Müller & Hutter 2021).
 
-    The operations are the wide ones of torchvision. They are drawn for each quarter of a batch, and do not
-    ask whether a label survives them.
+    The operations are the wide ones of torchvision, but nothing is shifted by more than the side of an image,
+    as on the paper's smallest images, of 32 pixels; shifts of 32 pixels would leave smaller ones empty. They
+    are drawn for each quarter of a batch, and do not ask whether a label survives them.
     """
 
     name = "trivialaugment"
+    results_version = "2"
     cite = (
         "Müller, S. G. and Hutter, F. (2021). TrivialAugment: tuning-free yet state-of-the-art data "
         "augmentation. ICCV."
@@ -31,8 +33,6 @@ class Trivialaugment(Strategy):
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape, with images in [0, 1] in steps of 1/255."""
-        from torchvision.transforms import v2
+        from fsbench_plugins._policies import by_policy, wide_within
 
-        from fsbench_plugins._policies import by_policy
-
-        return by_policy(batch, v2.TrivialAugmentWide(), ctx.rng)
+        return by_policy(batch, wide_within(*batch.x.shape[-2:]), ctx.rng)
