@@ -81,6 +81,7 @@ NUMBERINGS = {
     "huge": np.arange(30) + 2**62,
     "signed": np.arange(30) - 15,
     "shuffled": np.random.default_rng(2).permutation(30) + 1,
+    "shuffled from 5000": np.random.default_rng(2).permutation(30) + 5000,
     "decimals": np.arange(30) + 1001.0,
 }
 
@@ -101,6 +102,15 @@ def test_a_row_number_of_labelled_rows_only_is_not_a_feature(tmp_path: Path) -> 
     table["Id"] = np.arange(30) + 1001.0
     table.loc[[4, 17], ["Id", "kind"]] = None
     assert "column 'Id' left out: row numbers only" in read(csv(tmp_path, table)).warnings
+
+
+@pytest.mark.parametrize(("rows", "start", "kept"), [(9, 0, False), (9, 2, True), (10, 2, False)])
+def test_few_consecutive_numbers_are_row_numbers_only_from_0_or_1(
+    rows: int, start: int, kept: bool, tmp_path: Path
+) -> None:
+    table = frame(rows).assign(age=np.random.default_rng(2).permutation(rows) + start)
+    reading = read(csv(tmp_path, table), target="kind")
+    assert ("column 'age' left out: row numbers only" in reading.warnings) is not kept
 
 
 def test_rising_numbers_that_are_not_row_numbers_are_features(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FEW_ROWS = 8
+_COUNTED_ROWS = 10
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
@@ -261,12 +262,16 @@ def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:
 
 
 def _numbers_rows(column: pd.Series) -> bool:
-    """Whether different whole numbers only rise, only fall, or are consecutive from 0 or 1 in any order."""
+    """Whether different whole numbers only rise, only fall, or are consecutive in any order.
+
+    Fewer than ten consecutive numbers must start at 0 or 1, because others may be consecutive by chance.
+    """
     values = column.to_numpy()
     if values.dtype.kind not in "iuf" or len(values) < 2 or not np.isfinite(values).all():
         return False
     if (values % 1 != 0).any():
         return False
     ranks = np.sort(values)
-    counted = ranks[0] in (0, 1) and (ranks == ranks[0] + np.arange(len(ranks))).all()
+    starts = ranks[0] in (0, 1) or len(ranks) >= _COUNTED_ROWS
+    counted = starts and (ranks == ranks[0] + np.arange(len(ranks))).all()
     return bool(counted or (values[1:] > values[:-1]).all() or (values[1:] < values[:-1]).all())
