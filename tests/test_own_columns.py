@@ -167,7 +167,10 @@ DOUBTFUL = {
     "-999 in 10 rows may stand for a missing value; if so, leave it empty": [-999, 31, 40.5],
     "9999 in 6 rows may stand for a missing value; if so, leave it empty": [9999, 31, 40, 5, 2],
     "values such as 20240131 may be dates; if so, write 2024-01-31": [20240131, 20231224, 20240201],
+    "-99 in 10 rows may stand for a missing value; if so, leave it empty": [-99, -31.5, 40],
+    "999 in 10 rows may stand for a missing value; if so, leave it empty": [999, -31.5, 40],
     "no mark": [-999, -31, 999, 2],
+    "no mark either": [-9, -5, -1, 3, 4],
     "no dates": [20240131, 20231324],
 }
 

@@ -83,7 +83,7 @@ def doubts(column: pd.Series) -> Advice | None:
     for mark in (values.min(), values.max()):
         others = values[values != mark]
         count = len(values) - len(others)
-        apart = (others >= 0).all() and (mark < 0 or (2 * others < mark).all())
+        apart = (mark < 0 <= others.min()) or (2 * np.abs(others) < abs(mark)).all()
         if mark in _MARKS and count > 1 and apart:
             text = f"{mark:.0f} in {count} rows may stand for a missing value; if so, leave it empty"
             return Advice(f"mark {mark}", text)
