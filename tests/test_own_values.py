@@ -91,6 +91,26 @@ def test_none_can_be_a_class_and_other_missing_labels_are_named(tmp_path: Path) 
     assert read(csv(tmp_path, table), target="kind").dataset.info.classes == ("1", "2", "3", "None")
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["01", "02", " 10", ""], ("01", "02", "10")),
+        (["01", "1"], ("01", "1")),
+        (["1e3", "1000", "7E2"], ("1000", "1e3", "7E2")),
+        (["-07", "-7", "NA"], ("-07", "-7")),
+        (["1", "1.0", "0", "0.0"], ("0", "1")),
+        (["1e+03", "1000", "2"], ("2", "1000")),
+        (["0.5", "1.5"], ("0.5", "1.5")),
+    ],
+)
+@pytest.mark.parametrize("sep", [",", ";"])
+def test_labels_that_are_written_as_codes_stay_as_written(
+    labels: list[str], classes: tuple[str, ...], sep: str, tmp_path: Path
+) -> None:
+    table = frame(60).assign(kind=[labels[i % len(labels)] for i in range(60)])
+    assert read(csv(tmp_path, table, sep=sep), target="kind").dataset.info.classes == classes
+
+
 def test_none_among_numbers_is_missing_and_among_texts_a_category(tmp_path: Path) -> None:
     table = frame(40).astype({"size": object})
     table.loc[:3, "size"] = "None"

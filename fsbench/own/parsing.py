@@ -31,6 +31,7 @@ _TRUTHS = ("True", "TRUE", "true", "False", "FALSE", "false")
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
+_CODE = re.compile(r"[+-]?(0\d|\d+e\d)", re.I)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 
 
@@ -43,9 +44,10 @@ def parse_table(
 ) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts.
 
-    In the column `labels`, `None` is an ordinary text. The columns `texts` stay texts. Truth values become 1
-    and 0 or, in the columns `labels` and `domain`, the texts True and False. Raises DataError for a file that
-    is too large, or not a table of at least `fewest` columns.
+    In the column `labels`, `None` is an ordinary text, and all numbers are texts if one is written as codes
+    are, with a leading zero or as 1e3. The columns `texts` stay texts. Truth values become 1 and 0 or, in the
+    columns `labels` and `domain`, the texts True and False. Raises DataError for a file that is too large, or
+    not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -85,6 +87,10 @@ def parse_table(
     _check_commas(path, with_commas)
     if delimiter != ",":
         _check_points(path, delimiter, table, list(with_commas))
+    if labels in table and table[labels].dtype.kind in "iuf":
+        written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(labels)]).iloc[:, 0]
+        if written.str.match(_CODE, na=False).any():
+            table[labels] = written.str.strip()
     return table
 
 
