@@ -69,7 +69,10 @@ def test_unlabelled_images_that_repeat_a_labelled_one_are_left_out(tmp_path: Pat
         f"2 images of {again} left out: they repeat samples with a label, which may be in the test"
         in said(reading)
     )
-    with pytest.raises(DataError, match="no input without a label is left"):
+    with pytest.raises(
+        DataError,
+        match="pets: each image without a label repeats one with a label, which may be in the test; leave it",
+    ):
         read(pets, unlabeled=pets)
 
 
@@ -106,6 +109,12 @@ def test_rows_without_a_label_in_the_same_file_are_unlabelled(tmp_path: Path) ->
     assert reading.dataset.info.num_unlabeled == 4
     assert f"35 rows of {path} not read: the label is given" in reading.warnings
     assert f"1 row of {path} left out: other rows of the same 'patient' have a label" in said(reading)
+    table.loc[0, "kind"], table.loc[30, "kind"] = "yes", "no"
+    table.loc[4, "patient"], table.loc[31, "patient"] = "p0", "p15"
+    path = csv(tmp_path, table)
+    why = "for each row without a label, other rows of the same 'patient' have one, and may be in the test"
+    with pytest.raises(DataError, match=f"{path}: {why}; leave it out"):
+        read(path, target="kind", group="patient", unlabeled=path)
 
 
 def test_unlabelled_arrays_have_the_shape_of_the_labelled_ones(tmp_path: Path) -> None:

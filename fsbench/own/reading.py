@@ -108,13 +108,16 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
 def _without_repeats(samples: Samples, more: Inputs, path: str) -> Inputs:
     """Leave out unlabelled inputs that repeat a labelled sample. Raises DataError if none is left."""
     twice = repeats(samples, more)
+    if twice.all():
+        raise DataError(
+            f"{path}: each {samples.kind.sample} without a label repeats one with a label, which may be in "
+            "the test; leave it out"
+        )
     if twice.any():
         samples.warnings.append(
             f"{plural(int(twice.sum()), samples.kind.sample)} of {path} left out: they repeat samples with a "
             "label, which may be in the test"
         )
-    if twice.all():
-        raise DataError(f"{path}: no input without a label is left; leave it out")
     return more.keep(~twice)
 
 

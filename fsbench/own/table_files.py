@@ -203,20 +203,25 @@ def _unlabelled_rows(
         if not free.all():
             remarks.append(f"{plural(int((~free).sum()), 'row')} of {path} not read: the label is given")
         table = table[free]
+    if table.empty:
+        raise DataError(f"{path}: no input without a label is left; leave it out")
     used = [column.name for column in columns] + ([] if data.group is None else [data.group])
     unused = [name for name in table if name in labelled and name not in used]
     table = _alike(table.drop(columns=unused), labelled[used], path, str(data.path), remarks)
     if data.group is not None:
         known = labelled[data.group].dropna()
         same = table[data.group].isin(known[known != NOTHING])
+        if same.all():
+            raise DataError(
+                f"{path}: for each row without a label, other rows of the same {data.group!r} have one, and "
+                "may be in the test; leave it out"
+            )
         if same.any():
             remarks.append(
                 f"{plural(int(same.sum()), 'row')} of {path} left out: other rows of the same {data.group!r} "
                 "have a label, and may be in the test"
             )
         table = table[~same]
-    if table.empty:
-        raise DataError(f"{path}: no input without a label is left; leave it out")
     return Inputs(_values(columns, table))
 
 
