@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from toy import context, fitted_alone
 
 from fsbench import InertComponent, LabeledSet, Strategy
+from fsbench.kinds.text import encode_texts
 from fsbench.registry import load_registry
 from fsbench.types import TaskInfo
 
@@ -121,6 +122,17 @@ def test_weights_leave_out_nearest_neighbours() -> None:
 
 def test_boosting_is_for_tables() -> None:
     assert set(candidates("table", False)) - set(candidates("image", False)) == {"hist_gradient_boosting"}
+
+
+@pytest.mark.parametrize("subject", [Svm(), BestClassical()], ids=str)
+@pytest.mark.parametrize("count", [6, 8])
+def test_texts_that_are_all_equal_are_learned(subject: Strategy, count: int) -> None:
+    x = torch.from_numpy(encode_texts(["two words"] * 2 * count, 16))
+    train = LabeledSet(x, torch.eye(2)[torch.arange(2 * count) % 2])
+    ctx = context(subject, "fit", TaskInfo("toy", "kshot", "text", (16,), 2), train=train)
+    logits = subject.fit(train, lambda _: pytest.fail("the engine trained"), ctx).predict(x)
+    assert torch.isfinite(logits).all()
+    assert (logits == logits[0]).all()
 
 
 def test_large_training_sets_are_reduced_class_by_class() -> None:

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fsbench import LabeledSet, get_kind
 from fsbench_plugins._classical import Classical
-from fsbench_plugins._estimators import sample_weights
+from fsbench_plugins._estimators import fit_rows, sample_weights
 
 
 def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, folds: int, seed: int) -> str:
@@ -38,7 +38,7 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, fo
                 found[held_out] = y[kept][0]
                 continue
             classifier = candidate.classifier(len(kept), seed)
-            found[held_out] = classifier.fit(known, y[kept], **given).predict(tested)
+            found[held_out] = fit_rows(classifier, known, y[kept], **given).predict(tested)
         return float(balanced_accuracy_score(y[scored], found[scored]))
 
     scores = {text: score(candidate) for text, candidate in candidates.items()}

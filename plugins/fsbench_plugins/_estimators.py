@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -48,8 +49,20 @@ def fit(classifier: Any, train: LabeledSet, ctx: Context, kind: str | None = Non
     if bool((train.targets.max(1).values < 1).any()):
         ctx.note("soft targets count as their likeliest class")
     rows = get_kind(kind or ctx.task.kind).rows(train.x)
-    classifier.fit(rows(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
+    fit_rows(classifier, rows(train.x), train.y.cpu().numpy(), **_weights(classifier, train))
     return Fitted(ByClassifier(classifier, rows, train.num_classes))
+
+
+def fit_rows(classifier: Any, x: Any, y: np.ndarray, **weights: np.ndarray) -> Any:
+    """The classifier, fitted on rows `[N, F]`, dense or sparse, of classes int64 `[N]`.
+
+    Of equal sparse rows, scikit-learn may compute a variance below 0, from which `SVC` makes a width that it
+    then refuses. It gets the width for a variance of 0.
+    """
+    scaled = isinstance(classifier, SVC) and classifier.gamma == "scale" and issparse(x)
+    if scaled and x.multiply(x).mean() < x.mean() ** 2:
+        classifier.set_params(gamma=1.0)
+    return classifier.fit(x, y, **weights)
 
 
 @dataclass(frozen=True, eq=False)
