@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from own_files import csv, frame, groups_of_parts, read
+from own_files import csv, frame, groups_of_parts, npz, read
+
+from fsbench.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
@@ -55,3 +57,74 @@ def test_ages_with_random_labels_are_coarse_even_if_most_labels_are_equal(rare: 
     reading = read(csv(tmp_path, table), target="kind")
     assert reading.dataset.groups is None
     assert any("the table is coarse" in line for line in reading.warnings)
+
+
+def numbered(rows: int, again: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """A table of numbers, categories and classes whose last rows repeat the first, and a new ID for each."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(rng.normal(size=(rows, 3)).round(3), columns=list("abc"))
+    table["colour"], table["kind"] = (
+        rng.choice(["red", "blue"], rows),
+        rng.permutation(["no", "yes"] * (rows // 2)),
+    )
+    return pd.concat([table, table[:again]], ignore_index=True), rng.choice(
+        10**8, rows + again, replace=False
+    )
+
+
+@pytest.mark.parametrize("again", [8, 60])
+@pytest.mark.parametrize("form", ["numbers", "dates", "both"])
+def test_copies_with_an_id_or_a_time_of_their_own_stay_together(
+    form: str, again: int, tmp_path: Path
+) -> None:
+    table, ids = numbered(60, again)
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(ids, "s")
+    named = {"numbers": ["id"], "dates": ["entered"], "both": ["id", "entered"]}[form]
+    table = table.assign(id=ids, entered=times.strftime("%Y-%m-%d %H:%M:%S"))[
+        [*"abc", "colour", "kind", *named]
+    ]
+    reading = read(csv(tmp_path, table), target="kind")
+    groups = reading.dataset.groups
+    assert groups is not None
+    assert (groups[:again] == groups[60:]).all()
+    assert len(np.unique(groups)) == 60
+    columns = f"column{'s' if len(named) > 1 else ''} {', '.join(map(repr, named))}"
+    said = f"{2 * again} of {60 + again} rows are equal except for {columns}; each set of them is kept on one"
+    assert said in "\n".join(reading.warnings)
+    for train, val, test in groups_of_parts(reading, splits=2):
+        assert not (train | val) & test
+
+
+def test_unlabelled_copies_with_an_id_of_their_own_are_left_out(tmp_path: Path) -> None:
+    table, ids = numbered(60, 10)
+    path = csv(tmp_path, table[:60].assign(id=ids[:60]))
+    more = csv(tmp_path, numbered(60, 0, seed=1)[0][:5].assign(id=range(5)), "more.csv")
+    copies = csv(tmp_path, table[60:].assign(id=ids[60:]).drop(columns="kind"), "copies.csv")
+    with pytest.raises(DataError, match="each row without a label repeats one with a label"):
+        read(path, target="kind", unlabeled=copies)
+    mixed = pd.concat([pd.read_csv(more).drop(columns="kind"), pd.read_csv(copies)])
+    unlabeled = read(path, target="kind", unlabeled=csv(tmp_path, mixed, "mixed.csv")).dataset.unlabeled
+    assert unlabeled is not None
+    assert len(unlabeled) == 5
+
+
+def test_copies_in_an_array_are_found_beside_an_id(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    x = np.column_stack([np.concatenate([x, x]), np.random.default_rng(1).choice(10**8, 60, replace=False)])
+    said = (
+        "60 of 60 rows are equal except for column '3 of x'; each set of them is kept on one side of a split"
+    )
+    assert said in read(npz(tmp_path, x=x, y=np.tile(np.arange(30) % 2, 2))).warnings
+
+
+@pytest.mark.parametrize("ages", [5, 60])
+def test_whole_numbers_that_are_measured_do_not_join_rows(ages: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"age": rng.integers(20, 20 + ages, 120), "sex": rng.choice(["f", "m"], 120)})
+    table["income"], table["kind"] = (
+        rng.choice(90_000, 120, replace=False),
+        rng.permutation(["no", "yes"] * 60),
+    )
+    reading = read(csv(tmp_path, table), target="kind")
+    assert reading.dataset.groups is None
+    assert reading.warnings == ()

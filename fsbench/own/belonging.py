@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fsbench.own.likeness import MOST, alike, links, same, together
-from fsbench.own.samples import Inputs, Samples, some
+from fsbench.own.samples import Inputs, Samples, columns_named, some
 from fsbench.words import plural
 
 _SHOWN = 2
@@ -37,8 +37,9 @@ def repeats(samples: Samples, more: Inputs) -> np.ndarray:
     """
     n = len(samples.y)
     if samples.looks is None or more.looks is None:
-        coarse = _is_coarse(samples, same(samples.x))
-        rows = np.concatenate([samples.x, more.x])
+        used = _compared(samples)
+        coarse = _is_coarse(samples, used, same(samples.x[:, used]))
+        rows = np.concatenate([samples.x, more.x])[:, used]
         return np.zeros(len(more.x), dtype=np.bool_) if coarse else _paired([same(rows)], n, len(rows))
     looks = np.concatenate([samples.looks, more.looks])
     equal = _paired([same(looks)], n, len(looks))
@@ -58,31 +59,52 @@ def _paired(blocks: Iterable[np.ndarray], first: int, n: int) -> np.ndarray:
 
 def _equal_rows(samples: Samples) -> np.ndarray:
     n = len(samples.y)
-    pairs = same(samples.x)
-    if _is_coarse(samples, pairs):
+    used = _compared(samples)
+    pairs = same(samples.x[:, used])
+    if _is_coarse(samples, used, pairs):
         samples.warnings.append(
             f"{len(np.unique(pairs))} of {n} rows equal another row: the table is coarse, so equal rows are "
             "not kept on one side of a split"
         )
         return np.arange(n)
-    found = _Matches.of(samples, "equal rows", "equal")
+    if used.all():
+        found = _Matches.of(samples, "equal rows", "equal")
+    else:
+        but = columns_named([name for name, kept in zip(samples.features, used, strict=True) if not kept])
+        found = _Matches.of(samples, f"rows that are equal except for {but}", f"equal except for {but}")
     found.add(pairs)
     found.tell(samples)
     return found.sets
 
 
-def _is_coarse(samples: Samples, pairs: np.ndarray) -> bool:
-    """Whether equal rows, in pairs `[P, 2]`, are equal by chance, as in a table with few categories.
+def _compared(samples: Samples) -> np.ndarray:
+    """The columns in which equal rows are looked for, bool `[F]`.
 
-    This is so if most rows equal another one, unless they look like copies: nearly all have the class of
-    their equals, and a column of numbers alone tells most different rows apart.
+    An ID or a time of entry hides copies of rows, so it is not compared, unless the rows that are equal in
+    all other columns do not look like copies: then it may be a measurement.
+    """
+    every = np.ones(samples.x.shape[1], dtype=np.bool_)
+    if samples.ids is None or not samples.ids.any() or samples.ids.all():
+        return every
+    pairs = same(samples.x[:, ~samples.ids])
+    chance = _is_coarse(samples, ~samples.ids, pairs) or (len(pairs) and not _agree(samples.y, pairs))
+    return every if chance else ~samples.ids
+
+
+def _is_coarse(samples: Samples, used: np.ndarray, pairs: np.ndarray) -> bool:
+    """Whether rows equal in the columns `used` `[F]`, in pairs `[P, 2]`, are so by chance.
+
+    As in a table with few categories, this is so if most rows equal another one, unless they look like
+    copies: nearly all have the class of their equals, and a column of numbers alone tells most different rows
+    apart.
     """
     n = len(samples.y)
     if 2 * len(np.unique(pairs)) <= n:
         return False
     first = np.setdiff1d(np.arange(n), pairs[:, 1])
     columns = samples.columns or (0,) * samples.x.shape[1]
-    numbers = [column for column, texts in zip(samples.x.T, columns, strict=True) if not texts]
+    each = zip(samples.x.T, columns, used, strict=True)
+    numbers = [column for column, texts, compared in each if compared and not texts]
     fine = any(2 * len(np.unique(column[first])) > len(first) for column in numbers)
     sets = together(n, pairs)
     copied = fine and _agree(samples.y, pairs) and _can_divide(sets, samples.y)

@@ -11,7 +11,7 @@ from fsbench.errors import DataError, UsageError
 from fsbench.own.domains import join
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import FOREIGN, with_channels
-from fsbench.own.samples import Inputs, Progress, Samples, as_float32, printable, shifts_for, some
+from fsbench.own.samples import Inputs, Progress, Samples, as_float32, may_be_ids, printable, shifts_for, some
 from fsbench.own.tree import walk
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
@@ -145,6 +145,7 @@ def _as_stored(samples: Samples, path: str) -> Samples:
         return as_stored(samples, path)
     if samples.x.dtype == samples.kind.dtype:
         return samples
+    samples.ids = may_be_ids(samples.x, samples.form)
     more, n = samples.unlabeled, len(samples.x)
     given = samples.x if more is None else np.concatenate([samples.x, more.x])
     shifts = shifts_for(given)

@@ -41,7 +41,8 @@ class Samples:
 
     `names` has the names of the samples in warnings. `part` int8 `[N]` is TRAIN, VAL or TEST if the data is
     divided. `groups` int64 `[N]` numbers the groups of samples that belong together. `columns` is that of
-    `DatasetInfo`, and `features` names the columns of a table. `looks` float32 `[N, T]` are what images
+    `DatasetInfo`, and `features` names the columns of a table; `ids` bool `[F]` tells which of them may be an
+    ID. `looks` float32 `[N, T]` are what images
     (thumbnails) or texts (counts) are compared by; those with at least the correlation `near` are
     near-duplicates. `domain` int8 `[N]` is SOURCE or TARGET if there are two domains, whose names are in
     `domains`; `dividing` names the column that divides them, if there is one. `unlabeled` are further inputs.
@@ -57,6 +58,7 @@ class Samples:
     groups: np.ndarray | None = None
     columns: tuple[int, ...] = ()
     features: Sequence[str] = ()
+    ids: np.ndarray | None = None
     looks: np.ndarray | None = None
     near: float = NEAR
     domain: np.ndarray | None = None
@@ -74,6 +76,18 @@ class Samples:
         classes = [self.classes[label] for label in left]
         names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
         return replace(self, x=self.x[kept], y=y.astype(np.int64), classes=classes, names=names, **rows)
+
+
+def may_be_ids(x: np.ndarray, form: Form | None) -> np.ndarray:
+    """Which columns of numbers float64 `[N, F]` may be an ID or a time of entry, bool `[F]`.
+
+    These are whole numbers, or dates, that differ in every row.
+    """
+    dates = [bool(column.date) for column in form.columns] if form and form.columns else False
+    different = np.array([len(np.unique(column)) == len(x) for column in x.T])
+    with np.errstate(invalid="ignore"):
+        found: np.ndarray = different & ((x % 1 == 0).all(0) | np.array(dates))
+    return found
 
 
 def shifts_for(x: np.ndarray) -> tuple[float, ...]:
