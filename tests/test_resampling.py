@@ -127,12 +127,12 @@ def test_any_training_set_is_resampled_or_a_reason_is_given(
 
 
 def test_a_class_of_few_samples_gets_fewer_neighbours_with_a_note():
-    got, notes, _ = resample(training_set([20, 3, 1, 2]), k_neighbors=5)
-    assert counts_of(got) == [20, 20, 20, 20]
+    got, notes, _ = resample(training_set([20, 3, 1, 2, 1]), k_neighbors=5)
+    assert counts_of(got) == [20] * 5
     assert notes == [
-        "resampling: class 1: 3 samples, so k_neighbors=2 instead of 5",
-        "resampling: class 2: one sample, so it was repeated",
-        "resampling: class 3: 2 samples, so k_neighbors=1 instead of 5",
+        "resampling: a class of 3 samples: k_neighbors=2 instead of 5",
+        "resampling: 2 classes of one sample: repeated",
+        "resampling: a class of 2 samples: k_neighbors=1 instead of 5",
     ]
     alone = got.x[got.y == 2]
     assert torch.equal(alone, alone[:1].expand_as(alone))
@@ -144,7 +144,7 @@ def test_a_class_without_neighbours_of_another_is_unchanged_with_a_note(method):
     got, notes, _ = resample(train, method=method)
     assert torch.equal(got.x, train.x)
     assert len(notes) == 1
-    assert "class 1: left as it was" in notes[0]
+    assert notes[0].startswith("resampling: a class unchanged: ")
 
 
 def test_a_class_with_only_tomek_links_is_kept():
@@ -152,7 +152,7 @@ def test_a_class_with_only_tomek_links_is_kept():
     train = labeled_set("table", x, np.array([0, 0, 1, 1, 2]), 3, torch.device("cpu"))
     got, notes, _ = resample(train, method="smote_tomek")
     assert counts_of(got) == [2, 2, 2]
-    assert "resampling: every sample of classes 0, 1 is in a Tomek link; they were kept" in notes
+    assert "resampling: every sample of 2 classes is in a Tomek link; they were kept" in notes
 
 
 def test_balanced_classes_are_unchanged_with_a_note():

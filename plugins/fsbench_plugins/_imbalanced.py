@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -32,14 +33,15 @@ def synthesise(train: LabeledSet, method: str, k_neighbors: int, seed: int, note
     """The training set and new samples of every class but the largest."""
     x, y = train.x.flatten(1).cpu().numpy(), train.y.cpu().numpy()
     labels, counts = np.unique(y, return_counts=True)
-    added_x, added_y, remarks = [x[:0]], [y[:0]], _Remarks()
+    added_x, added_y, remarks = [x[:0]], [y[:0]], Counter[str]()
     for label, count in zip(labels, counts, strict=True):
         if count < counts.max():
             wanted = int(counts.max() - count)
             new = _new_samples(x, y, int(label), wanted, method, k_neighbors, seed, remarks)
             added_x.append(new)
             added_y.append(np.full(len(new), label))
-    remarks.write(note)
+    for what, classes in remarks.items():
+        note(f"{_classes(classes)} {what}")
     return _extended(train, np.concatenate(added_x), np.concatenate(added_y), k_neighbors)
 
 
@@ -52,22 +54,8 @@ def without_tomek_links(train: LabeledSet, note: Note) -> LabeledSet:
     kept[links.sample_indices_] = True
     lost = np.setdiff1d(y, y[kept])
     if len(lost):
-        note(f"every sample of {_classes(lost)} is in a Tomek link; they were kept")
+        note(f"every sample of {_classes(len(lost))} is in a Tomek link; they were kept")
     return _rows(train, np.flatnonzero(kept | np.isin(y, lost)))
-
-
-class _Remarks:
-    """Remarks on what could not be done in full, combined over the classes."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, list[int]] = {}
-
-    def add(self, what: str, label: int) -> None:
-        self.said.setdefault(what, []).append(label)
-
-    def write(self, note: Note) -> None:
-        for what, labels in self.said.items():
-            note(f"{_classes(labels)}: {what}")
 
 
 def _new_samples(
@@ -78,25 +66,25 @@ def _new_samples(
     method: str,
     k_neighbors: int,
     seed: int,
-    remarks: _Remarks,
+    remarks: Counter[str],
 ) -> np.ndarray:
     """Samples `[n, F]` to add to a class; `n` is `wanted`, or about that many by ADASYN."""
     own = x[y == label]
     if len(own) == 1:
-        remarks.add("one sample, so it was repeated", label)
+        remarks["of one sample: repeated"] += 1
         return np.repeat(own, wanted, axis=0)
     k = min(k_neighbors, len(own) - 1)
     if k < k_neighbors:
-        remarks.add(f"{len(own)} samples, so k_neighbors={k} instead of {k_neighbors}", label)
+        remarks[f"of {len(own)} samples: k_neighbors={k} instead of {k_neighbors}"] += 1
     try:
         found, _ = _sampler(method, k, len(x), {label: len(own) + wanted}, seed).fit_resample(x, y)
     except (RuntimeError, ValueError) as error:
         if method != "adasyn":
             raise
-        remarks.add(f"left as it was, for ADASYN found nothing to add ({str(error).split('.')[0]})", label)
+        remarks[f"unchanged: ADASYN found nothing to add ({str(error).split('.')[0]})"] += 1
         return x[:0]
     if len(found) == len(x):
-        remarks.add("left as it was, for no sample lies at the border to another class", label)
+        remarks["unchanged: no sample lies at the border to another class"] += 1
     return np.asarray(found[len(x) :])
 
 
@@ -167,6 +155,6 @@ def _rows(train: LabeledSet, index: np.ndarray) -> LabeledSet:
     return train.select(torch.from_numpy(np.asarray(index, dtype=np.int64)).to(train.x.device))
 
 
-def _classes(labels: list[int] | np.ndarray) -> str:
-    names = [str(int(label)) for label in labels]
-    return f"class {names[0]}" if len(names) == 1 else f"classes {', '.join(names)}"
+def _classes(count: int) -> str:
+    """How many classes; a strategy does not know their names."""
+    return "a class" if count == 1 else f"{count} classes"
