@@ -11,6 +11,7 @@ from fsbench.evidence import Drawn, Evidence
 from fsbench.metrics import influences
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
 from fsbench.report.published import read_columns
+from fsbench.report.recommendation import by_topic
 from fsbench.runner import run
 from fsbench.stats import Sample, crossed, estimate
 
@@ -91,6 +92,26 @@ def test_common_samples_widen_intervals_and_samples_of_their_own_do_not():
     same, own = widths
     assert same.error > 1.5 * own.error
     assert own.error == pytest.approx(0.057 / 5**0.5, rel=0.4)  # independent test parts
+
+
+@pytest.mark.parametrize(
+    ("levels", "more"),
+    [
+        ([], "more data, not more seeds, would settle them."),
+        ([0.5, 0.5, 0.5, 0.9, 0.9], "more data, not more seeds, would settle 2 of them."),
+        ([0.1, 0.3, 0.5, 0.7, 0.9], "`fsbench power` says how many more split seeds would settle them."),
+    ],
+)
+def test_the_answer_names_no_number_of_seeds_where_none_would_do(levels: list[float], more: str) -> None:
+    made, test = Made(), np.arange(100)
+    hits = {name: [decisions(1, seed=seed)[0]] * 5 for seed, name in enumerate(("erm", "focal", "mixup"), 2)}
+    if levels:
+        hits["wild"] = [decisions(1, level=level)[0] for level in levels]
+    made.task(A, [test] * 5, disjoint(5, 10, 1000), hits)
+    (said,) = by_topic(made.board)["open"]
+    still = len(hits) - 1
+    assert said.startswith(f"Not settled: {still} of {still} comparisons; {more}")
+    assert ("Choose a number" in said) is ("power" in more)
 
 
 def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():

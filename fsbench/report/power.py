@@ -54,6 +54,22 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
     return sorted(every, key=lambda need: (need.more is None, need.more or 0))
 
 
+def needing_data(board: Leaderboard) -> int:
+    """How many open comparisons on single tasks more data would settle, if split seeds would settle none.
+
+    0 if a number of split seeds would settle one. `board` has no verdicts of looks, and no tuned rows.
+    """
+    levels, table, count = _levels(board), measured(board.settings, board.metric), 0
+    for label, rows in board.tasks:
+        for row in rows:
+            if row.difference and row.verdict == OPEN:
+                need = _need(label, row, board, levels, table)
+                if need.more is not None:
+                    return 0
+                count += need.reason == MORE_DATA
+    return count
+
+
 def said(found: list[Need], looked: bool = False) -> Iterator[str]:
     """What to do about some needs, in sentences; `looked` if `--until-settled` collected the results."""
     known = [need for need in found if need.more is not None]

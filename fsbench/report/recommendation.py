@@ -10,6 +10,7 @@ from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, WITHHELD, Against
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import first_few, some
+from fsbench.report.power import MORE_DATA, needing_data
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 from fsbench.words import plural
@@ -281,6 +282,8 @@ def _open(board: Leaderboard) -> Iterator[str]:
         more = "the command with --until-settled continues with the next look, on more split seeds."
     elif seeds < 2:
         more = "a single split seed cannot settle anything; run about ten."
+    elif not board.tuning and (count := needing_data(board)):
+        more = f"{MORE_DATA}, would settle {'them' if count == still else f'{count} of them'}."
     else:
         choose = (
             f"Choose a number, such as {max(_SEEDS, 2 * seeds)}, before you look: each look is another "
