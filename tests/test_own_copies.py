@@ -117,7 +117,7 @@ def test_copies_in_an_array_are_found_beside_an_id(tmp_path: Path) -> None:
     assert said in read(npz(tmp_path, x=x, y=np.tile(np.arange(30) % 2, 2))).warnings
 
 
-@pytest.mark.parametrize("ages", [5, 60])
+@pytest.mark.parametrize("ages", [5, 60, 200])
 def test_whole_numbers_that_are_measured_do_not_join_rows(ages: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     table = pd.DataFrame({"age": rng.integers(20, 20 + ages, 120), "sex": rng.choice(["f", "m"], 120)})

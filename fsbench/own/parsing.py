@@ -88,10 +88,14 @@ def parse_table(
     if delimiter != ",":
         _check_points(path, delimiter, table, list(with_commas))
     if labels in table and table[labels].dtype.kind in "iuf":
-        written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(labels)]).iloc[:, 0]
-        if written.str.match(_CODE, na=False).any():
-            table[labels] = written.str.strip()
+        table[labels] = _codes(path, delimiter, table, labels)
     return table
+
+
+def _codes(path: Path, delimiter: str, table: pd.DataFrame, labels: str | None) -> pd.Series:
+    """The column of numbers `labels` as it is written if one of them is written as a code; else unchanged."""
+    written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(labels)]).iloc[:, 0]
+    return written.str.strip() if written.str.match(_CODE, na=False).any() else table[labels]
 
 
 def _check_widths(path: Path, delimiter: str, width: int) -> None:
