@@ -24,7 +24,7 @@ from fsbench.report import differences
 from fsbench.report.differences import Place, Placed, minus, place_of
 from fsbench.report.entries import Setting
 from fsbench.spec import parse_list
-from fsbench.stats import Estimate, Prior
+from fsbench.stats import Estimate
 from fsbench.words import plural
 
 Wanted = Sequence[Sequence[Placed]]
@@ -86,15 +86,9 @@ class Contest:
 class Baselines:
     """The baselines of some settings: those declared in their records or, if given, those named."""
 
-    def __init__(
-        self, found: Sequence[Setting], metric: Metric, prior: Prior, named: str | None = None
-    ) -> None:
-        """`prior` is what is expected of differences.
-
-        Raises UsageError if a strategy in the text `named` has no record.
-        """
-        self.metric, self.prior = metric, prior
-        self.found = found
+    def __init__(self, found: Sequence[Setting], metric: Metric, named: str | None = None) -> None:
+        """Raises UsageError if a strategy in the text `named` has no record."""
+        self.metric, self.found = metric, found
         entries = [entry for setting in found for entry in setting.entries.values()]
         if named is None:
             chosen = [e.strategy for e in entries if e.strategy == BASELINE or e.shared[0].baseline]
@@ -134,9 +128,8 @@ class Baselines:
         }
 
         def made(shown: Wanted, asked: Wanted) -> tuple[list[Estimate | None], list[float]]:
-            single = [[place for (place,) in each] for each in (shown, asked)]
-            found = differences.on_tasks(single[0], self.metric, self.prior)
-            return found, differences.p_on_tasks(single[1], self.metric, self.prior)
+            first, second = ([place for (place,) in each] for each in (shown, asked))
+            return differences.on_tasks(first, second, self.metric)
 
         return self._compared(contests, gains, made)
 

@@ -79,16 +79,19 @@ def place_of(setting: Setting, entry: Entry) -> Place:
     return setting.task, setting.recipe, entry.strategy
 
 
-def on_tasks(wanted: Sequence[Placed], metric: Metric, prior: Prior) -> list[Estimate | None]:
-    """Sums on one task each; None without a trial that all of its strategies did."""
-    return estimates(samples(wanted, metric), [limits_of(terms, metric) for _, terms in wanted], prior)
+def on_tasks(
+    shown: Sequence[Placed], asked: Sequence[Placed], metric: Metric
+) -> tuple[list[Estimate | None], list[float]]:
+    """Estimates of some sums on one task each, and the p-values of some more.
 
-
-def p_on_tasks(wanted: Sequence[Placed], metric: Metric, prior: Prior) -> list[float]:
-    """The p-values of `on_tasks` alone, 1 where it has None."""
-    found = samples(wanted, metric)
-    made = iter(stats.p_values([each for each in found if each], prior))
-    return [next(made) if each else 1.0 for each in found]
+    All of them together say what to expect of each other's variances. Without a trial that all strategies of
+    a sum did, there is None instead of an estimate, and 1 instead of a p-value.
+    """
+    found = samples([*shown, *asked], metric)
+    prior = stats.fit_prior(filter(None, found))
+    ends, tested = [limits_of(terms, metric) for _, terms in shown], found[len(shown) :]
+    p = iter(stats.p_values([each for each in tested if each], prior))
+    return estimates(found[: len(shown)], ends, prior), [next(p) if each else 1.0 for each in tested]
 
 
 def estimates(

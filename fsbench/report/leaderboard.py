@@ -138,7 +138,7 @@ def leaderboard_of(given: Comparable, metric: str, baseline: str | None, margin:
     """A `leaderboard` by one of several metrics."""
     chosen, found = get_metric(metric), given.settings
     table = measured(found, chosen)
-    baselines = Baselines(found, chosen, table.gain_prior, baseline)
+    baselines = Baselines(found, chosen, baseline)
     rows = task_rows(found, chosen, table, given.facts)
     overall = overall_rows(found, given.strategies, chosen)
     margin = chosen.margin if margin is None else margin
