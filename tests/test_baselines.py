@@ -219,7 +219,9 @@ def test_another_baseline_can_be_named() -> None:
 def test_every_format_has_the_comparison() -> None:
     board = leaderboard([*usual(), *over_seeds(A, "focal", MINE)])
     assert re.fullmatch(r"\+9\.9 ± \d\.\d better", text.against(board.overall[0], board.metric))
-    assert "the baseline with the best score" in text.legend(board)["vs best baseline"]
+    legend = text.legend(board)["vs best baseline"]
+    assert "the baseline with the best score" in legend
+    assert "the difference flatters it, and the interval does not allow for that" in legend
     for style in ("terminal", "markdown"):
         page = render(board, style, 160)
         assert "vs best baseline" in page

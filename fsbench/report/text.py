@@ -253,7 +253,8 @@ def _of_baselines(board: Leaderboard) -> str:
         )
     return (
         "the score minus that of the baseline with the best score on the same splits; better: than every "
-        "baseline, worse: than one, both after a correction for all comparisons in the column"
+        "baseline, worse: than one, both after a correction for all comparisons in the column; the best is "
+        "chosen by the same results, so the difference flatters it, and the interval does not allow for that"
     )
 
 
