@@ -57,6 +57,30 @@ def test_the_sums_of_squares_are_the_variances_over_test_parts():
     assert ratios == {name: pytest.approx(1, abs=0.15) for name in WITH}, ratios
 
 
+@pytest.mark.parametrize("positives", [2, 3, 20])
+def test_the_squares_of_the_influences_on_the_auroc_are_its_variance_of_delong(positives):
+    """All pairs of samples are compared here, with ties; two results have a covariance as well."""
+    y = (np.arange(40) < positives).astype(int)
+    scores = np.round(np.random.default_rng(positives).normal(size=(2, 40)) + y, 1)
+    pairs = scores[:, y == 1, None] - scores[:, None, y == 0]
+    wins = (pairs > 0) + (pairs == 0) / 2
+    delong = np.cov(wins.mean(2)) / positives + np.cov(wins.mean(1)) / (40 - positives)
+    logits = np.stack([np.zeros_like(scores), scores], axis=2)
+    found = np.stack([influences(each[None], y[None], ["auroc"])["auroc"][0] for each in logits])
+    assert found @ found.T == pytest.approx(delong)
+
+
+def test_the_squares_are_large_enough_with_two_positives():
+    values, sums, names = [], [], ["auroc", "auprc"]
+    y = (np.arange(200)[None] < 2).astype(int)
+    for seed in range(1500):
+        logits = np.random.default_rng(seed).normal(size=(1, 200, 2)) + 2.0 * np.eye(2)[y]
+        values.append([METRICS.find(name).function(logits, y) for name in names])
+        sums.append([(each**2).sum() for each in influences(logits, y, names).values()])
+    ratios = np.mean(sums, 0) / np.var(values, 0)
+    assert ratios == pytest.approx([1, 1], abs=0.15)
+
+
 def test_influences_of_a_strangers_metric_are_checked():
     logits, y = example(2)
     broken = Metric(

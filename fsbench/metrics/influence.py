@@ -8,6 +8,8 @@ labels `[E, M]` and return float64 `[E, M]`; each cell's influences add up to ze
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -115,7 +117,7 @@ def _of_area(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     below = (np.searchsorted(down, scores, "left") + np.searchsorted(down, scores, "right")) / 2 / len(down)
     above = 1 - (np.searchsorted(up, scores, "left") + np.searchsorted(up, scores, "right")) / 2 / len(up)
     area = below[positive].mean()
-    influence: np.ndarray = np.where(positive, (below - area) / len(up), (above - area) / len(down))
+    influence: np.ndarray = np.where(positive, (below - area) / _divisor(up), (above - area) / _divisor(down))
     return influence
 
 
@@ -131,9 +133,17 @@ def _of_average_precision(scores: np.ndarray, positive: np.ndarray) -> np.ndarra
         ]
         for each in (1 / at_least, precision / at_least)
     )
-    own = positive * (precision - precision[positive].mean())
-    influence: np.ndarray = (own + positive * gain - loss) / positive.sum()
+    own = positive * (precision - precision[positive].mean()) / _divisor(scores[positive])
+    influence: np.ndarray = own + (positive * gain - loss) / positive.sum()
     return influence
+
+
+def _divisor(samples: np.ndarray) -> float:
+    """What deviations from the mean of m samples are divided by, so that squares add up to its variance.
+
+    As in an unbiased variance, that is not m, but the square root of m (m - 1); of one sample, it is 1.
+    """
+    return math.sqrt(len(samples) * max(len(samples) - 1, 1))
 
 
 def _by_class(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
