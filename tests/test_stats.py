@@ -114,6 +114,15 @@ def test_sums_as_far_as_the_observed_one_count_whatever_is_rounded(count, splits
             assert found.p == pytest.approx(by_both, abs=1e-12)
 
 
+@pytest.mark.parametrize(("tasks", "splits"), [(3, 3), (4, 3), (5, 5)])
+def test_a_mean_over_tasks_whose_interval_contains_0_is_not_significant(tasks, splits):
+    values = np.random.default_rng(11).normal(1, 1, (1000, tasks, splits)) / tasks
+    found = stats.overalls([[[Sample(tuple(task))] for task in row] for row in values.tolist()])
+    significant = [each for each in found if each.p <= 0.05]
+    assert len(significant) > 100
+    assert all(each.low > 0 or each.high < 0 for each in significant)
+
+
 def test_rows_of_a_table_are_estimated_as_each_alone():
     rng = np.random.default_rng(10)
     rows = [

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fsbench.stats.estimation import NO_LIMITS, Estimate, Limits, Parts, between, ends_of, student
+from fsbench.stats.estimation import LEVEL, NO_LIMITS, Estimate, Limits, Parts, between, ends_of, student
 from fsbench.stats.sample import Rows, Sample
 
 # From this number of signs on, a test by signs can reach the levels that a table of a dozen strategies needs.
@@ -49,7 +49,8 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
     it is added to the flipped sums as normal noise. Flips find small differences of one sign, in few splits
     too; differences of opposite signs, which to them are noise, are left to `student`. With a single group or
     few splits, signs cannot give small p-values, and the p-value is that of `student` alone, as it is without
-    `flips`, which take time.
+    `flips`, which take time. It is so, too, where signs would settle what the interval leaves open, because
+    it contains 0.
     """
     if not rows:
         return []
@@ -71,13 +72,16 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
         terms = [[term for unit in units[place] for term in _terms(unit)] for place in places]
         p = _flip(np.array([means[place] for place in places]), np.array(terms), np.sqrt(noise))
         for place, each in zip(places, p.tolist(), strict=True):
-            found[place] = replace(found[place], p=_of_both(each, found[place].p))
+            found[place] = replace(found[place], p=_of_both(each, found[place]))
     return found
 
 
-def _of_both(by_signs: float, by_t: float) -> float:
-    """The p-value of two tests that share the level."""
-    return min(by_signs / (1 - SHARE_OF_T), by_t / SHARE_OF_T, 1.0)
+def _of_both(by_signs: float, by_t: Estimate) -> float:
+    """The p-value of two tests that share the level; that of `by_t` if its interval says otherwise."""
+    both = min(by_signs / (1 - SHARE_OF_T), by_t.p / SHARE_OF_T, 1.0)
+    low, high = by_t.low, by_t.high
+    has_0 = low is None or high is None or low <= 0 <= high
+    return by_t.p if has_0 and both <= 1 - LEVEL else both
 
 
 def _parts(rows: Sequence[Groups]) -> Parts:
