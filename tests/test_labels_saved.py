@@ -103,13 +103,27 @@ def test_intervals_cover_the_truth_of_noisy_splits(n, common, place, target, tru
         erm = np.array(LEVELS) + shift[:3] + of_split + rng.normal(0, 0.02, (n, 3))
         mine = target + shift[3] + of_split[:, 0] + rng.normal(0, 0.02, n)
         gain = estimate(Sample(tuple(mine - erm[:, place]), common=2 * common**2))
-        each = labels.saved([labels.reached(erm, mine, KS, place, gain.half_width)])
+        each = labels.saved([labels.reached(erm, mine, KS, place, gain.half_width)], gain)
         low = 0 if each.ends_beyond in ("below", "both") else each.low
         high = np.inf if each.ends_beyond in ("above", "both") else each.high
         hits += low <= true <= high
         at_odds += not low <= 1 <= high and gain.low < 0 < gain.high
     assert hits / count >= 0.92
-    assert at_odds / count <= 0.03
+    assert at_odds == 0
+
+
+def test_an_interval_contains_1_where_that_of_the_difference_contains_0():
+    """Also on a flat curve, where a small difference is worth many labels."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        records = []
+        for k, level in zip(KS, (0.78, 0.8, 0.81), strict=True):
+            records += over_seeds(on(k), "erm", rng.normal(level, 0.02, 3).tolist())
+            records += over_seeds(on(k), "mine", rng.normal(0.8, 0.02, 3).tolist())
+        for row in (row for _, rows in leaderboard(records).tasks for row in rows if row.saved):
+            low = 0 if row.saved.ends_beyond in ("below", "both") else row.saved.low
+            high = np.inf if row.saved.ends_beyond in ("above", "both") else row.saved.high
+            assert row.difference.excludes_0 or low <= 1 <= high
 
 
 def test_an_end_at_the_edge_of_the_range_is_a_bound():

@@ -19,13 +19,13 @@ from fsbench.report.by_split import by_split
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row, Saved
 from fsbench.spec import Call, parse_call
-from fsbench.stats import LEVEL
+from fsbench.stats import LEVEL, Estimate
 
 AXES = ("k", "shot")
 """The arguments of tasks that are numbers of labels per class."""
 _DRAWS = 1000
 _DIGITS = 12
-# With two splits, all draws lie on one line, and intervals exclude 1 where the difference is not settled.
+# With two splits, all draws lie on one line, which says too little about how means vary together.
 _FEWEST_SPLITS = 3
 
 
@@ -77,7 +77,7 @@ def with_saved(
             known = _on_task(curves[place], places[place], row, metric)
         if known and not known.last:
             several[row.strategy].append(known)
-        on_tasks.append(replace(row, saved=saved([known])) if known else row)
+        on_tasks.append(replace(row, saved=saved([known], row.difference)) if known else row)
     over_tasks = [
         replace(row, saved=saved(several[row.strategy])) if _compared(row) and several[row.strategy] else row
         for row in overall
@@ -218,10 +218,11 @@ def _draws(splits: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([np.zeros((1, splits)), around]) + 1 / splits, noise
 
 
-def saved(found: Sequence[Reached]) -> Saved:
+def saved(found: Sequence[Reached], difference: Estimate | None = None) -> Saved:
     """The geometric mean of what was found on some tasks, with the interval of its draws.
 
-    An end of the interval is a bound if draws that lie beyond the measured range reach it.
+    An end of the interval is a bound if draws that lie beyond the measured range reach it. The interval on
+    one task contains 1 where that of the `difference` to the baseline contains 0.
     """
     times = np.exp(np.mean([np.log(each.times) for each in found], axis=0))
     below, above = (np.any([getattr(each, side) for each in found], axis=0) for side in ("below", "above"))
@@ -230,6 +231,8 @@ def saved(found: Sequence[Reached]) -> Saved:
     if min(each.splits for each in found) >= _FEWEST_SPLITS:
         drawn, tail = times[1:], (1 - LEVEL) / 2
         low, high = (float(np.quantile(drawn, each)) for each in (tail, 1 - tail))
+        if difference and not difference.excludes_0:
+            low, high = min(low, 1.0), max(high, 1.0)
         ends = _side(bool(below[1:].mean() > tail), bool(above[1:].mean() > tail))
     labels = found[0].labels if len(found) == 1 else None
     return Saved(float(times[0]), low, high, _side(bool(below[0]), bool(above[0])), labels, len(found), ends)

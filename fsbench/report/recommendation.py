@@ -116,8 +116,7 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
 
 def _beyond_interval(row: Row, board: Leaderboard) -> str:
     """Why a difference is not settled although its interval excludes 0; "" if it does not."""
-    found = row.difference
-    if found is None or found.low is None or found.high is None or found.low <= 0 <= found.high:
+    if row.difference is None or not row.difference.excludes_0:
         return ""
     agree = " and ask whether tasks agree" if len(board.tasks) > 1 else ""
     return f": the interval is for this comparison alone; verdicts are corrected for all comparisons{agree}"

@@ -75,6 +75,11 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     @property
+    def excludes_0(self) -> bool:
+        """Whether there is an interval, and 0 is not in it."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    @property
     def error(self) -> float | None:
         """The standard error; None if nothing is known about it."""
         variance = math.fsum(tail.probability * tail.error**2 for tail in self.tails)

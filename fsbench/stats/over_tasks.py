@@ -79,9 +79,7 @@ def overalls(rows: Sequence[Groups], limits: Limits = NO_LIMITS, flips: bool = T
 def _of_both(by_signs: float, by_t: Estimate) -> float:
     """The p-value of two tests that share the level; that of `by_t` if its interval says otherwise."""
     both = min(by_signs / (1 - SHARE_OF_T), by_t.p / SHARE_OF_T, 1.0)
-    low, high = by_t.low, by_t.high
-    has_0 = low is None or high is None or low <= 0 <= high
-    return by_t.p if has_0 and both <= 1 - LEVEL else both
+    return by_t.p if both <= 1 - LEVEL and not by_t.excludes_0 else both
 
 
 def _parts(rows: Sequence[Groups]) -> Parts:
