@@ -36,6 +36,7 @@ FROM_SOURCE = (
 )
 SHIFTS = ("shift(digits, mnist5k(size=8))", "shift(mnist5k(size=8), digits, share=0.25)")
 FEW_LABELS = "kshot(digits, k=5)", "kshot(mnist5k(size=8), k=5)", "kshot(breast_cancer, k=5)"
+AUGMENTED = *FEW_LABELS[:2], "longtail(digits, ir=20)"
 UNLABELLED = "kshot(digits, k=5, unlabeled=all)", SHIFTS[1]
 ADAPTING = 250, 500, 1000
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -52,6 +53,10 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{
         name: (UNLABELLED, tuple(f"{name}(steps={n})" for n in (100, 200, 400)))
         for name in ("fixmatch", "mean_teacher", "pseudo_label", "vat")
+    },
+    **{
+        name: (AUGMENTED, tuple(f"{name}(steps={n})" for n in (100, 200, 400, 800)))
+        for name in ("augmentation", "randaugment", "trivialaugment")
     },
     **{
         name: (UNLABELLED, tuple(f"{name}(pretext_steps={n})" for n in (75, 150, 300)))

@@ -10,15 +10,18 @@ import torch
 from fsbench_plugins._mixing import mix, rectangles
 from fsbench_plugins._policies import PARTS, by_policy, wide_within
 from fsbench_plugins._test_views import Averaged, movements
+from fsbench_plugins.augmentation import Augmentation
 from fsbench_plugins.cutmix import Cutmix
 from fsbench_plugins.mixup import Mixup
+from fsbench_plugins.randaugment import Randaugment
 from fsbench_plugins.random_erasing import RandomErasing
+from fsbench_plugins.trivialaugment import Trivialaugment
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms import v2
 from toy import context, task_info, toy_trial
 
-from fsbench import Batch, Strategy
+from fsbench import Batch, Recipe, Strategy
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
@@ -109,6 +112,22 @@ def test_trivialaugment_leaves_few_small_images_empty() -> None:
         return int((found.flatten(1).std(1) == 0).sum())
 
     assert empty(wide_within(8, 8)) < 10 < 20 < empty(v2.TrivialAugmentWide())
+
+
+@pytest.mark.parametrize("strategy", [Augmentation(steps=200), Randaugment(steps=200), Trivialaugment(200)])
+def test_images_are_augmented_for_long_enough_unless_the_recipe_fixes_its_steps(strategy: Strategy) -> None:
+    ctx = context(strategy, "configure", task_info("image"))
+    assert strategy.configure(Recipe("mlp", 40, 8), ctx).steps == 40
+    assert ctx.notes == ()
+    assert strategy.configure(Recipe("mlp", 40, 8, passes=5), ctx).steps == 200
+    assert ctx.notes == (f"{strategy.name}: at least 200 training steps; the recipe has 40",)
+
+
+def test_tables_are_augmented_for_the_steps_of_the_recipe() -> None:
+    ctx = context(Augmentation(), "configure", task_info("table"))
+    recipe = Recipe("mlp", 40, 8, passes=5)
+    assert Augmentation().configure(recipe, ctx) == recipe
+    assert ctx.notes == ()
 
 
 def test_policies_leave_the_global_generator_alone() -> None:

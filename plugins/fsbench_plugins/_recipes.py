@@ -29,6 +29,17 @@ def converted(recipe: Recipe, optimizer: Method, lr: float | None = None) -> Rec
     return replace(recipe, optimizer=optimizer, lr=factor * recipe.lr, weight_decay=decay)
 
 
+def at_least(steps: int, recipe: Recipe, ctx: Context) -> Recipe:
+    """The recipe with at least so many steps, unless it fixes their number (`passes=0`).
+
+    A note says if these are more than it has.
+    """
+    if not recipe.passes or steps <= recipe.steps:
+        return recipe
+    ctx.note(f"at least {steps} training steps; the recipe has {recipe.steps}")
+    return replace(recipe, steps=steps)
+
+
 def changed(recipe: Recipe, ctx: Context, **fields: Any) -> Recipe:
     """The recipe with some fields changed; a note says if it had these values already."""
     found = replace(recipe, **fields)

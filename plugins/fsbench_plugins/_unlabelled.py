@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fsbench import Context, Recipe, Strategy, TaskInfo
+from fsbench_plugins._recipes import at_least
 
 
 class UsesUnlabelled(Strategy):
@@ -27,7 +26,4 @@ class UsesUnlabelled(Strategy):
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps, unless the recipe fixes their number; a note says if these are more."""
-        if not recipe.passes or self.steps <= recipe.steps:
-            return recipe
-        ctx.note(f"at least {self.steps} training steps; the recipe has {recipe.steps}")
-        return replace(recipe, steps=self.steps)
+        return at_least(self.steps, recipe, ctx)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Batch, Context, Strategy, Stream, param
+from fsbench import Batch, Context, Recipe, Strategy, Stream, param
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +29,13 @@ class Augmentation(Strategy):
     parameter of Beta(mixup, mixup), from which the weights of two mixed samples are drawn (Zhang et al.
     2018); 0, the default, mixes none, because mixing few rows of a table hurts. Both: `noise` is the standard
     deviation of Gaussian noise, on the scale of the inputs.
+
+    On images, training lasts for at least `steps`, unless the recipe fixes its steps (`passes=0`): the steps
+    after which plain training gains nothing are too few for images that are new each time.
     """
 
     name = "augmentation"
+    results_version = "2"
     cite = (
         "Shorten, C. and Khoshgoftaar, T. M. (2019). A survey on image data augmentation for deep learning. "
         "Journal of Big Data 6(60). "
@@ -54,6 +58,13 @@ class Augmentation(Strategy):
     saturation: float = param(0.2, low=0.0, high=1.0, tune=(0.0, 0.5))
     noise: float = param(0.05, low=0.0, high=1.0, tune=(0.0, 0.2))
     mixup: float = param(0.0, low=0.0, high=4.0, tune=(0.0, 1.0))
+    steps: int = param(400, low=0)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps on images, unless the recipe fixes their number."""
+        from fsbench_plugins._recipes import at_least
+
+        return at_least(self.steps, recipe, ctx) if ctx.task.kind == "image" else recipe
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbench import Batch, Context, Strategy, TaskInfo, param
+from fsbench import Batch, Context, Recipe, Strategy, TaskInfo, param
 
 
 @dataclass(frozen=True)
@@ -13,11 +13,12 @@ class Randaugment(Strategy):
 
     The operations are those of torchvision: none, shears, shifts, rotations, changes of colour, contrast,
     brightness and sharpness, fewer grey levels, inverted light pixels, and stretched or equalised histograms.
-    They are drawn for each quarter of a batch, and do not ask whether a label
-    survives them.
+    They are drawn for each quarter of a batch, and do not ask whether a label survives them. Training lasts
+    for at least `steps`, as in `augmentation`.
     """
 
     name = "randaugment"
+    results_version = "2"
     cite = (
         "Cubuk, E. D., Zoph, B., Shlens, J. and Le, Q. V. (2020). RandAugment: practical automated data "
         "augmentation with a reduced search space. CVPR workshops."
@@ -27,12 +28,19 @@ class Randaugment(Strategy):
 
     operations: int = param(2, low=0, tune=(1, 3))
     magnitude: int = param(9, low=0, high=30, tune=(3, 15))
+    steps: int = param(400, low=0)
 
     def skip(self, task: TaskInfo) -> str | None:
         """torchvision's operations are for grey and colour images."""
         from fsbench_plugins._policies import channels_problem
 
         return channels_problem(task)
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps, unless the recipe fixes their number."""
+        from fsbench_plugins._recipes import at_least
+
+        return at_least(self.steps, recipe, ctx)
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape, with images in [0, 1] in steps of 1/255."""
