@@ -242,6 +242,19 @@ def test_the_theme_can_be_switched_by_the_keyboard(opened: Opened) -> None:
     assert opened.page.locator("#theme").inner_text() == "Light"
 
 
+def test_paper_narrower_than_the_window_has_all_of_each_chart(opened: Opened) -> None:
+    opened.page.set_viewport_size(DESKTOP)
+    opened.reset()
+    opened.page.emulate_media(media="print")
+    # A printer makes the page narrower, but charts are not drawn again as after a change of the window.
+    opened.page.evaluate("document.body.style.width = '640px'")
+    for chart in opened.page.locator("figure.chart .plot").all():
+        box, picture = chart.bounding_box(), chart.locator("svg").bounding_box()
+        assert picture["width"] <= box["width"]
+        assert chart.evaluate("each => getComputedStyle(each).overflowX") == "visible"
+    opened.page.emulate_media(media="screen")
+
+
 def test_print_is_light_and_without_controls(opened: Opened, tmp_path: Path) -> None:
     opened.page.emulate_media(color_scheme="dark", media="print")
     opened.reset()
