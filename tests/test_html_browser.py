@@ -195,7 +195,22 @@ def test_axe_finds_no_serious_fault(opened: Opened, theme: str, size: dict[str, 
 def test_a_phone_needs_no_sideways_scrolling_of_the_page(opened: Opened) -> None:
     opened.page.set_viewport_size(PHONE)
     opened.reset()
+    opened.page.eval_on_selector_all(
+        ".filters option", "all => all.forEach(each => each.textContent += ' and others'.repeat(9))"
+    )
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    opened.page.set_viewport_size(DESKTOP)
+
+
+def test_names_in_the_heat_map_do_not_cover_its_cells(opened: Opened) -> None:
+    text = "all => all.map(each => [each.scrollWidth, each.parentElement.clientWidth, each.textContent])"
+    for media, size in (("screen", PHONE), ("print", {"width": 720, "height": 1000})):
+        opened.page.set_viewport_size(size)
+        opened.page.emulate_media(media=media)
+        names = opened.page.eval_on_selector_all(".heatmap tbody th code", text)
+        assert len(names) > 10
+        assert [name for wide, room, name in names if wide > room] == [], media
+    opened.page.emulate_media(media="screen")
     opened.page.set_viewport_size(DESKTOP)
 
 
