@@ -21,6 +21,7 @@ from fsbench.report import escape, text
 from fsbench.report.charts import Charts
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
 from fsbench.report.formats import FORMATS, get_format, main_text, write
+from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.plots.figures import figures
 from fsbench.report.plots.gains import shown
 from fsbench.words import printable
@@ -128,6 +129,25 @@ def test_figures_and_charts_in_json_hold_the_numbers_of_the_tables(made):
     gains = {row.strategy: row.difference.mean for row in charts.board.overall if row.difference}
     for each in content["costs"]:
         assert each["gain"] == pytest.approx(gains.get(each["strategy"], 0.0))
+
+
+def test_heat_maps_mark_a_mean_over_some_of_the_tasks(made):
+    (board,) = made.boards
+    charts = made.charts[0]
+    (drawn,) = (each for each in figures(charts) if each.name == "gains")
+    (field,) = heat_maps([charts])
+    means = {name: fields[0].shown for name, fields in field.rows}
+    partial = [row for row in board.overall if row.difference and not row.complete]
+    assert 0 < len(partial) < len(board.overall) - 1
+    for row, cell in zip(board.overall, charts.gains.overall, strict=True):
+        if cell.gain and cell.state != "baseline":
+            wanted = text.number(cell.gain.mean, board.metric, sign=True) + "*" * (row in partial)
+            assert means[row.strategy] == shown(cell, board.metric) == wanted
+    assert field.tasks[0] == "mean over its tasks"
+    assert "mean over its tasks" in drawn.save("svg").decode()
+    assert "* marks" in field.about
+    assert "* on some tasks" in drawn.caption
+    assert "points of balanced accuracy" in drawn.caption
 
 
 def test_every_file_of_a_page_is_beside_it(made, tmp_path):

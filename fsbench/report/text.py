@@ -68,9 +68,19 @@ def score(row: Row, metric: Metric) -> str:
 
 
 def difference(row: Row, metric: Metric) -> str:
-    """The difference to the baseline, with a star if it covers only a part of the tasks or trials."""
-    star = "*" if row.difference and not row.complete else ""
-    return interval(row.difference, metric, sign=True) + star
+    """The difference to the baseline, with its star."""
+    return interval(row.difference, metric, sign=True) + star(row)
+
+
+def star(row: Row) -> str:
+    """A star behind a difference that covers only a part of the tasks or trials."""
+    return "*" if row.difference and not row.complete else ""
+
+
+def difference_to(board: Leaderboard) -> str:
+    """What the heat maps show: `Difference to erm in points of balanced accuracy`."""
+    points = "points of " if board.metric.percent else ""
+    return f"Difference to {board.baseline} in {points}{board.metric.title}"
 
 
 def columns(board: Leaderboard, names: Sequence[str]) -> list[str]:
@@ -105,9 +115,8 @@ def against(row: Row, metric: Metric) -> str:
         return NOTHING
     if found.difference is None:
         return "best" if row.strategy == found.baseline else NOTHING
-    star = "" if row.complete else "*"
     claim = f" {found.verdict}" if found.verdict in ("better", "worse") else ""
-    return f"{interval(found.difference, metric, sign=True)}{star}{claim}"
+    return f"{interval(found.difference, metric, sign=True)}{star(row)}{claim}"
 
 
 def saved(row: Row) -> str:

@@ -10,6 +10,8 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 from fsbench.stats import Estimate
 
+MEAN = "mean over its tasks"
+"""The heading of a strategy's difference over all tasks that it has a result on."""
 State = Literal[
     "helps",
     "hurts",

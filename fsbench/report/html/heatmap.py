@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fsbench.metrics import Metric
 from fsbench.report import text
 from fsbench.report.charts import Cell, Charts
+from fsbench.report.charts.gains import MEAN
 from fsbench.report.leaderboard import Leaderboard
 
 _STYLES = {
@@ -53,17 +54,17 @@ def heat_maps(boards: Sequence[Charts]) -> list[HeatMap]:
 def _heat_map(charts: Charts) -> HeatMap:
     board, found = charts.board, charts.gains
     several = len(found.tasks) > 1
-    tasks = (("mean over all tasks",) if several else ()) + found.tasks
+    tasks = ((MEAN,) if several else ()) + found.tasks
     rows = []
     for name, overall, cells in zip(found.strategies, found.overall, found.cells, strict=True):
         shown = ((overall,) if several else ()) + cells
         rows.append((name, tuple(_field(cell, task, board) for cell, task in zip(shown, tasks, strict=True))))
-    points = "in points of" if board.metric.percent else "in"
     better = "" if board.metric.higher_is_better else "; lower is better, so what helps has a minus"
     return HeatMap(
-        title=f"Difference to {board.baseline} {points} {board.metric.title}",
+        title=text.difference_to(board),
         about=f"Each number is the difference to {board.baseline}, whose own row has its scores{better}. "
-        "Only what is significant is in colour, the stronger the larger the difference.",
+        "Only what is significant is in colour, the stronger the larger the difference. * marks a strategy "
+        "without a result on some tasks or trials; it is compared on the others.",
         tasks=tasks,
         rows=tuple(rows),
     )
@@ -79,7 +80,8 @@ def _field(cell: Cell, task: str, board: Leaderboard) -> Field:
         shown = text.number(row.score.mean, metric) if row.score else text.NOTHING
         return Field(_STYLES[cell.state], shown, cell.state, f"{task}: {score}, {cell.state}")
     title = f"{task}: {text.difference(row, metric)}, {text.verdict(row)}, {row.done} of {row.planned} done"
-    return Field(_style(cell, metric), text.number(cell.gain.mean, metric, sign=True), cell.state, title)
+    shown = text.number(cell.gain.mean, metric, sign=True) + text.star(row)
+    return Field(_style(cell, metric), shown, cell.state, title)
 
 
 def _style(cell: Cell, metric: Metric) -> str:

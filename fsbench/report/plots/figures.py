@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from fsbench.report import text
 from fsbench.report.charts import Bins, Charts
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.plots import costs, gains, learning, predictions, ranks
@@ -63,9 +64,9 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
         yield Figure(f"{mark}curves-{number}", caption, partial(learning.draw, each, metric))
     if charts.gains.strategies:
         caption = (
-            f"Difference to {baseline}: only what is settled is in colour and bold, blue helps, orange "
-            "hurts; white is not settled, grey is equivalent, hatched is withheld; × failed, – was skipped, "
-            "n/a has no value of the metric"
+            f"{text.difference_to(board)}: only what is settled is in colour and bold, blue helps, orange "
+            "hurts; white is not settled, grey is equivalent, hatched is withheld; * on some tasks or trials "
+            "only; × failed, – was skipped, n/a has no value of the metric"
         )
         draw = partial(gains.draw, charts.gains, metric)
         yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from fsbench.metrics import Metric, number
 from fsbench.report.charts import Cell, Gains
+from fsbench.report.charts.gains import MEAN
 from fsbench.report.escape import figure
 from fsbench.report.plots.style import HELPS, HURTS, unit
+from fsbench.report.text import star
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +75,7 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xticks(
         range(len(gains.tasks) + 1),
-        labels=[*map(figure, gains.tasks), "mean over tasks"],
+        labels=[*map(figure, gains.tasks), MEAN],
         rotation=40,
         ha="right",
         rotation_mode="anchor",
@@ -86,10 +88,10 @@ def draw(gains: Gains, metric: Metric, ax: Axes) -> None:
 
 
 def shown(cell: Cell, metric: Metric) -> str:
-    """The text of a cell: its gain, or a mark."""
+    """The text of a cell: its gain, with its star, or a mark."""
     if cell.state in MARKS:
         return MARKS[cell.state]
-    return number(cell.gain.mean, metric, sign=True) if cell.gain else ""
+    return number(cell.gain.mean, metric, sign=True) + star(cell.row) if cell.row and cell.gain else ""
 
 
 def _colour(cell: Cell, largest: float, higher_is_better: bool) -> tuple[str, float]:
