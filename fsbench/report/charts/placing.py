@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]
@@ -20,12 +21,16 @@ _HALF = 6
 
 
 def placed(
-    points: Sequence[tuple[float, float]], widths: Sequence[float], first: Sequence[bool]
+    points: Sequence[tuple[float, float]],
+    widths: Sequence[float],
+    first: Sequence[bool],
+    room: tuple[float, float] = (-math.inf, math.inf),
 ) -> list[tuple[int, bool]]:
     """For each point, the place of its name in `PLACES`, and whether the name has room there.
 
     `points` are to the right and down, `widths` those of the names, all in one unit, such as pixels. Names
-    of those that come `first` are placed before others; they may cover a point, but no name.
+    of those that come `first` are placed before others; they may cover a point, but no name. None
+    goes beyond the left and the right end of `room`.
     """
     taken = [(x - _HALF, y - _HALF, x + _HALF, y + _HALF) for x, y in points]
     names: list[Box] = []
@@ -33,7 +38,10 @@ def placed(
     for i in sorted(range(len(points)), key=lambda number: not first[number]):
         boxes = [box(points[i], place, widths[i]) for place in PLACES]
         clashes = [
-            (sum(_overlap(each, other) for other in names), sum(_overlap(each, other) for other in taken))
+            (
+                sum(_overlap(each, other) for other in names) + (each[0] < room[0] or each[2] > room[1]),
+                sum(_overlap(each, other) for other in taken),
+            )
             for each in boxes
         ]
         best = clashes.index(min(clashes))

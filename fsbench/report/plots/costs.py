@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,11 @@ _LETTER, _LARGE, _SMALL = 0.58, 8, 6
 def draw(costs: Sequence[Priced], metric: Metric, ax: Axes) -> None:
     """Draw a point for each strategy and join those that no other one beats in both.
 
-    Those on the front have intervals. A name is left out where it would cover another name or, unless its
-    strategy is on the front, another point. A hollow point has no result on some tasks.
+    Those on the front have intervals. A name is left out where it would cover another name, the axis or,
+    unless its strategy is on the front, another point. A hollow point has no result on some tasks.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     by = scale(metric)
     front = [each for each in costs if each.front]
     ax.step(
@@ -44,7 +47,9 @@ def draw(costs: Sequence[Priced], metric: Metric, ax: Axes) -> None:
     ax.axhline(0, color="#999999", linewidth=0.8, zorder=0)
     if costs and min(each.cost for each in costs) > 0:
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("cost (seconds, divided by those of plain training)")
     ax.set_ylabel(f"gain in {figure(metric.title)}{unit(metric, difference=True)}")
     ax.set_title("Gain over plain training against cost")
@@ -55,12 +60,14 @@ def _name(costs: Sequence[Priced], by: float, ax: Axes) -> None:
     """Write names beside the points, where there is room."""
     ax.autoscale_view()
     pixels = ax.transData.transform([(each.cost, by * each.gain) for each in costs]) if costs else ()
-    points = [(72 / ax.figure.dpi * x, -72 / ax.figure.dpi * y) for x, y in pixels]
+    point = ax.figure.dpi / 72
+    points = [(x / point, -y / point) for x, y in pixels]
+    room = ax.bbox.x0 / point, math.inf
     sizes = [_LARGE if each.front else _SMALL for each in costs]
     names = [figure(each.strategy) for each in costs]
     widths = [_LETTER * size * len(name) for size, name in zip(sizes, names, strict=True)]
     for each, name, size, (place, clear) in zip(
-        costs, names, sizes, placed(points, widths, [each.front for each in costs]), strict=True
+        costs, names, sizes, placed(points, widths, [each.front for each in costs], room), strict=True
     ):
         align, dx, dy = PLACES[place]
         if clear:

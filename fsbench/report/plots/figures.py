@@ -79,7 +79,8 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
     if charts.costs:
         caption = (
             "Gain against cost; the line joins, of the strategies with a result on every task, those that no "
-            "other one beats in both"
+            "other one beats in both; vertical lines are their 95 % intervals; hollow points have no result "
+            "on some tasks or trials"
         )
         yield Figure(f"{mark}costs", caption, partial(costs.draw, charts.costs, metric))
     names = by_interest(board)
