@@ -22,6 +22,7 @@ from fsbench.report.charts.learning import curves
 from fsbench.report.charts.predicted import bins_of, confusion_of, predicted
 from fsbench.report.charts.ranks import critical_difference, friedman, ranks
 from fsbench.report.charts.transfer import forgotten, source_gains
+from fsbench.report.html.specs.costs import WIDTHS
 from fsbench.report.html.specs.ranks import critical_difference as ranks_chart
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.plots.figures import figures
@@ -393,7 +394,8 @@ def test_a_figure_of_costs_has_plain_ticks_and_no_name_on_the_axis():
         assert all(each.get_window_extent().x0 >= ax.bbox.x0 for each in ax.texts)
 
 
-def test_names_in_a_crowd_of_points_do_not_cover_each_other():
+@pytest.mark.parametrize("width", WIDTHS)
+def test_names_in_a_crowd_of_points_do_not_cover_each_other(width):
     from fsbench.report.charts import placing
     from fsbench.report.html.specs import costs
 
@@ -403,13 +405,16 @@ def test_names_in_a_crowd_of_points_do_not_cover_each_other():
          "front": i < 3}
         for i, (cost, gain) in enumerate(zip(rng.lognormal(0, 0.5, 93), rng.normal(0, 3, 93), strict=True))
     ]  # fmt: skip
-    shown = [row for row in costs.labelled(rows) if row["clear"]]
-    assert 10 < len(shown) < 93
-    points = dict(zip([row["strategy"] for row in rows], costs.pixels(rows), strict=True))
+    shown = [row for row in costs.labelled(rows) if row[f"clear_{width}"]]
+    assert 5 < len(shown) < 93
+    points = dict(zip([row["strategy"] for row in rows], costs.pixels(rows, width), strict=True))
+    assert (min(x for x, _ in points.values()), max(x for x, _ in points.values())) == (40, width - 40)
     boxes = [
-        placing.box(points[r["strategy"]], placing.PLACES[r["place"]], 6.2 * len(r["strategy"]))
+        placing.box(points[r["strategy"]], placing.PLACES[r[f"place_{width}"]], 6.2 * len(r["strategy"]))
         for r in shown
     ]
     for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0
+        assert right <= width
         for other in boxes[:place]:
             assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

@@ -22,13 +22,21 @@ from fsbench.report.html.chart import (
 )
 from fsbench.report.leaderboard import Leaderboard
 
+WIDTHS = (840, 560, 400, 270)
+"""Widths in pixels for which names are placed: a chart takes the places for the largest that it has."""
 _WIDE = 560
-_PLACE = f"(width > {_WIDE} ? datum.place : datum.place_narrow)"
-_NAMED = (
-    f"(datum.strategy === strategy || (width > {_WIDE} ? datum.clear : datum.front && datum.clear_narrow))"
-)
+_HEIGHT, _LETTER, _PADDING = 350, 6.2, 40
+
+
+def _by_width(field: str) -> str:
+    """The field of a row that is for the width of the chart."""
+    *wide, narrow = WIDTHS
+    return "".join(f"width >= {each} ? datum.{field}_{each} : " for each in wide) + f"datum.{field}_{narrow}"
+
+
+_PLACE = f"({_by_width('place')})"
+_NAMED = f"(datum.strategy === strategy || (width >= {_WIDE} || datum.front) && ({_by_width('clear')}))"
 """Which names are shown: in a narrow window those on the front, always that of the chosen strategy."""
-_WIDTH, _NARROW, _HEIGHT, _LETTER = 820, 230, 350, 6.2
 
 
 def pareto(boards: Sequence[Charts]) -> Chart | None:
@@ -78,26 +86,28 @@ def _row(board: Leaderboard, found: Priced) -> dict[str, Any]:
 
 
 def labelled(rows: list[dict[str, Any]]) -> list[Row]:
-    """The rows with a place for each name, and whether it has room, in a wide and in a narrow window."""
-    for width, ending in ((_WIDTH, ""), (_NARROW, "_narrow")):
+    """The rows with a place for each name, and whether it has room, for each of `WIDTHS`."""
+    for width in WIDTHS:
         names = placed(
             pixels(rows, width),
             [_LETTER * len(str(row["strategy"])) for row in rows],
             [row["front"] for row in rows],
+            (0, width),
         )
         for row, (place, clear) in zip(rows, names, strict=True):
-            row.update({f"place{ending}": place, f"clear{ending}": clear})
+            row.update({f"place_{width}": place, f"clear_{width}": clear})
     return list(rows)
 
 
-def pixels(rows: Sequence[Row], width: float = _WIDTH) -> list[tuple[float, float]]:
+def pixels(rows: Sequence[Row], width: float) -> list[tuple[float, float]]:
     """About where the points are in a chart of some width."""
     xs = [math.log(max(row["cost"], 1e-3)) for row in rows]
     ys = [-row["gain"] for row in rows]
     ends = [row[name] for row in rows for name in ("low", "high") if row[name] is not None]
     tall = (max([*ends, *map(abs, ys)]) - min([*ends, 0.0])) or 1.0
     wide = (max(xs) - min(xs)) or 1.0
-    return [(width * (x - min(xs)) / wide, _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
+    scaled = (width - 2 * _PADDING) / wide
+    return [(_PADDING + scaled * (x - min(xs)), _HEIGHT * y / tall) for x, y in zip(xs, ys, strict=True)]
 
 
 def _spec(boards: Sequence[Charts]) -> dict[str, Any]:
@@ -105,7 +115,7 @@ def _spec(boards: Sequence[Charts]) -> dict[str, Any]:
         "field": "cost",
         "type": "quantitative",
         "title": f"seconds of a trial, times those of {compared_with(boards)}",
-        "scale": {"type": "log", "nice": False, "padding": 40},
+        "scale": {"type": "log", "nice": False, "padding": _PADDING},
         "axis": {"grid": False, "tickCount": 6, "format": "~g"},
     }
     y = {"field": "gain", "type": "quantitative", "title": gain_title(boards)}
