@@ -172,6 +172,34 @@ def test_the_search_works_from_disk_without_a_network(site):
     assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
+@pytest.mark.slow
+@chromium
+def test_a_table_has_narrow_columns_and_a_dark_button_can_be_read(site):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+        page.goto((site / "leaderboards" / "ours.html").as_uri())
+        heads = page.locator(".md-typeset__table").first.locator("th")
+        widths = {each.inner_text(): each.bounding_box()["width"] for each in heads.all()}
+        assert max(widths["#"], widths["done"], widths["cost"]) < 70, widths
+        button = page.locator(".md-button:not(.md-button--primary)").first
+        ink = button.evaluate("each => getComputedStyle(each).color")
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        browser.close()
+    light, dark = sorted(map(_luminance, (ink, paper)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+
+
+def _luminance(colour: str) -> float:
+    """The relative luminance of a colour of sRGB, as WCAG 2 defines it."""
+    parts = [int(each) / 255 for each in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def test_findings_are_those_of_the_tables(tmp_path):
     rng = iter([0.001 * each for each in range(1000)])
 
