@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -14,7 +12,7 @@ from sklearn.metrics import confusion_matrix, recall_score
 from fsbench.columns import of_records
 from fsbench.evidence import Drawn, Evidence
 from fsbench.record import Record
-from fsbench.report.charts import Charts, Priced
+from fsbench.report.charts import Charts
 from fsbench.report.charts.costs import costs
 from fsbench.report.charts.fits import fits
 from fsbench.report.charts.gains import gains
@@ -26,7 +24,6 @@ from fsbench.report.html.specs.costs import WIDTHS
 from fsbench.report.html.specs.ranks import critical_difference as ranks_chart
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.plots.figures import figures
-from fsbench.report.plots.style import styled
 
 ERM = [0.70, 0.72, 0.68]
 METRICS = ["balanced_accuracy", "accuracy"]
@@ -371,27 +368,6 @@ def test_gains_and_forgetting_are_told_by_source():
         (tasks[0], "patches"), (tasks[1], "mnist5k(size=8)"), (tasks[2], "mnist5k(size=8)")
     }  # fmt: skip
     assert all((each.before, each.after) == pytest.approx((0.9, 0.6)) for each in kept)
-
-
-def test_a_figure_of_costs_has_plain_ticks_and_no_name_on_the_axis():
-    from matplotlib.figure import Figure
-
-    from fsbench.report.plots import costs
-
-    board = board_of(over_seeds("kshot(wine, k=5)", "erm", ERM))
-    shown = [
-        Priced(f"a_strategy_{i}", (), 0.14 * 1.6**i, i % 3 - 1, None, None, "helps", True, True)
-        for i in range(8)
-    ]
-    shown += [replace(shown[0], gain=gain) for gain in (-0.8, -0.9)]
-    with styled():
-        ax = Figure(figsize=(7.0, 3.8), layout="constrained").subplots()
-        costs.draw(shown, board.metric, ax)
-        ax.figure.draw_without_rendering()
-        labels = [each.get_text() for each in ax.get_xticklabels(which="both") if each.get_text()]
-        assert {"0.2", "0.5", "1", "2"} <= set(labels) <= {"0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"}
-        assert len(ax.texts) > 4
-        assert all(each.get_window_extent().x0 >= ax.bbox.x0 for each in ax.texts)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
