@@ -21,7 +21,6 @@ from fsbench.report import escape, text
 from fsbench.report.charts import Charts
 from fsbench.report.contents import Report, metrics_of_a_report, report_of
 from fsbench.report.formats import FORMATS, get_format, main_text, write
-from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.plots.figures import figures
 from fsbench.report.plots.gains import shown
 from fsbench.words import printable
@@ -131,25 +130,6 @@ def test_figures_and_charts_in_json_hold_the_numbers_of_the_tables(made):
         assert each["gain"] == pytest.approx(gains.get(each["strategy"], 0.0))
 
 
-def test_heat_maps_mark_a_mean_over_some_of_the_tasks(made):
-    (board,) = made.boards
-    charts = made.charts[0]
-    (drawn,) = (each for each in figures(charts) if each.name == "gains")
-    (field,) = heat_maps([charts])
-    means = {name: fields[0].shown for name, fields in field.rows}
-    partial = [row for row in board.overall if row.difference and not row.complete]
-    assert 0 < len(partial) < len(board.overall) - 1
-    for row, cell in zip(board.overall, charts.gains.overall, strict=True):
-        if cell.gain and cell.state != "baseline":
-            wanted = text.number(cell.gain.mean, board.metric, sign=True) + "*" * (row in partial)
-            assert means[row.strategy] == shown(cell, board.metric) == wanted
-    assert field.tasks[0] == "mean over its tasks"
-    assert "mean over its tasks" in drawn.save("svg").decode()
-    assert "* marks" in field.about
-    assert "* on some tasks" in drawn.caption
-    assert "points of balanced accuracy" in drawn.caption
-
-
 def test_every_file_of_a_page_is_beside_it(made, tmp_path):
     page, *figures = write(made, "markdown", tmp_path / "page.md")
     linked = re.findall(r"!\[.*\]\((.*)\)", page.read_text(encoding="utf-8"))
@@ -233,46 +213,6 @@ def test_csv_holds_no_formula(hostile):
         assert any("HYPERLINK" in cell for cell in cells)
 
 
-def test_only_settled_gains_are_in_colour_in_a_figure():
-    from fsbench.report.plots.gains import _colour
-
-    records = over_seeds("kshot(wine, k=5)", "erm", [0.7, 0.72, 0.68])
-    records += over_seeds("kshot(wine, k=5)", "wild", [0.99, 0.60, 0.95])
-    records += over_seeds("kshot(wine, k=5)", "good", [0.8, 0.821, 0.779])
-    found = Charts(report(records).boards[0]).gains
-    colours = {cell.state: _colour(cell, 0.2, True) for (cell,) in found.cells}
-    assert colours["not settled"] == ("#888888", 0.0)
-    assert colours["helps"][0] == "#0072B2"
-    assert colours["helps"][1] >= 0.35
-
-
-def test_curves_have_two_bands_and_one_entry_for_all_others():
-    from matplotlib.figure import Figure as Canvas
-
-    names = ("erm", *(f"s{number}" for number in range(12)))
-    tasks = [f"kshot(wine, k={k})" for k in (2, 5)]
-    records = [each for t in tasks for name in names for each in over_seeds(t, name, [0.7, 0.71, 0.72])]
-    (figure, *_) = figures(Charts(report(records).boards[0]))
-    axes = Canvas().subplots()
-    figure.draw(axes)
-    assert len(axes.collections) == 2
-    shown = [each.get_text() for each in axes.get_legend().get_texts()]
-    assert (len(shown), shown.count("others")) == (9, 1)
-
-
-def test_the_first_curves_of_a_page_are_those_with_the_largest_gain():
-    from fsbench.report.html.specs.learning import learning
-
-    records = []
-    for data, gain in (("digits", 0.0), ("wine", 0.2)):
-        for task in (f"kshot({data}, k={k})" for k in (2, 5)):
-            records += over_seeds(task, "erm", [0.6, 0.61, 0.62, 0.6, 0.61])
-            records += over_seeds(
-                task, "mine", [0.6 + gain, 0.611 + gain, 0.62 + gain, 0.6 + gain, 0.61 + gain]
-            )
-    assert next(iter(learning([Charts(report(records).boards[0])]).groups)) == "kshot(wine)"
-
-
 def test_latex_has_minus_signs_in_the_recommendation_too():
     records = []
     for source, gain in (("mnist5k(size=8)", 0.1), ("glyphs(size=8)", -0.08)):
@@ -281,6 +221,25 @@ def test_latex_has_minus_signs_in_the_recommendation_too():
         records += over_seeds(task, "transfer", [0.7 + gain, 0.72 + gain], uses=("source",))
     page = main_text(report(records), "latex")
     assert "mnist5k(size=8) +10.0 points (1 task); glyphs(size=8) $-$8.0 (1 task)." in page
+
+
+def test_latex_has_a_label_for_each_caption_and_says_how_to_read_the_tables(made, tmp_path):
+    paper, *drawn = write(made, "latex", tmp_path / "my_paper.tex")
+    page = paper.read_text(encoding="utf-8")
+    labels = re.findall(r"\\caption\{.*\}\\label\{(.*?)\}", page)
+    assert len(set(labels)) == len(labels) == page.count(r"\caption{") == page.count(r"\label{")
+    (board,) = made.boards
+    assert [each for each in labels if each.startswith("tab:")] == [
+        "tab:my-paper-overall",
+        *(f"tab:my-paper-task-{number + 1}" for number in range(len(board.tasks))),
+    ]
+    assert {f"fig:my-paper-{path.stem}" for path in drawn} <= set(labels)
+    for term in ("score", "vs erm", "verdict", "cost"):
+        assert rf"\textbf{{{term}}}: " in page
+    assert r"\textbf{MB}" not in page
+    assert "* marks a strategy without a result on some tasks" in page
+    assert page.count(r"\twocolumn") == 1
+    assert r"\caption{Balanced accuracy of kshot" in page
 
 
 def test_latex_holds_hostile_texts_as_text(hostile):

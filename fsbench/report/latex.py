@@ -18,12 +18,15 @@ from fsbench.words import capital
 _PREAMBLE = r"""% The document needs these lines:
 % \usepackage{array, booktabs, longtable, graphicx, textcomp}
 % \usepackage[T1]{fontenc}
+% A longtable needs a page of one column: in a document of two, put \onecolumn before the \input of this file,
+% and \twocolumn behind it.
 """
 _LEFT_OUT = ("train", text.SOURCE, "sec", "MB")
 """Columns for which a page has no room; CSV has them."""
 _NAME = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
 _MINUS, _RANGE = re.compile(r"(?<!\w)-(?=\d)"), re.compile(r"(?<=\d)-(?=\d)")
 _BREAK = re.compile(r"(\\_|[+(,=])")
+_NO_LABEL = re.compile(r"[^A-Za-z0-9-]+")
 
 
 def files(report: Report, stem: str) -> Iterator[tuple[str, bytes]]:
@@ -31,7 +34,7 @@ def files(report: Report, stem: str) -> Iterator[tuple[str, bytes]]:
     folder = f"{stem}-figures"
     drawn = [(place, f"{folder}/{each.name}.pdf", each) for place, each in figures_of(report)]
     parts = [
-        "\n".join(_lines(board, [(path, each) for at, path, each in drawn if at == place]))
+        "\n".join(_lines(board, stem, place, [(path, each) for at, path, each in drawn if at == place]))
         for place, board in enumerate(report.boards)
     ]
     yield f"{stem}.tex", (_PREAMBLE + "\n\n".join(parts) + "\n").encode()
@@ -39,7 +42,9 @@ def files(report: Report, stem: str) -> Iterator[tuple[str, bytes]]:
         yield path, each.save("pdf")
 
 
-def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterator[str]:
+def _lines(board: Leaderboard, stem: str, place: int, figures: Iterable[tuple[str, Figure]]) -> Iterator[str]:
+    """The leaderboard at a place of the report; `stem` is the file's, with which labels begin."""
+    own = f"{stem}-{place + 1}" if place else stem
     yield f"% {_escape(text.title(board))}"
     if board.tuned:
         yield f"{_escape(text.tuned(board))}."
@@ -51,25 +56,39 @@ def _lines(board: Leaderboard, figures: Iterable[tuple[str, Figure]]) -> Iterato
     if not board.rows:
         return
     about = f"{text.main_heading(board)}; {text.title(board)}."
-    yield from _table(board, board.main, text.main_columns(board), about)
+    yield from _table(board, board.main, text.main_columns(board), about, f"{own}-overall")
+    yield _notes(board)
     for path, figure in figures:
         yield from (
             r"\begin{figure}",
             r"\centering",
             rf"\includegraphics[width=\linewidth]{{{path}}}",
-            rf"\caption{{{_escape(figure.caption)}.}}",
+            rf"\caption{{{_escape(figure.caption)}.}}{_label('fig', f'{stem}-{figure.name}')}",
             r"\end{figure}",
         )
-    for label, rows in board.further:
+    for number, (label, rows) in enumerate(board.further, 1):
         done = [row for row in rows if row.done]
         without = text.without_result(rows) if len(done) < len(rows) else ""
         about = f"{text.heading(label, rows)}." + (without and f" {capital(without)}.")
-        yield from _table(board, done, text.TASK_COLUMNS, about)
+        yield from _table(board, done, text.TASK_COLUMNS, about, f"{own}-task-{number}")
     for line in (*text.problem_lines(board.problems), *board.warnings):
         yield rf"\par {_escape(line)}"
 
 
-def _table(board: Leaderboard, rows: Sequence[Row], names: Sequence[str], caption: str) -> Iterator[str]:
+def _notes(board: Leaderboard) -> str:
+    """A paragraph that says how to read the columns of the tables."""
+    left_out = {text.column(name, board) for name in _LEFT_OUT}
+    notes = (
+        rf"\textbf{{{_escape(term)}}}: {_signs(meaning)}."
+        for term, meaning in text.legend(board).items()
+        if term not in left_out
+    )
+    return rf"\par {{\footnotesize {' '.join(notes)}\par}}"
+
+
+def _table(
+    board: Leaderboard, rows: Sequence[Row], names: Sequence[str], caption: str, name: str
+) -> Iterator[str]:
     """A table in small type, whose head is repeated on every page."""
     texts = [text.shown(row, board.metric) for row in rows]
     whole = all(row.complete for row in rows)
@@ -82,11 +101,16 @@ def _table(board: Leaderboard, rows: Sequence[Row], names: Sequence[str], captio
         r"\midrule",
     )
     yield from (r"\begingroup", r"\scriptsize", r"\setlength{\tabcolsep}{2pt}")
-    yield from (rf"\begin{{longtable}}{{@{{}}{kinds}@{{}}}}", rf"\caption{{{_escape(caption)}}}\\")
+    yield rf"\begin{{longtable}}{{@{{}}{kinds}@{{}}}}"
+    yield rf"\caption{{{_escape(caption)}}}{_label('tab', name)}\\"
     yield from (*head, r"\endfirsthead", *head, r"\endhead")
     for shown in texts:
         yield " & ".join(_cell(name, shown[name]) for name in columns) + r" \\"
     yield from (r"\bottomrule", r"\end{longtable}", r"\endgroup")
+
+
+def _label(kind: str, name: str) -> str:
+    return rf"\label{{{kind}:{_NO_LABEL.sub('-', name)}}}"
 
 
 def _cell(name: str, value: str) -> str:

@@ -15,6 +15,7 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.plots import costs, gains, learning, predictions, ranks
 from fsbench.report.plots.slim import slim
 from fsbench.report.plots.style import COLOURS, styled
+from fsbench.words import capital
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,8 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
     board = charts.board
     metric, baseline = board.metric, board.baseline
     for number, each in enumerate(charts.curves, 1):
-        caption = f"{metric.title} of {each.family} over the number of labels; bands are 95 % intervals"
+        title = capital(metric.title)
+        caption = f"{title} of {each.family} over the number of labels; bands are 95 % intervals"
         yield Figure(f"{mark}curves-{number}", caption, partial(learning.draw, each, metric))
     if charts.gains.strategies:
         caption = (
