@@ -72,6 +72,20 @@ def test_markdown_folds_what_has_not_changed(call, files):
     assert page.count("<details>") == page.count("</details>") == 2
 
 
+def test_a_terminal_has_a_table_for_each_task_below_its_name(call, tmp_path):
+    long = "kshot(digits, k=5, source=mnist5k(size=8), unlabeled=all)"
+    names = ("erm", "hist_gradient_boosting")
+    for letter, values in (("a", LOW), ("b", HIGH)):
+        records = [each for task in (A, long) for name in names for each in over_seeds(task, name, values)]
+        write_jsonl(records, tmp_path / f"{letter}.jsonl", Evidence())
+    out = call("compare", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--format", "terminal")[1]
+    lines = [line.rstrip() for line in out.splitlines()]
+    for task in (A, long):
+        table = lines[lines.index(task) + 1 :][:4]
+        assert table[0].split()[0] == "A"
+        assert [line.split()[-1] for line in table[2:]] == list(names)
+
+
 def test_texts_of_strangers_stay_texts(call, tmp_path):
     evil = "\x1b[31m<b>|`x`\u202e"
     spec = f'focal(x="{evil}")'

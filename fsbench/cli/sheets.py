@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from fsbench.errors import UnknownName
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from fsbench.report.sheets import Section, Sheet
 
@@ -58,19 +60,38 @@ def _show(sheet: Sheet) -> None:
         if section.rows or not section.folded:
             show(Text(section.title, style="bold"))
             show(*(Text(line) for line in section.lines))
-            show(*_table(section), Text())
+            show(*_tables(section))
     first, *others = sheet.lines
     show(Text(f"{sheet.title}: {first}", style="bold"), *map(Text, others))
 
 
-def _table(section: Section) -> Iterator[RenderableType]:
-    """The table of a section; its longest names are in the last column, where they are folded."""
+def _tables(section: Section) -> Iterator[RenderableType]:
+    """The table of a section; one for each task, below its name, if rows name a task and something else."""
+    from rich.text import Text
+
+    if section.rows and "task" in section.columns and len(section.names & {*section.columns}) > 1:
+        place = section.columns.index("task")
+        columns = _without(section.columns, place)
+        for task in dict.fromkeys(row[place] for row in section.rows):
+            rows = tuple(_without(row, place) for row in section.rows if row[place] == task)
+            yield Text(task, style="bold")
+            yield from (_table(replace(section, columns=columns, rows=rows)), Text())
+    elif section.rows:
+        yield from (_table(section), Text())
+    else:
+        yield Text()
+
+
+def _without(row: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return row[:place] + row[place + 1 :]
+
+
+def _table(section: Section) -> Table:
+    """A table whose longest names are in the last column, where they are folded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    if not section.rows:
-        return
     last = max(place for place, name in enumerate(section.columns) if name in section.names)
     order = [*(place for place in range(len(section.columns)) if place != last), last]
     found = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
@@ -80,4 +101,4 @@ def _table(section: Section) -> Iterator[RenderableType]:
         found.add_column(name, justify=side, no_wrap=name not in section.names, overflow="fold")
     for row in section.rows:
         found.add_row(*(Text(row[place]) for place in order))
-    yield found
+    return found
