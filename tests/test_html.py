@@ -24,6 +24,7 @@ from fsbench.report.html import page as html_page
 from fsbench.report.html.chart import packed
 from fsbench.report.html.citing import citations
 from fsbench.report.html.trials import MOST, trials
+from fsbench.report.recommendation import recommendation
 from fsbench.words import printable
 
 SECTIONS = [
@@ -249,3 +250,18 @@ def test_unknown_strategies_to_cite_are_called_by_name():
     records = [each for n in range(4) for each in over_seeds("kshot(wine, k=2)", f"unheard{n}", [0.5])]
     about = citations(of_records(records, ())).about
     assert "what these name: unheard0, unheard1" in about
+
+
+def test_the_page_points_to_its_own_section_for_the_gains_by_source_that_are_left_out():
+    records = []
+    for source in ("patches", "glyphs"):
+        task = f"kshot(digits, k=5, source={source})"
+        for number, name in enumerate(["erm", *(f"transfer(layers={layer})" for layer in range(12))]):
+            records += over_seeds(task, name, [0.7 + 0.01 * number, 0.71], uses=("source",))
+    made = report_of(columns_of(records))
+    (line,) = (line for line in recommendation(made.boards[0]) if "more strategies by source" in line)
+    shown = "".join(part for _, _, texts in Page(html_page.to_html(made)).elements for part in texts)
+    assert line.startswith("The HTML report has")
+    assert line not in shown
+    below = line.replace("The HTML report", 'The section "Negative transfer and forgetting" below')
+    assert shown.index(below) < shown.rindex("Negative transfer and forgetting")

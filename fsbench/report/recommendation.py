@@ -254,13 +254,13 @@ def _over_baselines(board: Leaderboard) -> Iterator[str]:
             yield f"{word.capitalize()} than {than}{average}: {first_few(found)}."
 
 
-def _from_sources(board: Leaderboard) -> Iterator[str]:
-    """What strategies gain from each source."""
+def from_sources(board: Leaderboard, rest_in: str = "The HTML report") -> Iterator[str]:
+    """What the first few strategies gain from each source, and which page or section has the rest."""
     number = functools.partial(text.number, metric=board.metric, sign=True)
     first, rest = _cut(list(sources.gains(board, number)))
     yield from first
     if rest:
-        yield f"The HTML report has the gains of {len(rest)} more strategies by source."
+        yield f"{rest_in} has the gains of {len(rest)} more strategies by source."
 
 
 def _equivalent(board: Leaderboard) -> Iterator[str]:
@@ -335,7 +335,7 @@ _PARTS: dict[str, Callable[[Leaderboard], Iterator[str]]] = {
     "helps": _helping,
     "hurts": _hurting,
     "baselines": _over_baselines,
-    "sources": _from_sources,
+    "sources": from_sources,
     "equivalent": _equivalent,
     "open": _open,
 }

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from fsbench.report import text
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.recommendation import by_topic, recommended
+from fsbench.report.recommendation import by_topic, from_sources, recommended
 from fsbench.report.rows import Row
 
+SOURCES = "Negative transfer and forgetting"
+"""The title of the section with the gains by source."""
 _TITLES = {
     "helps": "What helps",
     "hurts": "What hurts",
@@ -47,6 +49,8 @@ def answers(boards: Sequence[Leaderboard]) -> list[Answer]:
 
 def _answer(board: Leaderboard, titled: bool) -> Answer:
     topics = by_topic(board)
+    if "sources" in topics:
+        topics["sources"] = list(from_sources(board, f'The section "{SOURCES}" below'))
     first, *others = topics.pop("use")
     title = "After equal tuning" if board.tuned else "With the default settings"
     best = recommended(board)

@@ -9,7 +9,7 @@ from typing import Any
 from fsbench.report import text
 from fsbench.report.contents import Report
 from fsbench.report.html import cards, citing, specs, templating
-from fsbench.report.html.answer import answers
+from fsbench.report.html.answer import SOURCES, answers
 from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.html.tables import tables
 from fsbench.report.html.trials import trials
@@ -60,7 +60,7 @@ def _sections(report: Report) -> list[Section]:
         _charts(report, "costs", "Gain against cost"),
         _charts(report, "predictions", "Calibration and errors by class"),
         _charts(report, "fits", "Training against test accuracy"),
-        _charts(report, "transfer", "Negative transfer and forgetting"),
+        _charts(report, "transfer", SOURCES),
         Section("trials", "Skipped, failed, and notes", "trials.html", trials(boards, columns)),
         Section("cards", "Tasks, data, recipes", "cards.html", cards.cards(boards)),
         Section("provenance", "Where the results come from", "cards.html", cards.provenance(columns, boards)),
