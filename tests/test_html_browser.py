@@ -214,6 +214,24 @@ def test_names_in_the_heat_map_do_not_cover_its_cells(opened: Opened) -> None:
     opened.page.set_viewport_size(DESKTOP)
 
 
+def test_a_phone_shows_names_whole_above_their_lines(opened: Opened, report) -> None:
+    figure = opened.page.locator("#chart-forgetting")
+    axis = figure.locator("g.role-axis-label text")
+    heights = []
+    for size in (DESKTOP, PHONE):
+        opened.page.set_viewport_size(size)
+        opened.reset()
+        shown = [each for each in axis.all_text_contents() if "(" in each]
+        heights.append(figure.locator("svg").bounding_box()["height"])
+    tasks = {each.task for each in report.charts[0].forgotten}
+    assert len(shown) > 1
+    assert {each for each in shown if not each.endswith("…")} <= tasks
+    assert sum(each.endswith("…") for each in shown) < len(shown) / 2
+    assert len(set(shown)) == len(shown)
+    assert heights[1] > heights[0]
+    opened.page.set_viewport_size(DESKTOP)
+
+
 def test_a_phone_shows_the_verdict_without_scrolling_the_table(opened: Opened) -> None:
     opened.page.set_viewport_size(PHONE)
     opened.reset()

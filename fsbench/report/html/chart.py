@@ -45,8 +45,9 @@ class Chart:
     """A chart.
 
     `groups` has the rows that are drawn together, by name; a reader picks one, called `group`. If there is a
-    field `lines`, the chart has a line of pixels for each of its values. If there is a field `ticks`, the
-    specification knows its values, in ascending order, as a parameter of this name.
+    field `lines`, the chart has a line of pixels for each of its values, which is higher in a chart that is
+    `narrower` than some pixels. If there is a field `ticks`, the specification knows its values, in ascending
+    order, as a parameter of this name.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Chart:
     group: str = "Task"
     lines: str = ""
     ticks: str = ""
+    narrower: int = 0
 
     @property
     def data(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Chart:
             "signals": [vars(signal) for signal in self.signals],
             "lines": self.lines,
             "ticks": self.ticks,
+            "narrower": self.narrower,
         }
 
 

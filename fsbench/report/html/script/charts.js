@@ -58,7 +58,7 @@
     };
     const spec = structuredClone(chart.spec);
     spec.data = { name: "rows", values: rows };
-    const height = () => 24 * new Set(rows.map((row) => row[chart.lines])).size;
+    const height = () => (plot.clientWidth < chart.narrower ? 38 : 24) * new Set(rows.map((row) => row[chart.lines])).size;
     if (chart.lines) spec.height = height();
     const ticks = () => [...new Set(rows.map((row) => row[chart.ticks]))].sort((a, b) => a - b);
     if (chart.ticks) spec.params = [{ name: "ticks", value: ticks() }];
@@ -109,7 +109,10 @@
     numbers.hidden = false;
     absent.hidden = true;
     open(plot);
-    new ResizeObserver(() => open(plot)).observe(plot);
+    new ResizeObserver(() => {
+      if (chart.lines && view.height() !== height()) view.height(height()).run();
+      open(plot);
+    }).observe(plot);
     figure.dataset.state = "drawn";
   }
 

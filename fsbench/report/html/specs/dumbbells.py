@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+NARROW = 560
+"""The width in pixels below which names have no room beside their lines."""
+_IS_NARROW = f"containerSize()[0] < {NARROW}"
+_AXIS = {
+    "labelAlign": {"expr": f"{_IS_NARROW} ? 'left' : 'right'"},
+    "labelOffset": {"expr": f"{_IS_NARROW} ? -12 : 0"},
+    "labelPadding": {"expr": f"{_IS_NARROW} ? -8 : 2"},
+    "labelLimit": {"expr": f"{_IS_NARROW} ? containerSize()[0] - 30 : 0.34 * containerSize()[0]"},
+    "ticks": False,
+    "domain": False,
+}
+
 
 def dumbbells(field: str, title: str, ends: tuple[str, str], description: str) -> dict[str, Any]:
-    """A specification for rows with the values "from" (a diamond) and "to" (a point), which `ends` name."""
-    y = {"field": field, "type": "nominal", "sort": None, "title": None}
+    """A specification for rows with the values "from" (a diamond) and "to" (a point), which `ends` name.
+
+    In a chart narrower than `NARROW`, names are above their lines, where they have its whole width.
+    """
+    y = {"field": field, "type": "nominal", "sort": None, "title": None, "axis": _AXIS}
     colours = {"domain": list(ends), "range": ["var(--muted)", "var(--accent)"]}
     shapes = {"domain": list(ends), "range": ["diamond", "circle"]}
     tooltip = [

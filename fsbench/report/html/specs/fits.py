@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart, Column, Row, grouped
-from fsbench.report.html.specs.dumbbells import dumbbells
+from fsbench.report.html.specs.dumbbells import NARROW, dumbbells
 
 
 def fit(boards: Sequence[Charts]) -> Chart | None:
@@ -30,6 +30,7 @@ def fit(boards: Sequence[Charts]) -> Chart | None:
             Column("change", "gap in points", 1),
         ],
         lines="strategy",
+        narrower=NARROW,
     )
 
 

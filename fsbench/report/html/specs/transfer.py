@@ -9,7 +9,7 @@ from typing import Any
 from fsbench.metrics import scale
 from fsbench.report.charts import Charts
 from fsbench.report.html.chart import Chart, Column, Row, compared_with, digits, gain_title, grouped
-from fsbench.report.html.specs.dumbbells import dumbbells
+from fsbench.report.html.specs.dumbbells import NARROW, dumbbells
 from fsbench.words import plural
 
 _SETTLED = ("helps", "hurts")
@@ -61,6 +61,7 @@ def forgetting(boards: Sequence[Charts]) -> Chart | None:
             Column("change", "change in points", 1),
         ],
         lines="task",
+        narrower=NARROW,
         group="Strategy",
     )
 
