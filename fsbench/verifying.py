@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fsbench.errors import FsbenchError, UsageError
 from fsbench.identity import full_spec, trial_key
-from fsbench.metrics import DEFAULT_METRIC, get_metric
+from fsbench.metrics import DEFAULT_METRIC, get_metric, scale
 from fsbench.progress import Observer
 from fsbench.provenance import Agreement, Verification
 from fsbench.recipes.recipe import parse_recipe
@@ -171,7 +171,7 @@ def _checked(contents: Contents, record: Record, here: Contents, again: Record) 
 
 def _scores(record: Record, again: Record, word: Agreement, others: Sequence[Record]) -> str:
     metric = get_metric(DEFAULT_METRIC)
-    scale = 100 if metric.percent else 1
-    scores = [scale * each.metrics.get(DEFAULT_METRIC, math.nan) for each in (record, again)]
+    factor = scale(metric)
+    scores = [factor * each.metrics.get(DEFAULT_METRIC, math.nan) for each in (record, again)]
     detail = f"{metric.title} {scores[0]:.2f}, here {scores[1]:.2f}"
-    return detail + ("" if word == "bitwise" else f"; noise up to {scale * noise(record, others):.2f}")
+    return detail + ("" if word == "bitwise" else f"; noise up to {factor * noise(record, others):.2f}")

@@ -16,12 +16,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from fsbench.advising import advise
 from fsbench.advising.affording import SIZES
+from fsbench.advising.more_labels import Gain
 from fsbench.advising.trials import Stopwatch
 from fsbench.advising.words import sentences
 from fsbench.datasets import known
 from fsbench.errors import StoreError, UsageError
 from fsbench.failure import Failure
 from fsbench.hookspecs import hookimpl
+from fsbench.metrics import get_metric
 from fsbench.own import OwnData
 from fsbench.progress import Observer
 from fsbench.record import Record
@@ -149,6 +151,14 @@ def test_the_best_is_recommended_with_an_honest_estimate(whole):
     assert facts["use"] == "near"
     assert facts["checked"]["score"]["mean"] == advice.checked.score.mean
     assert load(folder / "results").evidence.own["wines"].classes == ("kind0", "kind1", "kind2")
+
+
+def test_what_more_labels_buy_has_the_digits_of_the_metric(whole):
+    gain = Gain(30, 0.041, 0.012, 0.083)
+    text = said(replace(whole[0], metric=get_metric("nll"), gain=gain))
+    assert "30 more labels would buy about 0.041 (0.012 to 0.083)." in text
+    text = said(replace(whole[0], gain=gain))
+    assert "30 more labels would buy about 4.1 points (1.2 to 8.3 points)." in text
 
 
 def test_no_trial_of_a_check_sees_a_test_sample_of_its_split(whole):

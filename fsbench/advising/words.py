@@ -86,14 +86,14 @@ def _more_labels(advice: Advice) -> Iterator[str]:
     if found is None:
         yield "What more labels would buy cannot be said: there was no time, or there are too few labels."
         return
-    scale = 100 if advice.metric.percent else 1
     what = f"{found.more} more labels"
     if found.low is None or found.high is None:
         yield f"What {what} would buy cannot be said: nothing is known about the spread."
         return
-    span = f"{scale * found.low:.1f} to {scale * found.high:.1f}{_points(advice)}"
+    gain, low, high = (text.number(each, advice.metric) for each in (found.gain, found.low, found.high))
+    span = f"{low} to {high}{_points(advice)}"
     if found.low > 0:
-        yield f"{what} would buy about {scale * found.gain:.1f}{_points(advice)} ({span})."
+        yield f"{what} would buy about {gain}{_points(advice)} ({span})."
     elif advice.metric.percent and found.high < _LITTLE:
         yield f"{what} would buy less than a point ({span})."
     else:
