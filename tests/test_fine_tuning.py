@@ -15,12 +15,13 @@ from fsbench_plugins._unfreezing import layers
 from fsbench_plugins.bn_only import BnOnly
 from fsbench_plugins.l2_sp import L2Sp, squared_distance
 from fsbench_plugins.lp_ft import LpFt
+from fsbench_plugins.tip_adapter import TipAdapter
 from fsbench_plugins.transfer import Transfer
 from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer
-from toy import toy_trial
+from toy import fitted_alone, toy_trial
 
-from fsbench import InertComponent, Recipe, Strategy
+from fsbench import InertComponent, LabeledSet, Recipe, Strategy
 from fsbench.engine.backbones import build_network
 from fsbench.errors import SpecError
 from fsbench.registry import load_registry
@@ -186,3 +187,12 @@ def test_a_cache_adds_labels_by_similarity() -> None:
         for key, target in zip(keys, targets, strict=True):
             expected = expected + 2 * np.exp(-3 * (1 - float(query @ key))) * target
         torch.testing.assert_close(row, expected.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_sampling_weights_count_in_a_cache() -> None:
+    x, targets = torch.randn(4, 3), torch.eye(2)[[0, 0, 0, 1]]
+    tip = TipAdapter(classifier="prototype")
+    plain, _, _ = fitted_alone(tip, LabeledSet(x, targets))
+    weighted, _, _ = fitted_alone(tip, LabeledSet(x, targets, weights=torch.tensor([1.0, 1.0, 1.0, 3.0])))
+    assert torch.equal(plain.targets, targets)
+    assert weighted.targets.sum(0).tolist() == [2, 2]

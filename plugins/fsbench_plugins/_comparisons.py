@@ -10,7 +10,7 @@ from torch import nn
 
 from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 from fsbench_plugins._episodes import Rule
-from fsbench_plugins._prototypes import embed
+from fsbench_plugins._prototypes import embed, weighted_targets
 
 TINY = 1e-9
 
@@ -99,7 +99,5 @@ class Compared(nn.Module, Savable):
 
 def compared(rule: Rule, train: LabeledSet, ctx: Context) -> Fitted:
     """The predictor that compares with a training set; sampling weights multiply the targets."""
-    shares, weights = train.targets, train.mean_weights
-    if weights is not None:
-        shares = shares * (weights / weights.mean())[:, None]
+    shares = weighted_targets(train, mean_one=True)
     return ctx.fitted(Compared(ctx.model, rule, embed(ctx.model, train.x), shares))

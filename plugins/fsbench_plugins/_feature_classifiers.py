@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from fsbench import Context, Fitted, LabeledSet, Predictor, Savable
 from fsbench_plugins import _choosing, _estimators
 from fsbench_plugins._classical import note_if_few
+from fsbench_plugins._prototypes import weighted_targets
 
 CHOICES = (1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
 _FOLDS, _MOST_SAMPLES = 5, 1000
@@ -154,6 +155,4 @@ def directions(train: LabeledSet, scale: float) -> torch.Tensor:
 
 def _means(train: LabeledSet) -> torch.Tensor:
     """The mean direction `[C, D]` of each class's samples; zero for a class without any."""
-    weights = train.mean_weights
-    targets = train.targets if weights is None else train.targets * weights[:, None]
-    return F.normalize(targets.mT @ F.normalize(train.x))
+    return F.normalize(weighted_targets(train).mT @ F.normalize(train.x))

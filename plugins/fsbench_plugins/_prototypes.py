@@ -13,6 +13,14 @@ EMBED_BATCH = 1024
 NEVER = -1e9  # the logit of a class without a sample
 
 
+def weighted_targets(train: LabeledSet, mean_one: bool = False) -> torch.Tensor:
+    """Targets `[N, C]` times the sampling weights, if there are any, or times weights of mean 1."""
+    weights = train.mean_weights
+    if weights is None:
+        return train.targets
+    return train.targets * (weights / weights.mean() if mean_one else weights)[:, None]
+
+
 def class_means(features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Prototypes `[C, D]`: the mean of the features `[N, D]` of each class, by targets `[N, C]`.
 
@@ -71,7 +79,5 @@ class NearestMeans(nn.Module, Savable):
 
 def nearest_means(model: nn.Module, train: LabeledSet) -> NearestMeans:
     """A model's features under the class means of a training set, in which sampling weights count."""
-    shares = train.targets
-    if train.mean_weights is not None:
-        shares = shares * train.mean_weights[:, None]
+    shares = weighted_targets(train)
     return NearestMeans(model, class_means(embed(model, train.x), shares), shares.sum(0) == 0)

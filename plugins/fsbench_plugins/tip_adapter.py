@@ -15,9 +15,9 @@ class TipAdapter(Probe):
 
     To the log-probabilities of `probe`'s classifier, `alpha` times the labels of the training samples are
     added, each weighted by `exp(-beta (1 - cosine))` between its features and those of the test sample, which
-    have length one; nothing is trained for it. The paper has the text classifier of CLIP in the place of the
-    linear one, and the mean of a sample's augmented views, each of which is a sample of its own here. With
-    `alpha` 0 it is `probe`.
+    have length one; nothing is trained for it. Sampling weights multiply the labels, with mean 1. The
+    paper has the text classifier of CLIP in the place of the linear one, and the mean of a sample's augmented
+    views, each of which is a sample of its own here. With `alpha` 0 it is `probe`.
     """
 
     name = "tip_adapter"
@@ -36,8 +36,10 @@ class TipAdapter(Probe):
         from torch.nn.functional import normalize
 
         from fsbench_plugins._comparisons import Cached
+        from fsbench_plugins._prototypes import weighted_targets
 
         fitted = super().fit(train, inner, ctx)
         if self.alpha == 0:
             return fitted
-        return Fitted(Cached(fitted.predict, normalize(train.x), train.targets, self.alpha, self.beta))
+        targets = weighted_targets(train, mean_one=True)
+        return Fitted(Cached(fitted.predict, normalize(train.x), targets, self.alpha, self.beta))
