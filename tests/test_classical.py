@@ -138,14 +138,14 @@ def test_texts_that_are_all_equal_are_learned(subject: Strategy, count: int) -> 
 def test_large_training_sets_are_reduced_class_by_class() -> None:
     train = data((300, 60, 1))
     predict, _, notes = fitted_alone(Svm(most_samples=60), train)
-    assert notes == ["svm: 361 samples, fitted on 60 of them"]
+    assert notes == ["svm: 361 samples, fitted on 61 of them"]
     ctx = context(Svm(), "fit", TaskInfo("toy", "kshot", "table", (4,), 3), train=train)
     part = _estimators.at_most(60, train, ctx, "fitted on")
     assert part.class_counts().tolist() == [50, 10, 1]
     direct = svm.SVC(C=10.0, break_ties=True).fit(*arrays(part))
     np.testing.assert_array_equal(predict(train.x).argmax(1).numpy(), direct.predict(arrays(train)[0]))
     _, _, notes = fitted_alone(Knn(most_samples=60), train)
-    assert notes == ["knn: 361 samples, compared with 60 of them"]
+    assert notes == ["knn: 361 samples, compared with 61 of them"]
     assert RandomForest(most_samples=60).classifier(361, 0).max_samples == 60
     assert RandomForest(most_samples=361).classifier(361, 0).max_samples is None
     assert _estimators.at_most(361, train, ctx, "fitted on") is train

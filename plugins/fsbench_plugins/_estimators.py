@@ -90,8 +90,9 @@ def at_most(most: int, train: LabeledSet, ctx: Context, what: str) -> LabeledSet
     for label in torch.unique(train.y).tolist():
         own = order[(train.y.cpu() == label)[order]]
         rows.append(own[: max(1, round(len(own) * most / len(train)))])
-    ctx.note(f"{len(train)} samples, {what} {most} of them")
-    return train.select(torch.cat(rows).to(train.x.device))
+    part = train.select(torch.cat(rows).to(train.x.device))
+    ctx.note(f"{len(train)} samples, {what} {len(part)} of them")
+    return part
 
 
 def sample_weights(train: LabeledSet) -> np.ndarray | None:
