@@ -148,6 +148,13 @@ def test_versions_of_a_plugin_in_one_folder():
         compared(every, every, "mine#code+cccc", "mine")
     with pytest.raises(UnknownName, match="did you mean 'mine'"):
         compared(every, every, "mine", "mins")
+    with pytest.raises(UnknownName, match="version with results: '0bad'"):
+        compared(every, every, "mine", "0bad")
+
+
+def test_a_strategy_that_is_not_installed_may_be_written_with_other_spaces():
+    records = over_seeds(A, "gone(a=1, b=2)", LOW) + over_seeds(A, "focal", HIGH)
+    assert compared(records, records, "gone(a=1,b=2)", "focal()").rows[0].verdict == "better"
 
 
 def test_versions_that_are_not_installed_are_said():

@@ -17,13 +17,13 @@ import numpy as np
 
 from fsbench import stats
 from fsbench.composition import BASELINE
-from fsbench.errors import FsbenchError, UsageError
+from fsbench.errors import UsageError
 from fsbench.looks import OPEN
 from fsbench.metrics import Metric
 from fsbench.report import differences
 from fsbench.report.differences import Place, Placed, minus, place_of
 from fsbench.report.entries import Setting
-from fsbench.spec import parse_list
+from fsbench.report.names import canonical
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
@@ -93,7 +93,7 @@ class Baselines:
         if named is None:
             chosen = [e.strategy for e in entries if e.strategy == BASELINE or e.shared[0].baseline]
         else:
-            specs = _canonical(named)
+            specs = canonical(named)
             chosen = [e.strategy for e in entries if e.shared[0].spec in specs]
             if entries and (lacking := set(specs) - {entry.shared[0].spec for entry in entries}):
                 raise UsageError(
@@ -301,16 +301,6 @@ def _judged(against: Against, p: float) -> Against:
     if against.verdict == WITHHELD:
         return replace(against, p=None)
     return replace(against, p=p, verdict=against.verdict if p <= 1 - stats.LEVEL else OPEN)
-
-
-def _canonical(text: str) -> list[str]:
-    """The canonical specs of a text; as written if a strategy is not installed."""
-    from fsbench.registry import get_registry
-
-    try:
-        return [composition.text for composition in get_registry().parse(text)]
-    except FsbenchError:
-        return [str(each) for each in parse_list(text)]
 
 
 def _skipped(setting: Setting, name: str) -> bool:

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from fsbench.columns import Shared
+from fsbench.errors import FsbenchError
 from fsbench.record import Record
+from fsbench.spec import parse_list
 
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24
@@ -19,6 +21,19 @@ _FEW = 8
 def identity(record: Record | Shared) -> str:
     """What identifies the strategy of a record: its full spec, or its spec in records of older stores."""
     return record.full_spec or record.spec
+
+
+def canonical(text: str) -> list[str]:
+    """The canonical specs of a text; those of strategies that are not installed as the grammar writes them.
+
+    Raises SpecError if the text is not of the grammar.
+    """
+    from fsbench.registry import get_registry
+
+    try:
+        return [composition.text for composition in get_registry().parse(text)]
+    except FsbenchError:
+        return [str(each) for each in parse_list(text)]
 
 
 def strategy_names(records: Iterable[Record | Shared]) -> dict[str, str]:

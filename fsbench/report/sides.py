@@ -11,10 +11,9 @@ import numpy as np
 
 from fsbench.code import marks_of
 from fsbench.columns import Columns, Shared, both
-from fsbench.errors import FsbenchError, UnknownName
+from fsbench.errors import SpecError, UnknownName
 from fsbench.evidence import Evidence
-from fsbench.registry import get_registry
-from fsbench.report.names import identity, strategy_names
+from fsbench.report.names import canonical, identity, strategy_names
 from fsbench.report.one_version import is_installed, of_one_measure, of_one_version
 from fsbench.spec import parse_list
 from fsbench.tuning.tuned import row_name
@@ -90,7 +89,7 @@ def _named(columns: Columns, text: str) -> tuple[Columns, str]:
     if any(_is_among(text, each) for each in marks):
         return columns.select([_is_among(text, each) for each in marks]), ""
     spec, hashed, mark = text.partition("#")
-    name = _canonical(spec, names)
+    name = _as_recorded(spec, names)
     of_name = [each == name for each in names]
     chosen = [
         ours and (not hashed or (_is_among(mark, own) if mark else not own))
@@ -109,19 +108,17 @@ def _is_among(mark: str, marks: Sequence[str]) -> bool:
     return any(mark in (each, each.partition("+")[2]) for each in marks)
 
 
-def _canonical(text: str, known: Iterable[str]) -> str:
-    """The name of a strategy as records have it: `focal` for `focal()`, if it is installed."""
-    if text in known:
-        return text
+def _as_recorded(text: str, known: Iterable[str]) -> str:
+    """The name of a strategy as records have it: `focal` for `focal()`; the text if it is no strategy."""
     try:
-        return ", ".join(each.text for each in get_registry().parse(text))
-    except FsbenchError:
+        return text if text in known else ", ".join(canonical(text))
+    except SpecError:
         return text
 
 
 def with_strategies(one: Side, specs: str) -> Side:
     """The side with only some strategies, separated by commas. Raises UnknownName for one without records."""
-    wanted = {_canonical(str(each), one.names) for each in parse_list(specs)}
+    wanted = {_as_recorded(str(each), one.names) for each in parse_list(specs)}
     for name in wanted - one.names.keys():
         raise UnknownName(f"strategy with results in {one.title}:", name, one.names)
     return replace(one, columns=one.columns.select([_row_name(s) in wanted for s in one.columns.shared]))
