@@ -235,9 +235,9 @@ def _listing(names: list[str]) -> str:
     return ", ".join(names) if names else "none"
 
 
-def has_defaults(cls: type[Strategy]) -> bool:
-    """Whether every hyperparameter has a default."""
-    return all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(cls))
+def without_default(cls: type[Strategy]) -> list[str]:
+    """The hyperparameters without a default; a `default_factory` is none, as texts leave out values."""
+    return [f.name for f in fields(cls) if f.default is MISSING]
 
 
 def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
@@ -291,10 +291,10 @@ def _check_strategy(cls: Any) -> None:
     for attribute in ("uses", "kinds", "replaces", "yields"):
         _check_set(cls, attribute)
     _check_stages(cls)
-    if not has_defaults(cls):
-        missing = [f.name for f in fields(cls) if f.default is MISSING]
+    if missing := ", ".join(without_default(cls)):
         raise PluginError(
-            f"{cls.__name__}: {', '.join(missing)} has no default; every hyperparameter needs one"
+            f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "
+            "by a default_factory"
         )
     try:
         cls()

@@ -207,7 +207,11 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
             "Odd() raises SpecError: odd(field=5.0): expected at most 1; mend its defaults",
         ),
         (
-            with_field(list[int], field(default_factory=list)),
+            with_field(tuple[int, ...], field(default_factory=tuple)),
+            "field has no default; every hyperparameter needs one, by its value and not by a default_factory",
+        ),
+        (
+            with_field(list[int], param(())),
             "expected another annotation, tuple[int, ...] (hyperparameters cannot be lists), got []",
         ),
         (Stringy, "Stringy.kinds is 'image'; expected a set: {'image'}"),

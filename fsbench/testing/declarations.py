@@ -11,7 +11,7 @@ from fsbench.errors import SpecError
 from fsbench.kinds import kind_names
 from fsbench.spec import NAME, expand, parse, parse_call
 from fsbench.stages import STAGES
-from fsbench.strategy import USES, Strategy, from_call, has_defaults, overrides, to_call
+from fsbench.strategy import USES, Strategy, from_call, overrides, to_call, without_default
 from fsbench.testing.demands import require, require_text
 
 
@@ -21,7 +21,7 @@ def constructs(strategy: Strategy) -> None:
     params = vars(cls).get("__dataclass_params__")
     require(params and params.frozen, f"{cls.__name__} lacks @dataclass(frozen=True)")
     require(NAME.fullmatch(cls.name), f"name = {cls.name!r}; expected a name such as 'focal'")
-    require(has_defaults(cls), "a hyperparameter has no default")
+    require(not without_default(cls), "a hyperparameter has no default")
     cls()
 
 
