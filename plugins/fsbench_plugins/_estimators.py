@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers by name, fitted on a labelled set, as predictors of logits."""
+"""scikit-learn's classifiers, fitted on a labelled set, as predictors of logits."""
 
 from __future__ import annotations
 
@@ -9,34 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import has_fit_parameter
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, get_kind
 
 SMALLEST = 1e-7
-_MOST_ITERATIONS = 1000
-
-
-def by_name(estimator: str, C: float, n_neighbors: int, n_estimators: int, seed: int) -> Any:
-    """The unfitted classifier of a name, with scikit-learn's settings."""
-    match estimator:
-        case "logistic_regression":
-            return LogisticRegression(C=C, max_iter=_MOST_ITERATIONS, random_state=seed)
-        case "knn":
-            return KNeighborsClassifier(n_neighbors)
-        case "decision_tree":
-            return DecisionTreeClassifier(random_state=seed)
-        case "random_forest":
-            return RandomForestClassifier(n_estimators, random_state=seed)
-        case "svm":
-            return SVC(C=C, random_state=seed)
-        case "gradient_boosting":
-            return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
 
 
 def fit(classifier: Any, train: LabeledSet, ctx: Context, kind: str | None = None) -> Fitted:

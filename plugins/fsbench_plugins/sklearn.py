@@ -43,10 +43,21 @@ class Sklearn(Classical):
 
     def classifier(self, samples: int, seed: int) -> Any:
         """scikit-learn's class of the name `estimator`."""
-        from fsbench_plugins import _estimators
+        from sklearn import ensemble, linear_model, neighbors, svm, tree
 
-        neighbors = min(self.n_neighbors, samples)
-        return _estimators.by_name(self.estimator, self.C, neighbors, self.n_estimators, seed)
+        match self.estimator:
+            case "logistic_regression":
+                return linear_model.LogisticRegression(C=self.C, max_iter=1000, random_state=seed)
+            case "knn":
+                return neighbors.KNeighborsClassifier(min(self.n_neighbors, samples))
+            case "decision_tree":
+                return tree.DecisionTreeClassifier(random_state=seed)
+            case "random_forest":
+                return ensemble.RandomForestClassifier(self.n_estimators, random_state=seed)
+            case "svm":
+                return svm.SVC(C=self.C, random_state=seed)
+            case "gradient_boosting":
+                return ensemble.GradientBoostingClassifier(n_estimators=self.n_estimators, random_state=seed)
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """The predictor of the fitted classifier."""
