@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fsbench.declared import asked, check_uses, skip_reason
-from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, same_tensors
+from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, other_tensors
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.returned import (
     checked_batch,
@@ -250,15 +250,11 @@ class Composition:
 
     def embed(self, batch: Batch, ctx: Scope) -> Batch:
         """The batch after every component's `embed`."""
-        return self._map(
-            "embed", batch, ctx, lambda given, got: not same_tensors(given, got), checked_features
-        )
+        return self._map("embed", batch, ctx, other_tensors, checked_features)
 
     def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
         """The training set after every component's `resample`."""
-        return self._map(
-            "resample", train, ctx, lambda given, got: not same_tensors(given, got), checked_training_set
-        )
+        return self._map("resample", train, ctx, other_tensors, checked_training_set)
 
     def init_model(self, model: nn.Module, ctx: Scope) -> nn.Module:
         """The model after every component's `init_model`."""
@@ -279,15 +275,11 @@ class Composition:
 
         Where a component embeds inputs, it alone augments (`embedding`), as later batches contain features.
         """
-
-        def changed(given: Batch, got: Batch) -> bool:
-            return not same_tensors(given, got)
-
         if not self.chain("augment") or (self.chain("embed") and not embedding):
             return batch
         unlabeled = batch.unlabeled
         labeled = replace(batch, unlabeled=None, raw_unlabeled=None)
-        found = self._map("augment", labeled, ctx, changed, checked_batch)
+        found = self._map("augment", labeled, ctx, other_tensors, checked_batch)
         if unlabeled is not None:
             classes = batch.targets.shape[1]
             even = batch.targets.new_full((len(unlabeled), classes), 1 / classes)

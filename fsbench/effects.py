@@ -53,9 +53,9 @@ class Effects:
             self._ground = before
 
 
-def same_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
-    """Whether a set or a batch holds the same tensor objects as another."""
-    return all(getattr(given, f.name) is getattr(got, f.name) for f in fields(given))
+def other_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
+    """Whether a set or a batch holds other tensor objects than another."""
+    return any(getattr(given, f.name) is not getattr(got, f.name) for f in fields(given))
 
 
 def is_not_zero(term: torch.Tensor | float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, same_tensors
+from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, other_tensors
 from fsbench.returned import check_passed_targets, checked_fit, checked_loss
 from fsbench.scope import Scope
 from fsbench.strategy import Strategy
@@ -94,7 +94,7 @@ def around_fit(
         passed: list[WatchedFit] = []
 
         def watched(data: LabeledSet, **changes: Any) -> Fitted:
-            if data is not train and not same_tensors(data, train):
+            if data is not train and other_tensors(data, train):
                 mark()
             elif passed or changes:
                 ctx.effects.did(name, "recipe")
