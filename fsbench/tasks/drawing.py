@@ -108,8 +108,9 @@ def true_rows(dataset: Dataset, index: np.ndarray, origin: int = 0) -> Rows:
 
 
 def join(parts: Sequence[Rows]) -> Rows:
-    """Concatenate rows."""
-    return Rows(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("index", "y", "origin")))
+    """Rows one after the other, in each cell if there are cells."""
+    names = ("index", "y", "origin")
+    return Rows(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in names))
 
 
 def stack(cells: Sequence[Rows]) -> Rows:

@@ -24,7 +24,7 @@ from fsbench.evidence import Drawn
 from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
-from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, stack
+from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
 from fsbench.types import TaskInfo, task_from_dict, to_dict
@@ -133,7 +133,7 @@ def take(task: Task, split: Split, seed: int, part: Part) -> tuple[Task, Split]:
     """
     found = split if part.fold is None else task.protocol.hold_out(split, part.fold, seed)
     if not part.keeps_val:
-        found = replace(found, train=_joined(found.train, found.val), val=found.val.first(0))
+        found = replace(found, train=join([found.train, found.val]), val=found.val.first(0))
     if part.unlabeled:
         if split.unlabeled is None:
             raise TaskError(f"{task.text}: there are no unlabelled inputs to compare configurations on")
@@ -210,11 +210,6 @@ def _described(info: TaskInfo, split: Split) -> TaskInfo:
     counts = Counter(split.train.y[0].tolist())
     balanced = info.balanced and len(set(counts.values())) == 1
     return replace(info, labels_per_class=max(counts.values()), balanced=balanced)
-
-
-def _joined(first: Rows, second: Rows) -> Rows:
-    parts = (first, second)
-    return Rows(*(np.concatenate([getattr(p, n) for p in parts], axis=1) for n in ("index", "y", "origin")))
 
 
 def preparation(task: Task, split: Split) -> Transform:
