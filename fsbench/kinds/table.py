@@ -55,7 +55,7 @@ class Table(Kind):
         numbers = x.shape[1] - categories
         missing = int(np.isnan(x).sum())
         parts = [plural(numbers, "number")] if numbers else []
-        parts += [f"{categories} categor{'ies' if categories > 1 else 'y'}"] if categories else []
+        parts += [plural(categories, "category")] if categories else []
         return " and ".join(parts) + (f", {plural(missing, 'missing value')}" if missing else "")
 
     def fit(self, train_x: np.ndarray, info: DatasetInfo) -> Transform:

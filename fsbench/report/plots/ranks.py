@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.report.charts import Ranks
 from fsbench.report.escape import figure
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def draw(ranks: Ranks, ax: Axes) -> None:
 
 def _draw_distance(ranks: Ranks, low: int, high: int, ax: Axes) -> None:
     """Draw the critical difference as a ruler, or say why there is none."""
-    over = f"mean ranks over {len(ranks.groups)} independent group{'s' * (len(ranks.groups) > 1)} of tasks"
+    over = f"mean ranks over {plural(len(ranks.groups), 'independent group')} of tasks"
     if ranks.critical_difference is None:
         ax.text(low, 1.9, f"{over}: too few for a critical difference", fontsize=8)
         return

@@ -22,6 +22,7 @@ from fsbench.spec import Call, Value, as_call, coerce, format_value, parse_call
 from fsbench.tasks import parts
 from fsbench.tasks.drawing import Split
 from fsbench.types import TaskInfo
+from fsbench.words import plural
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ def _values(cls: type[Protocol], call: Call) -> dict[str, Any]:
     known = [f.name for f in fields(cls) if f.default is not MISSING]
     if len(call.args) != len(positional):
         raise SpecError(
-            f"{call}: expected {len(positional)} dataset{'s' * (len(positional) > 1)} first, "
+            f"{call}: expected {plural(len(positional), 'dataset')} first, "
             f"as in {cls.name}({', '.join([*positional, known[0] + '=...'])})"
         )
     for name, _ in call.kwargs:
