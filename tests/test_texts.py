@@ -51,6 +51,7 @@ def test_a_text_can_be_read_from_its_bytes(given: list[str]) -> None:
 
 def test_a_long_text_is_cut_between_characters() -> None:
     assert decode_texts(encode_texts(["ab€", "é" * LONGEST], 4)) == ["ab", "éé"]
+    assert decode_texts(encode_texts(["", ""])) == ["", ""]
     assert encode_texts(["x" * (LONGEST + 1)]).shape == (1, LONGEST)
 
 

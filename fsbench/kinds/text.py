@@ -134,7 +134,7 @@ def encode_texts(texts: Sequence[str], length: int | None = None) -> np.ndarray:
         unicodedata.normalize("NFC", text.replace("\0", " ")).encode("utf-8", "replace") for text in texts
     ]
     if length is None:
-        length = min(LONGEST, max(map(len, encoded), default=1))
+        length = min(LONGEST, max([1, *map(len, encoded)]))
     found = np.zeros((len(encoded), length), dtype=np.uint8)
     for row, text in zip(found, encoded, strict=True):
         cut = text if len(text) <= length else text[:length].decode("utf-8", "ignore").encode()

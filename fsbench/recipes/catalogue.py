@@ -139,10 +139,10 @@ def _is_default(weights: str, known: Backbone) -> bool:
 
 
 def weights_problem(backbone: str, weights: str, kind: str | None = None) -> str | None:
-    """Why weights of a backbone are not at hand, with what to install, for `Strategy.skip`; None if they are.
+    """Why weights of a backbone cannot be used here, with what to install, for `Strategy.skip`, or None.
 
-    Weights that are downloaded when first asked for count as being at hand. With the `kind` of a task's
-    samples, it also says why the backbone cannot take them.
+    With the `kind` of a task's samples, it also says why the backbone cannot take them. Whether the backbone
+    has weights of this name, and a file exists, is checked by `find_weights` only.
     """
     known = known_backbone(parse_call(backbone))
     if kind is not None and not known.takes(kind):

@@ -25,7 +25,7 @@ class Averaged(Savable):
     offsets: np.ndarray
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits `[N, C]`: the logarithms of the mean probabilities."""
+        """Logits `[N, C]`: the logarithms of the mean probabilities, up to a constant."""
         found = [self.predict(x)]
         for matrix, offset in zip(self.matrices, self.offsets, strict=True):
             each = np.broadcast_to(matrix, (len(x), 2, 2)), np.broadcast_to(offset, (len(x), 2))
