@@ -207,6 +207,7 @@ class LabeledSet:
             return self.weights
         return (self.weights / self.weights.sum(1, keepdim=True)).mean(0)
 
+    @property
     def class_counts(self) -> torch.Tensor:
         """Labelled samples per class, `[C]` float32."""
         return self.targets.sum(0)

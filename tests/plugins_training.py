@@ -67,7 +67,7 @@ class EarlyThreshold(Strategy):
         return frozenset({"val"} if self.declared else ())
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
-        shift = (ctx.val if self.asks == "ctx" else val).class_counts()
+        shift = (ctx.val if self.asks == "ctx" else val).class_counts
         return fitted.map(lambda logits: logits + 0.1 * shift)
 
 

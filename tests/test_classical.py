@@ -141,7 +141,7 @@ def test_large_training_sets_are_reduced_class_by_class() -> None:
     assert notes == ["svm: 361 samples, fitted on 61 of them"]
     ctx = context(Svm(), "fit", TaskInfo("toy", "kshot", "table", (4,), 3), train=train)
     part = _estimators.at_most(60, train, ctx, "fitted on")
-    assert part.class_counts().tolist() == [50, 10, 1]
+    assert part.class_counts.tolist() == [50, 10, 1]
     direct = svm.SVC(C=10.0, break_ties=True).fit(*arrays(part))
     np.testing.assert_array_equal(predict(train.x).argmax(1).numpy(), direct.predict(arrays(train)[0]))
     _, _, notes = fitted_alone(Knn(most_samples=60), train)

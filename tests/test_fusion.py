@@ -107,7 +107,7 @@ def test_a_bootstrap_sample_keeps_the_size_of_every_class() -> None:
     y = torch.tensor([0] * 20 + [1] * 3 + [2])
     data = LabeledSet(torch.zeros(24, 2), torch.eye(3)[y])
     first, second = (_fusion.bootstrap(data, ctx, f"sample {n}") for n in range(2))
-    assert data.select(first).class_counts().tolist() == [20, 3, 1]
+    assert data.select(first).class_counts.tolist() == [20, 3, 1]
     assert not torch.equal(first, second)
     assert 8 < len(first.unique()) < 20
 
@@ -216,7 +216,7 @@ def test_folds_that_leave_one_class_to_fit_on_are_left_out() -> None:
     seen = []
 
     def fit(data: LabeledSet) -> Fitted:
-        seen.append(int((data.class_counts() > 0).sum()))
+        seen.append(int((data.class_counts > 0).sum()))
         return Fitted(lambda x: torch.zeros(len(x), 2))
 
     ctx = quick_context(info=task_info(num_classes=2))

@@ -87,7 +87,7 @@ def test_vae_adds_samples_of_each_class_that_look_like_it(number: int) -> None:
     x = torch.tensor(centres[y] + 0.3 * rng.normal(size=(len(y), 6)), dtype=torch.float32)
     more = drawn(Vae(samples=15), LabeledSet(x, torch.eye(3)[y]))
     assert torch.equal(more.x[: len(y)], x)
-    assert more.class_counts().tolist() == [number + 15] * 3
+    assert more.class_counts.tolist() == [number + 15] * 3
     nearest = torch.cdist(more.x[len(y) :], torch.tensor(centres, dtype=torch.float32)).argmin(1)
     assert float((nearest == more.y[len(y) :]).float().mean()) > 0.9
 

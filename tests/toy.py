@@ -33,7 +33,7 @@ def context(
     """A component's context inside a stage, outside any trial."""
     composition = Composition((component,))
     state = TrialState((info.text, 0, seed), info, composition, default_recipe(info), torch.device("cpu"))
-    state.class_counts = None if train is None else train.class_counts()
+    state.class_counts = None if train is None else train.class_counts
     return EngineContext(state, component, stage)
 
 

@@ -60,7 +60,7 @@ class Episodic(UsesSource):
             ctx.note("the body is frozen; nothing was meta-trained")
             return model
         source = matched_source(ctx)
-        usable = int((source.class_counts() >= 2).sum())
+        usable = int((source.class_counts >= 2).sum())
         if usable < 2:
             raise FsbenchError("the source has fewer than two classes of two samples; episodes need them")
         way = min(self.train_way, usable)

@@ -133,7 +133,7 @@ def directions(train: LabeledSet, scale: float) -> torch.Tensor:
 
     They are found by L-BFGS, from the class means. Those of a class without samples are zero.
     """
-    found, there = _means(train), train.class_counts() > 0
+    found, there = _means(train), train.class_counts > 0
     weight, targets = found[there].requires_grad_(), train.targets[:, there]
     weights = train.mean_weights
     share = torch.ones_like(train.targets[:, 0]) if weights is None else weights

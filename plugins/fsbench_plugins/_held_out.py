@@ -68,7 +68,7 @@ def out_of_fold(fits: Sequence[Fit], train: LabeledSet, folds: int, ctx: Context
     logits: list[list[torch.Tensor]] = [[] for _ in fits]
     targets = []
     for number, (kept, held_out) in enumerate(divided(train, folds, ctx)):
-        there = kept.class_counts() > 0
+        there = kept.class_counts > 0
         known = held_out.select(there[held_out.y])
         if len(known) == 0 or there.sum() < 2:
             continue

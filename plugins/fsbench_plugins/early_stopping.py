@@ -63,7 +63,7 @@ class EarlyStopping(Strategy):
 
         parts = divided(train, self.folds, ctx)
         # One part may have all of a class, if all its samples belong together.
-        kept, held_out = max(parts, key=lambda part: int((part[0].class_counts() > 0).sum()))
+        kept, held_out = max(parts, key=lambda part: int((part[0].class_counts > 0).sum()))
         ctx.note(f"no validation part; {len(held_out)} training samples held out")
         fitted = inner(kept, val=held_out)
         fitted.require_network(self.name)
