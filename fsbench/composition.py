@@ -56,12 +56,12 @@ class Composition:
     (`replaces`, or `yields` where no other one does) is the innermost. Raises ConflictError if two components
     own one stage or one component is named twice, PluginError for an unknown word in `uses`.
 
-    `sources` maps the name of a component to the mark of its code (`fsbench.code`). `members` contains the
+    `code_marks` maps the name of a component to the mark of its code (`fsbench.code`). `members` contains the
     strategies that the fields of components name, by component and text.
     """
 
     components: tuple[Strategy, ...]
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    code_marks: Mapping[str, str] = field(default_factory=dict, hash=False)
     members: Mapping[tuple[str, str], Composition] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class Composition:
         for component in self.components:
             call = to_call(component, full=True, member=self._member_spec(component))
             content = asked(component, "content_hash", functools.partial(getattr, component, "content_hash"))
-            marks = content, self.sources.get(component.name, "")
+            marks = content, self.code_marks.get(component.name, "")
             terms.append("#".join([str(call), *filter(None, marks)]))
         return "+".join(terms)
 

@@ -23,7 +23,7 @@ def choose(candidates: Mapping[str, Classical], train: LabeledSet, kind: str, fo
     The predictions of all folds are scored together. Where no class has two samples, it is the first.
     """
     y = train.y.cpu().numpy()
-    folds = min(folds, max(members(train)))
+    folds = min(folds, max(separate_samples(train)))
     if folds < 2:
         return next(iter(candidates))
     weights, parts = sample_weights(train), stratified(train, folds, seed)
@@ -52,7 +52,7 @@ def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) ->
     return rows(known), rows(tested)
 
 
-def members(train: LabeledSet) -> list[int]:
+def separate_samples(train: LabeledSet) -> list[int]:
     """How many separate samples each class has; those of a group count once, those made from several not."""
     given, groups = _given(train), _groups(train)[0]
     y = train.y.cpu().numpy()[given]

@@ -77,7 +77,7 @@ def logistic_regression(train: LabeledSet, C: float | None, ctx: Context) -> Fit
 def _chosen(train: LabeledSet, ctx: Context) -> float:
     """The best C by stratified cross-validation, in float32."""
     train = _estimators.at_most(_MOST_SAMPLES, train, ctx, "C chosen on")
-    least = min(_choosing.members(train))
+    least = min(_choosing.separate_samples(train))
     if least < 2:
         ctx.note("a class of one sample, so C=1 was not chosen by cross-validation")
         return 1.0

@@ -46,9 +46,9 @@ def divided(train: LabeledSet, folds: int, ctx: Context) -> list[tuple[LabeledSe
     """
     import torch
 
-    from fsbench_plugins._choosing import members, stratified
+    from fsbench_plugins._choosing import separate_samples, stratified
 
-    folds = min(folds, max(members(train)))
+    folds = min(folds, max(separate_samples(train)))
     if folds < 2:
         raise FsbenchError(
             "nothing can be held out, as no class has two training samples that do not belong together"
