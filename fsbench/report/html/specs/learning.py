@@ -92,17 +92,6 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
         {"field": "shown", "title": board.metric.title},
     ]
     chosen = [{"filter": "datum.role !== 'rest'"}]
-    # The higher line has its name above it, the other below, so that the names do not meet.
-    above = {
-        "window": [{"op": "row_number", "as": "place"}],
-        "sort": [{"field": "score", "order": "descending"}],
-    }
-    label = {"type": "text", "align": "right", "fontWeight": 600, "baseline": "middle"}
-    names = {
-        "transform": [{"filter": "datum.last && datum.role !== 'rest'"}, above],
-        "mark": {**label, "dy": {"expr": "datum.place === 1 ? -16 : 16"}},
-        "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
-    }
     rest: dict[str, Any] = {"strokeWidth": 1, "color": "var(--faint)"}
     return {
         "height": 360,
@@ -134,6 +123,20 @@ def _spec(board: Leaderboard) -> dict[str, Any]:
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
                 "encoding": {"y": y, "color": ROLE_COLOUR},
             },
-            names,
+            _names(y),
         ],
+    }
+
+
+def _names(y: dict[str, Any]) -> dict[str, Any]:
+    """The names at the ends: of the higher line above it, of the other below, so that they do not meet."""
+    place = {
+        "window": [{"op": "row_number", "as": "place"}],
+        "sort": [{"field": "score", "order": "descending"}],
+    }
+    label = {"type": "text", "align": "right", "fontWeight": 600, "baseline": "middle"}
+    return {
+        "transform": [{"filter": "datum.last && datum.role !== 'rest'"}, place],
+        "mark": {**label, "dy": {"expr": "datum.place === 1 ? -16 : 16"}},
+        "encoding": {"y": y, "text": {"field": "strategy"}, "color": ROLE_COLOUR},
     }
