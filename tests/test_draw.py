@@ -20,7 +20,7 @@ from fsbench.draw import Splits
 from fsbench.errors import DataError, PluginError, StoreError
 from fsbench.record import Trial
 from fsbench.same_data import SameData
-from fsbench.tasks.drawing import Rows
+from fsbench.tasks.drawing import Rows, Split, cells, stack
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.protocols.kshot import KShot
 from fsbench.tasks.splits import draw_split
@@ -221,3 +221,78 @@ def test_a_protocol_that_draws_test_samples_twice_is_refused(tmp_path, monkeypat
         PluginError, match=rf"its protocol draws 2 {name} samples for the test too; the parts"
     ):
         made([trial(ONE, 3)], tmp_path).of(trial(ONE, 3))
+
+
+def swapped(split: Split) -> Split:
+    rows = split.train
+    return replace(split, train=Rows(rows.index, rows.origin, np.full_like(rows.y, 2)))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda split: None, "draw returned NoneType; expected a Split"),
+        (
+            swapped,
+            "train has origin 2; expected 0 for the protocol's datasets; rows are Rows(index, y, origin)",
+        ),
+        (
+            lambda split: replace(split, test=cells(split.test)[0]),
+            "test has index [70], y [70], origin [70]; expected one shape [E, N], as stack([rows, "
+            "...]) makes them",
+        ),
+        (
+            lambda split: replace(split, unlabeled=split.train),
+            "unlabeled has index [1, 3], y [1, 3], origin [1, 3]; expected one shape [N]",
+        ),
+        (
+            lambda split: replace(split, train=replace(split.train, y=split.train.y[:, 1:])),
+            "train has index [1, 3], y [1, 2], origin [1, 3]; expected one shape [E, N], as stack([rows, "
+            "...]) makes them",
+        ),
+        (
+            lambda split: replace(split, train=replace(split.train, y=split.train.y.astype(np.float32))),
+            "train has y of float32; expected int64",
+        ),
+        (
+            lambda split: replace(split, test=stack(cells(split.test) * 2)),
+            "train 1 cell, val 1 cell, test 2 cells; expected as many in each part",
+        ),
+        (
+            lambda split: replace(split, train=split.train.first(0)),
+            "train is empty; expected training samples",
+        ),
+        (
+            lambda split: replace(split, val=replace(split.train, index=split.train.index + 1000)),
+            "val has index 1",
+        ),
+        (
+            lambda split: replace(split, test=replace(split.test, index=-1 - split.test.index)),
+            "expected 0 to 177 for the samples of wine; rows are Rows(index, y, origin)",
+        ),
+        (
+            lambda split: replace(split, test=replace(split.test, y=split.test.y + 3)),
+            "expected 0 to 2 for the classes; rows are Rows(index, y, origin)",
+        ),
+    ],
+)
+def test_a_malformed_split_is_refused(monkeypatch, change, problem) -> None:
+    """Otherwise a trial runs on memory without content, or fails with an error of the strategy."""
+    whole = KShot.draw
+    monkeypatch.setattr(KShot, "draw", lambda self, seed: change(whole(self, seed)))
+    with pytest.raises(PluginError) as caught:
+        draw_split(*parse_tasks(ONE), 3)
+    assert str(caught.value).startswith(f"{ONE}: its protocol cannot draw split 3 (")
+    assert problem in str(caught.value)
+
+
+def test_a_protocol_that_validates_on_training_samples_is_refused(monkeypatch) -> None:
+    whole = KShot.draw
+
+    def draw(self, seed: int):
+        split = whole(self, seed)
+        return replace(split, val=split.train.first(2))
+
+    monkeypatch.setattr(KShot, "draw", draw)
+    with pytest.raises(PluginError, match="its protocol draws 2 training samples for the validation too; th"):
+        draw_split(*parse_tasks(ONE), 3)

@@ -25,8 +25,9 @@ MAX_TEST = 1000
 class Rows:
     """Samples with their labels as given: three int64 arrays of one shape, `[E, N]` or `[N]`.
 
-    `index` has the numbers of samples in a dataset, and `origin` says in which: its place in the protocol's
-    `datasets`. `y` may differ from the dataset's label (noise, or the classes of an episode).
+    `Rows(index, y, origin)`: `index` has the numbers of samples in a dataset, `y` their labels, which may
+    differ from the dataset's (noise, or the classes of an episode), and `origin` says in which dataset: its
+    place in the protocol's `datasets`.
     """
 
     index: np.ndarray

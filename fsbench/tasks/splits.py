@@ -24,11 +24,11 @@ from fsbench.evidence import Drawn
 from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
+from fsbench.tasks.checks import leak, malformed
 from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
 from fsbench.types import TaskInfo, task_from_dict, to_dict
-from fsbench.words import plural
 
 _TASK_FILE = "task.json"
 
@@ -81,49 +81,27 @@ class SealedSplit:
 def draw_split(task: Task, seed: int) -> Split:
     """One draw of a task, a function of the data, the task and the seed.
 
-    Raises DataError or TaskError if it is impossible, PluginError for any other error of its protocol, such
-    as a test sample that is in another part too.
+    Raises DataError or TaskError if it is impossible, PluginError for any other error of its protocol and for
+    a split that is malformed, or whose parts share samples (`fsbench.tasks.checks`).
     """
+    wrong = f"{task.text}: its protocol cannot draw split {seed}"
     try:
         split = task.protocol.draw(seed)
-        parts = (split.train, split.val, split.test, split.unlabeled, split.source)
-        arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
     except FsbenchError:
         raise
     except Exception as error:
-        raise PluginError(
-            f"{task.text}: its protocol cannot draw split {seed} ({one_line(error)})"
-        ) from error
-    if leak := _leak(split):
-        raise PluginError(f"{task.text}: its protocol draws {leak}; the parts of a split must not share any")
+        raise PluginError(f"{wrong} ({one_line(error)})") from error
     datasets = [load_dataset(text) for text in task.protocol.datasets]
+    if problem := malformed(split, task.info, datasets):
+        raise PluginError(f"{wrong} ({problem})")
+    if found := leak(split):
+        raise PluginError(f"{task.text}: its protocol draws {found}; the parts of a split must not share any")
+    parts = (split.train, split.val, split.test, split.unlabeled, split.source)
+    arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
     fingerprints = [dataset.fingerprint for dataset in datasets]
     if split.unlabeled is not None:
         fingerprints += [d.unlabeled_fingerprint for d in datasets if d.unlabeled is not None]
     return replace(split, fingerprint=digest(arrays, task.text, *fingerprints))
-
-
-def _leak(split: Split) -> str:
-    """Which other part has test samples too, and how many; "" if there is none."""
-    parts = {"training": split.train, "validation": split.val}
-    shared = {name: sum(map(_in_common, cells(part), cells(split.test))) for name, part in parts.items()}
-    tested = Rows(*(np.ravel(array) for array in (split.test.index, split.test.y, split.test.origin)))
-    shared |= {
-        name: _in_common(part, tested)
-        for name, part in (("unlabelled", split.unlabeled), ("source", split.source))
-        if part is not None
-    }
-    found = ((name, count) for name, count in shared.items() if count)
-    name, count = next(found, ("", 0))
-    return f"{plural(count, f'{name} sample')} for the test too" if count else ""
-
-
-def _in_common(one: Rows, other: Rows) -> int:
-    """How many samples `[N]` of one part are in another one too."""
-    return sum(
-        int(np.isin(one.index[one.origin == origin], other.index[other.origin == origin]).sum())
-        for origin in np.unique(one.origin)
-    )
 
 
 def take(task: Task, split: Split, seed: int, part: Part) -> tuple[Task, Split]:
