@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from fsbench.declared import asked, check_uses, skip_reason
-from fsbench.effects import Mark, WatchedFit, Weights, is_not_zero, other_tensors
+from fsbench.effects import Mark, WatchedFit, Weights, other_tensors, trains
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.returned import (
     checked_batch,
@@ -308,7 +308,7 @@ class Composition:
     def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
         """The sum of the components' auxiliary losses.
 
-        A loss of zero has no effect, unless the component says in a note why it is zero.
+        A loss of zero, or without a gradient, has no effect, unless the component says why in a note.
         """
         total: torch.Tensor | float = 0.0
         for component, scoped, mark in self._running("auxiliary_loss", ctx):
@@ -318,7 +318,7 @@ class Composition:
                 seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
             said = ctx.notes
             term = checked_term(component.auxiliary_loss(seen, scoped), component.name)
-            if not ctx.effects.had_effect(component.name) and (is_not_zero(term) or ctx.notes != said):
+            if not ctx.effects.had_effect(component.name) and (trains(term) or ctx.notes != said):
                 mark()
             total = total + term
         return total

@@ -58,10 +58,10 @@ def other_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
     return any(getattr(given, f.name) is not getattr(got, f.name) for f in fields(given))
 
 
-def is_not_zero(term: torch.Tensor | float) -> bool:
-    """Whether a loss is other than zero; True where its value cannot be read."""
-    if isinstance(term, int | float):
-        return term != 0
+def trains(term: torch.Tensor | float) -> bool:
+    """Whether a loss has a gradient and is other than zero; True where its value cannot be read."""
+    if isinstance(term, int | float) or not term.requires_grad:
+        return False
     try:
         return bool((term.detach() != 0).any())
     except RuntimeError:  # torch.func.vmap does not allow reading values

@@ -118,6 +118,10 @@ class Passes(Strategy):
     def auxiliary_loss(self, out: Any, ctx: Context) -> torch.Tensor | float:
         if self.how == "auxiliary_loss of zero":
             return out.features.sum() * 0
+        if self.how == "auxiliary_loss without a gradient":
+            return out.features.sum().detach() + 1
+        if self.how == "auxiliary_loss of a number":
+            return 0.1
         return out.features.sum() * 1e-3 if self.how == "auxiliary_loss" else 0.0
 
     def step(self, step: Step, inner: Any, ctx: Context) -> None:
@@ -254,6 +258,8 @@ def test_a_stage_that_changes_something_has_an_effect(how: str) -> None:
         "resample into a new set",
         "augment into a new batch",
         "auxiliary_loss of zero",
+        "auxiliary_loss without a gradient",
+        "auxiliary_loss of a number",
         "fit, closed over",
         "postprocess, closed over",
     ],
