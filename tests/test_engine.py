@@ -218,6 +218,26 @@ def test_notes_are_kept_once_with_the_name_of_the_component() -> None:
     assert trial(Composition((Constant(),))).notes == ("constant: predicts zeros",)
 
 
+def test_what_a_component_changes_in_its_context_is_its_own_copy() -> None:
+    found: list[torch.Tensor] = []
+
+    @dataclass(frozen=True)
+    class Spoils(Strategy):
+        name = "spoils"
+        uses = frozenset({"val"})  # type: ignore[assignment]
+
+        def loss(self, logits: Any, targets: Any, inner: Any, ctx: Context) -> torch.Tensor:
+            found.extend([ctx.class_counts, ctx.val.x, ctx.val.targets])
+            for each in found[-3:]:
+                each.mul_(0)
+            found[-3:] = [ctx.class_counts, ctx.val.x, ctx.val.targets]
+            return 2 * inner(logits, targets)
+
+    trial(Composition((Spoils(),)), replace(QUICK, steps=2))
+    assert found
+    assert all(bool(each.any()) for each in found)
+
+
 @dataclass(frozen=True)
 class Sees(Strategy):
     """Checks what a training step passes to a component that declares unlabelled data."""

@@ -87,6 +87,31 @@ def adds_in_place(self, batch, ctx):
     return replace(batch, x=2 * x)
 
 
+def centres_in_numpy(self, train, ctx):
+    rows = train.x.flatten(1).numpy()
+    rows -= rows.mean(0)
+    return replace(train, x=train.x + 0)
+
+
+def predicts_in_numpy(self, train, inner, ctx):
+    fitted = Nearest().fit(train, inner, ctx)
+
+    def predict(x):
+        x.numpy()[:] -= 10
+        return fitted.predict(x)
+
+    return Fitted(predict)
+
+
+def penalises_in_place(self, out, ctx):
+    return out.logits.detach().mul_(0.9).sum() * out.features.sum()
+
+
+def corrects_in_place(self, fitted, val, ctx):
+    val.targets.mul_(0.9)
+    return fitted.map(lambda logits: logits + 1)
+
+
 def predicts_in_place(self, train, inner, ctx):
     fitted = Nearest().fit(train, inner, ctx)
     return Fitted(lambda x: fitted.predict(x.sub_(10)))
@@ -111,6 +136,26 @@ WRONG = {
         wrong(fit=predicts_in_place, replaces=frozenset({"fit"}), kinds=Nearest.kinds),
         "leaves its inputs as they are",
         "its predictor changes in place what it is given",
+    ),
+    "changes a training set through numpy": (
+        wrong(resample=centres_in_numpy, kinds=Nearest.kinds),
+        "leaves its inputs as they are",
+        "resample changes in place what it is given",
+    ),
+    "changes what it predicts through numpy": (
+        wrong(fit=predicts_in_numpy, replaces=frozenset({"fit"}), kinds=Nearest.kinds),
+        "leaves its inputs as they are",
+        "its predictor changes in place what it is given",
+    ),
+    "changes logits in an auxiliary loss": (
+        wrong(auxiliary_loss=penalises_in_place),
+        "leaves its inputs as they are",
+        "auxiliary_loss changes in place what it is given",
+    ),
+    "changes the validation set": (
+        wrong(postprocess=corrects_in_place, uses=frozenset({"val"})),
+        "leaves its inputs as they are",
+        "postprocess changes in place what it is given",
     ),
     "hidden owner of the loss": (
         wrong(loss=lambda self, logits, targets, inner, ctx: -(targets * logits.log_softmax(-1)).sum(-1)),

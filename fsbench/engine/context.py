@@ -114,7 +114,7 @@ class EngineContext(Scope, Savable):
     def class_counts(self) -> torch.Tensor:
         if self._state.class_counts is None:
             self._absent("class_counts")
-        return self._state.class_counts
+        return self._state.class_counts.clone()
 
     @property
     def step(self) -> int:
@@ -159,9 +159,10 @@ class EngineContext(Scope, Savable):
     @property
     def val(self) -> LabeledSet:
         self._require("val")
-        if self._state.val is None:
+        val = self._state.val
+        if val is None:
             self._absent("val")
-        return self._state.val
+        return replace(val, x=val.x.clone(), targets=val.targets.clone())
 
     @property
     def rng(self) -> Stream:

@@ -216,7 +216,8 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 def leaves_inputs(bench: Bench) -> str | None:
     """Its stages and its predictor return new tensors, and do not change those that they are given."""
-    careful = guarded(bench.few, unchanged, ("embed", "resample", "augment", "loss", "fit"))
+    stages = ("embed", "resample", "augment", "loss", "auxiliary_loss", "fit", "postprocess")
+    careful = guarded(bench.few, unchanged, stages)
     for split in bench.firsts():
         look = functools.partial(_predicts_carefully, split.test_x[0])
         run_toy(compose(careful), split, bench.run(split).steps, keep=look)

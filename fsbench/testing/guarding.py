@@ -11,7 +11,7 @@ import torch
 
 from fsbench.strategy import Strategy, overrides
 from fsbench.testing.demands import require
-from fsbench.types import Batch, LabeledSet
+from fsbench.types import Batch, LabeledSet, StepOutput
 
 Guard = Callable[..., Any]
 """Calls a function, named for messages, with arguments. Raises AssertionError if it does what it may not."""
@@ -39,18 +39,30 @@ def undrawn(what: str, function: Callable[..., Any], *given: Any) -> Any:
 
 
 def unchanged(what: str, function: Callable[..., Any], *given: Any) -> Any:
-    """What a function returns. Raises AssertionError if it changes tensors that it is given in place."""
+    """What a function returns. Raises AssertionError if it changes tensors that it is given in place.
+
+    Also through numpy, which shares their memory and leaves torch's count of changes as it was.
+    """
     tensors = list(_tensors(given))
-    before = [each._version for each in tensors]
+    before = [(each._version, each.detach().clone()) for each in tensors]
     got = function(*given)
     require(
-        before == [each._version for each in tensors],
+        all(
+            version == each._version and _equal(copy, each)
+            for (version, copy), each in zip(before, tensors, strict=True)
+        ),
         f"{what} changes in place what it is given, which others see too; return new tensors",
     )
     return got
 
 
-def _tensors(given: tuple[Any, ...]) -> Iterator[torch.Tensor]:
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _tensors(given: Iterable[Any]) -> Iterator[torch.Tensor]:
     for each in given:
-        parts = vars(each).values() if isinstance(each, Batch | LabeledSet) else [each]
-        yield from (part for part in parts if isinstance(part, torch.Tensor))
+        if isinstance(each, torch.Tensor):
+            yield each
+        elif isinstance(each, Batch | LabeledSet | StepOutput):
+            yield from _tensors(vars(each).values())
