@@ -83,6 +83,19 @@ def test_a_plugin_can_be_checked(call, monkeypatch):
     assert "  failed  is documented and cites its source: cite is empty" in out
 
 
+def test_a_terminal_shows_which_check_runs(call, monkeypatch, capsys):
+    during = []
+
+    def body(bench):
+        during.append(capsys.readouterr().err)
+
+    monkeypatch.setattr("fsbench.testing.strategy_checks.CHECKS", {"hangs": body})
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    status, out, err = call("plugin", "check", "focal")
+    assert during == ["  running hangs"]
+    assert (status, out, err) == (0, "  ok      hangs\n", f"\r{' ' * 15}\r")
+
+
 def test_a_reason_is_given_once_and_its_traceback_when_asked(call, monkeypatch):
     registry = get_registry()
     jams = Brought(Jams, Origin("fsbench-jams", "1"), __name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,12 +71,13 @@ def check(name: str) -> int:
 
 def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
     """Check one thing and print the results; returns the reasons of failures, each with its traceback."""
-    from fsbench.testing import check_conformance
+    from fsbench.testing import conformance
 
-    results = check_conformance(thing)
     failures: dict[str, tuple[str, str]] = {}
     click.echo(title)
-    for result in results:
+    for each in conformance(thing):
+        with _shown(each.name):
+            result = each.result()
         colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]
         reason = result.reason
         if result.status == "failed":
@@ -85,6 +89,20 @@ def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
         click.echo("  " + click.style(f"{result.status:<8}", colour), nl=False)
         click.echo(result.name + (f": {reason}" if reason else ""))
     return [(reason, trace) for reason, (_, trace) in failures.items()]
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[None]:
+    """Inside, a terminal shows the name of the check that runs, which may take long or never end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    line = f"  running {name}"
+    click.echo(line, nl=False, err=True)
+    try:
+        yield
+    finally:
+        click.echo(f"\r{' ' * len(line)}\r", nl=False, err=True)
 
 
 def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:

@@ -54,6 +54,16 @@ class Check:
         """Run the check. Raises AssertionError, or what the checked code raises."""
         return self.body(self.subject)
 
+    def result(self) -> CheckResult:
+        """Run the check, and say how it ended."""
+        try:
+            reason = self()
+        except Exception as error:  # noqa: BLE001 - untrusted code may raise anything; it is the result
+            kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+            reason = " ".join(f"{kind}{error}".split())
+            return CheckResult(self.name, "failed", reason, "".join(format_exception(error)))
+        return CheckResult(self.name, "skipped" if reason else "ok", reason or "")
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -81,7 +91,7 @@ def conformance(thing: Thing) -> list[Check]:
 
 def check_conformance(thing: Thing) -> Iterator[CheckResult]:
     """Run every check, one after the other, and yield its result. Raises what `conformance` raises."""
-    return map(_result, conformance(thing))
+    return map(Check.result, conformance(thing))
 
 
 def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
@@ -103,16 +113,6 @@ def _kit(thing: Thing) -> tuple[Any, Mapping[str, Callable[[Any], str | None]]]:
     if isinstance(thing, Path | Traversable):
         return thing, suite_checks.CHECKS
     raise TypeError(f"{thing!r} is not something from a plugin; expected a strategy, a dataset's entry, ...")
-
-
-def _result(check: Check) -> CheckResult:
-    try:
-        reason = check()
-    except Exception as error:  # noqa: BLE001 - untrusted code may raise anything; it is the result
-        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        reason = " ".join(f"{kind}{error}".split())
-        return CheckResult(check.name, "failed", reason, "".join(format_exception(error)))
-    return CheckResult(check.name, "skipped" if reason else "ok", reason or "")
 
 
 def _registered(text: str) -> Strategy:
