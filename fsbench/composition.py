@@ -38,6 +38,7 @@ from fsbench.wrapping import (
     around_step,
     cross_entropy,
     plain_step,
+    why_inert,
 )
 
 if TYPE_CHECKING:
@@ -361,12 +362,8 @@ class Composition:
         for component in self.components:
             if component.name != BASELINE and not ctx.effects.had_effect(component.name):
                 where = "" if self.text == component.name else f"{self.text}: "
-                stages = ", ".join(stage for stage in STAGES if overrides(component, stage))
-                why = f"none of its stages changed anything that was used ({stages})"
-                if any(overrides(component, stage) for stage in ("embed", "resample", "augment", "loss")):
-                    why += "; changes in place do not count: return new tensors"
                 raise InertComponent(
-                    f"{where}{component.name} had no effect; {why if stages else 'it overrides no stage'}"
+                    f"{where}{component.name} had no effect; {why_inert(component, ctx.effects)}"
                 )
 
 

@@ -6,6 +6,7 @@ A stage that returns the same tensors that it was given did nothing, even in a n
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -31,6 +32,8 @@ class Effects:
     """
 
     used: set[Ground] = field(default_factory=set)
+    inner_steps: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """How often a component's `step` called `inner` in one step: every number that occurred."""
     _did: set[tuple[str, Ground | None]] = field(default_factory=set)
     _ground: Ground | None = None
 

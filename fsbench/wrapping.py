@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from fsbench.effects import Mark, WatchedFit, WatchedStep, Weights, other_tensors
+from fsbench.effects import Effects, Mark, WatchedFit, WatchedStep, Weights, other_tensors
 from fsbench.returned import check_passed_targets, checked_fit, checked_loss
 from fsbench.scope import Scope
-from fsbench.strategy import Strategy
+from fsbench.stages import STAGES
+from fsbench.strategy import Strategy, overrides
 from fsbench.types import Fitted, LabeledSet, Recipe, Step
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ def announced(inner: Callable[..., Fitted], ctx: Scope) -> Callable[..., Fitted]
     return call
 
 
+def why_inert(component: Strategy, effects: Effects) -> str:
+    """Why a component had no effect, and what to do."""
+    if effects.inner_steps[component.name] == {0}:
+        return "its step never called inner; call it, or declare replaces = frozenset({'step'})"
+    stages = [stage for stage in STAGES if overrides(component, stage)]
+    if not stages:
+        return "it overrides no stage"
+    why = f"none of its stages changed anything that was used ({', '.join(stages)})"
+    if {"embed", "resample", "augment", "loss"}.isdisjoint(stages):
+        return why
+    return f"{why}; changes in place do not count: return new tensors"
+
+
 def around_loss(
     component: Strategy, ctx: Scope, inner: Callable[..., torch.Tensor], mark: Mark
 ) -> Callable[..., torch.Tensor]:
@@ -63,13 +77,25 @@ def around_loss(
 def around_step(
     component: Strategy, ctx: Scope, inner: Callable[[Step], None], mark: Mark
 ) -> Callable[[Step], None]:
-    """A component's `step` around another one. It has an effect if it uses the step itself."""
+    """A component's `step` around another one.
+
+    It has an effect if it uses the step itself, or if it does not call the other one just once in each step.
+    Without calls in any step, it must own the stage.
+    """
+    numbers = ctx.effects.inner_steps[component.name]
 
     def call(step: Step) -> None:
-        def unwatched(given: Step) -> None:
+        calls = 0
+
+        def counted(given: Step) -> None:
+            nonlocal calls
+            calls += 1
             inner(given.step if isinstance(given, WatchedStep) else given)
 
-        component.step(cast(Step, WatchedStep(step, mark)), unwatched, ctx)
+        component.step(cast(Step, WatchedStep(step, mark)), counted, ctx)
+        numbers.add(calls)
+        if numbers != {1} and (numbers != {0} or "step" in component.replaces | component.yields):
+            mark()
 
     return call
 

@@ -156,6 +156,39 @@ def test_passing_the_step_on_unchanged_has_no_effect() -> None:
         trial(Composition((*composed("ema").components, Handing())))
 
 
+@dataclass(frozen=True)
+class Calls(Strategy):
+    """Takes the inner step several times: `often` in the first step, `then` in later ones."""
+
+    name = "calls"
+    often: int = 2
+    then: int = 2
+
+    def step(self, step: Step, inner: Callable[[Step], None], ctx: Context) -> None:
+        for _ in range(self.then if ctx.step else self.often):
+            inner(step)
+
+
+@pytest.mark.parametrize(("often", "then"), [(2, 2), (1, 2), (0, 1), (1, 0)])
+def test_another_number_of_steps_has_an_effect(often: int, then: int) -> None:
+    result = trial(Composition((Calls(often, then),)))
+    assert not np.array_equal(result.predictions, trial("erm").predictions)
+
+
+def test_a_step_that_never_calls_inner_must_own_the_stage() -> None:
+    says = (
+        r"calls had no effect; its step never called inner; call it, or declare replaces = frozenset\(\{'ste"
+    )
+    with pytest.raises(InertComponent, match=says):
+        trial(Composition((Calls(0, 0),)))
+
+    class Owner(Calls):
+        name = "owner"
+        replaces = frozenset({"step"})
+
+    trial(Composition((Owner(0, 0),)))
+
+
 @pytest.mark.parametrize("spec", ["sklearn+ema", "sklearn+sam", "protonet(meta_steps=2)+ema", "sklearn+clip"])
 def test_where_the_engine_does_not_train_there_is_no_step(spec: str) -> None:
     with pytest.raises(InertComponent, match=r"(ema|sam|clip) had no effect"):
