@@ -76,6 +76,15 @@ def test_faults_are_caught(case):
     assert message in str(caught.value)
 
 
+def test_a_protocol_for_two_classes_passes():
+    def check(self):
+        KSHOT.check(self)
+        self.require(self.data.num_classes == 2, f"{self.data.num_classes} classes; expected 2")
+
+    for each in conformance(protocol(check=check)):
+        each()
+
+
 def test_seeding_a_global_generator_is_caught_whatever_its_state_was():
     np.random.seed(0)
     before = np.random.get_state()[1].tolist()

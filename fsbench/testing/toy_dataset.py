@@ -17,36 +17,39 @@ from fsbench.sorts import Sort
 CLASSES, PER_CLASS, EVALUATION = 10, 200, 6
 
 
-def toy_dataset(name: str, kind: str = "table", tested: bool = False) -> Dataset:
-    """A dataset of 10 well separated classes with 200 samples each; the last 6 are for test episodes.
+def toy_dataset(name: str, kind: str = "table", tested: bool = False, classes: int = CLASSES) -> Dataset:
+    """A dataset of well separated classes with 200 samples each; the last 6 of 10 are for test episodes.
 
-    With `tested`, a fifth of each class is the dataset's own test part.
+    With `tested`, a fifth of each class is the dataset's own test part. With fewer than 10 classes, none is
+    for test episodes.
     """
     rng, of_kind = generator("toy dataset", name, kind), get_kind(kind)
-    y = np.repeat(np.arange(CLASSES, dtype=np.int64), PER_CLASS)
-    centres = np.stack([of_kind.toy_centre(rng) for _ in range(CLASSES)])
+    y = np.repeat(np.arange(classes, dtype=np.int64), PER_CLASS)
+    centres = np.stack([of_kind.toy_centre(rng) for _ in range(classes)])
     x = of_kind.toy_samples(centres[y], 0.0, rng)
     info = DatasetInfo(
         text=name,
         description="a toy",
         kind=kind,
         shape=x.shape[1:],
-        classes=tuple(f"class {number}" for number in range(CLASSES)),
-        class_counts=(PER_CLASS,) * CLASSES,
+        classes=tuple(f"class {number}" for number in range(classes)),
+        class_counts=(PER_CLASS,) * classes,
         licence="none",
         citation="none",
-        evaluation_classes=tuple(range(CLASSES - EVALUATION, CLASSES)),
-        test_counts=(PER_CLASS // 5,) * CLASSES if tested else (),
+        evaluation_classes=tuple(range(CLASSES - EVALUATION, classes)) if classes == CLASSES else (),
+        test_counts=(PER_CLASS // 5,) * classes if tested else (),
     )
     return Dataset(info, x, y, np.arange(len(y)) % 5 == 0 if tested else None)
 
 
 @contextlib.contextmanager
-def toy_datasets(names: tuple[str, ...], kind: str, tested: bool = False) -> Iterator[None]:
+def toy_datasets(
+    names: tuple[str, ...], kind: str, tested: bool = False, classes: int = CLASSES
+) -> Iterator[None]:
     """Toy datasets of these names, inside."""
     with contextlib.ExitStack() as stack:
         for name in names:
-            dataset = toy_dataset(name, kind, tested)
+            dataset = toy_dataset(name, kind, tested, classes)
             entry = DatasetEntry(
                 name,
                 lambda text, d=dataset: d.info,
