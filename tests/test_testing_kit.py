@@ -56,6 +56,15 @@ def draws_from(sample):
     return augment
 
 
+def seeds_torch(self, train, inner, ctx):
+    torch.manual_seed(0)
+    return Nearest().fit(train, inner, ctx)
+
+
+def noisy_loss(self, logits, targets, inner, ctx):
+    return inner(logits + torch.randn_like(logits), targets)
+
+
 def mean_loss(self, logits, targets, inner, ctx):
     return inner(logits, targets).mean()
 
@@ -219,6 +228,16 @@ WRONG = {
         wrong(augment=draws_from(lambda: torch.rand(()))),
         "leaves global randomness alone",
         "augment used the global random state of torch; use ctx.rng, or with ctx.torch_seeded():",
+    ),
+    "a seed of torch in a fit": (
+        wrong(fit=seeds_torch, replaces=frozenset({"fit"}), kinds=Nearest.kinds),
+        "leaves global randomness alone",
+        "fit used the global random state of torch",
+    ),
+    "torch's random in a loss": (
+        wrong(loss=noisy_loss),
+        "leaves global randomness alone",
+        "loss used the global random state of torch",
     ),
     "a fixed seed of numpy": (
         wrong(augment=draws_from(lambda: np.random.seed(0) or np.random.rand())),

@@ -39,6 +39,7 @@ from fsbench.words import names_package
 LEARNING_STEPS = 40
 FEW = 3
 NOWHERE = "it skips every toy task"
+WATCHED = ("embed", "resample", "augment", "loss", "fit", "postprocess")
 
 
 def explains_skips(bench: Bench) -> None:
@@ -85,9 +86,10 @@ def reproducible(bench: Bench) -> str | None:
 def leaves_globals(bench: Bench) -> str | None:
     """The global random states of Python, numpy and torch are unchanged.
 
-    A trial restores that of torch, so it is looked at around the stages that change data.
+    A trial restores that of torch, so it is looked at around stages: not those in which a new head
+    (`init_model`) or dropout (`auxiliary_loss`, `step`) draws from it, as seeded by the engine.
     """
-    watched = guarded(bench.few, undrawn, ("embed", "resample", "augment"))
+    watched = guarded(bench.few, undrawn, WATCHED)
     for split in bench.firsts():
         _, used = bench.again(split)
         require(not used, f"it used the global random state of {', '.join(used)}; use ctx.rng")

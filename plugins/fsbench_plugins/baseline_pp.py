@@ -43,8 +43,7 @@ class BaselinePp(UsesSource):
         """The model with a body trained on the source, under a cosine head."""
 
         def with_cosines(network: nn.Module) -> nn.Module:
-            with ctx.torch_seeded():
-                network.head = self._head(network).to(ctx.device)
+            network.head = self._head(network, ctx)
             return network
 
         body = model.get_submodule("body")
@@ -59,14 +58,15 @@ class BaselinePp(UsesSource):
         from fsbench_plugins._prototypes import embed
 
         model = ctx.model
-        head = self._head(model).to(ctx.device)
+        head = self._head(model, ctx)
         with torch.no_grad():
             head.weight.copy_(directions(replace(train, x=embed(model, train.x)), self.scale))
         model.head = head
         return ctx.fitted(model)
 
-    def _head(self, network: nn.Module) -> CosineHead:
+    def _head(self, network: nn.Module, ctx: Context) -> CosineHead:
         from fsbench_plugins._cosine_head import CosineHead
 
         features, classes = cast(int, network.num_features), cast(int, network.num_classes)
-        return CosineHead(features, classes, self.scale)
+        with ctx.torch_seeded():
+            return CosineHead(features, classes, self.scale).to(ctx.device)
