@@ -129,7 +129,7 @@ def test_a_module_without_hooks_is_reported(content, message):
 
 
 def test_all_modules_of_a_distribution_are_checked(call, monkeypatch):
-    monkeypatch.setattr("fsbench.testing.check_conformance", lambda spec: iter(()))
+    monkeypatch.setattr("fsbench.testing.conformance", lambda thing: [])
     titles = {
         f"{s.noun} {name}" for s in SORTS for name, each in s.brought().items() if each.origin[0] == "fsbench"
     }

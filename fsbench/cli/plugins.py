@@ -74,8 +74,9 @@ def _check(title: str, thing: Thing) -> list[tuple[str, str]]:
     from fsbench.testing import conformance
 
     failures: dict[str, tuple[str, str]] = {}
+    checks = conformance(thing)
     click.echo(title)
-    for each in conformance(thing):
+    for each in checks:
         with _shown(each.name):
             result = each.result()
         colour = {"ok": "green", "failed": "red", "skipped": "yellow"}[result.status]

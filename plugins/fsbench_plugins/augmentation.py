@@ -64,7 +64,7 @@ class Augmentation(Strategy):
         """At least `steps` steps on images, unless the recipe fixes their number."""
         from fsbench_plugins._recipes import at_least
 
-        return at_least(self.steps, recipe, ctx) if ctx.task.kind == "image" else recipe
+        return at_least({"image": self.steps, "table": 0}[ctx.task.kind], recipe, ctx)
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""
