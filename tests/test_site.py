@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 from dataclasses import replace
@@ -152,41 +153,43 @@ def test_the_gallery_lists_the_values_of_a_literal():
     )
 
 
-@pytest.mark.slow
-@chromium
-def test_the_search_works_from_disk_without_a_network(site):
+@pytest.fixture
+def new_page():
+    """Opens a page of a browser, 1280 pixels wide, with more options of playwright's `new_page`."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, said, asked = browser.new_page(viewport={"width": 1280, "height": 900}), [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((site / "index.html").as_uri())
-        page.keyboard.press("s")
-        page.keyboard.type("focal")
-        page.wait_for_selector(".md-search-result__item", timeout=60_000)
-        assert page.locator(".md-search-result__item a[href*='focal.html']").count()
+        yield functools.partial(browser.new_page, viewport={"width": 1280, "height": 900})
         browser.close()
+
+
+@pytest.mark.slow
+@chromium
+def test_the_search_works_from_disk_without_a_network(site, new_page):
+    page, said, asked = new_page(), [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((site / "index.html").as_uri())
+    page.keyboard.press("s")
+    page.keyboard.type("focal")
+    page.wait_for_selector(".md-search-result__item", timeout=60_000)
+    assert page.locator(".md-search-result__item a[href*='focal.html']").count()
     assert said == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data", "blob"}
 
 
 @pytest.mark.slow
 @chromium
-def test_a_table_has_narrow_columns_and_a_dark_button_can_be_read(site):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
-        page.goto((site / "leaderboards" / "ours.html").as_uri())
-        heads = page.locator(".md-typeset__table").first.locator("th")
-        widths = {each.inner_text(): each.bounding_box()["width"] for each in heads.all()}
-        assert max(widths["#"], widths["done"], widths["cost"]) < 70, widths
-        button = page.locator(".md-button:not(.md-button--primary)").first
-        ink = button.evaluate("each => getComputedStyle(each).color")
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        browser.close()
+def test_a_table_has_narrow_columns_and_a_dark_button_can_be_read(site, new_page):
+    page = new_page(color_scheme="dark")
+    page.goto((site / "leaderboards" / "ours.html").as_uri())
+    heads = page.locator(".md-typeset__table").first.locator("th")
+    widths = {each.inner_text(): each.bounding_box()["width"] for each in heads.all()}
+    assert max(widths["#"], widths["done"], widths["cost"]) < 70, widths
+    button = page.locator(".md-button:not(.md-button--primary)").first
+    ink = button.evaluate("each => getComputedStyle(each).color")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     light, dark = sorted(map(_luminance, (ink, paper)), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
 
