@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from fsbench import Batch, Context, Recipe, Strategy, Stream, TaskInfo
+from fsbench_plugins._recipes import at_least
+
 if TYPE_CHECKING:
     import torch
-
-    from fsbench import Batch, Stream, TaskInfo
 
 PARTS = 4
 _FARTHEST = 32  # pixels
@@ -44,7 +45,18 @@ def wide_within(height: int, width: int) -> Callable[[torch.Tensor], torch.Tenso
     return Within()
 
 
-def channels_problem(task: TaskInfo) -> str | None:
-    """Why the policies cannot run on the images of a task, or None."""
-    channels = task.input_shape[0]
-    return None if channels in (1, 3) else f"images of 1 or 3 channels only, not {channels}"
+class Policy(Strategy):
+    """A strategy that changes images by a policy of torchvision, for at least as many steps as its `steps`."""
+
+    family = "augmentations"
+    kinds = frozenset({"image"})
+    steps: int = 0
+
+    def skip(self, task: TaskInfo) -> str | None:
+        """torchvision's operations are for grey and colour images."""
+        channels = task.input_shape[0]
+        return None if channels in (1, 3) else f"images of 1 or 3 channels only, not {channels}"
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """At least `steps` steps, unless the recipe fixes their number; a note says if these are more."""
+        return at_least(self.steps, recipe, ctx)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fsbench import Batch, Context, Recipe, Strategy, TaskInfo, param
+from fsbench import Batch, Context, param
+from fsbench_plugins._policies import Policy, by_policy
 
 
 @dataclass(frozen=True)
-class Randaugment(Strategy):
+class Randaugment(Policy):
     """`operations` random operations of magnitude `magnitude` (of 31) on each image (Cubuk et al. 2020).
 
     The operations are those of torchvision: none, shears, shifts, rotations, changes of colour, contrast,
@@ -23,29 +24,13 @@ class Randaugment(Strategy):
         "Cubuk, E. D., Zoph, B., Shlens, J. and Le, Q. V. (2020). RandAugment: practical automated data "
         "augmentation with a reduced search space. CVPR workshops."
     )
-    family = "augmentations"
-    kinds = frozenset({"image"})
 
     operations: int = param(2, low=0, tune=(1, 3))
     magnitude: int = param(9, low=0, high=30, tune=(3, 15))
     steps: int = param(400, low=0)
 
-    def skip(self, task: TaskInfo) -> str | None:
-        """torchvision's operations are for grey and colour images."""
-        from fsbench_plugins._policies import channels_problem
-
-        return channels_problem(task)
-
-    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps, unless the recipe fixes their number."""
-        from fsbench_plugins._recipes import at_least
-
-        return at_least(self.steps, recipe, ctx)
-
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape, with images in [0, 1] in steps of 1/255."""
         from torchvision.transforms import v2
-
-        from fsbench_plugins._policies import by_policy
 
         return by_policy(batch, v2.RandAugment(self.operations, self.magnitude), ctx.rng)
