@@ -46,7 +46,7 @@ def wide_within(height: int, width: int) -> Callable[[torch.Tensor], torch.Tenso
 
 
 class Policy(Strategy):
-    """A strategy that changes images by a policy of torchvision, for at least as many steps as its `steps`."""
+    """A strategy that changes images by a policy of torchvision, for at least `steps` steps."""
 
     family = "augmentations"
     kinds = frozenset({"image"})
