@@ -6,13 +6,17 @@ Each strategy is trained with several budgets on tasks and split seeds (from 200
 scored on samples that its split does not use: neither its training and validation parts nor its test part. Of
 the budgets whose mean balanced accuracy is within one point of the best, the cheapest is the default, unless
 a later remark in docs/calibration.md says otherwise. The cost is a multiple of the time of ERM. `--known`
-keeps every fit in a file, so that an interrupted calibration goes on where it was.
+keeps every fit in a file, so that an interrupted calibration goes on where it was. On `episodes`, samples are
+those of validation classes, held out of the source; `NAME_on_omniglot` needs `omniglot` on this machine.
 """
 
 from __future__ import annotations
 
 import statistics
+import tempfile
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,8 +27,9 @@ from fsbench.recipes.recipe import task_recipe
 from fsbench.registry import get_registry
 from fsbench.rng import generator
 from fsbench.tasks.drawing import Rows
+from fsbench.tasks import parts
 from fsbench.tasks.expressions import Task, parse_tasks
-from fsbench.tasks.splits import SplitArrays, draw_split
+from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split, take
 
 MOST_SCORED = 500
 CLOSE = 1.0
@@ -34,10 +39,12 @@ FROM_SOURCE = (
     "kshot(digits, k=5, source=glyphs(size=8))",
     "kshot(digits, k=3, source=mnist5k(size=8))",
 )
+LARGE_SOURCE = "episodes(omniglot, n=40, shot=1, way=5)", "episodes(omniglot, n=10, shot=1, way=20)"
 SHIFTS = ("shift(digits, mnist5k(size=8))", "shift(mnist5k(size=8), digits, share=0.25)")
 FEW_LABELS = "kshot(digits, k=5)", "kshot(mnist5k(size=8), k=5)", "kshot(breast_cancer, k=5)"
 AUGMENTED = *FEW_LABELS[:2], "longtail(digits, ir=20)"
 UNLABELLED = "kshot(digits, k=5, unlabeled=all)", SHIFTS[1]
+PASSES = 0, 1, 2
 ADAPTING = 250, 500, 1000
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (150, 300, 600, 1000, 2000))),
@@ -49,6 +56,10 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dann": (SHIFTS, tuple(f"dann(steps={n})" for n in (500, 1000, 2000, 4000))),
     "cdan": (SHIFTS, tuple(f"cdan(steps={n})" for n in (500, 750, 1000))),
     "reptile": (FROM_SOURCE, tuple(f"reptile(meta_steps={n})" for n in (15, 30, 60))),
+    **{
+        f"{name}_on_omniglot": (LARGE_SOURCE, tuple(f"{name}(source_passes={n})" for n in PASSES))
+        for name in ("protonet", "matching", "r2d2", "maml", "reptile")
+    },
     **{name: (SHIFTS, tuple(f"{name}(steps={n})" for n in ADAPTING)) for name in ("coral", "mmd", "mcc")},
     **{
         name: (UNLABELLED, tuple(f"{name}(steps={n})" for n in (100, 200, 400)))
@@ -67,7 +78,10 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def unused(task: Task, seed: int) -> Iterator[Part]:
-    """A split whose test part is replaced by samples of the target that it does not use."""
+    """A split whose test part is replaced by samples that it does not use."""
+    if task.info.protocol == "episodes":
+        yield validation_episodes(task, seed)
+        return
     split, kind = draw_split(task, seed), get_kind(task.info.kind)
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     number = int(split.test.origin.flat[0])
@@ -97,6 +111,17 @@ def unused(task: Task, seed: int) -> Iterator[Part]:
         source_y=None if split.source is None else split.source.y,
     )
     yield part, target.y[rest][None]
+
+
+def validation_episodes(task: Task, seed: int) -> Part:
+    """Episodes of classes that are held out of the source, as a search has them."""
+    part, split = take(task, draw_split(task, seed), seed, parts.Part(fold=0))
+    with tempfile.TemporaryDirectory() as folder:
+        sealed = materialise(part, split, Path(folder) / "split")
+        opened = open_split(sealed.path)
+        read = {f.name: getattr(opened, f.name) for f in fields(opened) if f.name != "info"}
+        copied = {name: np.array(array) for name, array in read.items() if array is not None}
+    return replace(opened, **copied), sealed.test_y
 
 
 def curve(scores: Scores, name: str, splits: int) -> None:

@@ -222,7 +222,7 @@ def test_the_inner_steps_adapt_to_all_labels_of_the_task() -> None:
 
 
 def test_the_record_says_what_the_start_was_learned_from() -> None:
-    result, _ = source_trial(Maml(meta_steps=3), per_class=1)
+    result, _ = source_trial(Maml(meta_steps=3, source_passes=0), per_class=1)
     assert result.notes == ("maml: 3 meta-steps of 2 episodes, 3-way 1-shot with 3 queries a class",)
 
 
@@ -348,6 +348,25 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
         toy_trial(Composition((Watch(), *maml.components)), split, recipe)
         assert set(dtypes) == {torch.float32}
         assert computed[0] == getattr(torch, precision)
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_episodes_one_by_one_have_the_gradient_of_episodes_in_a_batch(first_order: bool) -> None:
+    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2, kind="table").double()
+    x, y = torch.randn(2, 20, 3, dtype=torch.float64), torch.eye(2, dtype=torch.float64).repeat(10, 1)
+    inner = _meta_training.Inner(0.3, 2, first_order=first_order)
+    ctx = EngineContext(TrialState(("toy", 0, 0), INFO, Composition(()), Recipe("mlp", 5, 8), CPU))
+    objective = ctx.objective(network)
+
+    def episode(support: torch.Tensor, query: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (inner.query_loss(objective, Batch(support, y[:12]), Batch(query, y[12:])),)
+
+    found = []
+    for device in ("cpu", "cuda"):  # where the weights are does not matter
+        (losses,) = _meta_training.on_episodes(episode, torch.device(device))(x[:, :12], x[:, 12:])
+        gradients = torch.autograd.grad(losses.mean(), list(objective.parameters()))
+        found.append(torch.cat([losses.detach(), *(g.flatten() for g in gradients)]))
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("first_order", [False, True])

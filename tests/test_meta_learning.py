@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -158,3 +159,20 @@ def test_the_mean_of_the_source_is_computed_once_for_all_cells(monkeypatch: pyte
     assert split.source_y is not None
     assert [size for size in sizes if size > split.train_x.shape[1]] == [max(sizes)]
     assert sizes.count(split.train_x.shape[1]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"), [("protonet", 48), ("matching", 48), ("r2d2", 48), ("maml", 15), ("reptile", 30)]
+)
+def test_a_large_source_is_seen_as_often_as_asked_for(name: str, samples: int) -> None:
+    """`samples` are those of one step. Of the 120 of the source, the engine holds out a tenth."""
+    one = "meta_batch=1, " if name in ("maml", "reptile") else ""
+
+    def steps(least: int, passes: int) -> int:
+        spec = f"{name}({one}meta_steps={least}, source_passes={passes})"
+        result, _ = source_trial(spec, per_class=3)
+        return int(result.notes[0].split(": ")[1].split()[0])
+
+    assert steps(2, passes=0) == 2
+    assert steps(2, passes=3) == math.ceil(3 * 108 / samples)
+    assert steps(50, passes=3) == 50

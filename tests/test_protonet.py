@@ -200,12 +200,12 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
 
 
 def test_a_source_of_few_classes_lowers_the_way_with_a_note() -> None:
-    result, _ = source_trial(Protonet(meta_steps=3), per_class=4)
+    result, _ = source_trial(Protonet(meta_steps=3, source_passes=0), per_class=4)
     assert result.notes == (
         "protonet: 3 episodes, 6-way 4-shot with 5 queries; "
         "train_way=20 was asked for, the source has 6 classes",
     )
-    result, _ = source_trial(Protonet(meta_steps=3, train_way=5, shot=1), per_class=4)
+    result, _ = source_trial(Protonet(meta_steps=3, train_way=5, shot=1, source_passes=0), per_class=4)
     assert result.notes == ("protonet: 3 episodes, 5-way 1-shot with 5 queries",)
 
 

@@ -39,6 +39,11 @@ class Episodes:
         self.support_targets = labels.repeat_interleave(self.shot, 0)
         self.query_targets = labels.repeat_interleave(self.queries, 0)
 
+    @property
+    def samples(self) -> int:
+        """How many samples an episode has."""
+        return self.way * (self.shot + self.queries)
+
     def draw(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Support inputs `[number, way * shot, ...]` and query inputs `[number, way * queries, ...]`."""
         classes = self._choose(np.full(number, len(self._counts)), self.way).ravel()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, FsbenchError, LabeledSet, param
-from fsbench_plugins._source import UsesSource, matched_source
+from fsbench_plugins._source import UsesSource, matched_source, steps_over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,9 +21,10 @@ MOST_SHOTS = 5
 class Episodic(UsesSource):
     """A body that is meta-trained on episodes from the source, and a rule that compares features.
 
-    The body is trained on `meta_steps` episodes, one per step: `train_way` classes, `shot` support samples
-    per class (`none`: as many as the task has labels, at most 5) and `queries` queries per class, whose
-    logits the rule gives. Adam starts at `meta_lr`, which falls to zero along a cosine; with `halve_every` it
+    The body is trained on `meta_steps` episodes, one per step, or on as many as have `source_passes` times
+    as many samples as the source, if that is more: `train_way` classes, `shot` support samples per class
+    (`none`: as many as the task has labels, at most 5) and `queries` queries per class, whose logits the rule
+    gives. Adam starts at `meta_lr`, which falls to zero along a cosine; with `halve_every` it
     is halved every so many episodes, as in Snell et al. (2017). Nothing is trained on the task. A source with
     fewer classes lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes
     this.
@@ -45,6 +46,7 @@ class Episodic(UsesSource):
     meta_lr: float = param(3e-3, low=0.0, tune=(3e-4, 1e-2))
     halve_every: int | None = param(None, low=1)
     meta_steps: int = param(100, low=1)
+    source_passes: int = param(1, low=0)
 
     @property
     def rule(self) -> Rule:
@@ -66,8 +68,9 @@ class Episodic(UsesSource):
         way = min(self.train_way, usable)
         shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
         episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
-        train_on_episodes(model, self.rule, episodes, ctx, self.meta_lr, self.meta_steps, self.halve_every)
-        said = f"{self.meta_steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
+        steps = steps_over(source, self.source_passes, episodes.samples, self.meta_steps)
+        train_on_episodes(model, self.rule, episodes, ctx, self.meta_lr, steps, self.halve_every)
+        said = f"{steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
         if way < self.train_way:
             said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"
         ctx.note(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins._normalisation import batch_norms
 
 Parameters = dict[str, torch.Tensor]
+OfEpisodes = Callable[..., tuple[torch.Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def meta_train(
 ) -> None:
     """Train the model's weights, in place, so that the inner loop does well.
 
-    All episodes of a step are one batch. Raises NonFinite if the objective was NaN or infinite.
+    Raises NonFinite if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
     with ctx.entering("meta-training", train=example):
@@ -72,14 +73,17 @@ def meta_train(
         optimizer = torch.optim.Adam(objective.parameters(), lr=lr, fused=True)
         losses = torch.zeros(steps, device=ctx.device)
 
-        def episode_loss(x: torch.Tensor, targets: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
-            return inner.query_loss(objective, Batch(x, targets), Batch(query, episodes.query_targets))
+        def episode_loss(
+            x: torch.Tensor, targets: torch.Tensor, query: torch.Tensor
+        ) -> tuple[torch.Tensor, ...]:
+            return (inner.query_loss(objective, Batch(x, targets), Batch(query, episodes.query_targets)),)
 
-        batched = vmap(episode_loss, randomness="different")
+        losses_of = on_episodes(episode_loss, ctx.device)
         for step in range(steps):
             support, query = episodes.draw(episodes_a_step)
             x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
-            loss = batched(x, targets, query).mean()
+            (each,) = losses_of(x, targets, query)
+            loss = each.mean()
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
@@ -109,19 +113,35 @@ def move_to_solutions(
         objective.train()
         parts = minibatches(episodes, shot, inner.steps)
 
-        def solution(x: torch.Tensor, targets: torch.Tensor) -> Parameters:
-            return inner.adapt(objective, [Batch(x[rows], targets[rows]) for rows in parts])
+        def solution(x: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return tuple(inner.adapt(objective, [Batch(x[rows], targets[rows]) for rows in parts]).values())
 
-        adapted = vmap(solution, randomness="different")
-        start = dict(objective.named_parameters())
+        solutions_of = on_episodes(solution, ctx.device)
+        start = [p for name, p in objective.named_parameters() if name.startswith("model.")]
         for step in range(steps):
             support, _ = episodes.draw(episodes_a_step)
             x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
             with torch.no_grad():
-                for name, solutions in adapted(x, targets).items():
-                    start[name].lerp_(solutions.mean(0), rate * (1 - step / steps))
-        if not all(bool(p.isfinite().all()) for p in start.values()):
+                for parameter, solutions in zip(start, solutions_of(x, targets), strict=True):
+                    parameter.lerp_(solutions.mean(0), rate * (1 - step / steps))
+        if not all(bool(p.isfinite().all()) for p in start):
             raise NonFinite("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
+
+
+def on_episodes(function: OfEpisodes, device: torch.device) -> OfEpisodes:
+    """A function of one episode's tensors as one of stacked episodes.
+
+    On a GPU all episodes are one batch, which starts fewer kernels. On a CPU they follow one another: the
+    convolutions of such a batch, whose weights differ, take up to twice as long there.
+    """
+    if device.type != "cpu":
+        return vmap(function, randomness="different")
+
+    def one_by_one(*stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        results = [function(*episode) for episode in zip(*stacked, strict=True)]
+        return tuple(torch.stack(values) for values in zip(*results, strict=True))
+
+    return one_by_one
 
 
 def minibatches(episodes: Episodes, shot: int, number: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -44,6 +45,11 @@ class UsesSource(Strategy):
 def matched_source(ctx: Context) -> LabeledSet:
     """The source, with inputs converted to the task's shape."""
     return replace(ctx.source, x=match_inputs(ctx.source.x, ctx.task))
+
+
+def steps_over(source: LabeledSet, passes: int, samples: int, steps: int) -> int:
+    """`steps` of `samples` each, or as many as `passes` over the source take if that is more."""
+    return max(steps, math.ceil(passes * len(source) / samples))
 
 
 def train_on_source(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fsbench import Context, Recipe, param
 from fsbench_plugins._adapted import Adapted
-from fsbench_plugins._source import matched_source
+from fsbench_plugins._source import matched_source, steps_over
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,8 +23,8 @@ class Maml(Adapted):
     the task, at most 2, because more are expensive) and `queries` test samples per class. From the start,
     `inner_steps` plain gradient steps at `inner_lr` are taken on its labels; the loss of its queries is
     differentiated through those steps (`first_order` leaves out the second derivatives), and Adam at
-    `meta_lr` updates the start, for `meta_steps` steps of `meta_batch` episodes. `anil` adapts only the head,
-    in the episodes and in the task (Raghu et al. 2020). The training on the task is then `adapt_steps` steps
+    `meta_lr` updates the start, for `meta_steps` steps of `meta_batch` episodes, or `source_passes` over the
+    source if that is more. `anil` adapts only the head, in the episodes and in the task (Raghu et al. 2020). The training on the task is then `adapt_steps` steps
     of the same form on all its labels at once, instead of the recipe's optimizer. Meta-learning starts with a
     head of zeros: the order of classes is random, so none should be preferred.
 
@@ -45,7 +45,7 @@ class Maml(Adapted):
     """
 
     name = "maml"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Finn, C., Abbeel, P. and Levine, S. (2017). Model-agnostic meta-learning for fast adaptation of "
         "deep networks. ICML. anil: Raghu, A., Raghu, M., Bengio, S. and Vinyals, O. (2020). Rapid "
@@ -58,6 +58,7 @@ class Maml(Adapted):
     meta_lr: float = param(3e-3, low=0.0, tune=(1e-4, 1e-2))
     meta_steps: int = param(80, low=1)
     meta_batch: int = param(2, low=1, tune=(1, 4))
+    source_passes: int = param(1, low=0)
     shot: int | None = param(None, low=1)
     queries: int = param(3, low=1)
     first_order: bool = False
@@ -83,15 +84,14 @@ class Maml(Adapted):
         shot = self.shot or min(ctx.task.labels_per_class or MOST_SHOTS, MOST_SHOTS)
         episodes = Episodes(source, ctx.num_classes, shot, self.queries, ctx.stream("episodes"))
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, self.first_order, self.anil)
+        steps = steps_over(source, self.source_passes, self.meta_batch * episodes.samples, self.meta_steps)
         _meta_training.zero(model.get_submodule("head"))
         with _meta_training.batch_statistics(model, keep=self.transductive) as layers:
-            _meta_training.meta_train(
-                model, episodes, inner, ctx, self.meta_lr, self.meta_steps, self.meta_batch
-            )
+            _meta_training.meta_train(model, episodes, inner, ctx, self.meta_lr, steps, self.meta_batch)
         if self.transductive and not layers:
             ctx.note("transductive has no effect: there is no batch normalisation")
         ctx.note(
-            f"{self.meta_steps} meta-steps of {self.meta_batch} episodes, "
+            f"{steps} meta-steps of {self.meta_batch} episodes, "
             f"{episodes.way}-way {episodes.shot}-shot with {episodes.queries} queries a class"
         )
         return model

@@ -23,7 +23,7 @@ class Matching(Episodic):
     """
 
     name = "matching"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Vinyals, O., Blundell, C., Lillicrap, T., Kavukcuoglu, K. and Wierstra, D. (2016). Matching "
         "networks for one shot learning. NeurIPS 29."

@@ -27,7 +27,7 @@ class Protonet(Episodic):
     """
 
     name = "protonet"
-    results_version = "4"
+    results_version = "5"
     cite = (
         "Snell, J., Swersky, K. and Zemel, R. (2017). Prototypical networks for few-shot learning. NeurIPS."
     )

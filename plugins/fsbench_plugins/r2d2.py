@@ -24,7 +24,7 @@ class R2d2(Episodic):
     """
 
     name = "r2d2"
-    results_version = "2"
+    results_version = "3"
     cite = (
         "Bertinetto, L., Henriques, J. F., Torr, P. H. S. and Vedaldi, A. (2019). Meta-learning with "
         "differentiable closed-form solvers. ICLR."
