@@ -26,8 +26,8 @@ from fsbench.kinds import get_kind
 from fsbench.recipes.recipe import task_recipe
 from fsbench.registry import get_registry
 from fsbench.rng import generator
-from fsbench.tasks.drawing import Rows
 from fsbench.tasks import parts
+from fsbench.tasks.drawing import Rows
 from fsbench.tasks.expressions import Task, parse_tasks
 from fsbench.tasks.splits import SplitArrays, draw_split, materialise, open_split, take
 

@@ -24,9 +24,10 @@ class Maml(Adapted):
     `inner_steps` plain gradient steps at `inner_lr` are taken on its labels; the loss of its queries is
     differentiated through those steps (`first_order` leaves out the second derivatives), and Adam at
     `meta_lr` updates the start, for `meta_steps` steps of `meta_batch` episodes, or `source_passes` over the
-    source if that is more. `anil` adapts only the head, in the episodes and in the task (Raghu et al. 2020). The training on the task is then `adapt_steps` steps
-    of the same form on all its labels at once, instead of the recipe's optimizer. Meta-learning starts with a
-    head of zeros: the order of classes is random, so none should be preferred.
+    source if that is more. `anil` adapts only the head, in the episodes and in the task (Raghu et al. 2020).
+    The training on the task is then `adapt_steps` steps of the same form on all its labels at once, instead
+    of the recipe's optimizer. Meta-learning starts with a head of zeros: the order of classes is random, so
+    none should be preferred.
 
     The defaults fit a small budget, with which a start needs more than the paper's few steps (chosen with
     digits as the source and MNIST as the task, 5 labels per class). The paper's Omniglot setting is

@@ -23,8 +23,9 @@ class Reptile(Adapted):
     gradient steps at `inner_lr` are taken, each on `shot` other labels per class (`none`: as many as the
     task, at most 5), as far as the source has them. The start moves the fraction `meta_lr` of the way to the
     mean result of `meta_batch` episodes; the fraction falls linearly to zero over `meta_steps` meta-steps, or
-    `source_passes` over the source if that is more. No gradient passes through the steps. The training on the task is then `adapt_steps` steps of the same
-    form on all its labels at once, and the head starts at zero, as in `maml`.
+    `source_passes` over the source if that is more. No gradient passes through the steps. The training on the
+    task is then `adapt_steps` steps of the same form on all its labels at once, and the head starts at zero,
+    as in `maml`.
 
     Losses, auxiliary losses and augmentations of other components also act in the episodes. The defaults are
     for a small budget; the paper takes tens of thousands of meta-steps, and its code takes the inner
