@@ -44,7 +44,6 @@ SHIFTS = ("shift(digits, mnist5k(size=8))", "shift(mnist5k(size=8), digits, shar
 FEW_LABELS = "kshot(digits, k=5)", "kshot(mnist5k(size=8), k=5)", "kshot(breast_cancer, k=5)"
 AUGMENTED = *FEW_LABELS[:2], "longtail(digits, ir=20)"
 UNLABELLED = "kshot(digits, k=5, unlabeled=all)", SHIFTS[1]
-PASSES = 0, 1, 2
 ADAPTING = 250, 500, 1000
 CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (FROM_SOURCE, tuple(f"transfer(source_steps={n})" for n in (150, 300, 600, 1000, 2000))),
@@ -57,8 +56,8 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cdan": (SHIFTS, tuple(f"cdan(steps={n})" for n in (500, 750, 1000))),
     "reptile": (FROM_SOURCE, tuple(f"reptile(meta_steps={n})" for n in (15, 30, 60))),
     **{
-        f"{name}_on_omniglot": (LARGE_SOURCE, tuple(f"{name}(source_passes={n})" for n in PASSES))
-        for name in ("protonet", "matching", "r2d2", "maml", "reptile")
+        f"{name}_on_omniglot": (LARGE_SOURCE, tuple(f"{name}(source_passes={n})" for n in range(most + 1)))
+        for name, most in {"protonet": 2, "matching": 2, "r2d2": 2, "maml": 1, "reptile": 1}.items()
     },
     **{name: (SHIFTS, tuple(f"{name}(steps={n})" for n in ADAPTING)) for name in ("coral", "mmd", "mcc")},
     **{

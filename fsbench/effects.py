@@ -62,13 +62,10 @@ def other_tensors(given: LabeledSet | Batch, got: LabeledSet | Batch) -> bool:
 
 
 def trains(term: torch.Tensor | float) -> bool:
-    """Whether a loss has a gradient and is other than zero; True where its value cannot be read."""
+    """Whether a loss has a gradient and is other than zero."""
     if isinstance(term, int | float) or not term.requires_grad:
         return False
-    try:
-        return bool((term.detach() != 0).any())
-    except RuntimeError:  # torch.func.vmap does not allow reading values
-        return True
+    return bool((term.detach() != 0).any())
 
 
 class Weights:

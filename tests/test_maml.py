@@ -46,10 +46,11 @@ QUICK = Maml(meta_steps=2)
 make_context = functools.partial(quick_context, info=INFO)
 
 
-def tiny() -> tuple[nn.Module, Batch, Batch]:
+def tiny(normalised: bool = False) -> tuple[nn.Module, Batch, Batch]:
     """A smooth objective in float64 of 3 inputs and 2 classes, with a support and a query batch."""
     torch.manual_seed(0)
-    network = Network(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), 4, 2, kind="table").double()
+    norm = [nn.BatchNorm1d(4)] if normalised else []
+    network = Network(nn.Sequential(nn.Linear(3, 4), *norm, nn.Tanh()), 4, 2, kind="table").double()
     x, y = torch.randn(10, 3).double(), torch.eye(2).double().repeat(5, 1)
     return make_context().objective(network), Batch(x[:4], y[:4]), Batch(x[4:], y[4:])
 
@@ -92,6 +93,15 @@ def test_the_meta_gradient_agrees_with_finite_differences(steps: int, head_only:
     )
 
 
+def test_it_does_with_batch_normalisation_too() -> None:
+    objective, support, query = tiny(normalised=True)
+    inner = _meta_training.Inner(0.5, 2)
+    with _meta_training.batch_statistics(objective):
+        found = meta_gradient(objective, inner, support, query)
+        expected = numerical_gradient(objective, inner, support, query)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
+
+
 def test_first_order_is_the_query_gradient_at_the_adapted_parameters() -> None:
     objective, support, query = tiny()
     inner = _meta_training.Inner(0.5, 2, first_order=True)
@@ -106,18 +116,6 @@ def test_first_order_is_the_query_gradient_at_the_adapted_parameters() -> None:
     torch.testing.assert_close(found, torch.cat([g.flatten() for g in expected]))
     exact = meta_gradient(objective, _meta_training.Inner(0.5, 2), support, query)
     assert (exact - found).norm() > 0.05 * exact.norm()
-
-
-def test_computing_the_episodes_of_a_step_together_equals_one_by_one() -> None:
-    objective, _, _ = tiny()
-    inner = _meta_training.Inner(0.5, 2)
-    x, targets = torch.randn(3, 4, 3).double(), torch.eye(2).double().repeat(2, 1)
-
-    def loss(support: torch.Tensor) -> torch.Tensor:
-        return inner.query_loss(objective, Batch(support, targets), Batch(support + 1, targets))
-
-    together = torch.func.vmap(loss)(x)
-    torch.testing.assert_close(together, torch.stack([loss(support) for support in x]))
 
 
 @dataclass(frozen=True)
@@ -348,25 +346,6 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
         toy_trial(Composition((Watch(), *maml.components)), split, recipe)
         assert set(dtypes) == {torch.float32}
         assert computed[0] == getattr(torch, precision)
-
-
-@pytest.mark.parametrize("first_order", [False, True])
-def test_episodes_one_by_one_have_the_gradient_of_episodes_in_a_batch(first_order: bool) -> None:
-    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2, kind="table").double()
-    x, y = torch.randn(2, 20, 3, dtype=torch.float64), torch.eye(2, dtype=torch.float64).repeat(10, 1)
-    inner = _meta_training.Inner(0.3, 2, first_order=first_order)
-    ctx = EngineContext(TrialState(("toy", 0, 0), INFO, Composition(()), Recipe("mlp", 5, 8), CPU))
-    objective = ctx.objective(network)
-
-    def episode(support: torch.Tensor, query: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return (inner.query_loss(objective, Batch(support, y[:12]), Batch(query, y[12:])),)
-
-    found = []
-    for device in ("cpu", "cuda"):  # where the weights are does not matter
-        (losses,) = _meta_training.on_episodes(episode, torch.device(device))(x[:, :12], x[:, 12:])
-        gradients = torch.autograd.grad(losses.mean(), list(objective.parameters()))
-        found.append(torch.cat([losses.detach(), *(g.flatten() for g in gradients)]))
-    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("first_order", [False, True])

@@ -214,14 +214,6 @@ def _counts(x: torch.Tensor, buckets: int) -> np.ndarray:
     return np.stack([np.bincount(row, minlength=buckets + 1)[1:] for row in found])
 
 
-def test_texts_of_episodes_leave_document_frequencies_alone() -> None:
-    weighted = build_network("tfidf", "text", (40,), 3).body[0].train()
-    torch.func.vmap(weighted)(texts("good film", "bad film")[:, None])
-    assert not weighted.having.any()
-    weighted(texts("good film"))
-    assert (weighted.seen, weighted.having.max()) == (1, 1)
-
-
 def test_rows_are_scikit_learns_tf_idf_of_the_training_texts() -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -315,13 +307,3 @@ def test_fetching_says_that_users_bring_the_files() -> None:
 
     with pytest.raises(UsageError, match=r"cr is not downloaded into .*: put cr.train.tsv.gz"):
         fetch("cr")
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_features_are_the_same_inside_vmap(name: str) -> None:
-    """Meta-learning runs a network on several episodes at once, where lengths cannot be read from values."""
-    torch.manual_seed(0)
-    network = build_network(name, "text", (12,), 3).eval()
-    x = torch.from_numpy(encode_texts(["good film", "a", "bad", "two words"], 12)).unflatten(0, (2, 2))
-    found = torch.func.vmap(network.forward_features)(x)
-    torch.testing.assert_close(found.flatten(0, 1), network.forward_features(x.flatten(0, 1)))

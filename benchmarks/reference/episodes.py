@@ -27,7 +27,10 @@ def protonet(options: Options) -> Outcome:
     for name in [options.only] if options.only else _PROTONET:
         way, shot, published, band = _PROTONET[name]
         task = f"episodes({OMNIGLOT}, way={way}, shot={shot}, n={number})"
-        spec = f"protonet(train_way=60, shot={shot}, queries=5, meta_steps={steps}, {_PAPERS_RATE})"
+        spec = (
+            f"protonet(train_way=60, shot={shot}, queries=5, meta_steps={steps}, source_passes=0, "
+            f"{_PAPERS_RATE})"
+        )
         recipe = {"backbone": "conv4(width=64, norm=batch)", "steps": _ONE_STEP}
         measured = Measured(options, task, spec, 1, recipe)
         device, seconds = measured.device, seconds + trial_seconds(measured)

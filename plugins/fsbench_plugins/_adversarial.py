@@ -12,8 +12,6 @@ import torch.nn.functional as F
 class _ReverseGradient(torch.autograd.Function):
     """The identity forward; the gradient times `-scale` backward."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x: torch.Tensor, scale: float) -> torch.Tensor:
         return x.view_as(x)

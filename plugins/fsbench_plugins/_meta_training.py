@@ -1,15 +1,19 @@
-"""Inner steps and the outer loop of MAML, on a composed objective."""
+"""Inner steps and the outer loops of MAML and Reptile, on a composed objective.
+
+Episodes follow one another. `torch.func.vmap` would take them together, but its second derivatives of batch
+normalisation are inexact (torch 2.14), and on a CPU its convolutions take longer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, grad
 from torch.optim.swa_utils import update_bn
 
 from fsbench import Batch, Context, LabeledSet, NonFinite, require_finite
@@ -17,7 +21,6 @@ from fsbench_plugins._episodes import Episodes
 from fsbench_plugins._normalisation import batch_norms
 
 Parameters = dict[str, torch.Tensor]
-OfEpisodes = Callable[..., tuple[torch.Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,12 @@ def meta_train(
         objective.train()
         optimizer = torch.optim.Adam(objective.parameters(), lr=lr, fused=True)
         losses = torch.zeros(steps, device=ctx.device)
-
-        def episode_loss(
-            x: torch.Tensor, targets: torch.Tensor, query: torch.Tensor
-        ) -> tuple[torch.Tensor, ...]:
-            return (inner.query_loss(objective, Batch(x, targets), Batch(query, episodes.query_targets)),)
-
-        losses_of = on_episodes(episode_loss, ctx.device)
         for step in range(steps):
             support, query = episodes.draw(episodes_a_step)
-            x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
-            (each,) = losses_of(x, targets, query)
-            loss = each.mean()
+            supports = _augmented(support, episodes.support_targets, ctx, step, steps)
+            queries = (Batch(x, episodes.query_targets) for x in query)
+            pairs = zip(supports, queries, strict=True)
+            loss = torch.stack([inner.query_loss(objective, *pair) for pair in pairs]).mean()
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
@@ -113,35 +110,20 @@ def move_to_solutions(
         objective.train()
         parts = minibatches(episodes, shot, inner.steps)
 
-        def solution(x: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return tuple(inner.adapt(objective, [Batch(x[rows], targets[rows]) for rows in parts]).values())
+        def solution(support: Batch) -> Parameters:
+            return inner.adapt(objective, [Batch(support.x[rows], support.targets[rows]) for rows in parts])
 
-        solutions_of = on_episodes(solution, ctx.device)
-        start = [p for name, p in objective.named_parameters() if name.startswith("model.")]
+        start = dict(objective.named_parameters())
         for step in range(steps):
             support, _ = episodes.draw(episodes_a_step)
-            x, targets = _augmented(support, episodes.support_targets, ctx, step, steps)
+            supports = _augmented(support, episodes.support_targets, ctx, step, steps)
             with torch.no_grad():
-                for parameter, solutions in zip(start, solutions_of(x, targets), strict=True):
-                    parameter.lerp_(solutions.mean(0), rate * (1 - step / steps))
-        if not all(bool(p.isfinite().all()) for p in start):
+                solutions = [solution(each) for each in supports]
+                for name in solutions[0]:
+                    mean = torch.stack([each[name] for each in solutions]).mean(0)
+                    start[name].lerp_(mean, rate * (1 - step / steps))
+        if not all(bool(p.isfinite().all()) for p in start.values()):
             raise NonFinite("the meta-learned weights are NaN or infinite; try a smaller inner_lr")
-
-
-def on_episodes(function: OfEpisodes, device: torch.device) -> OfEpisodes:
-    """A function of one episode's tensors as one of stacked episodes.
-
-    On a GPU all episodes are one batch, which starts fewer kernels. On a CPU they follow one another: the
-    convolutions of such a batch, whose weights differ, take up to twice as long there.
-    """
-    if device.type != "cpu":
-        return vmap(function, randomness="different")
-
-    def one_by_one(*stacked: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        results = [function(*episode) for episode in zip(*stacked, strict=True)]
-        return tuple(torch.stack(values) for values in zip(*results, strict=True))
-
-    return one_by_one
 
 
 def minibatches(episodes: Episodes, shot: int, number: int) -> torch.Tensor:
@@ -156,13 +138,13 @@ def minibatches(episodes: Episodes, shot: int, number: int) -> torch.Tensor:
 
 def _augmented(
     support: torch.Tensor, targets: torch.Tensor, ctx: Context, step: int, steps: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each episode's support set after separate augmentation, stacked."""
+) -> list[Batch]:
+    """Each episode's support set after separate augmentation."""
     number, batches = len(support), []
     for i, x in enumerate(support):
         ctx.at_step(step * number + i, steps * number)
         batches.append(ctx.augment(Batch(x, targets)))
-    return torch.stack([b.x for b in batches]), torch.stack([b.targets for b in batches])
+    return batches
 
 
 def zero(module: nn.Module) -> None:
@@ -174,26 +156,16 @@ def zero(module: nn.Module) -> None:
 
 @contextmanager
 def batch_statistics(model: nn.Module, keep: bool = False) -> Iterator[list[Any]]:
-    """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently.
-
-    Meanwhile its inputs are float32: `vmap` cannot differentiate it for bfloat16 inputs and float32 weights.
-    """
+    """Let batch normalisation use the statistics of each batch and store none; with `keep`, permanently."""
     layers = batch_norms(model)
-    widened = [layer.register_forward_pre_hook(_float32) for layer in layers]
     before = [(layer, layer.running_mean, layer.running_var, layer.num_batches_tracked) for layer in layers]
     for layer in layers:
         layer.running_mean = layer.running_var = layer.num_batches_tracked = None
         layer.track_running_stats = False
     yield layers
-    for hook in widened:
-        hook.remove()
     for layer, mean, var, count in () if keep else before:
         layer.running_mean, layer.running_var, layer.num_batches_tracked = mean, var, count
         layer.track_running_stats = True
-
-
-def _float32(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    return tuple(x.float() for x in inputs)
 
 
 def keep_statistics(model: nn.Module, x: torch.Tensor) -> None:

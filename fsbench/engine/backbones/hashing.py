@@ -39,16 +39,13 @@ def hashed_ngrams(x: torch.Tensor, words: int, characters: tuple[int, ...], buck
 
 def _folded(x: torch.Tensor) -> torch.Tensor:
     """The bytes as int64 in small letters, without the columns that are empty in all texts."""
-    x = x[:, : _most((x > 0).sum(1), x.shape[1])].long()
+    x = x[:, : _most((x > 0).sum(1))].long()
     return x + 32 * ((x >= ord("A")) & (x <= ord("Z")))
 
 
-def _most(counts: torch.Tensor, bound: int) -> int:
-    """The largest of some counts, at least 1; a bound where it is not known, as inside `torch.func.vmap`."""
-    try:
-        return max(1, int(counts.max())) if len(counts) else 1
-    except RuntimeError:
-        return bound
+def _most(counts: torch.Tensor) -> int:
+    """The largest of some counts, at least 1."""
+    return max(1, int(counts.max())) if len(counts) else 1
 
 
 def _words(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,7 +60,7 @@ def _words(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     place = torch.arange(x.shape[1], device=x.device).expand_as(x)
     offset = place - torch.where(starts, place, 0).cummax(1).values
     number = torch.where(letter | mark, starts.cumsum(1), 0)
-    count = _most(number.amax(1), x.shape[1])
+    count = _most(number.amax(1))
     powers = torch.tensor(_powers(x.shape[1]), device=x.device)
     hashes = x.new_zeros(len(x), count + 1).scatter_add(1, number, (x + 1) * powers[offset])
     exists = torch.arange(1, count + 1, device=x.device) <= number.amax(1, keepdim=True)
@@ -76,7 +73,7 @@ def _unspaced(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     The first are around characters of scripts without spaces between words (Han, kana, Thai, Lao, Burmese,
     Khmer); the second those of U+3000 to U+303F and the wide forms of ASCII's punctuation.
     """
-    if _most(x, 255) < 0xE0:
+    if _most(x) < 0xE0:
         return (nothing := torch.zeros_like(x, dtype=torch.bool)), nothing
     second, third = (torch.nn.functional.pad(x, (0, by))[:, by:] for by in (1, 2))
     wide = (x == 0xE3) & (second == 0x80)

@@ -120,8 +120,7 @@ class _Weighted(nn.Module):
     """TF-IDF, `(1 + log count) (1 + log((1 + n) / (1 + df)))`, in vectors of one length.
 
     In training, each batch adds to the number of texts `n` and, for each bucket, to that of texts with it,
-    `df`. N-grams of no training text count nothing. Inside `torch.func.vmap`, which passes several episodes
-    at once, the numbers stay as they are; without any, all n-grams weigh the same.
+    `df`. N-grams of no training text count nothing; before the first, all n-grams weigh the same.
     """
 
     def __init__(self, buckets: int, words: int, characters: tuple[int, ...]) -> None:
@@ -145,10 +144,7 @@ class _Weighted(nn.Module):
 
     def _add(self, there: torch.Tensor) -> None:
         """Count texts by what is there, bool `[N, buckets]`."""
-        try:
-            self.having += there.sum(0)
-        except RuntimeError:  # inside vmap a buffer cannot become one for each task
-            return
+        self.having += there.sum(0)
         self.seen += len(there)
 
 
