@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call, grad
+from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
 from fsbench import Batch, Context, LabeledSet, NonFinite, require_finite
@@ -37,22 +37,24 @@ class Inner:
         prefix = "model.head." if self.head_only else "model."
         adapted: Parameters = {k: p for k, p in objective.named_parameters() if k.startswith(prefix)}
         for support in supports:
-            slopes = grad(_loss)(adapted, objective, support.x, support.targets)
-            if self.first_order:
-                slopes = {k: g.detach() for k, g in slopes.items()}
-            adapted = {k: p - self.lr * slopes[k] for k, p in adapted.items()}
+            slopes = torch.autograd.grad(
+                _loss(adapted, objective, support),
+                list(adapted.values()),
+                create_graph=not self.first_order,
+                materialize_grads=True,
+            )
+            pairs = zip(adapted.items(), slopes, strict=True)
+            adapted = {k: p - self.lr * slope for (k, p), slope in pairs}
         return adapted
 
     def query_loss(self, objective: nn.Module, support: Batch, query: Batch) -> torch.Tensor:
         """The objective on the queries after adaptation to the support set."""
         adapted = self.adapt(objective, [support] * self.steps)
-        return _loss(adapted, objective, query.x, query.targets)
+        return _loss(adapted, objective, query)
 
 
-def _loss(
-    parameters: Parameters, objective: nn.Module, x: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
-    value: torch.Tensor = functional_call(objective, parameters, (Batch(x, targets),))
+def _loss(parameters: Parameters, objective: nn.Module, batch: Batch) -> torch.Tensor:
+    value: torch.Tensor = functional_call(objective, parameters, (batch,))
     return value
 
 
@@ -117,8 +119,8 @@ def move_to_solutions(
         for step in range(steps):
             support, _ = episodes.draw(episodes_a_step)
             supports = _augmented(support, episodes.support_targets, ctx, step, steps)
+            solutions = [solution(each) for each in supports]
             with torch.no_grad():
-                solutions = [solution(each) for each in supports]
                 for name in solutions[0]:
                     mean = torch.stack([each[name] for each in solutions]).mean(0)
                     start[name].lerp_(mean, rate * (1 - step / steps))
