@@ -380,3 +380,12 @@ def test_every_cell_starts_from_the_same_start() -> None:
     result, split = source_trial(Maml(meta_steps=60, inner_lr=0.4, adapt_steps=1), cells=2, per_class=3)
     assert result.predictions.shape[0] == 2
     assert (result.predictions.argmax(-1) == split.test_y).mean() > 0.7
+
+
+def test_frozen_weights_stay_in_the_inner_steps() -> None:
+    objective, support, _ = tiny()
+    frozen, *_ = objective.parameters()
+    frozen.requires_grad_(False)
+    adapted = _meta_training.Inner(0.5, 2).adapt(objective, [support] * 2)
+    trained = {name for name, p in objective.named_parameters() if p is not frozen}
+    assert set(adapted) == trained

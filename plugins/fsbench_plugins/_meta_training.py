@@ -33,9 +33,10 @@ class Inner:
     head_only: bool = False
 
     def adapt(self, objective: nn.Module, supports: Sequence[Batch]) -> Parameters:
-        """The objective's parameters by name after a step on each batch, differentiable by its own."""
+        """The objective's trained parameters by name after a step on each batch, differentiable by them."""
         prefix = "model.head." if self.head_only else "model."
-        adapted: Parameters = {k: p for k, p in objective.named_parameters() if k.startswith(prefix)}
+        own = objective.named_parameters()
+        adapted: Parameters = {k: p for k, p in own if k.startswith(prefix) and p.requires_grad}
         for support in supports:
             slopes = torch.autograd.grad(
                 _loss(adapted, objective, support),
