@@ -348,9 +348,10 @@ def test_the_recipes_precision_holds_in_the_episodes_too() -> None:
         assert computed[0] == getattr(torch, precision)
 
 
+@pytest.mark.parametrize("norm", [nn.Identity(), nn.BatchNorm1d(16, track_running_stats=False)])
 @pytest.mark.parametrize("first_order", [False, True])
-def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: bool) -> None:
-    network = Network(nn.Sequential(nn.Linear(3, 16), nn.Tanh()), 16, 2, kind="table")
+def test_a_meta_gradient_in_bfloat16_is_near_the_one_in_float32(first_order: bool, norm: nn.Module) -> None:
+    network = Network(nn.Sequential(nn.Linear(3, 16), norm, nn.Tanh()), 16, 2, kind="table")
     x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.eye(2).repeat(20, 1)
     inner = _meta_training.Inner(0.3, 2, first_order=first_order)
     found = {}
