@@ -24,10 +24,9 @@ class Episodic(UsesSource):
     The body is trained on `meta_steps` episodes, one per step, or on as many as have `source_passes` times
     as many samples as the source, if that is more: `train_way` classes, `shot` support samples per class
     (`none`: as many as the task has labels, at most 5) and `queries` queries per class, whose logits the rule
-    gives. Adam starts at `meta_lr`, which falls to zero along a cosine; with `halve_every` it
-    is halved every so many episodes, as in Snell et al. (2017). Nothing is trained on the task. A source with
-    fewer classes lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes
-    this.
+    gives. Adam starts at `meta_lr`, which falls to zero along a cosine; with `halve_every` it is halved every
+    so many episodes, as in Snell et al. (2017). Nothing is trained on the task. A source with fewer classes
+    lowers `train_way`, one with fewer samples lowers `shot` and `queries`; the record notes this.
 
     Losses, auxiliary losses and augmentations of other components act in the episodes; augmentation changes
     the support, never the queries. A start from other components (`transfer`) is trained further. If it is

@@ -1,7 +1,7 @@
 """Inner steps and the outer loops of MAML and Reptile, on a composed objective.
 
 Episodes follow one another. `torch.func.vmap` would take them together, but its second derivatives of batch
-normalisation are inexact (torch 2.14), and on a CPU its convolutions take longer.
+normalisation are inexact (torch 2.14): finite differences differ.
 """
 
 from __future__ import annotations
