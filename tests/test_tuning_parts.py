@@ -141,7 +141,7 @@ def test_parts_have_names_of_their_own():
 def test_episodes_are_validated_on_classes_held_out_of_the_source():
     text = "episodes(glyphs(size=8), way=3, shot=2, n=4)"
     whole, of, y = draw(text), task(text), load_dataset("glyphs(size=8)").y
-    seen = []
+    sources, supports, validation = set(), set(), set()
     for fold in range(of.protocol.folds):
         described, part = take(of, whole, 0, Part(fold))
         classes = set(y[part.test.index].ravel().tolist())
@@ -151,8 +151,12 @@ def test_episodes_are_validated_on_classes_held_out_of_the_source():
         assert not classes & rest
         assert described.info.source_classes == len(rest) == part.source.y.max() + 1
         assert part.train.y.shape == whole.train.y.shape
-        seen.append(classes)
-    assert not set.intersection(*seen)
+        sources.add(part.source.index.tobytes())
+        supports.add(part.train.index.tobytes())
+        validation |= classes
+        assert not validation & rest
+    assert len(sources) == 1
+    assert len(supports) == of.protocol.folds == FOLDS
 
 
 def test_too_few_labels_are_refused():

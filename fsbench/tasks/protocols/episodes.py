@@ -15,6 +15,8 @@ from fsbench.tasks.parts import FOLDS
 from fsbench.tasks.protocols.base import OneDataset, datasets_with_evaluation_classes
 from fsbench.types import TaskInfo
 
+_SHARE = 4  # of the source's classes, one in so many is a validation class
+
 
 @dataclass(frozen=True)
 class Episodes(OneDataset):
@@ -80,9 +82,9 @@ class Episodes(OneDataset):
 
     @property
     def folds(self) -> int:
-        """As many as the source has sets of `way` classes with enough samples, at most four.
+        """How many sets of validation episodes there are.
 
-        Raises TaskError if there is none beside two classes that are left to learn from.
+        Raises TaskError if the source has too few classes to hold out `way` of them and learn from two more.
         """
         classes = len(self._source_classes())
         self.require(
@@ -90,13 +92,19 @@ class Episodes(OneDataset):
             f"a search holds out {self.way} of the source's classes with at least {self.shot + self.queries} "
             f"samples, and needs two more; there are {classes}",
         )
-        return max(1, min(FOLDS, classes // self.way))
+        return FOLDS
 
     def hold_out(self, split: Split, fold: int, seed: int) -> Split:
-        """Episodes of validation classes: classes of the source, which then has only the others."""
+        """Episodes of validation classes: classes of the source, which then has only the others.
+
+        These are the same classes in all folds, as is usual with episodes (Ravi & Larochelle 2017,
+        "Optimization as a model for few-shot learning", ICLR), so that what is trained on the others serves
+        all folds. They are a quarter of the source's classes with enough samples, but at least `way`.
+        """
         dataset, every = load_dataset(self.dataset), self._source_classes()
         order = generator("validation classes", dataset.fingerprint, seed).permutation(every)
-        held_out = order[fold :: self.folds] if self.folds > 1 else order[: self.way]
+        step = min(_SHARE, len(every) // self.way)
+        held_out = order[::step] if step > 1 else order[: self.way]
         return self._episodes(dataset, np.sort(held_out), f"{seed}, without fold {fold}")
 
     def _source_classes(self) -> list[int]:
