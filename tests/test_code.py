@@ -204,6 +204,16 @@ def test_what_only_was_skipped_gives_way_to_what_ran_with_other_contents(
     assert [row.strategy for row in board.tasks[0][1] if not row.done] == ["plain"]
 
 
+def test_a_version_with_which_nothing_ran_gives_way_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry(Plain)
+    monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: found)
+    now = found.parse("plain")[0].full_spec
+    before = over_seeds(TASK, "plain", [0.5, 0.6], full_spec="plain#code+00000000")
+    elsewhere = skipped(task="kshot(wine, k=9)", spec="plain", full_spec=now)
+    board = leaderboard([*over_seeds(TASK, "erm", [0.4, 0.5]), *before, elsewhere])
+    assert scores(board) == {"erm": (0.45, 2), "plain": (0.55, 2)}
+
+
 @pytest.mark.parametrize("old", ["plain#code+33333333", "plain"])
 def test_the_latest_version_of_an_uninstalled_strategy_is_shown(old: str) -> None:
     records = upgraded(old, "plain#code+22222222")

@@ -2,7 +2,8 @@
 
 A full spec says both what was asked for and which code ran (`fsbench.code`). A table shows one version of the
 core of fsbench, one of the kind of samples of each task, one of the backbone of each recipe, and one of each
-strategy: the installed version, if there are records of it, or else that of the latest record.
+strategy: the installed version, if there are records of it, or else that of the latest record. A version with
+which everything was skipped gives way to one with which something ran.
 """
 
 from __future__ import annotations
@@ -121,6 +122,8 @@ def _choose(
 
 
 def _one_of(versions: dict[str, list[Given]], version_now: Callable[[Shared], str]) -> str:
+    ran = {text: found for text, found in versions.items() if any(r.status != "skipped" for r, *_ in found)}
+    versions = ran or versions
     if len(versions) == 1:
         return next(iter(versions))
     try:
