@@ -2,8 +2,7 @@
 
 A full spec says both what was asked for and which code ran (`fsbench.code`). A table shows one version of the
 core of fsbench, one of the kind of samples of each task, one of the backbone of each recipe, and one of each
-strategy: the installed version, if there are records of it, or else that of the latest record. A version with
-which everything was skipped gives way to one with which something ran.
+strategy: the installed version, if there are records of it, or else that of the latest record.
 """
 
 from __future__ import annotations
@@ -34,7 +33,8 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     """The records that one table can show, in their order, and a line about those it leaves out, if any.
 
     With `of_spec` there is also one version of each spec, which may mean something else with other defaults.
-    What was skipped everywhere, such as for lack of weights, gives way to what ran with other contents.
+    What was skipped everywhere, such as for lack of weights, gives way to what ran with other contents or
+    code.
     """
     columns = _without_superseded(columns)
     given = [
@@ -71,15 +71,15 @@ def records_of_one_version(
 
 
 def _without_superseded(columns: Columns) -> Columns:
-    """The records without those of specs with contents with which nothing ran, if it did with others."""
-    asked = [split_marks(identity(shared)).asked for shared in columns.shared]
+    """The records without those of specs with contents or code with which nothing ran, if others ran."""
+    strategies = [split_marks(identity(shared)).strategy for shared in columns.shared]
     ran: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for shared, contents in zip(columns.shared, asked, strict=True):
+    for shared, strategy in zip(columns.shared, strategies, strict=True):
         if shared.status != "skipped":
-            ran[shared.spec, shared.tuning].add(contents)
+            ran[shared.spec, shared.tuning].add(strategy)
     kept = [
-        contents in ran.get((shared.spec, shared.tuning), {contents})
-        for shared, contents in zip(columns.shared, asked, strict=True)
+        strategy in ran.get((shared.spec, shared.tuning), {strategy})
+        for shared, strategy in zip(columns.shared, strategies, strict=True)
     ]
     return columns if all(kept) else columns.select(kept)
 
@@ -122,8 +122,6 @@ def _choose(
 
 
 def _one_of(versions: dict[str, list[Given]], version_now: Callable[[Shared], str]) -> str:
-    ran = {text: found for text, found in versions.items() if any(r.status != "skipped" for r, *_ in found)}
-    versions = ran or versions
     if len(versions) == 1:
         return next(iter(versions))
     try:
