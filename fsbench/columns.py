@@ -91,6 +91,11 @@ class Columns:
         found: np.ndarray = np.array(places, dtype=np.int8)[self.code]
         return found
 
+    @cached_property
+    def devices(self) -> np.ndarray:
+        """The device of each combination, as texts."""
+        return np.array([shared.device for shared in self.shared], dtype=str)
+
     @property
     def counts(self) -> np.ndarray:
         """The number of records of each combination."""

@@ -281,7 +281,7 @@ def test_seconds_are_compared_on_one_device_only():
     other = compared(before, over_seeds(A, "a", LOW, device="cuda"))
     assert (other.rows[0].cost, other.differing) == (
         None,
-        ("device: cpu → cuda; the seconds are not compared",),
+        ("device: cpu → cuda; seconds of different devices are not compared",),
     )
 
 

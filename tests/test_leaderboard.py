@@ -228,6 +228,18 @@ def test_cost_is_a_ratio_to_the_baseline_on_the_same_trials():
     assert overall(leaderboard(over_seeds(A, "focal", ERM)))["focal"].cost is None
 
 
+def test_cost_compares_trials_on_one_device_only():
+    """Else it would say which device is faster, for strategies that ran on another one than the baseline."""
+    records = [record(A, "erm", seed, seconds_fit=1.0, seconds_predict=0.0) for seed in range(3)]
+    records += [record(B, "erm", seed, seconds_fit=1.0, seconds_predict=0.0) for seed in range(3)]
+    for seed, (device, seconds) in enumerate((("cpu", 2.0), ("slow cpu", 9.0), ("slow cpu", 9.0))):
+        records.append(record(A, "focal", seed, device=device, seconds_fit=seconds, seconds_predict=0.0))
+        records.append(record(B, "focal", seed, device="slow cpu", seconds_fit=9.0, seconds_predict=0.0))
+    board = leaderboard(records)
+    assert on(board, A)["focal"].cost == overall(board)["focal"].cost == 2
+    assert on(board, B)["focal"].cost is None
+
+
 def test_fit_and_memory_come_from_successful_trials():
     records = [record(A, split_seed=s, train_accuracy=t, peak_memory=m)
                for s, (t, m) in enumerate([(0.8, 10), (1.0, 30), (None, 20)])]  # fmt: skip

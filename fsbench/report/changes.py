@@ -11,7 +11,7 @@ from fsbench.errors import UsageError
 from fsbench.metrics import Metric, get_metric
 from fsbench.report import pairs
 from fsbench.report.by_split import by_split
-from fsbench.report.entries import Entry, Setting, natural, settings
+from fsbench.report.entries import Setting, natural, settings
 from fsbench.report.pairs import Pair
 from fsbench.report.rows import OVERALL
 from fsbench.report.sides import Side, key_of, together
@@ -23,7 +23,6 @@ from fsbench.report.unlike import (
     lost_trials,
     on_one_side,
     only_in,
-    same_devices,
 )
 from fsbench.stats import Estimate
 
@@ -35,7 +34,7 @@ class Change:
     `before` and `after` are the scores of A and B in the trials that both did, overall the means over tasks;
     `difference` is B minus A, `p` and `verdict` are as in `Pair`: "better" means that B is. A `small` change
     certainly is within the margin. `done` trials have a value on both sides, `equal` of them the same one.
-    `cost` is the median of B's seconds over A's in the same trials, None if they cannot be compared.
+    `cost` is the median of B's seconds over A's in the same trials on the same device, None without any.
     """
 
     strategy: str
@@ -99,9 +98,8 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float | None = None) ->
     every = [place for places in placed.values() for place in places]
     keys = [(key_of("B", theirs), key_of("A", ours)) for ours, theirs in named]
     judged = pairs.compare_all(found, keys, chosen, margin)
-    by_price = same_devices(a, b)
     changes = [
-        _change(places, pair, chosen, by_price)
+        _change(places, pair, chosen)
         for places, several in zip(placed.values(), judged, strict=True)
         for pair in several
     ]
@@ -139,13 +137,14 @@ def _places(found: Sequence[Setting], names: Named) -> Iterator[Place]:
             yield names[1], setting, setting.entries[ours], setting.entries[theirs]
 
 
-def _change(places: Sequence[Place], pair: Pair, metric: Metric, by_price: bool) -> Change:
+def _change(places: Sequence[Place], pair: Pair, metric: Metric) -> Change:
     """The change on the task of a pair, or over all places for an overall one."""
     some = [place for place in places if pair.task in (OVERALL, place[1].label)]
     values = [(setting, a.values(metric.name), b.values(metric.name)) for _, setting, a, b in some]
     both = [(setting, ours, theirs, np.isfinite(ours - theirs)) for setting, ours, theirs in values]
     scored = [each for each in both if each[3].any()]
-    costs = np.concatenate([_costs(a, b) for *_, a, b in some])
+    costs = np.concatenate([b.cost(a) for *_, a, b in some])
+    costs = costs[np.isfinite(costs)]
     return Change(
         strategy=some[0][0],
         task=pair.task,
@@ -157,17 +156,10 @@ def _change(places: Sequence[Place], pair: Pair, metric: Metric, by_price: bool)
         small=pair.within,
         done=sum(int(done.sum()) for *_, done in scored),
         equal=sum(int((ours == theirs).sum()) for _, ours, theirs, _ in scored),
-        cost=float(np.median(costs)) if by_price and len(costs) else None,
+        cost=float(np.median(costs)) if len(costs) else None,
     )
 
 
 def _score(setting: Setting, values: np.ndarray, done: np.ndarray) -> float:
     """The mean over split seeds of the values of some trials."""
     return float(np.mean(by_split(setting.pairs, values[None], done).means))
-
-
-def _costs(ours: Entry, theirs: Entry) -> np.ndarray:
-    """B's seconds over A's, of the trials where both are known."""
-    known = (ours.seconds > 0) & np.isfinite(theirs.seconds)
-    found: np.ndarray = theirs.seconds[known] / ours.seconds[known]
-    return found

@@ -82,6 +82,18 @@ class Entry:
         total: np.ndarray = self.numbers("seconds_fit") + self.numbers("seconds_predict")
         return total
 
+    def cost(self, other: Entry) -> np.ndarray:
+        """Its seconds over those of another entry; NaN for trials that did not run on the same device."""
+        theirs = other.seconds
+        like = (theirs > 0) & (self._devices == other._devices)
+        ratios: np.ndarray = np.divide(self.seconds, theirs, out=np.full(len(theirs), np.nan), where=like)
+        return ratios
+
+    @property
+    def _devices(self) -> np.ndarray:
+        found: np.ndarray = self.columns.devices[self.columns.code[self.rows]]
+        return found
+
     @cached_property
     def _counts(self) -> list[int]:
         codes = self.columns.status[self.rows[self.rows >= 0]]

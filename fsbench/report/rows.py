@@ -45,13 +45,13 @@ class Row:
     `complete` if every planned trial succeeded. Only complete rows have a `rank` and, overall, a score; the
     overall difference is over the tasks that were done. `lost` says that there is no difference because
     trials of either failed or have no value. `seconds` is the median per trial, `cost` the median of the
-    ratios to the baseline's seconds in the same trials. `against` compares the strategy with the best
-    baseline, if the leaderboard has several. `train_accuracy` (the mean) and `peak_memory` (the median, in
-    bytes) are those of one task and None overall, and so are the means of `source_before` and `source_after`.
-    `unstable` says what is wrong with a mean of the scores, if they are in two clusters. `split_deviation`
-    and `init_deviation` are the standard deviations of scores between splits and between the init seeds of a
-    split, None where they are unknown and overall. `saved` compares with the baseline's learning curve, where
-    tasks differ in the number of labels.
+    ratios to the baseline's seconds in the same trials on the same device. `against` compares the strategy
+    with the best baseline, if the leaderboard has several. `train_accuracy` (the mean) and `peak_memory` (the
+    median, in bytes) are those of one task and None overall, and so are the means of `source_before` and
+    `source_after`. `unstable` says what is wrong with a mean of the scores, if they are in two clusters.
+    `split_deviation` and `init_deviation` are the standard deviations of scores between splits and between
+    the init seeds of a split, None where they are unknown and overall. `saved` compares with the baseline's
+    learning curve, where tasks differ in the number of labels.
     """
 
     task: str

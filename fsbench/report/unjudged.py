@@ -153,11 +153,8 @@ def _withheld(entries: Sequence[tuple[Setting, Entry]], metric: Metric) -> str:
 
 
 def _costs(setting: Setting) -> np.ndarray:
-    """Seconds of each strategy over the baseline's, `[S, P]`; NaN where one has none, or took no time."""
-    ours = np.stack([entry.seconds for entry in setting.entries.values()])
-    theirs = np.broadcast_to(setting.baseline.seconds, ours.shape)
-    ratios: np.ndarray = np.divide(ours, theirs, out=np.full(ours.shape, np.nan), where=theirs > 0)
-    return ratios
+    """Seconds of each strategy over the baseline's, `[S, P]`; NaN where they cannot be compared."""
+    return np.stack([entry.cost(setting.baseline) for entry in setting.entries.values()])
 
 
 def _medians(values: np.ndarray) -> list[float | None]:

@@ -147,12 +147,7 @@ def _environments(a: Side, b: Side) -> Iterator[str]:
         if first != second:
             yield f"{package}: {first} → {second}"
     if old != new:
-        yield f"device: {', '.join(old)} → {', '.join(new)}; the seconds are not compared"
-
-
-def same_devices(a: Side, b: Side) -> bool:
-    """Whether both sides were computed on the same devices, so that their seconds can be compared."""
-    return computed_with(a.columns)[1] == computed_with(b.columns)[1]
+        yield f"device: {', '.join(old)} → {', '.join(new)}; seconds of different devices are not compared"
 
 
 def _words_apart(first: str, second: str) -> tuple[str, str]:
