@@ -247,8 +247,8 @@ def legend(board: Leaderboard) -> dict[str, str]:
         SOURCE: "accuracy in % on held-out samples of the source, by the nearest class mean of the network's "
         "features, before and after the training on the task; what is lost has been forgotten",
         "done": "number of trials with a result; in the overall table, of tasks",
-        "cost": f"seconds to fit and predict, divided by those of {board.baseline} in the same trial; the "
-        "median",
+        "cost": f"seconds to fit and predict, divided by those of {board.baseline} in the same trial on the "
+        "same device; the median",
         "sec": "median seconds of a trial, to fit and predict",
         "MB": "median peak memory of a trial: of its process on a CPU, of its allocations on a GPU",
     }
