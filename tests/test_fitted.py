@@ -43,6 +43,22 @@ def test_an_ensemble_composes_with_an_average_of_the_weights() -> None:
     assert same("ensemble+ema", "ema+ensemble")
 
 
+@pytest.mark.parametrize("copies", ["ensemble(size=2)", "bagging(size=2)", "snapshot(cycles=2)"])
+@pytest.mark.parametrize("averaged", ["swa", "ema", "maml(meta_steps=2)"])
+def test_statistics_of_copies_of_the_model_cannot_be_renewed_afterwards(copies: str, averaged: str) -> None:
+    with pytest.raises(InertComponent, match="write it after this one, as in swa\\+ensemble"):
+        trial(f"{copies}+{averaged}", BATCH_NORM, kind="image", source=True)
+    trial(f"{averaged}+{copies}", BATCH_NORM, kind="image", source=True)
+
+
+@pytest.mark.parametrize("copies", ["ensemble(size=2)", "bagging(size=2)"])
+@pytest.mark.parametrize("parts", ["lp_ft", "transfer(mode=gradual, source_steps=2)"])
+def test_parts_of_a_training_must_go_on_from_each_other(copies: str, parts: str) -> None:
+    with pytest.raises(InertComponent, match="training in parts had no effect"):
+        trial(f"{copies}+{parts}", source=True)
+    trial(f"{parts}+{copies}", source=True)
+
+
 def test_an_ensembles_members_start_as_the_spec_says() -> None:
     """Frozen bodies stay frozen, each member has its own, and the first is the trial's start."""
     frozen: list[list[bool]] = []
@@ -82,6 +98,15 @@ def test_an_ensemble_of_one_is_its_member_and_starts_are_made_once_for_all_cells
 @pytest.mark.parametrize("cells", [1, 2])
 def test_a_member_equals_its_own_trial(member: str, cells: int) -> None:
     assert same(f'vote(of="{member}")', member, source=True, cells=cells)
+
+
+@pytest.mark.parametrize("member", ["reptile(meta_steps=2)", "maml(meta_steps=2)", "protonet(meta_steps=2)"])
+def test_dropout_of_meta_training_does_not_depend_on_the_members_before_it(member: str) -> None:
+    beside = "maml(meta_steps=3)"
+    first, second = f'vote(of="{member}, {beside}")', f'vote(of="{beside}, {member}")'
+    recipe = replace(QUICK, dropout=0.5)
+    found, other = trial(first, recipe, source=True), trial(second, recipe, source=True)
+    np.testing.assert_allclose(found.predictions, other.predictions, rtol=1e-6)
 
 
 def test_a_member_is_bit_identical_even_with_dropout_and_batch_normalisation() -> None:

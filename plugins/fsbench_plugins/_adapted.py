@@ -47,8 +47,9 @@ class Adapted(UsesSource):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Adapt, and let batch normalisation, if there is any, store the training samples' statistics."""
-        from fsbench_plugins import _meta_training
+        from fsbench_plugins import _meta_training, _normalisation
 
         fitted = inner(train)
+        _normalisation.require_own_statistics(fitted, ctx)
         _meta_training.keep_statistics(ctx.model, train.x)
         return fitted

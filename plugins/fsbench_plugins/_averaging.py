@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from fsbench import Context, Fitted, LabeledSet, Step
-from fsbench_plugins._normalisation import equal_parts, renew_statistics
+from fsbench_plugins._normalisation import equal_parts, renew_statistics, require_own_statistics
 
 _PART = 256
 
@@ -37,12 +37,13 @@ def average(step: Step, ctx: Context, update: Update) -> None:
                 current.copy_(mean)
 
 
-def with_new_statistics(fitted: Fitted, train: LabeledSet) -> Fitted:
+def with_new_statistics(fitted: Fitted, train: LabeledSet, ctx: Context) -> Fitted:
     """A fit whose batch normalisation has the statistics of the training set under the averaged weights.
 
     An average of running averages would lag behind the weights. Frozen layers keep their statistics, and so
-    does a network that was fitted on one sample.
+    does a network that was fitted on one sample. Raises InertComponent as `require_own_statistics` does.
     """
+    require_own_statistics(fitted, ctx)
     if len(train) > 1 and fitted.network is not None:
         renew_statistics(fitted.network, equal_parts(train.x, _PART))
     return fitted

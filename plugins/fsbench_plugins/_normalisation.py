@@ -10,7 +10,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from fsbench import InertComponent
+from fsbench import Context, Fitted, InertComponent
 
 
 def batch_norms(model: nn.Module) -> list[_BatchNorm]:
@@ -22,6 +22,15 @@ def require_batch_norms(model: nn.Module, name: str) -> None:
     """Raise InertComponent, which names the strategy, if a model has no batch normalisation."""
     if not batch_norms(model):
         raise InertComponent(f"{name} had no effect; the network has no batch normalisation")
+
+
+def require_own_statistics(fitted: Fitted, ctx: Context) -> None:
+    """Raise InertComponent if a fit has batch normalisation in other networks than the model."""
+    if fitted.network is not ctx.model and batch_norms(ctx.model):
+        raise InertComponent(
+            "new statistics of batch normalisation had no effect; another component predicts with copies of "
+            "the model, so write it after this one, as in swa+ensemble"
+        )
 
 
 def normalisations(model: nn.Module) -> list[nn.Module]:

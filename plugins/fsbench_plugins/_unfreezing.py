@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet
+from fsbench import Context, Fitted, InertComponent, LabeledSet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +37,10 @@ def head_first(
     fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
     release(body, True)
     rest = ctx.recipe.steps - first
-    return inner(train, recipe=replace(ctx.recipe, steps=rest)) if rest else fitted
+    if not rest:
+        return fitted
+    _require_in_place(fitted, ctx)
+    return inner(train, recipe=replace(ctx.recipe, steps=rest))
 
 
 def gradually(train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, release: Release) -> Fitted:
@@ -51,7 +54,18 @@ def gradually(train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, rel
         if part:
             release(found[-part], True)
         fitted = inner(train, recipe=replace(ctx.recipe, steps=end - start))
+        if end < ctx.recipe.steps:
+            _require_in_place(fitted, ctx)
     return fitted
+
+
+def _require_in_place(fitted: Fitted, ctx: Context) -> None:
+    """Raise InertComponent unless a part of the training changed the model with which the next one begins."""
+    if fitted.network is not ctx.model:
+        raise InertComponent(
+            "training in parts had no effect; another component trains copies of the model in each part, so "
+            "write it after this one, as in lp_ft+bagging"
+        )
 
 
 def layers(body: nn.Module) -> list[nn.Module]:

@@ -41,4 +41,4 @@ class Ema(Strategy):
         from fsbench_plugins._averaging import with_new_statistics
 
         fitted = inner(train)
-        return with_new_statistics(fitted, train) if self.decay else fitted
+        return with_new_statistics(fitted, train, ctx) if self.decay else fitted

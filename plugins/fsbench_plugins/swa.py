@@ -47,4 +47,4 @@ class Swa(Strategy):
         """The fit, with the statistics of batch normalisation computed anew if its network has some."""
         from fsbench_plugins._averaging import with_new_statistics
 
-        return with_new_statistics(inner(train), train)
+        return with_new_statistics(inner(train), train, ctx)
