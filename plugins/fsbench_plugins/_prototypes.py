@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from fsbench import LabeledSet, Savable
 
 EMBED_BATCH = 1024
-NEVER = -1e9  # the logit of a class without a sample
+_SMALLEST = 1e-7
 
 
 def weighted_targets(train: LabeledSet, mean_one: bool = False) -> torch.Tensor:
@@ -39,6 +40,12 @@ def by_means(queries: torch.Tensor, support: torch.Tensor, targets: torch.Tensor
     return negative_squared_distances(queries, class_means(support, targets))
 
 
+def without(absent: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Logits `[Q, C]` in which each class that `absent [C]` marks is the least likely of its row."""
+    least = logits.masked_fill(absent, torch.inf).amin(1, keepdim=True)
+    return torch.where(absent, least + math.log(_SMALLEST), logits)
+
+
 def embed(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """Features `[N, D]` of inputs `[N, ...]` in evaluation mode, without gradients."""
     model.eval()
@@ -54,7 +61,7 @@ def _features(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 class NearestMeans(nn.Module, Savable):
     """A model's features under class means `[C, D]`: logits are minus the squared distances to them.
 
-    A class that `absent [C]` marks is never the nearest.
+    A class that `absent [C]` marks is never the nearest: its logit is the row's least one plus log(1e-7).
     """
 
     means: torch.Tensor
@@ -72,9 +79,7 @@ class NearestMeans(nn.Module, Savable):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `[N, C]` of inputs `[N, ...]`."""
-        return negative_squared_distances(_features(self.model, x), self.means).masked_fill(
-            self.absent, NEVER
-        )
+        return without(self.absent, negative_squared_distances(_features(self.model, x), self.means))
 
 
 def nearest_means(model: nn.Module, train: LabeledSet) -> NearestMeans:
