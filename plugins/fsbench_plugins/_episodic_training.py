@@ -53,7 +53,7 @@ def train_on_episodes(
     that is halved every `halve_every` steps. Raises NonFinite if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
-    with ctx.entering("meta-training", train=example):
+    with ctx.entering("meta-training", train=example), ctx.torch_seeded():
         learner = Comparing(model, rule)
         objective = ctx.objective(learner)
         objective.train()

@@ -73,7 +73,7 @@ def meta_train(
     Raises NonFinite if the objective was NaN or infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
-    with ctx.entering("meta-training", train=example):
+    with ctx.entering("meta-training", train=example), ctx.torch_seeded():
         objective = ctx.objective(model)
         objective.train()
         optimizer = torch.optim.Adam(objective.parameters(), lr=lr, fused=True)
@@ -108,7 +108,7 @@ def move_to_solutions(
     infinite.
     """
     example = LabeledSet(episodes.support_targets, episodes.support_targets)
-    with ctx.entering("meta-training", train=example):
+    with ctx.entering("meta-training", train=example), ctx.torch_seeded():
         objective = ctx.objective(model)
         objective.train()
         parts = minibatches(episodes, shot, inner.steps)

@@ -44,9 +44,8 @@ class Pretext(UsesUnlabelled):
 
         recipe = converted(ctx.recipe, "adamw")
         x, steps, size = ctx.unlabeled, self.pretext_steps, recipe.batch_size
-        with ctx.entering("pretext"):
-            with ctx.torch_seeded():
-                head, loss_of = self.pretext(model, ctx)
+        with ctx.entering("pretext"), ctx.torch_seeded():
+            head, loss_of = self.pretext(model, ctx)
             head.to(ctx.device).train()
             body = model.get_submodule("body")
             parameters = [*body.parameters(), *head.parameters()]
