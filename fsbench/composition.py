@@ -171,7 +171,7 @@ class Composition:
     def _skip_alone(self, component: Strategy, task: TaskInfo) -> str | None:
         reason = excludes(component, task.kind) or skip_reason(component, task)
         for member in self.members_of(component) if reason is None else ():
-            reason = member.skip(task)
+            reason = member.skip(component.narrow(task))
             if reason is not None:
                 return f"{member.text}: {reason}"
         return reason

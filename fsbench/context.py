@@ -168,13 +168,14 @@ class Context(Protocol):
 
     @property
     def train(self) -> LabeledSet:
-        """In `postprocess`, the training set of the fit, embedded and resampled."""
+        """In `postprocess`, the training set, embedded but not resampled."""
 
     def refit(self, train: LabeledSet) -> Fitted:
-        """In `postprocess`, fit the same strategy on another training set, from a copy of the same start.
+        """In `postprocess`, resample another training set and fit the same strategy on it.
 
-        The components before this one postprocess the result, so it is what this one would be given of such a
-        fit. On parts of `ctx.train`, this gives predictions for samples that a fit has not seen.
+        It begins with a copy of the same start. The components before this one postprocess the result, so it
+        is what this one would be given of such a fit. On parts of `ctx.train`, this gives predictions for
+        samples that a fit has not seen.
         """
 
     def uses_of(self, spec: str) -> frozenset[str]:

@@ -37,7 +37,7 @@ def checked_training_set(given: LabeledSet, got: LabeledSet, name: str) -> Label
     if not len(got):
         raise PluginError(f"{name}: resample returned an empty training set")
     samples = len(got)
-    for part, axis in (("targets", 0), ("weights", -1), ("domain", -1), ("groups", -1)):
+    for part, axis in (("targets", 0), ("weights", -1), ("domain", -1), ("groups", -1), ("added", -1)):
         values = getattr(got, part)
         if values is not None and values.shape[axis] != samples:
             raise PluginError(

@@ -100,7 +100,7 @@ class Strategy:
         """
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
-        """The task as it is for the other components: without what this one takes away."""
+        """The task as others get it, strategies in a field too: without what this one takes away."""
         return task
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:

@@ -178,7 +178,8 @@ class LabeledSet:
     those of T equal parts of the training, one after the other. `domain` `[N]` int64, if given, is 0 for
     source and 1 for target samples. `groups` `[N]` int64, if given, has equal numbers where samples belong
     together (one patient's, equal rows, or copies of one), which cross-validation must not separate;
-    `[G, N]` has all groups that each sample was made from. A group of -1 stands for all.
+    `[G, N]` has all groups that each sample was made from. A group of -1 stands for all. `added` `[N]` bool,
+    if given, marks samples that a strategy made from others or repeats, which no fold may hold out.
     """
 
     x: torch.Tensor
@@ -186,6 +187,7 @@ class LabeledSet:
     weights: torch.Tensor | None = None
     domain: torch.Tensor | None = None
     groups: torch.Tensor | None = None
+    added: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -212,12 +214,18 @@ class LabeledSet:
         """Labelled samples per class, `[C]` float32."""
         return self.targets.sum(0)
 
+    @property
+    def added_mask(self) -> torch.Tensor:
+        """`added` `[N]` bool; none is marked if it is not given."""
+        import torch
+
+        return torch.zeros_like(self.targets[:, 0], dtype=torch.bool) if self.added is None else self.added
+
     def select(self, index: torch.Tensor) -> LabeledSet:
         """The rows that an index or boolean mask picks."""
-        weights, domain, groups = (
-            None if each is None else each[..., index] for each in (self.weights, self.domain, self.groups)
-        )
-        return LabeledSet(self.x[index], self.targets[index], weights, domain, groups)
+        others = self.weights, self.domain, self.groups, self.added
+        chosen = (None if each is None else each[..., index] for each in others)
+        return LabeledSet(self.x[index], self.targets[index], *chosen)
 
     def joined(self, other: LabeledSet) -> LabeledSet:
         """These samples, then others; with weights, domains and groups where both sets have them.
@@ -235,7 +243,16 @@ class LabeledSet:
             )
         x, targets = torch.cat([self.x, other.x]), torch.cat([self.targets, other.targets])
         pairs = (self.weights, other.weights), (self.domain, other.domain), (self.groups, other.groups)
-        return LabeledSet(x, targets, *(_beside(*pair) for pair in pairs))
+        found = LabeledSet(x, targets, *(_beside(*pair) for pair in pairs))
+        if self.added is None and other.added is None:
+            return found
+        return replace(found, added=torch.cat([self.added_mask, other.added_mask]))
+
+    def with_added(self, other: LabeledSet) -> LabeledSet:
+        """These samples, then others that repeat them or are made from them, which `added` marks."""
+        import torch
+
+        return self.joined(replace(other, added=torch.ones_like(other.targets[:, 0], dtype=torch.bool)))
 
 
 def _beside(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:

@@ -12,6 +12,7 @@ from fsbench_plugins._post_hoc import PostHoc
 from test_postprocessing import CORRECTIONS, hard, probabilities, run, without_val
 from toy import task_info, toy_trial
 
+from fsbench import Strategy
 from fsbench.composition import Composition
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -91,3 +92,54 @@ def test_two_corrections_without_a_validation_part_need_a_label_more() -> None:
     split = without_val(toy_split(per_class=3))
     assert both.skip(split.info) is None
     assert run("temperature+vector_scaling", split).shape == (1, *split.test_y.shape[1:], 3)
+
+
+@pytest.mark.parametrize("method", ["random_over", "random_under", "smote"])
+def test_without_validation_the_labels_to_correct_for_are_those_given_whatever_is_resampled(
+    method: str,
+) -> None:
+    """Resampling changes what each fold is fitted to: neither the labels held out nor the class counts."""
+    sizes: list[tuple[int, list[float]]] = []
+
+    class Seeing(PostHoc):
+        name = "seeing"
+
+        def correction(self, logits: Any, targets: torch.Tensor, ctx: Any) -> Any:
+            sizes.append((len(targets), targets.sum(0).tolist()))
+            return lambda logits: 2 * logits
+
+    class Counting(Strategy):
+        name = "counting"
+
+        def fit(self, train: Any, inner: Any, ctx: Any) -> Any:
+            sizes.append((len(train), ctx.class_counts.tolist()))
+            return inner(train).map(lambda logits: logits + 1e-3 * torch.arange(3))
+
+    split = without_val(toy_split(per_class=24, imbalance=8.0))
+    given = np.bincount(split.train_y[0]).tolist()
+    (resampling,) = load_registry().parse(f"resampling(method={method})")
+    toy_trial(Composition((*resampling.components, Counting(), Seeing())), split)
+    (whole, counts), *folds, (held_out, labels) = sizes
+    assert counts == labels == given
+    assert held_out == sum(given)
+    assert whole == 3 * (min(given) if method == "random_under" else max(given))
+    assert len(folds) == 3
+    assert np.sum([found for _, found in folds], 0).tolist() == [2 * each for each in given]
+    assert all(n == 3 * (min(c) if method == "random_under" else max(c)) for n, c in folds)
+
+
+def test_copies_that_eda_adds_are_no_labels_to_correct_for() -> None:
+    split = without_val(toy_split("text", per_class=6))
+    (strategy,) = load_registry().parse("eda+temperature")
+    notes = toy_trial(strategy, split).notes
+    assert any(note.endswith("fitted on 18 samples") for note in notes), notes
+
+
+@pytest.mark.parametrize("spec", ["simpleshot", "protonet(meta_steps=2)"])
+def test_a_class_without_labels_in_a_fold_does_not_choose_the_temperature(spec: str) -> None:
+    """Its logit is low, but not so low that smoothing is about nothing else."""
+    split = without_val(toy_split(per_class=12, imbalance=12.0, source=True))
+    assert np.bincount(split.train_y[0]).min() == 1
+    (strategy,) = load_registry().parse(f"{spec}+temperature")
+    (note,) = (note for note in toy_trial(strategy, split).notes if "fitted on 15 samples" in note)
+    assert float(note.split()[1].rstrip(",")) < 19, note

@@ -227,3 +227,12 @@ def test_folds_that_leave_one_class_to_fit_on_are_left_out() -> None:
     alone = LabeledSet(torch.randn(4, 2), torch.eye(2)[[0] * 4])
     with pytest.raises(FsbenchError, match="one class alone"):
         _held_out.out_of_fold([fit], alone, 2, ctx)
+
+
+@pytest.mark.parametrize("spec", ['average(of="erm, temperature")', 'stack(of="erm, early_stopping")'])
+def test_members_that_hold_labels_out_need_some_in_every_fold(spec: str) -> None:
+    (strategy,) = load_registry().parse(spec)
+    few, enough = (replace(toy_split(per_class=n).info, num_val=0) for n in (2, 3))
+    assert "needs a validation part, or two labels of a class" in (strategy.skip(few) or "")
+    assert strategy.skip(enough) is None
+    assert strategy.skip(replace(few, num_val=6)) is None

@@ -300,14 +300,14 @@ def test_no_fold_keeps_what_was_made_from_samples_that_it_holds_out(method: str)
     train = training_set([40, 9, 6])
     got, _, _ = resample(train, method=method)
     assert got.groups.shape == (2, len(got))
-    given = len(train) if method != "smote_tomek" else int((got.groups[0] == got.groups[1]).sum())
-    assert len(got) > given
+    given = len(train) if method != "smote_tomek" else int((~got.added).sum())
+    assert len(got) > given == (~got.added).sum()
     parts, some = _choosing.stratified(got, 3, 0), 0
     for kept, held_out in parts:
         assert not np.isin(got.groups[:, kept], got.groups[0, held_out]).any()
         some += len(kept) + len(held_out) - given
     held_out = np.concatenate([each for _, each in parts])
-    assert np.array_equal(np.sort(held_out), np.flatnonzero(got.groups[0] == got.groups[1]))
+    assert np.array_equal(np.sort(held_out), np.flatnonzero(~got.added))
     assert some > 0
 
 
@@ -327,3 +327,26 @@ def test_folds_of_a_resampled_set_do_not_flatter_neighbours():
         found.append(neighbour.fit(grown.x[kept], grown.y[kept]).score(grown.x[out], grown.y[out]))
     naive = cross_val_score(neighbour, grown.x, grown.y, cv=StratifiedKFold(5, shuffle=True, random_state=1))
     assert np.mean(found) < naive.mean() - 0.05
+
+
+def test_a_repeated_sample_is_held_out_once() -> None:
+    train = training_set([12, 4])
+    got, _, _ = resample(train, method="random_over")
+    parts = _choosing.stratified(got, 3, 0)
+    held_out = np.concatenate([out for _, out in parts])
+    assert len(got) == 24
+    assert sorted(got.groups[held_out].tolist()) == list(range(16))
+    for kept, out in parts:
+        assert not np.isin(got.groups[kept], got.groups[out]).any()
+        assert len(kept) == int((~np.isin(got.groups, got.groups[out])).sum())
+
+
+def test_marks_of_added_samples_stay_with_them() -> None:
+    train = training_set([3, 3])
+    more = train.select(torch.arange(2))
+    both = train.with_added(more)
+    assert train.added is None
+    assert both.added.tolist() == [False] * 6 + [True] * 2
+    assert both.joined(train).added.tolist() == [False] * 6 + [True] * 2 + [False] * 6
+    assert both.select(both.added).added.tolist() == [True, True]
+    assert train.joined(more).added is None

@@ -89,6 +89,8 @@ def test_eda_adds_copies_with_the_targets_and_groups_of_their_texts(wordnet: Pat
     assert len(copies) == 4 * 18
     assert train.groups is not None
     assert train.groups.tolist() == list(range(18)) * 5
+    assert train.added is not None
+    assert train.added.tolist() == [False] * 18 + [True] * 72
     assert torch.equal(train.targets[18:36], train.targets[:18])
     assert not any("WordNet" in note for note in result.notes)
     added = [_more(copy, text) for text, copy in zip(texts, copies[54:], strict=True)]

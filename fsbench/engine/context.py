@@ -307,7 +307,8 @@ class EngineContext(Scope, Savable):
         state = self._state
         before = state.phase, state.step, state.progress, state.class_counts, state.memories
         state.phase, state.memories = (*state.phase, self._owner, self._stage, phase), {}
-        state.class_counts = state.class_counts if train is None else train.class_counts
+        if train is not None:
+            state.class_counts = train.select(~train.added_mask).class_counts
         try:
             yield
         finally:

@@ -35,8 +35,8 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
     state.class_counts, state.samples = data.class_counts, len(data)
     state.model = state.start if only and not state.composition.chain("postprocess") else _begun(state)
     state.val = replace(state.val, x=seen(state, ctx, state.val.x))
-    state.train = state.composition.resample(seen_training(state, ctx, data), ctx)
-    fitted = state.composition.fit(state.train, _engine_fit(state, ctx), ctx)
+    state.train = seen_training(state, ctx, data)
+    fitted = _fit(state, ctx, state.train)
     return taking_stored(state, ctx, state.composition.postprocess(fitted, state.val, ctx))
 
 
@@ -46,10 +46,15 @@ def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy 
     whole, state.train = state.train, data
     try:
         with ctx.in_force(None, _begun(state)):
-            fitted = state.composition.fit(data, _engine_fit(state, ctx), ctx)
+            fitted = _fit(state, ctx, data)
             return state.composition.postprocess(fitted, state.val, ctx, before)
     finally:
         state.train = whole
+
+
+def _fit(state: TrialState, ctx: Scope, data: LabeledSet) -> Fitted:
+    """Resample a training set as the composition sees it, and fit on the result."""
+    return state.composition.fit(state.composition.resample(data, ctx), _engine_fit(state, ctx), ctx)
 
 
 def _begun(state: TrialState) -> nn.Module:

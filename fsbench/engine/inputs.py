@@ -84,7 +84,7 @@ def seen(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:
 
 
 def seen_training(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet:
-    """A training set as the composition sees it; embedding may add copies of a sample, of the same group."""
+    """A training set as the composition sees it; embedding may add copies of a sample, of its group."""
     x = get_kind(state.inputs.kind).shrink_tensor(data.x, state.inputs.input_shape)
     data = data if x is data.x else replace(data, x=x)
     if not _embeds(state):
@@ -112,8 +112,11 @@ def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSe
             f"{state.composition.text}: embed returned {len(got.x)} samples but targets "
             f"{list(got.targets.shape)}; repeat the targets with the samples"
         )
-    repeated = data.select(torch.arange(len(data), device=state.device).repeat(copies))
-    return replace(repeated, x=got.x, targets=got.targets)
+    parts = [
+        replace(data, x=x, targets=targets)
+        for x, targets in zip(got.x.chunk(copies), got.targets.chunk(copies), strict=True)
+    ]
+    return functools.reduce(LabeledSet.with_added, parts)
 
 
 def _features(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,7 @@ def _both(x: torch.Tensor, kind: str, kept: np.ndarray, held_out: np.ndarray) ->
 
 
 def separate_samples(train: LabeledSet) -> list[int]:
-    """How many separate samples each class has; those of a group count once, those made from several not."""
+    """How many separate samples each class has; those of a group count once, added ones not."""
     given, groups = _given(train), _groups(train)[0]
     y = train.y.cpu().numpy()[given]
     return [len(np.unique(groups[given][y == label])) for label in np.unique(y)]
@@ -62,7 +62,7 @@ def separate_samples(train: LabeledSet) -> list[int]:
 def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """The rows kept and held out in each stratified fold; samples that belong together stay together.
 
-    Samples made from several groups are never held out, and kept where all of these are.
+    Added samples are never held out, and kept where all groups are that they were made from.
     """
     given, every = _given(train), _groups(train)
     y, groups = train.y.cpu().numpy()[given], every[0, given]
@@ -82,9 +82,8 @@ def stratified(train: LabeledSet, folds: int, seed: int) -> list[tuple[np.ndarra
 
 
 def _given(train: LabeledSet) -> np.ndarray:
-    """The rows of samples that were not made from others."""
-    groups = _groups(train)
-    return np.flatnonzero((groups == groups[0]).all(0) & (groups[0] >= 0))
+    """The rows of samples that no strategy added."""
+    return np.flatnonzero(~train.added_mask.cpu().numpy())
 
 
 def _groups(train: LabeledSet) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, LabeledSet, Strategy, TaskInfo, param, specs
-from fsbench_plugins._held_out import skip_without
+from fsbench_plugins._held_out import skip_without, within_folds
 
 if TYPE_CHECKING:
     from fsbench_plugins._held_out import HeldOut
@@ -35,6 +35,10 @@ class Fusing(Strategy):
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs labels to hold out."""
         return skip_without(task)
+
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """Without a validation part, the members also run within folds, which have fewer labels."""
+        return within_folds(task, self.folds)
 
     def members(self, train: LabeledSet, ctx: Context) -> tuple[HeldOut, Sequence[Callable[[], Fitted]]]:
         """The predictions of each strategy for held-out labels, and what fits it on the training set."""

@@ -8,7 +8,7 @@ from a copy of the same start.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,14 @@ def skip_without(task: TaskInfo) -> str | None:
     """Why no labels can be held out on a task, or None."""
     enough = task.num_val or task.labels_per_class > 1
     return None if enough else "needs a validation part, or two labels of a class"
+
+
+def within_folds(task: TaskInfo, folds: int) -> TaskInfo:
+    """A task as fits on folds of its training part get it, with fewer labels; unchanged with validation."""
+    if task.num_val:
+        return task
+    labels = task.labels_per_class
+    return replace(task, labels_per_class=labels - -(-labels // min(folds, max(1, labels))))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ def pick(train: LabeledSet, method: str, seed: int) -> LabeledSet:
     sampler = RandomOverSampler if method == "random_over" else RandomUnderSampler
     chosen = sampler(random_state=seed)
     chosen.fit_resample(np.zeros((len(train), 1)), train.y.cpu().numpy())
-    return _rows(train, chosen.sample_indices_)
+    rows = np.asarray(chosen.sample_indices_)
+    repeated = np.ones(len(rows), dtype=bool)
+    repeated[np.unique(rows, return_index=True)[1]] = False
+    found = _rows(train, rows)
+    return replace(found, added=found.added_mask | torch.from_numpy(repeated).to(found.x.device))
 
 
 def synthesise(train: LabeledSet, method: str, k_neighbors: int, seed: int, note: Note) -> LabeledSet:
@@ -115,7 +119,7 @@ def _extended(train: LabeledSet, new_x: np.ndarray, new_y: np.ndarray, k_neighbo
     copies = _rows(train, nearest)
     made = torch.from_numpy(new_x).to(train.x).view_as(copies.x).clamp(train.x.amin(0), train.x.amax(0))
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(new_y), train.num_classes).to(train.targets)
-    return train.joined(replace(copies, x=made, targets=one_hot, groups=_groups_of(train, ends)))
+    return train.with_added(replace(copies, x=made, targets=one_hot, groups=_groups_of(train, ends)))
 
 
 def _groups_of(train: LabeledSet, ends: np.ndarray) -> torch.Tensor | None:

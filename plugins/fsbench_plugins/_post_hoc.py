@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsbench import Context, Fitted, LabeledSet, Savable, Strategy, TaskInfo, param
-from fsbench_plugins._held_out import skip_without
+from fsbench_plugins._held_out import skip_without, within_folds
 
 if TYPE_CHECKING:
     import torch
@@ -20,9 +20,10 @@ Change = Callable[["torch.Tensor"], "torch.Tensor"]
 class PostHoc(Strategy):
     """Changes logits as is best for labels that the model was not fitted on.
 
-    They are those of the validation part. Where a task has none, they are those of the training part, with
-    predictions out of fold, which costs `folds` further fits; the second of two corrections also fits the
-    first anew in each fold. The model is that of the same strategy without the correction.
+    They are those of the validation part, which two corrections share: the second is fitted to labels that
+    the first has seen. Where a task has no such part, they are those of the training part, with predictions
+    out of fold, which costs `folds` further fits; the second of two corrections also fits the first anew in
+    each fold. The model is that of the same strategy without the correction.
     """
 
     family = "postprocessing"
@@ -49,10 +50,7 @@ class PostHoc(Strategy):
 
     def narrow(self, task: TaskInfo) -> TaskInfo:
         """Without a validation part, the others also run within its folds, which have fewer labels."""
-        if self.given is not None or task.num_val:
-            return task
-        labels = task.labels_per_class
-        return replace(task, labels_per_class=labels - -(-labels // min(self.folds, max(1, labels))))
+        return task if self.given is not None else within_folds(task, self.folds)
 
     def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
         """The predictor, corrected on the validation set or, if there is none, out of fold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fsbench import Context, LabeledSet, Strategy, decode_texts, encode_texts, get_kind, param, words_of
@@ -18,10 +18,11 @@ class Eda(Strategy):
 
     Each of `copies` is made by one operation, in turn: replacement of words by synonyms, insertion of
     synonyms of its words, swaps of two words, and deletion. The first three change `alpha` times the number
-    of words, at least one; deletion leaves out each word with the probability `alpha`. Copies have small
-    letters and no punctuation; in scripts without spaces, such as Chinese, each character is a word. Synonyms
-    are WordNet's: from FSBENCH_WORDNET_DIR, Debian's package wordnet-base or NLTK's corpus; without it,
-    copies are made by swaps and deletion only, and the record says so.
+    of words, at least one; deletion leaves out each word with the probability `alpha`. Copies are in lower
+    case without punctuation; in scripts without spaces, such as Chinese, each character is a word. Synonyms
+    are WordNet's, which has words in their base form only (`dog`, not `dogs`): from FSBENCH_WORDNET_DIR,
+    Debian's package wordnet-base or NLTK's corpus; without it, copies are made by swaps and deletion only,
+    and the record says so.
 
     The paper makes 16 copies at 0.05 for 500 sentences, 8 at 0.05 for 2,000.
     """
@@ -53,8 +54,8 @@ class Eda(Strategy):
             return train
         made = list(self._copies(decode_texts(train.x), ctx))
         x = torch.from_numpy(encode_texts(made, train.x.shape[1])).to(train.x.device)
-        found = train.select(torch.arange(len(train), device=x.device).repeat(self.copies + 1))
-        return LabeledSet(torch.cat([train.x, x]), found.targets, found.weights, found.domain, found.groups)
+        copied = train.select(torch.arange(len(train), device=x.device).repeat(self.copies))
+        return train.with_added(replace(copied, x=x))
 
     def _copies(self, texts: list[str], ctx: Context) -> Iterator[str]:
         """All copies: the first of every text, then the second, and so on."""

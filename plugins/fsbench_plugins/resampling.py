@@ -35,8 +35,8 @@ class Resampling(Strategy):
     Images are mixed pixel by pixel. An added sample gets its sampling weight and domain from the nearest
     given sample of its class. The record notes what cannot be done in full: fewer neighbours in a class of
     few samples, repetition in a class of one. Folds within the training part, such as those of
-    `best_classical`, keep an added sample where they keep both that it lies between, and hold none out,
-    unless both are of one group; where several pairs come into question, they leave it out. Tasks whose
+    `best_classical`, keep an added sample where they keep both that it lies between, or the one that it
+    repeats, and hold none out; where several pairs come into question, they leave it out. Tasks whose
     classes are known to be equally large are skipped.
     """
 

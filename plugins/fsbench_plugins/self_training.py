@@ -69,7 +69,7 @@ def _joined(train: LabeledSet, x: torch.Tensor, targets: torch.Tensor) -> Labele
         domain = domain.new_ones(len(x))
     if groups is not None:
         groups = groups.new_full((len(x),), -1)
-    return replace(train.joined(LabeledSet(x, targets, None, domain, groups)), weights=weights)
+    return replace(train.with_added(LabeledSet(x, targets, None, domain, groups)), weights=weights)
 
 
 def most_confident(sure: torch.Tensor, members: torch.Tensor, share: float) -> torch.Tensor:

@@ -68,7 +68,7 @@ class Vae(Strategy):
         ctx.note(f"{len(drawn)} drawn samples")
         like = train.select(chosen)
         groups = None if like.groups is None else torch.full_like(like.groups, -1)
-        return train.joined(replace(like, x=drawn, groups=groups))
+        return train.with_added(replace(like, x=drawn, groups=groups))
 
     def _like(self, train: LabeledSet, ctx: Context) -> torch.Tensor:
         """The row whose class and domain each drawn sample has, `[C * samples]`."""
