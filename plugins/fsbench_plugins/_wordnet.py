@@ -51,7 +51,7 @@ def _synsets(line: bytes) -> list[int]:
 
 
 def _words(line: bytes) -> Iterator[str]:
-    """The words of a synset's line, in small letters; phrases have spaces in them."""
+    """The words of a synset's line, in lower case; phrases have spaces in them."""
     fields = line.decode().split("|", 1)[0].split()
     for word in fields[_COUNT + 1 : _COUNT + 1 + 2 * int(fields[_COUNT], 16) : 2]:
         yield word.partition("(")[0].replace("_", " ").lower()

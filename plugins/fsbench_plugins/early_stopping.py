@@ -31,7 +31,8 @@ class EarlyStopping(Strategy):
     The learning rate stays constant, because a falling one decides by itself when training ends. There are
     `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
     Where a task has no validation part, one is taken from the training part: one of `folds` stratified parts,
-    which is then not trained on. It leaves samples of every class, if one of them does.
+    which is then not trained on. It leaves samples of every class, if one of them does. Once training has
+    ended, `swa` and `ema` beside it have nothing to average.
     """
 
     name = "early_stopping"

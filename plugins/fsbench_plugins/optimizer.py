@@ -14,9 +14,10 @@ class Optimizer(Strategy):
 
     `method`: `sgd` with the recipe's momentum (Sutskever et al. 2013), `adam` (Kingma & Ba 2015), `adamw`
     (Loshchilov & Hutter 2019), `rmsprop` (Tieleman & Hinton 2012) or `adagrad` (Duchi et al. 2011). `lr` is
-    its learning rate; `none` converts the recipe's: 1 for the Adam family and RMSprop is 10 for SGD and
-    for Adagrad. The weight decay changes inversely, so that their product stays the same, but the decay of
-    AdamW, which is apart from the gradient, becomes 0.01 at most: it is part of the gradient elsewhere.
+    its learning rate; `none` converts the recipe's: a rate for the Adam family or RMSprop is multiplied by
+    ten for SGD or Adagrad, and the reverse. The weight decay changes inversely, so that their product stays
+    the same, but the decay of AdamW, which is apart from the gradient, becomes 0.01 at most: it is part of
+    the gradient elsewhere.
     """
 
     name = "optimizer"

@@ -16,7 +16,7 @@ class PriorCorrection(Strategy):
     """Multiplies probabilities by the ratio of other priors to those of the training labels.
 
     `prior`: `em` estimates the priors of the test inputs by expectation maximisation on the predictions for
-    all of them, without labels (Saerens et al. 2002), for at most `steps` steps. Predictions on a sample then
+    all of them, without labels (Saerens et al. 2002), in `steps` steps. Predictions on a sample then
     depend on the others, which its `uses` shows. `uniform` means equal priors: then it is
     `logit_adjustment` after the fit. Probabilities that are too confident give wrong priors; a `temperature`
     before it helps (`temperature+prior_correction`). Resampling in the same spec changes the priors that a
@@ -46,7 +46,7 @@ class PriorCorrection(Strategy):
 
 @dataclass(frozen=True, eq=False)
 class Corrected(Savable):
-    """Log-probabilities under other priors than the known ones `[C]`; classes without labels keep zero.
+    """Log-probabilities under other priors than the known ones `[C]`; classes without labels keep theirs.
 
     The other priors are uniform, or those of the inputs, after a number of `steps`.
     """

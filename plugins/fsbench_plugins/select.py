@@ -14,10 +14,10 @@ from fsbench_plugins._fusing import Fusing
 class Select(Fusing):
     """Of the strategies that `of` names, the one with the best predictions for held-out labels.
 
-    These are those of the validation part. Without one, or if a strategy is fitted to it (as `temperature`
-    is), they are those of the training part, predicted by `folds` further fits of each (Stone 1974). Of those
-    that are equally good by `metric`, it is the one that makes the labels likelier. The record notes the
-    choice.
+    The labels are those of the validation part. Without one, or if a strategy is fitted to it (as
+    `temperature` is), they are those of the training part, predicted by `folds` further fits of each (Stone
+    1974). Of those that are equally good by `metric`, it is the one that makes the labels likelier. The
+    record notes the choice.
     """
 
     name = "select"

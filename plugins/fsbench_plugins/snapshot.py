@@ -14,8 +14,8 @@ class Snapshot(Strategy):
     """The mean probability of the networks at the ends of `cycles` of one training (Huang et al. 2017).
 
     In each cycle, the learning rate falls from its maximum to zero; the next one goes on from the same
-    weights. Together they have the recipe's steps, so the cost is that of one training. With fewer steps than
-    cycles there are as many cycles as steps.
+    weights. They share the recipe's steps equally, less a remainder, so the cost is that of one training.
+    With fewer steps than cycles there are as many cycles as steps.
     """
 
     name = "snapshot"

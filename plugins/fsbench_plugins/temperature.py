@@ -19,7 +19,7 @@ class Temperature(PostHoc):
     `value` is that number; `none` chooses the one between 0.05 and 20 that makes held-out labels likeliest,
     smoothed by Laplace's rule so that a few right predictions do not give certainty. These labels are those
     of the validation part or, without one, of the training part, predicted by `folds` further fits. No
-    decision changes: only `nll`, `ece` and, with more than two classes, `auroc` do.
+    decision changes: only `nll`, `brier`, `ece` and, with more than two classes, `auroc` and `auprc` do.
     """
 
     name = "temperature"
