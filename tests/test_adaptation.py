@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -148,7 +149,7 @@ def test_with_weight_zero_the_predictions_are_those_of_erm(name: str) -> None:
 def test_turned_images_leave_running_averages_alone() -> None:
     model = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    rotation, ctx = Rotation(), SimpleNamespace(rng=Stream("turns"))
+    rotation, ctx = Rotation(), SimpleNamespace(rng=Stream("turns"), autocast=nullcontext)
     batch = SimpleNamespace(x=torch.rand(6, 1, 8, 8), unlabeled=torch.rand(8, 1, 8, 8))
     head = rotation.auxiliary_modules(model, ctx)
     loss = rotation.auxiliary_loss(SimpleNamespace(model=model.train(), batch=batch, modules=head), ctx)
@@ -214,6 +215,21 @@ def test_tent_without_steps_uses_the_statistics_of_the_test_inputs_only() -> Non
         return float(-(p * p.log()).sum(1).mean())
 
     assert entropy(adapted) < entropy(steady)
+
+
+def test_tent_predicts_a_single_input_without_adapting_to_it() -> None:
+    split = toy_split("table", test_per_class=1, classes=2)
+    one = replace(split, test_x=split.test_x[:, :1], test_y=split.test_y[:, :1])
+    recipe = Recipe("mlp(norm=batch)", 6, 16)
+    np.testing.assert_array_equal(
+        toy_trial("tent", one, recipe).predictions, toy_trial("erm", one, recipe).predictions
+    )
+
+
+def test_adabn_takes_no_part_of_a_single_input() -> None:
+    split = toy_split("table", shift=True, test_per_class=7)
+    trial = toy_trial("adabn(batch_size=3)", split, Recipe("mlp(norm=batch)", 6, 16))
+    assert np.isfinite(trial.predictions).all()
 
 
 @pytest.mark.parametrize("name", ["adabn", "tent"])

@@ -269,6 +269,24 @@ def test_crt_keeps_the_body_of_plain_training_and_changes_the_head() -> None:
     assert not torch.equal(first.network.head.weight, second.network.head.weight)
 
 
+def test_after_crt_the_whole_network_is_trained_again_in_later_fits() -> None:
+    """Each round of self-training trains the body, then the head alone."""
+    trained: list[bool] = []
+
+    class Sees(Strategy):
+        name = "sees"
+
+        def fit(self, train: LabeledSet, inner: Any, ctx: Any) -> Fitted:
+            body = ctx.model.get_submodule("body")
+            trained.append(all(p.requires_grad for p in body.parameters()))
+            found: Fitted = inner(train)
+            return found.map(lambda logits: logits + 0)
+
+    (strategy,) = get_registry().parse("crt+self_training(rounds=2)")
+    toy_trial(Composition((Sees(), *strategy.components)), toy_split(**RARE, unlabeled=20), QUICK)
+    assert trained == [True, False] * 3
+
+
 def test_draws_are_balanced_in_each_part_of_a_training() -> None:
     weights = torch.tensor([[1.0, 0, 0, 1, 0], [1, 2, 3, 1, 1]])
     train = LabeledSet(torch.zeros(5, 1), torch.eye(2)[[0, 0, 0, 1, 1]], weights)

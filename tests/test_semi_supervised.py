@@ -172,3 +172,20 @@ def test_without_unlabelled_inputs_it_says_so(name: str) -> None:
     info = toy_split("table").info
     assert load_registry().strategies[name]().skip(info) == "needs unlabelled data"
     assert np.isfinite(trial(name, shift=True, unlabeled=0)).all()
+
+
+@pytest.mark.parametrize("spec", ["fixmatch", "mean_teacher", "rotation", "shot", "coteaching"])
+def test_every_pass_of_a_training_is_in_the_recipes_precision(spec: str) -> None:
+    dtypes: set[torch.dtype] = set()
+
+    def see(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+        if isinstance(module, nn.Conv2d) and module.training:
+            dtypes.add(output.dtype)
+
+    split = toy_split("image", shift=True, test_per_class=8)
+    handle = nn.modules.module.register_module_forward_hook(see)
+    try:
+        toy_trial(spec, split, Recipe("conv4(width=8)", 4, 16, precision="bfloat16"))
+    finally:
+        handle.remove()
+    assert dtypes == {torch.bfloat16}

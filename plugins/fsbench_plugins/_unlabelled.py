@@ -7,7 +7,7 @@ from fsbench_plugins._recipes import at_least
 
 
 class UsesUnlabelled(Strategy):
-    """A strategy that needs unlabelled inputs.
+    """A strategy that needs unlabelled inputs: at least two, which a batch normalisation needs of its inputs.
 
     If a subclass has a field `steps`, training lasts for at least so many, unless the recipe fixes its steps
     (`passes=0`).
@@ -22,6 +22,8 @@ class UsesUnlabelled(Strategy):
 
     def skip(self, task: TaskInfo) -> str | None:
         """The strategy needs unlabelled inputs."""
+        if task.num_unlabeled == 1:
+            return "needs at least two unlabelled inputs"
         return None if task.num_unlabeled else "needs unlabelled data"
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:

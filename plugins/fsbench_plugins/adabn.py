@@ -29,7 +29,7 @@ class Adabn(Adapting):
 
     kinds = frozenset({"image", "table"})  # the default networks of these have batch normalisation
 
-    batch_size: int = param(1024, low=2)
+    batch_size: int = param(1024, low=3)
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model as it is. Raises InertComponent without batch normalisation, before any training."""

@@ -1,4 +1,4 @@
-"""A random forest whose trees see as many samples of each class."""
+"""A random forest whose trees see equally many samples of each class."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ class Coteaching(Strategy):
     different mistakes, one does not reinforce what it got wrong itself. The paper compares the losses of a
     batch; here, they are compared with the latest ones of all training samples of the same label, as rare
     classes have larger losses without being wrong. The first network predicts. Write it after other losses
-    (`focal+coteaching`), which then are those of both networks.
+    (`focal+coteaching`), which then are those of both networks. Where another component fits again, the peer
+    starts anew.
     """
 
     name = "coteaching"

@@ -42,7 +42,11 @@ class Crt(Strategy):
             renewed = network.with_head(train.num_classes)
             if isinstance(network.head, CosineHead):
                 renewed.head = CosineHead(**network.head.arguments()).to(ctx.device)
+        trained = [p for p in renewed.body.parameters() if p.requires_grad]
         renewed.body.requires_grad_(False)
         steps = max(1, round(self.head_share * ctx.recipe.steps))
         balanced = replace(train, weights=_class_balance.balanced_draws(train))
-        return inner(balanced, recipe=replace(ctx.recipe, steps=steps), model=renewed)
+        fitted = inner(balanced, recipe=replace(ctx.recipe, steps=steps), model=renewed)
+        for parameter in trained:  # the body is also that of the first model, which may be trained further
+            parameter.requires_grad_(True)
+        return fitted

@@ -20,8 +20,8 @@ class Curriculum(Strategy):
 
     A sample is as difficult as its loss after a first, shorter training from another start, for the share
     `scoring` of the recipe's steps: the self-taught curriculum of Hacohen & Weinshall (2019). Batches are
-    drawn from the share `start` of each class at first, then from linearly more, and from all samples from
-    the share `full` of the training on.
+    drawn from the share `start` of each class at first, and from all samples from the share `full` of the
+    training on; in between, the share grows linearly, once in each twentieth of the training.
     """
 
     name = "curriculum"
@@ -34,7 +34,7 @@ class Curriculum(Strategy):
     family = "hard_examples"
 
     start: float = param(0.3, low=0.01, high=1.0, tune=(0.1, 0.7))
-    full: float = param(0.5, low=0.05, high=1.0, tune=(0.2, 0.8))
+    full: float = param(0.5, low=0.05, high=0.95, tune=(0.2, 0.8))
     scoring: float = param(0.25, low=0.01, high=1.0)
 
     def skip(self, task: TaskInfo) -> str | None:

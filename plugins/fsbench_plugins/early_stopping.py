@@ -32,7 +32,8 @@ class EarlyStopping(Strategy):
     `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
     Where a task has no validation part, one is taken from the training part: one of `folds` stratified parts,
     which is then not trained on. It leaves samples of every class, if one of them does. Once training has
-    ended, `swa` and `ema` beside it have nothing to average.
+    ended, other components make no further steps: `ema` and `swa` beside it average nothing more, and what
+    acts on the last step (they and `mean_teacher`) has to be written after it.
     """
 
     name = "early_stopping"

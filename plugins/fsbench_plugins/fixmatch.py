@@ -48,7 +48,9 @@ class Fixmatch(UsesUnlabelled):
         if out.unlabeled_logits is None or out.batch.raw_unlabeled is None:
             return 0.0
         strong = view(out.batch.raw_unlabeled, self.strength, self.corruption, ctx.task, ctx.rng)
-        loss = sure_cross_entropy(out.model(strong).float(), out.unlabeled_logits, self.threshold)
+        with ctx.autocast():
+            logits = out.model(strong)
+        loss = sure_cross_entropy(logits.float(), out.unlabeled_logits, self.threshold)
         most: torch.Tensor = ctx.memory(lambda: loss.new_zeros(()))
         torch.maximum(most, loss.detach(), out=most)
         if ctx.step + 1 == ctx.recipe.steps and most == 0:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class MeanTeacher(UsesUnlabelled):
     """Predictions agree with a teacher's on another view of an unlabelled input (Tarvainen & Valpola 2017).
 
-    The teacher's weights are the exponential moving average of the network's with `decay`, or with the plain
-    average of all steps so far while that forgets faster. The auxiliary loss is the mean squared difference
-    of the probabilities, times `weight`, with the paper's ramp `exp(-5 (1 - p)^2)` over the first two fifths
-    of the training. Views are those of `fixmatch`, with a smaller `strength`. After the last step, the
-    teacher's weights take the place of the network's. The paper compares on labelled inputs too.
+    The teacher's weights are the exponential moving average of the network's with `decay`, or their plain
+    average over all steps so far as long as that forgets faster. The auxiliary loss is the mean squared
+    difference of the probabilities, times `weight`, with the paper's ramp `exp(-5 (1 - p)^2)` over the first
+    two fifths of the training. Views are those of `fixmatch`, with a smaller `strength`. After the last step,
+    the teacher's weights take the place of the network's. The paper compares on labelled inputs too.
     """
 
     name = "mean_teacher"
@@ -52,9 +52,11 @@ class MeanTeacher(UsesUnlabelled):
             return 0.0
         teacher, stream = self._teacher(out.model, ctx), ctx.rng
         own, other = (view(x, self.strength, self.corruption, ctx.task, stream) for _ in range(2))
-        with torch.no_grad():
-            wanted = teacher(other).float().softmax(-1)
-        difference: torch.Tensor = (out.model(own).float().softmax(-1) - wanted).square().mean()
+        with ctx.autocast():
+            with torch.no_grad():
+                wanted = teacher(other)
+            found = out.model(own)
+        difference: torch.Tensor = (found.float().softmax(-1) - wanted.float().softmax(-1)).square().mean()
         return self.weight * math.exp(-5 * (1 - min(1.0, 2.5 * out.progress)) ** 2) * difference
 
     def _teacher(self, model: nn.Module, ctx: Context) -> nn.Module:

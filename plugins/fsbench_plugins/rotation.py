@@ -60,7 +60,8 @@ class Rotation(UsesUnlabelled):
         stream, features = ctx.rng, features_aside(out.model)
         for x in (out.batch.x, out.batch.unlabeled):
             turns = stream.integers(0, 4, len(x))
-            logits = out.modules(features(turned(x, turns)))
+            with ctx.autocast():
+                logits = out.modules(features(turned(x, turns)))
             total = total + cross_entropy(logits.float(), turns)
         return self.weight * total / 2
 

@@ -16,9 +16,9 @@ _DRAWS = 20
 class Rusboost(ClassicalImbalance):
     """AdaBoost that undersamples larger classes in every round (Seiffert et al. 2010), by imbalanced-learn.
 
-    Each of up to `rounds` rounds fits a tree at most `max_depth` deep to as many samples of
-    each class as the smallest has, drawn without replacement, and scales it by `learning_rate`. If the first
-    tree is worse than chance, which ends the boosting, other samples are drawn, with a note.
+    Each of up to `rounds` rounds fits a tree at most `max_depth` deep to as many samples of each class as
+    the smallest has, drawn without replacement, and scales it by `learning_rate`. If the first tree is worse
+    than chance, which ends the boosting, other samples are drawn, with a note.
     """
 
     name = "rusboost"

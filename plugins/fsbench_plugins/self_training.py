@@ -20,8 +20,8 @@ class SelfTraining(UsesUnlabelled):
     After a fit on the labels, in each of `rounds` another fit also gets the likeliest class of the most
     confident unlabelled inputs as labels: in round r of R, the fraction r / R of the inputs that are
     predicted as a class (class-balanced self-training, Zou et al. 2018). A network goes on from the weights
-    of the last fit.
-    Real and guessed labels are equally likely in a batch, all together. The cost is `rounds + 1` fits.
+    of the last fit. Real and guessed labels are equally likely in a batch, all together. The cost is
+    `rounds + 1` fits.
     """
 
     name = "self_training"

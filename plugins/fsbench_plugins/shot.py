@@ -70,14 +70,17 @@ class Shot(Adapting):
         for step in range(self.adapt_steps):
             ctx.at_step(step, self.adapt_steps)
             if self.pseudo and step % every == 0:
-                labels = pseudo_labels(network, x)
+                with ctx.autocast():
+                    labels = pseudo_labels(network, x)
             network.train()
             rows = stream.integers(0, len(x), min(size, len(x)))
             empty = torch.full((len(rows), ctx.num_classes), 1 / ctx.num_classes, device=x.device)
-            logits = network(ctx.augment(Batch(x[rows], empty, role="unlabeled")).x).float()
-            loss = information(logits)
+            view = ctx.augment(Batch(x[rows], empty, role="unlabeled")).x
+            with ctx.autocast():
+                logits = network(view)
+            loss = information(logits.float())
             if self.pseudo:
-                loss = loss + self.pseudo * cross_entropy(logits, labels[rows])
+                loss = loss + self.pseudo * cross_entropy(logits.float(), labels[rows])
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()

@@ -19,8 +19,8 @@ class SmallLoss(Strategy):
     Networks learn right labels before they memorise wrong ones (Shen & Sanghavi 2019). `rate` is the fraction
     to leave out, ideally that of the wrong labels; it is reached linearly over the share `warm_up` of the
     training. Losses are compared with the latest ones of all training samples of the same label, as rare
-    classes have larger losses without being wrong. The paper chooses between trainings; here, every step
-    does. On clean labels, the samples that are left out are the hard ones.
+    classes have larger losses without being wrong. The paper chooses samples between trainings; here,
+    they are chosen in every step. On clean labels, the samples that are left out are the hard ones.
     """
 
     name = "small_loss"

@@ -80,11 +80,13 @@ class ByAdapted(Savable):
             self.network.load_state_dict(before)
 
     def _adapted(self, x: torch.Tensor) -> Mapping[str, Any]:
-        """The state of an adapted copy of the network."""
+        """The state of an adapted copy of the network, or its own for one input, which has no variance."""
         import torch
 
         from fsbench_plugins._normalisation import batch_norms
 
+        if len(x) < 2:
+            return self.network.state_dict()
         adapted = copy.deepcopy(self.network)
         layers = batch_norms(adapted.eval().requires_grad_(False))
         for layer in layers:

@@ -21,7 +21,8 @@ class Vat(UsesUnlabelled):
     The auxiliary loss is `weight` times the divergence between the prediction on an unlabelled input and that
     on the input moved by a root mean square of `epsilon` in the direction that changes the prediction most,
     found by one step of power iteration from a random direction of root mean square `xi`. As in the authors'
-    code, these passes are of unlabelled inputs alone and leave running averages as they are. With `entropy`,
+    code, these passes are of unlabelled inputs alone and leave running averages as they are. They are in
+    float32, whatever the recipe's precision, as differences of `xi` would vanish otherwise. With `entropy`,
     the mean entropy of the predictions is added to the divergence (VAT+EntMin); the paper gives it the weight
     1. The paper's weight is 1; with a few labels of each class, the smaller default is better.
     """
