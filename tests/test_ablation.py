@@ -298,12 +298,12 @@ def test_all_sums_are_run_once(call, tmp_path):
 
 
 @pytest.mark.usefixtures("fakes_run")
-def test_sums_that_conflict_are_shown_with_their_reason(call):
+def test_sums_that_conflict_are_refused_with_their_reason_before_a_run(call):
     status, out, err = call("ablate", "svm+knn", "--tasks", A, "--seeds", "2", "--results", "here")
-    assert status == 0, err
-    shown = " ".join(out.split())
-    assert "conflict: svm+knn: svm and knn both own the stage 'fit'" in shown
-    assert "no task with results of all sums" in shown
+    assert (status, out) == (2, "")
+    assert "svm+knn: svm and knn both own the stage 'fit'" in err
+    assert "leave one of them out" in err
+    assert not Path("here").exists()
     assert call("ablate", "svm", "--tasks", A)[0] == 2
 
 

@@ -184,6 +184,12 @@ def test_every_public_attribute_is_named_for_authors(public):
     assert [name for name in sorted(named - ours) if not re.search(rf"\b{name}\b", PLUGINS)] == []
 
 
+def test_no_heading_has_swallowed_its_paragraph():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    long = [line for page in pages for line in page.read_text().splitlines() if re.match(r"##+ .{61,}", line)]
+    assert long == []
+
+
 @pytest.mark.parametrize(
     ("row", "kind", "protocol"),
     [

@@ -101,7 +101,7 @@ def test_what_cannot_be_fused_is_refused(results: Path, tmp_path: Path) -> None:
         fuse(results, "erm, erm", "vote", ["nll"])
     with pytest.raises(UsageError, match="temperature fits something to the validation part itself"):
         fuse(results, "erm, temperature", "average", ["nll"])
-    with pytest.raises(UsageError, match="no split on which all of erm, random_forest have predictions"):
+    with pytest.raises(UsageError, match="has no results of random_forest; `fsbench run --plugins"):
         fuse(results, "erm, random_forest", "average", ["nll"])
 
 

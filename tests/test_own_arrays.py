@@ -107,7 +107,7 @@ def test_every_array_that_is_not_read_is_named(tmp_path: Path) -> None:
 
 
 BAD_ARRAYS = [
-    ({"x": pixels(12, 8, 8)}, "has x; expected arrays x and y, or x_train"),
+    ({"x": pixels(12, 8, 8)}, "has only 'x'; expected arrays x and y, or x_train"),
     ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
     ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "contains pickled objects, which could run code"),
     ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are missing or not whole numbers"),

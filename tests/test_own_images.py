@@ -292,6 +292,7 @@ def test_a_second_reading_replaces_the_first(tmp_path: Path) -> None:
         ({"group": "x"}, "is a folder of images, which takes no group"),
         ({"image_size": 4}, "image size 4: expected 8 to 512 pixels"),
         ({"symmetries": "hflop"}, "unknown symmetry 'hflop'; did you mean 'hflip'"),
+        ({"symmetries": "hflip,none"}, "symmetries hflip,none: none stands alone"),
         ({"target": "x", "group": "x"}, "column 'x' is both target and group"),
     ],
 )

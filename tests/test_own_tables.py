@@ -150,7 +150,7 @@ def test_a_group_is_not_a_feature_and_is_never_divided(tmp_path: Path) -> None:
         assert not parts[0] & parts[2]
         assert not parts[1] & parts[2]
     alone = read(path)
-    assert any("column 'patient' is a feature; if rows with equal values belong" in w for w in alone.warnings)
+    assert any("column 'patient': if rows with equal values belong" in w for w in alone.warnings)
 
 
 def test_a_class_of_one_patient_is_left_out(tmp_path: Path) -> None:

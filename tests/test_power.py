@@ -72,7 +72,8 @@ def test_needs_are_about_open_comparisons_and_say_why_they_promise_nothing():
     lines = " ".join(said(list(found.values())))
     assert f"at most {found[A, 'close'].more} more split seeds" in lines
     assert "2 cannot be promised" in lines
-    assert list(said([])) == ["Nothing is open."]
+    assert list(said([])) == ["All comparisons are settled."]
+    assert list(said([], compared=False)) == ["There is nothing to settle: only erm has results."]
 
 
 def test_the_command_prints_a_table_for_each_task(tmp_path, capsys, monkeypatch):

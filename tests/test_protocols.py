@@ -187,6 +187,7 @@ BAD = [
         UnknownName,
         "unknown protocol 'nope'; known: blocks, episodes, folds, holdout, kshot, longtail, noisy, shift",
     ),
+    ("digits", SpecError, "digits is a dataset; name a task on it, such as kshot.digits, k=5."),
     ("kshots(digits)", UnknownName, "did you mean 'kshot'"),
     ("kshot(digit)", UnknownName, "unknown dataset 'digit'; did you mean 'digits'"),
     ("kshot(digits, source=mnist5)", UnknownName, "did you mean 'mnist5k'"),

@@ -71,7 +71,7 @@ def test_without_a_strategy_that_helps_plain_training_is_recommended():
         "Worse than erm: bad.",
         found[3],
     ]
-    assert found[3].startswith("Not settled: 1 of 2 comparisons; `fsbench power` says how many")
+    assert found[3].startswith("Not settled: 1 of 2 comparisons; `fsbench power`, with the same --results")
 
 
 def test_a_difference_that_the_correction_leaves_open_is_told_from_its_interval():
@@ -116,7 +116,7 @@ def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():
     )
     assert f"Worse than erm: bad, poor on {A}, {B}." in found
     assert f"Negative transfer: far uses source data and is worse than erm on {A}." in found
-    assert "Hurts on average over tasks: bad, poor, far (on its 1 task)." in found
+    assert "Hurts on average over tasks: bad, poor." in found
 
 
 def test_what_is_equivalent_makes_no_difference():
@@ -254,3 +254,25 @@ def test_what_a_strategy_uses_is_said_in_words():
 def test_a_strategy_that_uses_only_the_validation_labels_transfers_nothing():
     worse = over_seeds(A, "stack", above(-0.3), uses=("val",))
     assert "Worse than erm: stack." in lines(over_seeds(A, "erm", above(0)), worse)
+
+
+def test_without_another_strategy_nothing_was_compared():
+    alone = "Nothing was compared with erm, which scores 70.0 %: no other strategy has results here."
+    assert lines(over_seeds(A, "erm", ERM)) == [alone]
+    missing = [skipped(task=A, spec="far", split_seed=seed) for seed in range(5)]
+    assert lines(over_seeds(A, "erm", ERM), missing)[0] == alone
+
+
+def test_who_helps_on_part_of_the_tasks_does_not_contradict_the_answer():
+    third = "kshot(breast_cancer, k=5)"
+    found = lines(
+        *[over_seeds(task, "erm", ERM) for task in (A, B, third)],
+        *[over_seeds(task, "part", above(0.2)) for task in (A, B)],
+        [skipped(task=third, spec="part", split_seed=seed) for seed in range(5)],
+        *[over_seeds(task, "poor", above(-0.1)) for task in (A, B, third)],
+    )
+    assert found[0] == (
+        "Use erm, plain training, which scores 70.0 %: of the strategies with results on all 3 tasks, none "
+        "is shown to be better on average."
+    )
+    assert "Helps on average over tasks: part (on its 2 tasks)." in found

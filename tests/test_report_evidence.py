@@ -99,7 +99,7 @@ def test_common_samples_widen_intervals_and_samples_of_their_own_do_not():
     [
         ([], "more data, not more seeds, would settle them."),
         ([0.5, 0.5, 0.5, 0.9, 0.9], "more data, not more seeds, would settle 2 of them."),
-        ([0.1, 0.3, 0.5, 0.7, 0.9], "`fsbench power` says how many more split seeds would settle them."),
+        ([0.1, 0.3, 0.5, 0.7, 0.9], "`fsbench power`, with the same --results, says how many more"),
     ],
 )
 def test_the_answer_names_no_number_of_seeds_where_none_would_do(levels: list[float], more: str) -> None:
@@ -111,7 +111,7 @@ def test_the_answer_names_no_number_of_seeds_where_none_would_do(levels: list[fl
     (said,) = by_topic(made.board)["open"]
     still = len(hits) - 1
     assert said.startswith(f"Not settled: {still} of {still} comparisons; {more}")
-    assert ("Choose a number" in said) is ("power" in more)
+    assert ("Choose their number" in said) is ("power" in more)
 
 
 def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():

@@ -13,6 +13,7 @@ from fsbench.cli.running import INTERRUPTED, run, warn_of_failures
 from fsbench.cli.sheets import TERMINAL, format_option, show_sheet
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.composition import BASELINE
+from fsbench.errors import ConflictError
 from fsbench.progress import make_observer
 from fsbench.recipes.recipe import parse_overrides
 from fsbench.registry import get_registry
@@ -46,6 +47,9 @@ def ablate(
     if not strict:
         warn_of_failures(registry)
     found = factorial(spec, registry)
+    if found.conflicts:
+        reason = found.conflicts[min(found.conflicts, key=len)]
+        raise ConflictError(f"{reason}; so their contributions cannot be told apart: leave one of them out")
     if (data := take_own_data(options)) is not None:
         options["data"] = data
     results = run_trials(

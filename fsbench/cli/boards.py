@@ -19,6 +19,7 @@ from fsbench.errors import AbsentData, UsageError
 from fsbench.kinds import kind_names
 from fsbench.recipes.recipe import parse_recipe, task_recipe
 from fsbench.record import Record
+from fsbench.report.names import some
 from fsbench.runner import DEFAULT_RESULTS
 from fsbench.same_data import check_records
 from fsbench.tasks.expressions import named_datasets, parse_tasks, task_calls, task_texts
@@ -116,6 +117,11 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
     chosen = load_suite(suite) if suite is not None else None
     wanted = set(task_texts(str(tasks)) if chosen is None else chosen.tasks)
     found = records.select([shared.task in wanted for shared in records.shared])
+    if chosen is None and 0 < len(found) < len(records):
+        say(
+            "verdicts are corrected for the comparisons on these tasks only; they hold if you chose the "
+            "tasks before you saw results"
+        )
     if chosen is not None:
         found = _under_recipe(found, chosen)
         check_records(found, chosen, path)
@@ -129,9 +135,11 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
 
 def _instead(wanted: Collection[str], records: Columns, option: str) -> str:
     """What to do where tasks have no results: run them, or name others if their data is unknown."""
+    known = sorted({shared.task for shared in records.shared})
+    if longer := [task for task in known if any(task.startswith(f"{each[:-1]}, ") for each in wanted)]:
+        return f"it has those of {some(longer)}; name that in full, or run yours with `fsbench run {option}`"
     if all(name in DATASETS for task in wanted for name in named_datasets(task)):
         return f"`fsbench run {option}` produces some"
-    known = sorted({shared.task for shared in records.shared})
     near = difflib.get_close_matches(min(wanted), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"it has those of {', '.join(known)}"
 

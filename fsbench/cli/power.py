@@ -9,6 +9,7 @@ import click
 from fsbench.cli.boards import read_selected
 from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import show, table
+from fsbench.composition import BASELINE
 from fsbench.metrics import get_metric
 
 
@@ -43,7 +44,8 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
         show(Text(task, style="bold"))
         show(table(("strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)), Text())
     if len(columns):
-        show(*map(Text, said(found, bool(columns.evidence.looks))))
+        compared = any(shared.spec != BASELINE for shared in columns.shared)
+        show(*map(Text, said(found, bool(columns.evidence.looks), compared)))
     elif not tuned:
         show(Text(EMPTY))
     if tuned:

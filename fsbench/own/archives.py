@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ _SMALL = 64
 _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
 
 
+def _named(arrays: Collection[str]) -> str:
+    """What arrays an archive has, in words."""
+    return f"only {some(sorted(map(repr, arrays)))}" if arrays else "no arrays"
+
+
 def read_archive(data: OwnData, progress: Progress) -> Samples:
     """The samples of an npz: images `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`, or tables `[N, F]`.
 
@@ -48,7 +53,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     for key in keys:
         for name in ("x", "y"):
             if name + key not in arrays:
-                raise DataError(f"{data.path} has {', '.join(sorted(arrays)) or 'nothing'}; {_EXPECTED}")
+                raise DataError(f"{data.path} has {_named(arrays)}; {_EXPECTED}")
         if (given := arrays["x" + key]).ndim < 2 or (len(given) and not given.size):
             raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {_SHAPES}")
         if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:

@@ -50,8 +50,8 @@ def choose_columns(
             told.setdefault((what, said.kind), (said.text, []))[1].append(name)
         if _SOMEBODY.fullmatch(str(name)) and table[name].duplicated().any():
             remarks.append(
-                f"column {name!r} is a feature; if rows with equal values belong together, give it as the "
-                "group"
+                f"column {name!r}: if rows with equal values belong together, give it as the group "
+                f"(--group {name})"
             )
     if dates := [column.name for column in found if column.date]:
         remarks.append(

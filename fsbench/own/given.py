@@ -127,6 +127,8 @@ def _symmetries(names: Iterable[str]) -> list[str]:
     given = names.replace(" ", "").split(",") if isinstance(names, str) else list(names)
     if given == ["none"]:
         return []
+    if "none" in given:
+        raise UsageError(f"symmetries {','.join(given)}: none stands alone, as it allows nothing")
     for name in given:
         if name not in SYMMETRIES:
             raise UnknownName("symmetry", name, (*SYMMETRIES, "none"))

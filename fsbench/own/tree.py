@@ -84,8 +84,8 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
         if own and not folders:
             hint = f", or give {some(tables)} with {wanted.listing}" if tables else ""
             raise DataError(
-                f"{printable(folder.name)} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
-                f"each class into a folder with the name of the class{hint}"
+                f"{printable(str(folder))} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
+                f"each class into a folder with its name, and give the folder that has these{hint}"
             )
         if own:
             remarks.append(f"{plural(len(own), wanted.noun)} beside the class folders left out: {some(own)}")

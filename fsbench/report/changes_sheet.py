@@ -157,7 +157,10 @@ def _legend(found: Comparison) -> Iterator[str]:
         f"within {text.margin(found.margin, found.metric)}; the same if every trial has the same value; "
         "withheld where trials failed or have no value, or all splits train on the same samples"
     )
-    yield "cost: the seconds of B divided by those of A in the same trials on the same device; the median"
+    yield (
+        "cost: the seconds of B divided by those of A in the same trials on the same device; the median; "
+        "where that of erm is far from 1, the machine was not equally busy, which affects all"
+    )
 
 
 def _row(change: Change) -> dict[str, Any]:

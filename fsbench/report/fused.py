@@ -63,6 +63,12 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> tupl
     name = str(Call("fuse", (), (("how", how), ("of", ", ".join(members)))))
     with Store(results, create=False) as store:
         stored = [r for r in store.records() if r.spec in (*members, BASELINE) and not r.tuning]
+        for member in members:
+            if not any(record.spec == member for record in stored):
+                raise UsageError(
+                    f'{results} has no results of {member}; `fsbench run --plugins "{member}"`, with the '
+                    "same tasks and --results, makes some"
+                )
         there = {(record.task, record.recipe) for record in stored if record.spec in members}
         known = [r for r in stored if (r.task, r.recipe) in there]
         shown, left_out = records_of_one_version(known, of_spec=True)

@@ -70,11 +70,18 @@ def needing_data(board: Leaderboard) -> int:
     return count
 
 
-def said(found: list[Need], looked: bool = False) -> Iterator[str]:
-    """What to do about some needs, in sentences; `looked` if `--until-settled` collected the results."""
+def said(found: list[Need], looked: bool = False, compared: bool = True) -> Iterator[str]:
+    """What to do about some needs, in sentences.
+
+    `looked` says that `--until-settled` collected the results, `compared` that there are any besides ERM's.
+    """
     known = [need for need in found if need.more is not None]
     if not found:
-        yield "Nothing is open."
+        yield (
+            "All comparisons are settled."
+            if compared
+            else "There is nothing to settle: only erm has results."
+        )
         return
     if known:
         most = max(need.more or 0 for need in known)
@@ -82,7 +89,10 @@ def said(found: list[Need], looked: bool = False) -> Iterator[str]:
             f"{len(known)} of {len(found)} open comparisons would be settled, each with a probability of "
             f"80 %, by at most {most} more split seeds, if the true differences are as they seem now."
         )
-        yield "`fsbench run --until-settled --budget 20m` runs seeds where they are needed."
+        yield (
+            "Your `fsbench run` command, with --until-settled --budget 20m added, runs seeds where they are "
+            "needed."
+        )
         if looked:
             yield (
                 f"The results folder {COLLECTED}, and its looks share the 5 %; these numbers are those of a "

@@ -103,8 +103,10 @@ def _incomplete(board: Leaderboard) -> str:
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
     """The recommendation where no strategy is shown to help."""
     score = f", which scores {text.score(baseline, board.metric)}" if baseline.score else ""
-    where = f"on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else "on this data"
-    yield f"Use {board.baseline}, plain training{score}: no strategy is shown to be better {where}."
+    if not any(row.difference for row in board.overall if row.strategy != board.baseline):
+        yield f"Nothing was compared with {board.baseline}{score}: no other strategy has results here."
+        return
+    yield f"Use {board.baseline}, plain training{score}: {_none_better(board)}."
     better = text.score(first, board.metric) != text.score(baseline, board.metric)
     if first.strategy != board.baseline and better and first.verdict == "not settled":
         yield (
@@ -112,6 +114,16 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
             f"{board.baseline}, {text.difference(first, board.metric)}, is not settled with "
             f"{plural(min(board.split_seeds), 'split seed')}{_beyond_interval(first, board)}."
         )
+
+
+def _none_better(board: Leaderboard) -> str:
+    """That no strategy is shown to be better, of those with results on all tasks if one of the others is."""
+    if len(board.tasks) < 2:
+        return "no strategy is shown to be better on this data"
+    tasks = plural(len(board.tasks), "task")
+    if any(row.verdict == "helps" for row in board.overall):
+        return f"of the strategies with results on all {tasks}, none is shown to be better on average"
+    return f"no strategy is shown to be better on average over {tasks}"
 
 
 def _beyond_interval(row: Row, board: Leaderboard) -> str:
@@ -213,13 +225,14 @@ def _helping(board: Leaderboard) -> Iterator[str]:
 
 def _on_average(board: Leaderboard, word: str) -> Iterator[str]:
     """The strategies with a verdict over several tasks."""
-    names = [
-        row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
-        for row in board.overall
-        if row.verdict == word
-    ]
+    names = [_on_its_tasks(row) for row in board.overall if row.verdict == word and row.done > 1]
     if names and len(board.tasks) > 1:
         yield f"{word.capitalize()} on average over tasks: {first_few(names)}."
+
+
+def _on_its_tasks(row: Row) -> str:
+    """A strategy, and the number of its tasks if it does not have results on all."""
+    return row.strategy if row.complete else f"{row.strategy} (on its {plural(row.done, 'task')})"
 
 
 def _hurting(board: Leaderboard) -> Iterator[str]:
@@ -247,8 +260,10 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
 def _over_baselines(board: Leaderboard) -> Iterator[str]:
     """Strategies that are better or worse than the baselines, on average if there are several tasks."""
     for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
-        found = [row.strategy for row in board.overall if row.against and row.against.verdict == word]
-        average = " on average over tasks" if len(board.tasks) > 1 else ""
+        several = len(board.tasks) > 1
+        judged = [row for row in board.overall if row.against and row.against.verdict == word]
+        found = [_on_its_tasks(row) for row in judged if row.done > 1 or not several]
+        average = " on average over tasks" if several else ""
         if found:
             than = whom if board.against == BEST else board.against
             yield f"{word.capitalize()} than {than}{average}: {first_few(found)}."
@@ -285,14 +300,14 @@ def _open(board: Leaderboard) -> Iterator[str]:
         more = f"{MORE_DATA}, would settle {'them' if count == still else f'{count} of them'}."
     else:
         choose = (
-            f"Choose a number, such as {max(_SEEDS, 2 * seeds)}, before you look: each look is another "
+            f"Choose their number now, such as {max(_SEEDS, 2 * seeds)} in all: each further look is another "
             "chance of a wrong verdict."
         )
         more = (
             f"more split seeds may settle them. {choose}"
             if board.tuning
-            else f"`fsbench power` says how many more split seeds would settle them. {choose} Or let "
-            "--until-settled choose; it allows for the looks."
+            else "`fsbench power`, with the same --results, says how many more split seeds would settle "
+            f"them. {choose} Or let --until-settled choose; it allows for the looks."
         )
     single = " on single tasks" if len(board.tasks) > 1 else ""
     yield f"Not settled: {still} of {plural(len(judged), 'comparison')}{single}; {more}"

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 
+from fsbench.datasets.known import DATASETS
 from fsbench.errors import FsbenchError, SpecError
 from fsbench.spec import Call, Value, as_call, expand, parse_call, parse_list
 from fsbench.tasks.protocols import PROTOCOLS, Protocol, build, labels_of, text_of
@@ -37,6 +38,8 @@ def task_calls(text: str) -> list[Call]:
             raise SpecError(f"{expression}: tasks are joined by ',', not by '+'")
         found += expand(expression.terms[0])
     for call in found:
+        if call.name not in PROTOCOLS and call.name in DATASETS:
+            raise SpecError(f"{call.name} is a dataset; name a task on it, such as kshot({call}, k=5)")
         PROTOCOLS.find(call.name)
     return found
 

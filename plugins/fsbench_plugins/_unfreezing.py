@@ -26,9 +26,12 @@ def release(module: nn.Module, trained: bool, pretrained: bool = False) -> None:
 
 
 def head_first(
-    train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, share: float, release: Release
+    train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, share: float, release: Release, who: str
 ) -> Fitted:
-    """Train the head for a share of the recipe's steps, then everything (Kumar et al. 2022)."""
+    """Train the head for a share of the recipe's steps, then everything (Kumar et al. 2022).
+
+    Raises InertComponent, which names `who` asked, if the first part did not train the model itself.
+    """
     first = round(share * ctx.recipe.steps)
     if first == 0:
         return inner(train)
@@ -39,12 +42,17 @@ def head_first(
     rest = ctx.recipe.steps - first
     if not rest:
         return fitted
-    _require_in_place(fitted, ctx)
+    _require_in_place(fitted, ctx, who)
     return inner(train, recipe=replace(ctx.recipe, steps=rest))
 
 
-def gradually(train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, release: Release) -> Fitted:
-    """Train the head, then one layer of the body more in each part (Howard & Ruder 2018)."""
+def gradually(
+    train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, release: Release, who: str
+) -> Fitted:
+    """Train the head, then one layer of the body more in each part (Howard & Ruder 2018).
+
+    Raises InertComponent, which names `who` asked, if a part did not train the model itself.
+    """
     body = ctx.model.get_submodule("body")
     found = layers(body)
     parts = min(len(found) + 1, ctx.recipe.steps)
@@ -55,16 +63,16 @@ def gradually(train: LabeledSet, inner: Callable[..., Fitted], ctx: Context, rel
             release(found[-part], True)
         fitted = inner(train, recipe=replace(ctx.recipe, steps=end - start))
         if end < ctx.recipe.steps:
-            _require_in_place(fitted, ctx)
+            _require_in_place(fitted, ctx, who)
     return fitted
 
 
-def _require_in_place(fitted: Fitted, ctx: Context) -> None:
+def _require_in_place(fitted: Fitted, ctx: Context, who: str) -> None:
     """Raise InertComponent unless a part of the training changed the model with which the next one begins."""
     if fitted.network is not ctx.model:
         raise InertComponent(
-            "training in parts had no effect; another component trains copies of the model in each part, so "
-            "write it after this one, as in lp_ft+bagging"
+            f"{who} had no effect in all parts of its training but the last; another component predicts with "
+            f"copies of the model or none, so write it after this one ({who}+bagging)"
         )
 
 

@@ -139,9 +139,9 @@ class Transfer(Strategy):
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train in one part, or in several that share the recipe's steps."""
         if self.mode == "gradual":
-            return gradually(train, inner, ctx, self._release)
+            return gradually(train, inner, ctx, self._release, self.name)
         if self.mode == "frozen_then_finetune":
-            return head_first(train, inner, ctx, self.head_share, self._release)
+            return head_first(train, inner, ctx, self.head_share, self._release, self.name)
         return inner(train)
 
     def _release(self, body: nn.Module, trained: bool) -> None:

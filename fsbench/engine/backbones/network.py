@@ -118,7 +118,9 @@ def build_network(
     known = known_backbone(call)
     if not known.takes(kind):
         others = ", ".join(name for name, other in BACKBONES.items() if other.takes(kind)) or "none"
-        raise SpecError(f"{call} takes no samples of the kind {kind}; backbones that do: {others}")
+        raise SpecError(
+            f"{call} takes no samples of the kind {kind}; backbones that do: {others}; or choose other tasks"
+        )
     make = load_object(known.make)
     hints = _parameters(call.name, make)
     sized = known.wants is not None and known.wants.exact
