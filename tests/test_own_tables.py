@@ -327,3 +327,12 @@ def test_labels_that_differ_only_in_case_are_pointed_out(tmp_path: Path) -> None
     table = frame().assign(kind=["Yes", "yes ", "no"] * 10)
     said = "classes 'Yes', 'yes' differ only in case or spaces; if they are one class, write them alike"
     assert said in read(csv(tmp_path, table)).warnings
+
+
+def test_a_file_whose_first_line_is_data_needs_names(tmp_path: Path) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text("1,2024-08-16,62.4,Oslo\n2,2024-08-17,61.0,Bergen\n")
+    with pytest.raises(
+        UsageError, match=r"no column 'city'; the first line \(1, 2024-08-16, 62.4, Oslo\) looks like data"
+    ):
+        read(path, target="city")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 _FEW_ROWS = 8
 _COUNTED_ROWS = 10
+_VALUE = re.compile(r"[-+]?\d[\d.,:/-]*|Unnamed: \d+")
+"""What a file without a line of names has in their place: numbers, dates, nothing."""
 _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 
@@ -121,6 +124,17 @@ def _that_count(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str
     return table
 
 
+def _unknown_column(path: str, column: str, names: Sequence[str]) -> UsageError:
+    """The error for a column that a file does not have, also where its first line has no names."""
+    if 2 * sum(bool(_VALUE.fullmatch(name)) for name in names) >= len(names):
+        first = some([printable(name) for name in names], 5)
+        return UsageError(
+            f"{path}: no column {column!r}; the first line ({first}) looks like data, and must name the "
+            "columns"
+        )
+    return UnknownName("column", column, names)
+
+
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
     table = _parsed(path, data)
@@ -132,7 +146,7 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
         )
     for column in (data.target, data.group, data.samples):
         if column is not None and column not in table:
-            raise UnknownName("column", column, [str(name) for name in table])
+            raise _unknown_column(path, column, [str(name) for name in table])
     place = list(table).index(data.target)
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)

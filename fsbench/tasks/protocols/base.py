@@ -235,7 +235,7 @@ def _values(cls: type[Protocol], call: Call) -> dict[str, Any]:
     known = [f.name for f in fields(cls) if f.default is not MISSING]
     if len(call.args) != len(positional):
         raise SpecError(
-            f"{call}: expected {plural(len(positional), 'dataset')} first, "
+            f"{call}: expected {plural(len(positional), 'dataset')}, then arguments by name, "
             f"as in {cls.name}({', '.join([*positional, known[0] + '=...'])})"
         )
     for name, _ in call.kwargs:
