@@ -49,7 +49,7 @@ def ablate(
     found = factorial(spec, registry)
     if found.conflicts:
         reason = found.conflicts[min(found.conflicts, key=len)]
-        raise ConflictError(f"{reason}; so their contributions cannot be told apart: leave one of them out")
+        raise ConflictError(f"{reason}; the contributions of what cannot run together cannot be told apart")
     if (data := take_own_data(options)) is not None:
         options["data"] = data
     results = run_trials(
