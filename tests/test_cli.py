@@ -321,7 +321,7 @@ def test_a_run_ends_with_what_to_use_and_explains_columns_only_on_request(call, 
     assert heads == ["# strategy uses score vs erm verdict train done cost sec MB"]
     assert "rank by the mean over tasks" not in out
     answer = out.splitlines()[-1]
-    assert answer.startswith("Use erm, plain training, which scores ")
+    assert answer.startswith("Nothing was compared with erm, which scores ")
     quiet = call(*line, "-q")
     assert quiet == (0, f"{answer}\n", "")
     for command in (line, ["leaderboard"]):

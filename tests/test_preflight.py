@@ -137,6 +137,6 @@ def test_the_command_line_reports_an_impossible_network_in_one_line(tmp_path, ca
     progress, stderr = "starting workers", capsys.readouterr().err.splitlines()
     assert status == 2
     assert [line for line in stderr if not line.startswith(progress)] == [
-        "fsbench: error: resnet20 takes no samples of the kind table; backbones that do: mlp, linear "
-        "(in the recipe of kshot(wine, k=1))"
+        "fsbench: error: resnet20 takes no samples of the kind table; backbones that do: mlp, linear; "
+        "or choose other tasks (in the recipe of kshot(wine, k=1))"
     ]

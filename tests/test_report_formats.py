@@ -135,7 +135,7 @@ def test_the_terminal_page_says_what_matters():
         "intervals on 9 tasks leave out that test samples were drawn",
         "Helps on single tasks: augmentation on 8 of 9 tasks",
         'Worse than erm: resampling(method="random-over") on',
-        "Choose a number, such as 10, before you look: each look is another chance of a wrong verdict. Or",
+        "Choose their number now, such as 10 in all: each further look is another chance of a wrong verdict.",
     ):
         assert part in page
 
