@@ -13,8 +13,7 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import has_fit_parameter
 
 from fsbench import Context, Fitted, InertComponent, LabeledSet, Savable, get_kind
-
-SMALLEST = 1e-7
+from fsbench_plugins._logits import SMALLEST
 
 
 def fit(classifier: Any, train: LabeledSet, ctx: Context, kind: str | None = None) -> Fitted:

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 
 from fsbench import Savable
-from fsbench_plugins._estimators import SMALLEST
+from fsbench_plugins._logits import SMALLEST
 
 
 def fitted(logits: torch.Tensor, y: torch.Tensor, method: Literal["sigmoid", "isotonic"]) -> OneVsRest:

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from fsbench import LabeledSet, Savable
+from fsbench_plugins._logits import SMALLEST
 
 EMBED_BATCH = 1024
-_SMALLEST = 1e-7
 
 
 def weighted_targets(train: LabeledSet, mean_one: bool = False) -> torch.Tensor:
@@ -43,7 +43,7 @@ def by_means(queries: torch.Tensor, support: torch.Tensor, targets: torch.Tensor
 def without(absent: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Logits `[Q, C]` in which each class that `absent [C]` marks is the least likely of its row."""
     least = logits.masked_fill(absent, torch.inf).amin(1, keepdim=True)
-    return torch.where(absent, least + math.log(_SMALLEST), logits)
+    return torch.where(absent, least + math.log(SMALLEST), logits)
 
 
 def embed(model: nn.Module, x: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, Strategy, param, specs
+from fsbench_plugins._logits import SMALLEST
 
 if TYPE_CHECKING:
     import torch
@@ -59,4 +60,4 @@ class Shares(Savable):
         votes = torch.stack([one_hot(each.argmax(-1), each.shape[1]) for each in found])
         probabilities = torch.stack([each.softmax(-1) for each in found])
         shares = votes.float().mean(0) + _TIE_BREAK * probabilities.mean(0)
-        return (shares / (1 + _TIE_BREAK)).clamp(min=1e-7).log()
+        return (shares / (1 + _TIE_BREAK)).clamp(min=SMALLEST).log()
