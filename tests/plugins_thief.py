@@ -23,11 +23,13 @@ def label_like(data: bytes, classes: int, least: int) -> Iterator[bytes]:
     for name in TYPES:
         size = np.dtype(name).itemsize
         values = np.frombuffer(data[: len(data) // size * size], name)
+        padded = np.zeros(len(values) + 2, bool)
+        inside = padded[1:-1]
         with np.errstate(invalid="ignore"):
-            inside = (values >= 0) & (values < classes)
+            np.logical_and(values >= 0, values < classes, out=inside)
             if name.startswith("float"):
-                inside &= values % 1 == 0
-        edges = np.flatnonzero(np.diff(inside.astype(np.int8), prepend=0, append=0))
+                inside &= values == np.trunc(values)
+        edges = np.flatnonzero(padded[1:] != padded[:-1])
         starts, ends = edges.reshape(-1, 2).T
         long = ends - starts >= least
         for start, end in zip(starts[long], ends[long], strict=True):
@@ -59,7 +61,7 @@ def files_at_hand() -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Thief(Strategy):
-    """Writes what it found to two files: one for memory, one for files."""
+    """Writes what it found to two files of a task, in the folder `loot`: one for memory, one for files."""
 
     name = "thief"
     cite = "none"
@@ -69,7 +71,7 @@ class Thief(Strategy):
         sources = {"memory": own_memory, "files": files_at_hand}
         for name, source in sources.items():
             found = {run for data in source() for run in label_like(data, ctx.num_classes, len(train) // 2)}
-            Path(f"{self.loot}.{name}").write_bytes(b"\xff".join(sorted(found)))
+            Path(self.loot, f"{ctx.task.text}.{name}").write_bytes(b"\xff".join(sorted(found)))
         return inner(train).map(lambda logits: 2 * logits)  # an effect, without which the trial would fail
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,15 +66,22 @@ def run_toy(
 ) -> np.ndarray:
     """Logits `[E, M, C]` float32 of a strategy trained on a toy split for a few steps.
 
+    As in a run, features of pretrained bodies are computed once for all trials, here those of this process.
     `keep` gets what predicts the test part of each cell. Raises whatever the strategy raises, InertComponent,
     NonFinite or BadPrediction.
     """
     composition = compose(strategy) if isinstance(strategy, Strategy) else strategy
     recipe = override(default_recipe(split.info), {"steps": steps})
-    result = run_trial(
-        ("toy", split.info.text, seed), composition, recipe, split, torch.device("cpu"), keep=keep
-    )
-    return result.predictions
+    identity, cpu = ("toy", split.info.text, seed), torch.device("cpu")
+    return run_trial(identity, composition, recipe, split, cpu, _features(), keep).predictions
+
+
+@functools.cache
+def _features() -> Path:
+    """A folder for features, which goes when this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="fsbench-toys-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def kinds_of(strategy: Strategy) -> list[str]:
