@@ -40,22 +40,20 @@ def compose(*components: Strategy) -> Composition:
     return get_registry().compose(components)
 
 
-def quick(strategy: Strategy, most: int = QUICK_STEPS) -> Strategy:
-    """The strategy with its hyperparameters named `steps`, `*_steps` or `*epochs` lowered to `most`.
+def quick(strategy: Strategy) -> Strategy:
+    """The strategy with its hyperparameters named `steps`, `*_steps` or `*epochs` lowered to a few.
 
     Those of the strategies that its fields name are lowered too.
     """
     lower: dict[str, Any] = {
-        f.name: max(most, f.metadata.get("low") or 0)
+        f.name: max(QUICK_STEPS, f.metadata.get("low") or 0)
         for f in dataclasses.fields(strategy)
         if f.name.endswith(("steps", "epochs")) and isinstance(getattr(strategy, f.name), int)
     }
     lower = {k: v for k, v in lower.items() if v < getattr(strategy, k)}
     for name in spec_fields(strategy):
         members = get_registry().parse(getattr(strategy, name))
-        lower[name] = ", ".join(
-            compose(*(quick(each, most) for each in member.components)).text for member in members
-        )
+        lower[name] = ", ".join(compose(*map(quick, member.components)).text for member in members)
     return dataclasses.replace(strategy, **lower)
 
 
@@ -75,12 +73,12 @@ def run_toy(
     composition = compose(strategy) if isinstance(strategy, Strategy) else strategy
     recipe = override(default_recipe(split.info), {"steps": steps})
     identity, cpu = ("toy", split.info.text, seed), torch.device("cpu")
-    return run_trial(identity, composition, recipe, split, cpu, _features(), keep).predictions
+    return run_trial(identity, composition, recipe, split, cpu, _features_folder(), keep).predictions
 
 
 @functools.cache
-def _features() -> Path:
-    """A folder for features, which goes when this process ends."""
+def _features_folder() -> Path:
+    """The folder for features of this process, which goes when it ends."""
     folder = tempfile.TemporaryDirectory(prefix="fsbench-toys-")
     atexit.register(folder.cleanup)
     return Path(folder.name)
