@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 from records import failed, over_seeds, realistic, record, skipped
 
+from fsbench.columns import of_records
+from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report import text
+from fsbench.report.budgets import leaderboards
 from fsbench.report.html.answer import answers
 from fsbench.report.html.chart import highlighted
 from fsbench.report.leaderboard import Leaderboard, leaderboard
@@ -220,6 +223,37 @@ def test_a_recommended_strategy_that_sometimes_collapses_is_called_unstable():
     found = recommendation(board)
     assert found[0].startswith("Use shaky: ")
     assert found[1].startswith("But shaky is unstable: 1 of 20 scores is ")
+
+
+def fitting(task: str, accuracy: float | None, spec: str = "erm", tuning: str = "") -> list:
+    return [record(task, spec, seed, train_accuracy=accuracy, tuning=tuning) for seed in range(3)]
+
+
+def test_plain_training_that_does_not_fit_its_training_labels_is_told():
+    topics = [by_topic(leaderboard(records)) for records in (
+        fitting(A, 0.512), fitting(A, 0.512) + fitting(B, 0.95), fitting(A, 0.7) + fitting(B, 0.6),
+    )]  # fmt: skip
+    said = [line.partition("; ")[0] for each in topics for line in each["fit"]]
+    start, end = "Underfitted: erm is right on only", "% of its own training labels"
+    assert said == [
+        f"{start} 51.2 {end}",
+        f"{start} 51.2 {end} on {A}",
+        f"{start} 60.0 {end} on {B}, the lowest of 2 tasks below 80 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [fitting(A, 0.8), fitting(A, 0.9) + fitting(A, 0.3, "focal"), fitting(A, None)],
+    ids=["fitted", "another strategy", "unknown"],
+)
+def test_other_fits_are_not_called_underfitted(records):
+    assert "fit" not in by_topic(leaderboard(records))
+
+
+def test_a_tuned_recipe_is_not_called_underfitted():
+    (board,) = leaderboards(of_records(fitting(A, 0.3, tuning="tuning(n=4)"), [DEFAULT_METRIC]))
+    assert "fit" not in by_topic(board)
 
 
 def test_the_recommended_row_and_the_topics_agree_with_the_sentences():

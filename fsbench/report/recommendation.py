@@ -12,6 +12,7 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import first_few, some
 from fsbench.report.power import MORE_DATA, needing_data
 from fsbench.report.rows import Row
+from fsbench.report.underfitting import underfitted
 from fsbench.stats import Estimate
 from fsbench.words import plural
 
@@ -347,6 +348,7 @@ def _cut(items: list[T]) -> tuple[list[T], list[T]]:
 
 _PARTS: dict[str, Callable[[Leaderboard], Iterator[str]]] = {
     "use": _to_use,
+    "fit": underfitted,
     "helps": _helping,
     "hurts": _hurting,
     "baselines": _over_baselines,
