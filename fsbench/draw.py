@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 from fsbench.datasets.known import keep_datasets
@@ -36,7 +36,6 @@ class Splits:
         self._tasks = tasks
         self._same = same
         self._folder = folder
-        self._names = map("split-{}".format, count())
         self._at_hand: dict[Group, SealedSplit] = {}
         self._removing = ThreadPoolExecutor(1)
 
@@ -68,10 +67,12 @@ class Splits:
         keep_datasets(task.protocol.datasets)
         split = draw_split(task, seed)
         self._same.check(text, seed, split.fingerprint)
+        # A search draws in several rounds, and what could not be deleted after one keeps its name.
+        folder = self._folder / f"split-{secrets.token_hex(8)}"
         if part is not None:
-            found = materialise(*take(task, split, seed, part), self._folder / next(self._names))
+            found = materialise(*take(task, split, seed, part), folder)
             return replace(found, drawn=drawn(task, split))  # of the whole split, which its fingerprint names
-        return materialise(task, split, self._folder / next(self._names))
+        return materialise(task, split, folder)
 
 
 def _group(trial: Trial) -> Group:

@@ -43,7 +43,8 @@ class Look:
 
     `found` are the comparisons with ERM, `against` those with the `baselines`, which are given by their full
     specs. `seeds` is the number of split seeds that the judged comparisons have, and `metric` and `margin`
-    are those by which they were judged. `comparisons` is the number on single tasks that the first look had.
+    are those by which they were judged. `comparisons` is the number on single tasks that this look or an
+    earlier one had, whichever is larger.
     """
 
     number: int

@@ -29,6 +29,10 @@ class Trial:
     tuning: str = ""
 
 
+LOST = ("Crash: ", "MemoryError: ", "OutOfMemoryError: ")
+"""How the reasons of tries begin that may have failed because something else took the memory."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What came of a try: its score and its seconds to fit and predict or, if it failed, the reason."""
@@ -39,8 +43,8 @@ class Tried:
 
     @property
     def lost(self) -> bool:
-        """Whether its worker died, which may be due to something else on the machine."""
-        return self.reason.startswith("Crash: ")
+        """Whether its worker died or had too little memory, which may be due to something else that runs."""
+        return self.reason.startswith(LOST)
 
 
 @dataclass(frozen=True)

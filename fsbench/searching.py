@@ -104,13 +104,13 @@ class Searching:
         return replace(configuration, full_spec=identity)
 
     def _tries(self, missing: Sequence[Try], execute: Execute) -> dict[str, Tried]:
-        """Run tries, those whose worker crashed once more; returns what came of each, by key."""
+        """Run tries, those that were lost once more; returns what came of each, by key."""
         results = self._once(missing, execute, last=False)
-        crashed = [each for each in missing if each.key not in results]
-        return results | (self._once(crashed, execute, last=True) if crashed else {})
+        lost = [each for each in missing if each.key not in results]
+        return results | (self._once(lost, execute, last=True) if lost else {})
 
     def _once(self, missing: Sequence[Try], execute: Execute, last: bool) -> dict[str, Tried]:
-        """Run tries; stores and returns what came of each, by key, but crashes only if it is the `last` time.
+        """Run tries; stores and returns what came of each, by key; lost ones only if it is the `last` time.
 
         A configuration must not lose because something else took the memory.
         """

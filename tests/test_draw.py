@@ -125,6 +125,15 @@ def test_a_removed_split_can_still_be_marked_done(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_could_not_be_deleted_does_not_stop_the_next_rounds_of_a_search(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    for _ in range(3):
+        splits = made([trial(ONE, 0)], tmp_path)
+        assert Path(splits.of(trial(ONE, 0)).path).exists()
+        splits.done(trial(ONE, 0))
+    assert len(list(tmp_path.glob("gone-*"))) == 3
+
+
 def test_a_split_that_cannot_be_written_is_not_available(tmp_path, monkeypatch) -> None:
     splits = made([trial(ONE, 0)], tmp_path / "file" / "below")
     (tmp_path / "file").touch()

@@ -110,6 +110,15 @@ def test_a_better_score_that_is_not_settled_is_mentioned():
     assert found[1] == "wild has a better score, 87.8 %, but its difference to erm is not settled."
 
 
+def test_a_better_score_that_is_equivalent_is_mentioned_as_such():
+    near = [0.69, 0.74, 0.7, 0.71, 0.72]
+    records = [*over_seeds(A, "erm", ERM), *over_seeds(A, "sure", above(0.005)), *over_seeds(A, "near", near)]
+    found = recommendation(leaderboard(records, margin=0.2))
+    assert found[0].startswith("Use sure: ")
+    assert found[1].startswith("near has a better score, ")
+    assert found[1].endswith("%, but is equivalent to erm.")
+
+
 def test_strategies_that_hurt_on_the_same_tasks_share_a_sentence():
     found = lines(
         *[over_seeds(task, "erm", ERM) for task in (A, B)],

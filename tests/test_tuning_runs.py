@@ -335,15 +335,20 @@ def test_if_every_configuration_fails_so_does_the_trial_and_can_be_tried_again(t
     assert fake_executor.trials_run() == before + 3 * 2
 
 
+KILLED = Failure("Crash", "the worker was killed by SIGKILL (out of memory?)")
+NO_MEMORY = Failure("OutOfMemoryError", "CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
 class Crashes(FakeExecutor):
-    """The worker of a try dies, as often as `times` says."""
+    """A try is lost by a `failure`, as often as `times` says."""
 
     times: ClassVar[int] = 0
+    failure: ClassVar[Failure] = KILLED
 
     def answer(self, job):
         if self.times and hasattr(job, "trial") and self.meant(job.trial):
             type(self).times -= 1
-            return Failure("Crash", "the worker was killed by SIGKILL (out of memory?)")
+            return self.failure
         return super().answer(job)
 
     def meant(self, trial):
@@ -351,30 +356,35 @@ class Crashes(FakeExecutor):
 
 
 class OnlyFirst(Crashes):
-    """The worker of one try of the default configuration dies again and again."""
+    """One try of the default configuration is lost again and again."""
 
     def meant(self, trial):
         return trial.spec == "erm" and trial.part.fold == 0 and "lr=0.001," in trial.recipe
 
 
 @pytest.mark.usefixtures("fakes")
-def test_a_configuration_does_not_lose_because_its_worker_was_killed(tmp_path):
+@pytest.mark.parametrize("failure", [KILLED, NO_MEMORY], ids=["killed", "no memory"])
+def test_a_configuration_does_not_lose_because_something_else_took_the_memory(tmp_path, monkeypatch, failure):
+    monkeypatch.setattr(Crashes, "failure", failure)
     (wanted,) = fake_executor.run(tmp_path / "calm", seeds=1, tune=3).records
     Crashes.times = 1
-    with pytest.warns(RuntimeWarning, match=r"killed by SIGKILL .*; it is tried once more"):
+    with pytest.warns(RuntimeWarning, match=r" of memory.*; it is tried once more"):
         (found,) = fake_executor.run(tmp_path / "killed", seeds=1, tune=3, executor=Crashes).records
     assert found.search == wanted.search
 
 
 @pytest.mark.usefixtures("fakes")
-def test_a_search_that_lost_a_worker_twice_says_so(tmp_path):
+@pytest.mark.parametrize("failure", [KILLED, NO_MEMORY], ids=["killed", "no memory"])
+def test_a_search_that_lost_a_try_twice_says_so(tmp_path, monkeypatch, failure):
+    monkeypatch.setattr(Crashes, "failure", failure)
     OnlyFirst.times = 2
     with pytest.warns(RuntimeWarning, match="tried once more"):
         (record,) = fake_executor.run(
             tmp_path, seeds=1, tune=3, recipe="lr=0.001", executor=OnlyFirst
         ).records
-    assert record.search["tried"][0]["reason"].startswith("Crash: the worker was killed")
-    assert record.notes[-1].startswith("1 of 3 configurations lost; the first: Crash: the worker was killed")
+    why = f"{failure.kind}: {failure.message}"
+    assert record.search["tried"][0]["reason"] == why
+    assert record.notes[-1] == f"1 of 3 configurations lost; the first: {why}"
 
 
 @pytest.mark.usefixtures("fakes")

@@ -139,14 +139,16 @@ class Setting:
     """A task under one recipe, within which strategies can be compared.
 
     `pairs [P, 2]` are the seeds of a complete entry, of the split and of the initialisation: all with which
-    any strategy has been tried here, in ascending order. Settings with a common dataset have the same number
-    `group`. `crossings` keeps what `report.crossings` computed.
+    any strategy has been tried here, in ascending order. `tuned` says whether its results are those after a
+    search. Settings with a common dataset have the same number `group`. `crossings` keeps what
+    `report.crossings` computed.
     """
 
     task: str
     recipe: str
     columns: Columns
     pairs: np.ndarray
+    tuned: bool = False
     label: str = ""
     group: int = 0
     splits: Splits = field(default_factory=Splits)
@@ -155,6 +157,14 @@ class Setting:
     _resolutions: dict[str, float] = field(default_factory=dict)
     _coverages: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
     _values: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> float:
+        """The labels of the target that strategies are trained on, over those of its training part.
+
+        After a search these include the validation part; NaN if its size is unknown.
+        """
+        return self.splits.joined if self.tuned else 1.0
 
     @cached_property
     def baseline(self) -> Entry:
@@ -248,8 +258,8 @@ def settings(columns: Columns) -> list[Setting]:
     if columns.evidence.drawn:
         for group in {setting.group for setting in ordered}:
             members = [setting for setting in ordered if setting.group == group]
-            fingerprints = [setting.fingerprints for setting in members]
-            for setting, splits in zip(members, splits_of(fingerprints, columns.evidence), strict=True):
+            known = [(setting.fingerprints, setting.tuned) for setting in members]
+            for setting, splits in zip(members, splits_of(known, columns.evidence), strict=True):
                 setting.splits = splits
     return ordered
 
@@ -258,8 +268,9 @@ def _setting(task: str, recipe: str, columns: Columns, rows: np.ndarray, names: 
     """A setting from the numbers of its records, sorted by seeds."""
     seeds = np.stack([columns.split_seed[rows], columns.init_seed[rows]], axis=1)
     new = np.any(np.diff(seeds, axis=0, prepend=-1), axis=1)
-    pair, setting = np.cumsum(new) - 1, Setting(task, recipe, columns, seeds[new])
-    code = columns.code[rows]
+    pair, code = np.cumsum(new) - 1, columns.code[rows]
+    tuned = any(columns.shared[c].tuning for c in np.unique(code))
+    setting = Setting(task, recipe, columns, seeds[new], tuned)
     # Several combinations can belong to one strategy, such as those of two devices.
     identities = {int(c): identity(columns.shared[c]) for c in np.unique(code)}
     number = {full: i for i, full in enumerate(dict.fromkeys(identities.values()))}

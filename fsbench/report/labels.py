@@ -6,6 +6,7 @@ learning curve.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,19 @@ def family(task: str) -> tuple[str, str, int] | None:
             others = tuple(item for item in call.kwargs if item[0] != axis)
             return str(Call(call.name, call.args, others)), axis, number
     return None
+
+
+def trained_on(setting: Setting) -> tuple[str, str, float] | None:
+    """The family of a setting's task, the name of its number of labels, and how many it is trained on.
+
+    This is the number of labels per class; after a search, with those of the validation part. None if there
+    is no such number, or if the size of that part is unknown.
+    """
+    found = family(setting.task)
+    if found is None or math.isnan(setting.labels):
+        return None
+    name, axis, number = found
+    return name, axis, number * setting.labels
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ def _compared(row: Row) -> bool:
 class _Curve:
     """The baseline's learning curve over the settings of a family, by their positive numbers of labels."""
 
-    def __init__(self, settings: Mapping[int, Setting], metric: Metric) -> None:
+    def __init__(self, settings: Mapping[float, Setting], metric: Metric) -> None:
         self.settings = dict(sorted(settings.items()))
         self.sign = 1 if metric.higher_is_better else -1
         self._known = [_by_split(each, each.baseline.values(metric.name)) for each in self.settings.values()]
@@ -109,9 +123,9 @@ class _Curve:
 
 def _families(found: Sequence[Setting], metric: Metric) -> dict[tuple[str, str], _Curve]:
     """The curve of a task's family, for each task that has one."""
-    members: dict[tuple[str, str, str], dict[int, Setting]] = defaultdict(dict)
+    members: dict[tuple[str, str, str], dict[float, Setting]] = defaultdict(dict)
     for setting in found:
-        name = family(setting.task)
+        name = trained_on(setting)
         if name and name[2] > 0:
             members[name[0], name[1], setting.recipe][name[2]] = setting
     curves = [_Curve(several, metric) for several in members.values() if len(several) > 1]
@@ -130,7 +144,7 @@ def _on_task(curve: _Curve, setting: Setting, row: Row, metric: Metric) -> Reach
 
 
 def reached(
-    scores: np.ndarray, mine: np.ndarray, numbers: Sequence[int], place: int, half_width: float | None
+    scores: np.ndarray, mine: np.ndarray, numbers: Sequence[float], place: int, half_width: float | None
 ) -> Reached:
     """What a strategy saves: `scores [n, K]` are the baseline's over the numbers of labels, on n splits.
 

@@ -149,9 +149,11 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
     if first is not best:
+        alike = first.verdict == "equivalent"
+        but = "is equivalent to {}" if alike else "its difference to {} is not settled"
         yield (
-            f"{first.strategy} has a better score, {text.score(first, board.metric)}, but its difference to "
-            f"{board.baseline} is not settled."
+            f"{first.strategy} has a better score, {text.score(first, board.metric)}, but "
+            f"{but.format(board.baseline)}."
         )
     if worth := [*_cost(best, helping, board), *_labels(best, board)]:
         yield " ".join(worth)

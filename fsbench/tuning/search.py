@@ -21,7 +21,7 @@ from fsbench.identity import trial_key
 from fsbench.jobs import LONGEST_NOTE, Outcome
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.recipes.recipe import recipe_text
-from fsbench.record import Trial, Tried
+from fsbench.record import LOST, Trial, Tried
 from fsbench.tasks.parts import Part
 from fsbench.tuning.samplers import Told
 from fsbench.tuning.space import Configuration
@@ -31,7 +31,7 @@ Draw: TypeAlias = "Callable[[int, Told], Configuration]"
 
 _FIRST = 2
 _DIGITS = 9  # so that equal means are equal, whatever the order of their folds
-_CUT_SHORT = ("Crash: ", "TimeOut: ")
+_CUT_SHORT = (*LOST, "TimeOut: ")
 
 
 @dataclass(frozen=True)

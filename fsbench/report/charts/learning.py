@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from fsbench.report.labels import family
+from fsbench.report.labels import trained_on
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.rows import Row
 
 
 @dataclass(frozen=True)
 class Point:
-    """A strategy at a number of labels per class: `row` is that of the task, with score and difference."""
+    """A strategy at a number of labels per class: `row` is that of the task, with score and difference.
+
+    After a search, the number includes the labels of the validation part, rounded.
+    """
 
     labels: int
     row: Row
@@ -31,8 +34,8 @@ class Curves:
     """The learning curves on a family of tasks that differ in the number of labels only.
 
     `family` is the text that the tasks have in common, `axis` the name of the argument in which they differ,
-    and `labels` are its values, at least two, in ascending order. The baseline's line is the first, then come
-    the others by their score at the largest number.
+    and `labels` are the numbers of labels per class, at least two, in ascending order. The baseline's line is
+    the first, then come the others by their score at the largest number.
     """
 
     family: str
@@ -44,12 +47,12 @@ class Curves:
 def curves(board: Leaderboard) -> tuple[Curves, ...]:
     """The learning curves of a leaderboard, in the order of its tasks."""
     families: dict[tuple[str, str, str], dict[int, tuple[Row, ...]]] = defaultdict(dict)
-    for label, rows in board.tasks:
-        if rows and (found := family(rows[0].task)):
+    for setting, (label, rows) in zip(board.settings, board.tasks, strict=True):
+        if rows and (found := trained_on(setting)):
             name, axis, number = found
             # A label says, after the task, in what the recipe differs from that of the same task elsewhere.
-            special = label.removeprefix(rows[0].task)
-            families[name + special, axis, rows[0].recipe][number] = rows
+            special = label.removeprefix(setting.task)
+            families[name + special, axis, setting.recipe][round(number)] = rows
     return tuple(
         _curves(board, name, axis, by_number)
         for (name, axis, _), by_number in families.items()

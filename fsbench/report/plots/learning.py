@@ -33,7 +33,7 @@ def draw(curves: Curves, metric: Metric, ax: Axes) -> None:
         ax.set_xscale("log")
     ax.set_xticks(curves.labels, labels=[str(each) for each in curves.labels])
     ax.minorticks_off()
-    ax.set_xlabel(f"labels per class ({curves.axis})")
+    ax.set_xlabel("labels per class")
     ax.set_ylabel(f"{figure(metric.title)}{unit(metric)}")
     ax.set_title(figure(curves.family))
     handles, shown = ax.get_legend_handles_labels()
