@@ -129,6 +129,12 @@ def test_early_stopping_holds_out_no_class_whose_samples_all_belong_together() -
     ctx._state.val = train.select(y < 0)
     stopping.fit(train, inner, ctx)
     assert (kept[0].class_counts > 0).all()
+    assert len(ctx._state.notes) == 1
+    made = replace(train, groups=groups.new_full((12,), -1))
+    stopping.fit(train.with_added(made), inner, ctx)
+    assert len(kept[1]) == len(kept[0])
+    lost = "12 samples that other components may have made from these are not trained on"
+    assert ctx._state.notes[1:] == [f"early_stopping: {lost}"]
     with pytest.raises(FsbenchError, match="no class has two training samples that do not belong together"):
         stopping.fit(replace(train, groups=y), inner, ctx)
 

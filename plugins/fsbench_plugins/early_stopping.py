@@ -29,11 +29,12 @@ class EarlyStopping(Strategy):
     """Keeps the weights with the least cross-entropy on the validation part (Prechelt 1998).
 
     The learning rate stays constant, because a falling one decides by itself when training ends. There are
-    `looks` at evenly spaced steps; after `patience` of them without improvement, training ends.
-    Where a task has no validation part, one is taken from the training part: one of `folds` stratified parts,
-    which is then not trained on. It leaves samples of every class, if one of them does. Once training has
-    ended, other components make no further steps: `ema` and `swa` beside it average nothing more, and what
-    acts on the last step (they and `mean_teacher`) has to be written after it.
+    `looks` at evenly spaced steps; after `patience` of them without improvement, training ends. Where a task
+    has no validation part, one is taken from the training part: one of `folds` stratified parts, which is
+    then not trained on, nor are samples that other components made from it (all that `vae` and
+    `self_training` add). It leaves samples of every class, if one of them does. Once training has ended,
+    other components make no further steps: `ema` and `swa` beside it average nothing more, and what acts on
+    the last step (they and `mean_teacher`) has to be written after it.
     """
 
     name = "early_stopping"
@@ -67,6 +68,8 @@ class EarlyStopping(Strategy):
         # One part may have all of a class, if all its samples belong together.
         kept, held_out = max(parts, key=lambda part: int((part[0].class_counts > 0).sum()))
         ctx.note(f"no validation part; {len(held_out)} training samples held out")
+        if lost := int(train.added_mask.sum() - kept.added_mask.sum()):
+            ctx.note(f"{lost} samples that other components may have made from these are not trained on")
         fitted = inner(kept, val=held_out)
         fitted.require_network(self.name)
         return fitted
