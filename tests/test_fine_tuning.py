@@ -160,6 +160,21 @@ def test_lora_and_bn_only_train_less_than_transfer() -> None:
     assert len({each.tobytes() for each in found.values()}) == 3
 
 
+@pytest.mark.parametrize("other", ["self_training(rounds=1)", "snapshot(cycles=2)"])
+def test_lora_trains_updates_in_every_fit(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    merged: list[float] = []
+
+    def merge(network: nn.Module) -> None:
+        sizes = [float(each.b.detach().abs().max()) for each in network.modules() if isinstance(each, Update)]
+        merged.append(min(sizes, default=0.0))
+        merge_updates(network)
+
+    monkeypatch.setattr("fsbench_plugins._low_rank.merge_updates", merge)
+    toy_trial(f"lora(source_steps=3)+{other}", toy_split("image", source=True, unlabeled=20), RECIPE)
+    assert len(merged) == 2
+    assert min(merged) > 0
+
+
 def test_bn_only_trains_normalisation_alone() -> None:
     network: Any = build_network("conv4(width=8, norm=batch)", "image", (1, 8, 8), 3)
     BnOnly()._release(network.body, True)

@@ -59,6 +59,11 @@ def add_updates(body: nn.Module, rank: int, scale: float) -> None:
     _replace(body, _LAYERS, lambda layer: Updated(layer, rank, scale))
 
 
+def has_updates(network: nn.Module) -> bool:
+    """Whether layers of a network have updates."""
+    return any(isinstance(module, Updated) for module in network.modules())
+
+
 def merge_updates(network: nn.Module) -> None:
     """Add the updates to the weights, in place, so that the layers are plain again."""
     _replace(network, (Updated,), lambda layer: layer.merged())

@@ -20,8 +20,9 @@ class Lora(Transfer):
     The weights of linear, convolutional and attention layers, as matrices with a row for each output, get the
     update `scale * B A`, where B starts at zero and A at random, with rank `rank` (at most the smaller side
     of the matrix). Only these and the head are trained; after the training the updates are added to the
-    weights. The paper updates the weights of attention alone, and writes `alpha / rank` for `scale`.
-    The updates are new, so their learning rate is that of the head, for pretrained weights too.
+    weights. A component that fits again (`self_training`, `snapshot`) trains new ones. The paper updates the
+    weights of attention alone, and writes `alpha / rank` for `scale`. The updates are new, so their learning
+    rate is that of the head, for pretrained weights too.
     """
 
     name = "lora"
@@ -49,8 +50,11 @@ class Lora(Transfer):
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
         """Train the updates and the head, then merge the updates into the weights."""
-        from fsbench_plugins._low_rank import merge_updates
+        from fsbench_plugins._low_rank import add_updates, has_updates, merge_updates
 
+        if not has_updates(ctx.model):  # a fit before this one has merged them
+            with ctx.torch_seeded():
+                add_updates(ctx.model.get_submodule("body"), self.rank, self.scale)
         fitted = inner(train)
         merge_updates(fitted.require_network(self.name))
         return fitted
