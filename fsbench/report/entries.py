@@ -159,7 +159,7 @@ class Setting:
     _values: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
-    def labels(self) -> float:
+    def labels_ratio(self) -> float:
         """The labels of the target that strategies are trained on, over those of its training part.
 
         After a search these include the validation part; NaN if its size is unknown.

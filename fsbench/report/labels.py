@@ -51,10 +51,10 @@ def trained_on(setting: Setting) -> tuple[str, str, float] | None:
     is no such number, or if the size of that part is unknown.
     """
     found = family(setting.task)
-    if found is None or math.isnan(setting.labels):
+    if found is None or math.isnan(setting.labels_ratio):
         return None
     name, axis, number = found
-    return name, axis, number * setting.labels
+    return name, axis, number * setting.labels_ratio
 
 
 @dataclass(frozen=True)
