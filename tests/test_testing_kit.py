@@ -121,6 +121,24 @@ def corrects_in_place(self, fitted, val, ctx):
     return fitted.map(lambda logits: logits + 1)
 
 
+def clears_unlabeled(self, train, inner, ctx):
+    ctx.unlabeled.mul_(0)
+    return Nearest().fit(train, inner, ctx)
+
+
+def clears_source(self, train, inner, ctx):
+    ctx.source.x.mul_(0)
+    return Nearest().fit(train, inner, ctx)
+
+
+def needs_unlabeled(self, task):
+    return None if task.num_unlabeled else "needs unlabelled data"
+
+
+def needs_source(self, task):
+    return None if task.has_source else "needs source data"
+
+
 def predicts_in_place(self, train, inner, ctx):
     fitted = Nearest().fit(train, inner, ctx)
     return Fitted(lambda x: fitted.predict(x.sub_(10)))
@@ -165,6 +183,28 @@ WRONG = {
         wrong(postprocess=corrects_in_place, uses=frozenset({"val"})),
         "leaves its inputs as they are",
         "postprocess changes in place what it is given",
+    ),
+    "changes the unlabelled data": (
+        wrong(
+            fit=clears_unlabeled,
+            skip=needs_unlabeled,
+            uses=frozenset({"unlabeled"}),
+            replaces=frozenset({"fit"}),
+            kinds=Nearest.kinds,
+        ),
+        "leaves its inputs as they are",
+        "fit changes in place what it is given",
+    ),
+    "changes the source data": (
+        wrong(
+            fit=clears_source,
+            skip=needs_source,
+            uses=frozenset({"source"}),
+            replaces=frozenset({"fit"}),
+            kinds=Nearest.kinds,
+        ),
+        "leaves its inputs as they are",
+        "fit changes in place what it is given",
     ),
     "hidden owner of the loss": (
         wrong(loss=lambda self, logits, targets, inner, ctx: -(targets * logits.log_softmax(-1)).sum(-1)),

@@ -23,7 +23,7 @@ from fsbench.sorts import HOUSE
 from fsbench.strategy import STRATEGIES, Strategy, overrides
 from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
-from fsbench.testing.guarding import guarded, unchanged, undrawn
+from fsbench.testing.guarding import guarded, unchanged, unchanged_or_lent, undrawn
 from fsbench.testing.toy_runs import (
     PROBES,
     compose,
@@ -217,9 +217,10 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 
 def leaves_inputs(bench: Bench) -> str | None:
-    """Its stages and its predictor return new tensors, and do not change those that they are given."""
-    stages = ("embed", "resample", "augment", "loss", "auxiliary_loss", "fit", "postprocess")
-    careful = guarded(bench.few, unchanged, stages)
+    """Its stages and its predictor return new tensors, and do not change those that they are given or lent."""
+    stages = ("resample", "augment", "loss", "auxiliary_loss", "fit", "postprocess")
+    # What a context lends is itself embedded, so in `embed` there is none yet.
+    careful = guarded(guarded(bench.few, unchanged, ("embed",)), unchanged_or_lent, stages)
     for split in bench.firsts():
         look = functools.partial(_predicts_carefully, split.test_x[0])
         run_toy(compose(careful), split, bench.run(split).steps, keep=look)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from fsbench.engine.context import EngineContext
 from fsbench.strategy import Strategy, overrides
 from fsbench.testing.demands import require
 from fsbench.types import Batch, LabeledSet, StepOutput
@@ -38,12 +39,12 @@ def undrawn(what: str, function: Callable[..., Any], *given: Any) -> Any:
     return got
 
 
-def unchanged(what: str, function: Callable[..., Any], *given: Any) -> Any:
-    """What a function returns. Raises AssertionError if it changes tensors that it is given in place.
+def unchanged(what: str, function: Callable[..., Any], *given: Any, lent: Iterable[Any] = ()) -> Any:
+    """What a function returns. Raises AssertionError if it changes tensors that it is given or lent in place.
 
     Also through numpy, which shares their memory and leaves torch's count of changes as it was.
     """
-    tensors = list(_tensors(given))
+    tensors = list(_tensors([*given, *lent]))
     before = [(each._version, each.detach().clone()) for each in tensors]
     got = function(*given)
     require(
@@ -54,6 +55,13 @@ def unchanged(what: str, function: Callable[..., Any], *given: Any) -> Any:
         f"{what} changes in place what it is given, which others see too; return new tensors",
     )
     return got
+
+
+def unchanged_or_lent(what: str, function: Callable[..., Any], *given: Any) -> Any:
+    """As `unchanged`, also of the source and unlabelled data that a context lends to all components."""
+    states = [each.state for each in given if isinstance(each, EngineContext)]
+    lent = [lend() for state in states for lend in (state.source, state.unlabeled) if lend is not None]
+    return unchanged(what, function, *given, lent=lent)
 
 
 def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
