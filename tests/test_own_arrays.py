@@ -16,6 +16,11 @@ from fsbench.own import archives as archives_module
 Y = np.arange(12) % 3
 
 
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 @pytest.mark.parametrize(
     ("x", "shape"),
     [
@@ -191,3 +196,58 @@ def test_an_array_that_claims_to_exceed_the_memory_is_one_line(tmp_path: Path) -
         archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(DataError, match="is damaged"):
         read(path)
+
+
+def test_the_same_group_in_two_archives_is_one_group(tmp_path: Path) -> None:
+    """Ten patients are in both, in another order and type, and five more in the source."""
+    x, y = np.random.default_rng(1).normal(size=(50, 4)), np.arange(30) % 2
+    groups = np.arange(100, 115).repeat(2)
+    source = npz(made(tmp_path / "source"), x=x[:30], y=y, groups=groups)
+    target = npz(made(tmp_path / "target"), x=x[30:], y=y[:20], groups=groups[:20][::-1].astype(float))
+    reading = read(source, target_data=target)
+    assert "20 rows of the source left out: they are like samples of the target" in reading.warnings[0]
+    assert reading.target is not None
+    assert len(reading.dataset.y) == 10
+    assert len(np.unique(reading.target.groups)) == 10
+    apart = npz(made(tmp_path / "apart"), x=x[30:], y=y[:20], groups=groups[:20] + 100)
+    assert len(read(source, target_data=apart).dataset.y) == 30
+
+
+def test_samples_without_a_group_in_two_archives_do_not_belong_together(tmp_path: Path) -> None:
+    x, y, none = np.random.default_rng(1).normal(size=(40, 4)), np.arange(20) % 2, np.full(20, np.nan)
+    none[:2] = 1.0
+    files = [
+        npz(made(tmp_path / name), x=part, y=y, groups=none) for name, part in (("a", x[:20]), ("b", x[20:]))
+    ]
+    assert len(read(files[0], target_data=files[1]).dataset.y) == 18
+
+
+def test_unlabelled_inputs_of_a_group_with_labels_are_left_out(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(1).normal(size=(36, 4)), np.arange(24) % 2
+    groups = np.array([f"p{i}" for i in range(12)])
+    labelled = npz(made(tmp_path / "labelled"), x=x[:24], y=y, groups=groups.repeat(2))
+    more = npz(
+        made(tmp_path / "more"), x=x[24:], groups=np.array(["p3", "p3", *(f"q{i}" for i in range(10))])
+    )
+    reading = read(labelled, unlabeled=more)
+    assert reading.dataset.info.num_unlabeled == 10
+    assert any("2 rows of" in line and "others of the same group" in line for line in reading.warnings)
+    known = npz(made(tmp_path / "known"), x=x[24:], groups=groups)
+    with pytest.raises(DataError, match="for each row without a label, others of the same group have one"):
+        read(labelled, unlabeled=known)
+
+
+def test_accented_labels_and_groups_are_one_in_both_forms(tmp_path: Path) -> None:
+    x, both = np.random.default_rng(1).normal(size=(24, 4)), ["caf\u00e9", "cafe\u0301", "tea", "tea"]
+    groups = [f"{name} {i}" for i in range(6) for name in both]
+    dataset = read(npz(tmp_path, x=x, y=np.array(both * 6), groups=np.array(groups))).dataset
+    assert dataset.info.classes == ("caf\u00e9", "tea")
+    assert dataset.groups is not None
+    assert len(np.unique(dataset.groups)) == 12
+
+
+@pytest.mark.parametrize("missing", ["", " ", "nan"])
+def test_texts_that_stand_for_no_label_are_refused(missing: str, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(1).normal(size=(24, 4)), np.array(["a", "b", "a", missing] * 6)
+    with pytest.raises(DataError, match=r"6 labels missing \('' or 'nan'\); leave these samples out"):
+        read(npz(tmp_path, x=x, y=y))

@@ -74,3 +74,13 @@ def test_a_small_step_of_the_score_is_not_pointed_out(tmp_path, classes, told):
     said = remarks(tmp_path, [f"k{number % classes}" for number in range(3 * classes)])
     assert any("changes balanced accuracy by 2 points" in line for line in said) is told
     assert any("one more right or wrong" in line for line in said) is told
+
+
+def test_accented_letters_in_both_forms_are_one_class_and_one_group(tmp_path: Path) -> None:
+    names = ["caf\u00e9", "cafe\u0301", "tea", "tea"] * 6
+    rows = [f"{i}.5,{name},{name} {i // 4}" for i, name in enumerate(names)]
+    (tmp_path / "rows.csv").write_text("\n".join(["size,drink,cup", *rows]), encoding="utf-8")
+    dataset = read_own(OwnData(tmp_path / "rows.csv", target="drink", group="cup")).dataset
+    assert dataset.info.classes == ("caf\u00e9", "tea")
+    assert dataset.groups is not None
+    assert len(set(dataset.groups.tolist())) == 12

@@ -49,6 +49,15 @@ def test_the_same_folder_gives_the_same_data_and_another_image_others(tmp_path: 
     assert read(folder).dataset.fingerprint != first
 
 
+def test_images_that_networks_see_in_their_stored_size_on_demand_are_other_data(tmp_path: Path) -> None:
+    """Stored in 96 pixels either way, but small networks see 64 of them unless a size is asked for."""
+    folder = make(tmp_path / "pets", {"dog": 4, "cat": 4}, side=96)
+    usual, whole = (read(folder, **size).dataset for size in ({}, {"image_size": 96}))
+    assert (usual.info.shape, whole.info.shape) == ((1, 64, 64), (1, 96, 96))
+    assert np.array_equal(usual.x, whole.x)
+    assert usual.fingerprint != whole.fingerprint
+
+
 def test_given_parts_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "pets"
     for number, (part, count) in enumerate({"train": 4, "validation": 2, "test": 3}.items()):

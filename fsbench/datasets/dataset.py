@@ -22,7 +22,7 @@ class Dataset:
 
     `test` and `val` (bool `[N]`) mark the dataset's own test and validation part. `groups` (int64 `[N]`)
     numbers samples that belong together, such as those of one patient. Missing values are NaN in tables with
-    `columns`. `variant` distinguishes datasets with equal arrays (by symmetries that the user gives).
+    `columns`. `variant` distinguishes datasets with equal arrays (by what the user says).
     `fingerprint` is a SHA-256 over the labelled samples, their types and their shapes: equal on every machine
     if and only if they are equal. `unlabeled` `[U, ...]` are further inputs, stored like `x`, for tasks with
     unlabelled inputs; `unlabeled_fingerprint` is a SHA-256 over them, empty without. Raises DataError if the

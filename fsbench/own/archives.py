@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import Picture, depth, plain, square, stack, stack_alike
 from fsbench.own.samples import (
+    ACCENTS,
     PARTS,
     TEST,
     TRAIN,
@@ -23,12 +26,14 @@ from fsbench.own.samples import (
     printable,
     some,
 )
+from fsbench.rng import derive_key
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
 _SHAPES = "expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
 _RANGES = "expected 0 to 255, or 0 to 1"
 _SMALL = 64
+_NO_LABEL = ("", "nan", "NaN")
 _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
 
 
@@ -89,7 +94,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
 
 
 def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: Form) -> Inputs:
-    """The array `x` of an npz, for a reading without labels. Raises DataError for other arrays.
+    """The arrays `x` and `groups` of an npz without labels. Raises DataError for other arrays.
 
     Images have the brightness of earlier ones of this form: its value of white, unless they are numbers from
     0 to 1, or bytes where those were such numbers, and its depth.
@@ -98,11 +103,11 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
         there = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(f"{data.path} has {there}; expected an array x of inputs without labels")
-    if other := [printable(name) for name in arrays if name != "x"]:
+    if other := [printable(name) for name in arrays if name not in ("x", "groups")]:
         remarks.append(f"{plural(len(other), 'array')} of {data.path} not read: {some(other)}")
-    x = arrays["x"]
+    x, groups = arrays["x"], _groups(arrays, [""], None, str(data.path))
     if x.ndim == 2 and x.dtype.kind in "biuf":
-        return Inputs(x.astype(np.float64))
+        return Inputs(x.astype(np.float64), groups=groups)
     white = _white({"x": x}, str(data.path), [])
     says_itself = (white == 1 and x.dtype.kind in "bf") or (form.white, white) == (1, 255)
     if not says_itself:
@@ -113,7 +118,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
         white = form.white
     found = _pictures(x, white, data, progress)
     pixels = [picture.pixels for picture in found]
-    return Inputs(stack_alike(pixels, form.bits, remarks), np.stack([each.look for each in found]))
+    return Inputs(stack_alike(pixels, form.bits, remarks), np.stack([each.look for each in found]), groups)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -158,6 +163,11 @@ def _labels(
         )
     given = given.astype(np.int64) if given.dtype.kind in "bf" else given
     given, names = _decoded(given), None if names is None else _decoded(names)
+    if given.dtype.kind == "U" and (missing := np.isin(np.char.strip(given), _NO_LABEL)).any():
+        raise DataError(
+            f"{path}: {plural(int(missing.sum()), 'label')} missing ('' or 'nan'); leave these samples out, "
+            "or give their x in an npz of its own: --unlabeled"
+        )
     values, y = np.unique(given, return_inverse=True)
     if 2 * len(values) > max(2, len(y)):
         raise DataError(
@@ -181,8 +191,12 @@ def _instead(given: np.ndarray) -> str:
 
 
 def _decoded(values: np.ndarray) -> np.ndarray:
-    """Bytes as texts; other values as they are."""
-    return np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
+    """Texts, also those given as bytes, with one form of accented letters; other values as they are."""
+    if values.dtype.kind not in "SU":
+        return values
+    texts = np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
+    one_form = [unicodedata.normalize(ACCENTS, text) for text in texts.ravel()]
+    return np.array(one_form, str).reshape(texts.shape)
 
 
 def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:
@@ -229,7 +243,20 @@ def _groups(
                 f"{path}: group {printable(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
                 "each group into one part, or give only x, y and groups, so that fsbench draws the parts"
             )
-    return numbers.astype(np.int64)
+    return _common_numbers(values, path)[numbers]
+
+
+def _common_numbers(values: np.ndarray, path: str) -> np.ndarray:
+    """A number for each different value, int64, the same in all archives; each NaN has its own."""
+    names = [
+        f"{path} {place}" if value != value else str(int(value) if _is_whole(value) else value)
+        for place, value in enumerate(values.tolist())
+    ]
+    return np.array([derive_key("group", name) % 2**62 for name in names], dtype=np.int64)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _as_table(samples: Samples, data: OwnData) -> Samples:

@@ -70,8 +70,7 @@ def join(source: Samples, target: Samples, path: str) -> Samples:
         looks = np.concatenate([source.looks, target.looks])
     groups = None
     if source.groups is not None or target.groups is not None:
-        ours, theirs = _groups(source), _groups(target)
-        groups = np.concatenate([ours, theirs + ours.max() + 1])
+        groups = np.concatenate([_groups(source), _groups(target)])
     return Samples(
         kind=source.kind,
         x=np.concatenate([x, other]),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from fsbench.errors import DataError
-from fsbench.own.samples import printable, some
+from fsbench.own.samples import ACCENTS, printable, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def parse_table(
         if table[name].dtype.kind in "bO":
             plain = table[name].astype(str).str.strip().where(table[name].notna())
             plain = plain.mask(plain.isin(_MISSING))
+            plain = plain if name in texts else plain.str.normalize(ACCENTS)
             if name in texts or (name == labels and (plain == NOTHING).any()):
                 table[name] = plain
             elif plain.dropna().isin(_TRUTHS).all():

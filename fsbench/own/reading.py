@@ -184,7 +184,8 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
     test, test_counts = _given(samples, TEST)
     val, val_counts = _given(samples, VAL)
     stored = samples.x.shape[1:]
-    shape = stored if data.image_size else kind.seen_shape(stored, samples.columns)
+    seen = kind.seen_shape(stored, samples.columns)
+    shape = stored if data.image_size else seen
     info = DatasetInfo(
         text=name,
         description=f"own data: {plural(len(samples.y), samples.kind.sample)}",
@@ -203,8 +204,9 @@ def _dataset(samples: Samples, name: str, data: OwnData) -> Dataset:
         stored=() if samples.columns or stored == shape else stored,
     )
     unlabeled = None if samples.unlabeled is None else samples.unlabeled.x
-    variant = "" if data.symmetries is None else f"symmetries {' '.join(sorted(symmetries))}"
-    return Dataset(info, samples.x, samples.y, test, samples.groups, val, variant, unlabeled)
+    variant = [f"symmetries {' '.join(sorted(symmetries))}"] if data.symmetries is not None else []
+    variant += [f"seen in {list(shape)}"] if shape != seen else []
+    return Dataset(info, samples.x, samples.y, test, samples.groups, val, "; ".join(variant), unlabeled)
 
 
 def _given(samples: Samples, number: int) -> tuple[np.ndarray | None, tuple[int, ...]]:

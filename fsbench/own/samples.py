@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from fsbench.words import plural
 TRAIN, VAL, TEST = 0, 1, 2
 PARTS = ("train", "val", "test")
 SOURCE, TARGET = 0, 1
+ACCENTS: Final = "NFC"
+"""The form of accented letters that labels and groups are brought to, so that equal ones are equal."""
 Progress = Callable[[int, int], None]
 """Called with the number of files read so far, and the number of all files."""
 
@@ -24,14 +26,19 @@ _SHOWN = 3
 
 @dataclass
 class Inputs:
-    """Inputs without labels, read like some samples: `x` `[U, ...]`, and `looks` `[U, T]` of images."""
+    """Inputs without labels, read like some samples: `x` `[U, ...]`, and `looks` `[U, T]` of images.
+
+    `groups` int64 `[U]` are numbered as those of the samples.
+    """
 
     x: np.ndarray
     looks: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def keep(self, kept: np.ndarray) -> Inputs:
         """The inputs of a boolean mask `[U]`."""
-        return Inputs(self.x[kept], None if self.looks is None else self.looks[kept])
+        looks, groups = (None if each is None else each[kept] for each in (self.looks, self.groups))
+        return Inputs(self.x[kept], looks, groups)
 
 
 @dataclass

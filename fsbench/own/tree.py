@@ -12,7 +12,7 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import Kind
-from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Samples, printable, some
+from fsbench.own.samples import ACCENTS, PARTS, TEST, TRAIN, VAL, Samples, printable, some
 from fsbench.words import plural
 
 _PART_NAMES = {
@@ -187,7 +187,7 @@ def relative(path: Path, root: Path) -> str:
 
 def _label(name: str) -> str:
     """The class of a folder's name, with one form of accented letters on all systems."""
-    return unicodedata.normalize("NFC", name)
+    return unicodedata.normalize(ACCENTS, name)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
