@@ -9,7 +9,7 @@ parts of a task's splits are drawn from a pool, and so have samples in common.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -25,7 +25,8 @@ class Kind:
     split has samples of its own). The classifiers are right about the fractions `level` and `level + gain` of
     the population. `training` is the spread by the training sets of each classifier alone, of which a
     fraction `shared` is common to all splits, or `skewed`: one split in five is far worse. A fraction
-    `collapses` of trainings end at chance.
+    `collapses` of trainings end at chance. The metric is the accuracy or, with more than one of the
+    `classes`, the balanced one: each class has equally many samples in the pool and in every test part.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Kind:
     shared: float = 0.0
     skewed: bool = False
     collapses: float = 0.0
+    classes: int = 1
 
 
 _AT_ONCE = 50
@@ -52,11 +54,19 @@ KINDS = (
     Kind("skewed", skewed=True),
     Kind("one training in twenty collapses", collapses=0.05),
 )
+FEW_OF_A_CLASS = (
+    Kind("10 classes of 3 test samples", tested=30, level=0.85, classes=10),
+    Kind("10 classes of 3, 30 % shared", tested=30, common=0.3, level=0.85, classes=10),
+    Kind("10 classes of 3, one test part", tested=30, common=1.0, level=0.85, classes=10),
+    Kind("5 classes of 4, 30 % shared", tested=20, common=0.3, level=0.85, classes=5),
+    Kind("10 classes of 20 test samples", tested=200, level=0.85, classes=10),
+)
 
 
 def rows(kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: float = 0.0) -> list[Sample]:
     """Independent rows of a kind, as samples of their differences."""
-    pool = round(kind.tested / kind.common) if kind.common else kind.tested * splits
+    own = kind.tested // kind.classes
+    pool = kind.classes * (round(own / kind.common) if kind.common else own * splits)
     easy, together = rng.normal(size=(count, 1, pool)), rng.normal(0, 0.2, (count, splits, 1))
     part, right = _parts(kind, count, splits, pool, rng), []
     for level in (kind.level + gain, kind.level):
@@ -67,7 +77,7 @@ def rows(kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: fl
         right.append(np.where(collapsed, rng.random(hit.shape) < 0.1, hit).astype(np.float64))
     gained = (right[0] - right[1]) * part
     values = gained.sum(2) / kind.tested
-    influence = (gained - values[..., None]) * part / kind.tested
+    influence = _influences(kind, gained, part)
     squares = (influence**2).sum((1, 2))
     common = ((influence.sum(1) ** 2).sum(1) - squares) / (splits * (splits - 1))
     common, step = np.maximum(common, 0), 1 / kind.tested
@@ -77,6 +87,16 @@ def rows(kind: Kind, count: int, splits: int, rng: np.random.Generator, gain: fl
         Sample(tuple(row), step, max(float(c), floor), float(o), kind.shared)
         for row, c, o in zip(values.tolist(), common, own, strict=True)
     ]
+
+
+def _influences(kind: Kind, gained: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """The influences of the samples of the pool on each split's difference, `[count, splits, pool]`."""
+    by_class = (*part.shape[:2], kind.classes, -1)
+    gained, part, own = gained.reshape(by_class), part.reshape(by_class), kind.tested // kind.classes
+    mean = gained.sum(-1, keepdims=True) / own
+    divisor = own if kind.classes == 1 else own - 1
+    influence: np.ndarray = (gained - mean) * part / divisor / kind.classes
+    return influence.reshape(*part.shape[:2], -1)
 
 
 def true_difference(kind: Kind, gain: float = 0.0) -> float:
@@ -111,6 +131,10 @@ def boards(
 
 def _parts(kind: Kind, count: int, splits: int, pool: int, rng: np.random.Generator) -> np.ndarray:
     """Whether each sample of the pool is tested, bool `[count, splits, pool]`."""
+    if kind.classes > 1:
+        own = replace(kind, tested=kind.tested // kind.classes, classes=1)
+        each = [_parts(own, count, splits, pool // kind.classes, rng) for _ in range(kind.classes)]
+        return np.concatenate(each, axis=2)
     if not kind.common:
         part = np.zeros((count, splits, pool), dtype=bool)
         for split in range(splits):

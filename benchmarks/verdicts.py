@@ -1,15 +1,15 @@
 """How often intervals and verdicts are right: the simulations that docs/statistics.md quotes.
 
-    python benchmarks/verdicts.py [--tables N] [tasks] [uneven] [reference] [labels] [overall]
+    python benchmarks/verdicts.py [--tables N] [tasks] [balanced] [uneven] [reference] [labels] [overall]
                                   [power RECORDS ...]
 
 `tasks` and `overall`: how often 95 % intervals contain the true difference of the population, how often a
 whole family of comparisons of equally good classifiers has a wrong verdict, and how many true differences are
-found. `uneven`: wrong verdicts if a few rows are far less stable than the rest. `reference`: the same, and
-intervals, if plain training is far less stable than what is compared with it. `labels`: how often intervals
-of labels saved contain the truth. `power`: how many verdicts the records of a published file or a results
-folder give with some of their split seeds. `plain` is Student's paired t test, whose variance is that between
-splits.
+found. `balanced`: the same for the balanced accuracy where a class has few test samples. `uneven`: wrong
+verdicts if a few rows are far less stable than the rest. `reference`: the same, and intervals, if plain
+training is far less stable than what is compared with it. `labels`: how often intervals of labels saved
+contain the truth. `power`: how many verdicts the records of a published file or a results folder give with
+some of their split seeds. `plain` is Student's paired t test, whose variance is that between splits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks.simulated import KINDS, boards, true_difference  # noqa: E402
+from benchmarks.simulated import FEW_OF_A_CLASS, KINDS, boards, true_difference  # noqa: E402
 from fsbench import stats  # noqa: E402
 from fsbench.columns import Columns, of_records  # noqa: E402
 from fsbench.composition import BASELINE  # noqa: E402
@@ -96,6 +96,23 @@ def _covered(estimates: list[Estimate]) -> np.ndarray:
     ends = np.array([(each.low, each.high) for each in estimates]).reshape(-1, PER_KIND, 2)
     found: np.ndarray = ((ends[..., 0] <= truths) & (truths <= ends[..., 1])).mean(1)
     return found
+
+
+def balanced(count: int, size: int = 20) -> None:
+    """The balanced accuracy with few test samples of a class, in tables of rows of one kind."""
+    for kind in FEW_OF_A_CLASS:
+        found = []
+        for n in SEEDS:
+            alone, together, wrong = 0.0, 0.0, 0
+            for board in boards([kind], size, count, n, [np.random.default_rng([76, n])]):
+                several = [stats.estimate(each) for each in board], moderated(board)
+                alone, together = (
+                    share + np.mean([each.low <= 0 <= each.high for each in estimates]) / count
+                    for share, estimates in zip((alone, together), several, strict=True)
+                )
+                wrong += min(stats.holm([each.p for each in several[1]])) <= 0.05
+            found.append(f"{n} seeds: {100 * alone:5.1f} {100 * together:5.1f} {100 * wrong / count:4.1f}")
+        print(f"{kind.name:32}" + "   ".join(found), flush=True)
 
 
 def uneven(count: int) -> None:
@@ -275,6 +292,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     simulations = {
         "tasks": tasks,
+        "balanced": balanced,
         "uneven": uneven,
         "reference": reference,
         "labels": labels,

@@ -21,9 +21,12 @@ class Made:
         self.records, self.drawn, self.found = [], {}, {}
 
     def task(
-        self, text, tests, trains, hits, datasets=("digits",), place=0, inits=1, vals=None, tuning=""
+        self, text, tests, trains, hits, datasets=("digits",), place=0, inits=1, vals=None, tuning="", uses=()
     ) -> None:
-        """Splits with ids of samples; `hits[strategy][split]` says which decisions are right."""
+        """Splits with ids of samples; `hits[strategy][split]` says which decisions are right.
+
+        All strategies but plain training use `uses`.
+        """
         for seed, (test, train) in enumerate(zip(tests, trains, strict=True)):
             y = (np.asarray(test) % 2)[None]
             ids = (np.int64(place) << 32) + np.asarray(test, dtype=np.int64)[None]
@@ -36,7 +39,7 @@ class Made:
                     logits = np.eye(2)[np.where(hit, y[0], 1 - y[0])][None]
                     value = np.mean([hit[y[0] == label].mean() for label in (0, 1)])
                     made = record(text, spec, seed, float(value), init_seed=init, resolution={METRIC: 0.01},
-                                  tuning=tuning)  # fmt: skip
+                                  tuning=tuning, uses=() if spec == "erm" else uses)  # fmt: skip
                     self.records.append(made)
                     self.found[made.key] = influences(logits, y, [METRIC])[METRIC].ravel()
 

@@ -20,6 +20,7 @@ from fsbench.record import Record
 from fsbench.report import differences, text
 from fsbench.report.baselines import Against, claim, judged, needed
 from fsbench.report.leaderboard import Leaderboard, leaderboard
+from fsbench.report.recommendation import recommendation
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
 ERM = [0.70, 0.72, 0.68]
@@ -317,3 +318,23 @@ def test_a_comparison_has_the_estimates_of_its_own_pair() -> None:
     (both,) = differences.over_tasks([pairs], board.metric)
     assert both is not None
     assert both.mean == pytest.approx(np.mean([each.mean for each in found if each]), abs=1e-15)
+
+
+def test_a_baseline_that_skipped_a_task_is_named_as_no_rival_overall() -> None:
+    """It is better on the task that both did, where it counts."""
+    boost = baseline("boost", [0.95, 0.96, 0.94]) + [
+        skipped(task=B, spec="boost", split_seed=seed, baseline=True) for seed in range(3)
+    ]
+    board = leaderboard(
+        [*usual(), *usual(B), *boost, *over_seeds(A, "focal", MINE), *over_seeds(B, "focal", MINE)]
+    )
+    found = overall(board, "focal")
+    assert found is not None
+    assert (found.baseline, found.verdict) == ("svm", "better")
+    assert on(board, "focal").baseline == "boost"
+    (said,) = (line for line in board.warnings if "boost" in line)
+    assert said.startswith(
+        "baseline boost was skipped on 1 of 2 tasks: overall, strategies with results there"
+    )
+    lines = recommendation(board)
+    assert "Better on average over tasks than every baseline with results on all of them: focal." in lines

@@ -69,6 +69,12 @@ def test_influences_are_kept_to_half_a_step(values):
     assert (error <= np.abs(values).max(initial=0) * (0.5 / 127 + 1e-6) + 1e-30).all()
 
 
+@given(st.lists(st.integers(-999, 999).map(lambda n: n / 997), max_size=20))
+def test_influences_that_were_read_are_packed_alike(values):
+    packed = pack_influence(np.array(values))
+    assert pack_influence(unpack_influences([packed])[0]) == packed
+
+
 @settings(max_examples=10)
 @given(st.integers(0, 99))
 def test_evidence_is_read_back(seed):

@@ -57,6 +57,22 @@ def test_the_sums_of_squares_are_the_variances_over_test_parts():
     assert ratios == {name: pytest.approx(1, abs=0.15) for name in WITH}, ratios
 
 
+def test_two_test_parts_that_share_few_samples_of_a_class_have_the_covariance_of_their_products():
+    """Two parts of five classes of three samples, of which they share the first of each class."""
+    rng, classes, of_class = np.random.default_rng(5), 5, 3
+    y = np.repeat(np.arange(classes), of_class)
+    shared, values, products = np.arange(len(y)) % of_class == 0, [], []
+    for _ in range(4000):
+        first, second = rng.random((2, len(y))) < 0.7
+        second = np.where(shared, first, second)
+        logits = [np.eye(classes)[np.where(hit, y, (y + 1) % classes)][None] for hit in (first, second)]
+        values.append([score(each, y[None])["balanced_accuracy"] for each in logits])
+        both = [influences(each, y[None], ["balanced_accuracy"])["balanced_accuracy"][0] for each in logits]
+        products.append((both[0] * both[1])[shared].sum())
+    assert np.mean(products) == pytest.approx(0.7 * 0.3 / of_class**2 / classes, rel=0.05)
+    assert np.mean(products) == pytest.approx(np.cov(np.transpose(values))[0, 1], rel=0.15)
+
+
 @pytest.mark.parametrize("positives", [2, 3, 20])
 def test_the_squares_of_the_influences_on_the_auroc_are_its_variance_of_delong(positives):
     """All pairs of samples are compared here, with ties; two results have a covariance as well."""

@@ -30,7 +30,7 @@ def test_an_interval_has_the_variance_of_splits_crossed_with_test_samples():
     centred = gained.copy()
     for label in (0, 1):
         centred[:, test % 2 == label] -= gained[:, test % 2 == label].mean(1, keepdims=True)
-    parts = crossed([test] * 4, list(centred / 100))
+    parts = crossed([test] * 4, list(centred / 98))
     common = max(parts.common, 0.01**2)  # at least one decision, as all splits test the same samples
     expected = estimate(Sample(tuple(values), 0.01, common, parts.own))
     assert (row.difference.mean, row.difference.error) == pytest.approx(

@@ -15,7 +15,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from benchmarks.simulated import KINDS, boards, rows, true_difference
+from benchmarks.simulated import FEW_OF_A_CLASS, KINDS, boards, rows, true_difference
 from benchmarks.verdicts import MARGIN, cautious, count_wrong, moderated, over_tasks, plain
 from fsbench import stats
 
@@ -56,6 +56,17 @@ def test_without_the_sampling_of_the_test_intervals_would_be_too_narrow(name):
     (kind,) = (kind for kind in KINDS if kind.name == name)
     samples = rows(kind, 400, 10, np.random.default_rng(2))
     assert covered([plain(sample) for sample in samples], true_difference(kind)) < 0.9
+
+
+@pytest.mark.parametrize("kind", FEW_OF_A_CLASS, ids=[kind.name for kind in FEW_OF_A_CLASS])
+def test_balanced_accuracies_of_few_samples_of_a_class_are_covered(kind):
+    count, size, wrong = 50, 20, 0
+    for board in boards([kind], size, count, 10, [np.random.default_rng(4)]):
+        found = moderated(board)
+        wrong += min(stats.holm([each.p for each in found])) <= 0.05
+    samples = rows(kind, 1000, 10, np.random.default_rng(5))
+    assert covered([stats.estimate(sample) for sample in samples], 0.0) >= 0.93
+    assert wrong / count <= tolerated(0.05, count)
 
 
 @pytest.mark.parametrize("splits", [3, 5, 10])

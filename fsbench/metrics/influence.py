@@ -1,9 +1,11 @@
-"""The influence of each test sample on a metric: how the value changes, per unit, with the sample's weight.
+"""The influence of each test sample on a metric: about what leaving the sample out takes from the value.
 
 To first order, the variance of a metric over independent test samples is the sum of squares of its
 influences, and the covariance of two results on common test samples is the sum of their products (Hampel
-1974, "The influence curve and its role in robust estimation"). All functions take logits `[E, M, C]` and
-labels `[E, M]` and return float64 `[E, M]`; each cell's influences add up to zero.
+1974, "The influence curve and its role in robust estimation"). Where few samples share a class, it matters
+that a sample is compared with the others of its class and not also with itself, which hides a part of the
+variance: the jackknife (Efron & Stein 1981, "The jackknife estimate of variance"). All functions take logits
+`[E, M, C]` and labels `[E, M]` and return float64 `[E, M]`; each cell's influences add up to zero.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ def of_balanced_accuracy(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The influences on the recall averaged over the classes of each cell."""
     hit, count, recall = _by_class(logits, y)
     present = (count > 0).sum(1, keepdims=True)
-    influence: np.ndarray = (hit - _own(recall, y)) / _own(count, y) / present / len(y)
+    influence: np.ndarray = (hit - _own(recall, y)) / _others(_own(count, y)) / present / len(y)
     return influence
 
 
@@ -36,7 +38,7 @@ def of_worst_class_recall(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The influences on the lowest recall: those on the recall of the class that has it now."""
     hit, count, recall = _by_class(logits, y)
     worst = np.where(count > 0, recall, np.inf).argmin(1)[:, None]
-    influence: np.ndarray = (y == worst) * (hit - _own(recall, y)) / _own(count, y) / len(y)
+    influence: np.ndarray = (y == worst) * (hit - _own(recall, y)) / _others(_own(count, y)) / len(y)
     return influence
 
 
@@ -45,9 +47,10 @@ def of_macro_f1(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     classes = np.arange(logits.shape[-1])
     true, predicted = y[..., None] == classes, logits.argmax(-1)[..., None] == classes
     total = (true.sum(1, keepdims=True) + predicted.sum(1, keepdims=True)).astype(float)
+    count = (true | predicted).sum(1, keepdims=True)
     f1 = 2 * (true & predicted).sum(1, keepdims=True) / np.maximum(total, 1)
     change = 2 * (true & predicted) - f1 * (true.astype(float) + predicted)
-    weight = 1 / np.maximum(total, 1) / (total > 0).sum(2, keepdims=True)
+    weight = count / _others(count) / np.maximum(total, 1) / (total > 0).sum(2, keepdims=True)
     influence: np.ndarray = (change * weight).sum(2) / len(y)
     return influence
 
@@ -144,6 +147,15 @@ def _divisor(samples: np.ndarray) -> float:
     As in an unbiased variance, that is not m, but the square root of m (m - 1); of one sample, it is 1.
     """
     return math.sqrt(len(samples) * max(len(samples) - 1, 1))
+
+
+def _others(samples: np.ndarray) -> np.ndarray:
+    """What deviations from the mean of m samples are divided by: m - 1, of one sample 1.
+
+    A sample's deviation from the mean of the others is m / (m - 1) times that from the mean of all.
+    """
+    others: np.ndarray = np.maximum(samples - 1, 1)
+    return others
 
 
 def _by_class(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

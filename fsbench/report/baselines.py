@@ -158,7 +158,7 @@ class Baselines:
         return replace(found, p=p, verdict=OPEN) if about_it else found
 
     def left_out(self) -> Iterator[str]:
-        """A line for each baseline that is left out of comparisons because trials have no result."""
+        """A line for each baseline that is left out of comparisons, on tasks or overall."""
         for name in self.names if self.title else ():
             lacking = [
                 setting.label
@@ -168,6 +168,12 @@ class Baselines:
             if lacking:
                 tasks = lacking[0] if len(lacking) == 1 else plural(len(lacking), "task")
                 yield f"no complete baseline on {tasks}: {name}, where some of its trials have no result"
+            skipped = sum(_skipped(setting, name) for setting in self.found)
+            if 0 < skipped < len(self.found):
+                yield (
+                    f"baseline {name} was skipped on {skipped} of {len(self.found)} tasks: overall, "
+                    "strategies with results there are not compared with it"
+                )
 
     def _rivals(self, settings: Sequence[Setting], strategy: str) -> tuple[list[str], bool]:
         """The other baselines with a result in every trial of some settings; without one, those with any.

@@ -133,14 +133,19 @@ def _families(found: Sequence[Setting], metric: Metric) -> dict[tuple[str, str],
 
 
 def _on_task(curve: _Curve, setting: Setting, row: Row, metric: Metric) -> Reached | None:
-    """What a strategy saves on one task, over the splits that it and the baseline's whole curve have."""
+    """What a strategy saves on one task, over the splits that it and the baseline's whole curve have.
+
+    The labels of the validation part count as its own if it uses them. None if their number is unknown.
+    """
     splits, ours = _by_split(setting, setting.entries[row.strategy].values(metric.name))
     common = np.intersect1d(splits, curve.splits)
     if not len(common) or row.difference is None:
         return None
     (place,) = (place for place, each in enumerate(curve.settings.values()) if each is setting)
     mine = curve.sign * ours[np.isin(splits, common)]
-    return reached(curve.scores(common), mine, list(curve.settings), place, row.difference.half_width)
+    found = reached(curve.scores(common), mine, list(curve.settings), place, row.difference.half_width)
+    used = setting.splits.joined if "val" in row.uses and not setting.tuned else 1.0
+    return None if math.isnan(used) else replace(found, times=found.times / used)
 
 
 def reached(

@@ -198,7 +198,8 @@ def _unstable(best: Row, board: Leaderboard) -> Iterator[str]:
 
 def _beside_baselines(best: Row, against: Against, board: Leaderboard) -> Iterator[str]:
     """How the recommended strategy compares with the best baseline."""
-    which = f"the best baseline, {against.baseline}" if board.against == BEST else against.baseline
+    of_all = " with results on all tasks" if _partial(board) else ""
+    which = f"the best baseline{of_all}, {against.baseline}" if board.against == BEST else against.baseline
     gain = text.interval(against.difference, board.metric, sign=True)
     if against.verdict == "baseline":
         yield f"{best.strategy} is one of the baselines of this table."
@@ -262,14 +263,22 @@ def _hurting(board: Leaderboard) -> Iterator[str]:
 
 def _over_baselines(board: Leaderboard) -> Iterator[str]:
     """Strategies that are better or worse than the baselines, on average if there are several tasks."""
+    several = len(board.tasks) > 1
+    average = " on average over tasks" if several else ""
     for word, whom in (("better", "every baseline"), ("worse", "a baseline")):
-        several = len(board.tasks) > 1
         judged = [row for row in board.overall if row.against and row.against.verdict == word]
         found = [_on_its_tasks(row) for row in judged if row.done > 1 or not several]
-        average = " on average over tasks" if several else ""
+        than = f"than {whom if board.against == BEST else board.against}"
+        said = f"{average} {than} with results on all of them" if _partial(board) else f" {than}{average}"
         if found:
-            than = whom if board.against == BEST else board.against
-            yield f"{word.capitalize()} than {than}{average}: {first_few(found)}."
+            yield f"{word.capitalize()}{said}: {first_few(found)}."
+
+
+def _partial(board: Leaderboard) -> bool:
+    """Whether a baseline lacks results on some tasks, so that not all strategies are compared with it."""
+    return any(
+        row.against and row.against.verdict == "baseline" and not row.complete for row in board.overall
+    )
 
 
 def from_sources(board: Leaderboard, rest_in: str = "The HTML report") -> Iterator[str]:

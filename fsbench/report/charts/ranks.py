@@ -12,6 +12,7 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.stats import LEVEL
 
 _FEWEST = 2
+_PERMUTED, _AT_ONCE = 5000, 500
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,8 @@ class Ranks:
     [S] are sorted by `mean` [S], the mean over `groups`, which has the labels of the tasks of each group.
     Mean ranks that differ by less than `critical_difference` are not significantly different at the 5 % level
     (Nemenyi test); `cliques` are the largest sets of neighbours, as first and last place in `strategies`, of
-    which this holds. `p` is the p-value of "all strategies are equal" (Friedman test in the form of Iman &
-    Davenport). Both are None with fewer than two groups. `left_out` are the strategies without a result in
-    some trial.
+    which this holds. `p` is the p-value of "all strategies are equal" (Friedman test by permutation). Both
+    are None with fewer than two groups. `left_out` are the strategies without a result in some trial.
 
     Demsar 2006, "Statistical comparisons of classifiers over multiple data sets", JMLR 7.
     """
@@ -72,21 +72,23 @@ def critical_difference(strategies: int, groups: int) -> float:
 def friedman(table: np.ndarray) -> float:
     """The p-value of "all columns have the same mean rank" for ranks `[N, S]`, with ties.
 
-    Iman & Davenport 1980, "Approximations of the critical region of the Friedman statistic".
+    Friedman 1937, "The use of ranks to avoid the assumption of normality". The distribution of the sum of
+    squared rank sums is that over permutations of the ranks within groups, from fixed random draws: with two
+    or three groups, approximations are far off.
     """
-    from scipy.stats import f
+    rng, reached = np.random.default_rng(0), 0
+    observed = _uneven(table[None])
+    for _ in range(_PERMUTED // _AT_ONCE):
+        drawn = rng.permuted(np.repeat(table[None], _AT_ONCE, axis=0), axis=2)
+        reached += int((_uneven(drawn) >= observed - 1e-9).sum())
+    return (1 + reached) / (1 + _PERMUTED)
 
-    groups, strategies = table.shape
-    spread = float(((table - (strategies + 1) / 2) ** 2).sum())
-    if not spread:
-        return 1.0
-    sums = table.sum(0) - groups * (strategies + 1) / 2
-    chi = (strategies - 1) * float((sums**2).sum()) / spread
-    rest = groups * (strategies - 1) - chi
-    if rest <= 1e-9:
-        return 0.0
-    df = strategies - 1
-    return float(f.sf((groups - 1) * chi / rest, df, df * (groups - 1)))
+
+def _uneven(tables: np.ndarray) -> np.ndarray:
+    """How far the rank sums of tables `[B, N, S]` are from being equal, `[B]`."""
+    sums = tables.sum(1)
+    uneven: np.ndarray = ((sums - sums.mean(1, keepdims=True)) ** 2).sum(1)
+    return uneven
 
 
 def _ranked(board: Leaderboard, names: Sequence[str]) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
