@@ -133,9 +133,11 @@ class BadReply(TrialError):
 def require_finite(losses: torch.Tensor, advice: str, name: str = "loss") -> None:
     """Raise NonFinite if one of the losses `[steps]` of a training is NaN or infinite.
 
-    The message has the `name` of the loss, the first such step, and the `advice`: what to do next.
+    The message has the `name` of the loss, the first such step, and the `advice`: what to do next, unless
+    this is the first step of all.
     """
     bad = (~losses.isfinite()).nonzero()
     if len(bad):
         step = int(bad[0, 0])
+        advice = advice if step else "no update came before, so an input or a term of the loss is not finite"
         raise NonFinite(f"the {name} became {losses[step].item()} at step {step} of {len(losses)}; {advice}")

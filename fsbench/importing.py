@@ -74,7 +74,8 @@ def _named(plugin: str) -> Iterator[None]:
         finally:
             _tell("")
         return
-    text = f"fsbench: plugin {plugin} is still being imported; if that does not end, leave it out\n"
+    advice = "" if plugin.startswith("fsbench:") else "; if that does not end, leave it out"
+    text = f"fsbench: plugin {plugin} is still being imported{advice}\n"
     patience = threading.Timer(PATIENCE_SECONDS, lambda: sys.stderr.write(text))
     patience.daemon = True
     patience.start()

@@ -49,7 +49,9 @@ def _check_range(
         or (isinstance(value, int | float) and high is not None and value > high)
     ]
     if outside:
-        raise SpecError(f"tune is {tune}; expected allowed values, and {outside[0]!r} is not")
+        bounds = [f"{word} {end}" for word, end in (("at least", low), ("at most", high)) if end is not None]
+        allowed = f"one of {choices}" if choices is not None else " and ".join(bounds)
+        raise SpecError(f"tune is {tune}; {outside[0]!r} is not allowed: expected {allowed}")
 
 
 def is_span(tune: tuple[Any, ...]) -> bool:

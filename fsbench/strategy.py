@@ -227,7 +227,9 @@ def from_call(cls: type[Strategy], call: Call) -> Strategy:
         raise SpecError(f"{call}: write arguments with their names; {call.name} takes {_listing(known)}")
     for name, _ in call.kwargs:
         if name not in known:
-            raise SpecError(f"{call}: {call.name} has no argument {name!r}; it takes {_listing(known)}")
+            bare = not hasattr(Strategy, name) and not callable(getattr(cls, name, print))
+            hint = f" ({name} of {cls.__name__} has no type annotation)" if bare else ""
+            raise SpecError(f"{call}: {call.name} has no argument {name!r}{hint}; it takes {_listing(known)}")
     return cls(**call.keywords)
 
 
@@ -291,6 +293,10 @@ def _check_strategy(cls: Any) -> None:
     for attribute in ("uses", "kinds", "replaces", "yields"):
         _check_set(cls, attribute)
     _check_stages(cls)
+    if taken := ", ".join(f.name for f in fields(cls) if hasattr(Strategy, f.name)):
+        raise PluginError(
+            f"{cls.__name__}: every strategy has {taken}, no hyperparameter; leave out the annotation"
+        )
     if missing := ", ".join(without_default(cls)):
         raise PluginError(
             f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "

@@ -164,7 +164,8 @@ def test_versions_that_are_not_installed_are_said():
     ]
     found = compared(old, old)
     said = "these are not the installed versions: focal"
-    assert found.left_out == (f"A: {said}", f"B: {said}")
+    assert found.differing == (f"A: {said}", f"B: {said}")
+    assert found.left_out == ()
 
 
 def test_two_folders_have_the_newest_version_of_a_strategy_that_is_not_installed():

@@ -140,7 +140,7 @@ class Strange(Strategy):
             PluginError,
             r"targets as int64 \[16\]; expected distributions, float \[16",
         ),
-        ("nan loss", NonFinite, "loss became nan at step 0 of 30; try a smaller learning rate"),
+        ("nan loss", NonFinite, "loss became nan at step 0 of 30; no update came before, so an input or a"),
         ("labels", BadPrediction, r"shape \[60\]; expected logits \[60, 3\]"),
         ("nan", NonFinite, "NaN or infinite"),
         ("numpy", BadPrediction, "returned ndarray; expected a tensor"),

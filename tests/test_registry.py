@@ -82,6 +82,11 @@ def test_wrong_arguments_say_what_was_expected(spec: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_an_argument_without_an_annotation_is_named() -> None:
+    with pytest.raises(SpecError, match=r"odd has no argument 'rate' \(rate of Odd has no type annotation\)"):
+        registry_with(odd(rate=0.1, loss=keep_loss)).parse("odd(rate=0.2)")
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'FOCAL'"):
         raise UnknownName("strategy", "Focall", ["FOCAL"])
@@ -223,6 +228,10 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
         (
             odd(loss=keep_loss, augmant=lambda self, batch, ctx: batch),
             "Odd overrides no stage 'augment'; it has a method 'augmant': did you mean 'augment'?",
+        ),
+        (
+            odd(cite="A (2001). B.", __annotations__={"cite": str}),
+            "Odd: every strategy has cite, no hyperparameter; leave out the annotation",
         ),
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),

@@ -30,7 +30,7 @@ markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
 pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[1]
-A = "kshot(wine, k=5)"
+A, B = "kshot(wine, k=5)", "kshot(digits, k=5)"
 EVIL = f"{HOSTILE} [x](javascript:alert(2)) <img src=x onerror=alert(3)> `a` **b** {{.c}} | \x1b[31m\n# no"
 SPEC = f'focal(x="{HOSTILE}[y](http://z)`../../../out")'
 
@@ -141,6 +141,18 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
     assert "Interactive report" in board
     reference = Parsed(site / "reference" / "strategy.html").text
     assert "A method for learning from little data; the base class is plain ERM." in reference
+
+
+def test_the_gallery_lists_tasks_whose_verdict_is_withheld(tmp_path):
+    """One of the trials failed, so the strategy has a difference and no verdict, or has nothing left."""
+    found = over_seeds(A, "erm", [0.5, 0.6, 0.7]) + over_seeds(B, "erm", [0.5, 0.6, 0.7])
+    found += [*over_seeds(A, "focal", [0.6, 0.7]), failed(task=A, spec="focal", split_seed=2)]
+    found += [failed(task=B, spec="focal", split_seed=seed) for seed in range(3)]
+    write(Contents(tuple(found)), tmp_path / "ours.jsonl")
+    page = "\n".join(gallery._verdicts(Findings([read_board(tmp_path / "ours.jsonl")]).of("focal")))
+    withheld = page.partition("Withheld on 1 task:")[2]
+    assert "wine" in withheld.partition("Failed on")[0]
+    assert "digits" in withheld.partition("Failed on")[2]
 
 
 def test_the_gallery_lists_the_values_of_a_literal():

@@ -264,6 +264,19 @@ WRONG = {
     ),
     "undeclared use": (wrong(init_model=uses_source), "runs on what it claims", "UndeclaredUse"),
     "python's random": (wrong(augment=draws_from(random.random)), "leaves global randomness alone", "random"),
+    "unlabelled outputs that are not declared": (
+        wrong(auxiliary_loss=lambda self, out, ctx: out.unlabeled_logits.mean()),
+        "runs on what it claims",
+        "out.unlabeled_logits and out.unlabeled_features are None unless uses names 'unlabeled'",
+    ),
+    "no skip without unlabelled data": (
+        wrong(
+            auxiliary_loss=lambda self, out, ctx: out.unlabeled_logits.square().mean(),
+            uses=frozenset({"unlabeled"}),
+        ),
+        "runs on what it claims",
+        "this task has no unlabelled data: if that is needed, let skip say so",
+    ),
     "torch's random": (
         wrong(augment=draws_from(lambda: torch.rand(()))),
         "leaves global randomness alone",

@@ -154,9 +154,9 @@ def test_optuna_keeps_its_verbosity():
         ({"tune": (2, 1)}, r"tune is \(2, 1\); expected \(from, to\), the smaller number first"),
         ({"tune": (1, 1)}, r"tune is \(1, 1\); expected \(from, to\)"),
         ({"tune": ()}, r"tune is \(\); expected .* or several values"),
-        ({"tune": (0, 2), "high": 1}, r"tune is \(0, 2\); expected allowed values, and 2 is not"),
-        ({"tune": (0, 2), "low": 1}, "and 0 is not"),
-        ({"tune": ("a", "b"), "choices": ("a", "c")}, "and 'b' is not"),
+        ({"tune": (0, 2), "high": 1}, r"tune is \(0, 2\); 2 is not allowed: expected at most 1"),
+        ({"tune": (0, 2), "low": 1}, "0 is not allowed: expected at least 1"),
+        ({"tune": ("a", "b"), "choices": ("a", "c")}, r"'b' is not allowed: expected one of \('a', 'c'\)"),
     ],
 )
 def test_a_range_without_allowed_values_is_refused(given, expected):

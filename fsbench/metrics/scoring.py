@@ -135,7 +135,8 @@ def metric_problems(metric: Metric, value: Any) -> str:
         return f"returned {value!r}; expected a float or None"
     low, high = (0.0, 1.0) if metric.percent else (-math.inf, math.inf)
     if not (math.isfinite(value) and low - ROUNDING <= value <= high + ROUNDING):
-        return f"returned {value:g}; expected " + ("0 to 1" if metric.percent else "a finite number")
+        expected = "0 to 1, as percent=True says" if metric.percent else "a finite number"
+        return f"returned {value:g}; expected {expected}"
     return ""
 
 

@@ -104,7 +104,9 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float | None = None) ->
         for pair in several
     ]
     lost = tuple(lost_trials(every))
-    left_out = [f"{letter}: {line}" for letter, each in (("A", a), ("B", b)) for line in each.left_out]
+    sides = (("A", a), ("B", b))
+    remarks = [f"{letter}: {line}" for letter, each in sides for line in each.remarks]
+    left_out = [f"{letter}: {line}" for letter, each in sides for line in each.left_out]
     left_out += [*unlike, *only_in(a, b, named), *on_one_side(every, chosen.name)]
     if not changes and not lost:
         raise UsageError(
@@ -117,7 +119,7 @@ def compare_sides(a: Side, b: Side, metric: str, margin: float | None = None) ->
         overall=tuple(each for each in changes if each.task == OVERALL),
         rows=tuple(each for each in changes if each.task != OVERALL),
         lost=lost,
-        differing=tuple(dict.fromkeys(differing(a, b, named))),
+        differing=tuple(dict.fromkeys([*differing(a, b, named), *remarks])),
         left_out=tuple(left_out),
     )
 

@@ -25,13 +25,15 @@ LETTERS = "A", "B"
 class Side:
     """One side: its title, its records, of one version of each strategy, and what was left out of them.
 
-    `only` is the name of the strategy that was asked for, "" if all were.
+    `only` is the name of the strategy that was asked for, "" if all were. `remarks` are about what is
+    compared.
     """
 
     title: str
     columns: Columns
     only: str = ""
     left_out: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> dict[str, list[Shared]]:
@@ -74,9 +76,8 @@ def side(title: str, columns: Columns, metric: str, text: str | None = None) -> 
         lines += said
     columns, said = of_one_measure(columns.select([s in kept for s in columns.shared]), metric)
     other = {_row_name(shared) for shared in columns.shared if shared.full_spec and not is_installed(shared)}
-    if other and not (text and "#" in text):
-        lines.append(f"these are not the installed versions: {', '.join(sorted(other))}")
-    return Side(title, columns, only, (*lines, *said))
+    remarks = [f"these are not the installed versions: {', '.join(sorted(other))}"] if other else []
+    return Side(title, columns, only, (*lines, *said), () if text and "#" in text else tuple(remarks))
 
 
 def _named(columns: Columns, text: str) -> tuple[Columns, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from fsbench.kinds import kind_names
 from fsbench.params import is_span, tune_range
 from fsbench.registry import Registry
 from fsbench.report import text as words
+from fsbench.report.rows import Row
 from fsbench.site.findings import Finding, Findings
 from fsbench.site.pages import Page, code, page, repository, sentence, table, text
 from fsbench.sorts import HOUSE, Origin
@@ -161,6 +163,10 @@ def _verdicts(found: Sequence[Finding]) -> Iterator[str]:
         if others:
             yield from ("", f'??? note "Not settled on {plural(len(others), "task")}"', "")
             yield from (f"    {line}" for line in _rows(each, others))
+        withheld = [row for row in each.rows if row.done and row.verdict.startswith("withheld")]
+        if withheld:
+            yield from ("", f"Withheld on {plural(len(withheld), 'task')}:", "")
+            yield from _rows(each, withheld)
         absent: dict[str, list[str]] = {}
         for row in each.rows:
             if not row.done:
@@ -169,16 +175,21 @@ def _verdicts(found: Sequence[Finding]) -> Iterator[str]:
             yield from ("", text(f"{why.capitalize()} on {', '.join(tasks)}."))
 
 
-def _rows(found: Finding, rows: Iterable[Any]) -> Iterator[str]:
+def _verdict(row: Row) -> str:
+    name = row.verdict.partition(":")[0].replace(" ", "-")
+    return f'<span class="verdict {name}">{text(words.verdict(row))}</span>'
+
+
+def _rows(found: Finding, rows: Iterable[Row]) -> Iterator[str]:
     metric = found.board.main.metric
     shown = [
         (
             code(found.label(row)),
             text(words.interval(row.score, metric)),
             text(words.difference(row, metric)),
-            f'<span class="verdict {row.verdict.replace(" ", "-")}">{text(words.verdict(row))}</span>',
+            _verdict(row),
         )
-        for row in sorted(rows, key=lambda row: -row.difference.mean)
+        for row in sorted(rows, key=lambda row: -row.difference.mean if row.difference else math.inf)
     ]
     if shown:
         yield from table(("task", "score", "vs erm", "verdict"), shown)

@@ -33,7 +33,7 @@ from fsbench.testing.toy_runs import (
     toys,
     witness,
 )
-from fsbench.types import Batch, LabeledSet
+from fsbench.types import Batch, LabeledSet, TaskInfo
 from fsbench.words import names_package
 
 LEARNING_STEPS = 40
@@ -70,9 +70,20 @@ def runs(bench: Bench) -> str | None:
             try:
                 bench.run(split)
             except Exception as error:
-                where = f"on {split.info.kind} {split.info.text}"
-                raise AssertionError(f"{where}: {type(error).__name__}: {error}") from error
+                where = f"on {split.info.kind} {split.info.text}: {type(error).__name__}"
+                raise AssertionError(
+                    f"{where}: {error}{_of_unlabeled(bench.strategy, split.info)}"
+                ) from error
     return lacking[0] if len(lacking) == len(bench.kinds) else None
+
+
+def _of_unlabeled(strategy: Strategy, task: TaskInfo) -> str:
+    """What an author may have missed about unlabelled data, for the message of a failed run."""
+    if "unlabeled" in strategy.uses and not task.num_unlabeled:
+        return "; this task has no unlabelled data: if that is needed, let skip say so"
+    if "unlabeled" not in strategy.uses and overrides(type(strategy), "auxiliary_loss"):
+        return "; out.unlabeled_logits and out.unlabeled_features are None unless uses names 'unlabeled'"
+    return ""
 
 
 def reproducible(bench: Bench) -> str | None:
@@ -217,7 +228,7 @@ def _check_samples(samples: Batch | LabeledSet, ctx: Context) -> None:
 
 
 def leaves_inputs(bench: Bench) -> str | None:
-    """Its stages and its predictor return new tensors, and do not change those that they are given or lent."""
+    """Its stages and its predictor return new tensors, and change none that they are given or lent."""
     stages = ("resample", "augment", "loss", "auxiliary_loss", "fit", "postprocess")
     # What a context lends is itself embedded, so in `embed` there is none yet.
     careful = guarded(guarded(bench.few, unchanged, ("embed",)), unchanged_or_lent, stages)

@@ -9,6 +9,7 @@ import numpy as np
 from fsbench.metrics import Metric, metric_problems
 from fsbench.rng import generator
 from fsbench.testing.demands import require, require_own_randomness, require_text
+from fsbench.words import plural
 
 _TOLERANCE = 1e-9
 
@@ -96,7 +97,7 @@ def _predictions() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     for cells, samples, classes in ((1, 40, 3), (5, 30, 4), (1, 20, 2)):
         y = np.stack([rng.permutation(np.arange(samples) % classes) for _ in range(cells)])
         truth, noise = np.eye(classes)[y], rng.standard_normal((cells, samples, classes))
-        size = f"{cells} cells, {classes} classes"
+        size = f"{plural(cells, 'cell')}, {classes} classes"
         yield f"random predictions, {size}", noise, y
         yield f"good predictions, {size}", 3 * truth + noise, y
         yield f"perfect predictions, {size}", 50 * truth, y

@@ -144,6 +144,7 @@ def _metrics(by_metric: ByMetric, names: Sequence[str]) -> dict[str, Any]:
         "values": {
             metric: {
                 "about": capital(text.title(board)),
+                "legend": text.legend(board),
                 "tables": [
                     _texts(rows, board, names) for rows in (board.main, *(r for _, r in board.further))
                 ],
@@ -169,7 +170,7 @@ def _choices(found: Sequence[ByMetric], boards: Sequence[Board]) -> Iterable[Cho
         options = [(str(board.number), board.title.partition(":")[0]) for board in boards]
         yield Choice("board", "Results", (("", "all"), *options))
     yield Choice("metric", "Metric", tuple((name, each.metric.title) for name, each in found[0].items()))
-    for name, label in (("protocol", "Protocol"), ("dataset", "Dataset"), ("k", "Labels per class")):
+    for name, label in (("protocol", "Protocol"), ("dataset", "Dataset"), ("k", "Training labels per class")):
         values = sorted({getattr(table, name) for table in every} - {""}, key=_natural)
         if len(values) > 1:
             yield Choice(name, label, (("", "all"), *((value, value) for value in values)))

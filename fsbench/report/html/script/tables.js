@@ -77,6 +77,11 @@
 
   // Puts the texts of a metric into the cells that are there already.
   function showMetric(name) {
+    const meanings = metrics[0].values[name].legend;
+    for (const term of document.querySelectorAll("details.legend dt")) {
+      const meaning = meanings[term.textContent];
+      if (meaning) term.nextElementSibling.textContent = meaning;
+    }
     boards.forEach((board, number) => {
       const found = metrics[number].values[name];
       board.querySelector("[data-about]").textContent = found.about;
