@@ -262,7 +262,7 @@ def test_a_metric_that_fails_is_named_and_loses_nothing_else(stranger) -> None:
     assert score(logits, y, problems) == before | {"free": 42.0}
     assert problems == [
         "metric raises of fsbench-theirs raised ZeroDivisionError: by zero",
-        "metric high of fsbench-theirs returned 1.5; expected 0 to 1",
+        "metric high of fsbench-theirs returned 1.5; expected 0 to 1, as percent=True says",
         "metric text of fsbench-theirs returned 'good'; expected a float or None",
     ]
     with pytest.raises(PluginError, match="metric raises of fsbench-theirs raised"):
