@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks.simulated import FEW_OF_A_CLASS, KINDS, boards, true_difference  # noqa: E402
+from benchmarks.simulated import FEW_OF_A_CLASS, KINDS, Kind, boards, true_difference  # noqa: E402
 from fsbench import stats  # noqa: E402
 from fsbench.columns import Columns, of_records  # noqa: E402
 from fsbench.composition import BASELINE  # noqa: E402
@@ -99,20 +100,29 @@ def _covered(estimates: list[Estimate]) -> np.ndarray:
 
 
 def balanced(count: int, size: int = 20) -> None:
-    """The balanced accuracy with few test samples of a class, in tables of rows of one kind."""
+    """The balanced accuracy with few test samples of a class, in tables of rows of one kind.
+
+    The first number of each seed is that of intervals for which a sample is compared with its whole class.
+    """
     for kind in FEW_OF_A_CLASS:
         found = []
         for n in SEEDS:
-            alone, together, wrong = 0.0, 0.0, 0
+            covered, wrong = np.zeros(3), 0
             for board in boards([kind], size, count, n, [np.random.default_rng([76, n])]):
-                several = [stats.estimate(each) for each in board], moderated(board)
-                alone, together = (
-                    share + np.mean([each.low <= 0 <= each.high for each in estimates]) / count
-                    for share, estimates in zip((alone, together), several, strict=True)
-                )
-                wrong += min(stats.holm([each.p for each in several[1]])) <= 0.05
-            found.append(f"{n} seeds: {100 * alone:5.1f} {100 * together:5.1f} {100 * wrong / count:4.1f}")
+                whole = [stats.estimate(_with_itself(each, kind)) for each in board]
+                several = whole, [stats.estimate(each) for each in board], moderated(board)
+                covered += [np.mean([each.low <= 0 <= each.high for each in some]) for some in several]
+                wrong += min(stats.holm([each.p for each in several[-1]])) <= 0.05
+            shown = " ".join(f"{100 * each / count:5.1f}" for each in covered)
+            found.append(f"{n} seeds: {shown} {100 * wrong / count:4.1f}")
         print(f"{kind.name:32}" + "   ".join(found), flush=True)
+
+
+def _with_itself(sample: Sample, kind: Kind) -> Sample:
+    """A sample whose influences are deviations from the mean of the whole class."""
+    own = kind.tested // kind.classes
+    shrunk, floor = ((own - 1) / own) ** 2, kind.common / kind.tested**2
+    return replace(sample, common=max(shrunk * sample.common, floor), own=shrunk * (sample.own or 0.0))
 
 
 def uneven(count: int) -> None:

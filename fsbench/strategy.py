@@ -227,7 +227,7 @@ def from_call(cls: type[Strategy], call: Call) -> Strategy:
         raise SpecError(f"{call}: write arguments with their names; {call.name} takes {_listing(known)}")
     for name, _ in call.kwargs:
         if name not in known:
-            bare = not hasattr(Strategy, name) and not callable(getattr(cls, name, print))
+            bare = name in vars(cls) and not (hasattr(Strategy, name) or callable(vars(cls)[name]))
             hint = f" ({name} of {cls.__name__} has no type annotation)" if bare else ""
             raise SpecError(f"{call}: {call.name} has no argument {name!r}{hint}; it takes {_listing(known)}")
     return cls(**call.keywords)

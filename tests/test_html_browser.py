@@ -156,6 +156,11 @@ def test_another_metric_shows_its_numbers_in_its_order(opened: Opened, report) -
         cells = table.locator(f"td[data-column='{column}']").all_inner_texts()
         assert cells == [texts[column] for _, texts in wanted]
     assert "negative log" in opened.page.locator("[data-about]").first.inner_text().lower()
+    terms, meanings = (
+        opened.page.locator(f"details.legend {tag}").all_text_contents() for tag in ("dt", "dd")
+    )
+    said, wanted = dict(zip(terms, meanings, strict=True)), text.legend(board)
+    assert said["score"] == wanted["score"] != text.legend(report.by_metric[0]["balanced_accuracy"])["score"]
 
 
 def test_a_chart_shows_the_task_and_the_strategy_that_a_reader_picks(opened: Opened, report) -> None:

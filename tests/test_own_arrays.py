@@ -231,9 +231,14 @@ def test_unlabelled_inputs_of_a_group_with_labels_are_left_out(tmp_path: Path) -
     )
     reading = read(labelled, unlabeled=more)
     assert reading.dataset.info.num_unlabeled == 10
-    assert any("2 rows of" in line and "others of the same group" in line for line in reading.warnings)
+    assert any(
+        "2 rows of" in line and "repeat samples with a label or share their group" in line
+        for line in reading.warnings
+    )
     known = npz(made(tmp_path / "known"), x=x[24:], groups=groups)
-    with pytest.raises(DataError, match="for each row without a label, others of the same group have one"):
+    with pytest.raises(
+        DataError, match="each row without a label repeats one with a label or shares its group"
+    ):
         read(labelled, unlabeled=known)
 
 

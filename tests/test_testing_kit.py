@@ -121,22 +121,19 @@ def corrects_in_place(self, fitted, val, ctx):
     return fitted.map(lambda logits: logits + 1)
 
 
-def clears_unlabeled(self, train, inner, ctx):
-    ctx.unlabeled.mul_(0)
-    return Nearest().fit(train, inner, ctx)
+def clearing(use):
+    """A fit that clears the unlabelled or the source data in place, where there is some."""
 
+    def fit(self, train, inner, ctx):
+        data = getattr(ctx, use)
+        (data if use == "unlabeled" else data.x).mul_(0)
+        return Nearest().fit(train, inner, ctx)
 
-def clears_source(self, train, inner, ctx):
-    ctx.source.x.mul_(0)
-    return Nearest().fit(train, inner, ctx)
+    def skip(self, task):
+        return None if {"unlabeled": task.num_unlabeled, "source": task.has_source}[use] else f"needs {use}"
 
-
-def needs_unlabeled(self, task):
-    return None if task.num_unlabeled else "needs unlabelled data"
-
-
-def needs_source(self, task):
-    return None if task.has_source else "needs source data"
+    uses, replaces = frozenset({use}), frozenset({"fit"})
+    return wrong(fit=fit, skip=skip, uses=uses, replaces=replaces, kinds=Nearest.kinds)
 
 
 def predicts_in_place(self, train, inner, ctx):
@@ -185,24 +182,12 @@ WRONG = {
         "postprocess changes in place what it is given",
     ),
     "changes the unlabelled data": (
-        wrong(
-            fit=clears_unlabeled,
-            skip=needs_unlabeled,
-            uses=frozenset({"unlabeled"}),
-            replaces=frozenset({"fit"}),
-            kinds=Nearest.kinds,
-        ),
+        clearing("unlabeled"),
         "leaves its inputs as they are",
         "fit changes in place what it is given",
     ),
     "changes the source data": (
-        wrong(
-            fit=clears_source,
-            skip=needs_source,
-            uses=frozenset({"source"}),
-            replaces=frozenset({"fit"}),
-            kinds=Nearest.kinds,
-        ),
+        clearing("source"),
         "leaves its inputs as they are",
         "fit changes in place what it is given",
     ),

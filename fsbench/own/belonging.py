@@ -49,6 +49,14 @@ def repeats(samples: Samples, more: Inputs) -> np.ndarray:
     return equal if 2 * (near & ~equal).sum() > len(near) else near
 
 
+def belong(samples: Samples, more: Inputs) -> np.ndarray:
+    """Which unlabelled inputs repeat a labelled sample or are of its given group, as a mask bool `[U]`."""
+    twice = repeats(samples, more)
+    if more.groups is None or samples.groups is None:
+        return twice
+    return twice | np.isin(more.groups, samples.groups)
+
+
 def _paired(blocks: Iterable[np.ndarray], first: int, n: int) -> np.ndarray:
     """Which of the samples from number `first` to `n` have a partner before `first` in pairs `[P, 2]`."""
     found = np.zeros(n, dtype=np.bool_)

@@ -13,7 +13,6 @@ from fsbench.own.given import OwnData
 from fsbench.own.pictures import FOREIGN, with_channels
 from fsbench.own.samples import Inputs, Progress, Samples, as_float32, may_be_ids, printable, shifts_for, some
 from fsbench.own.tree import walk
-from fsbench.words import plural
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
 _HINTS = {
@@ -85,24 +84,7 @@ def _read_inputs(data: OwnData, samples: Samples, progress: Progress) -> Inputs:
     if found.x.shape[1:] != samples.x.shape[1:]:
         shapes = [list(each.shape[1:]) for each in (found.x, samples.x)]
         raise DataError(f"{data.path} has inputs of {shapes[0]}, the labelled samples {shapes[1]}")
-    return found if found.groups is None else _of_other_groups(found, samples, str(data.path))
-
-
-def _of_other_groups(found: Inputs, samples: Samples, path: str) -> Inputs:
-    """Unlabelled inputs, but not of a group with labelled samples. Raises DataError if none is left."""
-    assert found.groups is not None
-    same = np.isin(found.groups, () if samples.groups is None else samples.groups)
-    if same.all():
-        raise DataError(
-            f"{path}: for each {samples.kind.sample} without a label, others of the same group have one, and "
-            "may be in the test; leave it out"
-        )
-    if same.any():
-        samples.warnings.append(
-            f"{plural(int(same.sum()), samples.kind.sample)} of {path} left out: others of the same group "
-            "have a label, and may be in the test"
-        )
-    return found.keep(~same)
+    return found
 
 
 def form_of(given: str | Path) -> str:

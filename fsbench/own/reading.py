@@ -11,7 +11,7 @@ import numpy as np
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DATASETS, add_dataset, dataset_names
 from fsbench.errors import DataError
-from fsbench.own.belonging import find_groups, repeats
+from fsbench.own.belonging import belong, find_groups
 from fsbench.own.classes import check_names, warn_of_classes, without_lone_classes
 from fsbench.own.copies import warn_of_copies
 from fsbench.own.domains import separate
@@ -80,15 +80,15 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
 
     Near-duplicates (images), equal rows (tables) and the samples of a given group share a group, which no
     split divides. A class with a single group is left out, because it cannot be both learned and tested.
-    Unlabelled inputs that repeat a labelled sample, which may be in the test, are left out. Raises UsageError
-    for options that do not fit, DataError for data that cannot be used.
+    Unlabelled inputs that repeat a labelled sample, or are of its given group, are left out. Raises
+    UsageError for options that do not fit, DataError for data that cannot be used.
     """
     samples = read_samples(data, progress)
     given = 0 if samples.groups is None else len(np.unique(samples.groups))
     said = tuple(samples.warnings)
-    samples.groups = find_groups(samples)
     if samples.unlabeled is not None:
         samples.unlabeled = _without_repeats(samples, samples.unlabeled, str(data.unlabeled))
+    samples.groups = find_groups(samples)
     if samples.domain is None:
         parts = [without_lone_classes(samples, str(data.path), said)]
     else:
@@ -107,16 +107,16 @@ def read_own(data: OwnData, progress: Progress = lambda done, total: None) -> Re
 
 def _without_repeats(samples: Samples, more: Inputs, path: str) -> Inputs:
     """Leave out unlabelled inputs that repeat a labelled sample. Raises DataError if none is left."""
-    twice = repeats(samples, more)
+    twice, grouped = belong(samples, more), more.groups is not None
     if twice.all():
         raise DataError(
-            f"{path}: each {samples.kind.sample} without a label repeats one with a label, which may be in "
-            "the test; leave it out"
+            f"{path}: each {samples.kind.sample} without a label repeats one with a label"
+            f"{' or shares its group' * grouped}, which may be in the test; leave it out"
         )
     if twice.any():
         samples.warnings.append(
             f"{plural(int(twice.sum()), samples.kind.sample)} of {path} left out: they repeat samples with a "
-            "label, which may be in the test"
+            f"label{' or share their group' * grouped}, which may be in the test"
         )
     return more.keep(~twice)
 
