@@ -55,11 +55,11 @@ KINDS = (
     Kind("one training in twenty collapses", collapses=0.05),
 )
 FEW_OF_A_CLASS = (
-    Kind("10 classes of 3 test samples", tested=30, level=0.85, classes=10),
-    Kind("10 classes of 3, 30 % shared", tested=30, common=0.3, level=0.85, classes=10),
-    Kind("10 classes of 3, one test part", tested=30, common=1.0, level=0.85, classes=10),
-    Kind("5 classes of 4, 30 % shared", tested=20, common=0.3, level=0.85, classes=5),
-    Kind("10 classes of 20 test samples", tested=200, level=0.85, classes=10),
+    Kind("10 classes of 3 test samples", tested=30, common=0.3, level=0.6, training=0.03, classes=10),
+    Kind("less stable training", tested=30, common=0.3, level=0.6, classes=10),
+    Kind("one test part for all splits", tested=30, common=1.0, level=0.6, training=0.03, classes=10),
+    Kind("5 classes of 4", tested=20, common=0.3, level=0.6, training=0.03, classes=5),
+    Kind("10 classes of 20", tested=200, level=0.6, training=0.03, classes=10),
 )
 
 
