@@ -155,6 +155,17 @@ class Context(Protocol):
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
         """Train a model on other data by plain cross-entropy, in place; returns it in evaluation mode."""
 
+    def pretrain_by(
+        self, train: Callable[[], None], model: nn.Module, data: LabeledSet, *others: object
+    ) -> None:
+        """Train a model on other data in a way of your own, such as episodes: `train()` changes its weights.
+
+        Trials that train in the same way may share the result, as the folds of a search do, which have one
+        source. So `train` must change nothing but the weights, and what it depends on beside the component,
+        the model, `data`, the recipe and the component's random numbers belongs into `others`, as values
+        with a `repr` that tells them apart. Only bundled strategies share.
+        """
+
     def fitted(self, network: nn.Module) -> Fitted:
         """A network as a fitted predictor: in evaluation mode, without gradients, in bounded batches."""
 

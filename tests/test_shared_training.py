@@ -81,20 +81,47 @@ def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
     assert trainings.seconds > 0
 
 
-def test_folds_share_what_is_pretrained_on_their_source_and_nothing_else(tmp_path: Path) -> None:
+ON_SOURCE = [
+    "transfer(source_steps=20)",
+    "protonet(meta_steps=5)",
+    "maml(meta_steps=2)",
+    "maml(meta_steps=2, transductive=true)",
+    "reptile(meta_steps=2)",
+]
+
+
+@pytest.mark.parametrize("spec", ON_SOURCE)
+def test_folds_share_what_is_learned_from_their_source_and_nothing_else(spec: str, tmp_path: Path) -> None:
     folds = [
         replace(SPLIT, train_x=SPLIT.train_x[:, part], train_y=SPLIT.train_y[:, part])
         for part in (slice(0, 24), slice(12, 36))
     ]
+    trained_on_labels = not spec.startswith("protonet")
     for number, fold in enumerate(folds):
         own, run = tmp_path / f"split-{number}", tmp_path / "run"
         own.mkdir()
         trainings = SharedTrainings(own, run)
-        alone = toy_trial("transfer(source_steps=20)", fold, QUICK)
-        beside = toy_trial("transfer(source_steps=20)", fold, QUICK, trainings=trainings)
+        alone = toy_trial(spec, fold, QUICK)
+        beside = toy_trial(spec, fold, QUICK, trainings=trainings)
         assert np.array_equal(alone.predictions, beside.predictions)
+        assert alone.notes == beside.notes
         assert (trainings.seconds > 0) == (number > 0)
-        assert (len(files(own)), len(files(run))) == (1, 1)
+        assert (len(files(own)), len(files(run))) == (trained_on_labels, 1)
+
+
+def test_another_meta_training_is_not_read(tmp_path: Path) -> None:
+    variants = ["", "meta_lr=0.01", "train_way=2", "shot=2", "queries=2", "meta_steps=6", "halve_every=2"]
+    for number, arguments in enumerate(variants, 1):
+        spec = f"protonet({arguments or 'meta_steps=5'})"
+        assert np.array_equal(result_of(spec).predictions, result_of(spec, tmp_path).predictions)
+        assert len(files(tmp_path)) == number
+
+
+@pytest.mark.parametrize("other", ["focal", "label_smoothing(amount=0.1)", "augmentation"])
+def test_a_meta_training_in_which_others_take_part_is_a_trials_own(other: str, tmp_path: Path) -> None:
+    spec = f"protonet(meta_steps=5)+{other}"
+    assert np.array_equal(result_of(spec).predictions, result_of(spec, tmp_path).predictions)
+    assert files(tmp_path) == []
 
 
 def test_what_a_training_took_counts_for_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -274,6 +274,16 @@ class EngineContext(Scope, Savable):
             trainings = self._state.trainings
             return (train if trainings is None else trainings.pretrain)(objective, data, recipe)
 
+    def pretrain_by(
+        self, train: Callable[[], None], model: nn.Module, data: LabeledSet, *others: object
+    ) -> None:
+        trainings = self._state.trainings
+        if trainings is None:
+            train()
+        else:
+            deciding = repr((self._component, self._key("pretrain_by"), others))
+            trainings.pretrain_by(train, self.objective(model), data, deciding)
+
     def fitted(self, network: nn.Module) -> Fitted:
         return as_fitted(network)
 

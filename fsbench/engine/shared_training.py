@@ -1,9 +1,9 @@
-"""Plain trainings that several trials have in common: one trial trains, the others read.
+"""Trainings that several trials have in common: one trial trains, the others read.
 
-What postprocesses trains as ERM does; what adapts a body to the target first trains it on the source, which
-is the same in the folds of a search. Such a training is known by everything that decides its result: the
-model's modules and weights, the data, the recipe and the random numbers. So reading it gives the bits that
-training would give, and the time and memory that it took count as if they had been spent.
+What postprocesses trains as ERM does; what adapts a body to the target, or meta-trains it, first trains it on
+the source, which is the same in the folds of a search. Such a training is known by everything that decides
+its result: the model's modules and weights, the data, the recipe and the random numbers. So reading it gives
+the bits that training would give, and the time and memory that it took count as if they had been spent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -58,22 +59,41 @@ class SharedTrainings:
         """The same for a training on other data than the labels of the split."""
         return self._train(objective, data, recipe, self.pretrained)
 
+    def pretrain_by(
+        self, train: Callable[[], None], objective: Objective, data: LabeledSet, deciding: str
+    ) -> None:
+        """Train the model of an objective on other data by `train`, or as another trial did.
+
+        `deciding` says everything that decides the result beside the objective, the data and the recipe.
+        """
+        if not _plain(objective):
+            train()
+            return
+        key = _key(objective, data, objective.ctx.recipe, deciding)
+        self._once(self.pretrained / f"{key}.safetensors", objective, train)
+        objective.model.train()
+
     def _train(self, objective: Objective, data: LabeledSet, recipe: Recipe, folder: Path) -> nn.Module:
         if not _plain(objective):
             return train(objective, data, recipe)
         file = folder / f"{_key(objective, data, recipe)}.safetensors"
+        if not self._once(file, objective, lambda: train(objective, data, recipe)):
+            note_few_passes(recipe.sized(len(data)), len(data), objective.ctx)
+            objective.eval()
+        return objective.model
+
+    def _once(self, file: Path, objective: Objective, work: Callable[[], object]) -> bool:
+        """Train an objective's model by `work` and write its weights, or read them; whether it trained."""
         took = _read(file, objective.model)
         if took is not None:
             self.seconds += took[0]
             self.peak_memory = max(self.peak_memory, took[1])
-            note_few_passes(recipe.sized(len(data)), len(data), objective.ctx)
-            objective.eval()
-            return objective.model
+            return False
         begin = time.perf_counter()
-        trained = train(objective, data, recipe)
+        work()
         seconds, most = time.perf_counter() - begin, peak_memory(objective.ctx.device)
-        self._write(file, trained, {"seconds": repr(seconds), "bytes": str(most)})
-        return trained
+        self._write(file, objective.model, {"seconds": repr(seconds), "bytes": str(most)})
+        return True
 
     def _write(self, file: Path, model: nn.Module, took: dict[str, str]) -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(model).items()}
@@ -101,8 +121,8 @@ def _plain(objective: Objective) -> bool:
     )
 
 
-def _key(objective: Objective, data: LabeledSet, recipe: Recipe) -> str:
-    """A hash of everything that decides a plain training."""
+def _key(objective: Objective, data: LabeledSet, recipe: Recipe, deciding: str = "") -> str:
+    """A hash of everything that decides a training."""
     model, ctx = objective.model, objective.ctx
     tensors = _tensors(model) | {"data x": data.x, "data targets": data.targets}
     if data.weights is not None:
@@ -111,7 +131,8 @@ def _key(objective: Objective, data: LabeledSet, recipe: Recipe) -> str:
     recipes = recipe_text(recipe.sized(len(data))), recipe_text(ctx.recipe)
     strides = [tensor.stride() for tensor in tensors.values()]
     values = weights_digest(tensors)
-    parts = anatomy(model), trained, strides, values, *recipes, ctx.device, ctx.stream("batches").key
+    drawn = ctx.stream("batches").key
+    parts = anatomy(model), trained, strides, values, *recipes, ctx.device, drawn, deciding
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 

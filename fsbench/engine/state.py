@@ -55,6 +55,11 @@ class Trainings(Protocol):
     def pretrain(self, objective: Objective, data: LabeledSet, recipe: Recipe) -> nn.Module:
         """The model of an objective, trained on other data."""
 
+    def pretrain_by(
+        self, train: Callable[[], None], objective: Objective, data: LabeledSet, deciding: str
+    ) -> None:
+        """Train the model of an objective on other data by `train`, which `deciding` describes."""
+
 
 @dataclass
 class TrialState:

@@ -40,6 +40,11 @@ class Episodes:
         self.query_targets = labels.repeat_interleave(self.queries, 0)
 
     @property
+    def sizes(self) -> tuple[int, int, int]:
+        """The classes of an episode, and the support and query samples of each."""
+        return self.way, self.shot, self.queries
+
+    @property
     def samples(self) -> int:
         """How many samples an episode has."""
         return self.way * (self.shot + self.queries)

@@ -68,7 +68,11 @@ class Episodic(UsesSource):
         shot = self.shot or min(ctx.task.labels_per_class or 1, MOST_SHOTS)
         episodes = Episodes(source, way, shot, self.queries, ctx.stream("episodes"))
         steps = steps_over(source, self.source_passes, episodes.samples, self.meta_steps)
-        train_on_episodes(model, self.rule, episodes, ctx, self.meta_lr, steps, self.halve_every)
+
+        def train() -> None:
+            train_on_episodes(model, self.rule, episodes, ctx, self.meta_lr, steps, self.halve_every)
+
+        ctx.pretrain_by(train, model, source, episodes.sizes, steps)
         said = f"{steps} episodes, {way}-way {episodes.shot}-shot with {episodes.queries} queries"
         if way < self.train_way:
             said += f"; train_way={self.train_way} was asked for, the source has {usable} classes"

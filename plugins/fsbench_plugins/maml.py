@@ -87,8 +87,12 @@ class Maml(Adapted):
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, self.first_order, self.anil)
         steps = steps_over(source, self.source_passes, self.meta_batch * episodes.samples, self.meta_steps)
         _meta_training.zero(model.get_submodule("head"))
-        with _meta_training.batch_statistics(model, keep=self.transductive) as layers:
+
+        def train() -> None:
             _meta_training.meta_train(model, episodes, inner, ctx, self.meta_lr, steps, self.meta_batch)
+
+        with _meta_training.batch_statistics(model, keep=self.transductive) as layers:
+            ctx.pretrain_by(train, model, source, episodes.sizes, steps)
         if self.transductive and not layers:
             ctx.note("transductive has no effect: there is no batch normalisation")
         ctx.note(

@@ -62,10 +62,14 @@ class Reptile(Adapted):
         inner = _meta_training.Inner(self.inner_lr, self.inner_steps, first_order=True)
         steps = steps_over(source, self.source_passes, self.meta_batch * episodes.samples, self.meta_steps)
         _meta_training.zero(model.get_submodule("head"))
-        with _meta_training.batch_statistics(model):
+
+        def train() -> None:
             _meta_training.move_to_solutions(
                 model, episodes, shot, inner, ctx, self.meta_lr, steps, self.meta_batch
             )
+
+        with _meta_training.batch_statistics(model):
+            ctx.pretrain_by(train, model, source, episodes.sizes, shot, steps)
         ctx.note(
             f"{steps} meta-steps of {self.meta_batch} episodes, {episodes.way}-way {shot}-shot, "
             f"{self.inner_steps} inner steps on {episodes.shot} labels per class"
