@@ -158,12 +158,12 @@ class Context(Protocol):
     def pretrain_by(
         self, train: Callable[[], None], model: nn.Module, data: LabeledSet, *others: object
     ) -> None:
-        """Train a model on other data in a way of your own, such as episodes: `train()` changes its weights.
+        """Train a model on other data in a way of your own, such as on episodes; `train()` does it.
 
-        Trials that train in the same way may share the result, as the folds of a search do, which have one
-        source. So `train` must change nothing but the weights, and what it depends on beside the component,
-        the model, `data`, the recipe and the component's random numbers belongs into `others`, as values
-        with a `repr` that tells them apart. Only bundled strategies share.
+        Trials of bundled strategies that train in just the same way share the result, such as the folds of a
+        search, which have one source. So `train` must change nothing but the weights. Whatever it depends on
+        besides the component, the model, `data`, the recipe and the component's random numbers belongs in
+        `others`, as values that their `repr` tells apart.
         """
 
     def fitted(self, network: nn.Module) -> Fitted:

@@ -109,12 +109,27 @@ def test_folds_share_what_is_learned_from_their_source_and_nothing_else(spec: st
         assert (len(files(own)), len(files(run))) == (trained_on_labels, 1)
 
 
-def test_another_meta_training_is_not_read(tmp_path: Path) -> None:
-    variants = ["", "meta_lr=0.01", "train_way=2", "shot=2", "queries=2", "meta_steps=6", "halve_every=2"]
-    for number, arguments in enumerate(variants, 1):
-        spec = f"protonet({arguments or 'meta_steps=5'})"
-        assert np.array_equal(result_of(spec).predictions, result_of(spec, tmp_path).predictions)
-        assert len(files(tmp_path)) == number
+OTHER_ARGUMENTS = ["meta_lr=0.01", "train_way=2", "shot=2", "queries=2", "source_passes=2", "halve_every=2"]
+
+
+@pytest.mark.parametrize("argument", OTHER_ARGUMENTS)
+def test_a_meta_training_with_another_argument_is_not_read(argument: str, tmp_path: Path) -> None:
+    result_of("protonet(meta_steps=5)", tmp_path)
+    spec = f"protonet(meta_steps=5, {argument})"
+    assert np.array_equal(result_of(spec).predictions, result_of(spec, tmp_path).predictions)
+    assert len(files(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("spec", ["protonet(meta_steps=5)", "maml(meta_steps=2)", "reptile(meta_steps=2)"])
+def test_folds_with_other_numbers_of_labels_do_not_share_episodes_of_other_sizes(
+    spec: str, tmp_path: Path
+) -> None:
+    for labels in (1, 2, 1):
+        fold = replace(SPLIT, info=replace(SPLIT.info, labels_per_class=labels))
+        alone = toy_trial(spec, fold, QUICK)
+        beside = toy_trial(spec, fold, QUICK, trainings=SharedTrainings(tmp_path / "own", tmp_path / "run"))
+        assert np.array_equal(alone.predictions, beside.predictions)
+    assert len(files(tmp_path / "run")) == 2
 
 
 @pytest.mark.parametrize("other", ["focal", "label_smoothing(amount=0.1)", "augmentation"])

@@ -66,11 +66,11 @@ class SharedTrainings:
 
         `deciding` says everything that decides the result beside the objective, the data and the recipe.
         """
-        if not _plain(objective):
+        if _plain(objective):
+            key = _key(objective, data, objective.ctx.recipe, deciding)
+            self._once(self.pretrained / f"{key}.safetensors", objective, train)
+        else:
             train()
-            return
-        key = _key(objective, data, objective.ctx.recipe, deciding)
-        self._once(self.pretrained / f"{key}.safetensors", objective, train)
         objective.model.train()
 
     def _train(self, objective: Objective, data: LabeledSet, recipe: Recipe, folder: Path) -> nn.Module:
