@@ -81,6 +81,19 @@ def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
     assert trainings.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("spec", "steps"),
+    [("transfer(source_steps=20, backbone_lr_scale=0.1)", 20), ("simpleshot(source_steps=20)", 40)],
+)
+def test_what_follows_on_the_target_does_not_decide_a_pretraining(
+    spec: str, steps: int, folder: Path
+) -> None:
+    trainings, recipe = shared_in(folder), replace(QUICK, steps=steps)
+    beside = toy_trial(spec, SPLIT, recipe, trainings=trainings)
+    assert trainings.seconds > 0
+    assert np.array_equal(result_of(spec, recipe=recipe).predictions, beside.predictions)
+
+
 ON_SOURCE = [
     "transfer(source_steps=20)",
     "protonet(meta_steps=5)",

@@ -67,7 +67,7 @@ class SharedTrainings:
         `deciding` says everything that decides the result beside the objective, the data and the recipe.
         """
         if _plain(objective):
-            key = _key(objective, data, objective.ctx.recipe, deciding)
+            key = _key(objective, data, recipe_text(objective.ctx.recipe), deciding)
             self._once(self.pretrained / f"{key}.safetensors", objective, train)
         else:
             train()
@@ -76,7 +76,9 @@ class SharedTrainings:
     def _train(self, objective: Objective, data: LabeledSet, recipe: Recipe, folder: Path) -> nn.Module:
         if not _plain(objective):
             return train(objective, data, recipe)
-        file = folder / f"{_key(objective, data, recipe)}.safetensors"
+        # Of the trial's own recipe, which may be another one, a plain training reads only the precision.
+        sized = recipe_text(recipe.sized(len(data)))
+        file = folder / f"{_key(objective, data, sized, objective.ctx.recipe.precision)}.safetensors"
         if not self._once(file, objective, lambda: train(objective, data, recipe)):
             note_few_passes(recipe.sized(len(data)), len(data), objective.ctx)
             objective.eval()
@@ -121,18 +123,17 @@ def _plain(objective: Objective) -> bool:
     )
 
 
-def _key(objective: Objective, data: LabeledSet, recipe: Recipe, deciding: str = "") -> str:
-    """A hash of everything that decides a training."""
+def _key(objective: Objective, data: LabeledSet, *deciding: str) -> str:
+    """A hash of everything that decides a training; `deciding` has what the objective and data do not say."""
     model, ctx = objective.model, objective.ctx
     tensors = _tensors(model) | {"data x": data.x, "data targets": data.targets}
     if data.weights is not None:
         tensors["data weights"] = data.weights
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    recipes = recipe_text(recipe.sized(len(data))), recipe_text(ctx.recipe)
     strides = [tensor.stride() for tensor in tensors.values()]
     values = weights_digest(tensors)
     drawn = ctx.stream("batches").key
-    parts = anatomy(model), trained, strides, values, *recipes, ctx.device, drawn, deciding
+    parts = anatomy(model), trained, strides, values, ctx.device, drawn, *deciding
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
