@@ -132,6 +132,20 @@ def test_joined_files_say_how_many_records_they_have(call, tmp_path):
     assert [each.records for each in read(tmp_path / "cab.jsonl").provenance] == [5, 0, 0]
 
 
+def test_split_seeds_that_ran_apart_make_the_leaderboard_of_all(call, tmp_path):
+    scores = {"erm": [0.50, 0.60, 0.55, 0.70, 0.65], "focal": [0.62, 0.71, 0.68, 0.80, 0.79]}
+    whole = [each for spec, found in scores.items() for each in over_seeds(A, spec, found)]
+    parts = {"early": (0, 1, 2), "late": (3, 4), "all": range(5)}
+    for name, seeds in parts.items():
+        found = tuple(each for each in whole if each.split_seed in seeds)
+        write(Contents(found, provenance=(Provenance(name, len(found)),)), tmp_path / f"{name}.jsonl")
+    joined = tmp_path / "joined.jsonl"
+    assert call("merge", tmp_path / "early.jsonl", tmp_path / "late.jsonl", joined)[0] == 0
+    tables = [call("leaderboard", "--results", path)[1] for path in (tmp_path / "all.jsonl", joined)]
+    assert "5/5" in tables[0]
+    assert tables[0] == tables[1]
+
+
 def test_a_copy_of_a_run_reproduces_nothing(call, tmp_path):
     ours = over_seeds(A, "erm", [0.5, 0.6, 0.7])
     for name, found in {"ada": ours, "copy": ours, "grace": again(ours)}.items():
