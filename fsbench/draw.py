@@ -19,6 +19,9 @@ from fsbench.tasks.parts import Part
 from fsbench.tasks.splits import SealedSplit, draw_split, drawn, materialise, take
 from fsbench.tuning.search import Try
 
+ROOM = 2**28
+"""The bytes of datasets that are kept for the next split seed, in which every task comes again."""
+
 Group = tuple[str, int, Part | None]
 """A task, a split seed and, for a try, the part of the split that it is on."""
 
@@ -26,7 +29,8 @@ Group = tuple[str, int, Part | None]
 class Splits:
     """The splits of some trials, written below `folder` for the workers while trials need them.
 
-    Only the datasets of the split drawn last, and the test labels of the current splits, are in memory.
+    The datasets of the split drawn last, others of up to ROOM bytes in all, and the test labels of the
+    current splits are in memory.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Splits:
 
     def _draw(self, text: str, seed: int, part: Part | None) -> SealedSplit:
         task = self._tasks[text]
-        keep_datasets(task.protocol.datasets)
+        keep_datasets(task.protocol.datasets, ROOM)
         split = draw_split(task, seed)
         self._same.check(text, seed, split.fingerprint)
         # A search draws in several rounds, and what could not be deleted after one keeps its name.

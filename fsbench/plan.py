@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 class Plan:
     """The trials to run, and what is known of the others.
 
-    `trials` are grouped by task and split seed, with the baseline first. `skipped` are records of trials that
-    cannot run, with the reason. `keys` names every trial of the plan, in order; `total` counts the trials
-    that can run, `done` those of them that the store has.
+    `trials` are ordered by split seed, then by task, with the baseline first on each split. `skipped` are
+    records of trials that cannot run, with the reason. `keys` names every trial of the plan, in order;
+    `total` counts the trials that can run, `done` those of them that the store has.
     """
 
     trials: tuple[Trial, ...]
@@ -100,21 +101,35 @@ def _everything(
     tuning: str,
     identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
-    """Every trial in the order of running, with the reason not to run it, or None."""
-    for task, changed in tasks:
-        recipe = recipe_text(changed)
-        identities = [identify(composition, changed, task.info.kind) for composition in compositions]
-        reasons = [composition.skip(task.info) for composition in compositions]
-        for composition, reason in zip(compositions, reasons, strict=True):
-            if reason is None:
-                composition.check_recipe(changed)
-        for split_seed in split_seeds:
-            for composition, identity, reason in zip(compositions, identities, reasons, strict=True):
-                for init_seed in init_seeds:
-                    text = composition.text
-                    key = trial_key(task.text, split_seed, init_seed, identity, recipe, tuning)
-                    trial = Trial(task.text, split_seed, init_seed, text, recipe, key, identity, tuning)
-                    yield composition, trial, reason
+    """Every trial in the order of running, with the reason not to run it, or None.
+
+    All tasks come before the next split seed, so that an interrupted run has results on each of them.
+    """
+    groups = [
+        (task.text, recipe_text(recipe), _reasons(task, recipe, compositions, identify))
+        for task, recipe in tasks
+    ]
+    for split_seed, (task, recipe, reasons) in itertools.product(split_seeds, groups):
+        for (composition, identity, reason), init_seed in itertools.product(reasons, init_seeds):
+            key = trial_key(task, split_seed, init_seed, identity, recipe, tuning)
+            trial = Trial(task, split_seed, init_seed, composition.text, recipe, key, identity, tuning)
+            yield composition, trial, reason
+
+
+def _reasons(
+    task: Task,
+    recipe: Recipe,
+    compositions: Sequence[Composition],
+    identify: Callable[[Composition, Recipe, str], str],
+) -> list[tuple[Composition, str, str | None]]:
+    """Each composition, its full spec on a task, and why it does not run there, or None."""
+    found = []
+    for composition in compositions:
+        identity, reason = identify(composition, recipe, task.info.kind), composition.skip(task.info)
+        if reason is None:
+            composition.check_recipe(recipe)
+        found.append((composition, identity, reason))
+    return found
 
 
 def _skipped(trial: Trial, composition: Composition, reason: str) -> Record:

@@ -273,3 +273,14 @@ def test_a_dataset_that_is_not_kept_is_freed_and_loaded_again() -> None:
     assert digits() is None
     assert load_dataset("wine") is wine
     assert load_dataset("digits").info.n == 1797
+
+
+def test_of_the_datasets_that_are_not_needed_those_used_last_are_kept_while_they_fit() -> None:
+    keep_datasets(())
+    digits, wine = load_dataset("digits"), load_dataset("wine")
+    breast_cancer = load_dataset("breast_cancer")
+    assert load_dataset("digits") is digits
+    keep_datasets(["breast_cancer"], room=digits.nbytes + wine.nbytes - 1)
+    assert load_dataset("digits") is digits
+    assert load_dataset("breast_cancer") is breast_cancer
+    assert load_dataset("wine") is not wine

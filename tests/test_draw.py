@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fsbench import draw
 from fsbench.datasets import known
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import DatasetEntry, keep_datasets
@@ -69,8 +70,9 @@ def large(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_holds_one_dataset_at_a_time(large, tmp_path) -> None:
+def test_a_run_holds_one_dataset_at_a_time_without_room_for_others(large, tmp_path, monkeypatch) -> None:
     names, loads, living = large
+    monkeypatch.setattr(draw, "ROOM", 0)
     trials = [trial(f"kshot({name}, k=1)", seed) for name in names for seed in range(3)]
     splits = made(trials, tmp_path)
     made([trial(ONE, 0)], tmp_path / "first").of(trial(ONE, 0))  # so that the imports are not measured
@@ -90,7 +92,17 @@ def test_a_run_holds_one_dataset_at_a_time(large, tmp_path) -> None:
     assert peak < len(names) * SIZE / 2
 
 
-def test_both_datasets_of_a_task_are_held(large, tmp_path) -> None:
+def test_datasets_that_fit_are_not_loaded_again_for_the_next_split_seed(large, tmp_path) -> None:
+    names, loads, _ = large
+    trials = [trial(f"kshot({name}, k=1)", seed) for seed in range(3) for name in names]
+    splits = made(trials, tmp_path)
+    for each in trials:
+        splits.of(each)
+    assert loads == names
+
+
+def test_both_datasets_of_a_task_are_held(large, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(draw, "ROOM", 0)
     trials = [trial("kshot(large0, k=1, source=large1)", seed) for seed in range(3)]
     splits = made([*trials, trial("kshot(large1, k=1)", 0)], tmp_path)
     for each in trials:

@@ -54,10 +54,10 @@ def plan(compositions=(SHARP,), seeds=(0, 1), **more) -> Plan:
     return make_plan(TASKS, compositions, baseline=ERM, split_seeds=seeds, **more)
 
 
-def test_one_split_at_a_time_and_the_baseline_first():
+def test_all_tasks_of_a_split_seed_come_before_the_next_and_the_baseline_first():
     made = plan()
-    assert [(t.task, t.split_seed, t.spec) for t in made.trials] == [
-        (task.text, seed, spec) for task in TASKS for seed in (0, 1) for spec in ("erm", "sharp")
+    assert [(t.split_seed, t.task, t.spec) for t in made.trials] == [
+        (seed, task.text, spec) for seed in (0, 1) for task in TASKS for spec in ("erm", "sharp")
     ]
     assert (made.total, made.done, made.skipped) == (8, 0, ())
     assert made.keys == tuple(t.key for t in made.trials)

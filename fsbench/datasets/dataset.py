@@ -69,6 +69,11 @@ class Dataset:
         found[own] = self.unlabeled[index[own] - self.info.n]
         return found
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the inputs in bytes."""
+        return self.x.nbytes + (0 if self.unlabeled is None else self.unlabeled.nbytes)
+
     @functools.cached_property
     def members(self) -> tuple[np.ndarray, ...]:
         """The numbers of each class's samples outside the dataset's own test part, in the dataset's order."""

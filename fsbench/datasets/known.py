@@ -185,16 +185,22 @@ def load_dataset(dataset: str | Call) -> Dataset:
     if entry.added is not None:
         return entry.added
     stamp = _stamp(entry)
-    known = _loaded.get(info.text)
+    known = _loaded.pop(info.text, None)
     if known is None or known[:2] != (entry, stamp):
-        known = _loaded[info.text] = entry, stamp, _load(info, entry)
+        known = entry, stamp, _load(info, entry)
+    _loaded[info.text] = known  # the last one used is the last one here
     return known[2]
 
 
-def keep_datasets(texts: Collection[str]) -> None:
-    """Release all loaded datasets except these, given by their canonical texts."""
-    for text in _loaded.keys() - set(texts):
-        del _loaded[text]
+def keep_datasets(texts: Collection[str], room: int = 0) -> None:
+    """Release loaded datasets except these, given by their canonical texts.
+
+    Of the others, those used last stay as far as they fit into `room` bytes.
+    """
+    for text in [each for each in reversed(_loaded) if each not in texts]:
+        room -= _loaded[text][2].nbytes
+        if room < 0:
+            del _loaded[text]
 
 
 def _load(info: DatasetInfo, entry: DatasetEntry) -> Dataset:

@@ -25,7 +25,11 @@ def by_policy(batch: Batch, transform: Callable[[torch.Tensor], torch.Tensor], s
 
     parts = torch.chunk((batch.x * 255).round().to(torch.uint8), PARTS)
     with torch.random.fork_rng(devices=[batch.x.device] if batch.x.is_cuda else []):
-        torch.manual_seed(stream.seed())
+        seed = stream.seed()
+        # torch.manual_seed formats the stack for every kind of device, even for those that are not there.
+        torch.default_generator.manual_seed(seed)
+        if batch.x.is_cuda:
+            torch.cuda.manual_seed(seed)
         changed = torch.cat([transform(part) for part in parts])
     return replace(batch, x=changed.to(batch.x) / 255)
 
