@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Plan:
     """The trials to run, and what is known of the others.
 
-    `trials` are ordered by split seed, then by task, with the baseline first on each split. `skipped` are
-    records of trials that cannot run, with the reason. `keys` names every trial of the plan, in order;
-    `total` counts the trials that can run, `done` those of them that the store has.
+    `trials` are in the order of running: usually by split seed, then by task, with the baseline first on each
+    split. `skipped` are records of trials that cannot run, with the reason. `keys` names every trial of the
+    plan, in order; `total` counts the trials that can run, `done` those of them that the store has.
     """
 
     trials: tuple[Trial, ...]
@@ -35,9 +35,14 @@ class Plan:
 
 
 def joined_plans(plans: Sequence[Plan]) -> Plan:
-    """One plan of several that have no trial in common."""
+    """One plan of several that have no trial in common; if there are several, in the usual order."""
+    trials = [trial for plan in plans for trial in plan.trials]
+    if len(plans) > 1:
+        seeds = list(dict.fromkeys(trial.split_seed for trial in trials))
+        tasks = list(dict.fromkeys(trial.task for trial in trials))
+        trials.sort(key=lambda trial: (seeds.index(trial.split_seed), tasks.index(trial.task)))
     return Plan(
-        trials=tuple(trial for plan in plans for trial in plan.trials),
+        trials=tuple(trials),
         skipped=tuple(record for plan in plans for record in plan.skipped),
         keys=tuple(key for plan in plans for key in plan.keys),
         total=sum(plan.total for plan in plans),
@@ -57,7 +62,7 @@ def make_plan(
     statuses: Mapping[str, Status] | None = None,
     retry_failed: bool = False,
     tuning: str = "",
-    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]] = lambda trials: trials,
+    only: Callable[[Mapping[Trial, str | None]], Iterable[Trial]] = lambda trials: trials,
     identify: Callable[[Composition, Recipe, str], str] = lambda composition, recipe, kind: (
         composition.full_spec
     ),
@@ -68,8 +73,9 @@ def make_plan(
     every task. `statuses` says what the store has: "ok" trials are never planned again, "failed" ones only
     with `retry_failed`. `identify` gives the full spec of a trial, from its strategy, its recipe and its kind
     of samples. `tuning` is the text of a search that every trial begins with, if there is one. `only` gets
-    every trial with the reason not to run it, or None, and returns those that belong to the plan. Raises
-    SpecError for an invalid override, UsageError for a recipe that a component refuses.
+    every trial with the reason not to run it, or None, and returns those that belong to the plan, in the
+    order of running. Raises SpecError for an invalid override, UsageError for a recipe that a component
+    refuses.
     """
     settled = {"ok"} if retry_failed else {"ok", "failed"}
     statuses = statuses or {}
@@ -77,11 +83,14 @@ def make_plan(
     skipped: dict[str, Record] = {}
     keys: dict[str, None] = {}
     drawn = [(task, task_recipe(task.info, suite_recipe, recipe_overrides)) for task in tasks]
-    every = list(_everything(drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify))
-    wanted = set(only({trial: reason for _, trial, reason in every}))
-    for composition, trial, reason in every:
-        if trial not in wanted:
-            continue
+    every = {
+        trial: (composition, reason)
+        for composition, trial, reason in _everything(
+            drawn, [baseline, *compositions], split_seeds, init_seeds, tuning, identify
+        )
+    }
+    for trial in only({trial: reason for trial, (_, reason) in every.items()}):
+        composition, reason = every[trial]
         keys[trial.key] = None
         if statuses.get(trial.key) in settled:
             continue
@@ -101,9 +110,9 @@ def _everything(
     tuning: str,
     identify: Callable[[Composition, Recipe, str], str],
 ) -> Iterator[tuple[Composition, Trial, str | None]]:
-    """Every trial in the order of running, with the reason not to run it, or None.
+    """Every trial in the usual order, with the reason not to run it, or None.
 
-    All tasks come before the next split seed, so that an interrupted run has results on each of them.
+    All tasks come before the next split seed: an interrupted run has results on each of them.
     """
     groups = [
         (task.text, recipe_text(recipe), _reasons(task, recipe, compositions, identify))

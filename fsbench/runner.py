@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def run(
     baseline: Strategies | None = None,
     observer: Observer | None = None,
     executor: MakeExecutor = local,
-    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]] = lambda trials: trials,
+    only: Callable[[Mapping[Trial, str | None]], Iterable[Trial]] = lambda trials: trials,
 ) -> Results:
     """Run strategies on tasks and return the records; trials in the results folder are not run again.
 
@@ -95,7 +95,8 @@ def run(
             are declared as baselines. `"erm"` means no other.
         observer: Receives the events of the run; by default a display in a notebook, and otherwise nobody.
         executor: Makes the executor of the trials; the processes of this machine by default.
-        only: Gets all trials, each with the reason not to run it or None, and returns those of this run.
+        only: Gets all trials, each with the reason not to run it or None, and returns those of this run, in
+            the order of running.
 
     Returns:
         The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
@@ -183,7 +184,7 @@ def _planned(
     registry: Registry,
     observer: Observer,
     retry_failed: bool,
-    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]],
+    only: Callable[[Mapping[Trial, str | None]], Iterable[Trial]],
 ) -> Running:
     """The run of what is asked for and not stored. Raises DataError or StoreError for other data."""
     observer.doing(f"reading the results in {store.folder}")
@@ -205,7 +206,7 @@ def _plan(
     registry: Registry,
     stored: Mapping[str, Record],
     retry_failed: bool,
-    only: Callable[[Mapping[Trial, str | None]], Collection[Trial]],
+    only: Callable[[Mapping[Trial, str | None]], Iterable[Trial]],
 ) -> Plan:
     """The plan of a request: that of each search, and of the rows without one."""
     statuses = {key: record.status for key, record in stored.items()}

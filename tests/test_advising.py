@@ -16,9 +16,13 @@ from fsbench.advising.concluding import _alternative
 from fsbench.advising.halving import Halving
 from fsbench.advising.more_labels import Curve, further, gain_of
 from fsbench.advising.sums import promising
+from fsbench.advising.trials import Place, Trials
 from fsbench.advising.words import _use
+from fsbench.deadline import Deadline
 from fsbench.evidence import Drawn, Evidence
 from fsbench.metrics import get_metric
+from fsbench.progress import Observer
+from fsbench.record import Trial
 from fsbench.registry import get_registry
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.pairs import Pair
@@ -312,3 +316,20 @@ def test_the_search_depends_on_nothing_but_scores():
     while wanted := halving.wanted(again):
         again |= {place: values[place] for place in reversed(wanted)}
     assert halving.ranked(again) == halving.ranked(whole)
+
+
+def test_searches_side_by_side_run_task_by_task():
+    asked = []
+
+    def run(tasks, plugins, seeds, only, observer):
+        every = [
+            Trial(task, seed, 0, spec, "", f"{task} {seed} {spec}")
+            for seed, task, spec in itertools.product(seeds, tasks, plugins)
+        ]
+        asked.extend(only(dict.fromkeys(every)))
+        return SimpleNamespace(interrupted=False, records=())
+
+    trials = Trials(run, Deadline(Observer(), 1000.0), get_metric(METRIC), Observer())
+    wanted = [Place(task, split, "erm") for split in (0, 1) for task in ("b", "a")]
+    trials.get(wanted[:3])
+    assert [(each.task, each.split_seed) for each in asked] == [("b", 0), ("b", 1), ("a", 0)]

@@ -275,12 +275,14 @@ def test_a_dataset_that_is_not_kept_is_freed_and_loaded_again() -> None:
     assert load_dataset("digits").info.n == 1797
 
 
-def test_of_the_datasets_that_are_not_needed_those_used_last_are_kept_while_they_fit() -> None:
+def test_of_the_datasets_that_are_not_needed_those_that_fit_are_kept_the_first_first() -> None:
     keep_datasets(())
-    digits, wine = load_dataset("digits"), load_dataset("wine")
-    breast_cancer = load_dataset("breast_cancer")
-    assert load_dataset("digits") is digits
-    keep_datasets(["breast_cancer"], room=digits.nbytes + wine.nbytes - 1)
-    assert load_dataset("digits") is digits
-    assert load_dataset("breast_cancer") is breast_cancer
-    assert load_dataset("wine") is not wine
+    names = ["digits", "wine", "breast_cancer", "keel-ecoli3"]
+    digits, wine, breast_cancer, ecoli = map(load_dataset, names)
+    assert digits.nbytes > breast_cancer.nbytes + wine.nbytes + ecoli.nbytes
+    keep_datasets(["keel-ecoli3"], room=wine.nbytes + breast_cancer.nbytes)
+    assert [load_dataset(name) for name in names[1:]] == [wine, breast_cancer, ecoli]
+    assert load_dataset("digits") is not digits
+    keep_datasets(["keel-ecoli3"], room=breast_cancer.nbytes)
+    assert load_dataset("wine") is wine
+    assert load_dataset("breast_cancer") is not breast_cancer

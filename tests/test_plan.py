@@ -8,7 +8,7 @@ import pytest
 from fsbench.composition import Composition
 from fsbench.errors import SpecError
 from fsbench.params import param
-from fsbench.plan import Plan, make_plan, trial_key
+from fsbench.plan import Plan, joined_plans, make_plan, trial_key
 from fsbench.strategy import Strategy
 from fsbench.types import TaskInfo
 
@@ -61,6 +61,22 @@ def test_all_tasks_of_a_split_seed_come_before_the_next_and_the_baseline_first()
     ]
     assert (made.total, made.done, made.skipped) == (8, 0, ())
     assert made.keys == tuple(t.key for t in made.trials)
+
+
+def test_plans_are_joined_by_split_seed_and_task():
+    joined = joined_plans([plan(), plan(tuning="tuning(n=2)")])
+    assert [(t.split_seed, t.task, t.tuning, t.spec) for t in joined.trials] == [
+        (seed, task.text, tuning, spec)
+        for seed in (0, 1)
+        for task in TASKS
+        for tuning in ("", "tuning(n=2)")
+        for spec in ("erm", "sharp")
+    ]
+
+
+def test_what_chooses_trials_may_order_them():
+    backwards = plan(only=lambda trials: list(trials)[:1:-1])
+    assert backwards.trials == plan().trials[:1:-1]
 
 
 def test_a_strategy_or_task_named_twice_runs_once():

@@ -141,7 +141,7 @@ class Trials:
             with watch.watched():
                 found = self.run(
                     **arguments,
-                    only=lambda trials: [t for t in trials if Place(t.task, t.split_seed, t.spec) in wanted],
+                    only=lambda trials: _task_by_task([t for t in trials if _place(t) in wanted]),
                     observer=watch,
                 )
         except KeyboardInterrupt:
@@ -150,12 +150,22 @@ class Trials:
             return
         if found.interrupted and not watch.over:
             raise KeyboardInterrupt
-        self.records |= {Place(each.task, each.split_seed, each.spec): each for each in found.records}
+        self.records |= {_place(each): each for each in found.records}
         if watch.start is not None and watch.trained > 0:
             self.start = watch.start if self._trained else self.start
             self._passed += self.clock() - begin - watch.start
             self._trained += watch.trained
             self.pace = self._passed / self._trained
+
+
+def _place(trial: Trial | Record) -> Place:
+    return Place(trial.task, trial.split_seed, trial.spec)
+
+
+def _task_by_task(trials: Sequence[Trial]) -> list[Trial]:
+    """Trials ordered by task, so that if time ends, as many tasks as possible have all that is wanted."""
+    tasks = list(dict.fromkeys(trial.task for trial in trials))
+    return sorted(trials, key=lambda trial: tasks.index(trial.task))
 
 
 def seconds(record: Record) -> float:

@@ -185,21 +185,23 @@ def load_dataset(dataset: str | Call) -> Dataset:
     if entry.added is not None:
         return entry.added
     stamp = _stamp(entry)
-    known = _loaded.pop(info.text, None)
+    known = _loaded.get(info.text)
     if known is None or known[:2] != (entry, stamp):
-        known = entry, stamp, _load(info, entry)
-    _loaded[info.text] = known  # the last one used is the last one here
+        known = _loaded[info.text] = entry, stamp, _load(info, entry)
     return known[2]
 
 
 def keep_datasets(texts: Collection[str], room: int = 0) -> None:
     """Release loaded datasets except these, given by their canonical texts.
 
-    Of the others, those used last stay as far as they fit into `room` bytes.
+    Of the others, those that were loaded first stay, as far as they fit into `room` bytes: in runs that come
+    back to every dataset, they are needed next.
     """
-    for text in [each for each in reversed(_loaded) if each not in texts]:
-        room -= _loaded[text][2].nbytes
-        if room < 0:
+    for text in [each for each in _loaded if each not in texts]:
+        size = _loaded[text][2].nbytes
+        if size <= room:
+            room -= size
+        else:
             del _loaded[text]
 
 

@@ -66,6 +66,15 @@ def _by_rounding(y: np.ndarray) -> float:
     return ROUNDING
 
 
+def _even_share(y: np.ndarray) -> float:
+    """One over the number of classes, on average over cells."""
+    return float(np.mean([1 / len(found) for found in _class_counts(y)]))
+
+
+def _half(y: np.ndarray) -> float:
+    return 0.5
+
+
 def _class_counts(y: np.ndarray) -> list[np.ndarray]:
     return [np.unique(labels, return_counts=True)[1] for labels in y]
 
@@ -86,6 +95,7 @@ CLASSIFICATION = (
         balanced_accuracy,
         resolution=_by_class,
         influence=influence.of_balanced_accuracy,
+        chance=_even_share,
     ),
     Metric(
         "macro_f1",
@@ -145,6 +155,7 @@ CLASSIFICATION = (
         auroc,
         resolution=_by_pair,
         influence=influence.of_auroc,
+        chance=_half,
         cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
         "operating characteristic (ROC) curve. Radiology 143.",
     ),

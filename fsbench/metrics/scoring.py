@@ -31,7 +31,8 @@ class Metric:
     influence of each sample on the value, float `[E, M]`; without it, a report by this metric does not know
     how much of the spread is due to the choice of the test samples. `results_version` says which version of
     the code its values come from, as that of a strategy. Differences that certainly are within the `margin`
-    are equivalent, unless a report has another one.
+    are equivalent, unless a report has another one. `chance(y)` is the mean value on such labels of every
+    prediction that does not depend on the inputs; None if these differ.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Metric:
     cite: str = ""
     results_version: str = ""
     margin: float = 0.01
+    chance: Callable[[np.ndarray], float] | None = None
 
 
 def _check_metric(metric: Any) -> None:
@@ -122,6 +124,17 @@ def influences(
             if value is not None:
                 found[name] = np.asarray(value, dtype=np.float64)
     return found
+
+
+def chance(metric: Metric, y: np.ndarray) -> float | None:
+    """The chance level of a metric on labels `[E, M]`; None if it has none.
+
+    Raises PluginError if it raises or is out of the metric's bounds.
+    """
+    if metric.chance is None:
+        return None
+    value = _asked(metric, metric.chance, metric_problems, None, np.array(y))
+    return None if value is None else float(value)
 
 
 def _influence_problems(metric: Metric, value: Any) -> str:

@@ -26,7 +26,7 @@ _HEAD = 2
 _FRAME = 2 + _HEAD
 """Lines of the title, the space above it, and the head of the table."""
 # Which sentences of the recommendation are taken first where there is no room for all.
-_FIRST = ("use", "guessing", "fit", "helps", "hurts", "open", "baselines", "sources", "equivalent")
+_FIRST = ("use", "chance", "fit", "helps", "hurts", "open", "baselines", "sources", "equivalent")
 _SETTLED = ("helps", "hurts")
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fsbench.report import sources, text
 from fsbench.report.baselines import BEST, WITHHELD, Against
-from fsbench.report.guessing import guessed
+from fsbench.report.chance import no_better_than_chance
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import first_few, some
 from fsbench.report.power import MORE_DATA, needing_data
@@ -360,7 +360,7 @@ def _cut(items: list[T]) -> tuple[list[T], list[T]]:
 
 _PARTS: dict[str, Callable[[Leaderboard], Iterator[str]]] = {
     "use": _to_use,
-    "guessing": guessed,
+    "chance": no_better_than_chance,
     "fit": underfitted,
     "helps": _helping,
     "hurts": _hurting,

@@ -12,6 +12,7 @@ from fsbench.testing.demands import require, require_own_randomness, require_tex
 from fsbench.words import plural
 
 _TOLERANCE = 1e-9
+_DRAWS, _ERRORS = 400, 4.0
 
 
 def described(metric: Metric) -> None:
@@ -91,6 +92,27 @@ def says_influence(metric: Metric) -> str | None:
     return None
 
 
+def says_chance(metric: Metric) -> str | None:
+    """Predictions that do not depend on the inputs score its chance level on average."""
+    if metric.chance is None:
+        return "it does not declare a chance level"
+    y, rng = np.repeat([0, 1, 2], [30, 20, 10])[None], generator("predictions by chance")
+    level = metric.chance(y.copy())
+    noise = rng.standard_normal((_DRAWS, 1, y.size, 3))
+    for what, drawn in (
+        ("random predictions", noise),
+        ("random predictions, most of the first class", noise + np.array([2.0, 0.0, 0.0])),
+        ("predictions of the last class", np.zeros_like(noise) + np.array([0.0, 0.0, 1.0])),
+    ):
+        values = np.array([metric.function(logits, y.copy()) for logits in drawn], dtype=np.float64)
+        off = abs(values.mean() - level)
+        require(
+            off <= _ERRORS * values.std() / len(values) ** 0.5 + _TOLERANCE,
+            f"its chance level is {level:.3g}, but {what} score {values.mean():.3g} on average",
+        )
+    return None
+
+
 def _predictions() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Logits `[E, M, C]` and labels `[E, M]`, with a description."""
     rng = generator("predictions for metrics")
@@ -116,4 +138,5 @@ CHECKS: dict[str, Callable[[Metric], str | None]] = {
     "leaves global randomness alone": leaves_globals,
     "says its resolution": resolves,
     "says the influence of samples": says_influence,
+    "says its chance level": says_chance,
 }

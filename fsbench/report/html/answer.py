@@ -13,7 +13,7 @@ from fsbench.report.rows import Row
 SOURCES = "Negative transfer and forgetting"
 """The title of the section with the gains by source."""
 _TITLES = {
-    "guessing": "Whether anything was learnt",
+    "chance": "Whether anything was learnt",
     "fit": "Whether the recipe trains enough",
     "helps": "What helps",
     "hurts": "What hurts",
