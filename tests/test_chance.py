@@ -111,6 +111,13 @@ def test_the_kit_checks_a_chance_level():
         says_chance(wrong)
 
 
+def test_metrics_in_other_units_or_of_which_less_is_better_have_their_own_level():
+    errors = replace(get_metric(METRIC), percent=False, higher_is_better=False, chance=lambda y: 0.5)
+    low, high = (replace(board(erm=[level]), metric=errors) for level in (0.2, 0.8))
+    assert not said(low)
+    assert said(high).startswith("Nothing is shown to be better than chance, 0.500. Check the labels")
+
+
 def test_a_chance_level_that_raises_names_the_metric(monkeypatch):
     def fail(y: np.ndarray) -> float:
         raise ValueError("no level")

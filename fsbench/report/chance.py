@@ -30,7 +30,7 @@ def no_better_than_chance(board: Leaderboard) -> Iterator[str]:
         label: chance_level(settings[label], board.metric) for label, _ in board.tasks if label in settings
     }
     judged = {
-        label: _any_better(rows, level, board.baseline)
+        label: _any_better(rows, level, board)
         for label, rows in board.tasks
         if (level := levels.get(label)) is not None and _seeds(rows) >= _FEWEST
     }
@@ -38,8 +38,8 @@ def no_better_than_chance(board: Leaderboard) -> Iterator[str]:
     if not found:
         return
     if len(board.tasks) == 1:
-        shown = number(levels[found[0]] or 0.0, board.metric)
-        yield f"Nothing is shown to be better than chance, {shown} %. {_ADVICE}"
+        shown = number(levels[found[0]] or 0.0, board.metric) + (" %" if board.metric.percent else "")
+        yield f"Nothing is shown to be better than chance, {shown}. {_ADVICE}"
     elif len(found) == len(board.tasks):
         yield f"On none of {plural(len(found), 'task')} is anything shown to be better than chance. {_ADVICE}"
     else:
@@ -63,13 +63,16 @@ def _seeds(rows: Sequence[Row]) -> int:
     return max((row.score.n for row in rows if row.score), default=0)
 
 
-def _any_better(rows: Sequence[Row], level: float, baseline: str) -> bool:
-    """Whether a strategy is shown to be above a level, one-sided.
+def _any_better(rows: Sequence[Row], level: float, board: Leaderboard) -> bool:
+    """Whether a strategy is shown to be better than a level, one-sided.
 
     Plain training, which is in every table, has half of the error; the others share the rest (Bonferroni).
     """
-    plain = [row.score for row in rows if row.score and row.strategy == baseline]
-    others = [row.score for row in rows if row.score and row.strategy != baseline]
+    plain = [row.score for row in rows if row.score and row.strategy == board.baseline]
+    others = [row.score for row in rows if row.score and row.strategy != board.baseline]
     return any(
-        score.p_above(level) * len(family) < _ERROR / 2 for family in (plain, others) for score in family
+        (score.p_above(level) if board.metric.higher_is_better else score.p_below(level)) * len(family)
+        < _ERROR / 2
+        for family in (plain, others)
+        for score in family
     )
