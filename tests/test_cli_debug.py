@@ -47,7 +47,7 @@ def test_tracebacks_of_failed_trials_are_shown_when_asked(call, stored):
     assert err == ""
     _, again, err = call("--debug", "leaderboard", "--results", stored)
     assert again == shown
-    assert err == f"\njams on {TASK}, split seed 1, seed 0:\nsecond\n  trace\\x1b[31m\n"
+    assert err == f"\njams on {TASK}, split seed 1, init seed 0:\nsecond\n  trace\\x1b[31m\n"
 
 
 def test_a_fault_is_one_line_and_a_traceback_only_when_asked(call, monkeypatch):

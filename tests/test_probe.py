@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from toy import context, task_info, toy_trial
 
 from fsbench import Context, LabeledSet, Record, Results, Strategy, hookimpl
-from fsbench.cli.running import _extras
+from fsbench.cli.ending import _extras
 from fsbench.engine import frozen_body
 from fsbench.engine.backbones import build_network
 from fsbench.errors import ConflictError, DataError, InertComponent, UsageError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import fake_executor
 import numpy as np
@@ -196,7 +197,7 @@ def test_where_nothing_is_corrected_for_looks_it_is_said(tmp_path, call):
 
 
 @pytest.mark.parametrize(
-    ("looks", "said"), [((), "before the first look"), ((look(1),), "2 comparisons on single tasks open")]
+    ("looks", "said"), [((), "before the first look"), ((look(1),), "2 comparisons on single tasks still open")]
 )
 def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_path, monkeypatch, capsys):
     with Store(tmp_path) as store:
@@ -207,6 +208,22 @@ def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_pa
     options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
     assert main(["run", *options]) == 0
     assert f"the budget is spent, {said}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_failed_trials_are_said_and_make_the_status_1(tmp_path, monkeypatch, capsys):
+    erm, focal = over_seeds(A, "erm", [0.5, 0.6]), over_seeds(A, "focal", [0.5, 0.6])
+    reason = {"kind": "ValueError", "message": "boom"}
+    with Store(tmp_path) as store:
+        store.commit_all([*erm, *(replace(each, status="failed", reason=reason) for each in focal)])
+    monkeypatch.setattr(
+        "fsbench.until_settled.run_until_settled", lambda *_, **__: Settled((look(1),), None, 0, late=False)
+    )
+    options = ["--until-settled", "--budget", "1m", "--tasks", A, "--results", str(tmp_path)]
+    assert main(["run", *options]) == 1
+    said = capsys.readouterr().err
+    assert "ValueError: boom" in said
+    assert "2 of 4 trials failed; --retry-failed tries them again" in said
+    assert "budget" not in said
 
 
 class Stuck(Executor):

@@ -17,6 +17,7 @@ from fsbench.cli.boards import leaderboard
 from fsbench.cli.citing import cite
 from fsbench.cli.comparing import compare
 from fsbench.cli.data import data
+from fsbench.cli.ending import INTERRUPTED
 from fsbench.cli.fusing import fuse
 from fsbench.cli.listing import list_
 from fsbench.cli.models import fit, predict
@@ -24,7 +25,7 @@ from fsbench.cli.output import say
 from fsbench.cli.plugins import plugin
 from fsbench.cli.power import power
 from fsbench.cli.report import report
-from fsbench.cli.running import INTERRUPTED, run
+from fsbench.cli.running import run
 from fsbench.cli.sharing import merge, publish, verify
 from fsbench.cli.site import site
 from fsbench.cli.suggest import SuggestingGroup

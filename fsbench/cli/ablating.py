@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fsbench.cli.ending import INTERRUPTED, warn_of_failures
 from fsbench.cli.output import say
 from fsbench.cli.own_data import take_own_data
-from fsbench.cli.running import INTERRUPTED, run, warn_of_failures
+from fsbench.cli.running import run
 from fsbench.cli.sheets import TERMINAL, format_option, show_sheet
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.composition import BASELINE

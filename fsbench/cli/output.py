@@ -52,7 +52,7 @@ def few(messages: Sequence[str], whole: str) -> Sequence[str]:
     kept = [printable(each) for each in messages[: _MOST_LINES - 1]]
     beginnings = [each if len(each) <= room else f"{each[: room - 1]}…" for each in kept]
     more = f"{len(messages) - len(kept)} more; " if len(messages) > len(kept) else ""
-    return [*beginnings, f"{more}all about failures: {whole}"]
+    return [*beginnings, f"{more}full reasons in {whole}"]
 
 
 def height(messages: Sequence[str]) -> int:
@@ -77,7 +77,7 @@ def show_tracebacks(records: Sequence[Record]) -> None:
     """Print the traceback of the latest failed trial of each strategy on stderr."""
     failed = sorted((r for r in records if r.status == "failed"), key=lambda r: (r.created, r.split_seed))
     for spec, record in {record.spec: record for record in failed}.items():
-        where = f"{spec} on {record.task}, split seed {record.split_seed}, seed {record.init_seed}"
+        where = f"{spec} on {record.task}, split seed {record.split_seed}, init seed {record.init_seed}"
         trace = (record.reason or {}).get("traceback") or "no traceback was recorded"
         print(visible(f"\n{where}:\n{trace.rstrip()}"), file=sys.stderr, flush=True)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fsbench.cli.boards import again, show_boards
-from fsbench.cli.output import say, working
+from fsbench.cli.ending import INTERRUPTED, report_end
+from fsbench.cli.output import say
 from fsbench.errors import UsageError
 from fsbench.looks import Look
-from fsbench.store import Store
+from fsbench.results import load
 from fsbench.words import plural
+
+if TYPE_CHECKING:
+    from fsbench.until_settled import Settled
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -66,7 +70,6 @@ def settle(
     **options: Any,
 ) -> int:
     """Run until settled, and print the leaderboard of the results folder; returns the exit status."""
-    from fsbench.report.budgets import leaderboards
     from fsbench.until_settled import run_until_settled
 
     found = run_until_settled(
@@ -74,20 +77,21 @@ def settle(
     )
     if found.results is not None and found.results.interrupted and not found.late:
         say(f"interrupted; finished trials are kept in {results}, and the same command continues from there")
-        return 130
-    with working("computing the tables", plainly=not quiet):
-        with Store(results, create=False) as store:
-            columns = store.columns([metric])
-        boards = leaderboards(columns, metric, baseline=options["baseline"], margin=margin)
-    show_boards(boards, legend, quiet, again=again(results))
+        return INTERRUPTED
+    stored = replace(load(results), baseline=options["baseline"])
+    return report_end(stored, metric, margin, results, legend, quiet, list(_spent(found)))
+
+
+def _spent(found: Settled) -> Iterator[str]:
+    """Whether the budget ended the run, and what is open."""
     if found.late:
-        rest = f"{plural(found.unsettled, 'comparison')} on single tasks open"
-        say(
-            f"the budget is spent, {rest if found.looks else 'before the first look'}; the same command "
-            "continues with another budget"
-        )
-    return 0
+        rest = _still_open(found.unsettled) if found.looks else "before the first look"
+        yield f"the budget is spent, {rest}; run the same command with a new budget to continue"
+
+
+def _still_open(comparisons: int) -> str:
+    return f"{plural(comparisons, 'comparison')} on single tasks still open"
 
 
 def _tell(look: Look, unsettled: int) -> None:
-    say(f"look {look.number}, at {look.seeds} split seeds: {plural(unsettled, 'comparison')} on tasks open")
+    say(f"look {look.number}, at {look.seeds} split seeds: {_still_open(unsettled)}")
