@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -106,8 +106,9 @@ class Running:
             whole = searches[trial].with_cost(result) if trial in searches else result
             return judge(trial, whole, split, known[trial])
 
-        for judged in execute(tuple(asked), read):
-            self._keep(judged)
+        with contextlib.closing(execute(tuple(asked), read)) as judgements:
+            for judged in judgements:
+                self._keep(judged)
 
     def _known_of(self, trial: Trial, place: Place, search: Search | None) -> dict[str, Any]:
         """What the parent knows of a trial's record."""
@@ -132,7 +133,7 @@ class Running:
         tasks: Mapping[str, Task],
         trials: Sequence[Trial],
         read: Read[T],
-    ) -> Iterator[T]:
+    ) -> Generator[T, None, None]:
         """Run trials; yields what `read` makes of each when it ends."""
         splits = Splits(trials, tasks, self.same, execution.folder)
         with contextlib.closing(execution.run(trials, splits, device, self.observer.started)) as stream:

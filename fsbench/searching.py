@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
@@ -38,9 +39,9 @@ Read: TypeAlias = "Callable[[Trial, Outcome | Failure, SealedSplit], T]"
 
 
 class Execute(Protocol):
-    """Runs trials, and yields what a `Read` makes of each when it ends."""
+    """Runs trials, and yields what a `Read` makes of each when it ends; closing it stops the running ones."""
 
-    def __call__(self, trials: Sequence[Trial], read: Read[T]) -> Iterable[T]:
+    def __call__(self, trials: Sequence[Trial], read: Read[T]) -> Generator[T, None, None]:
         """Run them."""
         ...
 
@@ -116,13 +117,14 @@ class Searching:
         """
         results = {}
         ended = execute(missing, lambda trial, sent, split: (trial, _tried(trial, sent, split), split))
-        for trial, found, split in ended:
-            if last or not found.lost:
-                self.store.keep_try(trial, found, split.fingerprint)
-                results[trial.key] = found
-                self.observer.tried(trial, found)
-            else:
-                self.observer.warned(f"{said(trial)}: {found.reason}; it is tried once more")
+        with contextlib.closing(ended):
+            for trial, found, split in ended:
+                if last or not found.lost:
+                    self.store.keep_try(trial, found, split.fingerprint)
+                    results[trial.key] = found
+                    self.observer.tried(trial, found)
+                else:
+                    self.observer.warned(f"{said(trial)}: {found.reason}; it is tried once more")
         return results
 
 

@@ -388,6 +388,18 @@ def test_a_search_that_lost_a_try_twice_says_so(tmp_path, monkeypatch, failure):
 
 
 @pytest.mark.usefixtures("fakes")
+def test_an_error_in_a_search_stops_the_workers_before_it_is_handled(tmp_path, monkeypatch):
+    def full(*_):
+        raise StoreError("no space left")
+
+    monkeypatch.setattr("fsbench.store.Store.keep_try", full)
+    with pytest.raises(StoreError, match="no space left") as held:
+        fake_executor.run(tmp_path, seeds=1, tune=3)
+    assert FakeExecutor.made[-1].closed
+    assert held.traceback, "its frames must live, or they would close whatever is open"
+
+
+@pytest.mark.usefixtures("fakes")
 def test_a_skipped_strategy_is_not_tuned(tmp_path):
     results = fake_executor.run(tmp_path, "needy", seeds=1, tune=2)
     statuses = {record.spec: record.status for record in results.records}
