@@ -22,6 +22,7 @@ SCHEMA = 4
 _APPLICATION_ID = 0x66736263
 _SMALLEST_DATABASE = 512
 _BUSY_SECONDS = 60.0
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError, zlib.error)
 BESIDE = (
     "CREATE TABLE IF NOT EXISTS splits (fingerprint TEXT PRIMARY KEY, data BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS influences (metric TEXT, key TEXT, data BLOB NOT NULL, "
@@ -163,7 +164,7 @@ class StoreFile:
         """Turn the errors of reading damaged contents into one clear line."""
         try:
             yield
-        except (ValueError, TypeError, zlib.error) as error:
+        except _DAMAGE as error:
             raise StoreError(
                 f"{self.path} is damaged ({error}); restore a copy or name another results folder"
             ) from error

@@ -217,6 +217,23 @@ def test_a_record_that_is_not_json_is_damage(tmp_path):
             store.predictions("k")
 
 
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("UPDATE trials SET record = '[1]'", lambda store: store.records()),
+        ("UPDATE summaries SET shared = 9999", lambda store: store.columns(["accuracy"])),
+        ("UPDATE predictions SET data = x''", lambda store: store.predictions("k")),
+    ],
+    ids=["no fields", "no such texts", "nothing"],
+)
+def test_contents_of_another_kind_are_damage(tmp_path, change, read):
+    with Store(tmp_path) as store:
+        store.commit(record(), logits())
+        store._db.execute(change)
+        with pytest.raises(StoreError, match="is damaged"):
+            read(store)
+
+
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
     with Store(tmp_path) as store:
         store.commit(record("before"), logits())
