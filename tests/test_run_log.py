@@ -67,7 +67,10 @@ def test_the_log_says_where_a_run_stopped(tmp_path):
             raise KeyboardInterrupt
 
     assert run(tmp_path, seeds=2, observer=Stop()).interrupted
-    assert read(tmp_path)[-2] == "interrupted with 0 of 2 trials done"
+    assert read(tmp_path)[-3:-1] == [
+        "interrupted with 0 of 2 trials done",
+        f"not finished: erm on {A}, split seed 0",
+    ]
 
     class Fault(Observer):
         def finished(self, record) -> None:
@@ -75,7 +78,18 @@ def test_the_log_says_where_a_run_stopped(tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         run(tmp_path, seeds=2, observer=Fault())
-    assert read(tmp_path)[-3] == "stopped by ZeroDivisionError: a fault in two lines"
+    assert read(tmp_path)[-2] == "stopped by ZeroDivisionError: a fault in two lines"
+
+
+def test_a_trial_that_was_stored_when_its_observer_ended_the_run_is_finished(tmp_path):
+    class Stop(Observer):
+        def finished(self, record) -> None:
+            raise KeyboardInterrupt
+
+    assert run(tmp_path, seeds=2, observer=Stop()).done == 1
+    lines = read(tmp_path)
+    assert any(line.startswith(f"ok: erm on {A}, split seed 0") for line in lines)
+    assert not any(line.startswith(f"not finished: erm on {A}, split seed 0") for line in lines)
 
 
 def test_trials_that_were_running_are_named(tmp_path):

@@ -40,7 +40,8 @@ def logged(observer: Observer, asked: Mapping[str, object]) -> Iterator[tuple[Ob
     """
     with RunLog(asked, observer.warned) as log:
         try:
-            yield Several(observer, log), log
+            # The log first: an observer that ends a run in time interrupts it where it is told something.
+            yield Several(log, observer), log
         finally:
             observer.ended()
 

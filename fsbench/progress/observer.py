@@ -17,7 +17,7 @@ _CALLER = 6
 
 
 class Observer:
-    """Receives a run's events, in the parent process, in this order.
+    """Receives a run's events, in the parent process.
 
     The base class prints nothing; warnings become Python warnings.
     """
