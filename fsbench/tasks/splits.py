@@ -193,15 +193,19 @@ def _described(info: TaskInfo, split: Split) -> TaskInfo:
 def preparation(task: Task, split: Split) -> Transform:
     """The preparation of a task's stored inputs `[E, M, ...]`, fitted on the training part of a split."""
     datasets = [load_dataset(text) for text in task.protocol.datasets]
-    info = _dataset_of(datasets, split.train).info
-    return get_kind(task.info.kind).fit(_gather(datasets, split.train), info)
+    return _fitted(task, datasets, split.train, _gather(datasets, split.train))
+
+
+def _fitted(task: Task, datasets: list[Dataset], rows: Rows, x: np.ndarray) -> Transform:
+    """The preparation of inputs, fitted on the inputs `x` of some rows."""
+    return get_kind(task.info.kind).fit(x, _dataset_of(datasets, rows).info)
 
 
 def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]]:
     """What workers may see, by the names of SplitArrays."""
     datasets = [load_dataset(text) for text in task.protocol.datasets]
     train_x = _gather(datasets, split.train)
-    kind, transform = get_kind(task.info.kind), preparation(task, split)
+    transform = _fitted(task, datasets, split.train, train_x)
     yield "train_x", transform(train_x)
     yield "train_y", split.train.y
     yield "val_x", transform(_gather(datasets, split.val))
@@ -215,7 +219,7 @@ def _visible_arrays(task: Task, split: Split) -> Iterator[tuple[str, np.ndarray]
         yield "unlabeled_x", transform(_gather(datasets, split.unlabeled)[None])[0]
     if split.source is not None:
         source_x = _gather(datasets, split.source)[None]
-        yield "source_x", kind.fit(source_x, _dataset_of(datasets, split.source).info)(source_x)[0]
+        yield "source_x", _fitted(task, datasets, split.source, source_x)(source_x)[0]
         yield "source_y", split.source.y
 
 
