@@ -23,7 +23,7 @@ from fsbench.own.samples import (
     Inputs,
     Progress,
     Samples,
-    printable,
+    safe_name,
     some,
 )
 from fsbench.rng import derive_key
@@ -103,7 +103,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
         there = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(f"{data.path} has {there}; expected an array x of inputs without labels")
-    if other := [printable(name) for name in arrays if name not in ("x", "groups")]:
+    if other := [safe_name(name) for name in arrays if name not in ("x", "groups")]:
         remarks.append(f"{plural(len(other), 'array')} of {data.path} not read: {some(other)}")
     x, groups = arrays["x"], _groups(arrays, [""], None, str(data.path))
     if x.ndim == 2 and x.dtype.kind in "biuf":
@@ -175,10 +175,10 @@ def _labels(
         )
     fits = names is not None and names.ndim == 1 and given.dtype.kind in "iu" and values.min() >= 0
     if names is not None and fits and values.max() < len(names):
-        return [printable(str(names[value])) for value in values], y.astype(np.int64)
+        return [safe_name(str(names[value])) for value in values], y.astype(np.int64)
     if names is not None:
         remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
-    return [printable(str(value)) for value in values], y.astype(np.int64)
+    return [safe_name(str(value)) for value in values], y.astype(np.int64)
 
 
 def _instead(given: np.ndarray) -> str:
@@ -219,7 +219,7 @@ def _unused(arrays: Mapping[str, np.ndarray], keys: list[str]) -> list[str]:
     """A warning about the arrays that are not read, if there are any."""
     read = {"classes", *(name + key for name in ("x", "y", "groups") for key in keys)}
     read |= {"test"} if keys == [""] else set()
-    other = [printable(name) for name in arrays if name not in read]
+    other = [safe_name(name) for name in arrays if name not in read]
     return [f"{plural(len(other), 'array')} not read: {some(other)}"] if other else []
 
 
@@ -240,7 +240,7 @@ def _groups(
             where = [name for name, there in zip(PARTS, inside[:, divided[0]], strict=True) if there]
             more = f", as are {len(divided) - 1} more" if len(divided) > 1 else ""
             raise DataError(
-                f"{path}: group {printable(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
+                f"{path}: group {safe_name(str(values[divided[0]]))} is in {' and '.join(where)}{more}; put "
                 "each group into one part, or give only x, y and groups, so that fsbench draws the parts"
             )
     return _common_numbers(values, path)[numbers]

@@ -10,7 +10,7 @@ import numpy as np
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.own.form import Form
 from fsbench.own.pictures import with_channels
-from fsbench.own.samples import SOURCE, TARGET, Samples, printable, some
+from fsbench.own.samples import SOURCE, TARGET, Samples, safe_name, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def read_domains(table: pd.DataFrame, wanted: str, path: str) -> tuple[str, np.n
     if value and value not in known:
         raise UnknownName(f"value of {column}", value, known)
     if len(known) != 2 and not value:
-        shown = some([repr(printable(each)) for each in known])
+        shown = some([repr(safe_name(each)) for each in known])
         raise UsageError(
             f"{path}: the column {column!r} has {plural(len(known), 'value')} ({shown}); name the domain to "
-            f"be tested: {column}={printable(known[-1])}"
+            f"be tested: {column}={safe_name(known[-1])}"
         )
     tested = value or known[1]
     others = [each for each in known if each != tested]

@@ -11,7 +11,7 @@ from fsbench.errors import DataError, UsageError
 from fsbench.own.domains import join
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import FOREIGN, with_channels
-from fsbench.own.samples import Inputs, Progress, Samples, as_float32, may_be_ids, printable, shifts_for, some
+from fsbench.own.samples import Inputs, Progress, Samples, as_float32, may_be_ids, safe_name, shifts_for, some
 from fsbench.own.tree import walk
 
 _FORMS = {".npz": "npz", ".csv": "table file", ".tsv": "table file", ".txt": "table file"}
@@ -65,7 +65,7 @@ def _refuse_tables(folder: Path) -> None:
     """Raise DataError if a folder has tables or arrays, which are read one by one."""
     tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".npz"))
     if tables:
-        named = some([printable(name) for name in tables])
+        named = some([safe_name(name) for name in tables])
         raise DataError(f"{folder} has no images or texts, but {named}; give the path of one file")
 
 

@@ -21,7 +21,7 @@ from fsbench.own.given import OwnData
 from fsbench.own.listed import located
 from fsbench.own.parsing import in_numbers, parse_table
 from fsbench.own.pictures import SUFFIXES, with_channels
-from fsbench.own.samples import Progress, as_float32, columns_named, printable, some
+from fsbench.own.samples import Progress, as_float32, columns_named, safe_name, some
 from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files, tell_of_cut
 from fsbench.own.tree import File
@@ -110,7 +110,7 @@ def _pictures_of_table(
     written = _column_of(path, form)
     paths = located(written, path, remarks)
     files = [
-        File(Path(place), printable(name), str(row), None)
+        File(Path(place), safe_name(name), str(row), None)
         for row, name, place in zip(paths.index, written[paths.index], paths, strict=True)
     ]
     found = read_files(OwnData(path, image_size=form.shape[-1]), files, remarks, progress)
@@ -145,7 +145,7 @@ def _column_of(path: Path, form: Form) -> pd.Series:
     name = str(form.columns[0].name)
     table = parse_table(path, None, fewest=1, texts=[name])
     if name not in table:
-        raise DataError(f"{path} has no column {printable(name)!r}, which the model needs")
+        raise DataError(f"{path} has no column {safe_name(name)!r}, which the model needs")
     return table[name]
 
 
@@ -187,7 +187,7 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
         if is_text and not column.texts and not column.date and given.notna().any():
             found = advice(given)
             shown, why = ("", f": {found.text}") if found else (f", such as {odd_one(given)}", "")
-            name = printable(str(column.name))
+            name = safe_name(str(column.name))
             raise DataError(
                 f"{path}: the column {name!r} has texts{shown}; the model takes numbers there{why}"
             )
@@ -202,8 +202,8 @@ def _tell_of_unknown(column: Column, unknown: pd.Series, remarks: list[str]) -> 
     if len(unknown):
         what = "a text that was not in the training data"
         what = what if column.texts else f"no date as in training, such as {example(column.date)}"
-        shown = some([repr(printable(text)) for text in unknown.astype(str).unique()])
+        shown = some([repr(safe_name(text)) for text in unknown.astype(str).unique()])
         remarks.append(
-            f"column {printable(str(column.name))!r}: {plural(len(unknown), 'row')} with {what} ({shown}), "
+            f"column {safe_name(str(column.name))!r}: {plural(len(unknown), 'row')} with {what} ({shown}), "
             "which counts as missing"
         )

@@ -16,7 +16,7 @@ from fsbench.own.folders import IMAGES, as_inputs, read_files
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import depth, shallow, stack
-from fsbench.own.samples import SOURCE, TARGET, Progress, Samples, printable, some
+from fsbench.own.samples import SOURCE, TARGET, Progress, Samples, safe_name, some
 from fsbench.own.tree import File, empty_classes, is_hidden
 from fsbench.words import plural
 
@@ -31,7 +31,7 @@ def located(names: pd.Series, table: Path, remarks: list[str]) -> pd.Series:
     is then looked for up to two folders down. Raises DataError if two files that are equally near have the
     name, or none of the names is that of a file.
     """
-    column, there = repr(printable(str(names.name))), names.dropna()
+    column, there = repr(safe_name(str(names.name))), names.dropna()
     if there.empty:
         raise DataError(f"{table}: the column {column} is empty; expected the paths of images there")
     if missing := len(names) - len(there):
@@ -39,7 +39,7 @@ def located(names: pd.Series, table: Path, remarks: list[str]) -> pd.Series:
     found = there.map(_Folder(table).find)
     if not any(map(os.path.isfile, found)):
         raise DataError(
-            f"{table}: there is no file {printable(found.iloc[0])}; expected paths relative to the folder of "
+            f"{table}: there is no file {safe_name(found.iloc[0])}; expected paths relative to the folder of "
             f"the table in the column {column}, or names of images in the folders there"
         )
     return found
@@ -74,9 +74,9 @@ class _Folder:
             return str(path)
         places = self._places.get(name, [path])
         if len(places) > 1:
-            shown = some([printable(place.relative_to(self._folder).as_posix()) for place in places])
+            shown = some([safe_name(place.relative_to(self._folder).as_posix()) for place in places])
             raise DataError(
-                f"{self._table}: {printable(name)} may be {shown}; write paths relative to the folder of the "
+                f"{self._table}: {safe_name(name)} may be {shown}; write paths relative to the folder of the "
                 "table"
             )
         return str(places[0])
@@ -90,7 +90,7 @@ def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     assert samples.form is not None, "tables have a form"
     remarks, form = samples.warnings, samples.form
     files = [
-        File(Path(path), f"{printable(Path(path).name)} ({row})", samples.classes[label], None)
+        File(Path(path), f"{safe_name(Path(path).name)} ({row})", samples.classes[label], None)
         for path, row, label in zip(samples.x[:, 0], samples.names, samples.y, strict=True)
     ]
     pictures = read_files(data, files, remarks, progress)
@@ -103,7 +103,7 @@ def read_listed(samples: Samples, data: OwnData, progress: Progress) -> Samples:
     if samples.unlabeled is not None:
         alike = replace(data, path=str(data.unlabeled), image_size=found.x.shape[-1])
         more = [
-            File(Path(path), printable(Path(path).name), str(number), None)
+            File(Path(path), safe_name(Path(path).name), str(number), None)
             for number, path in enumerate(samples.unlabeled.x[:, 0])
         ]
         others = read_files(alike, more, remarks, progress).values()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from fsbench.errors import DataError
-from fsbench.own.samples import ACCENTS, printable, some
+from fsbench.own.samples import ACCENTS, safe_name, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _check_commas(path: Path, columns: Mapping[Hashable, pd.Series]) -> None:
     """Raise DataError if all commas of a file, in some columns of texts, may divide thousands."""
     if columns and all(texts.str.fullmatch(_THOUSANDS).all() for texts in columns.values()):
         name, texts = next(iter(columns.items()))
-        text, column = texts.iloc[0], printable(str(name))
+        text, column = texts.iloc[0], safe_name(str(name))
         raise DataError(
             f"{path}: column {column!r} has values such as {text}; write {text.replace(',', '')} if the "
             f"comma divides thousands, otherwise {text.replace(',', '.')}"
@@ -155,13 +155,13 @@ def _check_points(path: Path, delimiter: str, table: pd.DataFrame, with_commas: 
     for name in doubtful:
         text, whole = pointed[name].iloc[0], columns[name][columns[name].str.fullmatch(_WHOLE)]
         column, if_thousands = (
-            printable(str(name)),
+            safe_name(str(name)),
             f"write {text.replace('.', '')} if the point divides thousands",
         )
         if with_commas:
             raise DataError(
                 f"{path}: column {column!r} has values such as {text}, and column "
-                f"{printable(str(with_commas[0]))!r} has decimal commas; {if_thousands}, otherwise "
+                f"{safe_name(str(with_commas[0]))!r} has decimal commas; {if_thousands}, otherwise "
                 f"{text.replace('.', ',', 1)}"
             )
         if len(whole) and len(doubtful) == len(pointed):

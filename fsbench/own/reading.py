@@ -25,7 +25,7 @@ from fsbench.own.samples import (
     Inputs,
     Progress,
     Samples,
-    printable,
+    safe_name,
     some,
 )
 from fsbench.tasks.drawing import test_count
@@ -250,5 +250,5 @@ def _facts(
 def _where(samples: Samples, data: OwnData, place: int) -> str:
     """Where the samples of a domain come from."""
     if samples.dividing is not None:
-        return f"{data.path}, {printable(samples.dividing)}={printable(samples.domains[place])}"
+        return f"{data.path}, {safe_name(samples.dividing)}={safe_name(samples.domains[place])}"
     return str(data.target_data if place else data.path)

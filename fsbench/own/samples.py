@@ -128,7 +128,7 @@ def as_float32(x: np.ndarray, remarks: list[str], shifts: tuple[float, ...] = ()
     return found
 
 
-def printable(text: str) -> str:
+def safe_name(text: str) -> str:
     """A name from a file system or a file, without characters that could disturb a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
@@ -144,7 +144,7 @@ def warn_of_spellings(names: Iterable[str], one: str, several: str, remarks: lis
     """Warn of names, of a class for example, that differ only in case or in spaces around them."""
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(name.strip().casefold(), []).append(repr(printable(name)))
+        alike.setdefault(name.strip().casefold(), []).append(repr(safe_name(name)))
     if twice := [name for same in alike.values() if len(same) > 1 for name in same]:
         remarks.append(
             f"{several} {some(twice)} differ only in case or spaces; if they are one {one}, write them alike"
@@ -158,5 +158,5 @@ def because(remarks: Sequence[str]) -> str:
 
 def columns_named(names: Sequence[Hashable]) -> str:
     """The first few columns of a table in words: `column 'a'`, or `columns 'a', 'b'`."""
-    shown = [repr(printable(str(name))) for name in names]
+    shown = [repr(safe_name(str(name))) for name in names]
     return f"{'column' if len(shown) == 1 else 'columns'} {some(shown)}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from fsbench.own.dates import FORMATS, MOMENT, days, formats_of
 from fsbench.own.parsing import NOTHING, NUMBER
-from fsbench.own.samples import printable, some
+from fsbench.own.samples import safe_name, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def odd_one(column: pd.Series) -> str:
     """The first text in a column that is not a number, as it is shown."""
     texts = _texts(column)
     odd = texts[~texts.str.fullmatch(NUMBER)]
-    return repr(printable((odd if len(odd) else texts).iloc[0]))
+    return repr(safe_name((odd if len(odd) else texts).iloc[0]))
 
 
 def _texts(column: pd.Series) -> pd.Series:
@@ -127,7 +127,7 @@ def _of_numbers(texts: pd.Series) -> Advice | None:
     either = f", or {number.other} if the {mark} is a decimal one" if number.other else ""
     return Advice(
         f"numbers {number.unit}",
-        f"values such as {printable(number.text)!r} are not read as numbers; write {number.plain}{either}",
+        f"values such as {safe_name(number.text)!r} are not read as numbers; write {number.plain}{either}",
     )
 
 
@@ -166,7 +166,7 @@ def _of_dates(texts: pd.Series) -> Advice | None:
     alike = texts.str.fullmatch(_DATE)
     if not _mostly(alike, texts):
         return None
-    shown = printable(texts[alike].iloc[0])
+    shown = safe_name(texts[alike].iloc[0])
     return Advice(
         "dates", f"values such as {shown!r} are not read as dates; write 2024-01-31, or 2024-01-31 08:15"
     )
@@ -187,7 +187,7 @@ def _of_several_forms(texts: pd.Series) -> Advice | None:
 
 def _but(texts: pd.Series, good: pd.Series, what: str) -> Advice | None:
     """That most texts are good, but some are not; None if there are no others."""
-    odd = [repr(printable(text)) for text in texts[~good].unique()]
+    odd = [repr(safe_name(text)) for text in texts[~good].unique()]
     if not odd:
         return None
     text = (

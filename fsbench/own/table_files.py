@@ -26,7 +26,7 @@ from fsbench.own.samples import (
     Inputs,
     Samples,
     columns_named,
-    printable,
+    safe_name,
     some,
     warn_of_spellings,
 )
@@ -127,7 +127,7 @@ def _that_count(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str
 def _unknown_column(path: str, column: str, names: Sequence[str]) -> UsageError:
     """The error for a column that a file does not have, also where its first line has no names."""
     if 2 * sum(bool(_VALUE.fullmatch(name)) for name in names) >= len(names):
-        first = some([printable(name) for name in names], 5)
+        first = some([safe_name(name) for name in names], 5)
         return UsageError(
             f"{path}: no column {column!r}; the first line ({first}) looks like data, and must name the "
             "columns"
@@ -139,7 +139,7 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     """The rows of a file that have a label."""
     table = _parsed(path, data)
     if data.target is None:
-        known = some([printable(str(name)) for name in table], 12)
+        known = some([safe_name(str(name)) for name in table], 12)
         raise UsageError(
             f"{path}: no target column is given; name one by --target COLUMN, or OwnData(path, "
             f"target=COLUMN): {known}"
@@ -193,7 +193,7 @@ def _alike(
             texts, numbers = (path, like) if table[name].dtype.kind == "O" else (like, path)
             odd = odd_one((table if texts == path else wanted)[name])
             raise DataError(
-                f"column {printable(str(name))!r} has numbers in {numbers} and texts in {texts}, such as "
+                f"column {safe_name(str(name))!r} has numbers in {numbers} and texts in {texts}, such as "
                 f"{odd}; write it in one way"
             )
     return table[list(wanted)]
@@ -259,7 +259,7 @@ def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
             f"{what} has {len(values)} different values in {len(y)} rows, which looks like a quantity or a "
             "name; fsbench needs a few classes: make them first (low, medium, high)"
         )
-    return [printable(str(int(value)) if whole else str(value)) for value in values], y.astype(np.int64)
+    return [safe_name(str(int(value)) if whole else str(value)) for value in values], y.astype(np.int64)
 
 
 def _groups(column: pd.Series, remarks: list[str]) -> np.ndarray:

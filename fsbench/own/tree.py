@@ -12,7 +12,7 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import Kind
-from fsbench.own.samples import ACCENTS, PARTS, TEST, TRAIN, VAL, Samples, printable, some
+from fsbench.own.samples import ACCENTS, PARTS, TEST, TRAIN, VAL, Samples, safe_name, some
 from fsbench.words import plural
 
 _PART_NAMES = {
@@ -80,16 +80,16 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
         own = [entry.name for entry in loose if wanted.has(entry.path)]
         folders = [entry for entry in entries if _is_dir(entry)]
         if wanted.listing:
-            tables += [printable(entry.name) for entry in loose if entry.name.lower().endswith(_TABLES)]
+            tables += [safe_name(entry.name) for entry in loose if entry.name.lower().endswith(_TABLES)]
         if own and not folders:
             hint = f", or give {some(tables)} with {wanted.listing}" if tables else ""
             raise DataError(
-                f"{printable(str(folder))} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
+                f"{safe_name(str(folder))} contains {wanted.noun}s but no folders; put the {wanted.noun}s of "
                 f"each class into a folder with its name, and give the folder that has these{hint}"
             )
         if own:
             remarks.append(f"{plural(len(own), wanted.noun)} beside the class folders left out: {some(own)}")
-        other += [printable(entry.name) for entry in loose if not wanted.has(entry.path)]
+        other += [safe_name(entry.name) for entry in loose if not wanted.has(entry.path)]
         for entry in folders:
             paths = list(walk(Path(entry.path), root, remarks))
             chosen = [path for path in paths if wanted.has(path)]
@@ -129,17 +129,17 @@ def _parts(root: Path, wanted: Wanted, remarks: list[str]) -> list[tuple[int | N
         part = _PART_NAMES[name.lower()]
         if part in found:
             raise DataError(
-                f"{printable(root.name)} has {found[part]} and {name}, two names of the part {PARTS[part]}; "
+                f"{safe_name(root.name)} has {found[part]} and {name}, two names of the part {PARTS[part]}; "
                 f"put all its {wanted.noun}s into one of them"
             )
         found[part] = name
     for part in (TRAIN, TEST):
         if part not in found:
             raise DataError(
-                f"{printable(root.name)} has {' and '.join(sorted(named))} but no {PARTS[part]} folder; add "
+                f"{safe_name(root.name)} has {' and '.join(sorted(named))} but no {PARTS[part]} folder; add "
                 f"{PARTS[part]}/, or give a folder of classes, and fsbench draws the parts"
             )
-    if other := [printable(name) for name in folders if name not in named]:
+    if other := [safe_name(name) for name in folders if name not in named]:
         remarks.append(f"{plural(len(other), 'folder')} beside {' and '.join(named)} not read: {some(other)}")
     return [(part, folders[found[part]]) for part in sorted(found)]
 
@@ -148,13 +148,13 @@ def walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterat
     """All files below a folder. Raises DataError for folders that are too deep, and links out of the root."""
     if depth > _MAX_DEPTH:
         raise DataError(
-            f"{printable(folder.name)}: folders more than {_MAX_DEPTH} deep; give a flatter folder"
+            f"{safe_name(folder.name)}: folders more than {_MAX_DEPTH} deep; give a flatter folder"
         )
     for entry in _entries(folder, root):
         if entry.is_dir(follow_symlinks=False):
             yield from walk(Path(entry.path), root, remarks, depth + 1)
         elif _is_dir(entry):
-            remarks.append(f"{printable(entry.name)} is a link to a folder and is not followed")
+            remarks.append(f"{safe_name(entry.name)} is a link to a folder and is not followed")
         else:
             yield Path(entry.path)
 
@@ -164,7 +164,7 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
     except OSError as error:
-        raise DataError(f"cannot read the folder {printable(folder.name)}: {error.strerror}") from None
+        raise DataError(f"cannot read the folder {safe_name(folder.name)}: {error.strerror}") from None
     kept = [entry for entry in entries if not is_hidden(entry.name)]
     for entry in kept:
         if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
@@ -182,7 +182,7 @@ def is_hidden(name: str) -> bool:
 
 def relative(path: Path, root: Path) -> str:
     """A path as it is named in messages."""
-    return printable(path.relative_to(root).as_posix())
+    return safe_name(path.relative_to(root).as_posix())
 
 
 def _label(name: str) -> str:
@@ -208,7 +208,7 @@ def by_class(
     classes = sorted({file.label for file in read})
     if len({file.label for file in files}) == 1 and (folders := _inside(read)):
         raise DataError(
-            f"{given} has one class only, {printable(classes[0])!r}, with the folders {some(folders)} in it; "
+            f"{given} has one class only, {safe_name(classes[0])!r}, with the folders {some(folders)} in it; "
             "if these are the classes, give this folder instead"
         )
     parts = [file.part for file in read if file.part is not None]
@@ -216,7 +216,7 @@ def by_class(
         kind=kind,
         x=x,
         y=np.array([classes.index(file.label) for file in read], dtype=np.int64),
-        classes=[printable(name) for name in classes],
+        classes=[safe_name(name) for name in classes],
         names=[file.name for file in read],
         part=np.array(parts, dtype=np.int8) if parts else None,
         warnings=empty_classes(files, read, kind.sample),
@@ -226,7 +226,7 @@ def by_class(
 def empty_classes(files: Iterable[File], read: Iterable[File], noun: str) -> list[str]:
     """Remarks about classes of which no file could be read."""
     gone = sorted({file.label for file in files} - {file.label for file in read})
-    return [f"no {noun} of class {printable(name)!r} can be read" for name in gone]
+    return [f"no {noun} of class {safe_name(name)!r} can be read" for name in gone]
 
 
 def _inside(files: Sequence[File]) -> list[str]:
