@@ -26,7 +26,7 @@ _BESIDE = ("predictions", "validation")
 def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Mapping[str, Any]) -> Judgement:
     """The judgement of a trial.
 
-    `known` holds what the parent knows of the trial: `uses`, `versions`, `device` and `isolation`.
+    `known` holds the fields of the record that the parent knows, such as `uses`, `versions` and `device`.
     """
     fields = {
         **known,

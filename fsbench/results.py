@@ -238,7 +238,7 @@ class Results:
         return self._report(metric).charts[0]
 
     def _report(self, metric: str, baseline: str | None = None, margin: float | None = None) -> Report:
-        """The report by a metric; the latest ones are kept."""
+        """The report by a metric; it is made once."""
         from fsbench.report.contents import metrics_of_a_report, report_of
 
         key = metric, baseline or self.baseline, margin

@@ -197,7 +197,8 @@ def test_where_nothing_is_corrected_for_looks_it_is_said(tmp_path, call):
 
 
 @pytest.mark.parametrize(
-    ("looks", "said"), [((), "before the first look"), ((look(1),), "2 comparisons on single tasks still open")]
+    ("looks", "said"),
+    [((), "before the first look"), ((look(1),), "2 comparisons on single tasks still open")],
 )
 def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_path, monkeypatch, capsys):
     with Store(tmp_path) as store:

@@ -41,7 +41,8 @@ class TrialResult:
     """Logits `[E, M, C]` float32 of every cell's test part, and what the trial cost.
 
     `source_before` and `source_after` are accuracies on held-out source samples, with the features of the
-    start and of the network that the first cell's fit left; None without a source or a network.
+    start and of the network that the first cell's fit left; None without a source or a network. `validation`
+    has the logits of the validation part `[E, V, C]` float32; None without one.
     """
 
     predictions: np.ndarray

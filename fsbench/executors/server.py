@@ -1,10 +1,10 @@
 """The process from which workers are forked, and the loop around each worker's jobs.
 
 There are three generations. A *server*, one for each process that runs fsbench, has imported what every trial
-needs. From it, a *nursery* is forked for each run: it takes over the environment of the run, imports its
-plugins and warms up. From the nursery, a *worker* is forked for each job. The host, the process that called
-fsbench, controls all of them through sockets, and none outlives it. The server is a separate program, so it
-shares nothing with the host's own processes.
+needs. From it, a *nursery* is forked for each call of an executor: it takes over the environment of the run,
+imports its plugins and warms up. From the nursery, a *worker* is forked for each job. The host, the process
+that called fsbench, controls all of them through sockets, and none outlives it. The server is a separate
+program, so it shares nothing with the host's own processes.
 """
 
 from __future__ import annotations
