@@ -96,8 +96,8 @@ def test_what_is_settled_is_on_the_screen():
 def test_the_pointer_to_a_page_is_true_of_another_folder():
     (board,) = leaderboards(of_records(realistic(), [SCORE]), SCORE)
     usual, other = (_pointers([board], 0, f"fsbench leaderboard{folder}") for folder in ("", " --results x"))
-    assert usual.endswith("Again: `fsbench leaderboard`; as a page: `fsbench report`.")
-    assert other.endswith("Again: `fsbench leaderboard --results x`; `report` makes a page of it.")
+    assert usual.endswith("To see it again: `fsbench leaderboard`; as a page: `fsbench report`.")
+    assert other.endswith("as a page: `report` instead of `leaderboard`.")
 
 
 def test_what_fits_whole_is_printed_once():

@@ -276,7 +276,7 @@ def test_what_cannot_be_fitted_is_refused_before_it_is(home: Path, tmp_path: Pat
     (tmp_path / "full" / "thesis.txt").touch()
     for strategy, output, message in (
         ("protonet", "new", "protonet cannot be fitted on these data: needs source data"),
-        ("erm, focal", "new", "2 strategies; a model is fitted by one"),
+        ("erm, focal", "new", "names 2 strategies; name the one to fit"),
         ("erm", "full", "contains other files; name a new folder"),
         ("nothing", "new", "unknown strategy 'nothing'"),
     ):

@@ -136,8 +136,8 @@ def test_pictures_that_are_all_equal_but_for_a_few_are_read(tmp_path: Path) -> N
     reading = read(npz(tmp_path, x=x, y=y))
     assert reading.dataset.groups is None
     assert (
-        "most images equal most of their class: equal images are not kept on one side of a split"
-        in reading.warnings
+        "most images are identical to most others of their class, so equal images are not kept on one "
+        "side of a split" in reading.warnings
     )
 
 

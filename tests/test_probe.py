@@ -103,7 +103,7 @@ def test_one_sample_of_a_class_is_enough_and_noted() -> None:
     train = LabeledSet(torch.eye(3, 4), torch.eye(3))
     ctx = context(Probe(), "fit", task_info())
     assert classifiers.logistic_regression(train, None, ctx).predict(train.x).argmax(1).tolist() == [0, 1, 2]
-    assert "not chosen by cross-validation" in ctx.notes[0]
+    assert "C=1, without cross-validation" in ctx.notes[0]
 
 
 def test_prototypes_are_mean_directions() -> None:

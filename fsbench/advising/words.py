@@ -41,8 +41,8 @@ def _estimate(advice: Advice) -> Iterator[str]:
     found, metric = advice.checked, advice.metric
     if found is None:
         yield (
-            f"How good it is on new data cannot be said: there was no time to check the search, or its "
-            f"checks failed. Its score on the splits that chose it would be too good, as the best of "
+            f"There is no estimate of how good it is on new data: there was no time to check the search, or "
+            f"its checks failed. Its score on the splits that chose it would be too good, as the best of "
             f"{advice.tried} is."
         )
         return
@@ -84,11 +84,14 @@ def _references(advice: Advice) -> Iterator[str]:
 def _more_labels(advice: Advice) -> Iterator[str]:
     found = advice.gain
     if found is None:
-        yield "What more labels would buy cannot be said: there was no time, or there are too few labels."
+        yield (
+            "There is no estimate of what more labels would buy: there was no time, or there are too few "
+            "labels."
+        )
         return
     what = f"{found.more} more labels"
     if found.low is None or found.high is None:
-        yield f"What {what} would buy cannot be said: nothing is known about the spread."
+        yield f"There is no estimate of what {what} would buy: nothing is known about the spread."
         return
     gain, low, high = (text.number(each, advice.metric) for each in (found.gain, found.low, found.high))
     span = f"{low} to {high}{_points(advice)}"
@@ -97,7 +100,7 @@ def _more_labels(advice: Advice) -> Iterator[str]:
     elif advice.metric.percent and found.high < _LITTLE:
         yield f"{what} would buy less than a point ({span})."
     else:
-        yield f"What {what} would buy cannot be said ({span})."
+        yield f"What {what} would buy is uncertain ({span})."
 
 
 def _hurts(advice: Advice) -> Iterator[str]:

@@ -58,7 +58,8 @@ def own_data_options(domains: bool = True) -> Callable[[_Command], _Command]:
         click.option(
             "--domain",
             metavar="COLUMN[=VALUE]",
-            help="A column of a .csv with two domains; the one with VALUE (the second to appear) is tested.",
+            help="A column of a .csv that tells two domains apart; strategies are tested on the one with "
+            "VALUE, by default the second to appear.",
             hidden=not domains,
         ),
         click.option(

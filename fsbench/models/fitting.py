@@ -98,7 +98,7 @@ def refit(
     registry = get_registry()
     found = registry.parse(registry.spec(strategy))
     if len(found) != 1:
-        raise UsageError(f"{strategy}: {plural(len(found), 'strategy')}; a model is fitted by one")
+        raise UsageError(f"{strategy} names {plural(len(found), 'strategy')}; name the one to fit")
     reading = read_data(data, None, observer or Observer())
     with tempfile.TemporaryDirectory(prefix="fsbench-fit-") as folder:
         kept = Path(folder) / "features" if features is None else Path(features)
@@ -161,7 +161,7 @@ class _Fit:
                 others = {"erm", "probe", "best_classical"} - {self.composition.text}
                 raise CannotSave(
                     f"{self.composition.text} cannot be saved: {outcome.message}; a model of another "
-                    f"strategy may, such as {' or '.join(sorted(others))}"
+                    f"strategy, such as {' or '.join(sorted(others))}, may be"
                 )
             raise FsbenchError(f"{self.composition.text} failed: {outcome.kind}: {outcome.message}")
         folder = self.execution.folder / f"{job.split}{MODEL}"

@@ -147,7 +147,8 @@ def _alike(samples: Samples, looks: np.ndarray) -> np.ndarray:
         found.tell(samples)
         return found.sets
     samples.warnings.append(
-        f"most {what} equal most of their class: equal {what} are not kept on one side of a split"
+        f"most {what} are identical to most others of their class, so equal {what} are not kept on one "
+        "side of a split"
     )
     return np.arange(n)
 

@@ -194,5 +194,5 @@ def _pointers(boards: Sequence[Leaderboard], hidden: int, again: str) -> str:
         plural(notes, "note") if notes else "",
     ]
     found = ", ".join(filter(None, above))
-    page = "as a page: `fsbench report`" if again.endswith(" leaderboard") else "`report` makes a page of it"
-    return f"{f'Above: {found}. ' if found else ''}Again: `{again}`; {page}."
+    page = "`fsbench report`" if again.endswith(" leaderboard") else "`report` instead of `leaderboard`"
+    return f"{f'Above: {found}. ' if found else ''}To see it again: `{again}`; as a page: {page}."

@@ -39,7 +39,7 @@ def write_published(contents: Contents, path: str | Path) -> Path:
 def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:
     """What a suite's tasks lack: the strategies and split seeds without a record, by task, if there are any.
 
-    Each strategy of the records should have one on every task and split, be it that it failed or was skipped:
+    Each strategy of the records should have one on every task and split, even if it failed or was skipped:
     nobody should choose on which tasks of a suite a strategy is shown.
     """
     found = {(record.task, record.spec, record.split_seed) for record in records}

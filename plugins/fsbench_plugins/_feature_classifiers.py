@@ -79,7 +79,7 @@ def _chosen(train: LabeledSet, ctx: Context) -> float:
     train = _estimators.at_most(_MOST_SAMPLES, train, ctx, "C chosen on")
     least = min(_choosing.separate_samples(train))
     if least < 2:
-        ctx.note("a class of one sample, so C=1 was not chosen by cross-validation")
+        ctx.note("C=1, without cross-validation, because a class has only one sample")
         return 1.0
     x, y = train.x.float().cpu().numpy(), train.y.cpu().numpy()
     weights = _estimators.sample_weights(train)
@@ -87,7 +87,7 @@ def _chosen(train: LabeledSet, ctx: Context) -> float:
     # A group of several classes can leave the others without one of them.
     parts = [part for part in parts if len(np.unique(y[part[0]])) == len(np.unique(y))]
     if not parts:
-        ctx.note("no fold leaves every class to the others, so C=1 was not chosen by cross-validation")
+        ctx.note("C=1, without cross-validation, because no fold leaves every class to the others")
         return 1.0
     losses = np.sum([_losses(x, y, weights, *part) for part in parts], axis=0)
     return CHOICES[int(np.argmin(losses))]
