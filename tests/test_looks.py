@@ -17,10 +17,11 @@ from fsbench.composition import BASELINE
 from fsbench.evidence import Evidence
 from fsbench.looks import ERROR, Look, adjusted, spent, summed_up
 from fsbench.report import text
+from fsbench.report.choice import recommended
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
 from fsbench.report.power import needs
-from fsbench.report.recommendation import recommendation, recommended
+from fsbench.report.recommendation import recommendation
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
 

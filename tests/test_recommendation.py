@@ -12,10 +12,11 @@ from fsbench.columns import of_records
 from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report import text
 from fsbench.report.budgets import leaderboards
+from fsbench.report.choice import recommended
 from fsbench.report.html.answer import answers
 from fsbench.report.html.chart import highlighted
 from fsbench.report.leaderboard import Leaderboard, leaderboard
-from fsbench.report.recommendation import by_topic, recommendation, recommended
+from fsbench.report.recommendation import by_topic, recommendation
 from fsbench.strategy import USES
 
 A, B = "kshot(digits, k=5)", "kshot(wine, k=5)"
@@ -46,6 +47,27 @@ def test_the_best_strategy_that_helps_is_recommended_with_its_cost_and_needs():
         "as erm.",
         "Helps: big, small.",
     ]
+
+
+def test_a_strategy_that_was_not_run_on_all_splits_is_recommended_by_its_difference():
+    """As where a run until settled goes on with what is open; failures are another matter."""
+    part = over_seeds(A, "part", above(0.1))[:4]
+    erm, also = over_seeds(A, "erm", ERM), over_seeds(A, "also", above(0.05))
+    found = lines(erm, part, also)
+    assert found[:2] == [
+        "Use part: +10.0 against erm, which is settled with 4 split seeds.",
+        "part was not run on all splits, so it has no rank.",
+    ]
+    assert "Helps: also, part." in found
+    board = leaderboard([*erm, *part, *also])
+    best = recommended(board)
+    assert best is not None
+    assert (best.strategy, highlighted(board)) == ("part", "part")
+    assert lines(erm, over_seeds(A, "part", above(0.04))[:4], also)[0].startswith("Use also: 75.0 %, +5.0 ")
+    assert lines(erm, part, [skipped(task=A, spec="part", split_seed=4)])[0] == (
+        "Use erm, plain training, which scores 70.0 %: of the strategies with results on all splits, none is "
+        "shown to be better on this data."
+    )
 
 
 def test_a_cheap_strategy_that_is_much_worse_is_not_offered_instead():

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fsbench.report import text
 from fsbench.report.board import Board
+from fsbench.report.choice import recommended
 from fsbench.report.markdown import GITHUB, Dialect
-from fsbench.report.recommendation import by_topic, recommended
+from fsbench.report.recommendation import by_topic
 from fsbench.words import capital
 
 MARK = "<!-- The index of published files, by `fsbench publish`, which writes it anew. -->"

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fsbench.report import text
+from fsbench.report.choice import recommended
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.problems import Problem
-from fsbench.report.recommendation import by_topic, recommended
+from fsbench.report.recommendation import by_topic
 from fsbench.report.rows import Row
 from fsbench.report.terminal import print_board, print_lines
 from fsbench.report.terminal_tables import Layout, make_table

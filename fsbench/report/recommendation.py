@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from fsbench.report import sources, text
-from fsbench.report.baselines import BEST, WITHHELD, Against
+from fsbench.report.baselines import BEST, Against
 from fsbench.report.chance import no_better_than_chance
+from fsbench.report.choice import baseline_row, helpers, obstacle, on_tasks, ranked
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.names import first_few, some
 from fsbench.report.power import MORE_DATA, needing_data
@@ -24,15 +25,14 @@ _MOST_LINES = 8
 _OWN = {"test_inputs", "val"}
 """What a strategy may use without taking anything from other data."""
 _SEEDS = 10
-_OTHER = "; choose another metric with --metric"
 
 
 def recommendation(board: Leaderboard) -> list[str]:
     """A few sentences: what to use, how certain that is, what it costs, what hurts, what would settle more.
 
-    The strategy to use is the one with the best score among those with a result in every trial that are
-    shown to help; if there is none, the baseline. Nothing is recommended unless the baseline, with which all
-    are compared, has a result in every trial and some verdict is not withheld.
+    The strategy to use is the best of those that are shown to help and have results on all tasks, in every
+    trial that was run; if there is none, the baseline. Nothing is recommended unless the baseline, with which
+    all are compared, has a result in every trial and some verdict is not withheld.
     """
     return [line for lines in by_topic(board).values() for line in lines]
 
@@ -45,61 +45,14 @@ def by_topic(board: Leaderboard) -> dict[str, list[str]]:
     return {topic: lines for topic, lines in found.items() if lines}
 
 
-def recommended(board: Leaderboard) -> Row | None:
-    """The row over all tasks of the strategy to use; None if there is no recommendation."""
-    if _obstacle(board):
-        return None
-    return next((row for row in _ranked(board) if row.verdict == "helps"), _baseline(board))
-
-
-def _baseline(board: Leaderboard) -> Row | None:
-    return next((row for row in board.overall if row.strategy == board.baseline), None)
-
-
-def _ranked(board: Leaderboard) -> list[Row]:
-    """The rows over all tasks that have a rank, the best first."""
-    return sorted((row for row in board.overall if row.rank), key=lambda row: row.rank or 0)
-
-
 def _to_use(board: Leaderboard) -> Iterator[str]:
-    ranked, baseline = _ranked(board), _baseline(board)
-    if (why := _obstacle(board)) or baseline is None:
+    rows, baseline = ranked(board), baseline_row(board)
+    if (why := obstacle(board)) or baseline is None:
         yield f"No recommendation: {why}."
-    elif not (helping := [row for row in ranked if row.verdict == "helps"]):
-        yield from _plain_training(board, ranked[0], baseline)
+    elif not (helping := helpers(board)):
+        yield from _plain_training(board, rows[0], baseline)
     else:
-        yield from _best(board, ranked[0], helping)
-
-
-def _obstacle(board: Leaderboard) -> str:
-    """Why nothing can be recommended; "" if something can."""
-    baseline = _baseline(board)
-    if baseline is None or not baseline.done:
-        without = f"{board.baseline}, with which strategies are compared, has no"
-        valueless = baseline is not None and baseline.ok
-        return f"{without} {board.metric.title} here{_OTHER}" if valueless else f"{without} result here"
-    if not baseline.complete:
-        return _incomplete(board)
-    compared = [row.verdict for row in board.overall if row.difference]
-    if compared and all(word.startswith(WITHHELD) for word in compared):
-        return f"every verdict on a difference to {board.baseline} is withheld; the tables and notes say why"
-    return ""
-
-
-def _incomplete(board: Leaderboard) -> str:
-    """Why nothing can be compared with a baseline that lacks results, and what to do."""
-    total = plural(sum(rows[0].planned for _, rows in board.tasks), "trial")
-    trials = {each.kind: each.trials for each in board.problems if each.strategy == board.baseline}
-    if "failed" in trials:
-        return (
-            f"{board.baseline} failed in {trials['failed']} of {total}, and the others may be the easy ones, "
-            'so nothing can be compared with it; the line "failed" of `fsbench leaderboard` says why, and '
-            "`fsbench run --retry-failed` tries again"
-        )
-    without = f"{board.baseline}, with which strategies are compared, has no"
-    if "not run" in trials:
-        return f"{without} result in {trials['not run']} of {total}; `fsbench run` runs what is missing"
-    return f"{without} {board.metric.title} in some of {total}{_OTHER}"
+        yield from _best(board, rows[0], helping)
 
 
 def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[str]:
@@ -120,10 +73,12 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
 
 def _none_better(board: Leaderboard) -> str:
     """That no strategy is shown to be better, of those with results on all tasks if one of the others is."""
+    helped = any(row.verdict == "helps" for row in board.overall)
     if len(board.tasks) < 2:
-        return "no strategy is shown to be better on this data"
+        whole = "of the strategies with results on all splits, none" if helped else "no strategy"
+        return f"{whole} is shown to be better on this data"
     tasks = plural(len(board.tasks), "task")
-    if any(row.verdict == "helps" for row in board.overall):
+    if helped:
         return f"of the strategies with results on all {tasks}, none is shown to be better on average"
     return f"no strategy is shown to be better on average over {tasks}"
 
@@ -140,16 +95,18 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     """The recommendation of the first of some strategies that help."""
     best = helping[0]
     over = f", on average over {plural(len(board.tasks), 'task')}" if len(board.tasks) > 1 else ""
-    seeds = plural(min(board.split_seeds), "split seed")
+    score = f"{text.score(best, board.metric)}{over}, " if best.score else ""
     needs = f" It uses {text.used(best.uses)}." if best.uses else ""
     yield (
-        f"Use {best.strategy}: {text.score(best, board.metric)}{over}, {_against(best, board)}, which is "
-        f"settled with {seeds}.{needs}"
+        f"Use {best.strategy}: {score}{_against(best, board)}{'' if score else over}, which is settled with "
+        f"{plural(_seeds(best, board), 'split seed')}.{needs}"
     )
+    if not best.rank:
+        yield f"{best.strategy} was not run on all splits, so it has no rank."
     yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
-    if first is not best:
+    if best.rank and first is not best:
         alike = first.verdict == "equivalent"
         but = "is equivalent to {}" if alike else "its difference to {} is not settled"
         yield (
@@ -158,6 +115,13 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
         )
     if worth := [*_cost(best, helping, board), *_labels(best, board)]:
         yield " ".join(worth)
+
+
+def _seeds(row: Row, board: Leaderboard) -> int:
+    """The number of split seeds that a verdict over all tasks comes from, on the task with the fewest."""
+    if row.rank:
+        return min(board.split_seeds)
+    return min(part.difference.n for part in on_tasks(row, board) if part.difference)
 
 
 def _cost(best: Row, helping: Sequence[Row], board: Leaderboard) -> Iterator[str]:
@@ -337,7 +301,7 @@ def _judged(board: Leaderboard, word: str) -> dict[str, list[str]]:
 
 
 def _against(row: Row, board: Leaderboard) -> str:
-    return f"{text.difference(row, board.metric)} against {board.baseline}"
+    return f"{text.interval(row.difference, board.metric, sign=True)} against {board.baseline}"
 
 
 def _overlap(one: Estimate | None, other: Estimate | None) -> bool:

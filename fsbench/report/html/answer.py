@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fsbench.report import text
+from fsbench.report.choice import recommended
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.recommendation import by_topic, from_sources, recommended
+from fsbench.report.recommendation import by_topic, from_sources
 from fsbench.report.rows import Row
 
 SOURCES = "Negative transfer and forgetting"

@@ -9,8 +9,8 @@ from typing import Any
 
 from fsbench.metrics import Metric
 from fsbench.report.charts import Charts
+from fsbench.report.choice import recommended
 from fsbench.report.leaderboard import Leaderboard
-from fsbench.report.recommendation import recommended
 from fsbench.words import printable
 
 Row = Mapping[str, Any]
