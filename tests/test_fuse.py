@@ -96,6 +96,14 @@ def test_weights_follow_the_validation_part() -> None:
     assert HOW["average"]([good, bad])[0] > 0.99
 
 
+def test_the_strategy_that_always_says_the_frequent_class_is_not_selected() -> None:
+    """Its accuracy is better, its balanced accuracy is not: `select` within a trial chooses as well."""
+    y = np.array([[0] * 18 + [1] * 2])
+    said = np.array([[0] * 15 + [1] * 3 + [1] * 2])
+    always, better = (Validated(np.eye(2)[each] * 4.0, y) for each in (np.zeros_like(y), said))
+    assert HOW["select"]([always, better]).tolist() == [0, 1]
+
+
 def test_what_cannot_be_fused_is_refused(results: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names one strategy; expected at least two"):
         fuse(results, "erm, erm", "vote", ["nll"])

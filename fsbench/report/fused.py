@@ -14,7 +14,7 @@ from fsbench.columns import Columns, of_records
 from fsbench.composition import BASELINE
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
-from fsbench.metrics import influences, score
+from fsbench.metrics import DEFAULT_METRIC, get_metric, influences, score
 from fsbench.mixing import mixture_weights
 from fsbench.record import Record
 from fsbench.registry import get_registry
@@ -36,8 +36,8 @@ def _likeliest(members: Sequence[Validated]) -> np.ndarray:
 
 
 def _best_alone(members: Sequence[Validated]) -> np.ndarray:
-    """All weight for the most accurate one; of several, for the one with the likeliest labels."""
-    right = [(member.logits.argmax(-1) == member.y).mean() for member in members]
+    """All weight for the one with the best default metric; of several, for that with the likeliest labels."""
+    right = [get_metric(DEFAULT_METRIC).function(member.logits, member.y) or 0.0 for member in members]
     likely = [_log_likelihoods(member).mean() for member in members]
     best = max(range(len(members)), key=lambda number: (right[number], likely[number]))
     return np.asarray(np.eye(len(members))[best])
