@@ -19,6 +19,7 @@ from fsbench.metrics import (
     resolution,
     score,
 )
+from fsbench.metrics.influence import log_odds
 
 
 @st.composite
@@ -53,10 +54,11 @@ def by_sklearn(logits, y):
         "brier": sum(reference.brier_score_loss(y == c, p[:, c]) for c in classes),
     }
     if len(np.unique(y)) == len(classes):
-        scores = p[:, 1] if len(classes) == 2 else p
-        expected["auroc"] = reference.roc_auc_score(y, scores, multi_class="ovr", labels=classes)
-        one_hot = np.eye(len(classes))[y]
-        expected["auprc"] = reference.average_precision_score(one_hot, p, average="macro")
+        one_hot, scores = np.eye(len(classes))[y], p
+        if len(classes) > 2:
+            scores = np.round(np.log(p) - np.log1p(-p), 4)
+        expected["auroc"] = reference.roc_auc_score(one_hot, scores, average="macro")
+        expected["auprc"] = reference.average_precision_score(one_hot, scores, average="macro")
     return expected
 
 
@@ -103,6 +105,28 @@ def test_samples_with_permuted_other_logits_tie():
     area = [reference.roc_auc_score(y == c, np.round(log_p[:, c], 9)) for c in range(6)]
     assert area[0] == 0.5
     assert score(logits[None], y[None])["auroc"] == pytest.approx(np.mean(area), abs=1e-12)
+
+
+@pytest.mark.parametrize("voters", [5, 10, 100])
+def test_votes_tie_as_they_do_in_scikit_learn(voters):
+    """Of classifiers whose logits are float32, with a smallest probability in the place of 0."""
+    rng = np.random.default_rng(voters)
+    y = np.arange(120) % 5
+    votes = np.stack([rng.multinomial(voters, 0.1 + 0.5 * np.eye(5)[label]) for label in y])
+    logits = np.log(np.maximum(votes / voters, 1e-7)).astype(np.float32)
+    found, one_hot = score(logits[None], y[None]), np.eye(5)[y]
+    assert found["auroc"] == pytest.approx(reference.roc_auc_score(one_hot, votes), abs=1e-12)
+    assert found["auprc"] == pytest.approx(reference.average_precision_score(one_hot, votes), abs=1e-12)
+    assert len(np.unique(softmax(logits.astype(np.float64))[:, 0])) > len(np.unique(votes[:, 0]))
+
+
+def test_sure_predictions_are_told_apart():
+    """By what the other classes have: as numbers, the probabilities of the last two are 1."""
+    logits = np.array([[[20.0, 0.0, 0.0], [40.0, 0.0, 0.0], [41.0, 0.0, 0.0]]])
+    expected = np.array([20.0, 40.0, 41.0]) - np.log(2)
+    assert log_odds(logits)[0, :, 0] == pytest.approx(expected, abs=1e-4)
+    assert softmax(logits)[0, 1, 0] == softmax(logits)[0, 2, 0] == 1
+    assert log_odds(logits)[0, 1, 1] == pytest.approx(-40.0, abs=1e-4)
 
 
 @given(predictions(classes=3), st.floats(-50, 50))

@@ -145,7 +145,7 @@ CLASSIFICATION = (
         percent=False,
         resolution=_by_rounding,
         cite="Kumar, A., Liang, P. and Ma, T. (2019). Verified uncertainty calibration. NeurIPS.",
-        results_version="2",
+        results_version="3",
         margin=0.001,
     ),
     Metric(
@@ -156,6 +156,7 @@ CLASSIFICATION = (
         resolution=_by_pair,
         influence=influence.of_auroc,
         chance=_half,
+        results_version="2",
         cite="Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver "
         "operating characteristic (ROC) curve. Radiology 143.",
     ),
@@ -166,6 +167,7 @@ CLASSIFICATION = (
         auprc,
         resolution=_by_pair,
         influence=influence.of_auprc,
+        results_version="2",
         cite="Boyd, K., Eng, K. H. and Page, C. D. (2013). Area under the precision-recall curve: point "
         "estimates and confidence intervals. ECML PKDD.",
     ),

@@ -1,7 +1,4 @@
-"""How well scores rank the samples of each class above the others, averaged over classes and cells.
-
-Logarithms of probabilities are the scores; they rank as probabilities do.
-"""
+"""How well log-odds rank the samples of each class above the others, averaged over classes and cells."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fsbench.metrics.influence import log_softmax, precisions
+from fsbench.metrics.influence import log_odds, precisions
 
 
 def auroc(logits: np.ndarray, y: np.ndarray) -> float | None:
@@ -28,18 +25,18 @@ def _averaged(
     classes = np.arange(logits.shape[-1])
     if len(classes) < 2 or not (y[..., None] == classes).any(1).all():
         return None
-    log_p = log_softmax(logits)
-    return float(np.mean([of_cell(cell, labels) for cell, labels in zip(log_p, y, strict=True)]))
+    scores = log_odds(logits)
+    return float(np.mean([of_cell(cell, labels) for cell, labels in zip(scores, y, strict=True)]))
 
 
-def _auroc(log_p: np.ndarray, y: np.ndarray) -> float:
+def _auroc(scores: np.ndarray, y: np.ndarray) -> float:
     """One-vs-rest area under the ROC curve, averaged over classes; the usual one for two classes.
 
     The area is the Mann-Whitney statistic, ties counting half (Hanley & McNeil 1982).
     """
-    if log_p.shape[1] == 2:
-        return _area(log_p[:, 1] - log_p[:, 0], y == 1)
-    return float(np.mean([_area(log_p[:, c], y == c) for c in range(log_p.shape[1])]))
+    if scores.shape[1] == 2:
+        return _area(scores[:, 1], y == 1)
+    return float(np.mean([_area(scores[:, c], y == c) for c in range(scores.shape[1])]))
 
 
 def _area(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -49,12 +46,12 @@ def _area(scores: np.ndarray, positive: np.ndarray) -> float:
     return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
 
 
-def _auprc(log_p: np.ndarray, y: np.ndarray) -> float:
+def _auprc(scores: np.ndarray, y: np.ndarray) -> float:
     """The average precision of each class against the rest, averaged over classes, also for two classes.
 
     It does not interpolate between points of the curve (Boyd, Eng & Page 2013).
     """
-    return float(np.mean([_average_precision(log_p[:, c], y == c) for c in range(log_p.shape[1])]))
+    return float(np.mean([_average_precision(scores[:, c], y == c) for c in range(scores.shape[1])]))
 
 
 def _average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
