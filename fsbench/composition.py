@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from fsbench.declared import asked, check_uses, skip_reason
 from fsbench.effects import Mark, WatchedFit, Weights, other_tensors, trains
 from fsbench.errors import ConflictError, InertComponent, PluginError
+from fsbench.kinds import FEATURES
 from fsbench.returned import (
     checked_batch,
     checked_features,
@@ -76,6 +77,7 @@ class Composition:
             check_uses(component)
         for stage in STAGES:
             self._check_owners(stage)
+        self._check_embedding()
 
     def _check_owners(self, stage: str) -> None:
         """Raise ConflictError for two owners of a stage, or for arguments that its owner makes idle."""
@@ -91,6 +93,17 @@ class Composition:
                 raise ConflictError(
                     f"{whole}: {given[0]} of {component.name} and {owners[0].name} both decide the stage "
                     f"{stage!r}; leave one of them out"
+                )
+
+    def _check_embedding(self) -> None:
+        """Raise ConflictError if a component that embeds gets features, and does not work on them."""
+        first, *others = self.chain("embed") or (None,)
+        for other in others:
+            if first and other.kinds is not None and FEATURES not in other.kinds:
+                raise ConflictError(
+                    f"{'+'.join(c.name for c in self.components)}: {other.name} works on "
+                    f"{' and '.join(sorted(other.kinds))} data, not on features, which {first.name} makes of "
+                    "it; leave one of them out"
                 )
 
     def _owners(self, stage: str) -> list[Strategy]:

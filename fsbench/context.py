@@ -95,6 +95,14 @@ class Context(Protocol):
     def stream(self, purpose: str) -> Stream:
         """A separate random stream for a named purpose."""
 
+    def fixed_stream(self, purpose: str) -> Stream:
+        """A random stream for a named purpose, with the same numbers wherever a trial asks for it.
+
+        The other streams have numbers of their own for each stage, training step, cell and training run, and
+        for inputs to train on and inputs to predict. This one is for what must be the same for all of them,
+        such as a random projection in `embed`.
+        """
+
     def torch_seeded(self) -> AbstractContextManager[None]:
         """Inside, torch's global generators are seeded for this component and stage, as new modules need."""
 

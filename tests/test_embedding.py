@@ -12,7 +12,7 @@ from toy import toy_trial
 
 from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Strategy
 from fsbench.composition import Composition
-from fsbench.errors import PluginError, UndeclaredUse
+from fsbench.errors import ConflictError, PluginError, UndeclaredUse
 from fsbench.recipes.recipe import default_recipe
 from fsbench.testing import ToySplit, toy_split
 
@@ -43,6 +43,37 @@ class Cube(Strategy):
     def embed(self, batch: Batch, ctx: Context) -> Batch:
         """The third power."""
         return replace(batch, x=batch.x**3)
+
+
+@dataclass(frozen=True)
+class Project(Strategy):
+    """Random projections, the same for all inputs."""
+
+    name = "project"
+    cite = "nobody"
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        """A network on features."""
+        return replace(recipe, backbone="linear")
+
+    def embed(self, batch: Batch, ctx: Context) -> Batch:
+        """Four features."""
+        x = batch.x.flatten(1)
+        projections.append(ctx.fixed_stream("projection").normal(x.shape[1], 4))
+        others.append(ctx.rng.normal(2))
+        return replace(batch, x=x @ projections[-1])
+
+
+projections: list[torch.Tensor] = []
+others: list[torch.Tensor] = []
+
+
+@dataclass(frozen=True)
+class OfImages(Mean):
+    """Takes no features."""
+
+    name = "of_images"
+    kinds = frozenset({"image"})
 
 
 @dataclass(frozen=True)
@@ -147,3 +178,20 @@ def test_a_backbone_that_takes_no_features_says_what_to_return() -> None:
     says = "mean: conv4.* takes no features, which embed makes of image samples; let configure return"
     with pytest.raises(PluginError, match=says):
         toy_trial(Mean(), SPLIT, recipe)
+
+
+def test_a_fixed_stream_is_the_same_for_all_inputs_of_a_trial():
+    projections.clear()
+    others.clear()
+    toy_trial(Composition((Project(),)), SPLIT)
+    assert len(projections) > 2
+    assert all(torch.equal(each, projections[0]) for each in projections)
+    assert len({tuple(each.tolist()) for each in others}) > 1
+
+
+def test_a_component_that_cannot_embed_features_does_not_follow_one_that_makes_them():
+    Composition((OfImages(), Mean()))
+    with pytest.raises(
+        ConflictError, match=r"mean\+of_images: of_images works on image data, not on features"
+    ):
+        Composition((Mean(), OfImages()))

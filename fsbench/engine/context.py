@@ -171,6 +171,9 @@ class EngineContext(Scope, Savable):
     def stream(self, purpose: str) -> Stream:
         return Stream(*self._key(purpose), device=self.device, step=self.step)
 
+    def fixed_stream(self, purpose: str) -> Stream:
+        return Stream(*self._state.identity, self._owner, "fixed", purpose, device=self.device)
+
     def _key(self, purpose: str) -> tuple[object, ...]:
         state = self._state
         return (*state.identity, state.cell, *state.phase, self._owner, self._stage, purpose)
