@@ -9,11 +9,13 @@ no mark as long as its results are those of its first version.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import importlib.util
 import re
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -91,14 +93,14 @@ def join_marks(strategy: str, core: str, kind: str, backbone: str) -> str:
 def source_hash(modules: Iterable[str]) -> str:
     """Eight digits of the SHA-256 of the source files of the packages that contain some modules.
 
-    The whole package is hashed, from its outermost folder with code; a module outside packages is a single
-    file. "" if there is no source.
+    The whole package is hashed, from its outermost folder with code; of a module outside packages, its file
+    and those beside it that it imports. "" if there is no source.
     """
     places = sorted({place for module in modules for place in [_place(module)] if place is not None})
     found, hashed = hashlib.sha256(), 0
     for place in places:
         root = place if place.is_dir() else place.parent
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        for file in sorted(place.rglob("*.py") if place.is_dir() else _with_helpers(place)):
             found.update(f"{file.relative_to(root).as_posix()}\0".encode())
             found.update(bytes.fromhex(sha256_of_unchanged(file)))
             hashed += 1
@@ -119,6 +121,34 @@ def _place(module: str) -> Path | None:
             place = path.parent if path.stem == "__init__" else path
             return place if place.exists() else None
     return None
+
+
+def _with_helpers(file: Path) -> set[Path]:
+    """A file and the modules in its folder that it imports, directly or not.
+
+    Where packages are installed, a folder has the modules of many: there it is the file alone.
+    """
+    found, left = {file}, [] if str(file.parent) in _installed_places() else [file]
+    while left:
+        beside = {path for name in _imported(left.pop()) if (path := file.with_name(f"{name}.py")).exists()}
+        left += beside - found
+        found |= beside
+    return found
+
+
+def _installed_places() -> set[str]:
+    return {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+
+
+def _imported(file: Path) -> set[str]:
+    """The names of the outermost packages that a file imports; none if it cannot be parsed."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (SyntaxError, ValueError):
+        return set()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names}
 
 
 def _outermost_first(module: str) -> Iterator[str]:

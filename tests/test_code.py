@@ -129,6 +129,28 @@ def test_the_hash_covers_exactly_the_source_files_of_the_outermost_package(
     assert "outer" not in sys.modules
 
 
+def test_the_hash_of_a_single_module_covers_what_it_imports_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "single.py").write_text("import torch\nfrom single_helper import x\n")
+    (tmp_path / "single_helper.py").write_text("def f():\n    import single_further, single\n")
+    for name in ("single_further", "single_other"):
+        (tmp_path / f"{name}.py").write_text("")
+    hashes = [source_hash(["single"])]
+    for name in ("single", "single_helper", "single_further"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(f"{file.read_text()}# edited\n")
+        hashes.append(source_hash(["single"]))
+    assert len(set(hashes)) == len(hashes)
+    (tmp_path / "single_other.py").write_text("# edited\n")
+    assert source_hash(["single"]) == hashes[-1]
+    monkeypatch.setattr("fsbench.code._installed_places", lambda: {str(tmp_path)})
+    alone = source_hash(["single"])
+    (tmp_path / "single_helper.py").write_text("# of another distribution\n")
+    assert source_hash(["single"]) == alone
+
+
 def test_a_shared_namespace_package_is_not_hashed_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +268,8 @@ def test_values_computed_by_old_metric_code_are_left_out(monkeypatch: pytest.Mon
     module.fsbench_metrics = hookimpl(lambda: [metric, replace(metric, name="bare", results_version="")])  # type: ignore[attr-defined]
     made.load("theirs", lambda: module, THEIRS)
     theirs = {"half": "results+2", "bare": f"code+{source_hash([__name__])}"}
-    assert metric_marks(made) == theirs | {"ece": "results+2"}
+    ours = {"ece": "results+3", "auroc": "results+2", "auprc": "results+2"}
+    assert metric_marks(made) == theirs | ours
     monkeypatch.setattr("fsbench.registry.get_registry", lambda: made)
     monkeypatch.setattr("fsbench.report.one_version.get_registry", lambda: made)
     values = zip([0.2, 0.4, 0.9], ["results+2", "results+2", "results+1"], strict=True)
