@@ -194,6 +194,8 @@ def _planned(
         same.check_own(name)
     store.keep_own(map(dataset_info, asked.own))
     plan = _plan(asked, registry, stored, retry_failed, only)
+    to_run = {trial.task for trial in plan.trials}
+    same.check_plugins(task.text for task in asked.tasks if task.text not in to_run)
     running = Running(asked, plan, store, same, registry, observer, retry_failed, stored)
     known = running.records_of_plan()
     check_records(of_records(known, ()), asked.suite, store.path)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fsbench.columns import Columns
+from fsbench.datasets.known import DATASETS
 from fsbench.errors import AbsentData, DataError, StoreError, TaskError, UnknownName
+from fsbench.sorts import HOUSE
+from fsbench.spec import parse_call
 from fsbench.store import other_data
 from fsbench.tasks.expressions import named_datasets, parse_tasks
+from fsbench.tasks.protocols.base import PROTOCOLS
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import Suite
 
@@ -36,6 +40,12 @@ def check_records(records: Columns, suite: Suite, place: Path) -> None:
                 raise StoreError(
                     f"{place} contains a record of {shared.spec} on other data: {error}"
                 ) from None
+
+
+def _is_of_plugin(task: str) -> bool:
+    """Whether the protocol or a dataset of a task does not come with fsbench."""
+    origins = [PROTOCOLS.origin(parse_call(task).name), *map(DATASETS.origin, named_datasets(task))]
+    return any(origin is not None and origin.distribution != HOUSE for origin in origins)
 
 
 class SameData:
@@ -79,6 +89,15 @@ class SameData:
                 with contextlib.suppress(AbsentData, UnknownName):
                     self._compare_again(task, seed)
                     self._agreed.add(task)
+
+    def check_plugins(self, tasks: Iterable[str]) -> None:
+        """Compare a stored split of each task that a plugin brings, or its data, with what it now draws.
+
+        For tasks of which nothing will be drawn: their code may have been edited.
+        """
+        for task in tasks:
+            if (stored := self._stored.get(task)) and _is_of_plugin(task):
+                self._compare_again(task, next(iter(stored)))
 
     def _compare(self, task: str, seed: int, drawn: str) -> None:
         if self._stored[task][seed] != drawn:

@@ -303,7 +303,7 @@ class Store(StoreFile):
 def other_data(place: Path, task: str, seed: int, before: str, now: str) -> str:
     """What to say when a split is not the one that stored results are on."""
     return (
-        f"{place} contains results of {task} on other data, or on data read with other options (split {seed} "
+        f"{place} contains results of {task} on other data, or drawn or read in another way (split {seed} "
         f"was {before[:12]}, is now {now}); results on different data cannot be mixed: name another results "
         "folder"
     )

@@ -102,7 +102,7 @@ def test_four_images_of_each_class_run_resume_and_can_be_read_later(call: Call, 
         status, out, err = call(*arguments)
         assert (status, out) == (1, "")
         said = err.splitlines()[-1]
-        assert "contains results of holdout(pets) on other data, or on data read with other options" in said
+        assert "contains results of holdout(pets) on other data, or drawn or read in another way" in said
         assert said.endswith("name another results folder")
 
 

@@ -9,9 +9,11 @@ import pytest
 from fake_executor import A, B, run
 
 from fsbench.errors import DataError, StoreError
+from fsbench.sorts import Origin
 from fsbench.store import Store
 from fsbench.tasks import splits
 from fsbench.tasks.expressions import parse_tasks
+from fsbench.tasks.protocols.base import PROTOCOLS
 from fsbench.tasks.suites import Suite
 
 BOTH = f"{A}, {B}"
@@ -77,6 +79,18 @@ def test_stored_records_of_other_splits_than_the_suites_are_refused_before_anyth
     with pytest.raises(StoreError, match=r"contains a record of erm on other data: fake: split 0 of kshot"):
         run(tmp_path, "reason", tasks=None, seeds=1)
     assert drawn == []
+
+
+def test_what_a_plugin_draws_is_compared_even_if_nothing_is_left_to_run(tmp_path, monkeypatch, drawn):
+    run(tmp_path, seeds=1)
+    drawn.clear()
+    run(tmp_path, seeds=1)
+    assert drawn == []
+    monkeypatch.setattr(PROTOCOLS, "origin", lambda name: Origin("mine", "1"))
+    run(tmp_path, seeds=1)
+    forge(tmp_path, A)
+    with pytest.raises(StoreError, match=r"results of kshot\(wine, k=1\) .* drawn or read in another way"):
+        run(tmp_path, seeds=1)
 
 
 def test_results_on_other_data_do_not_mix(tmp_path):
