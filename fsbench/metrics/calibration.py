@@ -9,8 +9,8 @@ import numpy as np
 
 from fsbench.metrics.influence import log_softmax, squared_distances
 
-# Confidences that are equal to this many decimals are equal; float32 logits tell them apart by less.
-_DIGITS = 6
+# Confidences that are equal to this many decimals are equal.
+_DIGITS = 9
 
 
 def brier(logits: np.ndarray, y: np.ndarray) -> float:
