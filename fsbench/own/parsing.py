@@ -267,7 +267,7 @@ def _header(path: Path) -> tuple[str, list[str]]:
                 raise DataError(
                     f"{path}: its first line is {first}, which is for Excel only; remove that line"
                 )
-            found = {delimiter: _first_record(text, delimiter) for delimiter in _DELIMITERS}
+            found = _first_records(text, len(first))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except csv.Error as error:
@@ -276,9 +276,20 @@ def _header(path: Path) -> tuple[str, list[str]]:
     return delimiter, [name.strip() for name in found[delimiter]]
 
 
-def _first_record(file: TextIO, delimiter: str) -> list[str]:
-    file.seek(0)
-    return next(csv.reader(file, delimiter=delimiter, skipinitialspace=True), [])
+def _first_records(file: TextIO, length: int) -> dict[str, list[str]]:
+    """The first record by delimiter; a delimiter that is not that of the file may make it one long field.
+
+    Raises csv.Error for a field that is longer than allowed, and than the `length` of the first line.
+    """
+    found, allowed = {}, csv.field_size_limit()
+    csv.field_size_limit(max(allowed, length))
+    try:
+        for delimiter in _DELIMITERS:
+            file.seek(0)
+            found[delimiter] = next(csv.reader(file, delimiter=delimiter, skipinitialspace=True), [])
+    finally:
+        csv.field_size_limit(allowed)
+    return found
 
 
 def _quoting(path: Path, delimiter: str) -> Literal[0, 3]:
