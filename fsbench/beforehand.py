@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fsbench.composition import Composition
+from fsbench.errors import TaskError
 from fsbench.recipes.catalogue import known_backbone
 from fsbench.recipes.recipe import task_recipe
 from fsbench.spec import Value, parse_call
 from fsbench.stats import LEVEL, crossed
 from fsbench.tasks.drawing import Split
 from fsbench.tasks.expressions import Task
+from fsbench.tasks.protocols import Protocol
 from fsbench.tuning.tuned import size_of
 from fsbench.types import Recipe
 from fsbench.words import plural
@@ -30,6 +33,8 @@ _STEP = 0.1
 _FITS_OF_A_TRY = 3
 _DISAGREE = 0.2
 _POWER = 0.8
+_DRAWS_FEWER = {"holdout": {"train": 0.5}, "shift": {"share": 0.5}}
+"""The argument by which a protocol draws training samples that it would otherwise all use."""
 
 
 def seeds_for(
@@ -68,13 +73,22 @@ def trial_cost(recipe: Recipe, shape: tuple[int, ...]) -> float:
 
 
 def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: Sequence[int]) -> list[str]:
-    """A line for each task about the smallest difference that its test samples and seeds can settle."""
+    """A line for each task about the smallest difference that its test samples and seeds can settle.
+
+    Where every split trains on the same samples, the line says instead that there are no verdicts.
+    """
     lines = []
     for task in tasks:
         compared = sum(each.skip(task.info) is None for each in compositions) - 1
         if len(seeds) < 2 or compared < 1:
             continue
         splits = [task.protocol.draw(seed) for seed in seeds]
+        if _train_alike(splits):
+            lines.append(
+                f"{task.text}: every split trains on the same samples, so there are no verdicts; name a task "
+                f"that draws them{_such_as(task.protocol, seeds)}"
+            )
+            continue
         points = 100 * smallest_difference(splits, compared)
         tested = plural(splits[0].test.y[0].size, "test sample")
         what = f"differences of about {points:.0f} points or more" if points < 100 else "no difference"
@@ -83,6 +97,22 @@ def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: S
             f"with the baseline, {what} can be settled (if two strategies disagree on a fifth of the samples)"
         )
     return lines
+
+
+def _train_alike(splits: Iterable[Split]) -> bool:
+    """Whether all splits have the same training samples, in any order."""
+    drawn = ((split.train.origin.ravel(), split.train.index.ravel()) for split in splits)
+    return len({frozenset(zip(*map(np.ndarray.tolist, each), strict=True)) for each in drawn}) == 1
+
+
+def _such_as(protocol: Protocol, seeds: Sequence[int]) -> str:
+    """The same protocol with training samples that differ between splits, as an example if there is one."""
+    try:
+        other = replace(protocol, **_DRAWS_FEWER[protocol.name])
+        alike = _train_alike(other.draw(seed) for seed in seeds)
+    except (KeyError, TaskError):
+        return ""
+    return "" if alike else f", such as {other.text}"
 
 
 def smallest_difference(splits: Sequence[Split], compared: int) -> float:

@@ -12,6 +12,7 @@ from torch import nn
 
 from fsbench import stats
 from fsbench.beforehand import CHEAP, outlook, seeds_for, smallest_difference, trial_cost
+from fsbench.own import OwnData, read_own
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe
 from fsbench.registry import get_registry
@@ -140,3 +141,22 @@ def test_the_outlook_is_one_line_for_each_task_that_compares_anything():
     assert "with the baseline, no difference can be settled" in line
     assert outlook([task("holdout(wine)")], compositions, [0]) == []
     assert outlook([task("holdout(wine)")], compositions[:1], range(10)) == []
+
+
+@pytest.mark.parametrize("trained", [6, 1])
+def test_the_outlook_says_that_equal_splits_have_no_verdicts(no_dataset_stays, tmp_path, trained):
+    """A table with given parts, and a task that draws from them if their classes are large enough."""
+    rng, parts = np.random.default_rng(0), {}
+    for part, count in (("train", trained), ("val", 3), ("test", 5)):
+        parts |= {f"x_{part}": rng.normal(size=(2 * count, 3)), f"y_{part}": np.repeat([0, 1], count)}
+    np.savez(tmp_path / "parts.npz", **parts)
+    read_own(OwnData(tmp_path / "parts.npz")).register()
+    found = outlook([task("holdout(parts)")], get_registry().parse("erm, focal"), range(3))
+    such_as = ", such as holdout(parts, train=0.5)" if trained > 1 else ""
+    assert found == [
+        "holdout(parts): every split trains on the same samples, so there are no verdicts; name a task that "
+        f"draws them{such_as}"
+    ]
+    if such_as:
+        (line,) = outlook([task("holdout(parts, train=0.5)")], get_registry().parse("erm, focal"), range(3))
+        assert "can be settled" in line
