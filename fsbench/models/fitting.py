@@ -276,16 +276,28 @@ def _with_validation(task: Task, split: Split, seed: int) -> tuple[Task, Split]:
 def _put(folder: Path, output: Path) -> None:
     """Copy a model to its folder, in place of an earlier one; the card comes last, as it makes it a model.
 
-    Raises CannotSave if it cannot be written.
+    Raises CannotSave if it cannot be written; an earlier model then stays.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        if (output / FILE).exists():
-            with contextlib.suppress(DataError):  # what is no card names no files
-                for name in Card.read(output).files:
-                    (output / name).unlink(missing_ok=True)
-            (output / FILE).unlink()
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == FILE):
-            shutil.copyfile(path, output / path.name)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        there = output if output.is_dir() else output.parent
+        with tempfile.TemporaryDirectory(prefix=".fsbench-fit-", dir=there) as draft:
+            names = sorted((path.name for path in folder.iterdir()), key=lambda name: name == FILE)
+            for name in names:
+                shutil.copyfile(folder / name, Path(draft) / name)
+            output.mkdir(exist_ok=True)
+            earlier = _files(output)
+            for name in names:
+                (Path(draft) / name).replace(output / name)
+        for name in earlier.difference(names):
+            (output / name).unlink(missing_ok=True)
     except OSError as error:
         raise CannotSave(f"cannot write {output}: {error.strerror}; name another folder") from error
+
+
+def _files(folder: Path) -> set[str]:
+    """The names of the files of a model, beside its card; none if there is no model."""
+    try:
+        return set(Card.read(folder).files)
+    except DataError:  # what is no card names no files
+        return set()
