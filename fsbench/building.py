@@ -70,7 +70,7 @@ class StrategyBuilder:
                     f"or a baseline; write {TUNED}(a+b, n=8) among the strategies of `fsbench run`"
                 )
             if call.name not in self.strategies:
-                raise UnknownName("strategy", call.name, self.strategies, meant)
+                raise UnknownName("strategy", call.name, self.strategies, meant, listed=True)
             components.append(from_call(self.strategies[call.name], call))
         return self.compose(components, inside)
 

@@ -47,26 +47,30 @@ class SpecError(UsageError):
     """A text is not an expression of the grammar, or an argument in it is invalid."""
 
 
-_MANY = 30
+_MANY, _SHOWN = 30, 12
 
 
 class UnknownName(UsageError):
     """A name that nothing is registered under.
 
-    Parameters: `kind` ("strategy", "dataset", ...), the `name` given, the `known` names, and what `else_` the
-    name may be meant for.
+    Parameters: `kind` ("strategy", "dataset", ...), the `name` given, the `known` names, what `else_` the
+    name may be meant for, and whether `fsbench list` shows all known names (`listed`).
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], else_: Iterable[str] = ()) -> None:
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], else_: Iterable[str] = (), listed: bool = False
+    ) -> None:
         known = sorted(known)
         meant = {each.lower(): each for each in (*else_, *known)}
         near = difflib.get_close_matches(name.lower(), meant, n=1)
         if near:
             hint = f"did you mean {meant[near[0]]!r}?"
-        elif len(known) > _MANY:
+        elif len(known) <= _MANY:
+            hint = f"known: {', '.join(known)}"
+        elif listed:
             hint = f"`fsbench list` shows all {len(known)}"
         else:
-            hint = f"known: {', '.join(known)}"
+            hint = f"known: {', '.join(known[:_SHOWN])} and {len(known) - _SHOWN} more"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
 
 

@@ -62,7 +62,7 @@ class Sort(MutableMapping[str, T]):
         try:
             return self[name]
         except KeyError:
-            raise UnknownName(self.noun, name, self) from None
+            raise UnknownName(self.noun, name, self, listed=True) from None
 
     def origin(self, name: str) -> Origin | None:
         """Where the thing of a name comes from; None if it is not from a plugin."""

@@ -342,6 +342,14 @@ def test_labels_that_differ_only_in_case_are_pointed_out(tmp_path: Path) -> None
     assert said in read(csv(tmp_path, table)).warnings
 
 
+def test_the_first_of_many_columns_are_named_if_one_is_unknown(tmp_path: Path) -> None:
+    table = frame().assign(**{f"v{i:02}": 1 for i in range(40)})
+    with pytest.raises(UnknownName) as caught:
+        read(csv(tmp_path, table), target="zebra")
+    first = ", ".join(["colour", "count", "kind", "size", *(f"v{i:02}" for i in range(8))])
+    assert str(caught.value) == f"unknown column 'zebra'; known: {first} and 32 more"
+
+
 def test_a_file_whose_first_line_is_data_needs_names(tmp_path: Path) -> None:
     path = tmp_path / "bare.csv"
     path.write_text("1,2024-08-16,62.4,Oslo\n2,2024-08-17,61.0,Bergen\n")

@@ -126,6 +126,9 @@ def _things(registry: Registry, name: str) -> list[tuple[str, Thing]]:
             say(f"warning: {failure.said}")
         every = [each for _, each, _ in known] + [brought.origin.distribution for *_, brought in known]
         raise UnknownName(
-            "strategy, kind, dataset, protocol, backbone, metric, suite or plugin", name, set(every)
+            "strategy, kind, dataset, protocol, backbone, metric, suite or plugin",
+            name,
+            set(every),
+            listed=True,
         )
     return found or [(name, name)]

@@ -51,7 +51,7 @@ def named(text: str, known: Mapping[str, str]) -> list[str]:
             found += [call.name, *inner] if known[call.name] or not inner else inner
         else:
             kinds = "strategy, dataset, protocol, backbone, metric or suite"
-            raise UnknownName(kinds, call.name, [*known, *suites])
+            raise UnknownName(kinds, call.name, [*known, *suites], listed=True)
     return found
 
 
