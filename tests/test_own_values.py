@@ -92,6 +92,21 @@ def test_none_can_be_a_class_and_other_missing_labels_are_named(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["NA", "Cyst"], r"only one value, Cyst; expected at least two classes \(20 rows"),
+        (["NA", "NA"], r"is empty; choose another target \(40 rows"),
+    ],
+)
+def test_missing_labels_are_named_if_too_few_classes_are_left(
+    labels: list[str], message: str, tmp_path: Path
+) -> None:
+    said = f"{message} without 'kind' left out .'NA' there is read as missing.\\)$"
+    with pytest.raises(DataError, match=said):
+        read(csv(tmp_path, frame(40).assign(kind=labels * 20)), target="kind")
+
+
+@pytest.mark.parametrize(
     ("labels", "classes"),
     [
         (["01", "02", " 10", ""], ("01", "02", "10")),

@@ -25,6 +25,7 @@ from fsbench.own.samples import (
     TARGET,
     Inputs,
     Samples,
+    because,
     columns_named,
     safe_name,
     some,
@@ -45,12 +46,16 @@ _MOST_NUMBERS = {"f": 20, "i": 50, "u": 50}
 
 @dataclass
 class _Rows:
-    """Labelled rows of one file, their names in warnings, and the columns that only number all its rows."""
+    """Labelled rows of one file, their names in warnings, and the columns that only number all its rows.
+
+    `left_out` has the remark on rows without a label, if there is one.
+    """
 
     path: str
     table: pd.DataFrame
     names: list[str]
     numbering: set[Hashable]
+    left_out: Sequence[str]
 
 
 def read_table(data: OwnData) -> Samples:
@@ -71,7 +76,8 @@ def read_table(data: OwnData) -> Samples:
         rows = _join(rows, other, remarks)
     elif data.domain is not None:
         dividing, domain, domains = read_domains(rows.table, data.domain, str(data.path))
-    classes, y = _labels(rows.table[data.target], f"{rows.path}: the column {data.target!r}")
+    what = f"{rows.path}: the column {data.target!r}"
+    classes, y = _labels(rows.table[data.target], what, because(rows.left_out))
     groups = None if data.group is None else _groups(rows.table[data.group], remarks)
     special = {data.target, data.group, dividing} - {None}
     features = rows.table.drop(columns=list(special))
@@ -150,17 +156,20 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     place = list(table).index(data.target)
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)
-    labelled = table[data.target].notna().to_numpy()
+    labelled, left_out = table[data.target].notna().to_numpy(), []
     if not labelled.all() and str(data.unlabeled) != path:
         texts = missing_texts(Path(path), place)
         read = f" ({some([repr(text) for text in texts])} there is read as missing)" if texts else ""
-        remarks.append(f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}")
+        left_out = [f"{plural(int((~labelled).sum()), 'row')} without {data.target!r} left out{read}"]
+        remarks += left_out
     if not labelled.any():
-        raise DataError(f"{path}: the column {data.target!r} is empty; choose another target")
+        raise DataError(
+            f"{path}: the column {data.target!r} is empty; choose another target{because(left_out)}"
+        )
     # This includes rows without a label; without them, row numbers would have gaps.
     numbering = {name for name in table if _numbers_rows(table[name]) or _numbers_rows(table[name][labelled])}
     names = [f"row {number + 1}" for number in table.index[labelled]]
-    return _Rows(path, table[labelled], names, numbering)
+    return _Rows(path, table[labelled], names, numbering, left_out)
 
 
 def _parsed(path: str, data: OwnData, fewest: int = 2) -> pd.DataFrame:
@@ -176,7 +185,8 @@ def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:
     other = _alike(second.table, first.table, second.path, first.path, remarks)
     names = [*first.names, *(f"{name} of {Path(second.path).name}" for name in second.names)]
     table = pd.concat([first.table, other], ignore_index=True)
-    return _Rows(first.path, table, names, first.numbering & second.numbering)
+    left_out = [*first.left_out, *second.left_out]
+    return _Rows(first.path, table, names, first.numbering & second.numbering, left_out)
 
 
 def _alike(
@@ -239,13 +249,16 @@ def _unlabelled_rows(
     return Inputs(_values(columns, table))
 
 
-def _labels(column: pd.Series, what: str) -> tuple[list[str], np.ndarray]:
-    """The classes in order, and the class of each row. Raises DataError for values that are not labels."""
+def _labels(column: pd.Series, what: str, why: str) -> tuple[list[str], np.ndarray]:
+    """The classes in order, and the class of each row. Raises DataError for values that are not labels.
+
+    Its message ends with `why` there may be too few classes.
+    """
     numeric = column.dtype.kind in "iuf"
     given = column.to_numpy() if numeric else column.astype(str).to_numpy(dtype=object)
     values, y = np.unique(given, return_inverse=True)
     if len(values) == 1:
-        raise DataError(f"{what} has only one value, {values[0]!s}; expected at least two classes")
+        raise DataError(f"{what} has only one value, {values[0]!s}; expected at least two classes{why}")
     whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values % 1 == 0).all()))
     if numeric:
         most = _MOST_NUMBERS["i" if whole else values.dtype.kind]
