@@ -8,6 +8,7 @@ from made_evidence import METRIC, Made, decisions, disjoint
 from records import over_seeds, write_jsonl
 
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
+from fsbench.report.looking import look_at, with_looks
 from fsbench.report.published import read_columns
 from fsbench.report.recommendation import by_topic
 from fsbench.runner import run
@@ -52,14 +53,20 @@ def test_common_samples_widen_intervals_and_samples_of_their_own_do_not():
 
 
 @pytest.mark.parametrize(
-    ("levels", "more"),
+    ("levels", "more", "after_a_look"),
     [
-        ([], "more data, not more seeds, would settle them."),
-        ([0.5, 0.5, 0.5, 0.9, 0.9], "more data, not more seeds, would settle 2 of them."),
-        ([0.1, 0.3, 0.5, 0.7, 0.9], "`fsbench power`, with the same --results, says how many more"),
+        ([], "more data, not more seeds, would settle them.", ""),
+        ([0.5, 0.5, 0.5, 0.9, 0.9], "more data, not more seeds, would settle 2 of them.", ""),
+        (
+            [0.1, 0.3, 0.5, 0.7, 0.9],
+            "`fsbench power`, with the same --results, says how many more",
+            "the command with --until-settled continues with the next look, on more split seeds.",
+        ),
     ],
 )
-def test_the_answer_names_no_number_of_seeds_where_none_would_do(levels: list[float], more: str) -> None:
+def test_the_answer_names_no_number_of_seeds_where_none_would_do(
+    levels: list[float], more: str, after_a_look: str
+) -> None:
     made, test = Made(), np.arange(100)
     hits = {name: [decisions(1, seed=seed)[0]] * 5 for seed, name in enumerate(("erm", "focal", "mixup"), 2)}
     if levels:
@@ -69,6 +76,9 @@ def test_the_answer_names_no_number_of_seeds_where_none_would_do(levels: list[fl
     still = len(hits) - 1
     assert said.startswith(f"Not settled: {still} of {still} comparisons; {more}")
     assert ("Choose their number" in said) is ("power" in more)
+    looked = with_looks(made.board, [look_at(made.board, (), 5)])
+    (said,) = by_topic(looked)["open"]
+    assert said == f"Not settled: {still} of {still} comparisons; {after_a_look or more}"
 
 
 def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():

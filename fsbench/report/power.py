@@ -57,7 +57,7 @@ def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Ne
 def needing_data(board: Leaderboard) -> int:
     """How many open comparisons on single tasks more data would settle, if split seeds would settle none.
 
-    0 if a number of split seeds would settle one. `board` has no verdicts of looks, and no tuned rows.
+    0 if a number of split seeds would settle one, at a single look. `board` has no tuned rows.
     """
     levels, table, count = _levels(board), measured(board.settings, board.metric), 0
     for label, rows in board.tasks:

@@ -269,12 +269,12 @@ def _open(board: Leaderboard) -> Iterator[str]:
     if not still:
         return
     seeds = min(row.difference.n for row in judged if row.difference)
-    if board.looked:
+    if not board.tuning and (count := needing_data(board)):
+        more = f"{MORE_DATA}, would settle {'them' if count == still else f'{count} of them'}."
+    elif board.looked:
         more = "the command with --until-settled continues with the next look, on more split seeds."
     elif seeds < 2:
         more = "a single split seed cannot settle anything; run about ten."
-    elif not board.tuning and (count := needing_data(board)):
-        more = f"{MORE_DATA}, would settle {'them' if count == still else f'{count} of them'}."
     else:
         choose = (
             f"Choose their number now, such as {max(_SEEDS, 2 * seeds)} in all: each further look is another "
