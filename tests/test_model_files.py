@@ -1,10 +1,12 @@
-"""What stays in the folder of a model if a new one cannot be written."""
+"""Which files are never lost: an earlier model if a new one cannot be written, and what is predicted from."""
 
 from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,3 +61,43 @@ def test_nothing_is_left_that_would_forbid_another_attempt(tmp_path: Path, full:
     full.undo()
     _put(new, output)
     assert contents(output) == dict.fromkeys(NAMES, "new")
+
+
+class Model:
+    """A saved model that predicts one class."""
+
+    card = SimpleNamespace(files=NAMES[1:], uses=())
+
+    def predict(self, *given: object) -> SimpleNamespace:
+        return SimpleNamespace(warnings=(), to_csv=lambda: "input,predicted\n")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "refused"),
+    [
+        ("new.csv", "new.csv", True),
+        ("new.csv", "photos/../new.csv", True),
+        ("photos", "photos/a/1.png", True),
+        ("new.csv", "model/predictor.safetensors", True),
+        ("new.csv", "model/model.json", True),
+        ("photos", "photos/answers.csv", False),
+        ("new.csv", "photos/a/1.png", False),
+        ("photos", "photos/further.txt", False),
+    ],
+)
+def test_predictions_never_replace_what_they_are_made_from(
+    call: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    inputs: str,
+    output: str,
+    refused: bool,
+) -> None:
+    monkeypatch.setattr("fsbench.models.load", lambda folder: Model())
+    model(Path("model"), "old")
+    Path("photos", "a").mkdir(parents=True)
+    for name in ("new.csv", "photos/a/1.png", "photos/answers.csv"):
+        Path(name).write_text("old")
+    status, _, err = call("predict", "model", inputs, "--output", output)
+    said = f"--output {Path(output)} is one of the files to predict from; name another file"
+    assert (status, said in err) == ((2, True) if refused else (0, False))
+    assert Path(output).read_text() == ("old" if refused else "input,predicted\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,11 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
     """
     with working("reading the model", plainly=True) as observer:
         from fsbench.models import load
+        from fsbench.models.card import FILE
 
         loaded = load(model)
+        if output is not None and output.exists():
+            _check_output(output, inputs, [model / name for name in (FILE, *loaded.card.files)])
         observer.doing("reading the inputs and predicting")
         found = loaded.predict(inputs, observer.reading)
     if "test_inputs" in loaded.card.uses:
@@ -88,3 +92,11 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}") from None
     say(f"wrote {output}")
+
+
+def _check_output(output: Path, inputs: Path, of_model: Iterable[Path]) -> None:
+    """Raise UsageError if a file is one of those to predict from; a CSV in a folder of inputs is not."""
+    read = inputs.is_dir() and output.suffix.lower() != ".csv"
+    inside = read and output.resolve().is_relative_to(inputs.resolve())
+    if inside or any(each.exists() and each.samefile(output) for each in (inputs, *of_model)):
+        raise UsageError(f"--output {output} is one of the files to predict from; name another file")
