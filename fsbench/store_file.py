@@ -6,6 +6,7 @@ in network folders, and a read-only folder can still be read.
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ class StoreFile:
                 ) from None
         elif not self.path.exists():
             raise StoreError(
-                f"no results in {self.folder}; `fsbench run --results {self.folder}` or, in Python, "
+                f"no results in {self.folder}; `{self._run}` or, in Python, "
                 f"`fsbench.run(..., results={str(self.folder)!r})` produces some"
             )
         self._db = self._open("rwc" if create else "rw")
@@ -100,11 +101,15 @@ class StoreFile:
         with self._errors():
             return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
+    @property
+    def _run(self) -> str:
+        return f"fsbench run --results {shlex.quote(str(self.folder))}"
+
     def _prepare(self, create: bool) -> None:
         self._check_size()
         if self._is_empty():
             if not create:
-                raise StoreError(f"{self.path} is empty; `fsbench run --results {self.folder}` fills it")
+                raise StoreError(f"{self.path} is empty; `{self._run}` fills it")
             with self.exclusive():
                 if self._is_empty():
                     self._create()

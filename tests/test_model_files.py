@@ -101,3 +101,13 @@ def test_predictions_never_replace_what_they_are_made_from(
     said = f"--output {Path(output)} is one of the files to predict from; name another file"
     assert (status, said in err) == ((2, True) if refused else (0, False))
     assert Path(output).read_text() == ("old" if refused else "input,predicted\n")
+
+
+def test_the_line_after_a_fit_can_be_copied(
+    call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = SimpleNamespace(calibration={"how": "none"}, temperature=1.0)
+    monkeypatch.setattr("fsbench.models.refit", lambda *given, **named: SimpleNamespace(card=card))
+    status, _, err = call("fit", "--data", "x.csv", "--strategy", "svm", "--output", "my model")
+    assert status == 0
+    assert "wrote the model to my model; `fsbench predict 'my model' INPUTS` uses it" in err

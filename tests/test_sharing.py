@@ -219,6 +219,9 @@ def test_a_results_folder_is_no_published_file(call, stored, whole, tmp_path):
         status, _, err = call(*command)
         assert (status, err.count("\n")) == (2, 1)
         assert f"{stored} is a results folder; `fsbench publish {stored} DIR` writes the file" in err
+    spaced = shutil.copytree(stored, tmp_path / "my results")
+    err = call("site", spaced, "my site")[2]
+    assert f"`fsbench publish '{spaced}' DIR` writes the file, and `fsbench site DIR 'my site'` makes" in err
     assert f"{tmp_path} is a folder; expected a published file" in call("verify", tmp_path)[2]
     for given in ([whole], [whole, tmp_path / "o.jsonl"]):
         status, _, err = call("merge", *given)

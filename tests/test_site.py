@@ -261,9 +261,10 @@ def test_a_folder_that_is_no_site_is_not_replaced(call, tmp_path):
 
 
 def test_a_folder_without_a_published_file_is_one_line(call, tmp_path):
-    status, _, err = call("site", tmp_path, tmp_path / "out")
+    (folder := tmp_path / "my files").mkdir()
+    status, _, err = call("site", folder, tmp_path / "out")
     assert (status, err.count("\n")) == (2, 1)
-    assert "has no published file" in err
+    assert f"has no published file; `fsbench publish RESULTS '{folder}'` writes one" in err
 
 
 def test_a_missing_library_is_one_line(tmp_path, monkeypatch):

@@ -145,6 +145,8 @@ def test_a_folder_without_a_store_is_an_error(tmp_path):
     with pytest.raises(StoreError, match=r"no results in .*`fsbench run --results .*`fsbench\.run\("):
         Store(tmp_path / "absent", create=False)
     assert not (tmp_path / "absent").exists()
+    with pytest.raises(StoreError, match=f"`fsbench run --results '{tmp_path}/my results'` or, in Python"):
+        Store(tmp_path / "my results", create=False)
 
 
 def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):

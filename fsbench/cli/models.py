@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
     if "accuracy" in found:
         say(f"{found['accuracy']:.1%} of {found['labels']} labels right in cross-validation")
     say(f"temperature of probabilities: {card.temperature:.2f} ({found['how']})")
-    say(f"wrote the model to {output}; fsbench predict {output} INPUTS uses it")
+    say(f"wrote the model to {output}; `fsbench predict {shlex.quote(str(output))} INPUTS` uses it")
 
 
 @click.command(short_help="Predict with a saved model.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,7 +101,8 @@ PUBLISHED_FILE = _PublishedFile(exists=True, path_type=Path)
 def not_published(folder: Path) -> str:
     """What to say about a folder that stands for a published file."""
     if (folder / FILE_NAME).exists():
-        return f"{folder} is a results folder; `fsbench publish {folder} DIR` writes the file"
+        command = f"fsbench publish {shlex.quote(str(folder))} DIR"
+        return f"{folder} is a results folder; `{command}` writes the file"
     return f"{folder} is a folder; expected a published file, NAME.jsonl"
 
 

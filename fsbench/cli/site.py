@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -34,7 +35,8 @@ def site(folder: Path, out: Path, checkout: Path | None) -> None:
     from fsbench.site.build import build
 
     if (folder / FILE_NAME).exists():
-        raise UsageError(f"{not_published(folder)}, and `fsbench site DIR {out}` makes the site")
+        command = f"fsbench site DIR {shlex.quote(str(out))}"
+        raise UsageError(f"{not_published(folder)}, and `{command}` makes the site")
     with working("making the site", plainly=True):
         complete = build(folder, out, cli, checkout)
     if not complete:

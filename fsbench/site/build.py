@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import shlex
 import shutil
 import tempfile
 import warnings
@@ -59,7 +60,8 @@ def _pages(folder: Path, commands: click.Group, checkout: Path | None) -> list[P
     """All pages of the site."""
     found = [read_board(path) for path in boards_in(folder)]
     if not found:
-        raise UsageError(f"{folder} has no published file; `fsbench publish RESULTS {folder}` writes one")
+        command = f"fsbench publish RESULTS {shlex.quote(str(folder))}"
+        raise UsageError(f"{folder} has no published file; `{command}` writes one")
     pages = [
         *boards.pages(found),
         *gallery.pages(get_registry(), Findings(found)),
