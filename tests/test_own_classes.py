@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fsbench import OwnData
+from fsbench.errors import DataError
 from fsbench.own import read_own
+from fsbench.own.form import Form
+from fsbench.own.further import read_further
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
 
@@ -84,3 +90,27 @@ def test_accented_letters_in_both_forms_are_one_class_and_one_group(tmp_path: Pa
     assert dataset.info.classes == ("caf\u00e9", "tea")
     assert dataset.groups is not None
     assert len(set(dataset.groups.tolist())) == 12
+
+
+def test_accented_letters_in_both_forms_are_one_column_and_one_category(tmp_path: Path) -> None:
+    """Also in inputs for a model, and for a card that has the other form."""
+    one, other = (unicodedata.normalize(form, "größe,farbe,kühl,fälle") for form in ("NFC", "NFD"))
+    rows = [f"{i}.5,{'röt' if i % 4 < 2 else 'blau'},{'ja' if i % 2 else 'nein'},{i // 3}" for i in range(24)]
+    size, _, target, group = other.split(",")
+    (tmp_path / "rows.csv").write_text("\n".join([one, *rows]), encoding="utf-8")
+    form = read_own(OwnData(tmp_path / "rows.csv", target=target, group=group)).form
+    assert form is not None
+    assert [column.name for column in form.columns] == one.split(",")[:2]
+    new = unicodedata.normalize("NFD", "\n".join([one, *rows]))
+    (tmp_path / "new.csv").write_text(new, encoding="utf-8")
+    card = json.dumps(form.to_dict(), ensure_ascii=False)
+    for name in ("rows.csv", "new.csv"):
+        for values in (card, card.replace(one.split(",")[0], size)):
+            further = read_further(tmp_path / name, Form.from_dict(json.loads(values)))
+            assert further.warnings == ()
+            assert not np.isnan(further.x).any()
+    (tmp_path / "rows.csv").write_text(
+        f"{size},{one}\n" + "\n".join(f"1,{row}" for row in rows), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match="two columns named 'größe'"):
+        read_own(OwnData(tmp_path / "rows.csv", target=target))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,11 +11,11 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
+from fsbench.own.accents import one_form
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData, kept_size
 from fsbench.own.pictures import Picture, depth, plain, square, stack, stack_alike
 from fsbench.own.samples import (
-    ACCENTS,
     PARTS,
     TEST,
     TRAIN,
@@ -195,8 +194,7 @@ def _decoded(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "SU":
         return values
     texts = np.char.decode(values, "utf-8", "backslashreplace") if values.dtype.kind == "S" else values
-    one_form = [unicodedata.normalize(ACCENTS, text) for text in texts.ravel()]
-    return np.array(one_form, str).reshape(texts.shape)
+    return np.array([one_form(text) for text in texts.ravel()], str).reshape(texts.shape)
 
 
 def _part(arrays: Mapping[str, np.ndarray], keys: list[str], path: str) -> np.ndarray | None:

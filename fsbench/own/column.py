@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fsbench.own.accents import one_form
 from fsbench.own.dates import days
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Column:
         if self.texts:
             numbers = {text: float(code) for code, text in enumerate(self.texts)}
             places, different = column.factorize()
-            codes: np.ndarray = np.array([*(numbers.get(str(text), np.nan) for text in different), np.nan])
+            codes: np.ndarray = np.array(
+                [*(numbers.get(one_form(str(text)), np.nan) for text in different), np.nan]
+            )
             return np.asarray(codes[places])
         found: np.ndarray = column.to_numpy(dtype=np.float64)
         return found

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fsbench.errors import DataError
+from fsbench.own.accents import one_form
 from fsbench.own.column import Column
 from fsbench.own.dates import FORMATS
 
@@ -68,5 +69,5 @@ def _column(values: Any) -> Column:
         case {"name": str(name), "texts": list(texts), "date": str(date)} if date in ("", *FORMATS) and all(
             isinstance(text, str) for text in texts
         ):
-            return Column(name, tuple(texts), date, values.get("is_text") is True)
+            return Column(one_form(name), tuple(texts), date, values.get("is_text") is True)
     raise DataError(f"{str(values)[:60]!r} is not a column of a table")

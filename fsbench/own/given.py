@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fsbench.errors import UnknownName, UsageError
 from fsbench.kinds.image import SEEN_SIZE, Image
+from fsbench.own.accents import one_form
 from fsbench.spec import NAME
 
 SYMMETRIES = tuple(Image.symmetries)
@@ -52,6 +53,9 @@ class OwnData:
     def __post_init__(self) -> None:
         if not str(self.path):
             raise UsageError("data: the path is empty; give a folder of images or texts, a .csv or an .npz")
+        for name in (*_COLUMNS, "domain"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, one_form(given))
         if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
             raise UsageError(f"image size {self.image_size}: expected {SMALLEST} to {LARGEST} pixels")
         if self.target is not None and self.target == self.group:

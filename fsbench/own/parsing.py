@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from fsbench.errors import DataError
-from fsbench.own.samples import ACCENTS, safe_name, some
+from fsbench.own.accents import ACCENTS, one_form
+from fsbench.own.samples import safe_name, some
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def parse_table(
     delimiter, names = _header(path)
     _check_names(path, names)
     kept = [
-        name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if name.strip() in texts
+        name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if _name(name) in texts
     ]
     table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str))
-    table.columns = table.columns.map(lambda name: str(name).strip())
+    table.columns = table.columns.map(_name)
     if table.shape[1] < fewest or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
@@ -273,7 +274,12 @@ def _header(path: Path) -> tuple[str, list[str]]:
     except csv.Error as error:
         raise DataError(f"{path}: its first line cannot be read ({error}); close the quotes in it") from None
     delimiter = max(found, key=lambda each: len(found[each]))
-    return delimiter, [name.strip() for name in found[delimiter]]
+    return delimiter, [_name(name) for name in found[delimiter]]
+
+
+def _name(written: object) -> str:
+    """The name of a column as it is written in the first line."""
+    return one_form(str(written).strip())
 
 
 def _first_records(file: TextIO, length: int) -> dict[str, list[str]]:

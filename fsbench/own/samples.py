@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from fsbench.words import plural
 TRAIN, VAL, TEST = 0, 1, 2
 PARTS = ("train", "val", "test")
 SOURCE, TARGET = 0, 1
-ACCENTS: Final = "NFC"
-"""The form of accented letters that labels and groups are brought to, so that equal ones are equal."""
 Progress = Callable[[int, int], None]
 """Called with the number of files read so far, and the number of all files."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 
 from fsbench.errors import DataError
 from fsbench.kinds import Kind
-from fsbench.own.samples import ACCENTS, PARTS, TEST, TRAIN, VAL, Samples, safe_name, some
+from fsbench.own.accents import one_form
+from fsbench.own.samples import PARTS, TEST, TRAIN, VAL, Samples, safe_name, some
 from fsbench.words import plural
 
 _PART_NAMES = {
@@ -97,7 +97,7 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
             if not chosen:
                 remarks.append(f"the folder {relative(Path(entry.path), root)} has no {wanted.noun}s")
             for path in chosen:
-                yield File(path, relative(path, root), _label(entry.name), part)
+                yield File(path, relative(path, root), one_form(entry.name), part)
     wanted.tell(other, remarks)
     if tables:
         remarks.append(
@@ -162,7 +162,7 @@ def walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterat
 def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     """The entries of a folder, sorted, without hidden files. Raises DataError for a link out of the root."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: (_label(entry.name), entry.name))
+        entries = sorted(os.scandir(folder), key=lambda entry: (one_form(entry.name), entry.name))
     except OSError as error:
         raise DataError(f"cannot read the folder {safe_name(folder.name)}: {error.strerror}") from None
     kept = [entry for entry in entries if not is_hidden(entry.name)]
@@ -183,11 +183,6 @@ def is_hidden(name: str) -> bool:
 def relative(path: Path, root: Path) -> str:
     """A path as it is named in messages."""
     return safe_name(path.relative_to(root).as_posix())
-
-
-def _label(name: str) -> str:
-    """The class of a folder's name, with one form of accented letters on all systems."""
-    return unicodedata.normalize(ACCENTS, name)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
