@@ -17,7 +17,7 @@ _BETWEEN_LABELS = re.compile(r"\s*[,;|]\s*")
 
 
 def without_lone_classes(samples: Samples, path: str, said: Sequence[str]) -> Samples:
-    """Leave out classes that cannot be both learned and tested. Raises DataError if fewer than two remain.
+    """Leave out classes that cannot be both learned and held out. Raises DataError if fewer than two remain.
 
     Its message ends with what became of others, or with the last of what was `said` of the files.
     """
@@ -58,8 +58,8 @@ def check_names(classes: Sequence[str], path: str) -> None:
 
 def _lone(count: int, sample: str) -> str:
     if count == 1:
-        return f"one {sample} only, which cannot be both in training and in the test"
-    return f"{count} {sample}s that belong together, which cannot be both in training and in the test"
+        return f"one {sample} only, so none can be held out"
+    return f"{count} {sample}s that belong together, so none can be held out"
 
 
 def _left_out(names: Sequence[str], problem: str) -> str:
