@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fsbench.errors import PluginError
+from fsbench.errors import PluginError, SpecError
+from fsbench.recipes.recipe import check_fields
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe
 
 if TYPE_CHECKING:
@@ -16,9 +17,19 @@ if TYPE_CHECKING:
 
 
 def checked_recipe(given: Recipe, got: Recipe, name: str) -> Recipe:
-    """What a `configure` returned: a recipe."""
+    """What a `configure` returned: a recipe that can be trained with."""
+    return sound_recipe(got, f"{name}: configure returned")
+
+
+def sound_recipe(got: object, did: str) -> Recipe:
+    """A recipe whose fields have possible values; `did` says who returned it or passed it on."""
     if not isinstance(got, Recipe):
-        raise _unexpected(name, "configure", got, "a Recipe, as by dataclasses.replace(recipe, ...)")
+        expected = "a Recipe, as by dataclasses.replace(recipe, ...)"
+        raise PluginError(f"{did} {_described(got)}; expected {expected}")
+    try:
+        check_fields(f"{did} a recipe with", got)
+    except SpecError as error:
+        raise PluginError(str(error)) from None
     return got
 
 

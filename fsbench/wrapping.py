@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from fsbench.effects import Effects, Mark, WatchedFit, WatchedStep, Weights, other_tensors
-from fsbench.returned import check_passed_targets, checked_fit, checked_loss
+from fsbench.returned import check_passed_targets, checked_fit, checked_loss, sound_recipe
 from fsbench.scope import Scope
 from fsbench.stages import STAGES
 from fsbench.strategy import Strategy, overrides
@@ -120,6 +120,8 @@ def around_fit(
         passed: list[WatchedFit] = []
 
         def watched(data: LabeledSet, **changes: Any) -> Fitted:
+            if changes.get("recipe") is not None:
+                sound_recipe(changes["recipe"], f"{name}: fit passed inner")
             if data is not train and other_tensors(data, train):
                 mark()
             elif passed or changes:

@@ -29,6 +29,14 @@ def beside_training(train: LabeledSet, **changes) -> LabeledSet:
     return replace(train, x=train.x + 0, **changes)
 
 
+def configuring(**changes) -> type[Strategy]:
+    return wrong(configure=lambda self, recipe, ctx: replace(recipe, **changes))
+
+
+def fitting(**changes) -> type[Strategy]:
+    return wrong(fit=lambda self, train, inner, ctx: inner(train, recipe=replace(ctx.recipe, **changes)))
+
+
 WRONG = {
     "groups of the old set": (
         resampling(lambda t: replace(t, x=torch.cat([t.x, t.x]), targets=torch.cat([t.targets, t.targets]))),
@@ -67,6 +75,33 @@ WRONG = {
     "no recipe": (
         wrong(configure=lambda self, recipe, ctx: None),
         "^wrong: configure returned NoneType; expected a Recipe",
+    ),
+    "an unknown optimizer": (
+        configuring(optimizer="SGD"),
+        "^wrong: configure returned a recipe with optimizer=SGD: expected one of adamw, sgd, .*, got SGD$",
+    ),
+    "an unknown schedule": (
+        configuring(schedule="linear"),
+        "^wrong: configure returned a recipe with schedule=linear: expected one of cosine, .*, got linear$",
+    ),
+    "an unknown precision": (
+        fitting(precision="fp32"),
+        "^wrong: fit passed inner a recipe with precision=fp32: expected one of float32, bfloat16, got fp32$",
+    ),
+    "half a step": (
+        fitting(steps=2.5),
+        "^wrong: fit passed inner a recipe with steps=2.5: expected a whole number, got 2.5$",
+    ),
+    "negative passes": (
+        configuring(passes=-1),
+        "^wrong: configure returned a recipe with passes=-1: expected at least 0$",
+    ),
+    "a pretraining without steps": (
+        wrong(
+            init_model=lambda self, model, ctx: ctx.pretrain(model, ctx.source, replace(ctx.recipe, steps=0)),
+            uses=frozenset({"source"}),
+        ),
+        "^wrong: init_model passed ctx.pretrain a recipe with steps=0: expected more than 0$",
     ),
     "a tensor of features": (
         wrong(embed=lambda self, batch, ctx: batch.x),

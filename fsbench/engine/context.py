@@ -24,6 +24,7 @@ from fsbench.errors import DataError, PluginError, UndeclaredUse
 from fsbench.recipes.catalogue import sized
 from fsbench.recipes.recipe import parse_recipe, recipe_text
 from fsbench.registry import get_registry
+from fsbench.returned import sound_recipe
 from fsbench.rng import Stream, derive_key, seeded
 from fsbench.savable import Savable
 from fsbench.scope import Scope
@@ -271,6 +272,7 @@ class EngineContext(Scope, Savable):
         return self._state.composition.augment(batch, EngineContext(self._state), embedding=inside)
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
+        sound_recipe(recipe, f"{self._owner}: {self._stage} passed ctx.pretrain")
         engine = EngineContext(self._state)
         with engine.entering("pretrain"):
             objective = Objective(model, Composition(()), engine)

@@ -14,6 +14,7 @@ from fsbench.spec import Call, Value, as_call, coerce, parse_call
 from fsbench.types import Recipe, TaskInfo
 
 _EPISODE_STEPS = 40
+_HINTS = typing.get_type_hints(Recipe)
 _POSITIVE = ("steps", "batch_size", "lr")
 # Fields added later: stored texts without them stay valid.
 _LATER = {"unlabeled_batch_size": 0, "passes": 0}
@@ -32,21 +33,33 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
 
     `steps` without `passes` means exactly that many steps.
     """
-    hints = typing.get_type_hints(Recipe)
     values: dict[str, Any] = {"passes": 0} if "steps" in changes else {}
     for name, value in changes.items():
-        if name not in hints:
-            raise SpecError(f"recipe has no field {name!r}; it has {', '.join(hints)}")
+        if name not in _HINTS:
+            raise SpecError(f"recipe has no field {name!r}; it has {', '.join(_HINTS)}")
         if name == "backbone":
             call = parse_call(value) if isinstance(value, str) else as_call(value)
             known_backbone(call)
             value = str(call)
-        values[name] = coerce(f"recipe {name}={value}", value, hints[name])
-        if isinstance(values[name], int | float) and values[name] < 0:
-            raise SpecError(f"recipe {name}={value}: expected at least 0")
-        if name in _POSITIVE and values[name] <= 0:
-            raise SpecError(f"recipe {name}={value}: expected more than 0")
+        values[name] = _checked(f"recipe {name}={value}", name, value)
     return dataclasses.replace(recipe, **values)
+
+
+def check_fields(what: str, recipe: Recipe) -> None:
+    """Raise SpecError, which begins with `what`, if a field has a wrong type or value."""
+    for name in _HINTS:
+        value = getattr(recipe, name)
+        _checked(f"{what} {name}={value}", name, value)
+
+
+def _checked(what: str, name: str, value: Value) -> Any:
+    """A value of a field, as it is annotated. Raises SpecError, which begins with `what`."""
+    found = coerce(what, value, _HINTS[name])
+    if isinstance(found, int | float) and found < 0:
+        raise SpecError(f"{what}: expected at least 0")
+    if name in _POSITIVE and found <= 0:
+        raise SpecError(f"{what}: expected more than 0")
+    return found
 
 
 def task_recipe(
