@@ -13,7 +13,8 @@ from fsbench.families import groups, membership
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import Brought
 from fsbench.spec import TUNED, Call, Sum, expand_sum, format_value, parse_call, parse_list
-from fsbench.strategy import STRATEGIES, Strategy, backbone_fields, from_call, spec_fields, to_call
+from fsbench.strategies import STRATEGIES
+from fsbench.strategy import Strategy, backbone_fields, from_call, spec_fields, to_call
 
 
 class StrategyBuilder:

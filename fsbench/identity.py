@@ -14,7 +14,7 @@ from fsbench.recipes.catalogue import BACKBONES
 from fsbench.registry import Registry
 from fsbench.sorts import Brought, Sort
 from fsbench.spec import Call, Value, parse_call
-from fsbench.strategy import STRATEGIES
+from fsbench.strategies import STRATEGIES
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.types import Recipe
 

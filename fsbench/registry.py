@@ -28,7 +28,8 @@ from fsbench.metrics import METRICS
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.sorts import HOUSE, Brought, Origin, Sort
 from fsbench.spec import NAME, TUNED
-from fsbench.strategy import STRATEGIES, Strategy, check_kinds, to_call
+from fsbench.strategies import STRATEGIES, check_kinds
+from fsbench.strategy import Strategy, to_call
 from fsbench.tasks.protocols import PROTOCOLS
 from fsbench.tasks.suites import SUITES
 

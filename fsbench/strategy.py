@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import typing
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
-from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsbench.context import Context
-from fsbench.errors import PluginError, SpecError, UnknownName
-from fsbench.families import FAMILIES
+from fsbench.errors import SpecError
 from fsbench.kinds import get_kind
 from fsbench.params import check_bounds
-from fsbench.sorts import Sort
 from fsbench.spec import Call, Sum, Value, coerce, format_value, parse_call, specs
-from fsbench.stages import STAGES
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
 
 if TYPE_CHECKING:
@@ -240,87 +234,3 @@ def _listing(names: list[str]) -> str:
 def without_default(cls: type[Strategy]) -> list[str]:
     """The hyperparameters without a default; a `default_factory` is none, as texts leave out values."""
     return [f.name for f in fields(cls) if f.default is MISSING]
-
-
-def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
-    """Raise PluginError if `kinds` names a kind of samples that is not among the known ones."""
-    for kind in sorted((cls.kinds or frozenset()).difference(known)):
-        raise PluginError(f"{cls.__name__}.kinds: {UnknownName('kind', kind, known)}")
-
-
-def _check_stages(cls: type[Strategy]) -> None:
-    """Raise PluginError for a stage with other arguments, or a class with nearly the name of one instead."""
-    changed = [stage for stage in STAGES if overrides(cls, stage)]
-    for stage in changed:
-        takes, wanted = (list(inspect.signature(getattr(of, stage)).parameters) for of in (cls, Strategy))
-        try:
-            inspect.signature(getattr(cls, stage)).bind(*wanted)
-        except TypeError:
-            raise PluginError(
-                f"{cls.__name__}.{stage} takes ({', '.join(takes)}); expected ({', '.join(wanted)})"
-            ) from None
-    others = [stage for stage in STAGES if stage not in changed]
-    for name in _idle_methods(cls):
-        # A class with some stage may well have a method whose name is a little like one.
-        if near := difflib.get_close_matches(name, others, n=1, cutoff=0.85 if changed else 0.6):
-            raise PluginError(
-                f"{cls.__name__} overrides no stage {near[0]!r}; it has a method {name!r}: did you mean "
-                f"{near[0]!r}?"
-            )
-
-
-def _idle_methods(cls: type[Strategy]) -> list[str]:
-    """The public methods of a class that Strategy does not have and that its own functions do not name."""
-    members = [value for base in cls.__mro__ if base is not Strategy for value in vars(base).values()]
-    functions = [value.fget if isinstance(value, property) else value for value in members]
-    named = {name for each in functions if inspect.isfunction(each) for name in _names(each.__code__)}
-    own = {name for name in dir(cls) if not (hasattr(Strategy, name) or name.startswith("_"))}
-    return sorted(name for name in own - named if inspect.isfunction(getattr(cls, name)))
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _check_strategy(cls: Any) -> None:
-    if not (isinstance(cls, type) and issubclass(cls, Strategy)):
-        raise PluginError(f"fsbench_strategies returned {cls!r}; expected subclasses of fsbench.Strategy")
-    if not ("__dataclass_params__" in vars(cls) and vars(cls)["__dataclass_params__"].frozen):
-        raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
-    if cls.family and cls.family not in FAMILIES:
-        raise PluginError(f"{cls.__name__}: {UnknownName('family', cls.family, FAMILIES)}")
-    for attribute in ("uses", "kinds", "replaces", "yields"):
-        _check_set(cls, attribute)
-    _check_stages(cls)
-    if taken := ", ".join(f.name for f in fields(cls) if hasattr(Strategy, f.name)):
-        raise PluginError(
-            f"{cls.__name__}: every strategy has {taken}, no hyperparameter; leave out the annotation"
-        )
-    if missing := ", ".join(without_default(cls)):
-        raise PluginError(
-            f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "
-            "by a default_factory"
-        )
-    try:
-        cls()
-    except Exception as error:
-        raise PluginError(
-            f"{cls.__name__}() raises {type(error).__name__}: {error}; mend its defaults"
-        ) from error
-
-
-def _check_set(cls: type[Strategy], attribute: str) -> None:
-    """Raise PluginError for an attribute that is neither a set nor computed, such as a property."""
-    value = inspect.getattr_static(cls, attribute)
-    if inspect.isfunction(value):
-        raise PluginError(f"{cls.__name__}.{attribute} is a method; put @property above it")
-    if isinstance(value, str):
-        raise PluginError(f"{cls.__name__}.{attribute} is {value!r}; expected a set: {{{value!r}}}")
-    if not (value is None or isinstance(value, Set) or hasattr(value, "__get__")):
-        raise PluginError(f"{cls.__name__}.{attribute} is {value!r}; expected a set of names")
-
-
-STRATEGIES: Sort[type[Strategy]] = Sort(
-    "strategy", "fsbench_strategies", _check_strategy, lambda cls: cls.name
-)

@@ -20,7 +20,8 @@ from fsbench.kinds import get_kind
 from fsbench.registry import get_registry
 from fsbench.scope import Scope
 from fsbench.sorts import HOUSE
-from fsbench.strategy import STRATEGIES, Strategy, overrides
+from fsbench.strategies import STRATEGIES
+from fsbench.strategy import Strategy, overrides
 from fsbench.testing.bench import PATIENCE, Bench, baseline_logits
 from fsbench.testing.demands import require
 from fsbench.testing.guarding import guarded, unchanged, unchanged_or_lent, undrawn
