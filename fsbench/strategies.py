@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import typing
 from collections.abc import Collection, Set
 from dataclasses import fields
 from types import CodeType
 from typing import Any
 
-from fsbench.errors import PluginError, UnknownName
+from fsbench.errors import PluginError, SpecError, UnknownName
 from fsbench.families import FAMILIES
+from fsbench.params import tune_range
 from fsbench.sorts import Sort
 from fsbench.stages import STAGES
-from fsbench.strategy import Strategy, overrides, without_default
+from fsbench.strategy import Strategy, checked_value, overrides, without_default
 
 
 def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
@@ -82,6 +84,21 @@ def _check_strategy(cls: Any) -> None:
         raise PluginError(
             f"{cls.__name__}() raises {type(error).__name__}: {error}; mend its defaults"
         ) from error
+    _check_tuned(cls)
+
+
+def _check_tuned(cls: type[Strategy]) -> None:
+    """Raise PluginError for a range to tune that names a value which its field does not allow."""
+    hints = typing.get_type_hints(cls)
+    for f in fields(cls):
+        for value in tune_range(f):
+            try:
+                checked_value(cls.name, f, value, hints[f.name])
+            except SpecError as error:
+                raise PluginError(
+                    f"{cls.__name__}.{f.name}: tune is {tune_range(f)}, but {error}; change tune or the "
+                    "annotation"
+                ) from None
 
 
 def _check_set(cls: type[Strategy], attribute: str) -> None:

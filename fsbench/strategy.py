@@ -59,11 +59,7 @@ class Strategy:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for f in fields(self):
-            given = getattr(self, f.name)
-            if isinstance(given, Call | Sum) and (f.metadata.get("spec") or f.metadata.get("backbone")):
-                given = str(given)
-            value = coerce(f"{self.name}({f.name}={format_value(given)})", given, hints[f.name])
-            check_bounds(self.name, f, value)
+            value = checked_value(self.name, f, getattr(self, f.name), hints[f.name])
             object.__setattr__(self, f.name, value)
 
     @property
@@ -153,6 +149,15 @@ class Strategy:
         `"val"`.
         """
         return fitted
+
+
+def checked_value(name: str, f: Field[Any], given: Any, hint: Any) -> Any:
+    """A value of a field of strategy `name`, converted to its type. Raises SpecError if it is not allowed."""
+    if isinstance(given, Call | Sum) and (f.metadata.get("spec") or f.metadata.get("backbone")):
+        given = str(given)
+    value = coerce(f"{name}({f.name}={format_value(given)})", given, hint)
+    check_bounds(name, f, value)
+    return value
 
 
 def overrides(strategy: Strategy | type[Strategy], stage: str) -> bool:

@@ -219,6 +219,14 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
             with_field(list[int], param(())),
             "expected another annotation, tuple[int, ...] (hyperparameters cannot be lists), got []",
         ),
+        (
+            with_field(int, param(1, tune=(0.5, 3.5))),
+            "Odd.field: tune is (0.5, 3.5), but odd(field=0.5): expected a whole number, got 0.5; change",
+        ),
+        (
+            with_field(str, param("a", tune=("a", 3))),
+            "Odd.field: tune is ('a', 3), but odd(field=3): expected a name or text, got 3; change tune",
+        ),
         (Stringy, "Stringy.kinds is 'image'; expected a set: {'image'}"),
         (
             Short,

@@ -38,6 +38,16 @@ class Ranged(Strategy):
 
 
 @dataclass(frozen=True)
+class Annotated(Strategy):
+    """Its defaults are of other types than its draws."""
+
+    name: ClassVar[str] = "annotated"
+    share: float = param(0, low=0, high=1, tune=(0.1, 0.9))
+    scale: float = param(1, low=0, tune=(0.1, 10))
+    depth: int | None = param(None, low=1, tune=(2, 8))
+
+
+@dataclass(frozen=True)
 class Narrow(Strategy):
     name: ClassVar[str] = "narrow"
     low: float = param(0.1, tune=(0.5, 0.9))
@@ -90,6 +100,15 @@ def test_draws_are_within_their_ranges(seed):
         assert 1e-4 <= each.recipe.lr <= 1e-2
         assert 1e-4 <= each.recipe.weight_decay <= 1
         assert 50 <= each.recipe.steps <= 400
+
+
+@given(SEEDS)
+def test_draws_are_of_the_annotated_type(seed):
+    for each in of_class(Annotated(), 4, seed)[1:]:
+        (component,) = each.composition.components
+        assert 0.1 <= component.share <= 0.9
+        assert 0.1 <= component.scale <= 10
+        assert component.depth in range(2, 9)
 
 
 def test_every_value_of_a_list_and_both_ends_of_a_wide_range_are_drawn():

@@ -8,6 +8,7 @@ trial's seeds, and a field that has no effect under the value of another costs n
 from __future__ import annotations
 
 import hashlib
+import typing
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
@@ -93,8 +94,16 @@ class Space:
             found["weight_decay"] = distribution(_WEIGHT_DECAY[_decay(recipe)], whole=False)
             found["steps"] = distribution((few, many), whole=True, log=True)
         for name, f in self._fields.items():
-            found[name] = distribution(tune_range(f), whole=isinstance(f.default, int))
+            found[name] = distribution(tune_range(f), whole=self._whole(name))
         return found
+
+    def _whole(self, name: str) -> bool:
+        """Whether a field such as `focal.gamma` takes whole numbers only."""
+        component, _, attribute = name.rpartition(".")
+        (cls,) = (type(each) for each in self.composition.components if each.name == component)
+        hint = typing.get_type_hints(cls)[attribute]
+        options = typing.get_args(hint) or (hint,)
+        return int in options and float not in options
 
     def _configuration(self, number: int, values: Mapping[str, Any]) -> Configuration:
         """The strategy and the recipe with drawn values."""
