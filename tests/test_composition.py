@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ class Affine(Strategy):
     b: float
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        return replace(recipe, lr=self.a * recipe.lr + self.b)
+        return replace(recipe, lr=abs(self.a * recipe.lr + self.b))
 
     def resample(self, train: LabeledSet, ctx: Context) -> LabeledSet:
         return replace(train, x=self.a * train.x + self.b)
@@ -110,9 +111,13 @@ def context(composition: Composition) -> EngineContext:
     return EngineContext(TrialState(("toy", 0, 0), INFO, composition, recipe, torch.device("cpu")))
 
 
-def chain(components: tuple[Affine, ...], value: torch.Tensor | float) -> torch.Tensor | float:
+def chain(
+    components: tuple[Affine, ...],
+    value: torch.Tensor | float,
+    then: Callable[[Any], Any] = lambda value: value,
+) -> torch.Tensor | float:
     for component in components:
-        value = component.a * value + component.b
+        value = then(component.a * value + component.b)
     return value
 
 
@@ -121,7 +126,7 @@ def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[
     composed = Composition(components)
     ctx = context(composed)
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    assert composed.configure(ctx.recipe, ctx).lr == chain(components, 0.1)
+    assert composed.configure(ctx.recipe, ctx).lr == chain(components, 0.1, abs)
     assert torch.equal(composed.resample(TRAIN, ctx).x, chain(components, X))
     assert torch.equal(composed.augment(Batch(X, TARGETS), ctx).x, chain(components, X))
     assert torch.equal(composed.loss(logits, TARGETS, ctx), chain(components, cross_entropy(logits, TARGETS)))
