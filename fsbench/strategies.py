@@ -17,6 +17,9 @@ from fsbench.sorts import Sort
 from fsbench.stages import STAGES
 from fsbench.strategy import Strategy, checked_value, overrides, without_default
 
+_NEAR = 0.85
+_SETS = ("uses", "kinds", "replaces", "yields")
+
 
 def check_kinds(cls: type[Strategy], known: Collection[str]) -> None:
     """Raise PluginError if `kinds` names a kind of samples that is not among the known ones."""
@@ -36,22 +39,40 @@ def _check_stages(cls: type[Strategy]) -> None:
                 f"{cls.__name__}.{stage} takes ({', '.join(takes)}); expected ({', '.join(wanted)})"
             ) from None
     others = [stage for stage in STAGES if stage not in changed]
-    for name in _idle_methods(cls):
+    for name in _idle_names(cls):
         # A class with some stage may well have a method whose name is a little like one.
-        if near := difflib.get_close_matches(name, others, n=1, cutoff=0.85 if changed else 0.6):
+        cutoff = _NEAR if changed else 0.6
+        if inspect.isfunction(getattr(cls, name)) and (near := _nearest(name, others, cutoff)):
             raise PluginError(
-                f"{cls.__name__} overrides no stage {near[0]!r}; it has a method {name!r}: did you mean "
-                f"{near[0]!r}?"
+                f"{cls.__name__} overrides no stage {near!r}; it has a method {name!r}: did you mean "
+                f"{near!r}?"
             )
 
 
-def _idle_methods(cls: type[Strategy]) -> list[str]:
-    """The public methods of a class that Strategy does not have and that its own functions do not name."""
+def _check_names(cls: type[Strategy]) -> None:
+    """Raise PluginError for an attribute with nearly the name of one that Strategy has."""
+    others = [name for name in dir(Strategy) if not name.startswith("_") and name not in STAGES]
+    others = [name for name in others if _static(cls, name) is _static(Strategy, name)]
+    for name in _idle_names(cls):
+        if near := _nearest(name, others, _NEAR):
+            raise PluginError(f"{cls.__name__} has {name!r}, which nothing reads; did you mean {near!r}?")
+
+
+def _static(cls: type[Strategy], name: str) -> Any:
+    return inspect.getattr_static(cls, name)
+
+
+def _nearest(name: str, others: Collection[str], cutoff: float) -> str | None:
+    return next(iter(difflib.get_close_matches(name, others, n=1, cutoff=cutoff)), None)
+
+
+def _idle_names(cls: type[Strategy]) -> list[str]:
+    """The public attributes of a class that Strategy lacks and its own functions do not name; no fields."""
     members = [value for base in cls.__mro__ if base is not Strategy for value in vars(base).values()]
     functions = [value.fget if isinstance(value, property) else value for value in members]
     named = {name for each in functions if inspect.isfunction(each) for name in _names(each.__code__)}
     own = {name for name in dir(cls) if not (hasattr(Strategy, name) or name.startswith("_"))}
-    return sorted(name for name in own - named if inspect.isfunction(getattr(cls, name)))
+    return sorted(own - named - {f.name for f in fields(cls)})
 
 
 def _names(code: CodeType) -> set[str]:
@@ -66,25 +87,40 @@ def _check_strategy(cls: Any) -> None:
         raise PluginError(f"{cls.__name__} is not a frozen dataclass; put @dataclass(frozen=True) above it")
     if cls.family and cls.family not in FAMILIES:
         raise PluginError(f"{cls.__name__}: {UnknownName('family', cls.family, FAMILIES)}")
-    for attribute in ("uses", "kinds", "replaces", "yields"):
-        _check_set(cls, attribute)
-    _check_stages(cls)
     if taken := ", ".join(f.name for f in fields(cls) if hasattr(Strategy, f.name)):
         raise PluginError(
-            f"{cls.__name__}: every strategy has {taken}, no hyperparameter; leave out the annotation"
+            f"{cls.__name__}: every strategy has {taken}, no hyperparameter; leave out the annotation, or "
+            "choose another name"
         )
+    for attribute in (*_SETS, "content_hash"):
+        if inspect.isfunction(_static(cls, attribute)):
+            raise PluginError(f"{cls.__name__}.{attribute} is a method; put @property above it")
+    for attribute in _SETS:
+        _check_set(cls, attribute)
+    _check_stages(cls)
+    _check_names(cls)
     if missing := ", ".join(without_default(cls)):
         raise PluginError(
             f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "
             "by a default_factory"
         )
     try:
-        cls()
+        strategy = cls()
     except Exception as error:
         raise PluginError(
             f"{cls.__name__}() raises {type(error).__name__}: {error}; mend its defaults"
         ) from error
+    _check_named_stages(strategy)
     _check_tuned(cls)
+
+
+def _check_named_stages(strategy: Strategy) -> None:
+    """Raise PluginError if `replaces`, `yields` or `param(..., stage=)` names no stage."""
+    named = {name: getattr(strategy, name) for name in ("replaces", "yields")}
+    named |= {f.name: {f.metadata["stage"]} for f in fields(strategy) if f.metadata.get("stage")}
+    for name, stages in named.items():
+        for stage in sorted((stages or frozenset()) - STAGES.keys()):
+            raise PluginError(f"{type(strategy).__name__}.{name}: {UnknownName('stage', stage, STAGES)}")
 
 
 def _check_tuned(cls: type[Strategy]) -> None:
@@ -103,9 +139,7 @@ def _check_tuned(cls: type[Strategy]) -> None:
 
 def _check_set(cls: type[Strategy], attribute: str) -> None:
     """Raise PluginError for an attribute that is neither a set nor computed, such as a property."""
-    value = inspect.getattr_static(cls, attribute)
-    if inspect.isfunction(value):
-        raise PluginError(f"{cls.__name__}.{attribute} is a method; put @property above it")
+    value = _static(cls, attribute)
     if isinstance(value, str):
         raise PluginError(f"{cls.__name__}.{attribute} is {value!r}; expected a set: {{{value!r}}}")
     if not (value is None or isinstance(value, Set) or hasattr(value, "__get__")):

@@ -239,8 +239,20 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
         ),
         (
             odd(cite="A (2001). B.", __annotations__={"cite": str}),
-            "Odd: every strategy has cite, no hyperparameter; leave out the annotation",
+            "Odd: every strategy has cite, no hyperparameter; leave out the annotation, or choose another",
         ),
+        (
+            odd(augment=True, __annotations__={"augment": bool}),
+            "Odd: every strategy has augment, no hyperparameter; leave out the annotation, or choose another",
+        ),
+        (odd(content_hash=lambda self: "1"), "Odd.content_hash is a method; put @property above it"),
+        (odd(contents_hash=property(lambda self: "1")), "Odd has 'contents_hash', which nothing reads; did"),
+        (odd(loss=keep_loss, kind={"table"}), "Odd has 'kind', which nothing reads; did you mean 'kinds'?"),
+        (odd(loss=keep_loss, in_al=False), "Odd has 'in_al', which nothing reads; did you mean 'in_all'?"),
+        (odd(loss=keep_loss, skips=lambda self, task: None), "Odd has 'skips', which nothing reads; did you"),
+        (odd(replaces={"lost"}), "Odd.replaces: unknown stage 'lost'; did you mean 'loss'?"),
+        (odd(yields={"fits"}), "Odd.yields: unknown stage 'fits'; did you mean 'fit'?"),
+        (with_field(float, param(0.5, stage="fits")), "Odd.field: unknown stage 'fits'; did you mean 'fit'?"),
         (Undecorated, "put @dataclass(frozen=True) above it"),
         (Needy, "size has no default"),
         (Nameless, "expected a name such as 'focal'"),
@@ -260,6 +272,13 @@ def test_methods_with_nearly_the_name_of_a_stage_may_help_it() -> None:
     other = odd(loss=keep_loss, losses=keep_loss)
     assert not registry_with(helper).failures
     assert not registry_with(other).failures
+
+
+def test_attributes_with_nearly_the_name_of_one_of_strategy_may_be_read_by_its_code() -> None:
+    reading = odd(fit=lambda self, train, inner, ctx: inner(train) if self.kind else None, kind="a")
+    field = odd(loss=keep_loss, kind="a", __annotations__={"kind": str})
+    assert not registry_with(reading).failures
+    assert not registry_with(field).failures
 
 
 def test_a_hook_without_a_return_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
