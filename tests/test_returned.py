@@ -159,3 +159,7 @@ def test_a_wrong_result_is_named(case):
 def test_a_set_that_changes_as_a_whole_is_taken():
     weighted = resampling(lambda t: replace(twice(t), weights=torch.rand(3, 2 * len(t), dtype=torch.float64)))
     assert np.isfinite(run_toy(weighted(), toy_split("table", shift=True))).all()
+
+
+def test_a_strategy_may_train_with_a_learning_rate_of_zero():
+    assert np.isfinite(run_toy(configuring(lr=0.0)(), toy_split("table"))).all()

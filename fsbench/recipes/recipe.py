@@ -15,7 +15,8 @@ from fsbench.types import Recipe, TaskInfo
 
 _EPISODE_STEPS = 40
 _HINTS = typing.get_type_hints(Recipe)
-_POSITIVE = ("steps", "batch_size", "lr")
+_COUNTS = ("steps", "batch_size")
+_POSITIVE = (*_COUNTS, "lr")
 # Fields added later: stored texts without them stay valid.
 _LATER = {"unlabeled_batch_size": 0, "passes": 0}
 
@@ -41,23 +42,26 @@ def override(recipe: Recipe, changes: Mapping[str, Value]) -> Recipe:
             call = parse_call(value) if isinstance(value, str) else as_call(value)
             known_backbone(call)
             value = str(call)
-        values[name] = _checked(f"recipe {name}={value}", name, value)
+        values[name] = _checked(f"recipe {name}={value}", name, value, _POSITIVE)
     return dataclasses.replace(recipe, **values)
 
 
 def check_fields(what: str, recipe: Recipe) -> None:
-    """Raise SpecError, which begins with `what`, if a field has a wrong type or value."""
+    """Raise SpecError, which begins with `what`, if a field has a wrong type or value.
+
+    The learning rate may be zero, with which a strategy trains nothing.
+    """
     for name in _HINTS:
         value = getattr(recipe, name)
-        _checked(f"{what} {name}={value}", name, value)
+        _checked(f"{what} {name}={value}", name, value, _COUNTS)
 
 
-def _checked(what: str, name: str, value: Value) -> Any:
+def _checked(what: str, name: str, value: Value, positive: tuple[str, ...]) -> Any:
     """A value of a field, as it is annotated. Raises SpecError, which begins with `what`."""
     found = coerce(what, value, _HINTS[name])
     if isinstance(found, int | float) and found < 0:
         raise SpecError(f"{what}: expected at least 0")
-    if name in _POSITIVE and found <= 0:
+    if name in positive and found <= 0:
         raise SpecError(f"{what}: expected more than 0")
     return found
 
