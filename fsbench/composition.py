@@ -13,6 +13,7 @@ from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.kinds import FEATURES
 from fsbench.returned import (
     checked_batch,
+    checked_embedded,
     checked_features,
     checked_fit,
     checked_module,
@@ -263,8 +264,9 @@ class Composition:
         return self._map("configure", recipe, ctx, lambda given, got: given != got, checked_recipe)
 
     def embed(self, batch: Batch, ctx: Scope) -> Batch:
-        """The batch after every component's `embed`."""
-        return self._map("embed", batch, ctx, other_tensors, checked_features)
+        """The batch after every component's `embed`: features."""
+        got = self._map("embed", batch, ctx, other_tensors, checked_embedded)
+        return checked_features(got, self.chain("embed")[-1].name)
 
     def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
         """The training set after every component's `resample`."""

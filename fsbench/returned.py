@@ -33,11 +33,18 @@ def sound_recipe(got: object, did: str) -> Recipe:
     return got
 
 
-def checked_features(given: Batch, got: Batch, name: str) -> Batch:
+def checked_embedded(given: Batch, got: Batch, name: str) -> Batch:
     """What an `embed` returned: a batch of tensors."""
     if not (isinstance(got, Batch) and _form(got.x)):
         what = got.x if isinstance(got, Batch) else got
         raise _unexpected(name, "embed", what, "dataclasses.replace(batch, x=features)")
+    return got
+
+
+def checked_features(got: Batch, name: str) -> Batch:
+    """What the last `embed` returned: a row of floats for each sample."""
+    if not got.x.is_floating_point() or got.x.ndim != 2:
+        raise _unexpected(name, "embed", got.x, "features, float [B, D]", "x as ")
     return got
 
 

@@ -111,6 +111,14 @@ WRONG = {
         wrong(embed=lambda self, batch, ctx: replace(batch, x=batch.x.numpy())),
         r"^wrong: embed returned ndarray; expected dataclasses.replace\(batch, x=features\)",
     ),
+    "one feature without its axis": (
+        wrong(embed=lambda self, batch, ctx: replace(batch, x=batch.x.flatten(1).mean(1))),
+        r"^wrong: embed returned x as float32 \[1\]; expected features, float \[B, D\]$",
+    ),
+    "features that are whole numbers": (
+        wrong(embed=lambda self, batch, ctx: replace(batch, x=batch.x.flatten(1).long())),
+        r"^wrong: embed returned x as int64 \[1, 8\]; expected features, float \[B, D\]$",
+    ),
     "copies without their targets": (
         wrong(embed=lambda self, b, ctx: replace(b, x=b.x.repeat(2, 1)) if b.role == "labeled" else b),
         r"^wrong: embed returned 72 samples but targets \[36, 3\]; repeat the targets with the samples",
