@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from fsbench.declared import asked, check_uses, skip_reason
+from fsbench.declared import check_uses, content_hash, skip_reason
 from fsbench.effects import Mark, WatchedFit, Weights, other_tensors, trains
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.kinds import FEATURES
@@ -132,8 +132,7 @@ class Composition:
         terms = []
         for component in self.components:
             call = to_call(component, full=True, member=self._member_spec(component))
-            content = asked(component, "content_hash", functools.partial(getattr, component, "content_hash"))
-            marks = content, self.code_marks.get(component.name, "")
+            marks = content_hash(component), self.code_marks.get(component.name, "")
             terms.append("#".join([str(call), *filter(None, marks)]))
         return "+".join(terms)
 

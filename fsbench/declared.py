@@ -35,6 +35,19 @@ def skip_reason(component: Strategy, task: TaskInfo) -> str | None:
     return reason
 
 
+def content_hash(component: Strategy) -> str:
+    """What identifies the results of a component beyond its arguments.
+
+    Raises PluginError for anything but a text, or an error.
+    """
+    found = asked(component, "content_hash", lambda: component.content_hash)
+    if not isinstance(found, str):
+        raise PluginError(
+            f"{component.name}: content_hash is {found!r}; expected a text, such as 'sha256:9f86d081884c'"
+        )
+    return found
+
+
 def check_uses(component: Strategy) -> None:
     """Raise PluginError if what a component uses is no set, or names something unknown."""
     uses = asked(component, "uses", lambda: component.uses)

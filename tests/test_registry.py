@@ -323,6 +323,7 @@ def test_a_strategy_may_name_itself_with_other_members(monkeypatch: pytest.Monke
         ({"uses": property(lambda self: self.nothing)}, "^odd: uses raised AttributeError"),
         ({"uses": property(lambda self: "source")}, "^odd: uses is 'source'; expected a set"),
         ({"content_hash": property(lambda self: 1 / 0)}, "^odd: content_hash raised ZeroDivisionError"),
+        ({"content_hash": property(lambda self: 3)}, "^odd: content_hash is 3; expected a text, such as"),
     ],
 )
 def test_errors_of_what_a_strategy_says_of_itself_name_it(members: dict[str, object], says: str) -> None:

@@ -235,6 +235,11 @@ WRONG = {
         "runs on what it claims",
         "it works on no kind of samples that is installed",
     ),
+    "a content hash that is no text": (
+        wrong(loss=half_loss, content_hash=3),
+        "declares what exists",
+        "content_hash is 3; expected a text",
+    ),
     "no stage": (wrong(), "declares what exists", "overrides no stage"),
     "not a bound": (
         wrong({"amount": param(0.5, low=0.0)}, loss=half_loss, __post_init__=lambda self: None),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 from typing import Any
 
 from fsbench.composition import BASELINE
-from fsbench.errors import SpecError
+from fsbench.declared import content_hash
+from fsbench.errors import DataError, SpecError
 from fsbench.kinds import kind_names
 from fsbench.spec import NAME, expand, parse, parse_call
 from fsbench.stages import STAGES
@@ -36,11 +38,13 @@ def documented(strategy: Strategy) -> None:
 
 
 def declared(strategy: Strategy) -> None:
-    """`uses`, `kinds` and `replaces` name things that exist; some stage is overridden."""
+    """`uses`, `kinds` and `replaces` name things that exist, `content_hash` is a text; it changes a stage."""
     stages = [(name, STAGES) for name in ("replaces", "yields")]
     for attribute, known in (("uses", USES), ("kinds", kind_names()), *stages):
         wrong = sorted((getattr(strategy, attribute) or frozenset()).difference(known))
         require(not wrong, f"{attribute} names {wrong}; known: {', '.join(sorted(known))}")
+    with contextlib.suppress(DataError):  # a file that is missing here
+        content_hash(strategy)
     require(strategy.kinds != frozenset(), "kinds is empty; leave it out, or name the kinds of samples")
     owned = strategy.replaces | strategy.yields
     idle = sorted(stage for stage in owned if not overrides(strategy, stage))
