@@ -24,7 +24,7 @@ from kit_strategies import (
     wrong,
 )
 
-from fsbench import Fitted, param
+from fsbench import Fitted, param, to_install
 from fsbench.errors import SpecError, UnknownName
 from fsbench.testing import (
     check_conformance,
@@ -47,6 +47,11 @@ def test_checks_that_do_not_apply_say_why():
         "skipped",
         "it changes neither batches nor the training set",
     )
+
+
+def test_a_strategy_whose_package_is_missing_is_not_at_fault():
+    absent = wrong(loss=half_loss, skip=lambda self, task: to_install("nothing-of-that-name"))
+    assert set(verdicts(absent).values()) <= {"ok", "skipped"}
 
 
 def draws_from(sample):

@@ -128,6 +128,8 @@ def has_effect(bench: Bench) -> str | None:
     """Its logits differ from those of the baseline on some split."""
     if bench.strategy.name == BASELINE:
         return "it is the baseline"
+    if not bench.firsts():
+        return NOWHERE
     for kind in bench.kinds:
         for split in bench.splits(kind):
             with contextlib.suppress(InertComponent):
