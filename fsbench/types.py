@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from fsbench.errors import InertComponent
+from fsbench.errors import DataError, InertComponent
 from fsbench.savable import Savable
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class DatasetInfo:
     and none is missing. `shape` is that of a sample as most strategies see it, with one-hot categories;
     `stored` is that of larger images in `x`, for strategies that need them, `()` if there are none. `grouped`
     says that some samples belong together. `num_unlabeled` is the number of further inputs without a label.
+    Raises DataError for a shape that is no tuple, or counts that are not one for each class.
     """
 
     text: str
@@ -53,6 +54,17 @@ class DatasetInfo:
     grouped: bool = False
     num_unlabeled: int = 0
     stored: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("shape", "classes", "class_counts"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list):
+                raise DataError(f"{self.text}: {name} is {value!r}; expected a tuple, such as ({value!r},)")
+        if len(self.classes) != len(self.class_counts):
+            raise DataError(
+                f"{self.text}: class_counts has the sizes of {len(self.class_counts)} classes, but classes "
+                f"names {len(self.classes)}; expected a size for each"
+            )
 
     @property
     def name(self) -> str:
@@ -75,9 +87,10 @@ def info_from_dict(values: Mapping[str, Any]) -> DatasetInfo:
     known = {each.name for each in fields(DatasetInfo)}
     given = {name: value for name, value in dict(values).items() if name in known}
     read: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-    info = DatasetInfo(**read)
-    if len(info.classes) != len(info.class_counts):
-        raise ValueError(f"{len(info.classes)} classes with the sizes of {len(info.class_counts)}")
+    try:
+        info = DatasetInfo(**read)
+    except DataError as error:
+        raise ValueError(str(error)) from None
     return replace(info, symmetries=frozenset(info.symmetries), classes=tuple(map(str, info.classes)))
 
 

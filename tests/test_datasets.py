@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,6 +127,19 @@ def test_bad_names_and_arguments_are_one_clear_line(text: str, error: type[Excep
 INFO = DatasetInfo("toy", "a toy", "table", (2,), ("a", "b"), (2, 1), "none", "nobody")
 X = np.zeros((3, 2), dtype=np.float32)
 Y = np.array([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_counts": (3,)}, "^toy: class_counts has the sizes of 1 classes, but classes names 2"),
+        ({"class_counts": 3}, r"^toy: class_counts is 3; expected a tuple, such as \(3,\)$"),
+        ({"shape": 2}, r"^toy: shape is 2; expected a tuple, such as \(2,\)$"),
+    ],
+)
+def test_an_info_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        replace(INFO, **changes)
 
 
 def test_data_that_do_not_match_the_info_are_refused() -> None:
