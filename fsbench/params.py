@@ -39,7 +39,7 @@ def param(
 def _check_range(
     tune: tuple[Any, ...], low: float | None, high: float | None, choices: tuple[Any, ...] | None
 ) -> None:
-    if not tune or (is_span(tune) and not tune[0] < tune[1]):
+    if not isinstance(tune, tuple | list) or not tune or (is_span(tune) and not tune[0] < tune[1]):
         raise SpecError(f"tune is {tune}; expected (from, to), the smaller number first, or several values")
     outside = [
         value

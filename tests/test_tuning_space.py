@@ -172,6 +172,7 @@ def test_optuna_keeps_its_verbosity():
     [
         ({"tune": (2, 1)}, r"tune is \(2, 1\); expected \(from, to\), the smaller number first"),
         ({"tune": (1, 1)}, r"tune is \(1, 1\); expected \(from, to\)"),
+        ({"tune": 0.5}, r"tune is 0.5; expected \(from, to\), the smaller number first, or several values"),
         ({"tune": ()}, r"tune is \(\); expected .* or several values"),
         ({"tune": (0, 2), "high": 1}, r"tune is \(0, 2\); 2 is not allowed: expected at most 1"),
         ({"tune": (0, 2), "low": 1}, "0 is not allowed: expected at least 1"),
