@@ -35,6 +35,7 @@ _HOMES = {
     "Results": "fsbench.results",
     "Rows": "fsbench.tasks.drawing",
     "Savable": "fsbench.savable",
+    "SpecError": "fsbench.errors",
     "Split": "fsbench.tasks.drawing",
     "Step": "fsbench.types",
     "StepOutput": "fsbench.types",
@@ -97,6 +98,7 @@ __all__ = [
     "Results",
     "Rows",
     "Savable",
+    "SpecError",
     "Split",
     "Step",
     "StepOutput",
@@ -140,7 +142,7 @@ if TYPE_CHECKING:
     from fsbench.context import Context
     from fsbench.datasets.dataset import Dataset, DatasetInfo
     from fsbench.datasets.known import DatasetEntry, dataset_info, load_dataset
-    from fsbench.errors import AbsentData, FsbenchError, InertComponent, NonFinite, require_finite
+    from fsbench.errors import AbsentData, FsbenchError, InertComponent, NonFinite, SpecError, require_finite
     from fsbench.hookspecs import hookimpl
     from fsbench.kinds import Kind, get_kind, match_inputs, source_problem
     from fsbench.kinds.image import InputSpec, luminance

@@ -140,7 +140,7 @@ def coerce(what: str, value: Value, hint: Any) -> Any:
 
     `tuple[X, ...]` accepts a list of X.
     """
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    options = type_options(hint)
     for option in options:
         if option in (None, type(None)) and value is None:
             return None
@@ -161,14 +161,26 @@ def coerce(what: str, value: Value, hint: Any) -> Any:
     raise SpecError(f"{what}: expected {expected}, got {format_value(value)}")
 
 
+def type_options(hint: Any) -> tuple[Any, ...]:
+    """The types that an annotation names: `(int, NoneType)` for `int | None`."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def can_be_written(hint: Any) -> bool:
+    """Whether values of a type can be arguments of an expression."""
+    origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return all(each is ... or can_be_written(each) for each in inside)
+    if hint in (bool, int, float, str, tuple, None, type(None)) or origin is typing.Literal:
+        return True
+    return len(options := type_options(hint)) > 1 and all(map(can_be_written, options))
+
+
 def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     if typing.get_origin(hint) is tuple:
         return "a list in a list, such as [[1, 2]]: the outer list would mean several strategies"
-    if typing.get_origin(hint) is list or hint is list:
-        inside = getattr((*typing.get_args(hint), int)[0], "__name__", "int")
-        return f"another annotation, tuple[{inside}, ...] (hyperparameters cannot be lists)"
     names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name or text"}
     return names.get(hint, str(hint).replace("<class 'NoneType'>", "none"))
 

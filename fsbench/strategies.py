@@ -14,6 +14,7 @@ from fsbench.errors import PluginError, SpecError, UnknownName
 from fsbench.families import FAMILIES
 from fsbench.params import tune_range
 from fsbench.sorts import Sort
+from fsbench.spec import can_be_written
 from fsbench.stages import STAGES
 from fsbench.strategy import Strategy, checked_value, overrides, without_default
 
@@ -104,6 +105,8 @@ def _check_strategy(cls: Any) -> None:
             f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "
             "by a default_factory"
         )
+    _check_types(cls)
+    _check_post_init(cls)
     try:
         strategy = cls()
     except Exception as error:
@@ -112,6 +115,28 @@ def _check_strategy(cls: Any) -> None:
         ) from error
     _check_named_stages(strategy)
     _check_tuned(cls)
+
+
+def _check_types(cls: type[Strategy]) -> None:
+    """Raise PluginError for a hyperparameter whose values cannot be written in a spec."""
+    hints = typing.get_type_hints(cls)
+    for f in fields(cls):
+        if not can_be_written(hints[f.name]):
+            raise PluginError(
+                f"{cls.__name__}.{f.name} is annotated {inspect.formatannotation(hints[f.name])}; expected "
+                "bool, int, float, str, Literal[...], tuple[int, ...], or several of these or None by `|`"
+            )
+
+
+def _check_post_init(cls: type[Strategy]) -> None:
+    """Raise PluginError for a `__post_init__` that never calls the one which checks the arguments."""
+    for base in cls.__mro__[: cls.__mro__.index(Strategy)] if fields(cls) else ():
+        own = vars(base).get("__post_init__")
+        if inspect.isfunction(own) and "__post_init__" not in _names(own.__code__):
+            raise PluginError(
+                f"{base.__name__}.__post_init__ leaves the arguments unchecked; call super().__post_init__() "
+                "in it first"
+            )
 
 
 def _check_named_stages(strategy: Strategy) -> None:

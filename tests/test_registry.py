@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -217,7 +218,13 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
         ),
         (
             with_field(list[int], param(())),
-            "expected another annotation, tuple[int, ...] (hyperparameters cannot be lists), got []",
+            "Odd.field is annotated list[int]; expected bool, int, float, str, Literal[...], tuple[int, ...]",
+        ),
+        (with_field(Any, 3), "Odd.field is annotated Any; expected bool, int, float, str, "),
+        (with_field(dict, None), "Odd.field is annotated dict; expected bool, int, float, str, "),
+        (
+            odd(a="x", __annotations__={"a": float}, __post_init__=lambda self: None),
+            "__post_init__ leaves the arguments unchecked; call super().__post_init__() in it first",
         ),
         (
             with_field(int, param(1, tune=(0.5, 3.5))),
@@ -272,6 +279,21 @@ def test_methods_with_nearly_the_name_of_a_stage_may_help_it() -> None:
     other = odd(loss=keep_loss, losses=keep_loss)
     assert not registry_with(helper).failures
     assert not registry_with(other).failures
+
+
+def test_a_strategy_may_check_across_its_fields() -> None:
+    def ordered(self: Any) -> None:
+        Strategy.__post_init__(self)
+        if self.low > self.high:
+            raise SpecError("low is above high")
+
+    registry = registry_with(
+        odd(low=0.0, high=1.0, __annotations__={"low": float, "high": float}, __post_init__=ordered)
+    )
+    with pytest.raises(SpecError, match="expected a number, got text"):
+        registry.parse("odd(low=text)")
+    with pytest.raises(SpecError, match="low is above high"):
+        registry.parse("odd(low=2)")
 
 
 def test_attributes_with_nearly_the_name_of_one_of_strategy_may_be_read_by_its_code() -> None:

@@ -20,6 +20,7 @@ from fsbench.params import tune_range
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
+from fsbench.spec import type_options
 from fsbench.strategy import Strategy
 from fsbench.tuning.samplers import RANDOM_FIRST, ROUNDING, Told, distribution, draw_random, draw_tpe
 from fsbench.types import Recipe
@@ -101,8 +102,7 @@ class Space:
         """Whether a field such as `focal.gamma` takes whole numbers only."""
         component, _, attribute = name.rpartition(".")
         (cls,) = (type(each) for each in self.composition.components if each.name == component)
-        hint = typing.get_type_hints(cls)[attribute]
-        options = typing.get_args(hint) or (hint,)
+        options = type_options(typing.get_type_hints(cls)[attribute])
         return int in options and float not in options
 
     def _configuration(self, number: int, values: Mapping[str, Any]) -> Configuration:
