@@ -133,6 +133,16 @@ def test_a_configuration_that_cannot_run_is_not_tried():
     }
 
 
+def test_a_note_says_how_many_configurations_could_not_run():
+    out = Configuration(1, None, RECIPE, "scale(rate=5.7): expected a whole number, got 5.7")
+    found = search(2, draw=lambda number, told: [CONFIGURATIONS[0], out][number])
+    answer(found, [[0.5] * 4, [1.0] * 4])
+    fit = Outcome(np.zeros((1, 1, 1), np.float32), 1.0, 2.0, 3.0, 4)
+    assert found.with_cost(fit).notes == (
+        "1 of 2 configurations could not run; the first: scale(rate=5.7): expected a whole number, got 5.7",
+    )
+
+
 def drawing(found: list, out: int | None = None):
     """Draws given configurations, but for one that cannot run; keeps what it is told."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -146,15 +146,21 @@ class Search:
     def with_cost(self, result: Outcome | Failure) -> Outcome | Failure:
         """What came of the final fit, with the seconds of all tries added to those of the fit.
 
-        A note says if workers of tries did not end by themselves.
+        Notes say how many configurations could not run, or were lost with the worker of a try.
         """
         if isinstance(result, Failure):
             return result
         seconds = sum(each.seconds for each in self.tried.values())
-        lost = [each for each in map(self._reason, self.configurations) if each.startswith(_CUT_SHORT)]
-        what = f"{len(lost)} of {plural(len(self.configurations), 'configuration')} lost; the first: "
-        notes = (*result.notes, f"{what}{lost[0]}"[:LONGEST_NOTE]) if lost else result.notes
+        notes = (*result.notes, *self._notes())
         return replace(result, seconds_fit=result.seconds_fit + seconds, notes=notes)
+
+    def _notes(self) -> Iterator[str]:
+        count = plural(len(self.configurations), "configuration")
+        refused = [each.reason for each in self.configurations if each.reason]
+        lost = [each for each in map(self._reason, self.configurations) if each.startswith(_CUT_SHORT)]
+        for what, reasons in (("could not run", refused), ("lost", lost)):
+            if reasons:
+                yield f"{len(reasons)} of {count} {what}; the first: {reasons[0]}"[:LONGEST_NOTE]
 
     def failure(self) -> Failure:
         """Why the trial failed if no configuration is left."""
