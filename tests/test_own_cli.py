@@ -145,7 +145,7 @@ def test_a_changed_table_is_refused_even_where_nothing_is_left_to_run(tmp_path: 
     fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
     patients(60).drop(columns="patient").to_csv(path, index=False)
     with pytest.raises(
-        StoreError, match=r"contains results of holdout\(patients\) on other data, or on data read"
+        StoreError, match=r"contains results of holdout\(patients\) on other data, or drawn or read"
     ):
         fsbench.run("erm", data=own, **options)  # type: ignore[arg-type]
 
