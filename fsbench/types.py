@@ -35,7 +35,7 @@ class DatasetInfo:
     and none is missing. `shape` is that of a sample as most strategies see it, with one-hot categories;
     `stored` is that of larger images in `x`, for strategies that need them, `()` if there are none. `grouped`
     says that some samples belong together. `num_unlabeled` is the number of further inputs without a label.
-    Raises DataError for a shape that is no tuple, or counts that are not one for each class.
+    Raises DataError for a shape, classes or counts that are no tuple.
     """
 
     text: str
@@ -60,11 +60,6 @@ class DatasetInfo:
             value = getattr(self, name)
             if not isinstance(value, tuple | list):
                 raise DataError(f"{self.text}: {name} is {value!r}; expected a tuple, such as ({value!r},)")
-        if len(self.classes) != len(self.class_counts):
-            raise DataError(
-                f"{self.text}: class_counts has the sizes of {len(self.class_counts)} classes, but classes "
-                f"names {len(self.classes)}; expected a size for each"
-            )
 
     @property
     def name(self) -> str:
@@ -91,6 +86,8 @@ def info_from_dict(values: Mapping[str, Any]) -> DatasetInfo:
         info = DatasetInfo(**read)
     except DataError as error:
         raise ValueError(str(error)) from None
+    if len(info.classes) != len(info.class_counts):
+        raise ValueError(f"{len(info.classes)} classes with the sizes of {len(info.class_counts)}")
     return replace(info, symmetries=frozenset(info.symmetries), classes=tuple(map(str, info.classes)))
 
 

@@ -132,14 +132,21 @@ Y = np.array([0, 1, 0])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"class_counts": (3,)}, "^toy: class_counts has the sizes of 1 classes, but classes names 2"),
         ({"class_counts": 3}, r"^toy: class_counts is 3; expected a tuple, such as \(3,\)$"),
         ({"shape": 2}, r"^toy: shape is 2; expected a tuple, such as \(2,\)$"),
     ],
 )
-def test_an_info_that_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_an_info_with_a_field_that_is_no_tuple_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         replace(INFO, **changes)
+
+
+def test_a_dataset_with_other_counts_than_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = DatasetEntry("odd", lambda text: replace(INFO, text=text, class_counts=(3,)), lambda info: None)
+    message = r"^odd: describe returned class_counts \(3,\) for 2 classes; expected a count for each$"
+    monkeypatch.setitem(known.DATASETS.added, "odd", entry)
+    with pytest.raises(DataError, match=message):
+        known.dataset_info("odd")
 
 
 def test_data_that_do_not_match_the_info_are_refused() -> None:

@@ -71,10 +71,9 @@ class Images:
 class Pictures:
     """Separate pictures, as torchvision's Flowers102, DTD and others give them."""
 
-    classes = ("not", "used")
-
     def __init__(self, pictures: list[Image.Image], y: list[int]) -> None:
         self.pictures, self.y = pictures, y
+        self.classes = [f"class {label}" for label in sorted(set(y))]
 
     def __len__(self) -> int:
         return len(self.y)

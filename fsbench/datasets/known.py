@@ -160,6 +160,11 @@ def _info(text: str, entry: DatasetEntry, stamp: Hashable) -> DatasetInfo:
     found = _ask(entry, "describe", _text(call, entry), **_values(call, entry))
     if not isinstance(found, DatasetInfo):
         raise DataError(f"{call}: describe returned {found!r}; expected an fsbench.DatasetInfo")
+    if len(found.classes) != len(found.class_counts):
+        raise DataError(
+            f"{call}: describe returned class_counts {found.class_counts} for {len(found.classes)} classes; "
+            "expected a count for each"
+        )
     return found
 
 
