@@ -84,7 +84,7 @@ class Strategy:
         return None
 
     def check_recipe(self, recipe: Recipe) -> None:
-        """Raise UsageError if no trial under a recipe can succeed, for example for lack of weights.
+        """Raise an FsbenchError if no trial under a recipe can succeed, for example for lack of weights.
 
         This is called before a run; nothing of a refused run is stored.
         """

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from fsbench.cli.ending import INTERRUPTED, warn_of_failures
+from fsbench.cli.ending import interrupted, warn_of_failures
 from fsbench.cli.options import metric_option
 from fsbench.cli.output import say
 from fsbench.cli.own_data import own_data_options, take_own_data
@@ -80,8 +80,7 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
 
         found = find_advice(data, budget, output=output, observer=observer, tell=tell, **options)
     except KeyboardInterrupt:
-        say(f"interrupted; finished trials are kept in {output}, and the same command continues from there")
-        return INTERRUPTED
+        return interrupted(output)
     finally:
         observer.ended()
     from fsbench.advising.words import sentences

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
+def interrupted(folder: Path, kept: str = "finished trials") -> int:
+    """Say what an interrupted run keeps; returns the exit status."""
+    say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
+    return INTERRUPTED
+
+
 def warn_of_failures(registry: Registry) -> None:
     """One line on stderr for each plugin that could not be loaded."""
     for failure in registry.failures:
@@ -57,9 +63,7 @@ def report_end(
     from fsbench.report.budgets import leaderboards
 
     if results.interrupted:
-        kept = f"{results.done} of {plural(results.total, 'trial')}"
-        say(f"interrupted; {kept} are kept in {folder}, and the same command continues from there")
-        return INTERRUPTED
+        return interrupted(folder, f"{results.done} of {plural(results.total, 'trial')}")
     with working("computing the tables", plainly=not quiet):
         boards = leaderboards(results.columns(metric), metric, baseline=results.baseline, margin=margin)
     if results.failures and debugging():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fsbench.cli.ending import INTERRUPTED, report_end
+from fsbench.cli.ending import interrupted, report_end
 from fsbench.cli.output import say
 from fsbench.errors import UsageError
 from fsbench.looks import Look
@@ -76,8 +76,7 @@ def settle(
         *args, budget=budget, metric=metric, margin=margin, results=results, tell=_tell, **options
     )
     if found.results is not None and found.results.interrupted and not found.late:
-        say(f"interrupted; finished trials are kept in {results}, and the same command continues from there")
-        return INTERRUPTED
+        return interrupted(results)
     stored = replace(load(results), baseline=options["baseline"])
     return report_end(stored, metric, margin, results, legend, quiet, list(_spent(found)))
 
