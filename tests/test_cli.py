@@ -37,6 +37,7 @@ USAGE = [
     (["run", "--suite", "starter"], "did you mean 'starter-v3'?"),
     (["run", "--seeds", "0"], "--seeds '0': expected a number of seeds"),
     (["run", "--seeds", "1,x"], "--seeds '1,x'"),
+    (["run", "--seeds", ","], "--seeds ','"),
     (["run", "--seeds", "4,4", "--tasks", TASK], "a seed is given twice"),
     (["run", "--init-seeds", "-1"], "--init-seeds '-1'"),
     (["run", "--jobs", "0"], "--jobs"),
@@ -198,6 +199,12 @@ def test_a_file_gives_defaults_and_the_command_line_wins(call, taken, tmp_path):
     assert (taken["jobs"], taken["strict"], taken["retry_failed"]) == (1, False, True)
     assert taken["results"] == Path("there")
     assert taken["recipe"] == {"steps": 5, "backbone": "mlp"}
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("4", 4), ("4,", (4,)), ("0, 4,", (0, 4)), ("[4]", (4,))])
+def test_a_comma_tells_which_seeds_from_how_many(call, taken, text, seeds):
+    assert call("run", "--seeds", text)[0] == 0
+    assert taken["seeds"] == seeds
 
 
 def test_a_list_of_one_seed_in_a_file_is_that_seed(call, taken, tmp_path):

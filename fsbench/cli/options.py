@@ -145,25 +145,26 @@ data_dir_option = click.option(
 
 
 def read_seeds(ctx: click.Context, param: click.Parameter, text: str | None) -> int | tuple[int, ...] | None:
-    """Seeds as text: how many (`3`: 0, 1 and 2), or which (`0,4,7`; a single one as `[4]`); a click callback.
+    """Seeds as text: how many (`3`: 0, 1 and 2), or which (`0,4,7`; a single one as `4,`); a click callback.
 
     Raises SpecError.
     """
     if text is None:
         return None
-    inner = f"[{text}]" if "," in text and not text.lstrip().startswith("[") else text
+    listed = "," in text and not text.lstrip().startswith("[")
+    inner = f"[{text.rstrip().removesuffix(',')}]" if listed else text
     try:
         (found,) = parse_call(f"seeds({inner})").args
     except (SpecError, ValueError):
         found = None
     if type(found) is int and found > 0:
         return found
-    if isinstance(found, tuple):
+    if isinstance(found, tuple) and found:
         numbers = tuple(each for each in found if type(each) is int and each >= 0)
         if len(numbers) == len(found):
             return numbers
     raise SpecError(
-        f"{param.opts[0]} {text!r}: expected a number of seeds, such as 3, or which, such as 0,4,7"
+        f"{param.opts[0]} {text!r}: expected a number of seeds, such as 3, or which, such as 0,4,7 or 4,"
     )
 
 

@@ -55,8 +55,8 @@ from fsbench.tuning.samplers import SAMPLERS
     "--seeds",
     callback=read_seeds,
     metavar="N|LIST",
-    help="Split seeds: how many, or which (0,4,7).  [default: the suite's; 3 with --tasks; with --data, 10 "
-    "if the run is short, otherwise 5]",
+    help="Split seeds: how many, or which (0,4,7; only one: 4,).  [default: the suite's; 3 with --tasks; "
+    "with --data, 10 if the run is short, otherwise 5]",
 )
 @settling_options
 @click.option(
