@@ -18,6 +18,8 @@ from fsbench.provenance import Provenance, Verification
 from fsbench.types import DatasetInfo
 
 _LEVELS, _LARGEST_SCALE, _SCALE = 127, 1e30, 8
+LARGEST_INFLUENCE = 100 * _LARGEST_SCALE
+"""The largest influence of a test sample that can be stored: float32 has to hold it."""
 _PARTS = ("train", "val", "test", "test_y", "unlabeled", "source")
 _SORTED = ("unlabeled", "source")
 _LENGTH = struct.Struct("<I")

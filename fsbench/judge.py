@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fsbench.errors import BadPrediction, NonFinite, TrialError
+from fsbench.evidence import LARGEST_INFLUENCE
 from fsbench.failure import Failure
 from fsbench.jobs import Outcome
 from fsbench.metrics import influences, resolution, score
@@ -44,11 +45,22 @@ def judge(trial: Trial, result: Outcome | Failure, split: SealedSplit, known: Ma
     problems: list[str] = []
     fields["metrics"] = score(result.predictions, split.test_y, problems)
     fields["resolution"] = resolution(split.test_y, problems)
-    found = influences(result.predictions, split.test_y, fields["metrics"], problems)
+    found = _storable(influences(result.predictions, split.test_y, fields["metrics"], problems), problems)
     fields["notes"] = (*fields.get("notes", ()), *problems)
     fields["overlap"] = split.overlap
     record = Record(**vars(trial), **fields, status="ok")
     return Judgement(record, result.predictions, found, split.drawn, _validated(result, split))
+
+
+def _storable(found: Mapping[str, np.ndarray], problems: list[str]) -> dict[str, np.ndarray]:
+    """The influences that can be stored; adds a line about each of the others."""
+    kept = {}
+    for name, values in found.items():
+        if np.abs(values).max(initial=0.0) < LARGEST_INFLUENCE:
+            kept[name] = values
+        else:
+            problems.append(f"metric {name}: influences of {LARGEST_INFLUENCE:g} or more are not stored")
+    return kept
 
 
 def _reason(failure: Failure) -> dict[str, str]:

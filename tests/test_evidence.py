@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsbench.errors import StoreError
-from fsbench.evidence import Drawn, pack_influence, unpack_influences
+from fsbench.evidence import LARGEST_INFLUENCE, Drawn, pack_influence, unpack_influences
+from fsbench.judge import _storable
 from fsbench.record import Record
 from fsbench.runner import run
 from fsbench.store import Store
@@ -133,3 +134,13 @@ def test_a_run_stores_each_split_once_and_the_influences_of_each_trial(tmp_path)
     read = found.influences("balanced_accuracy", [r.key for r in results.records])
     assert {values.shape for values in read.values()} == {(results.records[0].n_test,)}
     assert len(read) == len(results.records) == 4
+
+
+def test_influences_that_could_not_be_read_are_not_stored():
+    problems: list[str] = []
+    huge = {"nll": np.array([1e36, 0.0]), "brier": np.array([LARGEST_INFLUENCE * 0.999, -1.0])}
+    kept = _storable(huge, problems)
+    assert list(kept) == ["brier"]
+    assert problems == ["metric nll: influences of 1e+32 or more are not stored"]
+    (read,) = unpack_influences([pack_influence(kept["brier"])])
+    assert read[0] == pytest.approx(LARGEST_INFLUENCE, rel=0.01)
