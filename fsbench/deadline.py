@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fsbench import interrupts
 from fsbench.errors import UsageError
 from fsbench.progress import Observer
 
@@ -84,8 +85,9 @@ class Deadline(Observer):
     def _watch(self, thread: int, left: threading.Event) -> None:
         """Interrupt a thread when time is over, unless what was watched has been left by then."""
         while not self.over:
-            self._changed.wait(self.left)
+            self._changed.wait(min(self.left, threading.TIMEOUT_MAX))
             self._changed.clear()
             if left.is_set():
                 return
-        signal.pthread_kill(thread, signal.SIGINT)
+        interrupts.ask()
+        signal.pthread_kill(thread, signal.SIGINT)  # of no effect in a shell's background, which ignores it

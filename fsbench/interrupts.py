@@ -46,8 +46,14 @@ def heard() -> Iterator[None]:
         _asked = False
 
 
+def ask() -> None:
+    """Let the next `check` inside `heard` raise, as after Ctrl-C; any thread may ask."""
+    global _asked
+    _asked = True
+
+
 def check() -> None:
-    """Raise KeyboardInterrupt if a signal has come since `heard` began."""
+    """Raise KeyboardInterrupt if a signal has come, or a thread has asked, since `heard` began."""
     if _asked:
         raise KeyboardInterrupt
 

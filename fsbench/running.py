@@ -148,7 +148,11 @@ class Running:
             judged.record, judged.predictions, judged.influences, judged.drawn, judged.validated
         )
         self.records[record.key] = record
-        self.observer.finished(record)
+        self._tell_plugins(record)
+        self.observer.finished(record)  # which may end the run
+
+    def _tell_plugins(self, record: Record) -> None:
+        """Call the hooks that hear of each stored record."""
         for plugin, listener in self.listeners:
             try:
                 listener(record=record)

@@ -6,6 +6,7 @@ then twice as many each time. `fsbench.looks` has the rule by which verdicts sta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,8 @@ def run_until_settled(
     number of open comparisons. Raises UsageError for a budget that is not positive, fewer than three seeds or
     a search, and whatever `fsbench.run` raises.
     """
-    if not budget > 0:
-        raise UsageError(f"the budget is {budget} s; expected more than 0")
+    if not 0 < budget < math.inf:
+        raise UsageError(f"the budget is {budget} s; expected more than 0, and finite")
     if seeds is not None and (not isinstance(seeds, int) or seeds < 3):
         raise UsageError(
             f"seeds={seeds}: looks start with a number of split seeds of at least 3; give --seeds 3 or more"

@@ -6,8 +6,10 @@ import csv
 import inspect
 import io
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,11 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from onnx import load as load_onnx
 from onnx.reference import ReferenceEvaluator
 from PIL import Image
+from processes import wait_until
 
 from fsbench.datasets import known
+from fsbench.engine.trial import Prediction
 from fsbench.errors import DataError, UsageError
 from fsbench.models import SavedModel, load, refit
 from fsbench.models.fitting import _put
@@ -269,6 +274,25 @@ def test_the_python_of_the_documentation_works(
 
 
 # What is not saved, and models that were changed
+
+
+def test_no_input_has_no_row() -> None:
+    model = Prediction(lambda x: x[:, :2], "table", (3,), 2)
+    assert model(np.zeros((0, 3), np.float32), torch.device("cpu")).shape == (0, 2)
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_ended_leaves_no_data_behind(home: Path, tmp_path: Path) -> None:
+    line = ("fit", "--data", home / "people.csv", "--target", "result", "--strategy", "erm")
+    more = ("--recipe", "steps=1000000", "--output", tmp_path / "model")
+    command = [sys.executable, "-m", "fsbench", *map(str, line + more)]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}) as process:
+        assert wait_until(lambda: any(temporary.rglob("train_y.npy")))
+        process.terminate()
+        assert process.wait(60) == -signal.SIGTERM
+    assert not any(temporary.rglob("*.npy"))
 
 
 def test_what_cannot_be_fitted_is_refused_before_it_is(home: Path, tmp_path: Path) -> None:

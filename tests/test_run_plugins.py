@@ -7,7 +7,9 @@ import pytest
 from fake_executor import run
 
 import fsbench
+from fsbench.deadline import Deadline
 from fsbench.errors import PluginError
+from fsbench.progress import Observer
 from fsbench.registry import LoadFailure
 
 
@@ -68,3 +70,10 @@ def test_the_last_split_is_removed_before_a_plugin_is_notified_of_its_last_trial
     fakes.load("nosy", Plugin, ("theirs", "1"))
     run(tmp_path, "reason", seeds=2)
     assert left == [1, 0, 1, 0]
+
+
+def test_a_hook_hears_of_the_record_at_which_the_time_is_over(tmp_path, fakes):
+    results = run(tmp_path, seeds=2, observer=Deadline(Observer(), 0.0))
+    assert results.interrupted
+    assert fake_executor.heard == [record.key for record in results.records]
+    assert len(results.records) == 1

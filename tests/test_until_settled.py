@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -10,10 +11,12 @@ import fake_executor
 import numpy as np
 import pytest
 from fake_executor import A, B, FakeExecutor
+from processes import wait_until
 from records import look, over_seeds
 from sklearn.neighbors import KNeighborsClassifier
 
 import fsbench
+from fsbench import interrupts
 from fsbench.cli import main
 from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
@@ -263,3 +266,22 @@ def test_a_watched_deadline_ends_what_waits():
     assert time.monotonic() - begin < 30
     with Deadline(Observer(), 60).watched():
         pass
+
+
+def test_a_watched_deadline_ends_a_run_where_ctrl_c_is_ignored():
+    """A shell starts what ends with `&` so."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin = time.monotonic()
+    try:
+        with interrupts.heard(), Deadline(Observer(), 0.1).watched(), pytest.raises(KeyboardInterrupt):
+            wait_until(interrupts.check, 30.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - begin < 20
+    interrupts.check()
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_budget_is_a_time(run, budget):
+    with pytest.raises(UsageError, match="expected more than 0, and finite"):
+        run("liar", seconds=budget)

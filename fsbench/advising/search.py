@@ -79,8 +79,8 @@ def advise(
     data with a test part of its own; KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
     """
     budget = in_seconds(budget) if isinstance(budget, str) else budget
-    if not budget > 0:
-        raise UsageError(f"the budget is {budget:g} s; expected more than 0")
+    if not 0 < budget < math.inf:
+        raise UsageError(f"the budget is {budget:g} s; expected more than 0, and finite")
     chosen, observer = get_metric(metric), observer or Observer()
     deadline = Deadline(observer, budget, clock)
     reading = read_data(data, None, observer)

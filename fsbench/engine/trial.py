@@ -188,7 +188,7 @@ class Prediction(Savable):
         for first in range(0, len(x), size):
             part = _opened(self.kind, x[first : first + size], device, self.input_shape)
             parts.append(check_logits(self.predict(part), len(part), self.num_classes).cpu().numpy())
-        return np.concatenate(parts)
+        return np.concatenate(parts) if parts else np.zeros((0, self.num_classes), np.float32)
 
 
 def _place_extras(state: TrialState, split: SplitArrays) -> SourceTest | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fsbench import interrupts
 from fsbench.calibration import fit_temperature
 from fsbench.composition import Composition
 from fsbench.errors import CannotSave, DataError, FsbenchError, TaskError, UsageError
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 _COMPARED = 256
 _HOW = "fitted on predictions of labels that were held out"
-_NO_GAIN = "none makes held-out labels more likely"
+_NO_GAIN = "none makes held-out labels, smoothed by Laplace's rule, more likely"
 
 
 def refit(
@@ -100,11 +101,15 @@ def refit(
     if len(found) != 1:
         raise UsageError(f"{strategy} names {plural(len(found), 'strategy')}; name the one to fit")
     reading = read_data(data, None, observer or Observer())
-    with tempfile.TemporaryDirectory(prefix="fsbench-fit-") as folder:
-        kept = Path(folder) / "features" if features is None else Path(features)
-        execution = Execution(executor, jobs, timeout or DEFAULT_TIMEOUT, Path(folder), kept)
-        fit = _Fit(found[0], reading, parse_overrides(recipe), seed, execution, tell)
-        fit.run(device, output, estimate, onnx)
+    try:
+        with interrupts.heard(), tempfile.TemporaryDirectory(prefix="fsbench-fit-") as folder:
+            kept = Path(folder) / "features" if features is None else Path(features)
+            execution = Execution(executor, jobs, timeout or DEFAULT_TIMEOUT, Path(folder), kept)
+            fit = _Fit(found[0], reading, parse_overrides(recipe), seed, execution, tell)
+            fit.run(device, output, estimate, onnx)
+    except KeyboardInterrupt:
+        interrupts.pass_on()
+        raise
     return load(output)
 
 
