@@ -29,6 +29,7 @@ Strategies: TypeAlias = "str | Strategy | type[Strategy] | Sequence[str | Strate
 
 DEFAULT_SUITE = "starter-v3"
 DEFAULT_TIMEOUT = 300.0
+_MOST_SEEDS, _LARGEST_SEED = 1_000_000, 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -177,12 +178,16 @@ def own_tasks(names: Sequence[str], tasks: str) -> Suite:
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Seeds given as their number, or one by one. Raises UsageError."""
+    if isinstance(seeds, int) and seeds > _MOST_SEEDS:
+        raise UsageError(f"{name}={seeds}: expected at most {_MOST_SEEDS:,} seeds")
     try:
         found = tuple(range(seeds)) if isinstance(seeds, int) else tuple(map(operator.index, seeds))
     except TypeError:
         found = ()
     if not found or any(seed < 0 for seed in found):
         raise UsageError(f"{name}={seeds!r}: expected a number of at least 1, or seeds of at least 0")
+    if max(found) > _LARGEST_SEED:
+        raise UsageError(f"{name}={seeds!r}: expected seeds below 2**63")
     if len(set(found)) < len(found):
         raise UsageError(f"{name}={seeds}: a seed is given twice; give each once")
     return found

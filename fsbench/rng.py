@@ -53,9 +53,12 @@ class Stream:
         return self._tensor(self.numpy.standard_normal(_shape(shape), dtype=np.float32))
 
     def uniform(self, *shape: int | tuple[int, ...], low: float = 0.0, high: float = 1.0) -> torch.Tensor:
-        """Uniform float32 numbers in [low, high)."""
+        """Uniform float32 numbers in [low, high); only `low` if both are equal."""
         values = self.numpy.random(_shape(shape), dtype=np.float32)
-        return self._tensor(values * np.float32(high - low) + np.float32(low))
+        scaled = values * np.float32(high - low) + np.float32(low)
+        if high > low:  # rounding may reach it
+            scaled = np.minimum(scaled, np.nextafter(np.float32(high), np.float32(low)))
+        return self._tensor(scaled)
 
     def integers(self, low: int, high: int, *shape: int | tuple[int, ...]) -> torch.Tensor:
         """Uniform int64 numbers in [low, high)."""

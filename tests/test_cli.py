@@ -38,6 +38,8 @@ USAGE = [
     (["run", "--seeds", "0"], "--seeds '0': expected a number of seeds"),
     (["run", "--seeds", "1,x"], "--seeds '1,x'"),
     (["run", "--seeds", ","], "--seeds ','"),
+    (["run", "--seeds", "9223372036854775808,", "--tasks", TASK], "expected seeds below 2**63"),
+    (["run", "--init-seeds", "99999999999999999999", "--tasks", TASK], "expected at most 1,000,000 seeds"),
     (["run", "--seeds", "4,4", "--tasks", TASK], "a seed is given twice"),
     (["run", "--init-seeds", "-1"], "--init-seeds '-1'"),
     (["run", "--jobs", "0"], "--jobs"),

@@ -134,6 +134,12 @@ def test_no_other_weights_are_likelier(members: int, samples: int, seed: int) ->
     assert nll(weights) <= nll(found.x) + 1e-3
 
 
+def test_weights_of_no_samples_are_equal_and_of_nan_an_error() -> None:
+    assert mixture_weights(np.zeros((4, 0))).tolist() == [0.25] * 4
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        mixture_weights(np.array([[np.nan, 0.5], [0.5, 0.5]]))
+
+
 @pytest.mark.parametrize(
     ("spec", "said"), [("average", "average: weights 1.00, 0.00"), ("select", "select: chose svm")]
 )

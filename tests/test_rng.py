@@ -59,3 +59,14 @@ def test_draws_have_the_promised_range_type_and_moments() -> None:
     assert len(counts) == 5
     assert counts.min() > 9_500
     assert 0 <= rng.seed() < 2**31
+
+
+def test_rounding_does_not_reach_the_upper_bound() -> None:
+    class Last:
+        def random(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
+            return np.full(shape, np.nextafter(np.float32(1), np.float32(0)), dtype)
+
+    rng = Stream("k")
+    rng.numpy = Last()  # type: ignore[assignment]
+    assert rng.uniform(3, low=1.0, high=2.0).max() < 2
+    assert rng.uniform(3, low=2.0, high=2.0).tolist() == [2, 2, 2]

@@ -21,6 +21,7 @@ from fsbench.engine.schedules import schedule
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import draw_batches, make_optimizer, train
 from fsbench.errors import NonFinite
+from fsbench.jobs import LONGEST_NOTE, MOST_NOTES
 from fsbench.rng import Stream
 from fsbench.testing import toy_split
 
@@ -219,3 +220,11 @@ def test_training_that_went_wrong_ends_early(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(NonFinite, match="loss became inf at step 6 of 30"):
         toy_trial(Counts(), toy_split(), QUICK)
     assert len(steps) == 10
+
+
+def test_a_record_keeps_so_many_notes_of_such_a_length() -> None:
+    ctx = baseline_context(QUICK)
+    for number in range(2 * MOST_NOTES):
+        ctx.note(f"{number} " + "x" * LONGEST_NOTE)
+    assert len(ctx.notes) == MOST_NOTES
+    assert {len(note) for note in ctx.notes} == {LONGEST_NOTE}

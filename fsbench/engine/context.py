@@ -21,6 +21,7 @@ from fsbench.engine.objective import Objective
 from fsbench.engine.state import TrialState
 from fsbench.engine.training import as_fitted, train
 from fsbench.errors import DataError, PluginError, UndeclaredUse
+from fsbench.jobs import LONGEST_NOTE, MOST_NOTES
 from fsbench.recipes.catalogue import sized
 from fsbench.recipes.recipe import parse_recipe, recipe_text
 from fsbench.registry import get_registry
@@ -235,7 +236,8 @@ class EngineContext(Scope, Savable):
 
     def note(self, text: str) -> None:
         said = f"{self._component.name}: {text}" if self._component else text
-        if said not in self._state.notes:
+        said = said[:LONGEST_NOTE]
+        if said not in self._state.notes and len(self._state.notes) < MOST_NOTES:
             self._state.notes.append(said)
 
     def new_model(self, num_classes: int | None = None, purpose: str = "model") -> Network:
