@@ -22,7 +22,7 @@ def fit_temperature(folds: Sequence[Fold]) -> tuple[float, float, float]:
     predicted rightly make the next one right with a probability of (n + 1) / (n + C), so that few labels do
     not give certainty (as in Platt 1999). Whether that is a gain is found out on each fold with the
     temperature of the others; if it is none, the temperature is 1. Returns the temperature, and the mean
-    negative log-likelihood of a held-out sample without and with it.
+    negative log-likelihood of a held-out sample, of its label as it is, without and with it.
     """
     whole = _log_likelihood([1.0] * len(folds), folds)
     if len(folds) < 2:
