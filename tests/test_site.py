@@ -25,6 +25,7 @@ from fsbench.report.published import Contents, write
 from fsbench.site import build as building
 from fsbench.site import gallery, guides, links
 from fsbench.site.findings import Findings
+from fsbench.tasks.expressions import parse_tasks
 
 markdown = pytest.importorskip("markdown", reason="needs fsbench[site]")
 pytestmark = pytest.mark.timeout(900)
@@ -141,6 +142,16 @@ def test_a_page_of_the_gallery_says_what_the_class_and_the_leaderboards_say(site
     assert "Interactive report" in board
     reference = Parsed(site / "reference" / "strategy.html").text
     assert "A method for learning from little data; the base class is plain ERM." in reference
+
+
+def test_the_gallery_names_a_task_on_which_the_strategy_runs():
+    registry = load_registry()
+    _, *pages = gallery.pages(registry, Findings([]))
+    for each in pages:
+        found = re.search(r'--plugins (\w+) --tasks "(.+)"', each.content.decode())
+        assert found, each.path
+        (alone,), (task,) = registry.parse(found[1]), parse_tasks(found[2])
+        assert alone.skip(task.info) is None, found[0]
 
 
 def test_the_gallery_lists_tasks_whose_verdict_is_withheld(tmp_path):

@@ -21,21 +21,29 @@ from fsbench.sorts import HOUSE, Origin
 from fsbench.spec import format_value
 from fsbench.stages import STAGES
 from fsbench.strategy import Strategy, excludes, overrides
+from fsbench.tasks.expressions import parse_tasks
 from fsbench.words import doc_summary, plural
 
 FOLDER = "strategies"
 _PART = "Strategies"
-_TASKS = {"image": "kshot(digits, k=5, source=mnist5k(size=8))", "table": "kshot(wine, k=5)"}
+_TASKS = (
+    "kshot(digits, k=5, source=mnist5k(size=8)), kshot(wine, k=5), kshot(docstrings, k=10), "
+    "kshot(digits, k=5, unlabeled=all), longtail(digits, ir=20), longtail(breast_cancer, ir=20), "
+    "shift(digits, mnist5k(size=8), share=0.5)"
+)
+"""Tasks to try a strategy on; the first that it does not skip is named."""
 _OTHERS = "without a family"
 
 
 def pages(registry: Registry, findings: Findings) -> Iterator[Page]:
     """The index, and a page for each strategy of any plugin."""
-    found = _by_family(registry)
+    found, tasks = _by_family(registry), parse_tasks(_TASKS)
     yield page(f"{FOLDER}.md", _index(found, findings), _PART, "All strategies")
     for family, names in found.items():
         for name, cls in names.items():
-            lines = _lines(name, cls, registry.origin[name], findings)
+            (alone,) = registry.parse(name)
+            task = next((each.text for each in tasks if alone.skip(each.info) is None), "")
+            lines = _lines(name, cls, registry.origin[name], findings, task)
             yield page(f"{FOLDER}/{name}.md", lines, _PART, _title(family), name)
 
 
@@ -77,10 +85,10 @@ def _uses(cls: type[Strategy]) -> str:
     return ", ".join(each.replace("_", " ") for each in sorted(cls().uses)) or words.NOTHING
 
 
-def _lines(name: str, cls: type[Strategy], origin: Origin, findings: Findings) -> Iterator[str]:
+def _lines(name: str, cls: type[Strategy], origin: Origin, findings: Findings, task: str) -> Iterator[str]:
     summary, _, rest = (inspect.getdoc(cls) or "").partition("\n")
     yield from (f"# {code(name)}", "", sentence(summary), "", *rest.strip().splitlines(), "")
-    yield from (f"- **{label}**: {fact}" for label, fact in _facts(name, cls, origin))
+    yield from (f"- **{label}**: {fact}" for label, fact in _facts(name, cls, origin, task))
     yield from ("", "## Arguments", "")
     fields = dataclasses.fields(cls)
     if fields:
@@ -102,7 +110,7 @@ def _lines(name: str, cls: type[Strategy], origin: Origin, findings: Findings) -
     yield from _source(cls, origin)
 
 
-def _facts(name: str, cls: type[Strategy], origin: Origin) -> Iterator[tuple[str, str]]:
+def _facts(name: str, cls: type[Strategy], origin: Origin, task: str) -> Iterator[tuple[str, str]]:
     if cls.family:
         yield "Family", f"[{text(_title(cls.family))}](../{FOLDER}.md#{cls.family.replace('_', '-')})"
     yield "Uses beyond the labels", text(_uses(cls))
@@ -115,7 +123,7 @@ def _facts(name: str, cls: type[Strategy], origin: Origin) -> Iterator[tuple[str
     if cls.cite:
         yield "Source of the method", text(cls.cite)
     yield "From", text(f"{origin.distribution} {origin.version}")
-    if task := next((_TASKS[kind] for kind in kinds if kind in _TASKS), ""):
+    if task:
         yield "Try it", f'`fsbench run --plugins {name} --tasks "{task}"`'
 
 
