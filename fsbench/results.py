@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 from fsbench.columns import Columns, of_records
 from fsbench.errors import UsageError
 from fsbench.evidence import Evidence
-from fsbench.metrics import DEFAULT_METRIC, METRICS
+from fsbench.metrics import DEFAULT_METRIC, METRICS, Metric, get_metric
 from fsbench.record import Record
 from fsbench.store_file import FILE_NAME
 
@@ -109,8 +110,9 @@ class Results:
         """The leaderboard of these records as a data frame; those of searches, if there are any, below it.
 
         `baseline` names what strategies are compared with, by default what the run was given. Differences
-        that certainly are within the `margin`, in the units of the records, are equivalent; by default it is
-        that of the metric.
+        that certainly are within the `margin`, in the units of the records (0.01 is one point), are
+        equivalent; by default it is that of the metric. Raises UsageError for a margin that is not above 0,
+        or not below 1 for a metric in %.
         """
         import pandas as pd
 
@@ -123,13 +125,14 @@ class Results:
         """The score of one strategy minus that of another on each task that both did, and over these tasks.
 
         A data frame with the columns task, difference, low, high (the 95 % interval), p (adjusted for the
-        number of tasks), verdict and split_seeds. Raises UnknownName for a strategy without results.
+        number of tasks), verdict and split_seeds. Raises UnknownName for a strategy without results, and
+        UsageError for strategies that different numbers of configurations were tried of.
         """
         import pandas as pd
 
         from fsbench.report.pairs import compare
 
-        board = self._compared(metric, margin)
+        board = self._compared(metric, margin, first, second)
         rows = [
             {
                 "task": each.task,
@@ -162,11 +165,15 @@ class Results:
         board = self._compared(metric, margin)
         return pd.DataFrame(list(sheet_of(ablation_of(board, spec)).rows))
 
-    def _compared(self, metric: str, margin: float | None) -> Leaderboard:
-        """The first leaderboard, for tests of its own; warns where the number of split seeds forbids them."""
+    def _compared(self, metric: str, margin: float | None, *names: str) -> Leaderboard:
+        """The leaderboard of some strategies, for tests of its own.
+
+        Warns where the number of split seeds forbids them.
+        """
         from fsbench.report.looking import COLLECTED
 
-        board, *_ = self._report(metric, margin=margin).boards
+        found = self._report(metric, margin=margin)
+        board = found.boards[found.place(*names)]
         if board.looked:
             told = f"{self.store_path.parent} {COLLECTED}, which these p-values do not take into account"
             warnings.warn(told, UserWarning, stacklevel=3)
@@ -183,7 +190,7 @@ class Results:
         """
         from fsbench.report.charts.predicted import predictions_of
 
-        setting, entry = self._charts(DEFAULT_METRIC).board.find(strategy, task)
+        setting, entry = self._charts(DEFAULT_METRIC, strategy).board.find(strategy, task)
         which = (setting.pairs == (split_seed, init_seed)).all(1)
         for found in predictions_of(setting, [entry], which)[0]:
             return found
@@ -202,7 +209,7 @@ class Results:
 
         from fsbench.report.charts.predicted import predicted_on
 
-        found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
+        found = predicted_on(self._charts(DEFAULT_METRIC, strategy).board, strategy, task)
         if found is None or found.confusion is None:
             raise UsageError(f"{strategy} has no stored predictions of fixed classes on {task}")
         names = pd.Index(found.classes, name="true class"), pd.Index(found.classes, name="predicted class")
@@ -233,14 +240,16 @@ class Results:
 
         return Plots(self._charts)
 
-    def _charts(self, metric: str) -> Charts:
-        """The charts of the first leaderboard: that without tuning, if there is one."""
-        return self._report(metric).charts[0]
+    def _charts(self, metric: str, *names: str) -> Charts:
+        """The charts of the leaderboard that has some strategies; by default of that without tuning."""
+        found = self._report(metric)
+        return found.charts[found.place(*names)]
 
     def _report(self, metric: str, baseline: str | None = None, margin: float | None = None) -> Report:
         """The report by a metric; it is made once."""
         from fsbench.report.contents import metrics_of_a_report, report_of
 
+        _check_margin(margin, get_metric(metric))
         key = metric, baseline or self.baseline, margin
         if key not in self._reports:
             columns = self.columns(*metrics_of_a_report(metric))
@@ -250,3 +259,11 @@ class Results:
     @cached_property
     def _reports(self) -> dict[tuple[str, str | None, float | None], Report]:
         return {}
+
+
+def _check_margin(margin: float | None, metric: Metric) -> None:
+    most = 1.0 if metric.percent else math.inf
+    if margin is not None and not 0 < margin < most:
+        unit = "; 0.01 is one point" if metric.percent else ""
+        below = f" and below {most:g}" if metric.percent else ""
+        raise UsageError(f"margin={margin!r}: expected a number above 0{below}{unit}")

@@ -86,6 +86,22 @@ def test_a_terminal_has_a_table_for_each_task_below_its_name(call, tmp_path):
         assert [line.split()[-1] for line in table[2:]] == list(names)
 
 
+def test_equal_values_beside_a_failure_get_no_verdict_in_any_format(call, tmp_path):
+    before = over_seeds(A, "erm", LOW) + over_seeds(A, "svm", LOW)
+    lost = failed(task=A, spec="erm", split_seed=0)
+    after = [lost, *over_seeds(A, "erm", LOW)[1:], *over_seeds(A, "svm", LOW)]
+    for name, records in (("a", before), ("b", after)):
+        write_jsonl(records, tmp_path / f"{name}.jsonl", Evidence())
+    columns = [of_records(each, [METRIC]) for each in (before, after)]
+    sides = [side(name, each, METRIC) for name, each in zip("ab", columns, strict=True)]
+    sheet = sheet_of(compare_sides(*sides, METRIC))
+    for each in sheet.rows:
+        assert each["verdict"] == ("withheld" if each["strategy"] == "erm" else "the same")
+    page = call("compare", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--plugins", "erm")[1]
+    assert "No verdict: erm" in page
+    assert "the same |" not in page
+
+
 def test_texts_of_strangers_stay_texts(call, tmp_path):
     evil = "\x1b[31m<b>|`x`\u202e"
     spec = f'focal(x="{evil}")'

@@ -20,7 +20,7 @@ from fsbench.report import text
 from fsbench.report.choice import recommended
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at, still_open, with_looks
-from fsbench.report.power import needs
+from fsbench.report.power import looked_board, needs
 from fsbench.report.recommendation import recommendation
 from fsbench.store import Store
 from fsbench.store_file import FILE_NAME
@@ -245,6 +245,7 @@ def test_what_is_open_by_the_looks_is_what_power_is_about():
     base = np.array([0.5, 0.6, 0.55, 0.52])
     records = over_seeds(A, "erm", base) + over_seeds(A, "focal", base + BETTER)
     evidence = Evidence(looks=(replace(look(1), metric="balanced_accuracy"),))
-    assert needs(of_records(records, ["balanced_accuracy"]), "balanced_accuracy") == []
-    (need,) = needs(of_records(records, ["balanced_accuracy"], evidence), "balanced_accuracy")
+    plain, looked = (of_records(records, ["balanced_accuracy"], each) for each in (Evidence(), evidence))
+    assert needs(looked_board(plain, "balanced_accuracy")) == []
+    (need,) = needs(looked_board(looked, "balanced_accuracy"))
     assert need.strategy == "focal"

@@ -9,7 +9,7 @@ from records import over_seeds, record
 from fsbench import stats
 from fsbench.cli import main
 from fsbench.columns import of_records
-from fsbench.report.power import needs, said
+from fsbench.report.power import looked_board, needs, said
 from fsbench.stats import NO_PRIOR, Sample, splits_needed
 from fsbench.store import Store
 
@@ -60,20 +60,31 @@ def records() -> list:
 
 
 def test_needs_are_about_open_comparisons_and_say_why_they_promise_nothing():
-    found = {
-        (need.task, need.strategy): need
-        for need in needs(of_records(records(), ["balanced_accuracy"]), "balanced_accuracy")
-    }
+    board = looked_board(of_records(records(), ["balanced_accuracy"]), "balanced_accuracy")
+    found = {(need.task, need.strategy): need for need in needs(board)}
     assert (A, "clear") not in found
     assert found[A, "close"].more > 0
     assert found[B, "once"].more is None
     assert found[B, "once"].reason == "one split seed says nothing about the spread"
     assert found[B, "broken"].reason == "withheld: 1 failed"
-    lines = " ".join(said(list(found.values())))
+    lines = " ".join(said(list(found.values()), board))
     assert f"at most {found[A, 'close'].more} more split seeds" in lines
     assert "2 cannot be promised" in lines
-    assert list(said([])) == ["All comparisons are settled."]
-    assert list(said([], compared=False)) == ["There is nothing to settle: only erm has results."]
+    assert list(said([], board)) == ["All comparisons are settled."]
+
+
+@pytest.mark.parametrize(
+    ("spec", "metric", "why"),
+    [
+        ("erm", "balanced_accuracy", "only erm has results"),
+        ("focal", "balanced_accuracy", "erm, with which strategies are compared, has no result here"),
+        ("erm", "ece", "erm, with which strategies are compared, has no squared calibration error here"),
+    ],
+)
+def test_where_nothing_can_be_compared_nothing_is_said_to_be_settled(spec, metric, why):
+    board = looked_board(of_records(over_seeds(A, spec, [0.5, 0.6, 0.7]), [metric]), metric)
+    (line, *_) = said(needs(board), board)
+    assert line.startswith(f"There is nothing to settle: {why}")
 
 
 def test_the_command_prints_a_table_for_each_task(tmp_path, capsys, monkeypatch):

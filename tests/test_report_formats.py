@@ -17,8 +17,8 @@ from rich.console import Console
 
 from fsbench.errors import StoreError, UsageError
 from fsbench.evidence import Evidence
-from fsbench.metrics import METRICS
-from fsbench.report import text
+from fsbench.metrics import METRICS, get_metric
+from fsbench.report import latex, text
 from fsbench.report.budgets import leaderboards
 from fsbench.report.formats import write_file
 from fsbench.report.leaderboard import leaderboard
@@ -381,3 +381,20 @@ def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path):
     with pytest.raises(UsageError, match=r"cannot write .*report\.md: Is a directory; name another place"):
         write_file(tmp_path / "report.md", b"text")
     assert [each.name for each in tmp_path.iterdir()] == ["report.md"]
+
+
+@pytest.mark.parametrize(
+    ("value", "typeset"),
+    [
+        ("98.0 (92.0-99.5)", "98.0 (92.0--99.5)"),
+        ("-1.5 (-4.0 to +0.2)", "$-$1.5 ($-$4.0 to +0.2)"),
+        ("90.1 ± 2.0", r"90.1 $\pm$ 2.0"),
+    ],
+)
+def test_signs_and_ranges_are_typeset_as_such(value, typeset):
+    assert latex._signs(value) == typeset
+
+
+def test_an_interval_below_zero_is_no_row_of_dashes():
+    estimate = Estimate(mean=-0.4, low=-0.9, high=-0.3, p=0.1, n=5)
+    assert text.interval(estimate, get_metric("nll")) == "-0.400 (-0.900 to -0.300)"

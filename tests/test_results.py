@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fake_executor
@@ -155,6 +156,34 @@ def test_a_comparison_with_failures_is_withheld():
     records = over_seeds(A, "erm", [0.5, 0.6, 0.4]) + over_seeds(A, "a", [0.8, 0.9, 0.7])
     records.append(failed(task=A, spec="a", split_seed=3))
     assert set(made(records).compare("a", "erm")["verdict"]) == {"withheld"}
+
+
+def test_rows_of_a_search_are_named_as_in_the_tables():
+    plain = over_seeds(A, "erm", [0.5, 0.6, 0.4]) + over_seeds(A, "a", [0.8, 0.9, 0.7])
+    found = made([*plain, *(replace(each, tuning="tuning(n=4)", key=each.key[::-1]) for each in plain)])
+    frame = found.compare("tuned(a, n=4)", "tuned(erm, n=4)")
+    assert frame["difference"].to_numpy() == pytest.approx(0.3)
+    with pytest.raises(UsageError, match="are on different leaderboards"):
+        found.compare("tuned(a, n=4)", "erm")
+    with pytest.raises(UnknownName, match="known: a, erm"):
+        found.compare("tuned(b, n=4)", "erm")
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01, 1, 5.0, float("nan")])
+def test_a_margin_is_a_share_not_points(margin):
+    found = made(over_seeds(A, "erm", [0.5, 0.6, 0.4]))
+    with pytest.raises(UsageError, match=r"margin=.*0\.01 is one point"):
+        found.leaderboard(margin=margin)
+    assert len(found.leaderboard("nll", margin=0.5))
+
+
+def test_a_chart_of_what_is_unknown_is_an_error(results):
+    with pytest.raises(UnknownName, match="did you mean 'erm'"):
+        results.plot.reliability(["erm", "ermm"])
+    with pytest.raises(UnknownName, match="task with results"):
+        results.plot.reliability(["erm"], task="kshot(nope)")
+    with pytest.raises(UsageError, match="no stored predictions of reason"):
+        results.plot.reliability(["erm", "reason"])
 
 
 def test_a_report_is_written(results, tmp_path):

@@ -9,7 +9,6 @@ import click
 from fsbench.cli.boards import read_selected
 from fsbench.cli.options import margin_option, metric_option, results_option, suite_option, tasks_option
 from fsbench.cli.output import show, table
-from fsbench.composition import BASELINE
 from fsbench.metrics import get_metric
 
 
@@ -27,14 +26,15 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
     """
     from rich.text import Text
 
-    from fsbench.report.power import needs, said
+    from fsbench.report.power import looked_board, needs, said
     from fsbench.report.text import EMPTY, interval
 
     chosen = get_metric(metric)
     columns = read_selected(results, [metric], suite, tasks)
     tuned = sum(bool(shared.tuning) for shared in columns.shared)
     columns = columns.select([not shared.tuning for shared in columns.shared])
-    found = needs(columns, metric, margin)
+    board = looked_board(columns, metric, margin)
+    found = needs(board)
     by_task: dict[str, list[tuple[object, ...]]] = {}
     for need in found:
         to_settle = f"{need.more} more" if need.more is not None else need.reason
@@ -44,8 +44,7 @@ def power(results: Path, suite: str | None, tasks: str | None, metric: str, marg
         show(Text(task, style="bold"))
         show(table(("strategy", "vs erm", "seeds", "to settle it"), rows, right=("seeds",)), Text())
     if len(columns):
-        compared = any(shared.spec != BASELINE for shared in columns.shared)
-        show(*map(Text, said(found, bool(columns.evidence.looks), compared)))
+        show(*map(Text, said(found, board, bool(columns.evidence.looks))))
     elif not tuned:
         show(Text(EMPTY))
     if tuned:

@@ -265,11 +265,12 @@ def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
     if not complete or (lacking and not part):
         task = [*begun, *lacking][0]
         spec, seed = lacking[task][0]
+        which = "no task is complete" if part else "only complete results are published under its name"
+        other = "" if part else " --part publishes the tasks that are complete,"
         raise UsageError(
             f"{sum(map(len, lacking.values()))} trials of {name} have no result, such as {spec} on {task}, "
-            f"split seed {seed}, and only complete results are published under its name; "
-            f"`fsbench run --suite {name}` with the same --plugins runs them, --part publishes the tasks "
-            "that are complete, and without --suite, whatever there is can be published"
+            f"split seed {seed}, and {which}; `fsbench run --suite {name}` with the same --plugins runs them,"
+            f"{other} and without --suite, whatever there is can be published"
         )
     if begun:
         say(f"left out {plural(len(begun), 'task')} on which trials have no result, such as {begun[0]}")

@@ -167,7 +167,7 @@ class Baselines:
             ]
             if lacking:
                 tasks = lacking[0] if len(lacking) == 1 else plural(len(lacking), "task")
-                yield f"no complete baseline on {tasks}: {name}, where some of its trials have no result"
+                yield f"left out as a baseline on {tasks}: {name}, which has no result in some or all trials"
             skipped = sum(_skipped(setting, name) for setting in self.found)
             if 0 < skipped < len(self.found):
                 yield (

@@ -33,7 +33,8 @@ class Change:
 
     `before` and `after` are the scores of A and B in the trials that both did, overall the means over tasks;
     `difference` is B minus A, `p` and `verdict` are as in `Pair`: "better" means that B is. A `small` change
-    certainly is within the margin. `done` trials have a value on both sides, `equal` of them the same one.
+    certainly is within the margin. `done` trials have a value on both sides, `equal` of them the same one;
+    `whole` says that no trial failed or lacks a value.
     `cost` is the median of B's seconds over A's in the same trials on the same device, None without any.
     """
 
@@ -47,7 +48,13 @@ class Change:
     small: bool
     done: int
     equal: int
+    whole: bool
     cost: float | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every trial has the same value on both sides."""
+        return self.whole and self.equal == self.done
 
     @property
     def is_settled(self) -> bool:
@@ -158,6 +165,7 @@ def _change(places: Sequence[Place], pair: Pair, metric: Metric) -> Change:
         small=pair.within,
         done=sum(int(done.sum()) for *_, done in scored),
         equal=sum(int((ours == theirs).sum()) for _, ours, theirs, _ in scored),
+        whole=not any(setting.lacks(each, metric.name) for _, setting, *sides in some for each in sides),
         cost=float(np.median(costs)) if len(costs) else None,
     )
 

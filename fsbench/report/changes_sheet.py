@@ -132,7 +132,7 @@ def _shown(change: Change, metric: Metric) -> dict[str, str]:
         "task": change.task,
         "A": text.number(change.before, metric),
         "B": text.number(change.after, metric),
-        "B - A": "0" if verdict(change) == _SAME else text.interval(change.difference, metric, sign=True),
+        "B - A": "0" if change.is_same else text.interval(change.difference, metric, sign=True),
         "verdict": verdict(change),
         "p": f"{change.p:.2g}",
         "splits": str(change.difference.n),
@@ -142,7 +142,7 @@ def _shown(change: Change, metric: Metric) -> dict[str, str]:
 
 def verdict(change: Change) -> str:
     """The verdict on a change in words."""
-    if change.equal == change.done:
+    if change.is_same:
         return _SAME
     return f"{change.verdict}, within the margin" if change.is_settled and change.small else change.verdict
 
@@ -173,7 +173,7 @@ def _row(change: Change) -> dict[str, Any]:
         "difference_low": rounded(change.difference.low),
         "difference_high": rounded(change.difference.high),
         "p_adjusted": rounded(change.p),
-        "verdict": change.verdict,
+        "verdict": _SAME if change.is_same else change.verdict,
         "within_margin": change.small,
         "trials": change.done,
         "equal_trials": change.equal,

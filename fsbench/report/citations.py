@@ -7,7 +7,7 @@ from typing import Any
 
 from fsbench import __version__
 from fsbench.errors import FsbenchError, UnknownName
-from fsbench.spec import Call, Value, parse_list
+from fsbench.spec import TUNED, Call, Value, format_value, parse_list
 
 FSBENCH = f"The fsbench developers. fsbench {__version__}: the referee for learning from little data."
 NOTHING = "nothing but fsbench"
@@ -41,6 +41,8 @@ def named(text: str, known: Mapping[str, str]) -> list[str]:
     for call in (term for expression in parse_list(text) for term in expression.terms):
         if call.name in suites:
             found += named(", ".join(load_suite(call.name).tasks), known)
+        elif call.name == TUNED and call.args:
+            found += named(format_value(call.args[0]), known)
         elif call.name in registry.strategies:
             for composition in registry.parse(str(call)):
                 found += [component.name for component in composition.all_components]

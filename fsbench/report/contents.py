@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from fsbench.columns import Columns
+from fsbench.errors import UsageError
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.report.budgets import by_search, leaderboards_of
 from fsbench.report.charts import Charts
@@ -32,6 +33,25 @@ class Report:
     def charts(self) -> tuple[Charts, ...]:
         """The charts of each leaderboard."""
         return tuple(map(Charts, self.boards))
+
+    def place(self, *strategies: str) -> int:
+        """The place of the first leaderboard with some strategies, by their names there; 0 if none knows any.
+
+        Raises UsageError if no leaderboard has them all, but several have some.
+        """
+        known = [
+            {board.name(name) for setting in board.settings for name in setting.entries}
+            for board in self.boards
+        ]
+        for place, names in enumerate(known):
+            if names.issuperset(strategies):
+                return place
+        if all(any(each in names for names in known) for each in strategies):
+            raise UsageError(
+                f"{' and '.join(strategies)} are on different leaderboards, because different numbers of "
+                "configurations were tried; `fsbench compare` compares two sides of any kind"
+            )
+        return 0
 
     @cached_property
     def by_metric(self) -> tuple[dict[str, Leaderboard], ...]:

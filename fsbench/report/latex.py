@@ -24,7 +24,7 @@ _PREAMBLE = r"""% The document needs these lines:
 _LEFT_OUT = ("train", text.SOURCE, "sec", "MB")
 """Columns for which a page has no room; CSV has them."""
 _NAME = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
-_MINUS, _RANGE = re.compile(r"(?<!\w)-(?=\d)"), re.compile(r"(?<=\d)-(?=\d)")
+_MINUS, _RANGE = re.compile(r"(?<![\w-])-(?=\d)"), re.compile(r"(?<=\d)-(?=\d)")
 _BREAK = re.compile(r"(\\_|[+(,=])")
 _NO_LABEL = re.compile(r"[^A-Za-z0-9-]+")
 

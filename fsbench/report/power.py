@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from fsbench import stats
 from fsbench.columns import Columns
+from fsbench.composition import BASELINE
 from fsbench.looks import OPEN
 from fsbench.metrics import get_metric
 from fsbench.report.baselines import WITHHELD
+from fsbench.report.choice import obstacle
 from fsbench.report.differences import Measured, measured
 from fsbench.report.leaderboard import Leaderboard, leaderboard
 from fsbench.report.looking import COLLECTED, with_looks
@@ -36,15 +38,18 @@ class Need:
     reason: str = ""
 
 
-def needs(columns: Columns, metric: str, margin: float | None = None) -> list[Need]:
-    """What the open comparisons on single tasks need, those with the fewest seeds first.
+def looked_board(columns: Columns, metric: str, margin: float | None = None) -> Leaderboard:
+    """The leaderboard that `needs` is about, with the verdicts of looks, if there were any.
 
     Raises as `leaderboard`.
     """
     chosen = get_metric(metric)
-    board = with_looks(leaderboard(columns, chosen.name, margin=margin), columns.evidence.looks)
-    table = measured(board.settings, chosen)
-    levels = _levels(board)
+    return with_looks(leaderboard(columns, chosen.name, margin=margin), columns.evidence.looks)
+
+
+def needs(board: Leaderboard) -> list[Need]:
+    """What the open comparisons on single tasks need, those with the fewest seeds first."""
+    table, levels = measured(board.settings, board.metric), _levels(board)
     every = [
         _need(label, row, board, levels, table)
         for label, rows in board.tasks
@@ -70,18 +75,18 @@ def needing_data(board: Leaderboard) -> int:
     return count
 
 
-def said(found: list[Need], looked: bool = False, compared: bool = True) -> Iterator[str]:
-    """What to do about some needs, in sentences.
+def said(found: list[Need], board: Leaderboard, looked: bool = False) -> Iterator[str]:
+    """What to do about the needs of a board, in sentences.
 
-    `looked` says that `--until-settled` collected the results, `compared` that there are any besides ERM's.
+    `looked` says that `--until-settled` collected the results.
     """
     known = [need for need in found if need.more is not None]
     if not found:
-        yield (
-            "All comparisons are settled."
-            if compared
-            else "There is nothing to settle: only erm has results."
-        )
+        if any(row.difference for _, rows in board.tasks for row in rows):
+            yield "All comparisons are settled."
+        else:
+            yield f"There is nothing to settle: {obstacle(board) or f'only {BASELINE} has results'}."
+            yield from board.warnings
         return
     if known:
         most = max(need.more or 0 for need in known)

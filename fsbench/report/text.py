@@ -58,7 +58,7 @@ def interval(estimate: Estimate | None, metric: Metric, sign: bool = False) -> s
     beyond = whole and not half <= estimate.mean <= 1 - half
     if max(below, above) <= _SYMMETRIC * min(below, above) and not beyond:
         return f"{mean} ± {number(half, metric)}"
-    dash = " to " if sign else "-"
+    dash = " to " if sign or estimate.low < 0 else "-"
     return f"{mean} ({number(estimate.low, metric, sign)}{dash}{number(estimate.high, metric, sign)})"
 
 
@@ -277,10 +277,13 @@ def without_result(rows: Iterable[Row]) -> str:
 
 
 def problem_lines(problems: Iterable[Problem]) -> list[str]:
-    """A line for each failed strategy, and one for all that were skipped on the same tasks for one reason."""
+    """A line for each failed strategy, and one for all that were skipped on the same tasks for one reason.
+
+    Strategies that were not run in the same number of trials of the same tasks share one, too.
+    """
     together: dict[tuple[object, ...], list[Problem]] = {}
     for problem in problems:
-        own = problem.strategy if problem.kind == "failed" else ""
+        own = {"failed": problem.strategy, "not run": problem.trials}.get(problem.kind)
         together.setdefault((problem.kind, problem.reason, problem.tasks, own), []).append(problem)
     return [_problem_line(several) for several in together.values()]
 
@@ -291,7 +294,9 @@ def _problem_line(several: Sequence[Problem]) -> str:
         trials = plural(first.trials, "trial")
         return f"failed: {names}, {trials} on {some(first.tasks)}; latest: {first.reason}"
     reason = f": {first.reason}" if first.reason else ""
-    return f"{first.kind}: {names} on {some(first.tasks)}{reason}"
+    each = " each" if len(several) > 1 else ""
+    trials = f", {plural(first.trials, 'trial')}{each}" if first.kind == "not run" else ""
+    return f"{first.kind}: {names}{trials} on {some(first.tasks)}{reason}"
 
 
 def information(rows: Iterable[Row], shown: Container[str]) -> list[str]:

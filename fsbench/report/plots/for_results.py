@@ -11,6 +11,7 @@ from fsbench.metrics import DEFAULT_METRIC
 from fsbench.report.ablation import ablation_of
 from fsbench.report.charts import Charts
 from fsbench.report.charts.predicted import predicted_on
+from fsbench.report.leaderboard import Leaderboard
 from fsbench.report.plots import ablation, costs, gains, learning, predictions, ranks
 from fsbench.report.plots.figures import by_interest, pooled_bins
 from fsbench.report.plots.style import COLOURS, drawn
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 class Plots:
     """Draws the charts of results; each method returns the matplotlib axes that it has drawn on.
 
-    `ax` are axes to draw on; by default each method makes a figure. The charts are those of the results
-    without tuning, if there are any, by a metric.
+    `ax` are axes to draw on; by default each method makes a figure. The charts are by a metric, of the
+    results without tuning, if there are any, or of those with the strategies that are named.
     """
 
-    def __init__(self, charts: Callable[[str], Charts]) -> None:
+    def __init__(self, charts: Callable[..., Charts]) -> None:
         self._charts = charts
 
     def curves(self, family: str | None = None, metric: str = DEFAULT_METRIC, ax: Axes | None = None) -> Axes:
@@ -75,12 +76,15 @@ class Plots:
         """Accuracy over confidence of some strategies, on one task or on all together.
 
         Strategies are named as in the tables; by default they are the baseline and the best few. Raises
-        UsageError without stored predictions of them.
+        UnknownName for a strategy or a task without results, and UsageError without stored predictions.
         """
-        charts = self._charts(DEFAULT_METRIC)
-        bins = pooled_bins(charts, list(strategies or by_interest(charts.board)[: len(COLOURS) + 1]), task)
-        if not bins:
-            raise UsageError("there are no stored predictions of these strategies")
+        charts = self._charts(DEFAULT_METRIC, *(strategies or ()))
+        _check_names(charts.board, strategies or (), task)
+        names = list(strategies or by_interest(charts.board)[: len(COLOURS) + 1])
+        bins = pooled_bins(charts, names, task)
+        lacking = [name for name in names if name not in bins] if strategies or not bins else []
+        if lacking:
+            raise UsageError(f"there are no stored predictions of {', '.join(lacking)}")
         return drawn(partial(predictions.reliability, bins, charts.board.baseline), ax)
 
     def confusion(self, strategy: str, task: str, ax: Axes | None = None) -> Axes:
@@ -89,7 +93,7 @@ class Plots:
         Raises UnknownName for a strategy or a task without results, UsageError without stored predictions or
         where the classes of test episodes differ.
         """
-        found = predicted_on(self._charts(DEFAULT_METRIC).board, strategy, task)
+        found = predicted_on(self._charts(DEFAULT_METRIC, strategy).board, strategy, task)
         if found is None or found.confusion is None:
             raise UsageError(f"{strategy} has no stored predictions of fixed classes on {task}")
         side = 2.5 + 0.3 * min(len(found.classes), 20)
@@ -110,3 +114,13 @@ class Plots:
         return drawn(
             partial(predictions.fit, charts.fits, by_interest(charts.board), charts.board.baseline), ax
         )
+
+
+def _check_names(board: Leaderboard, strategies: Sequence[str], task: str | None) -> None:
+    """Raise UnknownName for a strategy or a task that a board does not have."""
+    known, tasks = by_interest(board), [label for label, _ in board.tasks]
+    for each in strategies:
+        if each not in known:
+            raise UnknownName("strategy with results:", each, known)
+    if task is not None and task not in tasks:
+        raise UnknownName("task with results:", task, tasks)
