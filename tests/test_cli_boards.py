@@ -10,6 +10,7 @@ import json
 import pytest
 
 import fsbench
+from fsbench.cli import main
 from fsbench.cli.output import uncollected
 from fsbench.report.formats import DEFAULT_FORMAT, FORMATS
 from fsbench.report.leaderboard import leaderboard
@@ -132,3 +133,14 @@ def test_garbage_is_collected_again_after_a_report() -> None:
     with pytest.raises(ValueError, match="a report"):
         fail()
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "command", "shown"),
+    [("cp1252", ("compare", "erm", "focal"), b"erm ? focal"), ("ascii", ("leaderboard",), b" ? ")],
+)
+def test_a_terminal_without_a_character_shows_a_question_mark(stored, encoding, command, shown, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", out)
+    assert main([*command, "--results", str(stored)]) == 0
+    assert shown in out.buffer.getvalue()

@@ -87,3 +87,9 @@ def test_messages_on_a_terminal_break_between_words(monkeypatch, capsys):
     assert height([message]) == len(lines) > 3
     assert max(map(len, lines)) <= 40
     assert {word for line in lines for word in line.split()} == {"fsbench:", *message.split()}
+
+
+def test_rows_of_searches_are_cited_as_their_strategies(call):
+    plain, tuned = (call("cite", each) for each in ("focal", "tuned(focal(gamma=1), n=4)"))
+    assert tuned == plain
+    assert "Focal" in plain[1]

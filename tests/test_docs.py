@@ -33,6 +33,7 @@ from fsbench.tasks.suites import load_suite, suite_names
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
+from benchmarks.survival import SETTLED, changes, compared  # noqa: E402
 from benchmarks.what_helped import what_helped  # noqa: E402
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -120,6 +121,19 @@ def test_the_suites_are_documented_with_their_sizes() -> None:
     page = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
     for suite in map(load_suite, suite_names()):
         assert f"| `{suite.name}` | {len(suite.tasks)} × {suite.split_seeds} |" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["starter-v3", "noise-v1-part"])
+def test_the_readmes_counts_of_verdicts_are_those_of_the_leaderboards(name: str) -> None:
+    (row,) = (
+        line for line in README.splitlines() if f"(leaderboards/{name}-tuned.md)" in line and "|" in line
+    )
+    counts = changes(compared(*(ROOT / f"leaderboards/{name}{end}.jsonl" for end in ("", "-tuned")))[0])
+    totals = [sum(n for (old, _), n in counts.items() if old == verdict) for verdict in SETTLED]
+    remaining = [counts[verdict, verdict] for verdict in SETTLED]
+    numbers = re.findall(r"\b(\d+|no)\b(?= \*h| and| of them)", row.split(" | ", 1)[1])
+    assert [0 if each == "no" else int(each) for each in numbers] == totals + remaining
 
 
 def test_the_readmes_table_is_the_published_one() -> None:

@@ -10,6 +10,7 @@ from rows import on, overall
 
 from fsbench.columns import of_records
 from fsbench.errors import StoreError, UnknownName
+from fsbench.report import text
 from fsbench.report.entries import Setting, settings
 from fsbench.report.leaderboard import leaderboard
 
@@ -71,6 +72,7 @@ def test_only_common_seeds_are_compared():
     assert (focal.done, focal.planned, focal.complete, focal.rank) == (3, 4, False, None)
     assert on(board, A)["erm"].rank == 1
     assert [(p.kind, p.strategy, p.trials) for p in board.problems] == [("not run", "focal", 1)]
+    assert text.problem_lines(board.problems)[0].startswith("not run: focal, 1 trial on ")
 
 
 def test_a_strategy_without_all_tasks_has_no_rank_and_no_mean_but_a_difference_on_its_tasks():

@@ -119,10 +119,10 @@ def test_a_column_left_out_is_said_to_be_of_numbers_times_or_dates(tmp_path: Pat
         "column 'start' left out: values such as '08:15' are not read; write numbers, such as 8.25 hours",
         "column 'born' left out: values such as '1 Jan 2024' are not read as dates; write 2024-01-31, or "
         "2024-01-31 08:15",
-        "column 'visit' left out: 29 of 30 values are dates, but 'unknown' not; correct the file, or leave "
+        "column 'visit' left out: 29 of 30 values are dates, but 'unknown' is not; correct the file, or "
+        "leave such values empty",
+        "column 'age' left out: 20 of 30 values are numbers, but '-' is not; correct the file, or leave "
         "such values empty",
-        "column 'age' left out: 20 of 30 values are numbers, but '-' not; correct the file, or leave such "
-        "values empty",
     )
 
 

@@ -144,7 +144,7 @@ def test_a_link_that_stays_inside_is_read_and_a_loop_is_not_followed(tmp_path: P
     (folder / "cat" / "loop").symlink_to(folder)
     reading = read(folder)
     assert reading.dataset.info.class_counts == (5, 4)
-    assert "loop is a link to a folder and is not followed" in reading.warnings
+    assert "cat/loop is a link to a folder and is not followed" in reading.warnings
     assert any("2 of 9 images are near-duplicate images" in line for line in reading.warnings)
 
 

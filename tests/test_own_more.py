@@ -285,3 +285,9 @@ def test_runs_use_what_was_read_along(tmp_path: Path) -> None:
         "erm": "ok",
         "dann": "ok",
     }
+
+
+def test_a_source_that_repeats_the_target_is_said(tmp_path: Path) -> None:
+    table = csv(tmp_path, frame(20), "same.csv")
+    with pytest.raises(DataError, match=r"20 rows of the source left out: they are like samples of the"):
+        read(table, target="kind", target_data=table)

@@ -54,6 +54,12 @@ def test_orientation_first_frame_and_transparency_are_handled(tmp_path: Path) ->
     assert (found[7] == 255).all()
 
 
+def test_a_transparent_value_of_16_bits_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(tmp_path / "deep.png", transparency=0)
+    with pytest.raises(Unusable, match="save it without transparency"):
+        read_picture(tmp_path / "deep.png", 8)
+
+
 def test_the_middle_of_an_image_is_cropped(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30), dtype=np.uint8)
     pixels[:, 10:20] = 200

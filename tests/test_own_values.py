@@ -162,8 +162,8 @@ def test_a_column_of_nearly_only_numbers_is_a_warning(tmp_path: Path) -> None:
     table.loc[7, "size"] = "<5"
     said = read(csv(tmp_path, table), target="kind").warnings
     assert said == (
-        "column 'size' left out: 39 of 40 values are numbers, but '<5' not; correct the file, or leave such "
-        "values empty",
+        "column 'size' left out: 39 of 40 values are numbers, but '<5' is not; correct the file, or leave "
+        "such values empty",
     )
 
 
@@ -266,3 +266,24 @@ def test_an_empty_or_inaccessible_path_is_one_line(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Path, "exists", refuse)
     with pytest.raises(DataError, match=r"cannot read .*: Permission denied"):
         read(tmp_path / "locked" / "x.csv")
+
+
+CODES = ("900000000000207008", "900000000000207009", "71388002")
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("codes", [CODES, ("73211009000000004096", "73211009000000004097", "7")])
+def test_long_codes_stay_apart(codes: tuple[str, ...], missing: bool, tmp_path: Path) -> None:
+    table = frame(30).assign(kind=np.resize(codes, 30), patient=np.resize([*codes, "12"], 30))
+    if missing:
+        table.loc[[1, 2], ["kind", "patient"]] = [["", codes[1]], [codes[0], ""]]
+    dataset = read(csv(tmp_path, table), target="kind", group="patient").dataset
+    assert set(dataset.info.classes) == set(codes)
+    assert len(np.unique(dataset.groups)) == 4 + missing
+
+
+def test_long_codes_of_domains_stay_apart(tmp_path: Path) -> None:
+    codes = ["73211009000000004096", "73211009000000004097"]  # beyond 64 bits
+    table = frame(40).assign(site=np.repeat(codes, 20))
+    found = read(csv(tmp_path, table), target="kind", domain="site")
+    assert len(found.datasets) == 2

@@ -108,7 +108,7 @@ def test_infos_say_what_a_strategy_needs_to_know() -> None:
         "shift(digits, mnist5k(size=8))",
         "shift(digits, mnist5k(size=8), share=0.3)",
         "episodes(glyphs(size=8), n=2)",
-        "noisy(digits, k=1, rate=0.3)",
+        "noisy(digits, k=1, rate=0)",
         "folds(wine, n=3)",
         "folds(digits, n=174)",
     ],
@@ -145,7 +145,7 @@ def test_infos_say_truly_how_many_validation_labels_there_are(text: str) -> None
     [
         ("kshot({}, k=5)", "7 labels per class (5 train, 2 val)"),
         ("kshot({}, k=5, val=0, source=nor_this)", "5 labels per class"),
-        ("noisy({}, k=1, val=0)", "1 label per class"),
+        ("noisy({}, k=1, rate=0, val=0)", "1 label per class"),
         ("noisy({}, k=20, rate=0.4)", "30 labels per class (20 train, 10 val)"),
         ("blocks({}, k=50, val=3)", "53 labels per class (50 train, 3 val)"),
         (
@@ -234,6 +234,14 @@ BAD = [
     ("noisy(digits, rate=1)", TaskError, "rate is 1; expected at least 0 and less than 1"),
     ("noisy(digits, rate=-0.1)", TaskError, "rate is -0.1"),
     ("noisy(digits, k=0)", TaskError, "k is 0"),
+    (
+        "noisy(digits, k=1, rate=0.4)",
+        TaskError,
+        "0 of 1 labels of a class would be wrong; expected",
+    ),
+    ("noisy(digits, k=3, rate=0.9)", TaskError, "3 of 3 labels of a class would be wrong"),
+    ("kshot(wine, k=1000000000000000000000)", TaskError, "and the largest that the classes allow is"),
+    ("longtail(wine, head=1000000000, ir=2)", TaskError, "and the largest that the classes allow is"),
     ("shift(mnist5k, digits)", TaskError, r"are 1x28x28 and 1x8x8; write mnist5k\(size=8\)"),
     ("shift(digits, mnist5k)", TaskError, r"are 1x8x8 and 1x28x28; write mnist5k\(size=8\)"),
     ("shift(wine, breast_cancer)", TaskError, "are 13 and 30; choose datasets of one shape"),

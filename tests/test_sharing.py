@@ -51,6 +51,9 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
     status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v3")
     assert (status, out) == (2, "")
     assert f"of starter-v3 have no result, such as erm on {A}, split seed 3, and only complete" in err
+    assert "--part publishes the tasks that are complete" in err
+    status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v3", "--part")
+    assert (status, "no task is complete" in err, "--part" in err) == (2, True, False)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -126,10 +126,10 @@ def write(path: Path, x: np.ndarray, y: np.ndarray, test: np.ndarray | None, abo
 def _opened(path: Path) -> Iterator[Any]:
     """The arrays of an npz, each read on demand. Raises DataError for a damaged file."""
     with _damage(path), path.open("rb") as raw:
-        file = np.load(raw, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
+        if not zipfile.is_zipfile(raw):
             raise ValueError("it is not an npz file")
-        with file:
+        raw.seek(0)
+        with np.load(raw, allow_pickle=False) as file:
             yield file
 
 

@@ -100,14 +100,15 @@ def separate(samples: Samples, path: str) -> tuple[Samples, Samples]:
     in either. Raises DataError if fewer than two classes remain.
     """
     assert samples.domain is not None
-    tested = samples.domain == TARGET
+    tested, alike = samples.domain == TARGET, []
     if samples.groups is not None:
         twice = ~tested & np.isin(samples.groups, samples.groups[tested])
         if twice.any():
-            samples.warnings.append(
+            alike.append(
                 f"{plural(int(twice.sum()), samples.kind.sample)} of the source left out: they are like "
                 "samples of the target, or belong to them, so the test would be too easy"
             )
+            samples.warnings += alike
             samples, tested = samples.keep(~twice), tested[~twice]
     few = np.minimum(_units(samples, ~tested), _units(samples, tested)) < _FEWEST
     for label in np.flatnonzero(few):
@@ -116,7 +117,7 @@ def separate(samples: Samples, path: str) -> tuple[Samples, Samples]:
             f"{samples.kind.sample}s that do not belong together"
         )
     if (~few).sum() < 2:
-        why = "; ".join(samples.warnings[-2:])
+        why = "; ".join(dict.fromkeys([*alike, *samples.warnings[-2:]]))
         raise DataError(f"{path}: two domains need two classes in common{f' ({why})' if why else ''}")
     kept = ~few[samples.y]
     return samples.keep(kept & ~tested), samples.keep(kept & tested)

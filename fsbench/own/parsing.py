@@ -33,6 +33,7 @@ NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.I)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 _CODE = re.compile(r"[+-]?(0\d|\d+e\d)", re.I)
+_EXACT = 2**53
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 
 
@@ -42,13 +43,15 @@ def parse_table(
     fewest: int = 2,
     texts: Collection[str] = (),
     domain: Collection[str] = (),
+    groups: Collection[str] = (),
 ) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts.
 
     In the column `labels`, `None` is an ordinary text, and all numbers are texts if one is written as codes
-    are, with a leading zero or as 1e3. The columns `texts` stay texts. Truth values become 1 and 0 or, in the
-    columns `labels` and `domain`, the texts True and False. Raises DataError for a file that is too large, or
-    not a table of at least `fewest` columns.
+    are, with a leading zero or as 1e3. There and in the columns `domain` and `groups`, they are texts if one
+    is beyond 2**53, from which on floating-point numbers cannot tell whole numbers apart. The columns `texts`
+    stay texts. Truth values become 1 and 0 or, in the columns `labels` and `domain`, the texts True and
+    False. Raises DataError for a file that is too large, or not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -89,15 +92,22 @@ def parse_table(
     _check_commas(path, with_commas)
     if delimiter != ",":
         _check_points(path, delimiter, table, list(with_commas))
-    if labels in table and table[labels].dtype.kind in "iuf":
-        table[labels] = _codes(path, delimiter, table, labels)
+    for name in {labels, *domain, *groups}.intersection(table):
+        if table[name].dtype.kind in "iuf":
+            table[name] = _codes(path, delimiter, table, name, name == labels)
     return table
 
 
-def _codes(path: Path, delimiter: str, table: pd.DataFrame, labels: str | None) -> pd.Series:
-    """The column of numbers `labels` as it is written if one of them is written as a code; else unchanged."""
-    written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(labels)]).iloc[:, 0]
-    return written.str.strip() if written.str.match(_CODE, na=False).any() else table[labels]
+def _codes(path: Path, delimiter: str, table: pd.DataFrame, name: str | None, labels: bool) -> pd.Series:
+    """A column of numbers as it is written if they are codes; else unchanged.
+
+    Codes are numbers of which one is beyond 2**53 or, in a column of `labels`, written as codes are.
+    """
+    large = bool(((table[name] > _EXACT) | (table[name] < -_EXACT)).any())
+    if not (large or labels):
+        return table[name]
+    written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(name)]).iloc[:, 0]
+    return written.str.strip() if large or written.str.match(_CODE, na=False).any() else table[name]
 
 
 def _check_widths(path: Path, delimiter: str, width: int) -> None:

@@ -94,6 +94,8 @@ def plain(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode.startswith("I"):
+        if "transparency" in image.info:
+            raise Unusable("it has 16 bits and a transparent value; save it without transparency")
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise Unusable("its values are outside 0 to 65535; save it with 8 or 16 bits")

@@ -190,9 +190,10 @@ def _but(texts: pd.Series, good: pd.Series, what: str) -> Advice | None:
     odd = [repr(safe_name(text)) for text in texts[~good].unique()]
     if not odd:
         return None
+    verb = "is" if len(odd) == 1 else "are"
     text = (
-        f"{int(good.sum())} of {len(texts)} values are {what}, but {some(odd)} not; correct the file, or "
-        "leave such values empty"
+        f"{int(good.sum())} of {len(texts)} values are {what}, but {some(odd)} {verb} not; correct the file, "
+        "or leave such values empty"
     )
     return Advice(text, text)
 

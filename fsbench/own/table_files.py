@@ -175,7 +175,8 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
 def _parsed(path: str, data: OwnData, fewest: int = 2) -> pd.DataFrame:
     """The table in a file."""
     texts = () if data.samples is None else (data.samples,)
-    return parse_table(Path(path), data.target, fewest, texts, data.domain_columns)
+    groups = () if data.group is None else (data.group,)
+    return parse_table(Path(path), data.target, fewest, texts, data.domain_columns, groups)
 
 
 def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:

@@ -154,7 +154,7 @@ def walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterat
         if entry.is_dir(follow_symlinks=False):
             yield from walk(Path(entry.path), root, remarks, depth + 1)
         elif _is_dir(entry):
-            remarks.append(f"{safe_name(entry.name)} is a link to a folder and is not followed")
+            remarks.append(f"{relative(Path(entry.path), root)} is a link to a folder and is not followed")
         else:
             yield Path(entry.path)
 

@@ -83,7 +83,8 @@ class FewLabels(OneDataset):
         if small := self._too_small(given):
             label = min(small, key=lambda c: pool_count(self.data, c))
             room, total = pool_count(self.data, label), self.data.class_counts[label]
-            largest = next((most for most in range(given - 1, 0, -1) if not self._too_small(most)), 0)
+            most = min(given - 1, max(self.data.class_counts))
+            largest = next((each for each in range(most, 0, -1) if not self._too_small(each)), 0)
             raise TaskError(
                 f"{self.text}: class {self.data.classes[label]!r} has {total} samples, of which "
                 f"{total - room} are for the test, and validation needs {self.val_counts()[label]}; "

@@ -39,6 +39,12 @@ class Noisy(FewLabels):
         """Raise TaskError if the rate is outside [0, 1), or a class does not allow k."""
         self.require_at_least(1, "k")
         self.require(0 <= self.rate < 1, f"rate is {self.rate:g}; expected at least 0 and less than 1")
+        wrong = round(self.rate * self.k)
+        self.require(
+            self.rate == 0 or 0 < wrong < self.k,
+            f"rate is {self.rate:g} and k is {self.k}, so {wrong} of {self.k} labels of a class would be "
+            "wrong; expected some wrong and some right ones: choose another rate or a larger k",
+        )
         self.check_counts()
         self.check_source()
 
@@ -49,7 +55,7 @@ class Noisy(FewLabels):
 
     def is_balanced(self) -> bool:
         """False for symmetric noise, which gives some classes more labels than others."""
-        return self.kind == "asymmetric" or round(self.rate * self.k) == 0
+        return self.kind == "asymmetric" or self.rate == 0
 
     def given_labels(self, label: int, n: int, *key: object) -> np.ndarray:
         """The labels with the exact number of wrong ones, whose classes are random."""
