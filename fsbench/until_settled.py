@@ -109,7 +109,8 @@ class _Wanted:
     def __call__(self, reasons: Mapping[Trial, str | None]) -> list[Trial]:
         """Those of all trials, given with the reason not to run each, or None.
 
-        Raises UsageError if one begins with a search.
+        Beside those, all trials of the same splits that have a reason. Raises UsageError if a trial begins
+        with a search.
         """
         trials = [trial for trial, reason in reasons.items() if reason is None]
         if any(trial.tuning for trial in trials):
@@ -120,14 +121,21 @@ class _Wanted:
         compared = {key for trial, key in keys.items() if trial.spec != BASELINE}
         self.comparisons = compared - self._settled
         beside = {(task, recipe) for task, recipe, _ in self.comparisons}
-        return [
+        wanted = [
             trial
             for trial, key in keys.items()
             if key in self.comparisons or self._beside(trial, key, beside)
         ]
+        splits = {_split_of(trial) for trial in wanted}
+        skipped = (t for t, reason in reasons.items() if reason is not None and _split_of(t) in splits)
+        return [*wanted, *skipped]
 
     def _beside(self, trial: Trial, key: Key, tasks: Collection[tuple[str, str]]) -> bool:
         return key[:2] in tasks and (trial.spec == BASELINE or key[2] in self._baselines)
+
+
+def _split_of(trial: Trial) -> tuple[str, str, int, int]:
+    return trial.task, trial.recipe, trial.split_seed, trial.init_seed
 
 
 def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:

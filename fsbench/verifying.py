@@ -7,7 +7,7 @@ import math
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from fsbench.report.contradictions import Run
 from fsbench.report.lines import read_texts, replace_lines
 from fsbench.report.published import Contents, gathered, read
 from fsbench.report.publishing import renew
+from fsbench.request import DEFAULT_TIMEOUT
 from fsbench.runner import run
 from fsbench.spec import parse_call
 from fsbench.store import Store
@@ -35,6 +36,7 @@ from fsbench.tuning.tuned import row_name
 from fsbench.words import names_package, timestamp
 
 NOT_RUN: Literal["not run"] = "not run"
+_SLOWER = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def verify(
     """Run sampled trials of a published file again; which ones is decided by `seed`.
 
     Only successful records are sampled. What noise is, `report.agreement` says. A trial that this machine
-    cannot run as it was run (its data, its plugin or its version of the code is not here) is "not run".
-    Raises StoreError for a file that is not a published one, UsageError if it has no successful record.
+    cannot run as it was run (its data, its plugin or its version of the code is not here) is "not run", and
+    so is one that takes longer than `timeout` seconds; by default it may take five times as long as the
+    longest of the sample did, and at least five minutes. Raises StoreError for a file that is not a published
+    one, UsageError if it has no successful record.
     """
     if sample < 1:
         raise UsageError(f"sample={sample}: expected at least 1")
@@ -133,10 +137,15 @@ def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, An
             recipe=parse_call(recipe).keywords,
             results=folder,
             only=lambda trials, keys=keys: [t for t in trials if t.key in keys],  # type: ignore[misc]
-            **options,
+            **{**options, "timeout": options["timeout"] or _patience(several)},
         )
         if results.interrupted:
             return
+
+
+def _patience(records: Iterable[Record]) -> float:
+    """The time limit in seconds of trials that took so long elsewhere."""
+    return max(DEFAULT_TIMEOUT, *(_SLOWER * (each.seconds_fit + each.seconds_predict) for each in records))
 
 
 def _found(folder: Path) -> Contents:
@@ -150,11 +159,13 @@ def _found(folder: Path) -> Contents:
 def _checked(contents: Contents, record: Record, here: Contents, again: Record) -> Verified:
     """What came of a trial: failed now, it is a mismatch; of another split, it is another trial.
 
-    If it is skipped because a package is missing here, nothing is known.
+    If it is skipped because a package is missing here, or took too long, nothing is known.
     """
     if again.status != "ok":
-        message = (again.reason or {}).get("message", "unknown")
+        reason = again.reason or {}
+        message = reason.get("message", "unknown")
         lacking = again.status == "skipped" and names_package(message)
+        lacking |= reason.get("kind") == "TimeOut"
         return Verified(
             record, NOT_RUN if lacking else "mismatch", f"{again.status} here: {message}", again.device
         )

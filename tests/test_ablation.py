@@ -252,6 +252,7 @@ def test_the_components_are_the_terms_of_a_sum():
         ("focal", UsageError, "focal has 1 component besides erm; expected 2 to 5"),
         ("focal(gamma=[1, 2])+augmentation", UsageError, "expected one sum, got 2"),
         ("focal+focal", ConflictError, "named twice"),
+        ("imbalance+augmentation", UsageError, "imbalance names .* expected a sum of single ones"),
         ("focal+fokal", UnknownName, "did you mean"),
         ("focal+", SpecError, "cannot read"),
         ("focal+augmentation+resampling+transfer+dann+knn", UsageError, "6 components"),

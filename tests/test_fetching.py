@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import inspect
 import os
 import shutil
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fsbench.acquire import originals
-from fsbench.acquire.fetching import fetch
+from fsbench.acquire.fetching import _bring, fetch
 from fsbench.cli import cli, main
 from fsbench.datasets.about import image_sets
 from fsbench.datasets.files import read_arrays
@@ -388,3 +389,32 @@ def test_missing_datasets_can_be_listed_and_cited(folder: Path) -> None:
     cited = CliRunner().invoke(cli, ["cite", "kshot(stl10, k=5), keel-yeast4"]).output
     assert "Coates, Lee & Ng" in cited
     assert "KEEL" in cited
+
+
+@pytest.mark.parametrize("first", ["plain", "packed"])
+def test_original_files_are_never_written_to(first: str, tmp_path: Path) -> None:
+    originals, archives = tmp_path / "originals", tmp_path / "archives"
+    originals.mkdir()
+    for kind in (first, "packed" if first == "plain" else "plain"):
+        if kind == "plain":
+            (originals / "a-ubyte").write_bytes(b"original")
+        else:
+            (originals / "a-ubyte.gz").write_bytes(gzip.compress(b"other"))
+    (originals / "b-ubyte.gz").write_bytes(gzip.compress(b"b"))
+    _bring(image_sets()["mnist"], originals, archives)
+    assert (originals / "a-ubyte").read_bytes() == (archives / "a-ubyte").read_bytes() == b"original"
+    assert (archives / "b-ubyte").read_bytes() == b"b"
+
+
+def test_an_encrypted_file_is_damaged_and_fetched_again(folder: Path, offer: Any) -> None:
+    offer(lambda train: Images(random_images(20, 28, 28), np.arange(20) % 10))
+    path = fetch("kmnist")
+    spoiled = bytearray(path.read_bytes())
+    for place in range(len(spoiled)):
+        if spoiled[place : place + 4] == b"PK\x01\x02":
+            spoiled[place + 8] |= 1  # the flag of a password
+    path.write_bytes(bytes(spoiled))
+    with pytest.raises(DataError, match="remove it, then fetch or prepare it again"):
+        load_dataset("kmnist")
+    fetch("kmnist")
+    assert load_dataset("kmnist").info.n == 40

@@ -37,10 +37,20 @@ def test_files_of_several_people_are_joined(call, tmp_path):
     assert {r.status for r in merged.records} == {"ok"}
     assert [each.by for each in merged.provenance] == ["a's people", "b's people", "c's people"]
     assert merged.verified[0].outcomes == {r.key: "bitwise" for r in ours[:2]}
-    assert (
-        "reproduced by b's people (a processor): 2 trials, 2 bitwise"
-        in paths[-1].with_suffix(".md").read_text()
-    )
+    assert "reproduced by b's people (cpu): 2 trials, 2 bitwise" in paths[-1].with_suffix(".md").read_text()
+
+
+def test_who_reproduced_what_is_not_claimed_of_all_publishers(call, tmp_path):
+    ours = over_seeds(A, "erm", [0.5, 0.6])
+    theirs = {"b": over_seeds(B, "erm", [0.4], device="Xeon"), "c": again([replace(ours[0], device="M3")])}
+    write(Contents(tuple(ours)), tmp_path / "a.jsonl")
+    for name, found in theirs.items():
+        provenance = (Provenance(name, len(found), hardware=(found[0].device,)),)
+        write(Contents(tuple(found), provenance=provenance), tmp_path / f"{name}.jsonl")
+    a, b, c, bc, whole = (tmp_path / f"{name}.jsonl" for name in ("a", "b", "c", "bc", "all"))
+    assert call("merge", b, c, bc)[0] == call("merge", a, bc, whole)[0] == 0
+    (found,) = read(whole).verified
+    assert (found.by, found.hardware, len(found.outcomes)) == ("b or c", ("M3",), 1)
 
 
 def test_skipped_trials_give_way_to_those_that_ran_with_other_contents(call, tmp_path):

@@ -17,7 +17,7 @@ from fsbench.datasets.known import (
     family,
     load_dataset,
 )
-from fsbench.errors import DataError, SpecError, UnknownName
+from fsbench.errors import DataError, SpecError, UnknownName, UsageError
 from fsbench.recipes.recipe import parse_overrides
 from fsbench.same_data import check_split
 from fsbench.spec import as_call, parse_call
@@ -200,3 +200,31 @@ def test_equal_rows_are_counted_and_not_divided_in_the_second_version():
         table = load_dataset(task.protocol.datasets[0]).x
         rows = np.unique(table, axis=0, return_inverse=True)[1].ravel()
         assert least <= share(task, 2, rows) <= most
+
+
+def suite_file(folder: Path, fingerprints: str) -> Path:
+    file = folder / "mine-v1.toml"
+    text = 'version = 1\ndescription = "mine"\ntasks = ["kshot(wine,k=2)"]\nsplit_seeds = 1\n[fingerprints]\n'
+    file.write_text(text + fingerprints, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("text", ["kshot(wine,k=2)", "kshot(wine, k=2)"])
+def test_fingerprints_are_of_a_task_however_it_is_written(text: str, tmp_path: Path) -> None:
+    suite = load_suite(str(suite_file(tmp_path, f'"{text}" = ["0123456789abcdef"]')))
+    assert suite.fingerprints == {"kshot(wine, k=2)": ("0123456789abcdef",)}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('"kshot(wine, k=2)" = [1, 2]', "expected a list of texts of 16 hexadecimal digits"),
+        ('"kshot(wine, k=2)" = "abc"', "expected a list of texts of 16 hexadecimal digits"),
+        ('"kshot(wine, k=2)" = [""]', "expected a list of texts of 16 hexadecimal digits"),
+        ('"kshot(wine, k=3)" = ["0123456789abcdef"]', "which is not one of its tasks"),
+        ('"kshot(wine, k=[2, 3])" = ["0123456789abcdef"]', "which is not one task"),
+    ],
+)
+def test_wrong_fingerprints_are_refused(line: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        load_suite(str(suite_file(tmp_path, line)))

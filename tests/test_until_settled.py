@@ -84,6 +84,16 @@ def test_a_run_goes_on_where_nothing_is_settled(run, tmp_path):
     assert not fake_executor.heard
 
 
+def test_what_cannot_run_is_said_and_changes_no_look(run, tmp_path):
+    run("liar, needy", seeds=3)
+    with Store(tmp_path / "r") as store:
+        assert {r.spec for r in store.records() if r.status == "skipped"} == {"needy"}
+        looks, columns = store.looks(), store.columns(["balanced_accuracy"])
+    assert all(not any("needy" in spec for spec in look.baselines) for look in looks)
+    (board,) = leaderboards(columns)
+    assert [(each.kind, each.strategy) for each in board.problems] == [("skipped", "needy")]
+
+
 def test_a_settled_folder_still_reads_what_is_asked(run):
     run("liar", seeds=3)
     with pytest.raises(UsageError, match="unknown strategy 'lair'"):

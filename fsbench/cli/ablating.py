@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsbench.cli.ending import INTERRUPTED, warn_of_failures
-from fsbench.cli.output import say
+from fsbench.cli.ending import INTERRUPTED, failure_hints, warn_of_failures
+from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import take_own_data
 from fsbench.cli.running import run
 from fsbench.cli.sheets import TERMINAL, format_option, show_sheet
@@ -66,8 +66,10 @@ def ablate(
         return INTERRUPTED
     board, *_ = leaderboards(results.columns(metric), metric, margin=margin)
     _show(ablation(board, found), style)
-    if results.failures:
-        say(f"{len(results.failures)} of {plural(results.total, 'trial')} failed")
+    if results.failures and debugging():
+        show_tracebacks(results.failures)
+    for line in failure_hints(results):
+        say(line)
     return int(bool(results.failures))
 
 

@@ -69,7 +69,7 @@ def report_end(
     if results.failures and debugging():
         show_tracebacks(results.failures)
     unloaded = [failure.said for failure in get_registry().failures] if sys.stderr.isatty() else []
-    problems, hints = [*unloaded, *_extras(results), *_failures(boards)], list(_hints(results))
+    problems, hints = [*unloaded, *_extras(results), *_failures(boards)], list(failure_hints(results))
     lines = [*few(problems, str(results.store_path.with_name(LOG))), *hints, *more]
     show_boards(boards, legend, quiet, height(lines), again(folder))
     for line in lines:
@@ -84,7 +84,7 @@ def _failures(boards: Iterable[Leaderboard]) -> list[str]:
     return problem_lines(each for board in boards for each in board.problems if each.kind == "failed")
 
 
-def _hints(results: Results) -> Iterator[str]:
+def failure_hints(results: Results) -> Iterator[str]:
     """What to do about failed trials, if there are any."""
     if not results.failures:
         return

@@ -140,7 +140,7 @@ def _damage(path: Path) -> Iterator[None]:
         yield
     except (
         *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error),
+        *(zipfile.BadZipFile, zlib.error, RuntimeError),  # the last for a password or another compression
     ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"cannot read {path}: {reason}; remove it, then fetch or prepare it again") from error

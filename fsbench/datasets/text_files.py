@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gzip
 import tomllib
+import zlib
 from collections.abc import Hashable
 from importlib import resources
 from pathlib import Path
@@ -121,7 +122,7 @@ def _lines(path: Path, stamp: int, classes: int) -> tuple[tuple[str, ...], tuple
     try:
         with gzip.open(path) as file:
             whole = file.read(_MOST_BYTES + 1).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; get it again") from error
     rows = [line.partition("\t") for line in whole.splitlines() if line]
     wrong = [n for n, (label, _, text) in enumerate(rows, 1) if not _is_row(label, text, classes)]

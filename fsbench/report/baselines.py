@@ -105,9 +105,10 @@ class Baselines:
 
     @property
     def specs(self) -> tuple[str, ...]:
-        """Their full specs in alphabetical order; none if there is no comparison."""
+        """The full specs of those that ran, in alphabetical order; none if there is no comparison."""
         entries = [entry for setting in self.found for entry in setting.entries.values()]
-        return tuple(sorted({e.full_spec for e in entries if e.strategy in self.names})) * bool(self.title)
+        ran = {e.full_spec for e in entries if e.strategy in self.names and (e.ok.any() or e.failed.any())}
+        return tuple(sorted(ran)) * bool(self.title)
 
     @property
     def title(self) -> str:

@@ -68,8 +68,12 @@ def factorial(text: str, registry: Registry) -> Factorial:
 
 
 def _canonical(registry: Registry, terms: Sequence[Call]) -> str:
-    (found,) = registry.parse("+".join(map(str, terms)) or BASELINE)
-    return found.text
+    text = "+".join(map(str, terms)) or BASELINE
+    found = registry.parse(text)
+    if len(found) != 1:
+        several = plural(len(found), "strategy")
+        raise UsageError(f"{text} names {several}; expected a sum of single ones: a+b+c")
+    return found[0].text
 
 
 def _subsets(count: int) -> Iterator[Subset]:

@@ -105,8 +105,9 @@ def _joined(ours: Contents, theirs: Contents, path: Path) -> tuple[Contents, lis
     again = _compared(ours, theirs, path)
     verified = [*ours.verified, *(each for each in theirs.verified if each not in ours.verified)]
     if again and theirs.publishers:
-        dates, hardware = [each.last for each in theirs.provenance], theirs.provenance[0].hardware
-        verified.append(Verification(" and ".join(theirs.publishers), max(dates), hardware, again))
+        dates = [each.last for each in theirs.provenance]
+        hardware = tuple(sorted({r.device for r in theirs.records if r.key in again and r.device}))
+        verified.append(Verification(" or ".join(theirs.publishers), max(dates), hardware, again))
     counts = Counter(again.values())
     shown = ", ".join(f"{counts[word]} {word}" for word in AGREEMENTS if counts[word])
     return Contents(

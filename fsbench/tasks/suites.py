@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from fsbench.tasks.protocols import PROTOCOLS
 
 _AD_HOC_SEEDS = 3
 _ENDING = ".toml"
+_FINGERPRINT = re.compile(r"[0-9a-f]{16,64}")
 _NEEDED = ("version", "description", "tasks", "split_seeds")
 _KEYS: dict[str, Any] = {
     "version": int,
@@ -155,7 +157,10 @@ def read_suite(file: Traversable) -> Suite:
         raise UsageError(f"the suite {file} is not TOML: {error}") from None
     _check_values(file, values)
     values["tasks"] = _texts(task_calls(", ".join(values["tasks"])))
-    values["fingerprints"] = {task: tuple(known) for task, known in values.get("fingerprints", {}).items()}
+    known = values.get("fingerprints", {})
+    values["fingerprints"] = {_task_of(file, each): tuple(known[each]) for each in known}
+    if odd := [task for task in values["fingerprints"] if task not in values["tasks"]]:
+        raise UsageError(f"the suite {file} has fingerprints of {odd[0]}, which is not one of its tasks")
     return Suite(name=name, **values)
 
 
@@ -172,6 +177,24 @@ def _check_values(file: Traversable, values: Mapping[str, Any]) -> None:
     _check_recipe(file, values.get("recipe", ""))
     if not all(isinstance(task, str) for task in values["tasks"]):
         raise UsageError(f"the suite {file}: tasks is {values['tasks']!r}; expected a list of texts")
+    for task, known in values.get("fingerprints", {}).items():
+        if not (isinstance(known, list) and all(map(_is_fingerprint, known))):
+            raise UsageError(
+                f"the suite {file}: the fingerprints of {task} are {known!r}; expected a list of texts of "
+                "16 hexadecimal digits or more"
+            )
+
+
+def _is_fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and _FINGERPRINT.fullmatch(value) is not None
+
+
+def _task_of(file: Traversable, text: str) -> str:
+    """The canonical text of a task that a suite has fingerprints of. Raises UsageError."""
+    found = _texts(task_calls(text))
+    if len(found) != 1:
+        raise UsageError(f"the suite {file} has fingerprints of {text!r}, which is not one task")
+    return found[0]
 
 
 def _check_recipe(file: Traversable, recipe: str | Mapping[str, Any]) -> None:
