@@ -28,6 +28,7 @@ from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import leaderboard
 from fsbench.report.looking import look_at
 from fsbench.report.recommendation import recommendation
+from fsbench.results import Results
 from fsbench.store import Store
 from fsbench.tasks.splits import open_split
 from fsbench.until_settled import Settled, run_until_settled
@@ -222,6 +223,21 @@ def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_pa
     options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
     assert main(["run", *options]) == 0
     assert f"the budget is spent, {said}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_trials_of_a_look_that_the_budget_ended_are_not_in_the_table(tmp_path, monkeypatch, capsys):
+    erm, focal = over_seeds(A, "erm", [0.5, 0.6, 0.4, 0.7]), over_seeds(A, "focal", [0.6, 0.7, 0.5])
+    with Store(tmp_path) as store:
+        store.commit_all([*erm, *focal])
+    part = Results(tuple(erm), tmp_path, 8, interrupted=True)
+    ended = Settled((replace(look(1), seeds=3),), part, 1, late=True)
+    monkeypatch.setattr("fsbench.until_settled.run_until_settled", lambda *_, **__: ended)
+    options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
+    assert main(["run", *options]) == 0
+    out, err = capsys.readouterr()
+    assert "3 split seeds" in out
+    assert "not run" not in out + err
+    assert "kept, but not in the table: 1 trial of the next look" in " ".join(err.split())
 
 
 def test_failed_trials_are_said_and_make_the_status_1(tmp_path, monkeypatch, capsys):

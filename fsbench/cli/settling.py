@@ -77,15 +77,31 @@ def settle(
     )
     if found.results is not None and found.results.interrupted and not found.late:
         return interrupted(results)
-    stored = replace(load(results), baseline=options["baseline"])
-    return report_end(stored, metric, margin, results, legend, quiet, list(_spent(found)))
+    stored, begun = load(results), _begun(found)
+    kept = tuple(record for record in stored.records if record.key not in begun)
+    shown = replace(stored, records=kept, total=stored.total - len(begun), baseline=options["baseline"])
+    return report_end(shown, metric, margin, results, legend, quiet, list(_spent(found, len(begun))))
 
 
-def _spent(found: Settled) -> Iterator[str]:
-    """Whether the budget ended the run, and what is open."""
+def _begun(found: Settled) -> frozenset[str]:
+    """The keys of the stored trials of a next look that the budget ended.
+
+    A table with them would have strategies without results on some splits, and so without a rank.
+    """
+    if not (found.late and found.looks and found.results and found.results.interrupted):
+        return frozenset()
+    most = max(look.seeds for look in found.looks)
+    records = found.results.records
+    return frozenset(r.key for r in records if r.split_seed >= most and r.status != "skipped")
+
+
+def _spent(found: Settled, begun: int) -> Iterator[str]:
+    """Whether the budget ended the run, what is open, and how many trials of the next look are stored."""
     if found.late:
         rest = _still_open(found.unsettled) if found.looks else "before the first look"
         yield f"the budget is spent, {rest}; run the same command with a new budget to continue"
+        if begun:
+            yield f"kept, but not in the table: {plural(begun, 'trial')} of the next look"
 
 
 def _still_open(comparisons: int) -> str:
