@@ -289,9 +289,10 @@ def test_a_fit_that_is_ended_leaves_no_data_behind(home: Path, tmp_path: Path) -
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(temporary)}) as process:
-        assert wait_until(lambda: any(temporary.rglob("train_y.npy")))
+        begun = wait_until(lambda: any(temporary.rglob("train_y.npy")), 120)
         process.terminate()
         assert process.wait(60) == -signal.SIGTERM
+    assert begun
     assert not any(temporary.rglob("*.npy"))
 
 
