@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsbench.cli.ending import INTERRUPTED, failure_hints, warn_of_failures
+from fsbench.cli.ending import failure_hints, interrupted, warn_of_failures
 from fsbench.cli.output import debugging, say, show_tracebacks
 from fsbench.cli.own_data import take_own_data
 from fsbench.cli.running import run
@@ -62,8 +62,8 @@ def ablate(
         **options,
     )
     if results.interrupted:
-        say(f"interrupted; {results.done} of {plural(results.total, 'trial')} are kept")
-        return INTERRUPTED
+        kept = f"{results.done} of {plural(results.total, 'trial')}"
+        return interrupted(results.store_path.parent, kept)
     board, *_ = leaderboards(results.columns(metric), metric, margin=margin)
     _show(ablation(board, found), style)
     if results.failures and debugging():
