@@ -90,6 +90,17 @@ def test_a_stack_is_scikit_learns(classes: int) -> None:
     np.testing.assert_allclose(ours, theirs.predict_proba(test), atol=1e-4)
 
 
+def test_a_stack_does_not_lose_a_class_without_a_held_out_label() -> None:
+    """As in `holdout`, where a class of fewer than five samples has none for validation."""
+    split = hard(toy_split())
+    kept = split.val_y[0] != 2
+    split = replace(split, val_x=split.val_x[:, kept], val_y=split.val_y[:, kept])
+    split = replace(split, info=replace(split.info, num_val=int(kept.sum())))
+    ours, mean = (probabilities(run(f'{name}(of="{THREE}")', split)[0]) for name in ("stack", "vote"))
+    np.testing.assert_allclose(ours[:, 2], mean[:, 2], atol=1e-5)
+    np.testing.assert_allclose(ours.sum(1), 1.0, atol=1e-6)
+
+
 def test_bagging_is_scikit_learns_on_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     split = hard(toy_split())
     x, y, test = tables(split)

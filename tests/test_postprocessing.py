@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fsbench_plugins._offsets import best_offsets, score
-from fsbench_plugins._one_vs_rest import fitted, log_odds
+from fsbench_plugins._offsets import _best_offset, best_offsets, score
+from fsbench_plugins._one_vs_rest import UNCHANGED, fitted, log_odds
 from fsbench_plugins.prior_correction import Corrected
 from fsbench_plugins.threshold import Threshold
 from fsbench_plugins.vector_scaling import VectorScaling
@@ -174,18 +174,17 @@ def test_isotonic_regressions_of_several_classes_are_those_of_a_loop() -> None:
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("held_out", [[0, 1], [1]])
-def test_a_class_without_a_held_out_label_is_calibrated_too(method: Any, held_out: list[int]) -> None:
+def test_a_class_without_a_held_out_label_keeps_its_probability(method: Any, held_out: list[int]) -> None:
     """As in `holdout`, where a class of fewer than five samples has none for validation."""
     logits, y = overconfident(200, 3.0, classes=3)
     kept = torch.isin(y, torch.tensor(held_out))
     found = fitted(logits[kept], y[kept], method)
     p = found.probabilities(log_odds(logits))
     assert np.isfinite(p).all()
-    share = 1 / (int(kept.sum()) + 2) if method == "sigmoid" else 0.0  # Platt's target of no positive sample
-    last = found.curves[2]
-    s = log_odds(logits)[:, 2]
-    curve = 1 / (1 + np.exp(last[0] * s + last[1])) if method == "sigmoid" else last.predict(s)
-    np.testing.assert_allclose(curve, share, rtol=1e-9)
+    assert found.curves[2] == UNCHANGED
+    if held_out == [1]:
+        np.testing.assert_allclose(p, logits.softmax(1).numpy(), atol=1e-6)
+    assert fitted(logits[kept], y[kept], method)(8 * torch.eye(3)).argmax(1).tolist() == [0, 1, 2]
 
 
 def test_log_odds_are_exact_where_the_probability_rounds_to_one() -> None:
@@ -267,6 +266,35 @@ def test_offsets_of_several_classes_are_at_least_as_good_as_none(
     found = (z + best_offsets(z, labels, "balanced_accuracy")).argmax(1)
     before = score(labels, z.argmax(1), classes, "balanced_accuracy")
     assert score(labels, found, classes, "balanced_accuracy") >= before
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 4), st.sampled_from(["accuracy", "balanced_accuracy", "macro_f1"]), st.integers(0, 99))
+def test_no_other_offset_of_a_class_is_better(classes: int, metric: str, seed: int) -> None:
+    logits, y = overconfident(300, 1.0, classes, seed)
+    z, labels = logits.numpy(), y.numpy()
+    offset = np.zeros(classes)
+    offset[1] = _best_offset(z, labels, 1, metric)
+    best = score(labels, (z + offset).argmax(1), classes, metric)
+    lead = np.delete(z, 1, axis=1).max(1) - z[:, 1]
+    for edge in lead:
+        offset[1] = edge + 1e-6
+        assert score(labels, (z + offset).argmax(1), classes, metric) <= best + 1e-9
+
+
+def test_a_rare_class_far_from_the_others_gets_a_threshold_between_them() -> None:
+    scores = np.concatenate([np.linspace(-8, -4, 1000), np.linspace(-3, -2, 5)])
+    z, y = np.stack([np.zeros(1005), scores], 1), np.repeat([0, 1], [1000, 5])
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1"):
+        assert score(y, (z + best_offsets(z, y, metric)).argmax(1), 2, metric) == 1.0
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1"])
+def test_a_class_without_a_held_out_label_has_no_offset(metric: str) -> None:
+    logits, y = overconfident(60, 1.0, 3)
+    z, labels = logits.numpy(), y.numpy()
+    assert best_offsets(z[labels != 2], labels[labels != 2], metric)[2] == 0.0
+    assert not best_offsets(z[labels == 1], labels[labels == 1], metric).any()
 
 
 def test_where_nothing_is_better_no_offset_is_added() -> None:

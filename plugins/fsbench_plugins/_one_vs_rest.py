@@ -15,16 +15,21 @@ from sklearn.isotonic import IsotonicRegression
 from fsbench import Savable
 from fsbench_plugins._logits import SMALLEST
 
+UNCHANGED = (-1.0, 0.0)
+"""The sigmoid whose probability is the one of the log-odds."""
+
 
 def fitted(logits: torch.Tensor, y: torch.Tensor, method: Literal["sigmoid", "isotonic"]) -> OneVsRest:
     """The calibration of logits `[N, C]` for labels `[N]`, as `CalibratedClassifierCV` does it.
 
-    A class that no label names, or every one, has a constant sigmoid, that of Platt's smoothed targets.
+    A class that no label names, or every one, keeps its probability against the others: labels that are all
+    alike say nothing about a curve.
     """
     scores, labels = log_odds(logits), y.cpu().numpy()
     curve = _isotonic if method == "isotonic" else _sigmoid
     classes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return OneVsRest([curve(scores[:, label], (labels == label).astype(int)) for label in classes])
+    each = [(scores[:, label], (labels == label).astype(int)) for label in classes]
+    return OneVsRest([curve(*given) if len(np.unique(given[1])) == 2 else UNCHANGED for given in each])
 
 
 def _isotonic(scores: np.ndarray, y: np.ndarray) -> Any:
@@ -33,9 +38,6 @@ def _isotonic(scores: np.ndarray, y: np.ndarray) -> Any:
 
 def _sigmoid(scores: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """The numbers (a, b) for scores `[N]` and labels 0 and 1 `[N]`."""
-    if len(np.unique(y)) == 1:  # which scikit-learn refuses
-        certain = float(np.log(len(y) + 1))
-        return 0.0, -certain if y[0] else certain
     all_rows = np.arange(len(y))
     theirs = CalibratedClassifierCV(FrozenEstimator(_Given()), cv=[(all_rows, all_rows)], ensemble=False)
     (found,) = theirs.fit(scores, y).calibrated_classifiers_[0].calibrators

@@ -19,11 +19,11 @@ class Isotonic(PostHoc):
     The regressions, scikit-learn's, are fitted to held-out labels: those of the validation part or, without
     one, of the training part, predicted by `folds` further fits. They have many free numbers, so they need
     some hundred labels. With more than two classes, each has one against the others, and the probabilities
-    are divided by their sum, so decisions can change.
+    are divided by their sum, so decisions can change. A class without a held-out label keeps its probability.
     """
 
     name = "isotonic"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Zadrozny, B. and Elkan, C. (2002). Transforming classifier scores into accurate multiclass "
         "probability estimates. KDD."

@@ -19,13 +19,14 @@ class Platt(PostHoc):
     The sigmoids are fitted to held-out labels: those of the validation part or, without one, of the training
     part, predicted by `folds` further fits. With more than two classes, each has a sigmoid against the
     others, and the probabilities are divided by their sum (Zadrozny & Elkan 2002), so decisions can change.
+    A class without a held-out label keeps its probability.
 
     Where classes are unequal, calibrated probabilities favour the large ones more than overconfident logits
     do, so balanced accuracy may fall; `threshold` decides for such a metric.
     """
 
     name = "platt"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to regularized "
         "likelihood methods. Advances in Large Margin Classifiers. MIT Press. Zadrozny, B. and Elkan, C. "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsbench import Context, Fitted, LabeledSet, Predictor, Savable, param
 from fsbench_plugins._fusing import Fusing
+from fsbench_plugins._logits import SMALLEST
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +20,11 @@ class Stack(Fusing):
 
     It is fitted to held-out labels: those of the validation part. Without one, or if a strategy is fitted to
     it (as `temperature` is), they are those of the training part, predicted by `folds` further fits of each.
-    `C` is its inverse regularisation.
+    `C` is its inverse regularisation. A class without a held-out label keeps the members' mean probability.
     """
 
     name = "stack"
+    results_version = "2"
     cite = "Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2)."
     C: float = param(10.0, low=1e-6, tune=(0.1, 1000.0))
 
@@ -35,20 +37,30 @@ class Stack(Fusing):
         known, members = self.members(train, ctx)
         data = LabeledSet(beside(known.logits), known.targets)
         last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx, kind="table")
-        return Fitted(Stacked([member().predict for member in members], last.predict))
+        unknown = (data.class_counts == 0).nonzero().flatten().tolist()
+        return Fitted(Stacked([member().predict for member in members], last.predict, unknown))
 
 
 @dataclass(frozen=True, eq=False)
 class Stacked(Savable):
-    """A predictor on the probabilities of others."""
+    """A predictor on the probabilities of others; those of `unknown` classes are the mean of theirs."""
 
     predictors: list[Predictor]
     last: Any
+    unknown: list[int]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Logits `[N, C]` of inputs `[N, ...]`."""
-        found: torch.Tensor = self.last(beside([predict(x) for predict in self.predictors]))
-        return found
+        import torch
+
+        logits = [predict(x) for predict in self.predictors]
+        found: torch.Tensor = self.last(beside(logits))
+        if not self.unknown:
+            return found
+        mean = torch.stack([each.softmax(-1) for each in logits]).mean(0)[:, self.unknown]
+        p = found.softmax(-1) * (1 - mean.sum(1, keepdim=True))
+        p[:, self.unknown] = mean
+        return p.clamp(min=SMALLEST).log()
 
 
 def beside(logits: list[torch.Tensor]) -> torch.Tensor:

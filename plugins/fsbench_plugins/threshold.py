@@ -22,7 +22,7 @@ class Threshold(PostHoc):
     `metric` is the one that the decisions on held-out labels maximise: those of the validation part or,
     without one, of the training part, predicted by `folds` further fits. With two classes, this is a
     threshold on the probability (Zou et al. 2016); with more, offsets are chosen class after class, twice.
-    Of equally good ones, the one nearest to none is taken.
+    Of equally good ones, the one nearest to none is taken; a class without a held-out label has none.
 
     `cost`, for two classes, says how many times worse it is to miss a sample of class 1 than to take one of
     class 0 for it. The best threshold then follows from the probabilities, `1 / (1 + cost)`, and no label is
@@ -30,7 +30,7 @@ class Threshold(PostHoc):
     """
 
     name = "threshold"
-    results_version = "3"
+    results_version = "4"
     cite = (
         "Zou, Q., Xie, S., Lin, Z., Wu, M. and Ju, Y. (2016). Finding the best classification threshold in "
         "imbalanced classification. Big Data Research 5. Costs: Elkan, C. (2001). The foundations of "
