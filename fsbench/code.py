@@ -42,14 +42,19 @@ def code_mark(name: str, results_version: str, origin: Origin, modules: Iterable
     `modules` are those whose packages contain its source. Raises PluginError for a results_version that
     cannot be part of a text.
     """
+    check_version(name, results_version)
     if results_version:
-        if not (isinstance(results_version, str) and _VERSION.fullmatch(results_version)):
-            raise PluginError(f"{name}: results_version is {results_version!r}; expected a text such as '2'")
         return f"results+{results_version}"
     if origin.distribution == HOUSE:
         return ""
     kind = UNPACKAGED if origin.version.startswith(UNPACKAGED) else "code"
     return f"{kind}+{source_hash(modules) or re.sub(r'[^0-9A-Za-z_.-]', '-', origin.version)}"
+
+
+def check_version(name: str, results_version: object) -> None:
+    """Raise PluginError for a results_version that cannot be part of a text."""
+    if results_version and not (isinstance(results_version, str) and _VERSION.fullmatch(results_version)):
+        raise PluginError(f"{name}: results_version is {results_version!r}; expected a text such as '2'")
 
 
 def core_mark() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from fsbench.declared import check_uses, content_hash, skip_reason
+from fsbench.declared import asked, check_uses, content_hash, skip_reason
 from fsbench.effects import Mark, WatchedFit, Weights, other_tensors, trains
 from fsbench.errors import ConflictError, InertComponent, PluginError
 from fsbench.kinds import FEATURES
@@ -203,7 +203,7 @@ class Composition:
         """Let each component refuse a recipe with UsageError, unless another one may change it first."""
         for component in self.components:
             if not any(overrides(c, "configure") for c in self.components if c is not component):
-                component.check_recipe(recipe)
+                asked(component, "check_recipe", functools.partial(component.check_recipe, recipe))
                 for member in self.members_of(component):
                     member.check_recipe(recipe)
 

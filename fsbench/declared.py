@@ -28,7 +28,7 @@ def asked(component: Strategy, what: str, answer: Callable[[], T]) -> T:
 def skip_reason(component: Strategy, task: TaskInfo) -> str | None:
     """Why a component cannot run on a task, or None. Raises PluginError for any other answer, or an error."""
     reason = asked(component, "skip", lambda: component.skip(task))
-    if not (reason is None or isinstance(reason, str)):
+    if not (reason is None or (isinstance(reason, str) and reason)):
         raise PluginError(
             f"{component.name}: skip returned {reason!r}; expected None, or in a text why it cannot run"
         )

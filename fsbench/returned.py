@@ -63,6 +63,11 @@ def checked_training_set(given: LabeledSet, got: LabeledSet, name: str) -> Label
                 "change them together, as train.select does"
             )
     _check_targets(got.targets, samples, given.num_classes, name, "resample")
+    if not ((got.targets >= 0).all() and ((got.targets.sum(-1) - 1).abs() < 1e-2).all()):
+        raise PluginError(
+            f"{name}: resample returned targets that are negative, NaN or do not sum to 1; expected "
+            "distributions"
+        )
     weights = got.weights
     if weights is not None and not ((weights >= 0).all() and (weights.sum(-1) > 0).all()):
         raise PluginError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -155,7 +156,7 @@ class Running:
         """Call the hooks that hear of each stored record."""
         for plugin, listener in self.listeners:
             try:
-                listener(record=record)
+                listener(record=copy.deepcopy(record))  # a hook observes, and changes no table
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's hook may raise anything
                 self.observer.warned(
                     f"plugin {plugin}: fsbench_trial_finished raised {error!r}; the record is stored"

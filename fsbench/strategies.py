@@ -6,17 +6,19 @@ import difflib
 import inspect
 import typing
 from collections.abc import Collection, Set
-from dataclasses import fields
+from dataclasses import Field, fields
 from types import CodeType
 from typing import Any
 
+from fsbench.code import check_version
+from fsbench.declared import check_uses
 from fsbench.errors import PluginError, SpecError, UnknownName
 from fsbench.families import FAMILIES
-from fsbench.params import tune_range
+from fsbench.params import is_range, tune_range
 from fsbench.sorts import Sort
-from fsbench.spec import can_be_written
+from fsbench.spec import Call, can_be_written, expand, parse_call, type_options
 from fsbench.stages import STAGES
-from fsbench.strategy import Strategy, checked_value, overrides, without_default
+from fsbench.strategy import Strategy, checked_value, overrides, to_call, without_default
 
 _NEAR = 0.85
 _SETS = ("uses", "kinds", "replaces", "yields")
@@ -105,16 +107,51 @@ def _check_strategy(cls: Any) -> None:
             f"{cls.__name__}: {missing} has no default; every hyperparameter needs one, by its value and not "
             "by a default_factory"
         )
+    _check_fields(cls)
     _check_types(cls)
     _check_post_init(cls)
+    check_version(cls.name, cls.results_version)
     try:
         strategy = cls()
     except Exception as error:
         raise PluginError(
             f"{cls.__name__}() raises {type(error).__name__}: {error}; mend its defaults"
         ) from error
+    check_uses(strategy)
     _check_named_stages(strategy)
     _check_tuned(cls)
+    _check_text(strategy)
+
+
+def _check_fields(cls: type[Strategy]) -> None:
+    """Raise PluginError for a hyperparameter that cannot be given, or a default that dataclasses overlook."""
+    for f in fields(cls):
+        if not f.init:
+            raise PluginError(
+                f"{cls.__name__}.{f.name} has init=False, so no text can set it; leave that out"
+            )
+        owner = next((base for base in cls.__mro__ if f.name in vars(base)), cls)
+        if f.name not in inspect.get_annotations(owner):
+            raise PluginError(
+                f"{owner.__name__}.{f.name} has a value but no annotation, so the inherited default stays; "
+                f"write {f.name}: {_type_name(f)} = ..."
+            )
+
+
+def _type_name(f: Field[Any]) -> str:
+    return f.type if isinstance(f.type, str) else inspect.formatannotation(f.type)
+
+
+def _check_text(strategy: Strategy) -> None:
+    """Raise PluginError for hyperparameters whose names or defaults cannot be read back from a spec."""
+    arguments = Call("strategy", (), to_call(strategy, full=True).kwargs)
+    try:
+        expand(parse_call(str(arguments)))
+    except SpecError as error:
+        raise PluginError(
+            f"{type(strategy).__name__}: its arguments cannot be written as a text ({error}); change their "
+            "names or defaults"
+        ) from None
 
 
 def _check_types(cls: type[Strategy]) -> None:
@@ -152,6 +189,12 @@ def _check_tuned(cls: type[Strategy]) -> None:
     """Raise PluginError for a range to tune that names a value which its field does not allow."""
     hints = typing.get_type_hints(cls)
     for f in fields(cls):
+        listed = any(typing.get_origin(each) is typing.Literal for each in type_options(hints[f.name]))
+        if listed and is_range(f):
+            raise PluginError(
+                f"{cls.__name__}.{f.name}: tune is {tune_range(f)}, which means all numbers between; list "
+                f"the values as choices={tune_range(f)} too"
+            )
         for value in tune_range(f):
             try:
                 checked_value(cls.name, f, value, hints[f.name])

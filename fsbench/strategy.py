@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
@@ -183,7 +184,7 @@ def spec_fields(strategy: Strategy) -> list[str]:
 
 def owned_arguments(strategy: Strategy, stage: str) -> list[str]:
     """The names of given arguments that are only for a stage, which the strategy may have to yield."""
-    given = [f for f in fields(strategy) if getattr(strategy, f.name) != f.default]
+    given = [f for f in fields(strategy) if not has_default(strategy, f)]
     return [f.name for f in given if f.metadata.get("stage") == stage]
 
 
@@ -204,9 +205,26 @@ def to_call(strategy: Strategy, full: bool = False, member: Callable[[str], str]
         tuple(
             (f.name, _written(getattr(strategy, f.name), f, member))
             for f in fields(strategy)
-            if full or getattr(strategy, f.name) != f.default
+            if full or not has_default(strategy, f)
         ),
     )
+
+
+def has_default(strategy: Strategy, f: Field[Any]) -> bool:
+    """Whether a field has its default, also in type: for a forest, 1 feature is not 1.0 of them."""
+    return _same(getattr(strategy, f.name), _defaults(type(strategy))[f.name])  # type: ignore[arg-type]
+
+
+@functools.cache
+def _defaults(cls: Callable[[], Strategy]) -> dict[str, Any]:
+    strategy = cls()
+    return {f.name: getattr(strategy, f.name) for f in fields(strategy)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and bool(one == other)
 
 
 def _written(value: Any, f: Field[Any], member: Callable[[str], str]) -> Value:

@@ -22,9 +22,10 @@ from toy import context, fitted_alone, toy_trial
 from fsbench import LabeledSet, TaskInfo
 from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import add_dataset
-from fsbench.errors import FsbenchError
-from fsbench.tasks.drawing import Rows
+from fsbench.errors import FsbenchError, PluginError
+from fsbench.tasks.drawing import Rows, Split, join
 from fsbench.tasks.parts import FOLDS
+from fsbench.tasks.protocols.holdout import Holdout
 from fsbench.tasks.splits import draw_split, materialise, open_split
 
 pytestmark = pytest.mark.usefixtures("no_dataset_stays")
@@ -174,3 +175,20 @@ def test_joined_sets_have_weights_of_the_same_parts_of_the_training() -> None:
     assert found.shape == (2, 4)
     with pytest.raises(ValueError, match="the weights are of 2 and 3 parts of the training"):
         two.joined(three)
+
+
+def test_a_protocol_that_tears_groups_apart_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise rows like those of the test would be trained on."""
+    add_dataset(grouped())
+    whole = Holdout.draw
+
+    def torn(self: Holdout, seed: int) -> Split:
+        split = whole(self, seed)
+        rest = Rows(split.test.index[:, 1:], split.test.y[:, 1:], split.test.origin[:, 1:])
+        return replace(split, train=join([split.train, split.test.first(1)]), test=rest)
+
+    monkeypatch.setattr(Holdout, "draw", torn)
+    with pytest.raises(
+        PluginError, match=r"its protocol draws \d+ training samples? of groups that the test has"
+    ):
+        draw("holdout(grouped60)", 0)

@@ -25,6 +25,11 @@ def scans(highest: int, n: int = 12, seed: int = 0, dtype: type = np.uint16) -> 
     return x.astype(dtype)
 
 
+def archive(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
 def folder(path: Path, x: np.ndarray, labelled: bool = True) -> Path:
     for number, (pixels, label) in enumerate(zip(x, Y, strict=True)):
         save(path / (str(label) if labelled else "all") / f"{number:02}.png", pixels)
@@ -168,3 +173,80 @@ def test_other_texts_are_refused_where_the_model_takes_numbers(tmp_path: Path) -
     new.to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(DataError, match="the column 'dose' has texts, such as"):
         further(tmp_path / "new.csv", reading)
+
+
+def test_bytes_are_bytes_also_beside_deeper_images(tmp_path: Path) -> None:
+    deep = scans(60000)
+    reading = read(archive(tmp_path / "deep.npz", x=deep, y=np.arange(12) % 2))
+    shallow = further(archive(tmp_path / "shallow.npz", x=(deep >> 8).astype(np.uint8)), reading)
+    same = further(archive(tmp_path / "same.npz", x=deep), reading)
+    assert np.abs(shallow.x.astype(int) - same.x.astype(int)).max() <= 1
+    assert same.x.max() > 200
+
+
+def test_a_blank_line_of_one_column_is_an_empty_field(tmp_path: Path) -> None:
+    """Otherwise the numbers of the rows after it would be wrong."""
+    rows = "\n".join(f"{'good' if n % 2 else 'bad'} film {n},{n % 2}" for n in range(20))
+    path = tmp_path / "reviews.csv"
+    path.write_text(f"review,stars\n{rows}\n")
+    reading = read(path, target="stars", text="review")
+    more = tmp_path / "more.csv"
+    more.write_text("review\nlovely film\n\nawful plot\n\n\n")
+    found = further(more, reading)
+    assert list(found.names) == ["1", "2", "3"]
+    assert found.warnings == ("1 empty text, of which the model knows nothing: row 2",)
+
+
+def test_a_missing_value_is_named_by_row_and_column_and_cause(tmp_path: Path) -> None:
+    dates = [f"2024-01-{day:02}" for day in range(1, 29)]
+    table = pd.DataFrame({"a": np.arange(28.0) ** 2, "d": dates, "y": list("uv") * 14})
+    path, more = tmp_path / "dates.csv", tmp_path / "more.csv"
+    table.to_csv(path, index=False)
+    more.write_text("a,d\n1,2024-01-05\n2,2024/01/05\n")
+    with pytest.raises(
+        DataError, match=r"row 2 has a missing value in 'd'; .*no date as in training.*2024/01/05"
+    ):
+        further(more, read(path, target="y"))
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    reading = read(archive(tmp_path / "rows.npz", x=x, y=np.arange(30) % 2))
+    x[1, 2] = np.nan
+    with pytest.raises(DataError, match=r"row 1 has a missing value; the training data had none"):
+        further(archive(tmp_path / "hole.npz", x=x), reading)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "says"),
+    [
+        ("one.npz", np.zeros(3), r"x is float64 \[3\]; expected images .* for one input, give x\[None\]$"),
+        (
+            "none.npz",
+            np.zeros((0, 3)),
+            r"x is float64 \[0, 3\]; expected images \[N, H, W\] or .* tables \[N, F\]$",
+        ),
+        ("words.npz", np.full((4, 3), "a"), r"x is <U1 \[4, 3\]; expected numbers"),
+    ],
+)
+def test_an_array_that_cannot_be_read_is_described(
+    tmp_path: Path, name: str, x: np.ndarray, says: str
+) -> None:
+    reading = read(
+        archive(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(30, 3)), y=np.arange(30) % 2)
+    )
+    with pytest.raises(DataError, match=says):
+        further(archive(tmp_path / name, x=x), reading)
+    table = tmp_path / "rows.csv"
+    table.write_text("a,b,c\n1,2,3\n")
+    with pytest.raises(
+        DataError, match="is a table, but the model takes rows without column names; give an npz"
+    ):
+        further(table, reading)
+
+
+def test_numbers_as_categories_may_be_all_that_unlabelled_rows_have(tmp_path: Path) -> None:
+    path, more = tmp_path / "labelled.csv", tmp_path / "more.csv"
+    table = pd.DataFrame({"c": ["1", "2", "A"] * 20, "b": np.arange(60.0), "y": list("uv") * 30})
+    table.to_csv(path, index=False)
+    table.assign(c=["1", "2"] * 30).drop(columns="y").iloc[:20].to_csv(more, index=False)
+    found = read(path, target="y", unlabeled=more).dataset.unlabeled
+    assert found is not None
+    assert not np.isnan(found).any()

@@ -91,6 +91,8 @@ def test_unlabelled_rows_need_the_columns_of_the_labelled_ones(tmp_path: Path) -
     assert reading.warnings == (
         "column 'same' left out: only one value",
         f"column 'place' of {other} not read: not in {path}",
+        f"column 'colour' of {other}: 1 row with a text that was not in the training data ('violet'), which "
+        "counts as missing",
     )
     lacking = csv(tmp_path, more.drop(columns="size"), "lacking.csv")
     with pytest.raises(DataError, match=r"lacking\.csv has no column 'size'; expected the columns of "):

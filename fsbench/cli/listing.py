@@ -15,7 +15,7 @@ from fsbench.errors import UnknownName, UsageError
 from fsbench.families import ALL, CORE, FAMILIES, groups, membership
 from fsbench.kinds import KINDS, kind_names
 from fsbench.metrics import METRICS
-from fsbench.params import is_span, tune_range
+from fsbench.params import is_range, tune_range
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.registry import SORTS, Registry, get_registry
 from fsbench.sorts import HOUSE, Origin
@@ -106,7 +106,7 @@ def families() -> RenderableType:
 def _range(f: dataclasses.Field[Any]) -> str:
     """` [0.0 to 5.0]` or ` [a, b]`: the range of a field, if it has one."""
     tune = tune_range(f)
-    between = " to " if is_span(tune) else ", "
+    between = " to " if is_range(f) else ", "
     return f" [{between.join(map(format_value, tune))}]" if tune else ""
 
 

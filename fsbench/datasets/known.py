@@ -157,9 +157,15 @@ def _text(call: Call, entry: DatasetEntry) -> str:
 @functools.lru_cache(maxsize=1024)
 def _info(text: str, entry: DatasetEntry, stamp: Hashable) -> DatasetInfo:
     call = parse_call(text)
-    found = _ask(entry, "describe", _text(call, entry), **_values(call, entry))
+    canonical = _text(call, entry)
+    found = _ask(entry, "describe", canonical, **_values(call, entry))
     if not isinstance(found, DatasetInfo):
         raise DataError(f"{call}: describe returned {found!r}; expected an fsbench.DatasetInfo")
+    if found.text != canonical:
+        raise DataError(
+            f"{call}: describe returned the text {found.text!r}; expected the one that it was given, "
+            f"{canonical!r}"
+        )
     if len(found.classes) != len(found.class_counts):
         raise DataError(
             f"{call}: describe returned class_counts {found.class_counts} for {len(found.classes)} classes; "

@@ -10,6 +10,7 @@ from torch import nn
 
 from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
+from fsbench.errors import PluginError
 from fsbench.scope import Scope
 from fsbench.types import Batch, StepOutput
 
@@ -26,7 +27,13 @@ class Objective(nn.Module):
         self.model = model
         self.composition = composition
         self.ctx = ctx
-        self.auxiliary = nn.ModuleDict(composition.auxiliary_modules(model, ctx)).to(ctx.device)
+        modules = composition.auxiliary_modules(model, ctx)
+        if taken := sorted(name for name in modules if hasattr(nn.ModuleDict, name)):
+            raise PluginError(
+                f"{taken[0]}: torch.nn.ModuleDict has an attribute of this name, so no auxiliary module can "
+                "have it; give the strategy another name"
+            )
+        self.auxiliary = nn.ModuleDict(modules).to(ctx.device)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The scalar objective of one batch: the model in the recipe's precision, losses in float32."""

@@ -96,19 +96,24 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     """The arrays `x` and `groups` of an npz without labels. Raises DataError for other arrays.
 
     Images have the brightness of earlier ones of this form: its value of white, unless they are numbers from
-    0 to 1, or bytes where those were such numbers, and its depth.
+    0 to 1, or bytes where those were no bytes, and its depth.
     """
     arrays = _load(Path(data.path))
-    if "x" not in arrays or arrays["x"].ndim < 2 or not arrays["x"].size:
+    if "x" not in arrays:
         there = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(f"{data.path} has {there}; expected an array x of inputs without labels")
+    if (given := arrays["x"]).ndim < 2 or not given.size:
+        one = "; for one input, give x[None]" if given.size else ""
+        raise DataError(f"{data.path}: x is {given.dtype} {list(given.shape)}; {_SHAPES}{one}")
     if other := [safe_name(name) for name in arrays if name not in ("x", "groups")]:
         remarks.append(f"{plural(len(other), 'array')} of {data.path} not read: {some(other)}")
     x, groups = arrays["x"], _groups(arrays, [""], None, str(data.path))
-    if x.ndim == 2 and x.dtype.kind in "biuf":
+    if x.ndim == 2:
+        if x.dtype.kind not in "biuf":
+            raise DataError(f"{data.path}: x is {x.dtype} {list(x.shape)}; expected numbers")
         return Inputs(x.astype(np.float64), groups=groups)
     white = _white({"x": x}, str(data.path), [])
-    says_itself = (white == 1 and x.dtype.kind in "bf") or (form.white, white) == (1, 255)
+    says_itself = (white == 1 and x.dtype.kind in "bf") or (x.dtype == np.uint8 and form.white != 255)
     if not says_itself:
         if x.max() > form.white:
             raise DataError(

@@ -12,8 +12,6 @@ import numpy as np
 from fsbench.errors import DataError
 from fsbench.kinds.text import encode_texts
 from fsbench.own.archives import read_inputs
-from fsbench.own.column import Column
-from fsbench.own.dates import example
 from fsbench.own.files import contents, form_of
 from fsbench.own.folders import as_inputs, read_files, read_images
 from fsbench.own.form import Form
@@ -21,10 +19,11 @@ from fsbench.own.given import OwnData
 from fsbench.own.listed import located
 from fsbench.own.parsing import in_numbers, parse_table
 from fsbench.own.pictures import SUFFIXES, with_channels
-from fsbench.own.samples import Progress, as_float32, columns_named, safe_name, some
+from fsbench.own.samples import Progress, as_float32, because, columns_named, safe_name, some
 from fsbench.own.spellings import advice, odd_one
 from fsbench.own.texts import clean, read_text_files, tell_of_cut
 from fsbench.own.tree import File
+from fsbench.own.unknown import tell_of_unknown
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -66,21 +65,21 @@ def read_further(path: str | Path, form: Form, progress: Progress = lambda done,
         case "an npz", "pictures" | "rows":
             names, x = _array(path, form, progress, remarks)
         case found, of:
-            raise DataError(
-                f"{path} is {found}, but the model takes inputs of the kind {form.kind}; give {_EXPECTED[of]}"
-            )
-    _require_known(x, form, path)
+            takes = "rows without column names" if of == "rows" else f"inputs of the kind {form.kind}"
+            raise DataError(f"{path} is {found}, but the model takes {takes}; give {_EXPECTED[of]}")
+    _require_known(names, x, form, path, remarks)
     return Further(names, x, tuple(remarks))
 
 
-def _require_known(x: np.ndarray, form: Form, path: Path) -> None:
+def _require_known(names: Sequence[str], x: np.ndarray, form: Form, path: Path, remarks: list[str]) -> None:
     """Raise DataError for missing values, if the training data had none."""
-    missing = np.zeros(len(x), dtype=bool) if form.fills or x.ndim > 2 else np.isnan(x).any(1)
+    missing = np.zeros_like(x, dtype=bool) if form.fills or x.ndim > 2 else np.isnan(x)
     if missing.any():
-        row = int(missing.argmax()) + 1
+        row, place = (int(each[0]) for each in np.nonzero(missing))
+        where = f" in {safe_name(str(form.columns[place].name))!r}" if form.of == "columns" else ""
         raise DataError(
-            f"{path}: row {row} has a missing value; the training data had none, so the model cannot fill it "
-            "in: fill it in, or leave the row out"
+            f"{path}: row {names[row]} has a missing value{where}; the training data had none, so the model "
+            f"cannot fill it in: fill it in, or leave the row out{because(remarks)}"
         )
 
 
@@ -143,7 +142,7 @@ def _encoded(texts: Sequence[str], remarks: list[str]) -> np.ndarray:
 def _column_of(path: Path, form: Form) -> pd.Series:
     """The column of a table that has the texts, or the paths of the images."""
     name = str(form.columns[0].name)
-    table = parse_table(path, None, fewest=1, texts=[name])
+    table = parse_table(path, None, fewest=1, texts=[name], blank_rows=True)
     if name not in table:
         raise DataError(f"{path} has no column {safe_name(name)!r}, which the model needs")
     return table[name]
@@ -175,7 +174,7 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
     """The columns of a table by their names, in any order."""
     names = [str(column.name) for column in form.columns]
     texts = [str(column.name) for column in form.columns if column.texts]
-    table = parse_table(path, None, fewest=1, texts=texts)
+    table = parse_table(path, None, fewest=1, texts=texts, blank_rows=True)
     if missing := [name for name in names if name not in table]:
         raise DataError(f"{path} has no {columns_named(missing)}, which the model needs")
     values = []
@@ -192,18 +191,6 @@ def _table(path: Path, form: Form, remarks: list[str]) -> tuple[Sequence[str], n
                 f"{path}: the column {name!r} has texts{shown}; the model takes numbers there{why}"
             )
         values.append(column.values(table))
-        _tell_of_unknown(column, given[np.isnan(values[-1]) & given.notna()], remarks)
+        tell_of_unknown(column, table, remarks)
     x = as_float32(np.stack(values, axis=1), remarks, form.shifts)
     return [str(number + 1) for number in range(len(x))], x
-
-
-def _tell_of_unknown(column: Column, unknown: pd.Series, remarks: list[str]) -> None:
-    """Add a remark about values that the training data does not allow for."""
-    if len(unknown):
-        what = "a text that was not in the training data"
-        what = what if column.texts else f"no date as in training, such as {example(column.date)}"
-        shown = some([repr(safe_name(text)) for text in unknown.astype(str).unique()])
-        remarks.append(
-            f"column {safe_name(str(column.name))!r}: {plural(len(unknown), 'row')} with {what} ({shown}), "
-            "which counts as missing"
-        )

@@ -44,13 +44,15 @@ def parse_table(
     texts: Collection[str] = (),
     domain: Collection[str] = (),
     groups: Collection[str] = (),
+    blank_rows: bool = False,
 ) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts.
 
     In the column `labels`, `None` is an ordinary text, and all numbers are texts if one is written as codes
     are, with a leading zero or as 1e3. There and in the columns `domain` and `groups`, they are texts if one
     is beyond 2**53, from which on floating-point numbers cannot tell whole numbers apart. The columns `texts`
-    stay texts. Truth values become 1 and 0 or, in the columns `labels` and `domain`, the texts True and
+    stay texts. With `blank_rows`, a blank line of a file of one column, but not at its end, is a row with an
+    empty field. Truth values become 1 and 0 or, in the columns `labels` and `domain`, the texts True and
     False. Raises DataError for a file that is too large, or not a table of at least `fewest` columns.
     """
     size = path.stat().st_size
@@ -64,7 +66,10 @@ def parse_table(
     kept = [
         name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if _name(name) in texts
     ]
-    table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str))
+    blank = blank_rows and len(names) == 1
+    table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str), skip_blank_lines=not blank)
+    if blank:
+        table = table.iloc[: len(table) - _blank_lines_at_end(path)]
     table.columns = table.columns.map(_name)
     if table.shape[1] < fewest or not len(table):
         raise DataError(
@@ -261,6 +266,11 @@ def is_quantity(texts: pd.Series) -> bool:
     """Whether all texts but `None` are numbers, with a decimal point or comma."""
     known = texts[texts != NOTHING]
     return len(known) > 0 and bool((known.str.fullmatch(NUMBER) | known.str.fullmatch(_COMMA_NUMBER)).all())
+
+
+def _blank_lines_at_end(path: Path) -> int:
+    text = path.read_bytes()
+    return max(0, text[len(text.rstrip()) :].count(b"\n") - 1)
 
 
 def _header(path: Path) -> tuple[str, list[str]]:

@@ -32,6 +32,7 @@ from fsbench.own.samples import (
     warn_of_spellings,
 )
 from fsbench.own.spellings import odd_one
+from fsbench.own.unknown import tell_of_unknown
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -172,9 +173,9 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     return _Rows(path, table[labelled], names, numbering, left_out)
 
 
-def _parsed(path: str, data: OwnData, fewest: int = 2) -> pd.DataFrame:
-    """The table in a file."""
-    texts = () if data.samples is None else (data.samples,)
+def _parsed(path: str, data: OwnData, fewest: int = 2, texts: Sequence[str] = ()) -> pd.DataFrame:
+    """The table in a file; the columns `texts` stay texts."""
+    texts = texts if data.samples is None else (*texts, data.samples)
     groups = () if data.group is None else (data.group,)
     return parse_table(Path(path), data.target, fewest, texts, data.domain_columns, groups)
 
@@ -220,7 +221,7 @@ def _unlabelled_rows(
     path = str(data.unlabeled)
     if Path(path).is_dir():
         return Inputs(np.array([[str(file.path)] for file in find_images(Path(path), remarks)], dtype=object))
-    table = _parsed(path, data, fewest=1)
+    table = _parsed(path, data, fewest=1, texts=[str(column.name) for column in columns if column.texts])
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)
     if data.target in table:
@@ -247,6 +248,9 @@ def _unlabelled_rows(
                 "have a label, and may be in the test"
             )
         table = table[~same]
+    if data.samples is None:
+        for column in columns:
+            tell_of_unknown(column, table, remarks, path)
     return Inputs(_values(columns, table))
 
 

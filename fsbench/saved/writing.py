@@ -66,6 +66,8 @@ class _Writer:
                 return items if isinstance(thing, list) else {"tuple": items}
             case Mapping() if all(isinstance(key, str) for key in thing):
                 return {"dict": {key: self.tree(item, where, depth + 1) for key, item in thing.items()}}
+            case Mapping():
+                raise CannotSave(f"{where} contains a dictionary with a key that is not a text")
             case BaseEstimator():
                 self.estimators.append(thing)
                 return {"estimator": len(self.estimators) - 1}

@@ -11,7 +11,7 @@ from typing import Any
 
 from fsbench.families import FAMILIES, title
 from fsbench.kinds import kind_names
-from fsbench.params import is_span, tune_range
+from fsbench.params import is_range, tune_range
 from fsbench.registry import Registry
 from fsbench.report import text as words
 from fsbench.report.rows import Row
@@ -137,7 +137,7 @@ def _argument(strategy: Strategy, field: dataclasses.Field[Any]) -> tuple[str, .
     if field.metadata.get("backbone"):
         allowed = "a backbone"
     tune = tune_range(field)
-    drawn = (" to " if is_span(tune) else ", ").join(map(format_value, tune))
+    drawn = (" to " if is_range(field) else ", ").join(map(format_value, tune))
     default = format_value(getattr(strategy, field.name))
     return code(field.name), code(default) if default else "", text(allowed), text(drawn)
 

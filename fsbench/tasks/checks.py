@@ -89,6 +89,31 @@ def leak(split: Split) -> str:
     return next(found, "")
 
 
+def torn_groups(split: Split, datasets: Sequence[Dataset]) -> str:
+    """Which part has samples of a group of the test: "2 training samples of groups ..."; "" if none.
+
+    Groups are compared within cells.
+    """
+    for name, part in (("training", split.train), ("validation", split.val)):
+        pairs = zip(cells(part), cells(split.test), strict=True)
+        if count := sum(_in_common_groups(one, test, datasets) for one, test in pairs):
+            return f"{plural(count, f'{name} sample')} of groups that the test has too"
+    return ""
+
+
+def _in_common_groups(one: Rows, other: Rows, datasets: Sequence[Dataset]) -> int:
+    """How many samples `[N]` of one part belong to groups of another one."""
+    grouped = ((origin, data.groups) for origin, data in enumerate(datasets) if data.groups is not None)
+    return sum(
+        int(
+            np.isin(
+                groups[one.index[one.origin == origin]], groups[other.index[other.origin == origin]]
+            ).sum()
+        )
+        for origin, groups in grouped
+    )
+
+
 def _in_cells(part: Rows, other: Rows) -> int:
     return sum(map(_in_common, cells(part), cells(other)))
 

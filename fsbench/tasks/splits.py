@@ -24,7 +24,7 @@ from fsbench.evidence import Drawn
 from fsbench.failure import one_line
 from fsbench.kinds import get_kind
 from fsbench.kinds.kind import Transform
-from fsbench.tasks.checks import leak, malformed
+from fsbench.tasks.checks import leak, malformed, torn_groups
 from fsbench.tasks.drawing import Rows, Split, cells, group_numbers, join, stack
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import Part, without_labels
@@ -96,6 +96,10 @@ def draw_split(task: Task, seed: int) -> Split:
         raise PluginError(f"{wrong} ({problem})")
     if found := leak(split):
         raise PluginError(f"{task.text}: its protocol draws {found}; the parts of a split must not share any")
+    if found := torn_groups(split, datasets):
+        raise PluginError(
+            f"{task.text}: its protocol draws {found}; what belongs together must stay together"
+        )
     parts = (split.train, split.val, split.test, split.unlabeled, split.source)
     arrays = [array for part in parts if part is not None for array in (part.index, part.y, part.origin)]
     fingerprints = [dataset.fingerprint for dataset in datasets]

@@ -21,7 +21,7 @@ from fsbench.testing.toy_dataset import registered, toy_datasets
 
 NAMES = ("toy_first", "toy_second", "toy_third")
 SEEDS = (0, 1, 2)
-TOYS: tuple[dict[str, Any], ...] = ({}, {"tested": True}, {"classes": 2})
+TOYS: tuple[dict[str, Any], ...] = ({}, {"tested": True}, {"classes": 2}, {"grouped": True})
 
 
 def described(cls: type[Protocol]) -> None:
@@ -143,8 +143,8 @@ def leaves_globals(cls: type[Protocol]) -> None:
 def _tasks(cls: type[Protocol]) -> Iterator[Task]:
     """A task with the default arguments on each toy dataset, which is registered meanwhile.
 
-    There are toy datasets of each kind, with and without their own test part, and with two classes. Raises
-    AssertionError if all are refused.
+    There are toy datasets of each kind, with and without their own test part, with two classes, and with
+    groups. Raises AssertionError if all are refused.
     """
     names = NAMES[: sum(f.default is dataclasses.MISSING for f in dataclasses.fields(cls))]
     refused, found = "", False

@@ -17,11 +17,13 @@ from fsbench.sorts import Sort
 CLASSES, PER_CLASS, EVALUATION = 10, 200, 6
 
 
-def toy_dataset(name: str, kind: str = "table", tested: bool = False, classes: int = CLASSES) -> Dataset:
+def toy_dataset(
+    name: str, kind: str = "table", tested: bool = False, classes: int = CLASSES, grouped: bool = False
+) -> Dataset:
     """A dataset of well separated classes with 200 samples each; the last 6 of 10 are for test episodes.
 
     With `tested`, a fifth of each class is the dataset's own test part. With fewer than 10 classes, none is
-    for test episodes.
+    for test episodes. With `grouped`, every two samples of a class belong together.
     """
     rng, of_kind = generator("toy dataset", name, kind), get_kind(kind)
     y = np.repeat(np.arange(classes, dtype=np.int64), PER_CLASS)
@@ -38,18 +40,20 @@ def toy_dataset(name: str, kind: str = "table", tested: bool = False, classes: i
         citation="none",
         evaluation_classes=tuple(range(CLASSES - EVALUATION, classes)) if classes == CLASSES else (),
         test_counts=(PER_CLASS // 5,) * classes if tested else (),
+        grouped=grouped,
     )
-    return Dataset(info, x, y, np.arange(len(y)) % 5 == 0 if tested else None)
+    test, groups = np.arange(len(y)) % 5 == 0, np.arange(len(y), dtype=np.int64) // 2
+    return Dataset(info, x, y, test if tested else None, groups if grouped else None)
 
 
 @contextlib.contextmanager
 def toy_datasets(
-    names: tuple[str, ...], kind: str, tested: bool = False, classes: int = CLASSES
+    names: tuple[str, ...], kind: str, tested: bool = False, classes: int = CLASSES, grouped: bool = False
 ) -> Iterator[None]:
     """Toy datasets of these names, inside."""
     with contextlib.ExitStack() as stack:
         for name in names:
-            dataset = toy_dataset(name, kind, tested, classes)
+            dataset = toy_dataset(name, kind, tested, classes, grouped)
             entry = DatasetEntry(
                 name,
                 lambda text, d=dataset: d.info,

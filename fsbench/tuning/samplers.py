@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fsbench.importing import needed
-from fsbench.params import is_span
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -32,11 +31,13 @@ ROUNDING = (_LOG_FROM, _DIGITS)
 """The range ratio from which the scale is logarithmic, and the digits that values are rounded to."""
 
 
-def distribution(tune: tuple[Any, ...], whole: bool, log: bool = False) -> BaseDistribution:
+def distribution(
+    tune: tuple[Any, ...], whole: bool = False, log: bool = False, span: bool = True
+) -> BaseDistribution:
     """Numbers from one to another, on a logarithmic scale if they span a factor of ten; or given values."""
     of = _optuna().distributions
     found: BaseDistribution
-    if is_span(tune):
+    if span:
         low, high = tune
         log = log or (low > 0 and high / low >= _LOG_FROM)
         found = of.IntDistribution(low, high, log) if whole else of.FloatDistribution(low, high, log)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from fsbench.composition import Composition
 from fsbench.errors import UsageError
-from fsbench.params import tune_range
+from fsbench.params import is_range, tune_range
 from fsbench.recipes.recipe import override
 from fsbench.registry import Registry
 from fsbench.rng import derive_key
 from fsbench.spec import type_options
-from fsbench.strategy import Strategy
+from fsbench.strategy import Strategy, has_default
 from fsbench.tuning.samplers import RANDOM_FIRST, ROUNDING, Told, distribution, draw_random, draw_tpe
 from fsbench.types import Recipe
 
@@ -95,7 +95,7 @@ class Space:
             found["weight_decay"] = distribution(_WEIGHT_DECAY[_decay(recipe)], whole=False)
             found["steps"] = distribution((few, many), whole=True, log=True)
         for name, f in self._fields.items():
-            found[name] = distribution(tune_range(f), whole=self._whole(name))
+            found[name] = distribution(tune_range(f), whole=self._whole(name), span=is_range(f))
         return found
 
     def _whole(self, name: str) -> bool:
@@ -130,7 +130,7 @@ def tuned_fields(composition: Composition) -> dict[str, Field[Any]]:
         f"{component.name}.{f.name}": f
         for component in composition.components
         for f in fields(component)
-        if tune_range(f) and getattr(component, f.name) == f.default and _decides(composition, component, f)
+        if tune_range(f) and has_default(component, f) and _decides(composition, component, f)
     }
 
 

@@ -124,7 +124,8 @@ def build_network(
     make = load_object(known.make)
     hints = _parameters(call.name, make)
     sized = known.wants is not None and known.wants.exact
-    arguments = _arguments(call, {**hints, "size": int} if sized else hints)
+    defaults = {each.name: each.default for each in inspect.signature(make).parameters.values()}
+    arguments = _arguments(call, {**hints, "size": int} if sized else hints, defaults)
     if sized:
         arguments.pop("size", None)
     wants = wanted_input(backbone)
@@ -170,15 +171,30 @@ def load_object(place: str) -> Any:
 
 def _parameters(name: str, make: Callable[..., Any]) -> dict[str, Any]:
     """The annotations of a backbone function's arguments after the shape of the inputs."""
-    hints = inspect.get_annotations(make, eval_str=True)
-    names = list(inspect.signature(make).parameters)[1:]
-    if bare := [each for each in names if each not in hints]:
-        raise PluginError(f"backbone {name}: its argument {bare[0]!r} has no annotation; add its type")
-    return {each: hints[each] for each in names}
+    arguments = list(inspect.signature(make).parameters.values())[1:]
+    for each in arguments:
+        if each.annotation is each.empty:
+            raise PluginError(f"backbone {name}: its argument {each.name!r} has no annotation; add its type")
+        if each.default is each.empty:
+            raise PluginError(f"backbone {name}: its argument {each.name!r} has no default; add one")
+    known = getattr(inspect.unwrap(make), "__globals__", {})
+    try:
+        return {
+            each.name: eval(each.annotation, known) if isinstance(each.annotation, str) else each.annotation
+            for each in arguments
+        }
+    except NameError as error:
+        raise PluginError(
+            f"backbone {name}: the annotation of an argument cannot be read ({error}); import what it names "
+            "outside TYPE_CHECKING"
+        ) from error
 
 
-def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a backbone expression, checked against the annotations of its function."""
+def _arguments(call: Call, hints: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a backbone expression, checked against the annotations of its function.
+
+    Numbers are sizes, at least 1, except where a smaller one is the default.
+    """
     known = [name for name in hints if name != "dropout"]
     wrong = [name for name, _ in call.kwargs if name not in known]
     if wrong:
@@ -191,8 +207,8 @@ def _arguments(call: Call, hints: Mapping[str, Any]) -> dict[str, Any]:
         else:
             values[name] = coerce(what, value, hints[name])
         items = values[name] if isinstance(value, tuple) else (values[name],)
-        wrong = [str(item) for item in items if isinstance(item, int) and item < 1]
-        if wrong:
+        wrong = [str(item) for item in items if type(item) is int and item < 1]
+        if wrong and values[name] != defaults.get(name):
             raise SpecError(f"{call}: {name} is {wrong[0]}; expected at least 1")
     return values
 
