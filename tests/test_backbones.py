@@ -6,7 +6,9 @@ import copy
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -16,11 +18,16 @@ from torchvision.transforms import functional as reference
 
 from fsbench.engine.backbones import Network, build_network
 from fsbench.engine.backbones.resnet import Block
-from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.errors import PluginError, SpecError, UnknownName, UsageError
 from fsbench.kinds import kind_names
 from fsbench.recipes.catalogue import BACKBONES
 from fsbench.recipes.recipe import default_recipe, override, parse_overrides, parse_recipe, recipe_text
 from fsbench.testing import toy_split
+
+if TYPE_CHECKING:
+    from builtins import int as Width
+
+    from torch.nn import Module as Body
 
 SMALL = [name for name, known in BACKBONES.items() if known.wants and not known.wants.exact]
 LARGE = [name for name, known in BACKBONES.items() if known.wants and known.wants.exact]
@@ -195,6 +202,35 @@ def test_the_perceptron_of_finn_et_al() -> None:
     assert [type(layer) for layer in layers] == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 4
     assert [layer.out_features for layer in layers if isinstance(layer, nn.Linear)] == [256, 128, 64, 64]
     assert network.num_features == 64
+
+
+def switched(input_shape: tuple[int, ...], bn: bool = True, extra: int = 0) -> tuple[Body, int]:
+    """Its return is annotated by a name that is imported for types only."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), *[nn.BatchNorm1d(4)] * bn), 4
+
+
+def needy(input_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
+    return nn.Flatten(), 64
+
+
+def unread(input_shape: tuple[int, ...], width: Width = 3) -> tuple[nn.Module, int]:
+    return nn.Flatten(), 64
+
+
+def test_a_plugins_backbone_takes_the_arguments_that_its_function_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for make in (switched, needy, unread):
+        known = replace(BACKBONES["mlp"], name=make.__name__, make=f"{__name__}:{make.__name__}", kinds=None)
+        monkeypatch.setitem(BACKBONES.added, make.__name__, known)
+    network = build_network("switched(bn=false, extra=0)", "image", (1, 8, 8), 3)
+    assert not any(isinstance(module, nn.BatchNorm1d) for module in network.modules())
+    with pytest.raises(SpecError, match="extra is -1; expected at least 1"):
+        build_network("switched(extra=-1)", "image", (1, 8, 8), 3)
+    with pytest.raises(PluginError, match=r"^backbone needy: its argument 'width' has no default; add one"):
+        build_network("needy(width=3)", "image", (1, 8, 8), 3)
+    with pytest.raises(PluginError, match=r"^backbone unread: the annotation of an argument cannot be read"):
+        build_network("unread", "image", (1, 8, 8), 3)
 
 
 @pytest.mark.parametrize(

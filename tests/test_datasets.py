@@ -141,6 +141,16 @@ def test_an_info_with_a_field_that_is_no_tuple_is_refused(changes: dict[str, Any
         replace(INFO, **changes)
 
 
+def test_a_dataset_that_forgets_its_arguments_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise `odd(noise=3)` would be the data of `odd`."""
+    entry = DatasetEntry("odd", lambda text, noise=1: replace(INFO, text="odd"), lambda info, noise=1: None)
+    monkeypatch.setattr(entry.describe, "__annotations__", {"noise": int}, raising=False)
+    monkeypatch.setitem(known.DATASETS.added, "odd", entry)
+    message = r"describe returned the text 'odd'; expected the one that it was given, 'odd\(noise=3\)'"
+    with pytest.raises(DataError, match=message):
+        known.dataset_info("odd(noise=3)")
+
+
 def test_a_dataset_with_other_counts_than_classes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = DatasetEntry("odd", lambda text: replace(INFO, text=text, class_counts=(3,)), lambda info: None)
     message = r"^odd: describe returned class_counts \(3,\) for 2 classes; expected a count for each$"

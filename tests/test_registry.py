@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -184,6 +184,18 @@ class Mistyped(Strategy):
         return inner(logits, targets)
 
 
+@dataclass(frozen=True)
+class Parent(Strategy):
+    name = "parent"
+    amount: float = 0.1
+
+
+@dataclass(frozen=True)
+class Inherits(Parent):
+    name = "inherits"
+    amount = 0.5
+
+
 def odd(**members: object) -> type[Strategy]:
     """A strategy with other members than `Bold`."""
     return dataclass(frozen=True)(type("Odd", (Strategy,), {"name": "odd", **members}))
@@ -251,6 +263,30 @@ def fit_resampled(self, train, inner, ctx):  # type: ignore[no-untyped-def]
         (
             odd(augment=True, __annotations__={"augment": bool}),
             "Odd: every strategy has augment, no hyperparameter; leave out the annotation, or choose another",
+        ),
+        (odd(uses=property(lambda self: self.nothing)), "odd: uses raised AttributeError"),
+        (odd(uses=property(lambda self: "source")), "odd: uses is 'source'; expected a set"),
+        (odd(uses={"sources"}), "odd: uses names sources; known: "),
+        (odd(results_version=2), "odd: results_version is 2; expected a text such as '2'"),
+        (
+            with_field(tuple[int, ...], param(())),
+            "Odd: its arguments cannot be written as a text ('strategy(field=[[]])': an empty list",
+        ),
+        (
+            odd(größe=1.5, __annotations__={"größe": float}),
+            "Odd: its arguments cannot be written as a text (cannot read ",
+        ),
+        (
+            with_field(float, field(init=False, default=1.0)),
+            "Odd.field has init=False, so no text can set it",
+        ),
+        (
+            with_field(Literal[1, 8], param(1, tune=(1, 8))),
+            "Odd.field: tune is (1, 8), which means all numbers between; list the values as choices=(1, 8)",
+        ),
+        (
+            Inherits,
+            "Inherits.amount has a value but no annotation, so the inherited default stays; write amount",
         ),
         (odd(content_hash=lambda self: "1"), "Odd.content_hash is a method; put @property above it"),
         (odd(contents_hash=property(lambda self: "1")), "Odd has 'contents_hash', which nothing reads; did"),
@@ -342,8 +378,6 @@ def test_a_strategy_may_name_itself_with_other_members(monkeypatch: pytest.Monke
     [
         ({"skip": lambda self, task: task.nothing}, "^odd: skip raised AttributeError: .*'nothing'; mend it"),
         ({"skip": lambda self, task: False}, "^odd: skip returned False; expected None, or in a text why"),
-        ({"uses": property(lambda self: self.nothing)}, "^odd: uses raised AttributeError"),
-        ({"uses": property(lambda self: "source")}, "^odd: uses is 'source'; expected a set"),
         ({"content_hash": property(lambda self: 1 / 0)}, "^odd: content_hash raised ZeroDivisionError"),
         ({"content_hash": property(lambda self: 3)}, "^odd: content_hash is 3; expected a text, such as"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -142,6 +142,10 @@ WRONG = {
         ),
         r"^ctx.pretrain: the model has 3 outputs for 6 classes; give it a head",
     ),
+    "targets that are no distributions": (
+        wrong(resample=lambda self, train, ctx: replace(train, targets=-train.targets)),
+        r"^wrong: resample returned targets that are negative, NaN or do not sum to 1; expected distribu",
+    ),
     "no auxiliary loss": (
         wrong(auxiliary_loss=lambda self, out, ctx: None),
         r"^wrong: auxiliary_loss returned NoneType; expected a scalar, such as 0.0 or losses.mean\(\)",
@@ -155,6 +159,17 @@ WRONG = {
         "^wrong: auxiliary_modules returned list; expected a torch.nn.Module",
     ),
 }
+
+
+def test_a_module_needs_a_name_that_torch_takes():
+    class Half(Strategy):
+        name = "half"
+
+        def auxiliary_modules(self, model, ctx):
+            return torch.nn.Linear(1, 1)
+
+    with pytest.raises(PluginError, match=r"^half: torch.nn.ModuleDict has an attribute of this name"):
+        run_toy(dataclass(frozen=True)(Half)(), toy_split("table"))
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -36,6 +36,18 @@ def test_a_hook_that_raises_is_named_and_does_not_stop_the_run(tmp_path, fakes, 
     assert results.done == 2
 
 
+def test_a_hook_cannot_change_what_the_run_reports(tmp_path, fakes):
+    class Polishing:
+        @fsbench.hookimpl
+        def fsbench_trial_finished(self, record) -> None:
+            record.metrics["accuracy"] = 0.999
+
+    fakes.load("their-plugin", Polishing, ("theirs", "1"))
+    results = run(tmp_path, seeds=2)
+    assert [r.metrics for r in results.records] == [r.metrics for r in fsbench.results.load(tmp_path).records]
+    assert 0.999 not in {r.metrics["accuracy"] for r in results.records}
+
+
 def test_plugins_are_not_asked_anything_once_a_split_is_drawn(tmp_path, fakes, drawn):
     """Test labels are in this process from then on, and `uses` or `content_hash` may be a stranger's code."""
     asked: list[int] = []

@@ -17,7 +17,7 @@ from fsbench.composition import Composition
 from fsbench.errors import SpecError, UsageError
 from fsbench.params import param
 from fsbench.registry import Registry, load_registry
-from fsbench.strategy import Strategy
+from fsbench.strategy import Strategy, to_call
 from fsbench.tuning.samplers import RANDOM_FIRST
 from fsbench.tuning.space import Configuration, Space, space_mark, tuned_fields
 from fsbench.types import Recipe
@@ -117,6 +117,33 @@ def test_every_value_of_a_list_and_both_ends_of_a_wide_range_are_drawn():
     assert min(each.wide for each in found) < 0.05
     assert max(each.wide for each in found) > 20
     assert len({each.count for each in found}) > 8
+
+
+@dataclass(frozen=True)
+class Forest(Strategy):
+    name: ClassVar[str] = "forest"
+    features: int | float = param(1.0, tune=(1, 0.5, 1.0))
+    width: int = param(16, choices=(16, 64), tune=(16, 64))
+    sizes: tuple[int, ...] = param((8, 8), low=1, high=64)
+
+
+def test_one_is_not_all_of_them():
+    """For a forest, 1 is one feature, and 1.0 is all of them."""
+    assert str(to_call(Forest(features=1))) == "forest(features=1)"
+    assert str(to_call(Forest(features=1.0))) == "forest"
+    assert "forest.features" not in tuned_fields(Composition((Forest(features=1),)))
+    assert str(to_call(Annotated(scale=1))) == "annotated"
+
+
+def test_two_allowed_values_are_drawn_and_nothing_between():
+    found = [each.composition.components[0] for each in of_class(Forest(), 30)]
+    assert {each.width for each in found} == {16, 64}
+
+
+def test_bounds_of_a_tuple_are_those_of_its_items():
+    for sizes, expected in (((0,), "at least 1"), ((8, 65), "at most 64")):
+        with pytest.raises(SpecError, match=f"expected {expected}"):
+            Forest(sizes=sizes)
 
 
 def test_what_a_spec_sets_is_not_tuned():

@@ -92,11 +92,11 @@ def _contains(within: BaseDistribution, value: Any) -> bool:
 
 
 def _rounded(value: Any, within: BaseDistribution) -> Any:
-    """A number with few digits, which is easy to read and to write, inside its range."""
-    if not isinstance(value, float):
+    """A number of a range with few digits, which is easy to read and to write."""
+    if not isinstance(within, _optuna().distributions.FloatDistribution):
         return value
     few = float(f"{value:.{_DIGITS}g}")
-    return min(max(few, within.low), within.high)  # type: ignore[attr-defined]
+    return min(max(few, within.low), within.high)
 
 
 def _quietly(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
