@@ -181,6 +181,10 @@ class Composition:
                     return reason if len(self.components) == 1 else f"{component.name}: {reason}"
         return None
 
+    def narrow(self, task: TaskInfo) -> TaskInfo:
+        """The task as the components together leave it."""
+        return functools.reduce(lambda left, component: component.narrow(left), self.components, task)
+
     def _skip_alone(self, component: Strategy, task: TaskInfo) -> str | None:
         reason = excludes(component, task.kind) or skip_reason(component, task)
         for member in self.members_of(component) if reason is None else ():

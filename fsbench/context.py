@@ -39,6 +39,8 @@ class Context(Protocol):
     def class_counts(self) -> torch.Tensor:
         """Labels per class `[C]` float32 of the training part, before any resampling.
 
+        They are those of the target only, where a component such as `transfer` leaves only these.
+
         Raises PluginError if no training part is known yet (in `configure` and `init_model`).
         """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,9 +22,10 @@ from fsbench_plugins.shot import information, pseudo_labels
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
-from toy import toy_trial
+from toy import context, toy_trial
 
-from fsbench import Recipe, Stream
+from fsbench import Batch, Context, Recipe, Strategy, Stream
+from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
 from fsbench.registry import load_registry
 from fsbench.testing import toy_split
@@ -245,3 +246,40 @@ def test_without_batch_normalisation_there_is_nothing_to_adapt(
 def test_labelled_target_samples_are_welcome(name: str) -> None:
     found = trial(name, target_per_class=2).predictions
     assert np.isfinite(found).all()
+
+
+def test_a_frozen_body_cannot_be_adapted() -> None:
+    spec = "transfer(target_only=false, mode=linear_probe)+shot"
+    with pytest.raises(Exception, match="shot had no effect; it adapts the body, and all of it is frozen"):
+        trial(spec, source=True, target_per_class=2)
+
+
+@pytest.mark.parametrize("spec", ["mixup(alpha=4)", "cutmix(p=1)"])
+def test_unlabelled_inputs_stay_unmixed(spec: str) -> None:
+    """Otherwise `shot` and `fixmatch` would learn the pseudo-label of one input from two."""
+    (composition,) = load_registry().parse(spec)
+    x = torch.rand(16, 1, 8, 8)
+    batch = Batch(x, torch.eye(2)[[0, 1] * 8], unlabeled=x)
+    found = composition.augment(batch, context(composition.components[0], "augment", toy_split("image").info))
+    assert torch.equal(found.unlabeled, x)
+    assert not torch.equal(found.x, x)
+
+
+@dataclass(frozen=True)
+class Counting(Strategy):
+    """Notes the labels per class."""
+
+    name = "counting"
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor, inner: Any, ctx: Context) -> torch.Tensor:
+        ctx.note(str([int(count) for count in ctx.class_counts]))
+        return inner(logits, targets) + 0
+
+
+@pytest.mark.parametrize(("target_only", "counts"), [(True, "[4, 4, 4]"), (False, "[32, 19, 12]")])
+def test_the_labels_are_those_of_the_target_where_no_others_are_left(target_only: bool, counts: str) -> None:
+    """A loss that corrects for the source's classes would be wrong for those of the target."""
+    (transfer,) = load_registry().parse(f"transfer(target_only={str(target_only).lower()})")
+    split = toy_split("image", shift=True, per_class=28, imbalance=3.5, target_per_class=4)
+    found = toy_trial(Composition((*transfer.components, Counting())), split, RECIPE)
+    assert [note for note in found.notes if note.startswith("counting")] == [f"counting: {counts}"]

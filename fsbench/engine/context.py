@@ -325,7 +325,7 @@ class EngineContext(Scope, Savable):
         before = state.phase, state.step, state.progress, state.class_counts, state.memories
         state.phase, state.memories = (*state.phase, self._owner, self._stage, phase), {}
         if train is not None:
-            state.class_counts = train.select(~train.added_mask).class_counts
+            state.class_counts = state.counts(train.select(~train.added_mask))
         try:
             yield
         finally:

@@ -32,7 +32,7 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
     The `only` cell may take the start itself, unless a component could fit again.
     """
     assert state.val is not None, "a cell has a validation set"
-    state.class_counts, state.samples = data.class_counts, len(data)
+    state.class_counts, state.samples = state.counts(data), len(data)
     state.model = state.start if only and not state.composition.chain("postprocess") else _begun(state)
     state.val = replace(state.val, x=seen(state, ctx, state.val.x))
     state.train = seen_training(state, ctx, data)

@@ -136,3 +136,9 @@ class TrialState:
             starts={},
             members={},
         )
+
+    def counts(self, train: LabeledSet) -> torch.Tensor:
+        """The labels per class `[C]` of a training part: of its target only, if no others are trained on."""
+        if train.domain is None or self.composition.narrow(self.task).labels_on_source:
+            return train.class_counts
+        return train.select(train.domain == 1).class_counts

@@ -1,4 +1,7 @@
-"""Mixed samples: between two samples of a batch, or of rectangles."""
+"""Mixed samples: between two samples of a batch, or of rectangles.
+
+Unlabelled inputs stay as they are: what is said of one input would be taken as said of two.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ def mix(batch: Batch, share: torch.Tensor, partner: torch.Tensor) -> Batch:
 
 def relabelled(batch: Batch, x: torch.Tensor, share: torch.Tensor, partner: torch.Tensor) -> Batch:
     """A batch of mixed inputs `[B, ...]`, with targets and domains mixed by the shares `[B]`."""
+    if batch.role == "unlabeled":
+        return batch
     domain = batch.domain
     return replace(
         batch,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Batch, Context, Fitted, LabeledSet, param
+from fsbench import Batch, Context, Fitted, InertComponent, LabeledSet, param
 from fsbench_plugins._adapting import Adapting
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Shot(Adapting):
         return inner(logits, (1 - self.smoothing) * targets + self.smoothing / targets.shape[1])
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """Fit on the labels, then adapt the body to the target."""
+        """Fit on the labels, then adapt the body. Raises InertComponent if the body is frozen."""
         network = super().fit(train, inner, ctx).require_network(self.name)
         adapted = copy.deepcopy(network)
         with ctx.entering("adaptation"):
@@ -60,10 +60,13 @@ class Shot(Adapting):
         import torch
         from torch.nn.functional import cross_entropy
 
+        from fsbench_plugins._normalisation import trainable_in_training_mode
         from fsbench_plugins._recipes import converted
 
         x, size, stream = ctx.unlabeled, ctx.recipe.batch_size, ctx.stream("batches")
-        body = list(network.get_submodule("body").parameters())
+        body = [p for p in network.get_submodule("body").parameters() if p.requires_grad]
+        if not body:
+            raise InertComponent(f"{self.name} had no effect; it adapts the body, and all of it is frozen")
         optimizer = torch.optim.Adam(body, lr=self.lr_scale * converted(ctx.recipe, "adam").lr)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.adapt_steps)
         every, labels = -(-self.adapt_steps // self.refreshes), torch.empty(0)
@@ -72,7 +75,7 @@ class Shot(Adapting):
             if self.pseudo and step % every == 0:
                 with ctx.autocast():
                     labels = pseudo_labels(network, x)
-            network.train()
+            trainable_in_training_mode(network)
             rows = stream.integers(0, len(x), min(size, len(x)))
             empty = torch.full((len(rows), ctx.num_classes), 1 / ctx.num_classes, device=x.device)
             view = ctx.augment(Batch(x[rows], empty, role="unlabeled")).x

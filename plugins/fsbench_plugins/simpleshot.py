@@ -22,7 +22,8 @@ class Simpleshot(UsesSource):
     The body is trained by plain cross-entropy, as `transfer` does, and nothing is trained on the task.
     `transform` says what is done with features: `cl2n` subtracts the mean over the source samples and scales
     each to length one, `l2n` only scales, and `none` leaves them as they are. Logits are minus the squared
-    distances to the class means, times `scale`, which matters for probabilities only.
+    distances to the class means, times `scale` unless `transform` is `none`; it matters for probabilities
+    only.
     """
 
     name = "simpleshot"
