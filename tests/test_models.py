@@ -201,7 +201,7 @@ def test_tables_that_do_not_fit_are_refused_in_one_line(of_people: SavedModel, t
 def test_a_missing_value_is_refused_where_training_had_none(tmp_path: Path) -> None:
     form = Form("table", (2,))
     np.savez(tmp_path / "a.npz", x=np.array([[1.0, 2.0], [np.nan, 1.0]]))
-    with pytest.raises(DataError, match="row 2 has a missing value; the training data had none"):
+    with pytest.raises(DataError, match="row 1 has a missing value; the training data had none"):
         read_further(tmp_path / "a.npz", form)
     with pytest.raises(DataError, match=r"x has inputs of \[2\], the model takes \[3\]"):
         read_further(tmp_path / "a.npz", Form("table", (3,)))
