@@ -184,6 +184,15 @@ def test_bytes_are_bytes_also_beside_deeper_images(tmp_path: Path) -> None:
     assert same.x.max() > 200
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_numbers_to_255_are_as_bright_as_those_to_one(tmp_path: Path, dtype: type) -> None:
+    deep = scans(60000)
+    reading = read(npz(tmp_path, x=deep / 65535, y=np.arange(12) % 2))
+    whole = further(archive(tmp_path / "whole.npz", x=(deep >> 8).astype(dtype)), reading)
+    same = further(archive(tmp_path / "same.npz", x=deep / 65535), reading)
+    assert np.abs(whole.x.astype(int) - same.x.astype(int)).max() <= 1
+
+
 def test_a_blank_line_of_one_column_is_an_empty_field(tmp_path: Path) -> None:
     """Otherwise the numbers of the rows after it would be wrong."""
     rows = "\n".join(f"{'good' if n % 2 else 'bad'} film {n},{n % 2}" for n in range(20))

@@ -96,7 +96,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
     """The arrays `x` and `groups` of an npz without labels. Raises DataError for other arrays.
 
     Images have the brightness of earlier ones of this form: its value of white, unless they are numbers from
-    0 to 1, or bytes where those were no bytes, and its depth.
+    0 to 1, or bytes (numbers to 255 where those were to 1), and its depth.
     """
     arrays = _load(Path(data.path))
     if "x" not in arrays:
@@ -113,7 +113,8 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
             raise DataError(f"{data.path}: x is {x.dtype} {list(x.shape)}; expected numbers")
         return Inputs(x.astype(np.float64), groups=groups)
     white = _white({"x": x}, str(data.path), [])
-    says_itself = (white == 1 and x.dtype.kind in "bf") or (x.dtype == np.uint8 and form.white != 255)
+    as_bytes = white == 255 and (form.white == 1 or x.dtype == np.uint8)
+    says_itself = as_bytes or (white == 1 and x.dtype.kind in "bf")
     if not says_itself:
         if x.max() > form.white:
             raise DataError(
