@@ -67,6 +67,7 @@ _HOMES = {
     "specs": "fsbench.spec",
     "stack": "fsbench.tasks.drawing",
     "to_install": "fsbench.words",
+    "training_mode": "fsbench.wrapping",
     "true_rows": "fsbench.tasks.drawing",
     "weights_hash": "fsbench.recipes.catalogue",
     "weights_problem": "fsbench.recipes.catalogue",
@@ -130,6 +131,7 @@ __all__ = [
     "specs",
     "stack",
     "to_install",
+    "training_mode",
     "true_rows",
     "weights_hash",
     "weights_problem",
@@ -165,6 +167,7 @@ if TYPE_CHECKING:
     from fsbench.tasks.suites import Suite, load_suite
     from fsbench.types import Batch, Fitted, LabeledSet, Predictor, Recipe, Step, StepOutput, TaskInfo
     from fsbench.words import to_install
+    from fsbench.wrapping import training_mode
 
 
 def __getattr__(name: str) -> Any:

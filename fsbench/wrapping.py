@@ -141,3 +141,15 @@ def around_fit(
         return mine[0].check(fitted)
 
     return call
+
+
+def training_mode(network: nn.Module) -> None:
+    """Set training mode, but evaluation mode for modules with only frozen parameters.
+
+    So a frozen body keeps its normalisation statistics and has no dropout.
+    """
+    network.train()
+    for module in network.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()

@@ -20,6 +20,7 @@ from fsbench.rng import Stream
 from fsbench.savable import Savable
 from fsbench.scope import Scope
 from fsbench.types import Batch, Fitted, LabeledSet, Recipe
+from fsbench.wrapping import training_mode
 
 Role = Literal["body", "head", "auxiliary"]
 _LARGEST_BATCH = 1024
@@ -45,7 +46,7 @@ def train(
     rates = Rates(optimizer, recipe)
     draw = _batches(data, recipe, unlabeled, ctx)
     losses = torch.zeros(recipe.steps, device=ctx.device)
-    _train_mode(objective)
+    training_mode(objective)
     with ctx.torch_seeded():
         for number in range(recipe.steps):
             ctx.at_step(number, recipe.steps)
@@ -96,18 +97,6 @@ def _batches(
         )
 
     return draw
-
-
-def _train_mode(objective: Objective) -> None:
-    """Training mode, but evaluation mode for modules with only frozen parameters.
-
-    A frozen body keeps its normalisation statistics and has no dropout.
-    """
-    objective.train()
-    for module in objective.modules():
-        own = list(module.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()
 
 
 def make_optimizer(objective: Objective, recipe: Recipe) -> torch.optim.Optimizer:

@@ -51,15 +51,6 @@ def renew_statistics(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
         buffer.copy_(values)
 
 
-def trainable_in_training_mode(model: nn.Module) -> None:
-    """Training mode, but evaluation mode for modules with only frozen parameters, as in a fit."""
-    model.train()
-    for module in model.modules():
-        own = list(module.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()
-
-
 def equal_parts(x: torch.Tensor, most: int) -> tuple[torch.Tensor, ...]:
     """Inputs `[N, ...]` in parts of at most `most` that differ by one at most, so that each counts alike."""
     return torch.tensor_split(x, max(1, -(-len(x) // most)))

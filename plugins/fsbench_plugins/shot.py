@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Batch, Context, Fitted, InertComponent, LabeledSet, param
+from fsbench import Batch, Context, Fitted, InertComponent, LabeledSet, param, training_mode
 from fsbench_plugins._adapting import Adapting
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Shot(Adapting):
         import torch
         from torch.nn.functional import cross_entropy
 
-        from fsbench_plugins._normalisation import trainable_in_training_mode
         from fsbench_plugins._recipes import converted
 
         x, size, stream = ctx.unlabeled, ctx.recipe.batch_size, ctx.stream("batches")
@@ -75,7 +74,7 @@ class Shot(Adapting):
             if self.pseudo and step % every == 0:
                 with ctx.autocast():
                     labels = pseudo_labels(network, x)
-            trainable_in_training_mode(network)
+            training_mode(network)
             rows = stream.integers(0, len(x), min(size, len(x)))
             empty = torch.full((len(rows), ctx.num_classes), 1 / ctx.num_classes, device=x.device)
             view = ctx.augment(Batch(x[rows], empty, role="unlabeled")).x
