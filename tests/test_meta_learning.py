@@ -22,7 +22,7 @@ from sklearn.preprocessing import normalize
 from torch import nn
 from toy import source_trial
 
-from fsbench import LabeledSet, Recipe, TaskInfo
+from fsbench import InertComponent, LabeledSet, Recipe, TaskInfo
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
@@ -159,6 +159,12 @@ def test_the_mean_of_the_source_is_computed_once_for_all_cells(monkeypatch: pyte
     assert split.source_y is not None
     assert [size for size in sizes if size > split.train_x.shape[1]] == [max(sizes)]
     assert sizes.count(split.train_x.shape[1]) == 3
+
+
+@pytest.mark.parametrize("spec", ["simpleshot(source_steps=3)", "matching(meta_steps=2)", "svm"])
+def test_a_peer_needs_a_network_that_is_trained_on_the_samples(spec: str) -> None:
+    with pytest.raises(InertComponent, match="coteaching had no effect; no network is trained"):
+        source_trial(f"coteaching+{spec}")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,15 @@ from fsbench import Context
 
 
 class Peers(nn.Module):
-    """A network and its `peer`. In everything but its parameters, the pair is the `first` network."""
+    """A network and its `peer`. In everything but its parameters, the pair is the `first` network.
+
+    `asked` says whether the peer has computed logits.
+    """
 
     def __init__(self, first: nn.Module, peer: nn.Module) -> None:
         super().__init__()
         self.first, self.peer = first, peer
+        self.asked = False
 
     def __getattr__(self, name: str) -> Any:
         found = self.__dict__.get("_modules", {})
@@ -32,6 +36,7 @@ def peer_logits(x: torch.Tensor, ctx: Context) -> torch.Tensor | None:
     pair = ctx.model
     if not isinstance(pair, Peers):
         return None
+    pair.asked = True
     with ctx.autocast():
         found: torch.Tensor = pair.peer(x)
     return found.float()

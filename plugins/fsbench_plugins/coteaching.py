@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fsbench import Context, Fitted, LabeledSet, Strategy, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, Strategy, param
 
 if TYPE_CHECKING:
     import torch
@@ -36,11 +36,16 @@ class Coteaching(Strategy):
     warm_up: float = param(0.2, low=0.01, high=1.0, tune=(0.05, 0.5))
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
-        """The predictor of the first of two networks that are trained together."""
+        """The predictor of the first of two networks that are trained together.
+
+        Raises InertComponent if nothing trains a network on the samples.
+        """
         from fsbench_plugins._peers import Peers
 
         pair = Peers(ctx.model, ctx.start("peer"))
         fitted = inner(train, model=pair)
+        if not pair.asked:
+            raise InertComponent(f"{self.name} had no effect; no network is trained on the samples here")
         return ctx.fitted(pair.first) if fitted.network is pair else fitted
 
     def loss(

@@ -58,6 +58,6 @@ class Simpleshot(UsesSource):
         from fsbench_plugins._prototypes import nearest_means
         from fsbench_plugins._transformed import Transformed
 
-        centre = ctx.model.get_buffer(_CENTRE) if self.transform == "cl2n" else None
+        centre = getattr(ctx.model, _CENTRE) if self.transform == "cl2n" else None
         length = None if self.transform is None else self.scale**0.5
         return ctx.fitted(nearest_means(Transformed(ctx.model, centre, length), train))
