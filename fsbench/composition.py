@@ -263,8 +263,14 @@ class Composition:
         return call
 
     def configure(self, recipe: Recipe, ctx: Scope) -> Recipe:
-        """The recipe after every component's `configure`."""
-        return self._map("configure", recipe, ctx, lambda given, got: given != got, checked_recipe)
+        """The recipe after every `configure`; a change that later ones overwrite has no effect."""
+        later = list(self.chain("configure"))
+
+        def lasts(given: Recipe, got: Recipe) -> bool:
+            later.pop(0)
+            return given != got and _outcome(later, given, ctx) != _outcome(later, got, ctx)
+
+        return self._map("configure", recipe, ctx, lasts, checked_recipe)
 
     def embed(self, batch: Batch, ctx: Scope) -> Batch:
         """The batch after every component's `embed`: features."""
@@ -387,3 +393,14 @@ class Composition:
 
 def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
     return lambda: ctx.effects.did(component.name, STAGES[stage].rests_on)
+
+
+def _outcome(components: list[Strategy], recipe: Recipe, ctx: Scope) -> Recipe | None:
+    """The recipe that components would make of another one; None if one of them cannot work with it."""
+    with ctx.rehearsing():
+        try:
+            for component in components:
+                recipe = component.configure(recipe, ctx.scoped(component, "configure"))
+        except Exception:  # noqa: BLE001 - with the real recipe, the component raises again
+            return None
+    return recipe

@@ -48,7 +48,7 @@ class Scope(Context, Protocol):
         """
 
     def rehearsing(self) -> AbstractContextManager[None]:
-        """Inside, components remember in copies, which are forgotten afterwards."""
+        """Inside, components remember in copies, which are forgotten afterwards, as are their notes."""
 
     @property
     def trained(self) -> nn.Module | None:

@@ -93,6 +93,24 @@ class Steps(Strategy):
 
 
 @dataclass(frozen=True)
+class Doubled(Strategy):
+    """Doubles a number of steps, the recipe's if none is given, and the logits; refuses one number."""
+
+    name = "doubled"
+    of: int | None = None
+    refused: int = 0
+
+    def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
+        ctx.note(f"doubled {recipe.steps} steps")
+        if recipe.steps == self.refused:
+            raise ValueError("refused")
+        return replace(recipe, steps=2 * (recipe.steps if self.of is None else self.of))
+
+    def postprocess(self, fitted: Fitted, val: LabeledSet, ctx: Context) -> Fitted:
+        return fitted.map(lambda logits: 2 * logits)
+
+
+@dataclass(frozen=True)
 class Passes(Strategy):
     """Passes the input of one or more stages on unchanged."""
 
@@ -201,6 +219,9 @@ def test_an_unused_recipe_or_start_has_no_effect() -> None:
         ((Fresh(), *transfer), "transfer"),
         ((*transfer, Fresh()), "transfer"),
         ((Steps(QUICK.steps),), "steps"),
+        ((Steps(), Doubled(5)), "steps"),
+        (bundled("optimizer+maml(meta_steps=1)"), "optimizer"),
+        (bundled("schedule(form=one_cycle)+swa"), "schedule"),
     ]:
         with pytest.raises(InertComponent, match=f"{inert} had no effect"):
             trial(*components, shift=inert == "dann")
@@ -218,12 +239,23 @@ def test_an_unused_recipe_or_start_has_no_effect() -> None:
         (Fresh(), *bundled("focal+augmentation")),
         (Steps(),),
         (Steps(), *bundled("transfer(source_steps=2)")),
+        (Steps(), Doubled()),
+        (Doubled(5), Steps()),
+        (Steps(), Doubled(refused=QUICK.steps)),
+        bundled("maml(meta_steps=1)+optimizer"),
     ],
     ids=lambda components: Composition(components).text,
 )
 def test_a_used_change_counts_as_an_effect(components: tuple[Strategy, ...]) -> None:
     trial(*components)
     trial(*components, cells=2)
+
+
+def test_only_what_was_done_is_noted() -> None:
+    """Whether a change lasts is found by doing without it; what components say then is not kept."""
+    assert [note for note in trial(Steps(), Doubled()).notes if "doubled" in note] == [
+        "doubled: doubled 5 steps"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -353,11 +353,12 @@ class EngineContext(Scope, Savable):
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
         state = self._state
-        before, state.memories = state.memories, copy.deepcopy(state.memories)
+        before, said = state.memories, list(state.notes)
+        state.memories = copy.deepcopy(before)
         try:
             yield
         finally:
-            state.memories = before
+            state.memories, state.notes[:] = before, said
 
     def at_step(self, step: int, steps: int) -> None:
         self._state.step = step
