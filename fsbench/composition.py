@@ -1,27 +1,14 @@
-"""How components form one strategy: the laws of the stages."""
+"""How components form one strategy: its text, its identity, and who acts in which order in each stage."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from fsbench.declared import asked, check_uses, content_hash, skip_reason
-from fsbench.effects import Mark, WatchedFit, Weights, other_tensors, trains
-from fsbench.errors import ConflictError, InertComponent, PluginError
+from fsbench.errors import ConflictError, PluginError
 from fsbench.kinds import FEATURES
-from fsbench.returned import (
-    checked_batch,
-    checked_embedded,
-    checked_features,
-    checked_fit,
-    checked_module,
-    checked_recipe,
-    checked_term,
-    checked_training_set,
-)
-from fsbench.scope import Scope
 from fsbench.spec import specs
 from fsbench.stages import STAGES
 from fsbench.strategy import (
@@ -32,23 +19,9 @@ from fsbench.strategy import (
     spec_fields,
     to_call,
 )
-from fsbench.types import Batch, Fitted, LabeledSet, Recipe, Step, StepOutput, TaskInfo
-from fsbench.wrapping import (
-    announced,
-    around_fit,
-    around_loss,
-    around_step,
-    cross_entropy,
-    plain_step,
-    why_inert,
-)
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+from fsbench.types import Recipe, TaskInfo
 
 BASELINE = "erm"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -228,179 +201,3 @@ class Composition:
             acting = [c for c in acting if c is owner or stage not in c.yields]
             found[stage] = tuple(sorted(acting, key=lambda c: c is not owner))
         return found
-
-    def _running(self, stage: str, ctx: Scope) -> Iterator[tuple[Strategy, Scope, Mark]]:
-        """The components that change a stage, each with its context and a function that marks an effect."""
-        for component in self.chain(stage):
-            yield component, ctx.scoped(component, stage), _marker(ctx, component, stage)
-
-    def _map(
-        self,
-        stage: str,
-        value: T,
-        ctx: Scope,
-        changed: Callable[[T, T], bool],
-        checked: Callable[[T, T, str], T],
-    ) -> T:
-        """The law of `map`: each component's stage acts on the result of the one before it.
-
-        A component that finds nothing to do on this draw says so in a note and does not count as inert.
-        """
-        for component, scoped, mark in self._running(stage, ctx):
-            said = ctx.notes
-            given, value = value, checked(value, getattr(component, stage)(value, scoped), component.name)
-            if changed(given, value) or ctx.notes != said:
-                mark()
-        return value
-
-    def _wrap(
-        self, stage: str, innermost: T, ctx: Scope, around: Callable[[Strategy, Scope, T, Mark], T]
-    ) -> T:
-        """The law of `wrap`: each component's stage wraps the one before it."""
-        call = innermost
-        for component, scoped, mark in self._running(stage, ctx):
-            call = around(component, scoped, call, mark)
-        return call
-
-    def configure(self, recipe: Recipe, ctx: Scope) -> Recipe:
-        """The recipe after every `configure`; a change that later ones overwrite has no effect."""
-        later = list(self.chain("configure"))
-
-        def lasts(given: Recipe, got: Recipe) -> bool:
-            later.pop(0)
-            return given != got and _outcome(later, given, ctx) != _outcome(later, got, ctx)
-
-        return self._map("configure", recipe, ctx, lasts, checked_recipe)
-
-    def embed(self, batch: Batch, ctx: Scope) -> Batch:
-        """The batch after every component's `embed`: features."""
-        got = self._map("embed", batch, ctx, other_tensors, checked_embedded)
-        return checked_features(got, self.chain("embed")[-1].name)
-
-    def resample(self, train: LabeledSet, ctx: Scope) -> LabeledSet:
-        """The training set after every component's `resample`."""
-        return self._map("resample", train, ctx, other_tensors, checked_training_set)
-
-    def init_model(self, model: nn.Module, ctx: Scope) -> nn.Module:
-        """The model after every component's `init_model`."""
-        with ctx.effects.resting_on(STAGES["init_model"].rests_on):
-            for component, scoped, mark in self._running("init_model", ctx):
-                before = Weights(model)
-                given, model = model, component.init_model(model, scoped)
-                checked_module(model, component.name, "init_model")
-                if model is not given or before.differ(model):
-                    mark()
-        return model
-
-    def augment(self, batch: Batch, ctx: Scope, embedding: bool = False) -> Batch:
-        """The batch after every component's `augment`; unlabelled inputs are transformed alike.
-
-        A component sees labelled and unlabelled inputs in separate calls, so it cannot use unlabelled inputs
-        that it has not declared. `raw_unlabeled` is not changed.
-
-        Where a component embeds inputs, it alone augments (`embedding`), as later batches contain features.
-        """
-        if not self.chain("augment") or (self.chain("embed") and not embedding):
-            return batch
-        unlabeled = batch.unlabeled
-        labeled = replace(batch, unlabeled=None, raw_unlabeled=None)
-        found = self._map("augment", labeled, ctx, other_tensors, checked_batch)
-        if unlabeled is not None:
-            classes = batch.targets.shape[1]
-            even = batch.targets.new_full((len(unlabeled), classes), 1 / classes)
-            other = Batch(unlabeled, even, role="unlabeled")
-            for component in self.chain("augment"):
-                got = component.augment(other, ctx.scoped(component, "augment.unlabeled"))
-                other = checked_batch(other, got, component.name)
-            unlabeled = other.x
-        return replace(found, unlabeled=unlabeled, raw_unlabeled=batch.raw_unlabeled)
-
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor, ctx: Scope) -> torch.Tensor:
-        """Per-sample loss `[B]`: cross-entropy, replaced or wrapped by the components."""
-        call: Callable[..., torch.Tensor] = self._plain_loss
-        return self._wrap("loss", call, ctx, around_loss)(logits, targets)
-
-    def _plain_loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy. Raises PluginError for a model with another number of outputs than classes."""
-        if logits.shape[-1] != targets.shape[-1]:
-            who = " and ".join(c.name for c in self.chain("init_model")) or self.text or "ctx.pretrain"
-            raise PluginError(
-                f"{who}: the model has {logits.shape[-1]} outputs for {targets.shape[-1]} classes; give it a "
-                "head for them by model.with_head(num_classes)"
-            )
-        return cross_entropy(logits, targets)
-
-    def auxiliary_loss(self, out: StepOutput, modules: nn.ModuleDict, ctx: Scope) -> torch.Tensor | float:
-        """The sum of the components' auxiliary losses.
-
-        A loss of zero, or without a gradient, has no effect, unless the component says why in a note.
-        """
-        total: torch.Tensor | float = 0.0
-        for component, scoped, mark in self._running("auxiliary_loss", ctx):
-            seen = replace(out, modules=dict(modules.items()).get(component.name))
-            if "unlabeled" not in component.uses:
-                batch = replace(out.batch, unlabeled=None, raw_unlabeled=None)
-                seen = replace(seen, unlabeled_features=None, unlabeled_logits=None, batch=batch)
-            said = ctx.notes
-            term = checked_term(component.auxiliary_loss(seen, scoped), component.name)
-            if not ctx.effects.had_effect(component.name) and (trains(term) or ctx.notes != said):
-                mark()
-            total = total + term
-        return total
-
-    def auxiliary_modules(self, model: nn.Module, ctx: Scope) -> dict[str, nn.Module]:
-        """The components' modules by component name, each with independent random weights."""
-        found: dict[str, nn.Module] = {}
-        for component in self.components:
-            scoped = ctx.scoped(component, "auxiliary_modules")
-            with scoped.torch_seeded():
-                module = component.auxiliary_modules(model, scoped)
-            if module is not None:
-                found[component.name] = checked_module(module, component.name, "auxiliary_modules")
-        return found
-
-    def step(self, step: Step, ctx: Scope) -> None:
-        """One optimizer step: gradients and update, replaced or wrapped by the components."""
-        call: Callable[[Step], None] = plain_step
-        self._wrap("step", call, ctx, around_step)(step)
-
-    def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Scope) -> Fitted:
-        """Fit with the engine's training `inner`, replaced or wrapped by the components."""
-        return self._wrap("fit", announced(inner, ctx), ctx, around_fit)(train)
-
-    def postprocess(
-        self, fitted: Fitted, val: LabeledSet, ctx: Scope, before: Strategy | None = None
-    ) -> Fitted:
-        """The fitted predictor after every component's `postprocess`, or those before one component."""
-        for component, scoped, mark in self._running("postprocess", ctx):
-            if component is before:
-                break
-            watched = WatchedFit(fitted, mark)
-            shown = val if "val" in component.uses else scoped.withheld("val")
-            got = component.postprocess(watched.given, shown, scoped)
-            fitted = watched.check(checked_fit(got, component.name, "postprocess"))
-        return fitted
-
-    def check_effects(self, ctx: Scope) -> None:
-        """Raise InertComponent if a component other than the baseline had no effect."""
-        for component in self.components:
-            if component.name != BASELINE and not ctx.effects.had_effect(component.name):
-                where = "" if self.text == component.name else f"{self.text}: "
-                raise InertComponent(
-                    f"{where}{component.name} had no effect; {why_inert(component, ctx.effects)}"
-                )
-
-
-def _marker(ctx: Scope, component: Strategy, stage: str) -> Mark:
-    return lambda: ctx.effects.did(component.name, STAGES[stage].rests_on)
-
-
-def _outcome(components: list[Strategy], recipe: Recipe, ctx: Scope) -> Recipe | None:
-    """The recipe that components would make of another one; None if one of them cannot work with it."""
-    with ctx.rehearsing():
-        try:
-            for component in components:
-                recipe = component.configure(recipe, ctx.scoped(component, "configure"))
-        except Exception:  # noqa: BLE001 - with the real recipe, the component raises again
-            return None
-    return recipe

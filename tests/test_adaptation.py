@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from toy import context, toy_trial
 
-from fsbench import Batch, Context, Recipe, Strategy, Stream
+from fsbench import Batch, Context, Recipe, Strategy, Stream, laws
 from fsbench.composition import Composition
 from fsbench.engine.backbones import build_network
 from fsbench.registry import load_registry
@@ -260,7 +260,9 @@ def test_unlabelled_inputs_stay_unmixed(spec: str) -> None:
     (composition,) = load_registry().parse(spec)
     x = torch.rand(16, 1, 8, 8)
     batch = Batch(x, torch.eye(2)[[0, 1] * 8], unlabeled=x)
-    found = composition.augment(batch, context(composition.components[0], "augment", toy_split("image").info))
+    found = laws.augment(
+        composition, batch, context(composition.components[0], "augment", toy_split("image").info)
+    )
     assert torch.equal(found.unlabeled, x)
     assert not torch.equal(found.x, x)
 

@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, Step, StepOutput, Strategy, TaskInfo, hookimpl
+from fsbench import (
+    Batch,
+    Context,
+    Fitted,
+    LabeledSet,
+    Recipe,
+    Step,
+    StepOutput,
+    Strategy,
+    TaskInfo,
+    hookimpl,
+    laws,
+)
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
@@ -126,13 +138,17 @@ def test_maps_run_in_the_order_written_and_wrappers_go_around(components: tuple[
     composed = Composition(components)
     ctx = context(composed)
     logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
-    assert composed.configure(ctx.recipe, ctx).lr == chain(components, 0.1, abs)
-    assert torch.equal(composed.resample(TRAIN, ctx).x, chain(components, X))
-    assert torch.equal(composed.augment(Batch(X, TARGETS), ctx).x, chain(components, X))
-    assert torch.equal(composed.loss(logits, TARGETS, ctx), chain(components, cross_entropy(logits, TARGETS)))
-    fitted = composed.fit(TRAIN, lambda train: Fitted(lambda x: x), ctx)
+    assert laws.configure(composed, ctx.recipe, ctx).lr == chain(components, 0.1, abs)
+    assert torch.equal(laws.resample(composed, TRAIN, ctx).x, chain(components, X))
+    assert torch.equal(laws.augment(composed, Batch(X, TARGETS), ctx).x, chain(components, X))
+    assert torch.equal(
+        laws.loss(composed, logits, TARGETS, ctx), chain(components, cross_entropy(logits, TARGETS))
+    )
+    fitted = laws.fit(composed, TRAIN, lambda train: Fitted(lambda x: x), ctx)
     assert torch.equal(fitted.predict(X), chain(components, X))
-    assert torch.equal(composed.postprocess(Fitted(lambda x: x), TRAIN, ctx).predict(X), chain(components, X))
+    assert torch.equal(
+        laws.postprocess(composed, Fitted(lambda x: x), TRAIN, ctx).predict(X), chain(components, X)
+    )
 
 
 @given(
@@ -154,7 +170,7 @@ def test_step_wrappers_go_around_earlier_ones_and_the_owner_is_innermost(names: 
         for n in names
     }
     composed = Composition(tuple(make() for make in makes.values()))
-    composed.step(_NoStep(said), context(composed))
+    laws.step(composed, _NoStep(said), context(composed))
     wrappers = [name for name in reversed(names) if name != "owner"]
     inwards = wrappers + ["owner"] * ("owner" in names)
     middle = [] if "owner" in names else ["gradients", "update"]
@@ -180,7 +196,7 @@ class _NoStep:
 def test_auxiliary_losses_add_up(components: tuple[Affine, ...]) -> None:
     composed = Composition(components)
     out = StepOutput(X, X, TARGETS, 0.0, nn.Identity(), Batch(X, TARGETS))
-    total = composed.auxiliary_loss(out, nn.ModuleDict(), context(composed))
+    total = laws.auxiliary_loss(composed, out, nn.ModuleDict(), context(composed))
     assert total == pytest.approx(sum(c.b for c in components))
 
 
@@ -197,12 +213,12 @@ def test_an_owner_is_innermost_wherever_it_is_written(order: tuple[Strategy, ...
     composed = Composition(order)
     wrappers = tuple(c for c in order if isinstance(c, Affine))
     ctx = context(composed)
-    assert torch.equal(composed.loss(X, TARGETS[:, :2], ctx), chain(wrappers, torch.full((6,), 7.0)))
+    assert torch.equal(laws.loss(composed, X, TARGETS[:, :2], ctx), chain(wrappers, torch.full((6,), 7.0)))
 
     def never(train: LabeledSet) -> Fitted:
         raise AssertionError("the owner replaces this")
 
-    assert torch.equal(composed.fit(TRAIN, never, ctx).predict(X), chain(wrappers, torch.zeros(6, 3)))
+    assert torch.equal(laws.fit(composed, TRAIN, never, ctx).predict(X), chain(wrappers, torch.zeros(6, 3)))
 
 
 def test_two_owners_of_a_stage_are_an_error_that_names_both() -> None:
@@ -246,10 +262,11 @@ def test_a_component_that_did_nothing_is_an_error() -> None:
     for component in (Idle(), Auxiliary()):
         composed = Composition((First(), component))
         ctx = context(composed)
-        composed.resample(TRAIN, ctx)
+        laws.resample(composed, TRAIN, ctx)
         with pytest.raises(InertComponent, match=f"{component.name} had no effect"):
-            composed.check_effects(ctx)
-    Composition((Erm(),)).check_effects(context(Composition((Erm(),))))
+            laws.check_effects(composed, ctx)
+    plain = Composition((Erm(),))
+    laws.check_effects(plain, context(plain))
 
 
 @dataclass(frozen=True)
@@ -263,7 +280,7 @@ class Emptying(Strategy):
 def test_an_empty_training_set_is_refused() -> None:
     composed = Composition((Emptying(),))
     with pytest.raises(PluginError, match="emptying: resample returned an empty training set"):
-        composed.resample(TRAIN, context(composed))
+        laws.resample(composed, TRAIN, context(composed))
 
 
 @dataclass(frozen=True)
@@ -281,7 +298,7 @@ def test_undeclared_use_is_an_error_that_says_what_and_where(what: str) -> None:
     composed = Composition((Snoop(what),))
     ctx = context(composed)
     with pytest.raises(UndeclaredUse, match=f"snoop touched {what} data in configure"):
-        composed.configure(ctx.recipe, ctx)
+        laws.configure(composed, ctx.recipe, ctx)
 
 
 @dataclass(frozen=True)
@@ -297,7 +314,7 @@ def test_unlabeled_features_are_hidden_from_undeclared_components() -> None:
     composed = Composition((Looker(),))
     batch = Batch(X, TARGETS, X, raw_unlabeled=X)
     out = StepOutput(X, X, TARGETS, 0.0, nn.Identity(), batch, unlabeled_features=X, unlabeled_logits=X)
-    assert composed.auxiliary_loss(out, nn.ModuleDict(), context(composed)) == 0.0
+    assert laws.auxiliary_loss(composed, out, nn.ModuleDict(), context(composed)) == 0.0
 
 
 @dataclass(frozen=True)
@@ -311,17 +328,17 @@ class Draws(Strategy):
 def test_a_components_random_numbers_do_not_depend_on_its_neighbours() -> None:
     alone, mixed = Composition((Draws(),)), Composition((First(), Draws()))
     batch = Batch(X, TARGETS)
-    noise = alone.augment(batch, context(alone)).x - X
-    torch.testing.assert_close(mixed.augment(batch, context(mixed)).x - (2 * X + 1), noise)
+    noise = laws.augment(alone, batch, context(alone)).x - X
+    torch.testing.assert_close(laws.augment(mixed, batch, context(mixed)).x - (2 * X + 1), noise)
 
 
 def test_unlabeled_inputs_are_augmented_with_separate_random_numbers() -> None:
     composed = Composition((Draws(),))
-    out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
+    out = laws.augment(composed, Batch(X, TARGETS, unlabeled=X), context(composed))
     assert out.unlabeled is not None
     assert not torch.equal(out.unlabeled, X)
     assert not torch.equal(out.unlabeled, out.x)
-    assert torch.equal(out.x, composed.augment(Batch(X, TARGETS), context(composed)).x)
+    assert torch.equal(out.x, laws.augment(composed, Batch(X, TARGETS), context(composed)).x)
 
 
 @dataclass(frozen=True)
@@ -335,7 +352,7 @@ class Peeks(Strategy):
 
 def test_augment_never_sees_labelled_and_unlabelled_inputs_in_one_batch() -> None:
     composed = Composition((Peeks(), Draws()))
-    out = composed.augment(Batch(X, TARGETS, unlabeled=X), context(composed))
+    out = laws.augment(composed, Batch(X, TARGETS, unlabeled=X), context(composed))
     assert out.unlabeled is not None
     assert out.unlabeled.shape == X.shape
     assert not torch.equal(out.unlabeled, X + 1)

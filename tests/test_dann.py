@@ -18,7 +18,7 @@ from sklearn.datasets import make_moons
 from torch import nn
 from toy import toy_trial
 
-from fsbench import Batch, Context, Recipe, StepOutput, TaskInfo
+from fsbench import Batch, Context, Recipe, StepOutput, TaskInfo, laws
 from fsbench.composition import Composition
 from fsbench.engine.context import EngineContext
 from fsbench.engine.state import TrialState
@@ -149,7 +149,7 @@ def test_adam_gives_way_to_sgd_unless_the_recipe_fixes_its_steps(
     (composition,) = load_registry().parse(spec)
     recipe = Recipe("mlp", 40, 8, optimizer=optimizer, lr=0.003, passes=passes)
     ctx = EngineContext(TrialState(("t",), SHIFT, composition, recipe, CPU))
-    found = composition.configure(recipe, ctx)
+    found = laws.configure(composition, recipe, ctx)
     assert (found.optimizer, found.lr) == (wanted[0], pytest.approx(wanted[1]))
     assert any("in place of the recipe's" in note for note in ctx.notes) == (found.optimizer != optimizer)
 

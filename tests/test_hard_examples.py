@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy import context, task_info, toy_trial
 
-from fsbench import LabeledSet, Recipe, Strategy, Stream
+from fsbench import LabeledSet, Recipe, Strategy, Stream, laws
 from fsbench.composition import Composition
 from fsbench.engine.training import draw_batches
 from fsbench.errors import SpecError
@@ -82,9 +82,8 @@ def test_it_wraps_the_losses_before_it() -> None:
     logits, targets = batch(12)
     focal, hard = Focal(gamma=4.0), Ohem(keep=0.25)
     inner = focal.loss(logits, targets, cross_entropy, context(focal, "loss", task_info(num_classes=4)))
-    both = Composition((focal, hard)).loss(
-        logits, targets, context(hard, "loss", task_info(num_classes=4)).scoped(focal, "loss")
-    )
+    scope = context(hard, "loss", task_info(num_classes=4)).scoped(focal, "loss")
+    both = laws.loss(Composition((focal, hard)), logits, targets, scope)
     assert both.sum().item() == pytest.approx(inner.topk(3).values.sum().item() * 4)
 
 

@@ -9,22 +9,21 @@ import pytest
 from click.testing import CliRunner
 from test_step import composed
 
-from fsbench import Strategy
+from fsbench import Strategy, laws
 from fsbench.cli.explaining import explained
 from fsbench.cli.listing import list_
-from fsbench.composition import Composition
 from fsbench.errors import UsageError
 from fsbench.stages import STAGES
 
 
-def test_every_stage_is_a_method_of_strategies_and_of_compositions() -> None:
+def test_every_stage_is_a_method_of_strategies_and_has_a_law() -> None:
     methods = {
         name
         for name, method in vars(Strategy).items()
         if inspect.isfunction(method) and "ctx" in inspect.signature(method).parameters
     }
     assert methods == {*STAGES, "auxiliary_modules"}
-    assert all(hasattr(Composition, name) for name in STAGES)
+    assert all(hasattr(laws, name) for name in (*STAGES, "auxiliary_modules"))
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
 from benchmarks.reference.rows import Band, Line, Options, Outcome, Row
-from fsbench import Fitted
+from fsbench import Fitted, laws
 from fsbench.engine.context import EngineContext
 from fsbench.engine.device import describe
 from fsbench.engine.state import TrialState
@@ -45,8 +45,8 @@ def _loss_of(spec: str, classes: int) -> Loss:
     state = TrialState(("identities", 0, 0), info, composition, default_recipe(info), _CPU)
     state.class_counts = torch.full((classes,), 8.0)
     ctx, none = EngineContext(state), LabeledSet(torch.zeros(0, classes), torch.zeros(0, classes))
-    fitted = composition.postprocess(Fitted(lambda logits: logits), none, ctx)
-    return lambda logits, targets: composition.loss(fitted.predict(logits), targets, ctx)
+    fitted = laws.postprocess(composition, Fitted(lambda logits: logits), none, ctx)
+    return lambda logits, targets: laws.loss(composition, fitted.predict(logits), targets, ctx)
 
 
 def _binary_focal(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,7 @@ def _smote() -> list[float]:
         info = TaskInfo("identities", "longtail", "table", (4,), 2)
         state = TrialState(("identities", seed, 0), info, composition, default_recipe(info), _CPU)
         ctx = EngineContext(state).scoped(composition.components[0], "resample")
-        found = composition.resample(labeled_set("table", x, y, 2, _CPU), EngineContext(state))
+        found = laws.resample(composition, labeled_set("table", x, y, 2, _CPU), EngineContext(state))
         theirs, labels = SMOTE(k_neighbors=3, random_state=ctx.rng.seed()).fit_resample(x, y)
         assert np.array_equal(found.y.numpy(), labels), "the labels differ"
         worst.append(float(np.abs(found.x.numpy() - theirs).max()))

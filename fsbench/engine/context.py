@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import torch
 from torch import nn
 
+from fsbench import laws
 from fsbench.composition import Composition
 from fsbench.effects import Effects
 from fsbench.engine.backbones import Network, build_network
@@ -256,7 +257,7 @@ class EngineContext(Scope, Savable):
             with engine.entering(f"start {purpose}"):
                 state.cell = -1
                 model = engine.new_model(state.task.num_classes, f"start {purpose}")
-                state.starts[purpose] = state.composition.init_model(model, engine)
+                state.starts[purpose] = laws.init_model(state.composition, model, engine)
                 state.cell = cell
         self._use("model")
         found = copy.deepcopy(state.starts[purpose])
@@ -267,11 +268,11 @@ class EngineContext(Scope, Savable):
         return Objective(model, self._state.composition, EngineContext(self._state))
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return self._state.composition.loss(logits, targets, EngineContext(self._state))
+        return laws.loss(self._state.composition, logits, targets, EngineContext(self._state))
 
     def augment(self, batch: Batch) -> Batch:
         inside = self._stage == "embed"
-        return self._state.composition.augment(batch, EngineContext(self._state), embedding=inside)
+        return laws.augment(self._state.composition, batch, EngineContext(self._state), embedding=inside)
 
     def pretrain(self, model: nn.Module, data: LabeledSet, recipe: Recipe) -> nn.Module:
         sound_recipe(recipe, f"{self._owner}: {self._stage} passed ctx.pretrain")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from fsbench import laws
 from fsbench.engine.frozen_body import fit_head, frozen_network
 from fsbench.engine.inputs import adapt, seen, seen_training, taking_stored
 from fsbench.engine.objective import Objective
@@ -20,9 +21,9 @@ from fsbench.types import Fitted, LabeledSet, Recipe
 
 def begin(state: TrialState, ctx: Scope) -> None:
     """Do what all cells share: make the recipe with `configure`, the start with `init_model`."""
-    state.recipe = state.composition.configure(state.recipe, ctx)
+    state.recipe = laws.configure(state.composition, state.recipe, ctx)
     adapt(state, ctx)
-    state.start = state.composition.init_model(ctx.new_model(state.task.num_classes), ctx)
+    state.start = laws.init_model(state.composition, ctx.new_model(state.task.num_classes), ctx)
     state.started.add(state.start)
 
 
@@ -37,7 +38,7 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
     state.val = replace(state.val, x=seen(state, ctx, state.val.x))
     state.train = seen_training(state, ctx, data)
     fitted = _fit(state, ctx, state.train)
-    return taking_stored(state, ctx, state.composition.postprocess(fitted, state.val, ctx))
+    return taking_stored(state, ctx, laws.postprocess(state.composition, fitted, state.val, ctx))
 
 
 def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy | None) -> Fitted:
@@ -47,14 +48,15 @@ def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy 
     try:
         with ctx.in_force(None, _begun(state)):
             fitted = _fit(state, ctx, data)
-            return state.composition.postprocess(fitted, state.val, ctx, before)
+            return laws.postprocess(state.composition, fitted, state.val, ctx, before)
     finally:
         state.train = whole
 
 
 def _fit(state: TrialState, ctx: Scope, data: LabeledSet) -> Fitted:
     """Resample a training set as the composition sees it, and fit on the result."""
-    return state.composition.fit(state.composition.resample(data, ctx), _engine_fit(state, ctx), ctx)
+    train = laws.resample(state.composition, data, ctx)
+    return laws.fit(state.composition, train, _engine_fit(state, ctx), ctx)
 
 
 def _begun(state: TrialState) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fsbench import laws
 from fsbench.composition import Composition
 from fsbench.engine.backbones.network import wanted_input
 from fsbench.engine.state import Lent, TrialState
@@ -100,7 +101,7 @@ def seen_training(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet
 
 def _embedded_part(state: TrialState, ctx: Scope, data: LabeledSet) -> LabeledSet:
     domain = None if data.domain is None else data.domain.float()
-    got = state.composition.embed(Batch(data.x, data.targets, domain=domain), ctx)
+    got = laws.embed(state.composition, Batch(data.x, data.targets, domain=domain), ctx)
     copies, rest = divmod(len(got.x), len(data))
     if rest or not copies:
         raise PluginError(
@@ -127,7 +128,7 @@ def _features(state: TrialState, ctx: Scope, x: torch.Tensor) -> torch.Tensor:
     with ctx.entering("embed others"):
         for part in torch.split(x, _AT_ONCE):
             even = part.new_full((len(part), classes), 1 / classes)
-            got = state.composition.embed(Batch(part, even, role="unlabeled"), ctx).x
+            got = laws.embed(state.composition, Batch(part, even, role="unlabeled"), ctx).x
             if len(got) != len(part):
                 raise PluginError(
                     f"{state.composition.text}: embed returned {len(got)} inputs for {len(part)} that are "

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from fsbench import laws
 from fsbench.composition import Composition
 from fsbench.engine.backbones import Network
 from fsbench.errors import PluginError
@@ -27,7 +28,7 @@ class Objective(nn.Module):
         self.model = model
         self.composition = composition
         self.ctx = ctx
-        modules = composition.auxiliary_modules(model, ctx)
+        modules = laws.auxiliary_modules(composition, model, ctx)
         if taken := sorted(name for name in modules if hasattr(nn.ModuleDict, name)):
             raise PluginError(
                 f"{taken[0]}: torch.nn.ModuleDict has an attribute of this name, so no auxiliary module can "
@@ -47,13 +48,13 @@ class Objective(nn.Module):
     def _loss(
         self, batch: Batch, features: torch.Tensor, logits: torch.Tensor, others: list[torch.Tensor]
     ) -> torch.Tensor:
-        losses = self.composition.loss(logits, batch.targets, self.ctx)
+        losses = laws.loss(self.composition, logits, batch.targets, self.ctx)
         if not self.composition.chain("auxiliary_loss"):
             return losses.mean()
         out = StepOutput(features, logits, batch.targets, self.ctx.progress, self.model, batch)
         if others:
             out = replace(out, unlabeled_features=others[0], unlabeled_logits=others[1])
-        return losses.mean() + self.composition.auxiliary_loss(out, self.auxiliary, self.ctx)
+        return losses.mean() + laws.auxiliary_loss(self.composition, out, self.auxiliary, self.ctx)
 
     def _outputs(self, batch: Batch) -> tuple[torch.Tensor, ...]:
         """Features and logits of the labelled batch, then those of the unlabelled one, if there is one.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fsbench import laws
 from fsbench.engine.backbones import Network
 from fsbench.engine.objective import Objective
 from fsbench.engine.schedules import Rates
@@ -51,9 +52,9 @@ def train(
         for number in range(recipe.steps):
             ctx.at_step(number, recipe.steps)
             rates.set(number)
-            batch = composition.augment(draw(number), ctx)
+            batch = laws.augment(composition, draw(number), ctx)
             step = OptimizerStep(objective, optimizer, batch, last=number + 1 == recipe.steps)
-            composition.step(step, ctx)
+            laws.step(composition, step, ctx)
             if step.loss is not None:
                 losses[number] = step.loss
             rates.after(losses[: number + 1])

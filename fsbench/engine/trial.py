@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from fsbench import laws
 from fsbench.composition import Composition
 from fsbench.engine.backbones.network import import_backbone
 from fsbench.engine.context import EngineContext
@@ -119,7 +120,7 @@ class _Cell(NamedTuple):
 
 def _check_effects(state: TrialState) -> None:
     """Raise InertComponent for a component without effect, in the strategy or in one of its fields."""
-    state.composition.check_effects(EngineContext(state))
+    laws.check_effects(state.composition, EngineContext(state))
     for member in state.members.values():
         _check_effects(member)
 
