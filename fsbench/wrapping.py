@@ -79,22 +79,26 @@ def around_step(
 ) -> Callable[[Step], None]:
     """A component's `step` around another one.
 
-    It has an effect if it uses the step itself, or if it does not call the other one just once in each step.
-    Without calls in any step, it must own the stage.
+    It has an effect if it uses the step itself, if it does not call the other one just once in each step, or
+    if it changes the weights after the last one. Without calls in any step, it must own the stage.
     """
     numbers = ctx.effects.inner_steps[component.name]
 
     def call(step: Step) -> None:
-        calls = 0
+        calls, left = 0, None
 
         def counted(given: Step) -> None:
-            nonlocal calls
+            nonlocal calls, left
             calls += 1
             inner(given.step if isinstance(given, WatchedStep) else given)
+            if step.last and not ctx.effects.had_effect(component.name):
+                left = Weights(ctx.trained)
 
         component.step(cast(Step, WatchedStep(step, mark)), counted, ctx)
         numbers.add(calls)
         if numbers != {1} and (numbers != {0} or "step" in component.replaces | component.yields):
+            mark()
+        if left is not None and left.differ(ctx.trained):
             mark()
 
     return call

@@ -146,6 +146,11 @@ class Passes(Strategy):
         if self.how == "step":
             step.gradients()
             return step.update()
+        if self.how == "step, then change the model":
+            inner(step)
+            with torch.no_grad():
+                next(ctx.model.parameters()).mul_(2 if step.last else 1)
+            return None
         return inner(step)  # type: ignore[no-any-return]
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
@@ -274,6 +279,7 @@ def test_only_what_was_done_is_noted() -> None:
         "fit, then change the model",
         "init_model",
         "step",
+        "step, then change the model",
         "postprocess",
         "postprocess, weights",
         "postprocess, weights at prediction",

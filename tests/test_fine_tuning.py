@@ -139,20 +139,35 @@ def test_updates_of_copies_are_merged_one_by_one() -> None:
     assert type(other[0]) is nn.Linear
 
 
-@pytest.mark.parametrize("spec", ["lora(mode=gradual)", "lora(mode=linear_probe)", "lp_ft(mode=finetune)"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "lora(mode=gradual)",
+        "lora(mode=linear_probe)",
+        "lp_ft(mode=finetune)",
+        "l2_sp(mode=linear_probe)",
+        "bn_only(mode=linear_probe)",
+    ],
+)
 def test_a_mode_that_contradicts_the_name_is_refused(spec: str) -> None:
-    with pytest.raises(SpecError, match=r"mode=\w+\): expected one of (finetune|frozen_then_finetune), got"):
+    with pytest.raises(SpecError, match=r"mode=\w+\): expected one of (finetune|frozen_then_finetune)"):
         load_registry().parse(spec)
 
 
 def test_bn_only_unfreezes_gradually_where_some_layers_have_no_normalisation() -> None:
     found = predictions("bn_only(source_steps=3, mode=gradual)")
-    assert not np.array_equal(found, predictions("bn_only(source_steps=3, mode=linear_probe)"))
+    assert not np.array_equal(found, predictions("transfer(source_steps=3, mode=linear_probe)"))
 
 
 def test_bn_only_says_that_a_body_has_no_normalisation() -> None:
     with pytest.raises(InertComponent, match="bn_only had no effect; the body has no normalisation with"):
         toy_trial("bn_only(source_steps=3)", toy_split("image", source=True), replace(RECIPE, backbone="mlp"))
+
+
+def test_lora_says_that_no_layer_can_be_updated() -> None:
+    split, recipe = toy_split("text", source=True), replace(RECIPE, backbone="ngrams")
+    with pytest.raises(InertComponent, match="lora had no effect; the body has no linear, convolutional or"):
+        toy_trial("lora(source_steps=3)", split, recipe)
 
 
 def test_lora_and_bn_only_train_less_than_transfer() -> None:

@@ -63,6 +63,15 @@ def test_one_member_is_that_member(spec: str) -> None:
         np.testing.assert_allclose(p, probabilities(trial("erm").predictions), atol=1e-6)
 
 
+@pytest.mark.parametrize("resampled", ["resampling", "resampling(method=random_under)"])
+@pytest.mark.parametrize("member", ["erm", "balanced_softmax", "vote(of=balanced_softmax)"])
+def test_a_member_trains_as_long_as_alone_and_knows_the_labels_as_given(resampled: str, member: str) -> None:
+    split, recipe = toy_split("table", imbalance=8.0, per_class=40), replace(QUICK, passes=4)
+    alone = toy_trial(f"{resampled}+{member.removeprefix('vote(of=').removesuffix(')')}", split, recipe)
+    voted = toy_trial(f"{resampled}+vote(of={member!r})".replace("'", '"'), split, recipe)
+    assert np.array_equal(voted.predictions, alone.predictions)
+
+
 @pytest.mark.parametrize("how", ["soft", "hard"])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_vote_is_scikit_learns(how: str, classes: int) -> None:

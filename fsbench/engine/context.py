@@ -304,7 +304,7 @@ class EngineContext(Scope, Savable):
             begin(state.members[key], EngineContext(state.members[key]))
         member = state.members[key]
         member.cell, member.val, member.phase, member.runs = state.cell, state.val, (), 0
-        return fit_cell(member, EngineContext(member), train)
+        return fit_cell(member, EngineContext(member), train, given=state.as_given(train))
 
     @property
     def train(self) -> LabeledSet:

@@ -27,13 +27,17 @@ def begin(state: TrialState, ctx: Scope) -> None:
     state.started.add(state.start)
 
 
-def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False) -> Fitted:
+def fit_cell(
+    state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False, given: LabeledSet | None = None
+) -> Fitted:
     """A cell's fitted predictor, from a copy of the start.
 
-    The `only` cell may take the start itself, unless a component could fit again.
+    The `only` cell may take the start itself, unless a component could fit again. `given` is what the split
+    gave of resampled data: its labels count, and the recipe is sized for it.
     """
     assert state.val is not None, "a cell has a validation set"
-    state.class_counts, state.samples = state.counts(data), len(data)
+    state.part = data if given is None else given
+    state.class_counts, state.samples = state.counts(state.part), len(state.part)
     state.model = state.start if only and not state.composition.chain("postprocess") else _begun(state)
     state.val = replace(state.val, x=seen(state, ctx, state.val.x))
     state.train = seen_training(state, ctx, data)
@@ -44,19 +48,20 @@ def fit_cell(state: TrialState, ctx: Scope, data: LabeledSet, only: bool = False
 def fit_again(state: TrialState, ctx: Scope, data: LabeledSet, before: Strategy | None) -> Fitted:
     """A predictor fitted to other data from the same start, as the components before one postprocess it."""
     assert state.val is not None, "a cell has a validation set"
-    whole, state.train = state.train, data
+    whole = state.part, state.train, state.resampled
+    state.part = state.train = data
     try:
         with ctx.in_force(None, _begun(state)):
             fitted = _fit(state, ctx, data)
             return laws.postprocess(state.composition, fitted, state.val, ctx, before)
     finally:
-        state.train = whole
+        state.part, state.train, state.resampled = whole
 
 
 def _fit(state: TrialState, ctx: Scope, data: LabeledSet) -> Fitted:
     """Resample a training set as the composition sees it, and fit on the result."""
-    train = laws.resample(state.composition, data, ctx)
-    return laws.fit(state.composition, train, _engine_fit(state, ctx), ctx)
+    state.resampled = laws.resample(state.composition, data, ctx)
+    return laws.fit(state.composition, state.resampled, _engine_fit(state, ctx), ctx)
 
 
 def _begun(state: TrialState) -> nn.Module:

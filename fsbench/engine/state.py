@@ -74,7 +74,8 @@ class TrialState:
     objects for it. `start` is the model as `init_model` left it, `model` the one that is trained; `starts`
     has the other requested starts, by purpose, and `started` every copy of a start. `source` and `unlabeled`
     are loaded only while they are used. `val` is the cell's validation set, `class_counts` `[C]` those of its
-    training part, `samples` its size, for which the recipe is sized, and `train` this part as it is fitted.
+    training part, `samples` its size, for which the recipe is sized, `part` this part, `train` the part as
+    the composition sees it, and `resampled` as it is fitted.
     `batch` is what the objective is computed on. `trainings` has trainings that trials share. `features` is
     the folder for features of frozen bodies, `pretrained` has the digests of loaded weights, and `bodies` the
     pretrained bodies beside the model. `members` has the states of strategies that were fitted as arguments
@@ -94,6 +95,8 @@ class TrialState:
     unlabeled: Lent[torch.Tensor] | None = None
     val: LabeledSet | None = None
     train: LabeledSet | None = None
+    part: LabeledSet | None = None
+    resampled: LabeledSet | None = None
     class_counts: torch.Tensor | None = None
     samples: int | None = None
     batch: Batch | None = None
@@ -136,6 +139,14 @@ class TrialState:
             starts={},
             members={},
         )
+
+    def as_given(self, train: LabeledSet) -> LabeledSet:
+        """A training set without what was resampled: of the whole part, the samples that the split gave."""
+        if self.part is None or self.resampled is None:
+            return train
+        whole = (~train.added_mask).sum() == (~self.resampled.added_mask).sum()
+        given = self.part if whole else train
+        return given if given.added is None else given.select(~given.added)
 
     def counts(self, train: LabeledSet) -> torch.Tensor:
         """The labels per class `[C]` of a training part: of its target only, if no others are trained on."""

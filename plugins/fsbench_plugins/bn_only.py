@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fsbench import Context, InertComponent
 from fsbench_plugins.transfer import Transfer
@@ -29,6 +29,8 @@ class BnOnly(Transfer):
     in_core = False
     pretrained_lr_scale = 1.0
     kinds = frozenset({"image", "table"})
+
+    mode: Literal["finetune", "frozen_then_finetune", "gradual"] = "finetune"
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
         """The model with a body whose normalisation is trained. Raises InertComponent if there is none."""

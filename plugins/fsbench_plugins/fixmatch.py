@@ -54,7 +54,10 @@ class Fixmatch(UsesUnlabelled):
         most: torch.Tensor = ctx.memory(lambda: loss.new_zeros(()))
         torch.maximum(most, loss.detach(), out=most)
         if ctx.step + 1 == ctx.recipe.steps and most == 0:
-            ctx.note(f"no guess was as sure as {self.threshold}, so training was on the labels only")
+            ctx.note(
+                f"no guess was as sure as {self.threshold} in a training of {ctx.recipe.steps} steps, so it "
+                "was on the labels only"
+            )
         return self.weight * loss
 
 

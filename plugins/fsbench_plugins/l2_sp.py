@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fsbench import Context, StepOutput, param
 from fsbench_plugins.transfer import Transfer
@@ -28,6 +28,7 @@ class L2Sp(Transfer):
     )
     in_core = False
 
+    mode: Literal["finetune", "frozen_then_finetune", "gradual"] = "finetune"
     alpha: float = param(0.1, low=0.0, tune=(0.001, 1.0))
 
     def auxiliary_loss(self, out: StepOutput, ctx: Context) -> torch.Tensor | float:

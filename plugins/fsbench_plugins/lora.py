@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fsbench import Context, Fitted, LabeledSet, param
+from fsbench import Context, Fitted, InertComponent, LabeledSet, param
 from fsbench_plugins.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -39,13 +39,20 @@ class Lora(Transfer):
     scale: float = param(1.0, low=0.0, tune=(0.25, 4.0))
 
     def init_model(self, model: nn.Module, ctx: Context) -> nn.Module:
-        """The model with a frozen body from the source, and updates that start at zero."""
-        from fsbench_plugins._low_rank import add_updates
+        """The model with a frozen body from the source, and updates that start at zero.
+
+        Raises InertComponent if no layer of the body can have one.
+        """
+        from fsbench_plugins._low_rank import add_updates, has_updates
 
         model = super().init_model(model, ctx)
         body = model.get_submodule("body").requires_grad_(False)
         with ctx.torch_seeded():
             add_updates(body, self.rank, self.scale)
+        if not has_updates(body):
+            raise InertComponent(
+                f"{self.name} had no effect; the body has no linear, convolutional or attention layers"
+            )
         return model
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:
