@@ -10,10 +10,11 @@ import numpy as np
 
 from fsbench.composition import Composition
 from fsbench.errors import TaskError
+from fsbench.looks import ERROR
 from fsbench.recipes.catalogue import known_backbone
 from fsbench.recipes.recipe import task_recipe
 from fsbench.spec import Value, parse_call
-from fsbench.stats import LEVEL, crossed
+from fsbench.stats import crossed
 from fsbench.tasks.drawing import Split
 from fsbench.tasks.expressions import Task
 from fsbench.tasks.protocols import Protocol
@@ -72,9 +73,12 @@ def trial_cost(recipe: Recipe, shape: tuple[int, ...]) -> float:
     return recipe.steps * (_STEP + _SLOWER * loops)
 
 
-def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: Sequence[int]) -> list[str]:
+def outlook(
+    tasks: Iterable[Task], compositions: Sequence[Composition], seeds: Sequence[int], error: float = ERROR
+) -> list[str]:
     """A line for each task about the smallest difference that its test samples and seeds can settle.
 
+    `error` is the probability of any wrong verdict among the comparisons of a task.
     Where every split trains on the same samples, the line says instead that there are no verdicts.
     """
     lines = []
@@ -89,12 +93,13 @@ def outlook(tasks: Iterable[Task], compositions: Sequence[Composition], seeds: S
                 f"that draws them{_such_as(task.protocol, seeds)}"
             )
             continue
-        points = 100 * smallest_difference(splits, compared)
+        points = 100 * smallest_difference(splits, compared, error)
         tested = plural(splits[0].test.y[0].size, "test sample")
         what = f"differences of about {points:.0f} points or more" if points < 100 else "no difference"
         lines.append(
             f"{task.text}: with {len(seeds)} split seeds of {tested}, and {plural(compared, 'comparison')} "
-            f"with the baseline, {what} can be settled (if two strategies disagree on a fifth of the samples)"
+            f"with the baseline, {what} in balanced accuracy can be settled (if two strategies disagree on a "
+            "fifth of the samples)"
         )
     return lines
 
@@ -115,11 +120,11 @@ def _such_as(protocol: Protocol, seeds: Sequence[int]) -> str:
     return "" if alike else f", such as {other.text}"
 
 
-def smallest_difference(splits: Sequence[Split], compared: int) -> float:
+def smallest_difference(splits: Sequence[Split], compared: int, error: float = ERROR) -> float:
     """The difference in balanced accuracy that is found with a probability of 0.8, from 0 to 1.
 
     The strategy and the baseline disagree on a fifth of the test samples, on the same ones in each split, and
-    nothing else varies, which is optimistic. The test is that of `fsbench.stats`, at 5 % divided by the
+    nothing else varies, which is optimistic. The test is that of `fsbench.stats`, at `error` divided by the
     number of comparisons.
     """
     from scipy.special import stdtrit
@@ -132,5 +137,5 @@ def smallest_difference(splits: Sequence[Split], compared: int) -> float:
     parts, n = crossed(places, influences), len(splits)
     variance = parts.common + parts.own / n
     df = min(variance**2 / max(parts.own / n, 1e-12) ** 2, 2) * (n - 1)
-    quantiles = [float(stdtrit(df, p)) for p in (1 - (1 - LEVEL) / 2 / compared, _POWER)]
+    quantiles = [float(stdtrit(df, p)) for p in (1 - error / 2 / compared, _POWER)]
     return sum(quantiles) * math.sqrt(variance)

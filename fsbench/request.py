@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from fsbench.beforehand import outlook, seeds_for
 from fsbench.composition import BASELINE, Composition
 from fsbench.errors import UsageError
+from fsbench.looks import ERROR
 from fsbench.recipes.recipe import parse_overrides
 from fsbench.registry import Registry
 from fsbench.spec import Value
@@ -74,6 +75,7 @@ def read_request(
     available: bool,
     baseline: Strategies | None,
     tuning: Tuning | None = None,
+    error: float = ERROR,
 ) -> Request:
     """Read the arguments of `fsbench.run`, which documents them. The observer hears what is left out.
 
@@ -100,7 +102,7 @@ def read_request(
         seeds = seeds_for(ready, rows, changes) if own else chosen.split_seeds
     split_seeds = seed_list("seeds", seeds)
     if own:
-        observer.outlook(outlook(ready, max(rows.values(), key=len), split_seeds))
+        observer.outlook(outlook(ready, max(rows.values(), key=len), split_seeds, error))
     return Request(
         suite=chosen,
         tasks=ready,

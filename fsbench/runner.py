@@ -17,6 +17,7 @@ from fsbench.execute import MakeExecutor, local
 from fsbench.families import CORE
 from fsbench.identity import full_spec
 from fsbench.jobs import check_device
+from fsbench.looks import ERROR
 from fsbench.plan import Plan, joined_plans, make_plan
 from fsbench.progress import Observer, default_observer
 from fsbench.progress.log import RunLog, logged
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from fsbench.own import OwnData
 
 DEFAULT_RESULTS = "fsbench-results"
+_HOW = ("observer", "executor", "only", "error")
 
 
 def run(
@@ -61,6 +63,7 @@ def run(
     observer: Observer | None = None,
     executor: MakeExecutor = local,
     only: Callable[[Mapping[Trial, str | None]], Iterable[Trial]] = lambda trials: trials,
+    error: float = ERROR,
 ) -> Results:
     """Run strategies on tasks and return the records; trials in the results folder are not run again.
 
@@ -97,6 +100,8 @@ def run(
         executor: Makes the executor of the trials; the processes of this machine by default.
         only: Gets all trials, each with the reason not to run it or None, and returns those of this run, in
             the order of running.
+        error: The probability of any wrong verdict by which differences are judged; the forecast for the
+            user's own data depends on it.
 
     Returns:
         The records of the whole request, new and stored ones. After Ctrl-C, the records so far, marked
@@ -130,6 +135,7 @@ def run(
             available=available,
             baseline=baseline,
             tuning=_tuning(tune, sampler=sampler, criterion=criterion),
+            error=error,
         )
         with Store(results) as store:
             log.open(store.folder)
@@ -164,7 +170,7 @@ def _arguments(given: Mapping[str, object]) -> dict[str, object]:
     """The arguments of `run` that say what to run, but for those with their default."""
     defaults = {name: each.default for name, each in inspect.signature(run).parameters.items()}
     others = {name: value for name, value in given.items() if repr(value) != repr(defaults[name])}
-    return {name: value for name, value in others.items() if name not in ("observer", "executor", "only")}
+    return {name: value for name, value in others.items() if name not in _HOW}
 
 
 def _tuning(n: int | None, **given: str | None) -> Tuning | None:

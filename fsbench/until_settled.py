@@ -15,7 +15,7 @@ from typing import Any
 from fsbench.composition import BASELINE
 from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
-from fsbench.looks import Key, Look, summed_up
+from fsbench.looks import Key, Look, spent, summed_up
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
 from fsbench.record import Trial
@@ -75,7 +75,15 @@ def run_until_settled(
         now = looks[-1].seeds * 2 if still_open(looks) else seeds
         try:
             with timer.watched():
-                found = run(*args, seeds=now, results=results, observer=timer, only=wanted, **options)
+                found = run(
+                    *args,
+                    seeds=now,
+                    results=results,
+                    observer=timer,
+                    only=wanted,
+                    error=spent(len(looks) + 1),
+                    **options,
+                )
         except KeyboardInterrupt:
             if not timer.over:
                 raise

@@ -204,6 +204,17 @@ def test_a_baseline_that_does_not_apply_everywhere_is_no_warning() -> None:
     assert (found.baseline, best.baseline) == ("hist", "svm")
 
 
+def test_a_baseline_without_all_results_is_not_the_best() -> None:
+    records = [*baseline("erm", ERM), *baseline("svm", MINE[:2]), *over_seeds(A, "focal", KNN)]
+    board = leaderboard(records)
+    svm, focal = on(board, "svm"), on(board, "focal")
+    assert svm is not None
+    assert focal is not None
+    assert (svm.baseline, focal.baseline) == ("erm", "erm")
+    assert svm.difference is not None
+    assert svm.difference.mean == pytest.approx(np.mean(np.subtract(MINE[:2], ERM[:2])))
+
+
 def test_another_baseline_can_be_named() -> None:
     records = [*usual(), *over_seeds(A, "focal", MINE)]
     board = leaderboard(records, baseline="knn")

@@ -126,6 +126,8 @@ def test_more_of_anything_settles_smaller_differences():
     assert smallest_difference(few, 1) < base
     assert smallest_difference(large, 3) < base
     assert math.isfinite(base)
+    assert smallest_difference(few, 3, error=0.05) == base
+    assert smallest_difference(few, 3, error=0.0125) == pytest.approx(smallest_difference(few, 12))
     with_noise = smallest_difference([draw("holdout(wine)", seed) for seed in range(5)], 3)
     assert with_noise > smallest_difference([draw("holdout(wine)", seed) for seed in range(50)], 3)
 
@@ -136,9 +138,9 @@ def test_the_outlook_is_one_line_for_each_task_that_compares_anything():
     assert line.startswith(
         "holdout(wine): with 10 split seeds of 53 test samples, and 1 comparison with the baseline, "
     )
-    assert "points or more can be settled" in line
+    assert "points or more in balanced accuracy can be settled" in line
     (line,) = outlook([task("holdout(wine, test=0.1)")], get_registry().parse("all"), range(2))
-    assert "with the baseline, no difference can be settled" in line
+    assert "with the baseline, no difference in balanced accuracy can be settled" in line
     assert outlook([task("holdout(wine)")], compositions, [0]) == []
     assert outlook([task("holdout(wine)")], compositions[:1], range(10)) == []
 

@@ -192,6 +192,12 @@ def test_tuned_rows_are_compared_with_tuned_rows():
     assert compared(before, before, "a", "tuned(a, n=4)").rows[0].verdict == "better"
 
 
+def test_only_names_that_can_be_compared_are_offered():
+    records = over_seeds(A, "a", LOW, tuning="tuning(n=4)")
+    with pytest.raises(UnknownName, match=r": 'a'; known: tuned\(a, n=4\)$"):
+        compared(records, records, "a", "tuned(a, n=4)")
+
+
 def test_it_is_said_that_tuned_results_train_on_more_labels():
     records = over_seeds(A, "a", LOW) + over_seeds(A, "a", HIGH, tuning="tuning(n=4)")
     said = (

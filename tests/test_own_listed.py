@@ -182,7 +182,10 @@ def test_rows_without_a_label_are_the_unlabelled_images(pets: Path) -> None:
         f"1 row of {path} without 'file' left out",
         f"11 rows of {path} not read: the label is given",
     )
-    with pytest.raises(DataError, match=r"no input without a label is left; leave it out"):
+    with pytest.raises(
+        DataError,
+        match=r"no input without a label is left; leave it out \(12 rows of .* the label is given\)",
+    ):
         listed(csv(pets, table(pets)), unlabeled=path)
 
 

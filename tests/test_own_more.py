@@ -239,6 +239,14 @@ def test_source_samples_that_belong_to_the_target_are_left_out(tmp_path: Path) -
     assert (reading.dataset.info.class_counts, reading.target.info.class_counts) == ((4, 5), (6, 5))
 
 
+def test_a_column_that_the_other_table_lacks_is_missed_there(tmp_path: Path) -> None:
+    table = scans()
+    table.to_csv(tmp_path / "old.csv", index=False)
+    table.drop(columns="diagnosis").to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(UnknownName, match=r"unknown column of .*new\.csv: 'diagnosis'; known: "):
+        read(tmp_path / "old.csv", target="diagnosis", target_data=tmp_path / "new.csv")
+
+
 WRONG: list[tuple[dict[str, object], type[FsbenchError], str]] = [
     ({"domain": "scaner"}, UnknownName, "unknown column 'scaner'; did you mean 'scanner'"),
     ({"domain": "scanner=older"}, UnknownName, "unknown value of scanner 'older'; did you mean 'old'"),

@@ -225,11 +225,13 @@ def test_the_command_says_what_the_budget_was_not_enough_for(looks, said, tmp_pa
     assert f"the budget is spent, {said}" in " ".join(capsys.readouterr().err.split())
 
 
-def test_trials_of_a_look_that_the_budget_ended_are_not_in_the_table(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("known", [None, 3, 4])
+def test_trials_of_a_look_that_the_budget_ended_are_not_in_the_table(known, tmp_path, monkeypatch, capsys):
+    """Nor one that was stored as the budget ended, of which the run does not know."""
     erm, focal = over_seeds(A, "erm", [0.5, 0.6, 0.4, 0.7]), over_seeds(A, "focal", [0.6, 0.7, 0.5])
     with Store(tmp_path) as store:
         store.commit_all([*erm, *focal])
-    part = Results(tuple(erm), tmp_path, 8, interrupted=True)
+    part = None if known is None else Results(tuple(erm[:known]), tmp_path, 8, interrupted=True)
     ended = Settled((replace(look(1), seeds=3),), part, 1, late=True)
     monkeypatch.setattr("fsbench.until_settled.run_until_settled", lambda *_, **__: ended)
     options = ["--until-settled", "--budget", "1s", "--tasks", A, "--results", str(tmp_path)]
@@ -238,6 +240,23 @@ def test_trials_of_a_look_that_the_budget_ended_are_not_in_the_table(tmp_path, m
     assert "3 split seeds" in out
     assert "not run" not in out + err
     assert "kept, but not in the table: 1 trial of the next look" in " ".join(err.split())
+
+
+def test_the_forecast_has_the_level_of_the_look(tmp_path, monkeypatch):
+    """Half of 2.5 % at the first look, a quarter at the second."""
+    errors = []
+
+    def run(*args, error, **options):
+        errors.append(error)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("fsbench.until_settled.run", run)
+    for number in range(2):
+        with pytest.raises(UsageError, match="enough"):
+            run_until_settled("focal", tasks=A, budget=9.0, results=tmp_path, metric="accuracy", margin=0.01)
+        with Store(tmp_path) as store:
+            store.add_look(look(number + 1))
+    assert errors == pytest.approx([0.0125, 0.00625])
 
 
 def test_failed_trials_are_said_and_make_the_status_1(tmp_path, monkeypatch, capsys):

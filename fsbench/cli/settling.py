@@ -13,7 +13,7 @@ from fsbench.cli.ending import interrupted, report_end
 from fsbench.cli.output import say
 from fsbench.errors import UsageError
 from fsbench.looks import Look
-from fsbench.results import load
+from fsbench.results import Results, load
 from fsbench.words import plural
 
 if TYPE_CHECKING:
@@ -77,22 +77,23 @@ def settle(
     )
     if found.results is not None and found.results.interrupted and not found.late:
         return interrupted(results)
-    stored, begun = load(results), _begun(found)
+    stored = load(results)
+    begun = _begun(found, stored)
     kept = tuple(record for record in stored.records if record.key not in begun)
     shown = replace(stored, records=kept, total=stored.total - len(begun), baseline=options["baseline"])
     return report_end(shown, metric, margin, results, legend, quiet, list(_spent(found, len(begun))))
 
 
-def _begun(found: Settled) -> frozenset[str]:
+def _begun(found: Settled, stored: Results) -> frozenset[str]:
     """The keys of the stored trials of a next look that the budget ended.
 
-    A table with them would have strategies without results on some splits, and so without a rank.
+    A table with them would have strategies without results on some splits, and so without a rank. The store
+    may have one more than the run knows of, which ended as the budget did.
     """
-    if not (found.late and found.looks and found.results and found.results.interrupted):
+    if not (found.late and found.looks):
         return frozenset()
     most = max(look.seeds for look in found.looks)
-    records = found.results.records
-    return frozenset(r.key for r in records if r.split_seed >= most and r.status != "skipped")
+    return frozenset(r.key for r in stored.records if r.split_seed >= most and r.status != "skipped")
 
 
 def _spent(found: Settled, begun: int) -> Iterator[str]:

@@ -131,7 +131,7 @@ def _that_count(table: pd.DataFrame, data: OwnData, path: str, remarks: list[str
     return table
 
 
-def _unknown_column(path: str, column: str, names: Sequence[str]) -> UsageError:
+def _unknown_column(path: str, column: str, names: Sequence[str], main: bool) -> UsageError:
     """The error for a column that a file does not have, also where its first line has no names."""
     if 2 * sum(bool(_VALUE.fullmatch(name)) for name in names) >= len(names):
         first = some([safe_name(name) for name in names], 5)
@@ -139,7 +139,7 @@ def _unknown_column(path: str, column: str, names: Sequence[str]) -> UsageError:
             f"{path}: no column {column!r}; the first line ({first}) looks like data, and must name the "
             "columns"
         )
-    return UnknownName("column", column, names)
+    return UnknownName("column" if main else f"column of {path}:", column, names)
 
 
 def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
@@ -153,7 +153,7 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
         )
     for column in (data.target, data.group, data.samples):
         if column is not None and column not in table:
-            raise _unknown_column(path, column, [str(name) for name in table])
+            raise _unknown_column(path, column, [str(name) for name in table], path == str(data.path))
     place = list(table).index(data.target)
     if data.samples is not None:
         table = _that_count(table, data, path, remarks)
@@ -230,7 +230,7 @@ def _unlabelled_rows(
             remarks.append(f"{plural(int((~free).sum()), 'row')} of {path} not read: the label is given")
         table = table[free]
     if table.empty:
-        raise DataError(f"{path}: no input without a label is left; leave it out")
+        raise DataError(f"{path}: no input without a label is left; leave it out{because(remarks)}")
     used = [column.name for column in columns] + ([] if data.group is None else [data.group])
     unused = [name for name in table if name in labelled and name not in used]
     table = _alike(table.drop(columns=unused), labelled[used], path, str(data.path), remarks)

@@ -257,8 +257,11 @@ class Baselines:
         return dict(zip(contests, judged(several), strict=True))
 
     def _leads(self, contest: Contest) -> bool:
-        """Whether a strategy is the best baseline itself."""
-        return contest.strategy in self.names and min(contest.gains.values()) >= 0
+        """Whether a strategy is the best baseline itself, with a result in every trial."""
+        name, metric = contest.strategy, self.metric.name
+        if name not in self.names or min(contest.gains.values()) < 0:
+            return False
+        return all(setting.is_complete(name, metric) for setting in contest.settings)
 
     def _against(self, contest: Contest, best: Estimate | None, p: Sequence[float]) -> Against | None:
         """A comparison, given the difference to the best rival, and the p-values of those to all."""

@@ -101,7 +101,8 @@ def _named(columns: Columns, text: str) -> tuple[Columns, str]:
     if any(of_name):
         known = {own for ours, each in zip(of_name, marks, strict=True) if ours for own in each or [""]}
         raise UnknownName("version with results:", text, sorted(f"{name}#{each}" for each in known))
-    raise UnknownName("strategy or version with results:", text, {*names, *shown.values()})
+    versions = {shown[identity(s)] for s in columns.shared} - {s.spec for s in columns.shared}
+    raise UnknownName("strategy or version with results:", text, {*names, *versions})
 
 
 def _is_among(mark: str, marks: Sequence[str]) -> bool:
