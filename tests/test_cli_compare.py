@@ -133,3 +133,18 @@ def test_what_cannot_be_compared_is_one_line(call, files, tmp_path):
         status, out, err = call("compare", *arguments)
         assert (status in (1, 2), out, err.count("\n")) == (True, "", 1)
         assert said in err
+
+
+@pytest.mark.parametrize("width", [40, 54, 80, 200])
+def test_a_narrow_terminal_loses_columns_and_never_a_digit_or_a_task(call, files, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = call("compare", *files, "--plugins", "focal", "--format", "terminal", "--margin", "50")
+    table = out.split("Changed beyond noise")[1]
+    lines = [line for line in table.splitlines() if line.strip()]
+    assert all(len(line) <= width for line in lines)
+    head, _, first, *_ = lines
+    assert head.split()[-1] == "task"
+    assert re.match(r"60\.0  +71\.7  +\+11\.7 ± \d\.\d ", first.strip())
+    assert ("cost" in head, "verdict" in head) == (width == 200, width >= 80)
+    if width >= 80:
+        assert "within the margin" in table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from fsbench.cli.options import completing
-from fsbench.cli.output import show
+from fsbench.cli.output import console, show
 from fsbench.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 TERMINAL = "terminal"
+_NARROWEST = 16
+"""The least width that is left to names; longer ones are folded."""
+_ALWAYS, _GAP = 3, 2
 
 
 def format_option(names: Sequence[str], default: str) -> Callable[[_Command], _Command]:
@@ -87,18 +90,31 @@ def _without(row: tuple[str, ...], place: int) -> tuple[str, ...]:
 
 
 def _table(section: Section) -> Table:
-    """A table whose longest names are in the last column, where they are folded."""
+    """A table whose longest names are in the last column, where they are folded.
+
+    A narrow terminal leaves out columns before it, the last of these first.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     last = max(place for place, name in enumerate(section.columns) if name in section.names)
-    order = [*(place for place in range(len(section.columns)) if place != last), last]
-    found = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for place in order:
+    others = [place for place in range(len(section.columns)) if place != last]
+    texts = {place: [row[place].replace(", ", ",\n") for row in section.rows] for place in others}
+    widths = {
+        place: max(len(line) for each in (section.columns[place], *texts[place]) for line in each.split("\n"))
+        for place in others
+    }
+    names = max(len(each) for each in (section.columns[last], *(row[last] for row in section.rows)))
+    room = console().width - min(names, _NARROWEST)
+    while len(others) > _ALWAYS and sum(widths[place] + _GAP for place in others) > room:
+        others.pop()
+    found = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+    for place in others:
         name = section.columns[place]
         side: Literal["left", "right"] = "right" if name in section.right else "left"
-        found.add_column(name, justify=side, no_wrap=name not in section.names, overflow="fold")
-    for row in section.rows:
-        found.add_row(*(Text(row[place]) for place in order))
+        found.add_column(name, justify=side, width=widths[place], overflow="fold")
+    found.add_column(section.columns[last], overflow="fold")
+    for number, row in enumerate(section.rows):
+        found.add_row(*(Text(texts[place][number]) for place in others), Text(row[last]))
     return found
