@@ -246,6 +246,20 @@ def test_findings_are_those_of_the_tables(tmp_path):
     assert '<span class="verdict helps">' in page.content.decode()
 
 
+def test_the_index_of_strategies_counts_each_task_once_and_untuned_results_only(tmp_path):
+    """Another leaderboard has fewer split seeds, where nothing is settled, and a third tuned results."""
+    low, high = [0.5, 0.51, 0.49, 0.505, 0.495], [0.7, 0.712, 0.689, 0.704, 0.695]
+    of_one = [*over_seeds(A, "erm", low), *over_seeds(A, "focal", high)]
+    tuned = [replace(each, tuning="tuning(n=4)", key=f"{each.key[:-1]}x") for each in of_one]
+    few = [*over_seeds(A, "erm", low[:2]), *over_seeds(A, "focal", [0.4, 0.9])]
+    for name, records in (("few", few), ("many", of_one), ("tuned", tuned)):
+        write(Contents(tuple(records)), tmp_path / f"{name}.jsonl")
+    found = Findings([read_board(tmp_path / f"{name}.jsonl") for name in ("many", "few", "tuned")])
+    page = next(gallery.pages(load_registry(), found)).content.decode()
+    (line,) = (line for line in page.splitlines() if "strategies/focal.md" in line)
+    assert line.endswith("| 1 of 1 task | 0 of 1 task |")
+
+
 def test_a_site_without_a_checkout_has_no_guides(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(building, "_make", lambda options: Path(options["site_dir"]).mkdir())
     monkeypatch.setattr(guides, "find_checkout", lambda given, boards: None)

@@ -18,7 +18,7 @@ from fsbench.words import plural
 class Finding:
     """A row of a leaderboard in which a strategy takes part, with its rows by task.
 
-    `alone` says whether it is the strategy with its default arguments and no other one.
+    `alone` says whether it is the strategy with its default arguments, untuned, and no other one.
     """
 
     board: Board
@@ -66,4 +66,5 @@ def _findings(board: Board) -> Iterator[tuple[set[str], Finding]]:
         spec = specs.get(row.full_spec, "")
         names = {call.name for each in parse_list(spec) for call in each.terms} if spec else set()
         rows = tuple(r for _, rows in board.main.tasks for r in rows if r.strategy == row.strategy)
-        yield names, Finding(board, row.strategy, names == {spec}, row, rows)
+        alone = names == {spec} and not board.main.tuned
+        yield names, Finding(board, row.strategy, alone, row, rows)

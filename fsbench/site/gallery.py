@@ -75,10 +75,18 @@ def _title(family: str) -> str:
 
 
 def _row(name: str, cls: type[Strategy], found: Sequence[Finding]) -> tuple[str, ...]:
-    alone = [row for each in found if each.alone for row in each.rows if row.done]
+    alone = _on_tasks(row for each in found if each.alone for row in each.rows if row.done)
     counts = (sum(row.verdict == verdict for row in alone) for verdict in ("helps", "hurts"))
     shown = (f"{count} of {plural(len(alone), 'task')}" if alone else words.NOTHING for count in counts)
     return (f"[{code(name)}]({FOLDER}/{name}.md)", sentence(doc_summary(cls)), text(_uses(cls)), *shown)
+
+
+def _on_tasks(rows: Iterable[Row]) -> list[Row]:
+    """One row for each task, which several leaderboards may have: that with the most split seeds."""
+    found: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: row.score.n if row.score else 0):
+        found[row.task] = row
+    return list(found.values())
 
 
 def _uses(cls: type[Strategy]) -> str:
