@@ -389,6 +389,8 @@ def test_a_file_that_cannot_be_replaced_leaves_no_draft(tmp_path):
         ("98.0 (92.0-99.5)", "98.0 (92.0--99.5)"),
         ("-1.5 (-4.0 to +0.2)", "$-$1.5 ($-$4.0 to +0.2)"),
         ("90.1 ± 2.0", r"90.1 $\pm$ 2.0"),
+        ("2.4x (1.8-3.6)", "2.4x (1.8--3.6)"),
+        ("Worse on holdout(scans-2024-05), x-1-2.", "Worse on holdout(scans-2024-05), x-1-2."),
     ],
 )
 def test_signs_and_ranges_are_typeset_as_such(value, typeset):

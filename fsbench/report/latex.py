@@ -24,7 +24,9 @@ _PREAMBLE = r"""% The document needs these lines:
 _LEFT_OUT = ("train", text.SOURCE, "sec", "MB")
 """Columns for which a page has no room; CSV has them."""
 _NAME = r">{\raggedright\arraybackslash}p{0.2\linewidth}"
-_MINUS, _RANGE = re.compile(r"(?<![\w-])-(?=\d)"), re.compile(r"(?<=\d)-(?=\d)")
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+# Two numbers that stand alone, no part of a name.
+_RANGE = re.compile(r"(?<![\w.-])([\d.]+)-(?=[\d.]+(?![\w-]))")
 _BREAK = re.compile(r"(\\_|[+(,=])")
 _NO_LABEL = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -124,5 +126,5 @@ def _cell(name: str, value: str) -> str:
 
 def _signs(value: str) -> str:
     """A text with the signs and ranges of its numbers as they are set."""
-    signs = _MINUS.sub("$-$", _RANGE.sub("--", _escape(value)))
+    signs = _MINUS.sub("$-$", _RANGE.sub(r"\1--", _escape(value)))
     return signs.replace("±", r"$\pm$")
