@@ -324,3 +324,10 @@ def test_columns_of_both_have_all_records():
         f"{t}/{s}" for t in (A, B) for s in range(5)
     ]
     assert found.only(found.split_seed == 3).values[METRIC].tolist() == [LOW[3]] * 2
+
+
+def test_nothing_is_said_of_the_devices_and_versions_of_trials_that_all_failed():
+    good = over_seeds(A, "focal", LOW)
+    bad = [failed(task=A, spec="focal", split_seed=seed) for seed in range(5)]
+    assert not any("device" in line or "fsbench" in line for line in compared(good, bad).differing)
+    assert any("device" in line for line in compared(good, over_seeds(A, "focal", LOW, device="x")).differing)

@@ -140,8 +140,10 @@ def _labels(ours: str, theirs: str, tuned: tuple[bool, bool]) -> Iterator[str]:
 
 
 def _environments(a: Side, b: Side) -> Iterator[str]:
-    """Lines about packages and devices that are not the same."""
+    """Lines about packages and devices that are not the same; nothing is known of trials that failed."""
     (before, old), (after, new) = computed_with(a.columns), computed_with(b.columns)
+    if not old or not new:
+        return
     for package in sorted(before.keys() | after.keys()):
         first, second = (" and ".join(each.get(package, ["not there"])) for each in (before, after))
         if first != second:
