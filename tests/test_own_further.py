@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from own_files import npz, read, save
 
 from fsbench.errors import DataError
+from fsbench.models.model import Predictions
 from fsbench.own import Reading
 from fsbench.own.further import Further, read_further
 
@@ -259,3 +262,76 @@ def test_numbers_as_categories_may_be_all_that_unlabelled_rows_have(tmp_path: Pa
     found = read(path, target="y", unlabeled=more).dataset.unlabeled
     assert found is not None
     assert not np.isnan(found).any()
+
+
+def test_files_whose_names_look_alike_are_all_read_and_named_apart(tmp_path: Path) -> None:
+    """Three names are not UTF-8, so a terminal shows each of them as `caf?`; one has a narrow space."""
+    x = scans(255, dtype=np.uint8)
+    reading = read(folder(tmp_path / "labelled", x))
+    names = ["caf\udce8.png", "caf\udce9.png", "caf\udcea.png", "at 3\u202fPM.png"]
+    for name, pixels in zip(names, scans(255, seed=1, dtype=np.uint8), strict=False):
+        save(tmp_path / "new" / "deep" / name, pixels)
+    found = further(tmp_path / "new", reading)
+    assert sorted(found.names) == sorted(f"deep/{name}" for name in names)
+    assert len(found.x) == 4
+    with_these = read(tmp_path / "labelled", unlabeled=tmp_path / "new")
+    assert any("4 images without a label" in line for line in with_these.facts)
+
+
+def test_texts_whose_names_look_alike_are_all_read(tmp_path: Path) -> None:
+    for label in ("good", "bad"):
+        for number in range(4):
+            file = tmp_path / "labelled" / label / f"{number}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{label} {number}")
+    (tmp_path / "new").mkdir()
+    for name in ("\udce8.txt", "\udce9.txt", "empty\udce9.txt"):
+        (tmp_path / "new" / name).write_text("" if "empty" in name else "good")
+    found = further(tmp_path / "new", read(tmp_path / "labelled"))
+    assert sorted(found.names) == ["empty\udce9.txt", "\udce8.txt", "\udce9.txt"]
+    assert any("1 empty text" in line and "empty?.txt" in line for line in found.warnings)
+
+
+def test_predictions_name_their_inputs_so_that_they_can_be_found_again() -> None:
+    names = [
+        "at 3\u202fPM.png",
+        "\U0001f468\u200d\U0001f469.png",
+        "caf\udce9.png",
+        "a\x1b[2J.png",
+        "=1.png",
+        "-1",
+    ]
+    found = Predictions(names, ("-1", "=2"), np.tile([[0.75, 0.25]], (6, 1)))
+    rows = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert [row["input"] for row in rows] == [
+        *names[:2],
+        "caf\\udce9.png",
+        "a\\x1b[2J.png",
+        "'=1.png",
+        "-1",
+    ]
+    assert {row["predicted"] for row in rows} == {"-1"}, "a number with a sign is no formula"
+    assert found.to_csv().encode()
+
+
+def test_a_fourth_channel_that_makes_a_difference_is_said(tmp_path: Path) -> None:
+    colours = np.repeat(scans(255, dtype=np.uint8)[..., None], 4, axis=-1)
+    said = "the fourth channel of the images is taken for opacity"
+    reading = read(npz(tmp_path, x=colours, y=Y))
+    assert any(said in line for line in reading.warnings)
+    (tmp_path / "new").mkdir()
+    assert any(said in line for line in further(npz(tmp_path / "new", x=colours), reading).warnings)
+    colours[..., 3] = 255
+    opaque = read(npz(tmp_path, x=colours, y=Y))
+    assert not any(said in line for line in opaque.warnings)
+    assert np.array_equal(opaque.dataset.x, read(npz(tmp_path, x=colours[..., 0], y=Y)).dataset.x)
+
+
+@pytest.mark.parametrize(("height", "width", "said"), [(8, 11, False), (8, 12, True), (30, 10, True)])
+def test_what_is_cut_off_oblong_arrays_is_said(tmp_path: Path, height: int, width: int, said: bool) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (12, height, width), dtype=np.uint8)
+    reading = read(npz(tmp_path, x=x, y=Y))
+    side = min(height, width)
+    line = f"of images of {height}x{width} pixels only the central {side}x{side} are read"
+    assert any(line in each for each in reading.warnings) == said
+    assert reading.dataset.info.shape == (1, side, side)

@@ -153,3 +153,33 @@ def test_a_bomb_just_above_the_limit_is_not_decoded(tmp_path: Path) -> None:
     bomb(tmp_path / "bomb.png", side)
     with pytest.raises(Unusable, match=f"more than {MAX_PIXELS} pixels, which may be a decompression bomb"):
         read_picture(tmp_path / "bomb.png", 8)
+
+
+def deep_png(path: Path, kind: int, channels: int) -> Path:
+    """A PNG of 8x8 pixels with 16 bits a channel, values to 4095; Pillow does not write such a file."""
+    pixels = np.random.default_rng(0).integers(0, 4096, (8, 8 * channels)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, kind, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)], ids=["colour", "opacity", "both"])
+def test_16_bits_in_several_channels_are_refused_because_half_of_them_would_be_lost(
+    tmp_path: Path, kind: int, channels: int
+) -> None:
+    with pytest.raises(
+        Unusable, match="16 bits for each of several channels; save it with 8 bits, or in grey"
+    ):
+        read_picture(deep_png(tmp_path / "deep.png", kind, channels), 8)
+    grey = read_picture(deep_png(tmp_path / "grey.png", 0, 1), 8).pixels
+    assert grey.dtype == np.uint16
+    assert 255 < grey.max() < 4096

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 PREPARATION, PREDICTOR = "preparation", "predictor"
 
 
+_UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of control characters, surrogates and breaks of lines."""
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """Probabilities float64 `[N, C]` of inputs.
 
-    Their `names` are files, or numbers of rows: from 1, but from 0 in an npz, as in its arrays.
+    Their `names` are files, as the file system has them, or numbers of rows: from 1, but from 0 in an npz, as
+    in its arrays.
     """
 
     names: Sequence[str]
@@ -46,12 +52,25 @@ class Predictions:
         return pd.DataFrame({"input": list(self.names), "predicted": likeliest, **columns})
 
     def to_csv(self) -> str:
-        """Comma-separated values, probabilities with six decimals; no text can be taken for a formula."""
+        r"""Comma-separated values, probabilities with six decimals; no text can be taken for a formula.
+
+        A name has `\x1b` and the like for control characters, and `\udce9` for what is no text.
+        """
         frame = self.to_frame()
-        frame = frame.assign(**{name: frame[name].map(csv) for name in ("input", "predicted")})
+        frame = frame.assign(
+            input=frame["input"].map(_written).map(csv), predicted=frame["predicted"].map(csv)
+        )
         out = io.StringIO()
         frame.to_csv(out, index=False, lineterminator="\n", float_format="%.6f")
         return out.getvalue()
+
+
+def _written(name: str) -> str:
+    """A name that can be written as UTF-8 and printed: nothing else in it is changed."""
+    return "".join(
+        each.encode("unicode_escape").decode() if unicodedata.category(each) in _UNWRITABLE else each
+        for each in name
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,10 @@ import numpy as np
 from fsbench.errors import DataError
 from fsbench.kinds import get_kind
 from fsbench.own.accents import one_form
+from fsbench.own.arrays import SHAPES, pictures_of, white_of
 from fsbench.own.form import Form
-from fsbench.own.given import OwnData, kept_size
-from fsbench.own.pictures import Picture, depth, plain, square, stack, stack_alike
+from fsbench.own.given import OwnData
+from fsbench.own.pictures import depth, stack, stack_alike
 from fsbench.own.samples import (
     PARTS,
     TEST,
@@ -29,9 +30,6 @@ from fsbench.rng import derive_key
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
-_SHAPES = "expected images [N, H, W] or [N, H, W, C], or tables [N, F]"
-_RANGES = "expected 0 to 255, or 0 to 1"
-_SMALL = 64
 _NO_LABEL = ("", "nan", "NaN")
 _EXPECTED = "expected arrays x and y, or x_train, y_train, x_test, y_test (and x_val, y_val)"
 
@@ -59,7 +57,7 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
             if name + key not in arrays:
                 raise DataError(f"{data.path} has {_named(arrays)}; {_EXPECTED}")
         if (given := arrays["x" + key]).ndim < 2 or (len(given) and not given.size):
-            raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {_SHAPES}")
+            raise DataError(f"{data.path}: x{key} is {given.dtype} {list(given.shape)}; {SHAPES}")
         if arrays["y" + key].shape[:1] != arrays["x" + key].shape[:1]:
             sizes = len(arrays["x" + key]), arrays["y" + key].size
             raise DataError(f"{data.path}: x{key} has {sizes[0]} samples and y{key} {sizes[1]} labels")
@@ -88,8 +86,8 @@ def read_archive(data: OwnData, progress: Progress) -> Samples:
     )
     if table:
         return _as_table(samples, data)
-    white = _white({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
-    return _as_images(samples, white, data, progress)
+    white = white_of({"x" + key: arrays["x" + key] for key in keys}, str(data.path), remarks)
+    return _as_images(samples, white, data, progress, remarks)
 
 
 def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: Form) -> Inputs:
@@ -104,7 +102,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
         raise DataError(f"{data.path} has {there}; expected an array x of inputs without labels")
     if (given := arrays["x"]).ndim < 2 or not given.size:
         one = "; for one input, give x[None]" if given.size else ""
-        raise DataError(f"{data.path}: x is {given.dtype} {list(given.shape)}; {_SHAPES}{one}")
+        raise DataError(f"{data.path}: x is {given.dtype} {list(given.shape)}; {SHAPES}{one}")
     if other := [safe_name(name) for name in arrays if name not in ("x", "groups")]:
         remarks.append(f"{plural(len(other), 'array')} of {data.path} not read: {some(other)}")
     x, groups = arrays["x"], _groups(arrays, [""], None, str(data.path))
@@ -112,7 +110,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
         if x.dtype.kind not in "biuf":
             raise DataError(f"{data.path}: x is {x.dtype} {list(x.shape)}; expected numbers")
         return Inputs(x.astype(np.float64), groups=groups)
-    white = _white({"x": x}, str(data.path), [])
+    white = white_of({"x": x}, str(data.path), [])
     as_bytes = white == 255 and (form.white == 1 or x.dtype == np.uint8)
     says_itself = as_bytes or (white == 1 and x.dtype.kind in "bf")
     if not says_itself:
@@ -121,7 +119,7 @@ def read_inputs(data: OwnData, progress: Progress, remarks: list[str], form: For
                 f"{data.path}: pixels go up to {x.max():g}, and to {form.white:g} in the labelled images"
             )
         white = form.white
-    found = _pictures(x, white, data, progress)
+    found = pictures_of(x, white, data, progress, remarks)
     pixels = [picture.pixels for picture in found]
     return Inputs(stack_alike(pixels, form.bits, remarks), np.stack([each.look for each in found]), groups)
 
@@ -273,68 +271,12 @@ def _as_table(samples: Samples, data: OwnData) -> Samples:
     return samples
 
 
-def _as_images(samples: Samples, white: float, data: OwnData, progress: Progress) -> Samples:
-    found = _pictures(samples.x, white, data, progress)
+def _as_images(
+    samples: Samples, white: float, data: OwnData, progress: Progress, remarks: list[str]
+) -> Samples:
+    found = pictures_of(samples.x, white, data, progress, remarks)
     pixels = [picture.pixels for picture in found]
     samples.x = stack(pixels)
     samples.form = Form("image", samples.x.shape[1:], bits=depth(pixels), white=white)
     samples.looks = np.stack([picture.look for picture in found])
     return samples
-
-
-def _pictures(x: np.ndarray, white: float, data: OwnData, progress: Progress) -> list[Picture]:
-    """Images of an archive, in one size."""
-    from PIL import Image
-
-    pixels = _pixels(x, white, str(data.path))
-    size = data.image_size or kept_size(min(pixels.shape[1:3]), len(pixels))
-    found: list[Picture] = []
-    for number, each in enumerate(pixels, 1):
-        deep = each.dtype == np.uint16
-        image = Image.fromarray(each.astype(np.float32)) if deep else plain(Image.fromarray(each))
-        found.append(square(image, size))
-        progress(number, len(pixels))
-    return found
-
-
-def _white(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> float:
-    """The value of white: 1, 255, 65535, or the largest value if all are small.
-
-    Raises DataError for values that are not pixels, and for parts with different ranges.
-    """
-    for name, x in parts.items():
-        if x.dtype.kind not in "biuf" or not np.isfinite(x).all() or x.min() < 0:
-            lowest = f" from {x.min():g}" if x.dtype.kind in "biuf" else ""
-            raise DataError(
-                f"{path}: {name} is {list(x.shape)}, so it is read as images, and its pixels are "
-                f"{x.dtype}{lowest}; {_RANGES}, or, for samples that are not images, a table [N, F]: "
-                f"{name}.reshape(len({name}), -1)"
-            )
-    highest = {name: float(x.max()) for name, x in parts.items()}
-    top = max(highest, key=lambda name: highest[name])
-    for name, x in parts.items():
-        is_unit = x.dtype.kind in "bf" and 0 < highest[name] <= 1
-        if (is_unit and highest[top] > 2) or (x.dtype == np.uint8 and highest[top] > 255):
-            raise DataError(
-                f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} up to "
-                f"{highest[top]:g}; convert all parts to one range"
-            )
-    if 1 < highest[top] < _SMALL:
-        remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")
-        return highest[top]
-    return 1.0 if highest[top] <= 1 else 255.0 if highest[top] <= 255 else 65535.0
-
-
-def _pixels(x: np.ndarray, white: float, path: str) -> np.ndarray:
-    """Images as Pillow takes them: uint8 or uint16 `[N, H, W]`, or uint8 `[N, H, W, 3 or 4]`."""
-    if x.ndim == 4 and x.shape[-1] not in (1, 3, 4) and x.shape[1] in (1, 3, 4):
-        x = x.transpose(0, 2, 3, 1)
-    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (1, 3, 4)):
-        raise DataError(f"{path}: x is {x.dtype} {list(x.shape)}; {_SHAPES}")
-    x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
-    deep = white == 65535
-    if deep and (x.ndim == 4 or x.max() > white):
-        raise DataError(f"{path}: pixels go up to {x.max()}; {_RANGES}")
-    if white not in (255, 65535):
-        x = (x.astype(np.float64) * 255 / white).round()
-    return np.ascontiguousarray(x.astype(np.uint16 if deep else np.uint8))

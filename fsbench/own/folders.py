@@ -30,7 +30,7 @@ from fsbench.own.pictures import (
     with_channels,
 )
 from fsbench.own.samples import Inputs, Progress, Samples, because, some
-from fsbench.own.tree import File, Wanted, all_files, by_class, find_files
+from fsbench.own.tree import File, Wanted, all_files, by_class, find_files, paths_in
 from fsbench.words import plural
 
 MAX_BYTES = 4 * 2**30
@@ -82,7 +82,8 @@ def as_inputs(pictures: Collection[Picture], form: Form, remarks: list[str]) -> 
 def read_images(data: OwnData, progress: Progress, remarks: list[str]) -> dict[str, Picture]:
     """The images in a folder, or in a file, by their paths in it. Raises DataError like `read_pictures`."""
     files = find_images(Path(data.path), remarks)
-    return {file.name: picture for file, picture in read_files(data, files, remarks, progress).items()}
+    found = read_files(data, files, remarks, progress)
+    return dict(zip(paths_in(Path(data.path), found), found.values(), strict=True))
 
 
 def find_images(path: Path, remarks: list[str]) -> list[File]:

@@ -108,12 +108,12 @@ def _pictures_of_table(
     """The images whose paths are in a column of a table; those that cannot be read are left out and named."""
     written = _column_of(path, form)
     paths = located(written, path, remarks)
-    files = [
-        File(Path(place), safe_name(name), str(row), None)
+    names = {
+        File(Path(place), safe_name(name), str(row), None): name
         for row, name, place in zip(paths.index, written[paths.index], paths, strict=True)
-    ]
-    found = read_files(OwnData(path, image_size=form.shape[-1]), files, remarks, progress)
-    return [file.name for file in found], as_inputs(found.values(), form, remarks).x
+    }
+    found = read_files(OwnData(path, image_size=form.shape[-1]), list(names), remarks, progress)
+    return [names[file] for file in found], as_inputs(found.values(), form, remarks).x
 
 
 def _texts_of_files(
@@ -121,7 +121,7 @@ def _texts_of_files(
 ) -> tuple[Sequence[str], np.ndarray]:
     """All .txt files in a folder, or one."""
     texts = read_text_files(path, progress, remarks)
-    _tell_of_empty([name for name, text in texts.items() if not text], remarks)
+    _tell_of_empty([safe_name(name) for name, text in texts.items() if not text], remarks)
     return list(texts), _encoded(list(texts.values()), remarks)
 
 

@@ -185,6 +185,10 @@ def _open(path: Path) -> Image.Image:
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise Unusable(_BOMB)
+    if not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())):
+        # Pillow would keep the upper 8 bits.
+        image.close()
+        raise Unusable("it has 16 bits for each of several channels; save it with 8 bits, or in grey")
     return image
 
 

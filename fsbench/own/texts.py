@@ -16,7 +16,7 @@ from fsbench.own.column import Column
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.samples import Inputs, Progress, Samples, because, some
-from fsbench.own.tree import File, Wanted, all_files, by_class, find_files
+from fsbench.own.tree import File, Wanted, all_files, by_class, find_files, paths_in
 from fsbench.words import plural
 
 FOREIGN = (".rtf", ".pdf", ".doc", ".docx", ".odt", ".html", ".htm")
@@ -70,7 +70,8 @@ def read_text_files(given: Path, progress: Progress, remarks: list[str]) -> dict
             f"{given} has no texts; give a folder with .txt files, in any folders{because(others)}"
         )
     remarks += others
-    return {file.name: clean(text) for file, text in _read_files(files, remarks, progress).items()}
+    found = _read_files(files, remarks, progress)
+    return dict(zip(paths_in(given, found), map(clean, found.values()), strict=True))
 
 
 def column(texts: Sequence[str]) -> np.ndarray:

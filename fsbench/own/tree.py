@@ -180,8 +180,15 @@ def is_hidden(name: str) -> bool:
     return name.lower().startswith(_HIDDEN)
 
 
+def paths_in(given: Path, files: Iterable[File]) -> list[str]:
+    """The paths of files in a given folder, or the name of a given file, as the file system has them."""
+    given = given.resolve()
+    root = given.parent if given.is_file() else given
+    return [file.path.relative_to(root).as_posix() for file in files]
+
+
 def relative(path: Path, root: Path) -> str:
-    """A path as it is named in messages."""
+    """A path as it is named in messages; different paths may look alike there."""
     return safe_name(path.relative_to(root).as_posix())
 
 

@@ -25,7 +25,8 @@ _LATEX = {
     **{each: f"\\{each}" for each in "{}$&#%_"},
 }
 _LONGEST = 100
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+# A number with a sign is none.
+_FORMULA = re.compile(r"(?![+-]?\d+(\.\d+)?\Z)[=+\-@\t\r\n]")
 
 
 def markdown(text: str) -> str:
