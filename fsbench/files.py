@@ -7,13 +7,15 @@ import functools
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fsbench.errors import DataError
+from fsbench.errors import DataError, UsageError
 from fsbench.failure import one_line
+from fsbench.words import visible
 
 _LARGEST_JSON = 64 * 2**20
 
@@ -33,6 +35,15 @@ def replacing(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path, what: Path) -> None:
+    """Raise UsageError if nothing can be written to a folder, where `what` is to be."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {visible(str(what))}: {error.strerror}; name another place") from None
 
 
 def sha256(path: Path) -> str:

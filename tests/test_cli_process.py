@@ -245,3 +245,26 @@ def test_a_closed_pipe_ends_quietly(arguments):
     with process.stderr:
         assert process.stderr.read() == ""
     assert process.wait(60) == 141
+
+
+def test_a_working_folder_that_is_gone_is_said(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = [
+        "run",
+        "--plugins",
+        "knn",
+        "--tasks",
+        "kshot(wine, k=2)",
+        "--seeds",
+        "2",
+        "--results",
+        tmp_path / "r",
+    ]
+    code = "import os, sys; os.rmdir(os.getcwd()); from fsbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, *line], cwd=gone, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        done.stderr.splitlines()[-1]
+        == "fsbench: error: the working folder no longer exists; change to another one"
+    )

@@ -420,5 +420,22 @@ def test_an_output_that_cannot_be_written_is_said_before_any_training(
     home: Path, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"cannot write in|is not a folder"):
+    with pytest.raises(UsageError, match=r"cannot write .*; name another place|is not a folder"):
         refit("knn", OwnData(home / "people.csv", target="result"), output=tmp_path / place)
+
+
+def test_a_path_that_is_not_utf_8_is_refused_before_any_training(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"caf\\udce9 is not UTF-8; name another folder"):
+        refit("knn", OwnData(home / "people.csv", target="result"), output=tmp_path / "caf\udce9")
+
+
+def test_an_output_of_predictions_that_cannot_be_written_is_said_before_any(
+    home: Path, tmp_path: Path
+) -> None:
+    given = "predict", home / "of_people", tmp_path / "no-such-table.csv", "--output"
+    done = python(*given, tmp_path / "nowhere" / "found.csv")
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert "nowhere/found.csv: No such file" in done.stderr
+    done = python(*given, tmp_path)
+    assert f"cannot write {tmp_path}; name another file" in done.stderr

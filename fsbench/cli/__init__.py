@@ -137,6 +137,13 @@ def _invoke(arguments: list[str], debug: bool) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _has_working_folder() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
+
+
 def _explain(error: BaseException, debug: bool) -> int:
     """Report an error in one line on stderr and return the exit status."""
     if isinstance(error, click.ClickException):
@@ -147,6 +154,9 @@ def _explain(error: BaseException, debug: bool) -> int:
         return error.exit_status
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         say(f"error: cannot write: {error.strerror}")
+        return 1
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        say("error: the working folder no longer exists; change to another one")
         return 1
     hint = "" if debug else "; run with --debug for the traceback"
     say(f"error: unexpected {type(error).__name__}: {error}{hint}")

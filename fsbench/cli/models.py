@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from fsbench.cli.output import say, working
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.errors import StoreError, UsageError
+from fsbench.files import check_writable
 
 _MODEL = "fsbench-model"
 
@@ -77,7 +79,7 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
         from fsbench.models.card import FILE
 
         loaded = load(model)
-        if output is not None and output.exists():
+        if output is not None:
             _check_output(output, inputs, [model / name for name in (FILE, *loaded.card.files)])
         observer.doing("reading the inputs and predicting")
         found = loaded.predict(inputs, observer.reading)
@@ -96,7 +98,15 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
 
 
 def _check_output(output: Path, inputs: Path, of_model: Iterable[Path]) -> None:
-    """Raise UsageError if a file is one of those to predict from; a CSV in a folder of inputs is not."""
+    """Raise UsageError if a file cannot be written, or is one of those to predict from.
+
+    A CSV in a folder of inputs is not.
+    """
+    if not output.exists():
+        check_writable(output.absolute().parent, output)
+        return
+    if output.is_dir() or not os.access(output, os.W_OK):
+        raise UsageError(f"cannot write {output}; name another file")
     read = inputs.is_dir() and output.suffix.lower() != ".csv"
     inside = read and output.resolve().is_relative_to(inputs.resolve())
     if inside or any(each.exists() and each.samefile(output) for each in (inputs, *of_model)):

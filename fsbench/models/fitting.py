@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from fsbench.composition import Composition
 from fsbench.errors import CannotSave, DataError, FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
-from fsbench.files import sha256
+from fsbench.files import check_writable, sha256
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
 from fsbench.kinds import get_kind
@@ -38,7 +39,7 @@ from fsbench.tasks.expressions import Task
 from fsbench.tasks.parts import FOLDS, Part, without_labels
 from fsbench.tasks.splits import draw_split, materialise, preparation, take
 from fsbench.versions import installed
-from fsbench.words import plural, timestamp
+from fsbench.words import plural, timestamp, visible
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
@@ -119,12 +120,13 @@ def _check_output(folder: Path) -> None:
         raise UsageError(f"{folder} is not a folder; name a new one for the model")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FILE).is_file():
         raise UsageError(f"{folder} contains other files; name a new folder for the model")
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write in {folder}: {error.strerror}; name another folder") from None
+        os.fspath(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        # The library that reads the parameters takes no other path.
+        raise UsageError(f"the path {visible(str(folder))} is not UTF-8; name another folder") from None
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    check_writable(there, folder)
 
 
 @dataclass
