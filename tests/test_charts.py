@@ -84,6 +84,18 @@ def test_two_recipes_of_a_task_have_curves_of_their_own():
     ]
 
 
+def test_curves_of_one_family_whose_tasks_have_different_recipes_have_different_names():
+    recipes = {1: 10, 5: 10, 10: 20, 20: 20}
+    records = [
+        record(f"kshot(wine, k={k})", recipe=f"recipe(backbone=mlp, steps={steps})")
+        for k, steps in recipes.items()
+    ]
+    assert {each.family: each.labels for each in curves(leaderboard(records))} == {
+        "kshot(wine) with steps=10": (1, 5),
+        "kshot(wine) with steps=20": (10, 20),
+    }
+
+
 # Heat map
 
 

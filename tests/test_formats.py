@@ -237,7 +237,7 @@ def test_latex_has_a_label_for_each_caption_and_says_how_to_read_the_tables(made
     for term in ("score", "vs erm", "verdict", "cost"):
         assert rf"\textbf{{{term}}}: " in page
     assert r"\textbf{MB}" not in page
-    assert "* marks a strategy without a result on some tasks" in page
+    assert "* marks a difference on some of the tasks or trials only" in page
     assert page.count(r"\twocolumn") == 1
     assert r"\caption{Balanced accuracy of kshot" in page
 

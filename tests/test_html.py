@@ -185,12 +185,16 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-def test_packed_rows_come_back_with_rounded_numbers(rows):
+def test_packed_rows_come_back_with_six_digits(rows):
     wanted = [
-        {**row, "name": printable(row["name"]), "x": None if row["x"] is None else round(row["x"], 4)}
+        {**row, "name": printable(row["name"]), "x": None if row["x"] is None else float(f"{row['x']:.6g}")}
         for row in rows
     ]
     assert unpacked(json.loads(json.dumps(packed(rows)))) == wanted
+
+
+def test_a_small_number_is_not_rounded_to_zero_which_no_logarithmic_axis_has():
+    assert packed([{"cost": 0.01 / 920}]) == {"cost": [1.08696e-05]}
 
 
 def test_numbers_that_are_not_finite_are_missing_in_charts():

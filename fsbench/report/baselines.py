@@ -25,6 +25,7 @@ from fsbench.report.differences import Place, Placed, minus, place_of
 from fsbench.report.entries import Setting
 from fsbench.report.names import canonical
 from fsbench.stats import Estimate
+from fsbench.tuning.tuned import row_name
 from fsbench.words import plural
 
 Wanted = Sequence[Sequence[Placed]]
@@ -41,13 +42,15 @@ class Against:
     p-value of the verdict, adjusted once all rows are known. The verdict is "better" (than every baseline),
     "worse" (than one of them), "not settled", "withheld" (where trials failed, or all splits train on the
     same samples), or "baseline" in the row of one, for which nothing is tested; the best baseline has no
-    difference. `claimed` is the p-value and the verdict before the adjustment.
+    difference. `matched` says whether that baseline has a result in every trial. `claimed` is the p-value and
+    the verdict before the adjustment.
     """
 
     baseline: str
     difference: Estimate | None
     p: float | None
     verdict: str
+    matched: bool = True
     claimed: tuple[float, str] = (1.0, "")
 
 
@@ -59,13 +62,15 @@ LOST = Against("", None, 1.0, WITHHELD)
 class Contest:
     """A strategy and its rivals, on some settings.
 
-    `gains` are its mean differences to them, positive where it is better. `whole` is False where a claim is
-    to be withheld; `lost` says that there are no gains because trials failed or have no value.
+    `gains` are its mean differences to them, positive where it is better. `matched` says whether they have a
+    result in every trial. `whole` is False where a claim is to be withheld; `lost` says that there are no
+    gains because trials failed or have no value.
     """
 
     strategy: str
     settings: Sequence[Setting]
     gains: Mapping[str, float]
+    matched: bool
     whole: bool
     lost: bool = False
 
@@ -158,9 +163,13 @@ class Baselines:
         about_it = found.verdict == "better" or (found.verdict, found.baseline) == ("worse", BASELINE)
         return replace(found, p=p, verdict=OPEN) if about_it else found
 
-    def left_out(self) -> Iterator[str]:
-        """A line for each baseline that is left out of comparisons, on tasks or overall."""
+    def left_out(self, tuning: str) -> Iterator[str]:
+        """A line for each baseline that is left out of comparisons, on tasks or overall.
+
+        `tuning` is the text of the search, which the names of rows tell.
+        """
         for name in self.names if self.title else ():
+            shown = row_name(name, tuning)
             lacking = [
                 setting.label
                 for setting in self.found
@@ -168,12 +177,15 @@ class Baselines:
             ]
             if lacking:
                 tasks = lacking[0] if len(lacking) == 1 else plural(len(lacking), "task")
-                yield f"left out as a baseline on {tasks}: {name}, which has no result in some or all trials"
+                yield f"left out as a baseline on {tasks}: {shown}, which has no result in some or all trials"
             skipped = sum(_skipped(setting, name) for setting in self.found)
             if 0 < skipped < len(self.found):
+                there = "not compared with it"
+                if not self._whole(self.found):
+                    there = "compared with it on the other tasks alone, without a claim"
                 yield (
-                    f"baseline {name} was skipped on {skipped} of {len(self.found)} tasks: overall, "
-                    "strategies with results there are not compared with it"
+                    f"baseline {shown} was skipped on {skipped} of {len(self.found)} tasks: overall, "
+                    f"strategies with results there are {there}"
                 )
 
     def _rivals(self, settings: Sequence[Setting], strategy: str) -> tuple[list[str], bool]:
@@ -181,9 +193,12 @@ class Baselines:
 
         The second value is False if no baseline has a result in every trial.
         """
-        others = [name for name in self.names if name != strategy]
-        whole = [n for n in others if all(s.is_complete(n, self.metric.name) for s in settings)]
-        return (whole, True) if whole else (others, False)
+        whole = [name for name in self._whole(settings) if name != strategy]
+        return (whole, True) if whole else ([name for name in self.names if name != strategy], False)
+
+    def _whole(self, settings: Sequence[Setting]) -> list[str]:
+        """The baselines with a result in every trial of some settings."""
+        return [n for n in self.names if all(s.is_complete(n, self.metric.name) for s in settings)]
 
     def _lacks(self, settings: Sequence[Setting], strategy: str) -> bool:
         """Whether trials of a strategy failed, or have no value of the metric although others have one."""
@@ -207,14 +222,14 @@ class Baselines:
 
     def _contest(self, strategy: str, settings: Sequence[Setting], tried: Sequence[Setting]) -> Contest:
         """The comparison of a strategy with its rivals on some settings, of those where it was `tried`."""
-        rivals, whole = self._rivals(settings, strategy)
-        whole = whole and not any(s.splits.same for s in settings) and not self._lacks(tried, strategy)
+        rivals, matched = self._rivals(settings, strategy)
+        whole = matched and not any(s.splits.same for s in settings) and not self._lacks(tried, strategy)
         sign, gains = 1 if self.metric.higher_is_better else -1, {}
         for name in rivals:
             means = [self._means(s, name)[s.numbers[strategy]] for s in settings if name in s.entries]
             if known := [each for each in means if each is not None]:
                 gains[name] = sign * math.fsum(known) / len(known)
-        return Contest(strategy, settings, gains, whole, not gains and self._lost(tried, strategy))
+        return Contest(strategy, settings, gains, matched, whole, not gains and self._lost(tried, strategy))
 
     def _means(self, setting: Setting, rival: str) -> list[float | None]:
         """The mean difference of each strategy to a rival."""
@@ -269,11 +284,11 @@ class Baselines:
             return LOST if contest.lost else None
         if contest.strategy in self.names:
             leads = self._leads(contest)
-            return Against(
-                contest.strategy if leads else contest.best, None if leads else best, None, "baseline"
-            )
+            name, gain = (contest.strategy, None) if leads else (contest.best, best)
+            return Against(name, gain, None, "baseline", contest.matched)
         claimed = claim(p, list(contest.gains.values()))
-        return Against(contest.best, best, claimed[0], claimed[1] if contest.whole else WITHHELD, claimed)
+        verdict = claimed[1] if contest.whole else WITHHELD
+        return Against(contest.best, best, claimed[0], verdict, contest.matched, claimed)
 
 
 def needed(gains: Mapping[str, float]) -> list[str]:

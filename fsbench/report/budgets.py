@@ -48,9 +48,8 @@ def leaderboards_of(
     found = []
     for part in given:
         board = leaderboard_of(part, metric, baseline, margin)
-        tuning = next((shared.tuning for shared in part.columns.shared), "")
-        if tuning:
-            found.append(_renamed(board, Tuning.read(tuning)))
+        if part.tuning:
+            found.append(_renamed(board, Tuning.read(part.tuning)))
         else:
             found.append(with_looks(board, part.columns.evidence.looks))
     return found

@@ -136,7 +136,7 @@ def _shown(change: Change, metric: Metric) -> dict[str, str]:
         "verdict": verdict(change),
         "p": f"{change.p:.2g}",
         "splits": str(change.difference.n),
-        "cost": text.NOTHING if change.cost is None else f"{change.cost:.2f}x",
+        "cost": text.NOTHING if change.cost is None else f"{text.times(change.cost, 2)}x",
     }
 
 

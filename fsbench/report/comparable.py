@@ -34,6 +34,11 @@ class Comparable:
             self.columns, self.unmeasured[metric] = of_one_measure(self.columns, metric)
 
     @cached_property
+    def tuning(self) -> str:
+        """The text of the search of all records, "" without one."""
+        return next((shared.tuning for shared in self.columns.shared), "")
+
+    @cached_property
     def settings(self) -> list[Setting]:
         """The records by task. Raises StoreError where they must not be mixed."""
         return settings(self.columns)
@@ -72,7 +77,7 @@ class Comparable:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """Lines about notes of trials, and about who ran some of them again."""
-        return *remarks(self.settings, self.strategies), *reproductions(self.columns)
+        return *remarks(self.settings, self.strategies, self.tuning), *reproductions(self.columns)
 
     @cached_property
     def origin(self) -> str:

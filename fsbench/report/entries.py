@@ -17,9 +17,8 @@ from fsbench.datasets.known import family
 from fsbench.errors import StoreError
 from fsbench.metrics import assumed_resolution
 from fsbench.record import Status
-from fsbench.report.names import identity, strategy_names
+from fsbench.report.names import apart, identity, strategy_names
 from fsbench.report.splits import Splits, splits_of
-from fsbench.spec import format_value, parse_call
 from fsbench.tasks.expressions import names_of_data
 
 
@@ -327,12 +326,9 @@ def _label(found: Iterable[Setting]) -> None:
     for setting in found:
         by_task[setting.task].append(setting)
     for task, several in by_task.items():
-        recipes = [parse_call(s.recipe).keywords if s.recipe else {} for s in several]
-        names = sorted({name for recipe in recipes for name in recipe})
-        special = [name for name in names if len({str(recipe.get(name)) for recipe in recipes}) > 1]
-        for setting, recipe in zip(several, recipes, strict=True):
-            shown = [f"{name}={format_value(recipe[name])}" for name in special if name in recipe]
-            setting.label = f"{task} with {', '.join(shown)}" if shown else task
+        differing = apart([setting.recipe for setting in several])
+        for setting in several:
+            setting.label = task + differing[setting.recipe]
 
 
 def _groups(tasks: Sequence[str]) -> list[int]:

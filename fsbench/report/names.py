@@ -1,4 +1,4 @@
-"""The names of strategies in a table: short, and different for different identities."""
+"""The names of strategies and tasks in a table: short, and different for different identities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from fsbench.columns import Shared
 from fsbench.errors import FsbenchError
 from fsbench.record import Record
-from fsbench.spec import parse_list
+from fsbench.spec import format_value, parse_call, parse_list
 
 _WORD = re.compile(r"[^\s(),+#]+")
 _LONGEST = 24
@@ -76,3 +76,15 @@ def _names(spec: str, several: Sequence[str]) -> list[str]:
     if len(set(marks)) < len(marks):
         marks = [hashlib.sha256(full.encode()).hexdigest()[:8] for full in several]
     return [f"{spec} [{mark}]" if mark else spec for mark in marks]
+
+
+def apart(recipes: Sequence[str]) -> dict[str, str]:
+    """In what each of some recipes differs from the others: ` with steps=50`, "" where it does not."""
+    read = {recipe: parse_call(recipe).keywords if recipe else {} for recipe in recipes}
+    names = sorted({name for values in read.values() for name in values})
+    special = [name for name in names if len({str(values.get(name)) for values in read.values()}) > 1]
+    found = {}
+    for recipe, values in read.items():
+        shown = [f"{name}={format_value(values[name])}" for name in special if name in values]
+        found[recipe] = f" with {', '.join(shown)}" if shown else ""
+    return found

@@ -23,6 +23,7 @@ from fsbench.registry import get_registry
 from fsbench.report.names import identity
 from fsbench.tasks.expressions import parse_tasks
 from fsbench.tuning.space import space_mark
+from fsbench.tuning.tuned import row_name
 from fsbench.words import plural
 
 Given = tuple[Shared, CodeParts, str]
@@ -48,7 +49,7 @@ def of_one_version(columns: Columns, of_spec: bool = False) -> tuple[Columns, li
     left_out: Counter[str] = Counter()
     for shared, count in zip(columns.shared, columns.counts.tolist(), strict=True):
         if shared not in shown:
-            left_out[shared.spec] += count
+            left_out[row_name(shared.spec, shared.tuning)] += count
     if not left_out:
         return columns, []
     names = ", ".join(f"{spec} {count}" for spec, count in sorted(left_out.items()))

@@ -14,6 +14,7 @@ from fsbench.metrics import Metric, scale
 from fsbench.record import Status
 from fsbench.report.entries import Setting
 from fsbench.report.rows import Row
+from fsbench.tuning.tuned import row_name
 from fsbench.words import plural
 
 Item = tuple[str, Shared, int, tuple[str, int]]
@@ -85,8 +86,11 @@ def reproductions(columns: Columns) -> Iterator[str]:
     yield from filter(None, (each.said(keys) for each in columns.evidence.verified))
 
 
-def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str]:
-    """A line for each strategy with notes: in how many trials, and the most frequent note."""
+def remarks(found: Sequence[Setting], strategies: Sequence[str], tuning: str) -> Iterator[str]:
+    """A line for each strategy with notes: in how many trials, and the most frequent note.
+
+    Here and below, `tuning` is the text of the search, which the names of rows tell.
+    """
     for strategy in strategies:
         noted = [(shared.notes, n) for _, shared, n, _ in _records(found, strategy, "ok") if shared.notes]
         if not noted:
@@ -100,18 +104,22 @@ def remarks(found: Sequence[Setting], strategies: Sequence[str]) -> Iterator[str
         verb = "is" if others == 1 else "are"
         rest = f"; {plural(others, 'other note')} {verb} in the records" if others else ""
         trials = plural(sum(count for _, count in noted), "trial")
-        yield f"noted: {strategy}, in {trials}{most}: {note.removeprefix(f'{strategy}: ')}{rest}"
+        said = note.removeprefix(f"{strategy}: ")
+        yield f"noted: {row_name(strategy, tuning)}, in {trials}{most}: {said}{rest}"
 
 
-def unstable(tables: Sequence[tuple[str, Sequence[Row]]]) -> Iterator[str]:
+def unstable(tables: Sequence[tuple[str, Sequence[Row]]], tuning: str) -> Iterator[str]:
     """A line for each row whose mean hides two clusters of scores."""
     for label, rows in tables:
         for row in rows:
             if row.unstable:
-                yield f"unstable: {row.strategy} on {label}; {row.unstable}, so do not rely on their mean"
+                name = row_name(row.strategy, tuning)
+                yield f"unstable: {name} on {label}; {row.unstable}, so do not rely on their mean"
 
 
-def training_noises(tables: Sequence[tuple[str, Sequence[Row]]], metric: Metric) -> Iterator[str]:
+def training_noises(
+    tables: Sequence[tuple[str, Sequence[Row]]], metric: Metric, tuning: str
+) -> Iterator[str]:
     """A line for each strategy with several init seeds: its spread between them and between splits.
 
     These are medians over tasks of standard deviations.
@@ -124,8 +132,8 @@ def training_noises(tables: Sequence[tuple[str, Sequence[Row]]], metric: Metric)
     for strategy, pairs in sorted(by_strategy.items()):
         within, between = np.median(pairs, axis=0) * scale(metric)
         yield (
-            f"noise of training: {strategy}, standard deviation {within:.3g} between init seeds of a split, "
-            f"{between:.3g} between splits"
+            f"noise of training: {row_name(strategy, tuning)}, standard deviation {within:.3g} between init "
+            f"seeds of a split, {between:.3g} between splits"
         )
 
 

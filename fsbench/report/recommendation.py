@@ -194,9 +194,18 @@ def _helping(board: Leaderboard) -> Iterator[str]:
 
 def _on_average(board: Leaderboard, word: str) -> Iterator[str]:
     """The strategies with a verdict over several tasks."""
-    names = [_on_its_tasks(row) for row in board.overall if row.verdict == word and row.done > 1]
+    several = [row for row in board.overall if row.verdict == word and _compared(row, board) > 1]
+    names = [
+        _on_its_tasks(row) if row.matched else f"{row.strategy} (on {_compared(row, board)} tasks)"
+        for row in several
+    ]
     if names and len(board.tasks) > 1:
         yield f"{word.capitalize()} on average over tasks: {first_few(names)}."
+
+
+def _compared(row: Row, board: Leaderboard) -> int:
+    """The number of tasks where both a strategy and the baseline have a result."""
+    return sum(part.difference is not None for part in on_tasks(row, board))
 
 
 def _on_its_tasks(row: Row) -> str:
@@ -265,20 +274,20 @@ def _equivalent(board: Leaderboard) -> Iterator[str]:
 def _open(board: Leaderboard) -> Iterator[str]:
     """How many comparisons are not settled, and what would settle more of them."""
     judged = [row for _, rows in board.tasks for row in rows if row.p is not None]
-    still = sum(row.verdict == "not settled" for row in judged)
+    seeds = [row.difference.n for row in judged if row.verdict == "not settled" and row.difference]
+    still = len(seeds)
     if not still:
         return
-    seeds = min(row.difference.n for row in judged if row.difference)
     if not board.tuning and (count := needing_data(board)):
         more = f"{MORE_DATA}, would settle {'them' if count == still else f'{count} of them'}."
     elif board.looked:
         more = "the command with --until-settled continues with the next look, on more split seeds."
-    elif seeds < 2:
+    elif max(seeds) < 2:
         more = "a single split seed cannot settle anything; run about ten."
     else:
         choose = (
-            f"Choose their number now, such as {max(_SEEDS, 2 * seeds)} in all: each further look is another "
-            "chance of a wrong verdict."
+            f"Choose their number now, such as {max(_SEEDS, 2 * max(seeds))} in all: each further look is "
+            "another chance of a wrong verdict."
         )
         more = (
             f"more split seeds may settle them. {choose}"
@@ -312,8 +321,8 @@ def _overlap(one: Estimate | None, other: Estimate | None) -> bool:
 
 
 def _as_long(cost: float, board: Leaderboard) -> str:
-    times = f"{cost:.{1 if cost < 10 else 0}f}"
-    often = {"0.0": "less than 0.05 times ", "1.0": ""}.get(times, f"{times} times ")
+    times = text.times(cost).replace("<", "less than ")
+    often = "" if times == "1.0" else f"{times} times "
     return f"{often}as long as {board.baseline}"
 
 

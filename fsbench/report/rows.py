@@ -42,7 +42,8 @@ class Row:
     settled, baseline, none (nothing can be compared), or "withheld: 2 failed" (trials of the strategy or of
     the baseline failed, and the remaining trials may be the easy ones). `done` of `planned` trials (tasks, in
     an overall row) have a score; `ok` trials succeeded, with a value of the metric or without. A row is
-    `complete` if every planned trial succeeded. Only complete rows have a `rank` and, overall, a score; the
+    `complete` if every planned trial succeeded, and `matched` if every one of the baseline did on its tasks.
+    Only complete rows have a `rank` and, overall, a score; the
     overall difference is over the tasks that were done. `lost` says that there is no difference because
     trials of either failed or have no value. `seconds` is the median per trial, `cost` the median of the
     ratios to the baseline's seconds in the same trials on the same device. `against` compares the strategy
@@ -66,6 +67,7 @@ class Row:
     skipped: int
     seconds: float | None
     complete: bool
+    matched: bool = True
     ok: int = 0
     lost: bool = False
     cost: float | None = None
@@ -132,6 +134,7 @@ class Row:
             "done": self.done,
             "planned": self.planned,
             "complete": self.complete,
+            "matched": self.matched,
             "failed": self.failed,
             "skipped": self.skipped,
             "seconds": rounded(self.seconds),

@@ -32,6 +32,8 @@ RIGHT = frozenset({"#", "train", "done", "cost", "sec", "MB"})
 NOTHING = "-"
 # An interval whose sides differ by less than this factor is shown by half its width.
 _SYMMETRIC = 1.5
+_LEAST = 0.001
+"""The least ratio of seconds that is shown as a number."""
 _BEYOND = {"": "", "above": ">", "below": "<"}
 _ENDS = ("<", "below"), (">", "above")
 NO_RESULT = "No trial has a result."
@@ -74,7 +76,7 @@ def difference(row: Row, metric: Metric) -> str:
 
 def star(row: Row) -> str:
     """A star behind a difference that covers only a part of the tasks or trials."""
-    return "*" if row.difference and not row.complete else ""
+    return "*" if row.difference and not (row.complete and row.matched) else ""
 
 
 def difference_to(board: Leaderboard) -> str:
@@ -116,7 +118,8 @@ def against(row: Row, metric: Metric) -> str:
     if found.difference is None:
         return "best" if row.strategy == found.baseline else NOTHING
     claim = f" {found.verdict}" if found.verdict in ("better", "worse") else ""
-    return f"{interval(found.difference, metric, sign=True)}{star(row)}{claim}"
+    part = "" if row.complete and found.matched else "*"
+    return f"{interval(found.difference, metric, sign=True)}{part}{claim}"
 
 
 def saved(row: Row) -> str:
@@ -171,10 +174,19 @@ def shown(row: Row, metric: Metric) -> dict[str, str]:
         "train": NOTHING if row.train_accuracy is None else f"{100 * row.train_accuracy:.1f}",
         SOURCE: sources.kept(row) or NOTHING,
         "done": f"{row.done}/{row.planned}",
-        "cost": NOTHING if row.cost is None else f"{row.cost:.{1 if row.cost < 10 else 0}f}x",
+        "cost": NOTHING if row.cost is None else f"{times(row.cost)}x",
         "sec": NOTHING if row.seconds is None else seconds(row.seconds),
         "MB": NOTHING if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}",
     }
+
+
+def times(ratio: float, decimals: int = 1) -> str:
+    """A ratio of seconds: `12`, `1.1`, `0.04`, `0.003` or `<0.001`; `decimals` are those of one near 1."""
+    if ratio < _LEAST:
+        return f"<{_LEAST}"
+    if ratio < 0.095:
+        return f"{ratio:.1g}"
+    return f"{ratio:.{decimals if ratio < 10 else decimals - 1}f}"
 
 
 def margin(size: float, metric: Metric) -> str:
@@ -232,8 +244,8 @@ def legend(board: Leaderboard) -> dict[str, str]:
         "score": f"{board.metric.meaning}; mean over split seeds ± the half-width of its 95 % interval, or "
         "its ends (none with one seed, which says nothing about the spread)",
         f"vs {BASELINE}": f"the score minus that of {board.baseline} (plain training) on the same splits, ± "
-        "the half-width of its 95 % interval; * marks a strategy without a result on some tasks or trials; "
-        "it is compared on the others",
+        "the half-width of its 95 % interval; * marks a difference on some of the tasks or trials only, "
+        "those where both have a result",
         "verdict": "helps or hurts: significant at the 5 % level after a correction (Holm) for "
         f"{several if board.further else f'the {compared} in the table'}; "
         f"equivalent: significantly within {margin(board.margin, board.metric)}; withheld: trials failed, or "

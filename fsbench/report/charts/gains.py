@@ -58,6 +58,10 @@ class Gains:
     cells: tuple[tuple[Cell, ...], ...]
     overall: tuple[Cell, ...]
 
+    def has(self, state: State) -> bool:
+        """Whether a cell is in a state."""
+        return any(cell.state == state for row in (*self.cells, self.overall) for cell in row)
+
 
 def gains(board: Leaderboard) -> Gains:
     """The heat map of a leaderboard."""

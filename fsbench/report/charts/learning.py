@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fsbench.report.labels import trained_on
 from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.names import apart
 from fsbench.report.rows import Row
 
 
@@ -53,10 +54,13 @@ def curves(board: Leaderboard) -> tuple[Curves, ...]:
             # A label says, after the task, in what the recipe differs from that of the same task elsewhere.
             special = label.removeprefix(setting.task)
             families[name + special, axis, setting.recipe][round(number)] = rows
+    several = {place: by_number for place, by_number in families.items() if len(by_number) > 1}
+    recipes: dict[str, list[str]] = defaultdict(list)
+    for name, _, recipe in several:
+        recipes[name].append(recipe)
     return tuple(
-        _curves(board, name, axis, by_number)
-        for (name, axis, _), by_number in families.items()
-        if len(by_number) > 1
+        _curves(board, name + apart(recipes[name])[recipe], axis, by_number)
+        for (name, axis, recipe), by_number in several.items()
     )
 
 

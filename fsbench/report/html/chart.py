@@ -14,7 +14,7 @@ from fsbench.report.leaderboard import Leaderboard
 from fsbench.words import printable
 
 Row = Mapping[str, Any]
-_DECIMALS = 4
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _column(values: list[Any]) -> Any:
 def _number(value: Any) -> Any:
     if value is None or isinstance(value, int):
         return value
-    return round(float(value), _DECIMALS) if math.isfinite(value) else None
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
 def axis_title(metric: Metric) -> str:

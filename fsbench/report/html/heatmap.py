@@ -59,12 +59,13 @@ def _heat_map(charts: Charts) -> HeatMap:
     for name, overall, cells in zip(found.strategies, found.overall, found.cells, strict=True):
         shown = ((overall,) if several else ()) + cells
         rows.append((name, tuple(_field(cell, task, board) for cell, task in zip(shown, tasks, strict=True))))
+    alone = " ? is where there is nothing to compare with." if found.has("not compared") else ""
     better = "" if board.metric.higher_is_better else "; lower is better, so what helps has a minus"
     return HeatMap(
         title=text.difference_to(board),
         about=f"Each number is the difference to {board.baseline}, whose own row has its scores{better}. "
-        "Only what is significant is in colour, the stronger the larger the difference. * marks a strategy "
-        "without a result on some tasks or trials; it is compared on the others.",
+        "Only what is significant is in colour, the stronger the larger the difference. * marks a difference "
+        f"on some of the tasks or trials only, those where both have a result.{alone}",
         tasks=tasks,
         rows=tuple(rows),
     )
@@ -78,6 +79,8 @@ def _field(cell: Cell, task: str, board: Leaderboard) -> Field:
     if cell.state in ("baseline", "not compared") or cell.gain is None:
         score = text.interval(row.score, metric)
         shown = text.number(row.score.mean, metric) if row.score else text.NOTHING
+        if cell.state != "baseline":
+            shown = "?"
         return Field(_STYLES[cell.state], shown, cell.state, f"{task}: {score}, {cell.state}")
     title = f"{task}: {text.difference(row, metric)}, {text.verdict(row)}, {row.done} of {row.planned} done"
     shown = text.number(cell.gain.mean, metric, sign=True) + text.star(row)

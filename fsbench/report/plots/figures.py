@@ -70,6 +70,8 @@ def figures(charts: Charts, mark: str = "") -> Iterator[Figure]:
             "hurts; white is not settled, grey is equivalent, hatched is withheld; * on some tasks or trials "
             "only; × failed, – was skipped, n/a has no value of the metric"
         )
+        if charts.gains.has("not compared"):
+            caption += ", ? has nothing to be compared with"
         draw = partial(gains.draw, charts.gains, metric)
         yield Figure(f"{mark}gains", caption, draw, gains.size(charts.gains))
     if charts.ranks and charts.ranks.p is not None:
