@@ -144,7 +144,7 @@ def test_markdown_explains_each_column_in_bold():
     page = render(BOARD, "markdown")
     for column in {*text.OVERALL_COLUMNS, *text.TASK_COLUMNS} - {"strategy", text.AGAINST, text.SOURCE}:
         assert f"\n- **{column}**: " in page
-    assert "\\* marks a strategy" in page
+    assert "\\* marks a difference" in page
 
 
 def test_the_recommendation_names_negative_transfer():
