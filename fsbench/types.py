@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Optimizer = Literal["adamw", "sgd", "adam", "rmsprop", "adagrad"]
 Schedule = Literal["cosine", "warmup_cosine", "constant", "one_cycle", "step", "plateau"]
 
-Predictor: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
+Predictor: TypeAlias = Callable[["torch.Tensor"], "torch.Tensor"]
 """Inputs `x [N, ...]` to logits `[N, C]` float32, on one device."""
 
 

@@ -42,6 +42,8 @@ def test_the_exit_status_says_whether_b_is_worse(call, files):
     same = call("compare", low, low)[1]
     assert "**Nothing changed: 10 trials, each with the same balanced accuracy.**" in same
     assert "| 0 | the same |" in same
+    for row in csv.DictReader(io.StringIO(call("compare", low, low, "--format", "csv")[1])):
+        assert (row["difference_low"], row["difference_high"], row["within_margin"]) == ("0.0", "0.0", "True")
 
 
 def test_all_formats_have_the_same_numbers(call, files):

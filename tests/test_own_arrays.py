@@ -256,3 +256,11 @@ def test_texts_that_stand_for_no_label_are_refused(missing: str, tmp_path: Path)
     x, y = np.random.default_rng(1).normal(size=(24, 4)), np.array(["a", "b", "a", missing] * 6)
     with pytest.raises(DataError, match=r"6 labels missing \('' or 'nan'\); leave these samples out"):
         read(npz(tmp_path, x=x, y=y))
+
+
+def test_small_numbers_to_64_have_their_largest_as_white(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8).astype(np.int64) % 65
+    x[0, 0, 0] = 64
+    found = read(npz(tmp_path, x=x, y=Y))
+    assert "pixels go up to 64, which is taken as white" in found.warnings
+    assert found.dataset.x.max() == 255

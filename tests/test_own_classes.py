@@ -34,6 +34,11 @@ def test_classes_that_join_others_are_named(tmp_path, between):
     assert found.startswith(f"classes {both!r}, {other!r} look like several labels of one row")
 
 
+def test_one_class_that_joins_two_others_is_named(tmp_path):
+    said = remarks(tmp_path, [name for name in ("cat", "dog", "cat,dog") for _ in range(8)])
+    assert any(line.startswith("classes 'cat,dog' look like several labels of one row") for line in said)
+
+
 @pytest.mark.parametrize(
     "classes",
     [

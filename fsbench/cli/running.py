@@ -97,7 +97,9 @@ from fsbench.tuning.samplers import SAMPLERS
 @baseline_option
 @margin_option
 @legend_option
-@click.option("-q", "--quiet", is_flag=True, help="Print only the recommendation, and what failed.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Print only the answer in words, warnings, and what failed."
+)
 @click.option(
     "-v",
     "--verbose",

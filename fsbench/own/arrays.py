@@ -70,7 +70,7 @@ def white_of(parts: Mapping[str, np.ndarray], path: str, remarks: list[str]) -> 
                 f"{path}: pixels of {name} are {x.dtype} up to {highest[name]:g}, those of {top} up to "
                 f"{highest[top]:g}; convert all parts to one range"
             )
-    if 1 < highest[top] < _SMALL:
+    if 1 < highest[top] <= _SMALL:
         remarks.append(f"pixels go up to {highest[top]:g}, which is taken as white")
         return highest[top]
     return 1.0 if highest[top] <= 1 else 255.0 if highest[top] <= 255 else 65535.0

@@ -94,4 +94,5 @@ def _joined(classes: Sequence[str]) -> list[str]:
 
     found = [repr(name) for name, each in several.items() if all(elsewhere(name, label) for label in each)]
     alone = any(each & set(classes) for each in several.values())
-    return found if alone and len(found) > 1 else []
+    whole = [repr(name) for name, each in several.items() if each <= set(classes)]
+    return found if alone and len(found) > 1 else whole

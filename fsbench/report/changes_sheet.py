@@ -164,17 +164,19 @@ def _legend(found: Comparison) -> Iterator[str]:
 
 
 def _row(change: Change) -> dict[str, Any]:
+    """The numbers of a change; where every trial has the same value, it is certain that nothing changed."""
+    low, high = (0.0, 0.0) if change.is_same else (change.difference.low, change.difference.high)
     return {
         "strategy": change.strategy,
         "task": change.task,
         "a": rounded(change.before),
         "b": rounded(change.after),
         "difference": rounded(change.difference.mean),
-        "difference_low": rounded(change.difference.low),
-        "difference_high": rounded(change.difference.high),
+        "difference_low": rounded(low),
+        "difference_high": rounded(high),
         "p_adjusted": rounded(change.p),
         "verdict": _SAME if change.is_same else change.verdict,
-        "within_margin": change.small,
+        "within_margin": change.is_same or change.small,
         "trials": change.done,
         "equal_trials": change.equal,
         "split_seeds": change.difference.n,
