@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsbench.columns import Columns, of_records
-from fsbench.errors import UsageError
+from fsbench.errors import StoreError, UsageError
 from fsbench.evidence import Evidence
 from fsbench.metrics import DEFAULT_METRIC, METRICS, Metric, get_metric
 from fsbench.record import Record
@@ -34,7 +34,7 @@ def load(path: str | Path) -> Results:
     """
     from fsbench.report.stored import read_records
 
-    path = Path(path)
+    path = Path(path).absolute()
     records, place = read_records(path), path if path.is_file() else path / FILE_NAME
     planned = sum(record.status != "skipped" for record in records)
     return Results(tuple(records), place, planned)
@@ -45,9 +45,10 @@ class Results:
     """Records with everything that reports make of them.
 
     `records` are those of a run's plan in the plan's order, new and stored ones, or all of what `load` read.
-    `store_path` is the file that holds them. `total` counts the trials of the plan that can run; an
-    `interrupted` run has fewer records. `left_out` are the tasks that were not planned because their data is
-    not here. `baseline` is the spec of what strategies are compared with, if it was given.
+    `store_path` is the file that holds them, whatever the working folder. `total` counts the trials of the
+    plan that can run; an `interrupted` run has fewer records. `left_out` are the tasks that were not planned
+    because their data is not here. `baseline` is the spec of what strategies are compared with, if it was
+    given.
 
     Strategies and tasks are named as in the tables. Scores are in the units of the records, so accuracies lie
     in [0, 1].
@@ -59,6 +60,10 @@ class Results:
     interrupted: bool = False
     left_out: tuple[str, ...] = ()
     baseline: str | None = None
+    _had_store: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_had_store", self.store_path.exists())
 
     def __repr__(self) -> str:
         return (
@@ -83,10 +88,12 @@ class Results:
 
     @cached_property
     def evidence(self) -> Evidence:
-        """What is stored beside the records."""
+        """What is stored beside the records. Raises StoreError if the file is gone, which intervals need."""
         from fsbench.report.stored import read_evidence
 
         if not self.store_path.exists():
+            if self._had_store:
+                raise StoreError(f"{self.store_path} is gone; what belongs to these results was in it")
             return Evidence()
         return read_evidence(self.store_path.parent if self.store_path.name == FILE_NAME else self.store_path)
 
@@ -125,12 +132,13 @@ class Results:
         """The score of one strategy minus that of another on each task that both did, and over these tasks.
 
         A data frame with the columns task, difference, low, high (the 95 % interval), p (adjusted for the
-        number of tasks), verdict and split_seeds. Raises UnknownName for a strategy without results, and
+        number of tasks), verdict and split_seeds; "the same" is the verdict where every trial has the same
+        value. Raises UnknownName for a strategy without results, and
         UsageError for strategies that different numbers of configurations were tried of.
         """
         import pandas as pd
 
-        from fsbench.report.pairs import compare
+        from fsbench.report.pairs import compare, with_same
 
         board = self._compared(metric, margin, first, second)
         rows = [
@@ -143,7 +151,7 @@ class Results:
                 "verdict": each.verdict,
                 "split_seeds": each.difference.n,
             }
-            for each in compare(board, first, second)
+            for each in with_same(compare(board, first, second), board, first, second)
         ]
         return pd.DataFrame(
             rows, columns=["task", "difference", "low", "high", "p", "verdict", "split_seeds"]
@@ -192,8 +200,8 @@ class Results:
 
         setting, entry = self._charts(DEFAULT_METRIC, strategy).board.find(strategy, task)
         which = (setting.pairs == (split_seed, init_seed)).all(1)
-        for found in predictions_of(setting, [entry], which)[0]:
-            return found
+        for logits, labels in predictions_of(setting, [entry], which)[0]:
+            return logits.copy(), labels.copy()
         raise UsageError(
             f"{strategy} on {task}, split seed {split_seed}, init seed {init_seed} has no stored predictions "
             f"with labels in {self.store_path}"

@@ -73,6 +73,60 @@ def test_published_records_can_be_loaded(tmp_path, results):
     assert loaded.leaderboard()[columns].equals(results.leaderboard()[columns])
 
 
+def test_results_find_their_file_from_another_working_folder_and_say_if_it_is_gone(
+    folder, tmp_path, monkeypatch
+):
+    shutil.copytree(folder, tmp_path / "here")
+    monkeypatch.chdir(tmp_path)
+    expected, there, gone = fsbench.load("here").leaderboard(), fsbench.load("here"), fsbench.load("here")
+    monkeypatch.chdir(folder)
+    assert there.leaderboard().equals(expected)
+    shutil.rmtree(tmp_path / "here")
+    with pytest.raises(StoreError, match=r"fsbench.sqlite is gone; what belongs to these results was in it"):
+        gone.leaderboard()
+
+
+def test_predictions_are_copies(results):
+    before = results.confusion("erm", A)
+    found, labels = results.predictions("erm", A)
+    found[:], labels[:] = 0, 9
+    assert results.confusion("erm", A).equals(before)
+    assert (results.predictions("erm", A)[1] != 9).all()
+
+
+def test_equal_results_of_two_strategies_are_the_same():
+    values, other = [0.70, 0.72, 0.68], [0.70, 0.72, 0.69]
+    records = [each for name in ("erm", "a", "b") for each in over_seeds("kshot(wine, k=1)", name, values)]
+    records += over_seeds("kshot(digits, k=1)", "a", values) + over_seeds("kshot(digits, k=1)", "b", other)
+    found = made(records).compare("a", "b").set_index("task")
+    wine = found.loc["kshot(wine, k=1)"]
+    assert (wine["verdict"], wine["difference"], wine["low"], wine["high"], wine["p"]) == (
+        "the same",
+        0,
+        0,
+        0,
+        1,
+    )
+    assert found.loc["kshot(digits, k=1)", "verdict"] == "not settled"
+    assert found.loc["overall", "verdict"] == "equivalent"
+    assert set(made(records[:6]).compare("a", "a")["verdict"]) == {"the same"}
+
+
+def test_a_report_does_not_replace_results(folder, results, tmp_path):
+    for name in ("fsbench.sqlite", "mine.jsonl"):
+        with pytest.raises(UsageError, match="has the name of a file of results; name another"):
+            results.report(tmp_path / name, format="csv")
+        assert not (tmp_path / name).exists()
+
+
+def test_strategies_of_a_chart_may_be_one_name_or_any_iterable(results):
+    lines = {
+        len(results.plot.reliability(given, A).lines)
+        for given in ("erm", ["erm"], (each for each in ["erm"]), np.array(["erm"]))
+    }
+    assert len(lines) == 1
+
+
 def test_the_frame_has_a_row_for_each_trial(results):
     frame = results.to_frame()
     assert len(frame) == len(results.records)

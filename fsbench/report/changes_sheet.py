@@ -8,13 +8,13 @@ from typing import Any
 from fsbench.metrics import Metric
 from fsbench.report import text
 from fsbench.report.changes import Change, Comparison
+from fsbench.report.pairs import SAME
 from fsbench.report.rows import rounded
 from fsbench.report.sheets import Section, Sheet
 from fsbench.words import plural
 
 _RIGHT = frozenset({"A", "B", "p", "tasks", "splits", "cost"})
 _NAMES = frozenset({"strategy", "task"})
-_SAME = "the same"
 
 
 def sheet_of(found: Comparison) -> Sheet:
@@ -143,7 +143,7 @@ def _shown(change: Change, metric: Metric) -> dict[str, str]:
 def verdict(change: Change) -> str:
     """The verdict on a change in words."""
     if change.is_same:
-        return _SAME
+        return SAME
     return f"{change.verdict}, within the margin" if change.is_settled and change.small else change.verdict
 
 
@@ -175,7 +175,7 @@ def _row(change: Change) -> dict[str, Any]:
         "difference_low": rounded(low),
         "difference_high": rounded(high),
         "p_adjusted": rounded(change.p),
-        "verdict": _SAME if change.is_same else change.verdict,
+        "verdict": SAME if change.is_same else change.verdict,
         "within_margin": change.is_same or change.small,
         "trials": change.done,
         "equal_trials": change.equal,

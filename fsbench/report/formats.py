@@ -53,6 +53,7 @@ FORMATS = {
 }
 DEFAULT_FORMAT = "html"
 DEFAULT_STEM = "fsbench-report"
+_OF_RESULTS = (".sqlite", ".jsonl")
 
 
 def format_of(output: str | Path | None) -> str:
@@ -77,10 +78,13 @@ def write(report: Report, format: str, output: str | Path | None = None) -> tupl
 
     `output` is the path of the main file, by default `fsbench-report` with the format's ending in the current
     folder. Other files, such as figures, are beside it and begin with its name. Raises UnknownName for
-    another format, UsageError if a file cannot be written or there is nothing to draw.
+    another format, UsageError if a file cannot be written, has the name of one of results, or there is
+    nothing to draw.
     """
     chosen = get_format(format)
     main = Path(output) if output is not None else Path(DEFAULT_STEM + chosen.suffix)
+    if main.suffix.lower() in _OF_RESULTS:
+        raise UsageError(f"{main} has the name of a file of results; name another file for the report")
     stem = main.stem if chosen.suffix else main.name
     written = []
     for number, (name, content) in enumerate(chosen.files(report, stem)):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from fsbench.errors import UnknownName
 from fsbench.metrics import Metric
@@ -11,10 +13,13 @@ from fsbench.report.contrasts import contrasts
 from fsbench.report.differences import Terms
 from fsbench.report.entries import Setting
 from fsbench.report.leaderboard import Leaderboard
+from fsbench.report.rows import OVERALL
 from fsbench.stats import Estimate
 
 Names = tuple[str, str]
 """Two strategies by their names in settings."""
+SAME = "the same"
+"""The verdict where every trial has the same value."""
 _WORDS = {"helps": "better", "hurts": "worse"}
 
 
@@ -24,7 +29,8 @@ class Pair:
 
     `p` is adjusted for the number of comparisons. The verdict is "better" or "worse" of the first strategy,
     "equivalent" if the difference certainly is within the margin, "not settled", or "withheld" where trials
-    of one of them failed or have no value that others have, or all splits train on the same samples. `within`
+    of one of them failed or have no value that others have, or all splits train on the same samples, or
+    "the same" (`with_same`). `within`
     says whether the difference certainly is within the margin, which one that is better or worse may be, too.
     """
 
@@ -46,6 +52,30 @@ def compare(board: Leaderboard, first: str, second: str) -> list[Pair]:
             raise UnknownName("strategy with results:", name, names)
     (found,) = compare_all(board.settings, [(names[first], names[second])], board.metric, board.margin)
     return found
+
+
+def with_same(found: Sequence[Pair], board: Leaderboard, first: str, second: str) -> list[Pair]:
+    """What `compare` gives, with "the same" as the verdict where every trial has the same value."""
+    return [_nothing(each) if _is_same(each.task, board, {first, second}) else each for each in found]
+
+
+def _nothing(pair: Pair) -> Pair:
+    difference = replace(pair.difference, low=0.0, high=0.0)
+    return replace(pair, difference=difference, p=1.0, verdict=SAME, within=True)
+
+
+def _is_same(task: str, board: Leaderboard, names: Set[str]) -> bool:
+    """Whether strategies have the same value in every trial of a task, or of all."""
+    metric = board.metric.name
+    for setting in board.settings:
+        both = [entry for name, entry in setting.entries.items() if board.name(name) in names]
+        if len(both) == len(names) and task in (OVERALL, setting.label):
+            values = np.stack([entry.values(metric) for entry in both])
+            known = np.isfinite(values).all(0)
+            apart = (values != values[0])[:, known].any()
+            if apart or any(setting.lacks(entry, metric) for entry in both):
+                return False
+    return True
 
 
 def compare_all(

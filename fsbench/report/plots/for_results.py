@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,18 +71,21 @@ class Plots:
         return drawn(partial(costs.draw, charts.costs, charts.board.metric), ax)
 
     def reliability(
-        self, strategies: Sequence[str] | None = None, task: str | None = None, ax: Axes | None = None
+        self, strategies: str | Iterable[str] | None = None, task: str | None = None, ax: Axes | None = None
     ) -> Axes:
         """Accuracy over confidence of some strategies, on one task or on all together.
 
         Strategies are named as in the tables; by default they are the baseline and the best few. Raises
         UnknownName for a strategy or a task without results, and UsageError without stored predictions.
         """
-        charts = self._charts(DEFAULT_METRIC, *(strategies or ()))
-        _check_names(charts.board, strategies or (), task)
-        names = list(strategies or by_interest(charts.board)[: len(COLOURS) + 1])
+        chosen = (
+            [strategies] if isinstance(strategies, str) else list(() if strategies is None else strategies)
+        )
+        charts = self._charts(DEFAULT_METRIC, *chosen)
+        _check_names(charts.board, chosen, task)
+        names = chosen or by_interest(charts.board)[: len(COLOURS) + 1]
         bins = pooled_bins(charts, names, task)
-        lacking = [name for name in names if name not in bins] if strategies or not bins else []
+        lacking = [name for name in names if name not in bins] if chosen or not bins else []
         if lacking:
             raise UsageError(f"there are no stored predictions of {', '.join(lacking)}")
         return drawn(partial(predictions.reliability, bins, charts.board.baseline), ax)
