@@ -44,7 +44,9 @@ class Drawn:
     The parts hold ids of samples, int64: the number of a sample in its dataset plus 2**32 times the place of
     the dataset in `datasets`, which has texts such as `mnist5k(size=8)`. `train`, `val` and `test` are `[E,
     N]` in the order in which workers get the samples; `unlabeled` and `source` are sorted, `[N]`, and empty
-    where a task has none. `test_y` `[E, M]` has the test labels.
+    where a task has none. `test_y` `[E, M]` has the test labels. `marks` has the beginning of the fingerprint
+    of each dataset that is a user's own, as other data may have its name, and "" of the others; it may be
+    empty.
     """
 
     train: np.ndarray
@@ -54,6 +56,7 @@ class Drawn:
     unlabeled: np.ndarray
     source: np.ndarray
     datasets: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     def pack(self) -> bytes:
         """As bytes that do not depend on the machine: shapes and texts in JSON, then numbers, all zipped."""
@@ -61,7 +64,8 @@ class Drawn:
         # Sorted numbers become a row of ones, which takes no space.
         arrays |= {name: np.diff(arrays[name], prepend=0) for name in _SORTED}
         shapes = {name: array.shape for name, array in arrays.items()}
-        header = json.dumps({"shapes": shapes, "datasets": self.datasets}).encode()
+        marks = {"marks": self.marks} if any(self.marks) else {}
+        header = json.dumps({"shapes": shapes, "datasets": self.datasets, **marks}).encode()
         numbers = [array.astype("<i8").tobytes() for array in arrays.values()]
         return zlib.compress(b"".join([_LENGTH.pack(len(header)), header, *numbers]), level=6)
 
@@ -111,7 +115,8 @@ def _read_parts(whole: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: part.reshape(shape) for name, part, shape in zip(_PARTS, parts, shapes, strict=True)
     }
-    return found | {"datasets": tuple(map(str, header["datasets"]))}
+    texts = {name: tuple(map(str, header.get(name, ()))) for name in ("datasets", "marks")}
+    return found | texts
 
 
 Influences = Callable[[str, Sequence[str]], Mapping[str, np.ndarray]]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from records import failed, over_seeds, record, write_jsonl
+from records import failed, over_seeds, record, skipped, write_jsonl
 
+from fsbench.evidence import Drawn
 from fsbench.provenance import Provenance
 from fsbench.record import Record
 from fsbench.report.merging import merge
@@ -194,3 +196,41 @@ def test_what_stands_beside_a_record_is_of_its_own_run(tmp_path):
             whole, _ = merge([tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"])
         kept = mine.status != "ok"
         assert (bool(whole.influences), bool(whole.digests)) == (kept, kept)
+
+
+def test_other_data_of_the_same_name_is_not_joined(call, tmp_path):
+    """Each file has split seeds of its own, so that no split tells that the data is not the same."""
+    ids, none = np.arange(4)[None], np.zeros(0, np.int64)
+    paths = [tmp_path / f"{name}.jsonl" for name in ("a", "b", "all")]
+    for seed, mark in enumerate(("aaaa", "bbbb")):
+        drawn = Drawn(ids + 4, ids[:, :0], ids, ids % 2, none, none, ("hosp", "wine"), (mark, ""))
+        found = record("holdout(hosp)", "erm", seed)
+        write(Contents((found,), drawn={found.split_fingerprint: drawn}), paths[seed])
+    status, _, err = call("merge", *paths)
+    assert (status, paths[2].exists()) == (1, False)
+    assert "the content of the dataset hosp is aaaa in the first and bbbb in the second" in err
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_failure_counts_more_than_a_skip_in_either_order(tmp_path, order):
+    paths = [tmp_path / "skip.jsonl", tmp_path / "fail.jsonl"]
+    for path, each in zip(paths, (skipped(task=A, spec="focal"), failed(task=A, spec="focal")), strict=True):
+        write_jsonl([each, record(A, "erm")], path)
+    whole, _ = merge([paths[place] for place in order])
+    assert {each.spec: each.status for each in whole.records} == {"erm": "ok", "focal": "failed"}
+
+
+def test_nothing_is_replaced_by_what_cannot_be_read_again(call, tmp_path):
+    good, odd = tmp_path / "good.jsonl", tmp_path / "odd.jsonl"
+    write_jsonl([record(A, "erm"), record(A, "focal")], good)
+    write_jsonl([replace(record(A, "focal"), key="another")], odd)
+    before = good.read_bytes()
+    status, _, err = call("merge", good, odd, good)
+    assert (status, err.count("error:")) == (1, 1), err
+    assert good.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+    write_jsonl([record(B, "erm")], odd)
+    status, _, err = call("merge", good, odd, tmp_path / "all results.jsonl")
+    assert status == 1
+    assert "cannot name a page" in err
+    assert not (tmp_path / "all results.jsonl").exists()

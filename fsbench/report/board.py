@@ -98,15 +98,19 @@ def boards_in(folder: Path) -> Sequence[Path]:
     found = [path for path in found if not path.name.endswith(PREDICTIONS)]
     found.sort(key=lambda path: natural(path.stem))
     for path in found:
-        _check_name(path)
+        check_name(path)
         if not path.is_file():
             raise StoreError(f"{path} is not a file; expected published files in {folder}")
     return found
 
 
-def read_board(path: Path) -> Board:
-    """Read a published file. Raises StoreError for a malformed or a too large one, which names the line."""
-    _check_name(path)
+def read_board(path: Path, to_be: Path | None = None) -> Board:
+    """Read a published file. Raises StoreError for a malformed or a too large one, which names the line.
+
+    A draft is read as the file that it is `to_be`.
+    """
+    named = to_be or path
+    check_name(named)
     if path.stat().st_size > LARGEST_BOARD:
         raise StoreError(f"{path} is larger than {LARGEST_BOARD >> 20} MB; publish it as several files")
     contents = read(path)
@@ -118,10 +122,11 @@ def read_board(path: Path) -> Board:
             f"{path} has {len(strategies)} strategies on {len(tasks)} tasks; expected at most {MOST_CELLS} "
             "pairs; publish it as several files"
         )
-    return Board(path, contents, report_of(columns, name=path.stem))
+    return Board(named, contents, report_of(columns, name=named.stem))
 
 
-def _check_name(path: Path) -> None:
+def check_name(path: Path) -> None:
+    """Raise StoreError for a published file after which no page can be named."""
     if not _NAME.fullmatch(path.stem) or path.stem.casefold() in _RESERVED:
         raise StoreError(
             f"{path.name!r} cannot name a page; expected letters, digits and ._+- in the name of a published "

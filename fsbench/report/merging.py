@@ -11,7 +11,7 @@ from typing import TypeVar
 from fsbench.code import split_marks
 from fsbench.errors import StoreError
 from fsbench.provenance import AGREEMENTS, Provenance, Verification
-from fsbench.record import Record
+from fsbench.record import Record, Status
 from fsbench.report.agreement import compare_runs, setting_of
 from fsbench.report.contradictions import Run
 from fsbench.report.names import identity
@@ -19,6 +19,7 @@ from fsbench.report.published import Contents, read
 from fsbench.words import plural
 
 Beside = TypeVar("Beside", bytes, str)
+_RANKS: Mapping[Status, int] = {"skipped": 0, "failed": 1, "ok": 2}
 Said = dict[str, set[str]]
 """What records say about something, such as the recipe of a task: for each, the values that occur."""
 
@@ -26,10 +27,11 @@ Said = dict[str, set[str]]
 def merge(paths: Sequence[Path], any_version: bool = False) -> tuple[Contents, list[str]]:
     """The contents of several published files as those of one, and a line for each file that repeats trials.
 
-    Of a trial that several files have, a successful record counts more than another, and an earlier file more
-    than a later one. Where different runs agree, they count as reproduced by the publisher of the later file.
-    Raises StoreError for files that must not be joined: with different splits, recipes, code or, unless
-    `any_version`, packages, and for records of one trial that do not agree. The error names the difference.
+    Of a trial that several files have, a successful record counts more than a failed one, that more than a
+    skipped one, and an earlier file more than a later one. Where different runs agree, they count as
+    reproduced by the publisher of the later file. Raises StoreError for files that must not be joined: with
+    other data of users, different splits, recipes, code or, unless `any_version`, packages, and for records
+    of one trial that do not agree. The error names the difference.
     """
     first, *others = paths
     whole, lines = read(first), []
@@ -37,7 +39,7 @@ def merge(paths: Sequence[Path], any_version: bool = False) -> tuple[Contents, l
         contents = read(other)
         for what, say in _COMPARED.items():
             if not (any_version and what == "version"):
-                _refuse_unlike(what, say(whole.records), say(contents.records), first, other)
+                _refuse_unlike(what, say(whole), say(contents), first, other)
         whole, said = _joined(whole, contents, other)
         lines += said
     return whole, lines
@@ -63,19 +65,29 @@ def _said(pairs: Iterable[tuple[str, str]]) -> Said:
     return found
 
 
-def _splits(records: Sequence[Record]) -> Said:
+def _data(contents: Contents) -> Said:
+    """The fingerprints of users' own data, whose names others may have given to other data."""
+    marked = {
+        pair for drawn in contents.drawn.values() for pair in zip(drawn.datasets, drawn.marks, strict=False)
+    }
+    return _said((f"the dataset {name}", mark) for name, mark in marked)
+
+
+def _splits(contents: Contents) -> Said:
+    records = contents.records
     return _said((f"split {r.split_seed} of {r.task}", r.split_fingerprint[:16]) for r in records)
 
 
-def _recipes(records: Sequence[Record]) -> Said:
-    return _said((r.task, r.recipe) for r in records)
+def _recipes(contents: Contents) -> Said:
+    return _said((r.task, r.recipe) for r in contents.records)
 
 
-def _code(records: Sequence[Record]) -> Said:
+def _code(contents: Contents) -> Said:
     """The full specs of each strategy on each task, and the marks of the core and of metrics.
 
     Skipped trials have no result that could be unlike: weights that are not installed are other contents.
     """
+    records = contents.records
     specs = {(r.spec, r.task, identity(r)) for r in records if r.status != "skipped"}
     pairs = [(f"{spec} on {task}", full) for spec, task, full in specs]
     pairs += [("fsbench", split_marks(full).core or "unmarked") for _, _, full in specs]
@@ -83,11 +95,13 @@ def _code(records: Sequence[Record]) -> Said:
     return _said(pairs)
 
 
-def _versions(records: Sequence[Record]) -> Said:
-    return _said((name, version) for r in records if r.status == "ok" for name, version in r.versions.items())
+def _versions(contents: Contents) -> Said:
+    good = (record for record in contents.records if record.status == "ok")
+    return _said((name, version) for record in good for name, version in record.versions.items())
 
 
-_COMPARED: dict[str, Callable[[Sequence[Record]], Said]] = {
+_COMPARED: dict[str, Callable[[Contents], Said]] = {
+    "content": _data,
     "fingerprint": _splits,
     "recipe": _recipes,
     "code": _code,
@@ -159,7 +173,7 @@ def _trial(record: Record) -> tuple[object, ...]:
 
 
 def _is_better(record: Record, than: Record) -> bool:
-    return record.status == "ok" != than.status
+    return _RANKS[record.status] > _RANKS[than.status]
 
 
 def _compared(ours: Contents, theirs: Contents, path: Path) -> dict[str, str]:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fsbench.errors import StoreError
+from fsbench.files import replacing
 from fsbench.record import Record
-from fsbench.report.board import INDEX, boards_in, read_board
+from fsbench.report.board import INDEX, Board, boards_in, check_name, read_board
 from fsbench.report.board_index import MARK, index
 from fsbench.report.contents import Report
 from fsbench.report.formats import write_file
@@ -25,15 +26,22 @@ def write_published(contents: Contents, path: str | Path) -> Path:
     """Write contents to `path` and their Markdown page beside it; return the path of the page.
 
     The folder is created if necessary. The page is made from the written file, by the default metric, so that
-    anybody can check that the two agree. Raises StoreError if a file cannot be written.
+    anybody can check that the two agree. Nothing is replaced by what could not be read again. Raises
+    StoreError for that, and if a file cannot be written.
     """
     path = Path(path)
+    check_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; name another") from error
-    write(contents, path)
-    return write_page(path)
+    try:
+        with replacing(path) as draft:
+            write(contents, draft)
+            board = read_board(draft, path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from None
+    return _write_page(board)
 
 
 def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str, list[tuple[str, int]]]:
@@ -50,7 +58,11 @@ def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str
 
 def write_page(path: Path) -> Path:
     """Write the Markdown page of a published file and its figures beside it; return the path of the page."""
-    board = read_board(path)
+    return _write_page(read_board(path))
+
+
+def _write_page(board: Board) -> Path:
+    path = board.path
     page, *figures = with_figures(board.report, board.name, shown_figures(board.report))
     for old in path.parent.glob(f"{board.name}-figures/*.svg"):
         if f"{old.parent.name}/{old.name}" not in dict(figures):

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fsbench.datasets.dataset import Dataset, digest
-from fsbench.datasets.known import load_dataset
+from fsbench.datasets.known import DATASETS, load_dataset
 from fsbench.errors import DataError, FsbenchError, PluginError, StoreError, TaskError
 from fsbench.evidence import Drawn
 from fsbench.failure import one_line
@@ -162,7 +162,13 @@ def drawn(task: Task, split: Split) -> Drawn:
         unlabeled=np.sort(_ids(split.unlabeled)),
         source=np.sort(_ids(split.source)),
         datasets=task.protocol.datasets,
+        marks=tuple(map(_mark, task.protocol.datasets)),
     )
+
+
+def _mark(text: str) -> str:
+    added = DATASETS[text].added if text in DATASETS else None
+    return added.fingerprint[:12] if added else ""
 
 
 def _ids(rows: Rows | None) -> np.ndarray:
