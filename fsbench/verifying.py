@@ -137,7 +137,10 @@ def _run_again(records: Sequence[Record], folder: Path, options: Mapping[str, An
             recipe=parse_call(recipe).keywords,
             results=folder,
             only=lambda trials, keys=keys: [t for t in trials if t.key in keys],  # type: ignore[misc]
-            **{**options, "timeout": options["timeout"] or _patience(several)},
+            **{
+                **options,
+                "timeout": _patience(several) if options["timeout"] is None else options["timeout"],
+            },
         )
         if results.interrupted:
             return

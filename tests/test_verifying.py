@@ -64,6 +64,12 @@ def test_sampled_trials_are_run_again(whole, call, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_time_limit_of_nothing_is_refused(whole, call):
+    status, _, err = call("verify", whole, "--timeout", "0")
+    assert status == 2
+    assert "timeout=0.0: expected more than 0" in err
+
+
 def test_a_trial_gives_the_same_bits_in_a_worker_of_its_own(call, tmp_path):
     options = {"seeds": 2, "jobs": 1, "device": "cpu", "baseline": "erm", "recipe": "steps=4"}
     fsbench.run("erm", tasks=A, results=tmp_path / "results", **options)
@@ -200,6 +206,11 @@ def test_other_evidence_for_equal_predictions_is_a_mismatch():
         word, why = compare_runs(stored, honest, [])
         assert word == "mismatch"
         assert "the influences of test samples in the file are not those here" in why
+    for lacking in ("influence", "drawn"):
+        stored = replace(honest, where="in the file", **{lacking: None})
+        for pair in ((stored, honest), (honest, stored)):
+            word, why = compare_runs(*pair, [])
+            assert (word, "are missing in the file, and there here" in why) == ("mismatch", True)
     other = replace(honest, drawn=replace(drawn, train=test + 20))
     assert compare_runs(other, honest, [])[1].startswith("the samples of the split")
 

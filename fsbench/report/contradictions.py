@@ -63,6 +63,12 @@ def _contradictions(one: Run, other: Run, limit: float) -> Iterator[str]:
             yield f"{_named(name[0])} is {texts[0]} {one.where} and {texts[1]} {other.where}{because}"
     if same and one.influence and other.influence and not _alike(one.influence, other.influence):
         yield f"the influences of test samples {one.where} are not those {other.where}{because}"
+    for lacking, having in ((one, other), (other, one)):
+        # Whoever stored the digest of predictions stored these too.
+        if same and lacking.digest and having.influence and not lacking.influence:
+            yield f"the influences of test samples are missing {lacking.where}, and there {having.where}"
+        if lacking.digest and having.drawn and not lacking.drawn:
+            yield f"the samples of the split are missing {lacking.where}, and there {having.where}"
     if one.drawn and other.drawn and one.drawn.pack() != other.drawn.pack():
         yield f"the samples of the split {one.where} are not those {other.where}"
 
