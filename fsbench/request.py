@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,6 +181,8 @@ def own_tasks(names: Sequence[str], tasks: str) -> Suite:
 
 def seed_list(name: str, seeds: int | Sequence[int]) -> tuple[int, ...]:
     """Seeds given as their number, or one by one. Raises UsageError."""
+    with contextlib.suppress(TypeError):
+        seeds = operator.index(seeds)  # type: ignore[arg-type]
     if isinstance(seeds, int) and seeds > _MOST_SEEDS:
         raise UsageError(f"{name}={seeds}: expected at most {_MOST_SEEDS:,} seeds")
     try:

@@ -262,7 +262,7 @@ def test_a_working_folder_that_is_gone_is_said(tmp_path):
         tmp_path / "r",
     ]
     code = "import os, sys; os.rmdir(os.getcwd()); from fsbench.cli import main; sys.exit(main(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", code, *line], cwd=gone, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code, *line], cwd=gone, capture_output=True, text=True)
     assert done.returncode == 1
     assert (
         done.stderr.splitlines()[-1]

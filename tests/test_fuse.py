@@ -123,6 +123,19 @@ def test_results_of_older_versions_say_so(results: Path, tmp_path: Path) -> None
         fuse(tmp_path, "erm, svm", "average", ["nll"])
 
 
+def test_where_every_trial_failed_the_reason_is_theirs(results: Path, tmp_path: Path) -> None:
+    with Store(results, create=False) as store, Store(tmp_path) as changed:
+        changed.commit_all(
+            Judgement(
+                replace(r, status="failed", metrics={}, reason={"kind": "Boom", "message": "no memory"}),
+                drawn=store.evidence().drawn[r.split_fingerprint],
+            )
+            for r in store.records()
+        )
+    with pytest.raises(UsageError, match=r"erm, svm have a result, such as (erm|svm): no memory"):
+        fuse(tmp_path, "erm, svm", "vote", ["nll"])
+
+
 def test_the_command_prints_a_leaderboard(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fuse", "erm, svm, knn", "--how", "vote", "--results", str(results)]) == 0
     said = capsys.readouterr().out

@@ -150,6 +150,11 @@ def test_seeds_can_be_named(tmp_path):
     assert [(r.split_seed, r.init_seed) for r in results.records] == [(7, 1), (7, 2)]
 
 
+def test_a_number_of_seeds_may_be_numpys(tmp_path):
+    results = run(tmp_path, seeds=np.int64(2), init_seeds=np.arange(1))
+    assert [(r.split_seed, r.init_seed) for r in results.records] == [(0, 0), (1, 0)]
+
+
 def test_bad_predictions_are_failed_records(tmp_path):
     results = run(tmp_path, "nan,shape,double,nothing,liar,reason,crash,slow", seeds=1)
     reasons = {r.spec: r.reason for r in results.failures}

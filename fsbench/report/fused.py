@@ -77,6 +77,12 @@ def fuse(results: str | Path, of: str, how: str, metrics: Sequence[str]) -> tupl
         together = list(_fusions(store, name, _groups(found, members), how))
         evidence = _with_influences(store.evidence(), together)
     if not any(each.record.status == "ok" for each in together):
+        if together:
+            reason = together[0].record.reason or {}
+            raise UsageError(
+                f"{results} has no split on which all of {', '.join(members)} have a result, such as "
+                f"{reason.get('message', 'unknown')}"
+            )
         reasons = "; ".join(["results of older versions have no such predictions", *left_out])
         raise UsageError(
             f"{results} has no split on which all of {', '.join(members)} have predictions for a validation "
