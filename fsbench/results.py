@@ -34,7 +34,7 @@ def load(path: str | Path) -> Results:
     """
     from fsbench.report.stored import read_records
 
-    path = Path(path).absolute()
+    path = Path(path)
     records, place = read_records(path), path if path.is_file() else path / FILE_NAME
     planned = sum(record.status != "skipped" for record in records)
     return Results(tuple(records), place, planned)
@@ -63,6 +63,7 @@ class Results:
     _had_store: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "store_path", self.store_path.absolute())
         object.__setattr__(self, "_had_store", self.store_path.exists())
 
     def __repr__(self) -> str:
@@ -133,8 +134,8 @@ class Results:
 
         A data frame with the columns task, difference, low, high (the 95 % interval), p (adjusted for the
         number of tasks), verdict and split_seeds; "the same" is the verdict where every trial has the same
-        value. Raises UnknownName for a strategy without results, and
-        UsageError for strategies that different numbers of configurations were tried of.
+        value. Raises UnknownName for a strategy without results, and UsageError for strategies that different
+        numbers of configurations were tried of.
         """
         import pandas as pd
 

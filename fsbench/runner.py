@@ -143,7 +143,7 @@ def run(
             interrupted = running.go(executor, jobs, device)
         found = Results(
             tuple(running.records_of_plan()),
-            store.path.absolute(),
+            store.path,
             running.plan.total,
             interrupted,
             tuple(asked.suite.left_out()),

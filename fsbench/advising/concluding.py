@@ -72,7 +72,7 @@ class Found:
             for place, record in self.trials.records.items()
             if place.task == self.task.text and place.split < splits
         ]
-        return Results(tuple(records), self.store.absolute(), len(records))
+        return Results(tuple(records), self.store, len(records))
 
 
 def conclude(

@@ -167,6 +167,7 @@ def drawn(task: Task, split: Split) -> Drawn:
 
 
 def _mark(text: str) -> str:
+    """The beginning of the fingerprint of a dataset that is a user's own; "" of others."""
     added = DATASETS[text].added if text in DATASETS else None
     return added.fingerprint[:12] if added else ""
 
