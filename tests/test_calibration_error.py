@@ -87,3 +87,12 @@ def test_one_sample_has_none():
 
 def test_values_of_the_older_definition_are_told_apart():
     assert METRICS["ece"].results_version == "2"
+
+
+def test_confidences_that_differ_by_rounding_share_a_bin():
+    rng = np.random.default_rng(0)
+    correct = rng.random(60) < 0.6
+    rounded = np.full(60, 0.8) + 1e-12 * rng.normal(size=60)
+    assert squared_calibration_error(rounded, correct) == pytest.approx(
+        squared_calibration_error(np.full(60, 0.8), correct)
+    )

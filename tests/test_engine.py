@@ -17,7 +17,7 @@ from fsbench import Batch, Context, Fitted, LabeledSet, Recipe, StepOutput, Stra
 from fsbench.composition import Composition
 from fsbench.engine.device import peak_memory, reset_peak_memory, resolve
 from fsbench.engine.training import train
-from fsbench.engine.trial import LOOKED_AT, TrialResult
+from fsbench.engine.trial import CHUNK, LOOKED_AT, Prediction, TrialResult
 from fsbench.errors import (
     BadPrediction,
     InertComponent,
@@ -300,3 +300,17 @@ def test_peak_memory_is_the_processs_and_grows_with_allocations() -> None:
     before = peak_memory(CPU)
     block = np.ones(40_000_000)
     assert peak_memory(CPU) - before > 0.9 * block.nbytes
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_predictor_sees_a_chunk_at_a_time_unless_it_declares_all(whole: bool) -> None:
+    seen: list[int] = []
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x))
+        return x[:, :2]
+
+    x = np.random.default_rng(0).random((2 * CHUNK + 3, 3), dtype=np.float32)
+    logits = Prediction(predict, "table", (3,), 2, whole)(x, torch.device("cpu"))
+    assert seen == ([len(x)] if whole else [CHUNK, CHUNK, 3])
+    assert np.array_equal(logits, x[:, :2])

@@ -39,6 +39,8 @@ def test_looks_sum_up_to_the_first_verdict_and_the_smallest_p():
     assert summed_up(looks) == {("t", "r", "a"): (0.01, "helps"), ("t", "r", "b"): (0.5, "not settled")}
     assert still_open(looks) == {("t", "r", "b")}
     assert Look.from_json(looks[0].to_json()) == looks[0]
+    later = look(3, a=(0.2, "not settled"))
+    assert summed_up([*looks, later])["t", "r", "a"] == (0.01, "helps")
 
 
 def test_looks_are_stored_and_older_stores_have_none(tmp_path):

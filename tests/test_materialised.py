@@ -55,6 +55,14 @@ def test_a_worker_sees_the_inputs_and_labels_of_the_split(text: str, tmp_path: P
     assert seen.info.num_unlabeled == (0 if seen.unlabeled_x is None else len(seen.unlabeled_x))
 
 
+@pytest.mark.parametrize(
+    ("text", "every"), [("kshot(wine, k=4)", False), ("folds(wine, n=2)", True), ("holdout(wine)", True)]
+)
+def test_only_splits_that_use_every_sample_overlap(text: str, every: bool, tmp_path: Path) -> None:
+    kept, seen = sealed(text, tmp_path / "split")
+    assert kept.overlap == (seen.test_x.shape[1] / seen.train_x.shape[1] if every else 0.0)
+
+
 def test_inputs_are_those_of_the_indices(tmp_path: Path) -> None:
     drawn, (_, seen) = draw(EVERY[4]), sealed(EVERY[4], tmp_path / "split")
     sources = [load_dataset("mnist5k(size=8)").x, load_dataset("digits").x]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from records import over_seeds, record
 
 from fsbench import stats
@@ -110,3 +111,16 @@ def test_without_results_nothing_is_said_to_be_settled(tmp_path, capsys):
         store.commit_all(over_seeds(A, "erm", [0.5, 0.6], tuning="n=4"))
     assert main(["power", "--results", str(tmp_path / "tuned")]) == 0
     assert capsys.readouterr().out.startswith("Tuned results are left out")
+
+
+def test_the_promise_has_the_degrees_of_freedom_of_so_many_splits():
+    """Against the power of a t test, computed here, for a difference whose spread is its own."""
+    level, deviation = 0.01, 0.02
+
+    def power(n, mean):
+        limit = scipy.stats.t.ppf(1 - level / 2, n - 1)
+        return scipy.stats.t.cdf(mean / (deviation / n**0.5) - limit, n - 1)
+
+    for mean in (0.02, 0.03, 0.04):
+        found = splits_needed(shaped(3, mean, deviation), NO_PRIOR, (level, 1e-9), 1e-6)
+        assert found == next(n for n in range(4, 100) if power(n, mean) >= 0.8)

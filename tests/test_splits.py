@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from drawn import EVERY, SHIFT, draw, task
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from fsbench.datasets.dataset import Dataset, DatasetInfo
 from fsbench.datasets.known import load_dataset
-from fsbench.tasks.drawing import pool_count
+from fsbench.tasks import drawing
+from fsbench.tasks.drawing import Rows, group_numbers, pool_count
+from fsbench.tasks.grouping import draw_test
 
 laws = settings(max_examples=25)
 seeds = st.integers(0, 10**6)
@@ -244,3 +248,27 @@ def test_the_order_of_rows_does_not_reveal_the_class(text: str) -> None:
             found.append(np.corrcoef(place, flat)[0, 1] * np.sqrt(len(flat)))
             assert (np.diff(flat) == 0).mean() < 0.75
     assert np.sqrt(np.mean(np.square(found))) < 2
+
+
+@pytest.mark.parametrize(("counts", "expected"), [((2, 2), 1), ((1, 9), 1), ((10, 10), 4), ((2, 9998), 1)])
+def test_each_class_has_a_test_sample(counts, expected):
+    info = DatasetInfo("some", "d", "table", (1,), ("a", "b"), counts, "l", "c")
+    assert drawing.test_count(info, 0) == expected
+
+
+def test_groups_of_two_datasets_with_equal_numbers_are_different_groups():
+    datasets = [SimpleNamespace(groups=np.array([0, 0, 1])), SimpleNamespace(groups=np.array([0, 1, 1]))]
+    index = np.array([0, 1, 2, 0, 1, 2])
+    rows = Rows(index, np.zeros(6, np.int64), np.array([0, 0, 0, 1, 1, 1]))
+    assert group_numbers(rows, datasets).tolist() == [0, 0, 1, 2, 3, 3]
+
+
+def test_whole_groups_for_the_test_leave_room_in_every_class():
+    """Groups have samples of both classes; one class has far less room."""
+    y, groups = np.tile([0, 0, 0, 1], 20), np.repeat(np.arange(20), 4)
+    info = DatasetInfo("mixed", "d", "table", (1,), ("a", "b"), (60, 20), "l", "c", grouped=True)
+    data = Dataset(info, np.zeros((80, 1), np.float32), y, groups=groups)
+    for seed in range(5):
+        chosen = draw_test(data, [24, 3], seed)
+        assert np.bincount(y[chosen], minlength=2).tolist() == [9, 3]
+        assert not set(groups[chosen].tolist()) & set(groups[~chosen].tolist())

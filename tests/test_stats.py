@@ -395,3 +395,31 @@ def test_overlap_widens_the_interval_by_the_factor_of_nadeau_and_bengio():
     values = [0.1, 0.3, 0.2, 0.5]
     wide, narrow = estimate(values, 0.0, 0.6), estimate(values)
     assert wide.half_width == pytest.approx(narrow.half_width * ((1 / 4 + 0.6) * 4) ** 0.5)
+
+
+def test_comparisons_that_are_lost_count_for_equivalence_as_for_differences():
+    small = stats.Estimate(0.0, -0.01, 0.01, 1.0, 5, (Tail(1.0, 0.005, 1e6),))
+    assert equivalence(small, 0.01) == pytest.approx(scipy.stats.norm.sf(2), abs=1e-5)
+    for lost, expected in enumerate(("equivalent", "equivalent", "not settled")):
+        (found,) = stats.judge([small], True, 0.01, lost)
+        assert (found.verdict, found.within) == (expected, expected == "equivalent")
+
+
+def test_the_fraction_of_a_part_that_splits_share():
+    of = [np.array(each) for each in ([0, 1, 2, 3], [2, 3, 4, 5], [6, 7, 8, 9])]
+    assert stats.shared_fraction(of[:2]) == pytest.approx(0.5)
+    assert stats.shared_fraction(of) == pytest.approx(0.5 / 3)
+    assert stats.shared_fraction([of[0], of[0][::-1]]) == pytest.approx(1)
+    assert stats.shared_fraction([of[0], of[2]]) == 0
+    assert stats.shared_fraction(of[:1]) == 0
+
+
+def test_signs_of_samples_that_share_data_are_not_flipped_apart():
+    """Two tasks on the same data with different splits are one group: their signs are not independent."""
+    several = [Sample((0.010, 0.012, 0.011, 0.013, 0.009)) for _ in range(3)]
+    together = stats.overalls([[several]])[0]
+    assert together == stats.overalls([[several]], flips=False)[0]
+    mixed = [several[:2], several[2:]]
+    assert stats.overalls([mixed])[0] == stats.overalls([mixed], flips=False)[0]
+    apart = [[each] for each in several]
+    assert stats.overalls([apart])[0].p != stats.overalls([apart], flips=False)[0].p

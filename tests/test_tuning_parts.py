@@ -178,3 +178,12 @@ def test_too_few_classes_are_refused():
     object.__setattr__(of.protocol, "way", 10_000)
     with pytest.raises(TaskError, match=r"a search holds out 10000 of the source's classes"):
         _ = of.protocol.folds
+
+
+@pytest.mark.parametrize("text", VALIDATED)
+def test_validation_samples_stay_validation_samples(text):
+    whole, of = draw(text), task(text)
+    for fold in range(FOLDS):
+        _, part = take(of, whole, 0, Part(fold, keeps_val=True))
+        assert set(ids(part.train)) <= set(ids(whole.train))
+        assert set(ids(part.val)) <= set(ids(whole.val))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from made_evidence import Made, decisions, disjoint
 from records import failed, over_seeds, record, skipped
 from rows import on, overall
 
@@ -179,3 +181,22 @@ def test_trials_that_ran_without_a_value_are_not_said_to_be_skipped_or_not_run()
     fields = dict(found.rows)["focal"]
     assert [field.shown for field in fields] == ["n/a", "n/a", "·"]
     assert fields[1].title == f"{A}: no value"
+
+
+def test_a_difference_whose_verdict_is_withheld_is_not_called_small():
+    values = [0.80 + s / 1000 for s in range(8)]
+    records = [*clear(), *over_seeds(A, "mixup", [v + 1e-4 for v in values])]
+    (alone, *_) = compare(leaderboard(records), "focal", "mixup")
+    assert alone.within
+    more = [failed(task=A, spec="mixup", split_seed=8), record(A, split_seed=8), record(A, "focal", 8)]
+    (found, *_) = compare(leaderboard([*records, *more]), "focal", "mixup")
+    assert (found.verdict, found.within) == ("withheld", False)
+
+
+def test_two_strategies_that_train_on_the_same_samples_in_every_split_are_not_judged():
+    made = Made()
+    made.task(
+        A, disjoint(6, 40), [np.arange(500, 600)] * 6,
+        {"erm": decisions(6, 40, 1, 0.7), "focal": decisions(6, 40, 2, 0.6), "svm": decisions(6, 40, 3, 1.0)},
+    )  # fmt: skip
+    assert {pair.verdict for pair in compare(made.board, "svm", "focal")} == {"withheld"}
