@@ -9,19 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawn import draw, task
 from scipy.special import softmax
 
 import fsbench
 from fsbench.cli import main
 from fsbench.engine.trial import run_trial
 from fsbench.errors import UsageError
+from fsbench.jobs import Outcome
+from fsbench.judge import judge
 from fsbench.metrics import score
 from fsbench.recipes.recipe import default_recipe
+from fsbench.record import Trial
 from fsbench.registry import load_registry
 from fsbench.report.budgets import leaderboards
 from fsbench.report.fused import HOW, fuse
 from fsbench.report.leaderboard import Leaderboard
 from fsbench.store import Judgement, Store, Validated
+from fsbench.tasks.splits import materialise
 from fsbench.testing import toy_split
 
 TASKS = "kshot(wine, k=4), folds(wine, n=4)"
@@ -46,6 +51,23 @@ def test_validation_predictions_are_those_of_the_predictor() -> None:
     assert found.validation is not None
     assert np.array_equal(found.validation, as_test.predictions)
     assert as_test.validation is None
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "a class too few"])
+def test_validation_predictions_that_are_no_logits_are_not_stored(wrong: str, tmp_path: Path) -> None:
+    """The trial counts, because its test part is right."""
+    of = task("kshot(wine, k=4)")
+    split = materialise(of, draw("kshot(wine, k=4)"), tmp_path / "split")
+    logits, val = (
+        np.zeros((*split.test_y.shape, 3), np.float32),
+        np.zeros((*split.val_y.shape, 3), np.float32),
+    )
+    outcome = Outcome(logits, 1.0, 1.0, 1.0, 1, validation=val)
+    trial = Trial(of.text, 0, 0, "erm", "recipe", "key", "erm", "")
+    assert judge(trial, outcome, split, {}).validated is not None
+    bad = val + np.nan if wrong == "NaN" else val[..., :2]
+    found = judge(trial, replace(outcome, validation=bad), split, {})
+    assert (found.record.status, found.validated) == ("ok", None)
 
 
 def test_they_are_stored_with_their_labels(results: Path) -> None:

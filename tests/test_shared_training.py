@@ -75,6 +75,13 @@ def test_what_others_trained_is_read(spec: str, folder: Path, monkeypatch: pytes
     assert np.array_equal(plain.predictions, result_of(spec, folder).predictions)
 
 
+def test_what_others_trained_costs_as_much_as_training(folder: Path) -> None:
+    trainings = shared_in(folder)
+    trainings.seconds = 1000.0
+    found = toy_trial("temperature", SPLIT, QUICK, trainings=trainings)
+    assert found.seconds_fit > trainings.seconds > 1000
+
+
 def test_bodies_are_trained_on_the_source_once(folder: Path) -> None:
     trainings = shared_in(folder)
     toy_trial("lp_ft(source_steps=20)", SPLIT, QUICK, trainings=trainings)
