@@ -14,7 +14,7 @@ from fsbench.report import text
 from fsbench.report.charts import Charts
 from fsbench.report.html.heatmap import heat_maps
 from fsbench.report.leaderboard import leaderboard
-from fsbench.report.pairs import compare
+from fsbench.report.pairs import compare, compare_all
 from fsbench.report.plots.gains import shown
 
 A, WINE = "kshot(digits, k=5)", "kshot(wine, k=5)"
@@ -200,3 +200,24 @@ def test_two_strategies_that_train_on_the_same_samples_in_every_split_are_not_ju
         {"erm": decisions(6, 40, 1, 0.7), "focal": decisions(6, 40, 2, 0.6), "svm": decisions(6, 40, 3, 1.0)},
     )  # fmt: skip
     assert {pair.verdict for pair in compare(made.board, "svm", "focal")} == {"withheld"}
+
+
+def test_a_failure_beside_a_skip_is_no_comparison_of_two():
+    both = [*clear(), *over_seeds(A, "dann", [0.6 + s / 2000 for s in range(8)])]
+    wine = over_seeds(WINE, "erm", [0.7] * 8)
+    wine += [failed(task=WINE, spec="focal", split_seed=s) for s in range(8)]
+    skips = [skipped(task=WINE, spec="dann", split_seed=s) for s in range(8)]
+    alone, beside = (
+        compare(leaderboard(each), "focal", "dann")[0] for each in (both, [*both, *wine, *skips])
+    )
+    assert alone.p == beside.p < 1
+
+
+def test_a_pair_without_any_trial_left_counts_among_the_means_too():
+    gone = [failed(task=A, spec="mixup", split_seed=s) for s in range(8)]
+    board = leaderboard([*clear(), *gone])
+    names = {board.name(name): name for setting in board.settings for name in setting.entries}
+    wanted = [(names[name], names["erm"]) for name in ("focal", "mixup")]
+    one, two = (compare_all(board.settings, wanted[:n], board.metric, 0.01)[0] for n in (1, 2))
+    assert [pair.task for pair in two] == [A, "overall"]
+    assert [pair.p for pair in two] == pytest.approx([2 * pair.p for pair in one], abs=0)
