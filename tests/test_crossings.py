@@ -11,7 +11,7 @@ from fsbench.columns import of_records
 from fsbench.evidence import Drawn, Evidence
 from fsbench.report import entries
 from fsbench.report.crossings import Trials, crossed, prepare
-from fsbench.stats import Products
+from fsbench.stats import Products, shared_fraction
 
 METRIC = "balanced_accuracy"
 NONE = np.zeros(0, dtype=np.int64)
@@ -62,6 +62,15 @@ def test_equal_results_have_no_variance_by_test_samples():
         products.add(np.arange(50), np.stack([values, values]))
     (found,) = products.crossed([weights(0, 1)])
     assert (found.common, found.own) == (0, 0)
+
+
+def test_the_fraction_of_a_part_that_splits_share():
+    of = [np.array(each) for each in ([0, 1, 2, 3], [2, 3, 4, 5], [6, 7, 8, 9])]
+    assert shared_fraction(of[:2]) == pytest.approx(0.5)
+    assert shared_fraction(of) == pytest.approx(0.5 / 3)
+    assert shared_fraction([of[0], of[0][::-1]]) == pytest.approx(1)
+    assert shared_fraction([of[0], of[2]]) == 0
+    assert shared_fraction(of[:1]) == 0
 
 
 class Made:

@@ -405,15 +405,6 @@ def test_comparisons_that_are_lost_count_for_equivalence_as_for_differences():
         assert (found.verdict, found.within) == (expected, expected == "equivalent")
 
 
-def test_the_fraction_of_a_part_that_splits_share():
-    of = [np.array(each) for each in ([0, 1, 2, 3], [2, 3, 4, 5], [6, 7, 8, 9])]
-    assert stats.shared_fraction(of[:2]) == pytest.approx(0.5)
-    assert stats.shared_fraction(of) == pytest.approx(0.5 / 3)
-    assert stats.shared_fraction([of[0], of[0][::-1]]) == pytest.approx(1)
-    assert stats.shared_fraction([of[0], of[2]]) == 0
-    assert stats.shared_fraction(of[:1]) == 0
-
-
 def test_signs_of_samples_that_share_data_are_not_flipped_apart():
     """Two tasks on the same data with different splits are one group: their signs are not independent."""
     several = [Sample((0.010, 0.012, 0.011, 0.013, 0.009)) for _ in range(3)]
