@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_evidence import Made, decisions, disjoint
+from made_evidence import METRIC, Made, decisions, disjoint
 from records import failed, over_seeds, record, skipped
 from rows import on, overall
 
+from fsbench.columns import of_records
 from fsbench.report import text
 from fsbench.report.charts import Charts
 from fsbench.report.html.heatmap import heat_maps
@@ -221,3 +222,75 @@ def test_a_pair_without_any_trial_left_counts_among_the_means_too():
     one, two = (compare_all(board.settings, wanted[:n], board.metric, 0.01)[0] for n in (1, 2))
     assert [pair.task for pair in two] == [A, "overall"]
     assert [pair.p for pair in two] == pytest.approx([2 * pair.p for pair in one], abs=0)
+
+
+def rivals(task: str, erm: float = 0.70, svm: float = 0.75, seeds: int = 8) -> list:
+    """Two baselines, of which the second is better."""
+    level = {"erm": erm, "svm": svm}
+    return [
+        each
+        for spec, value in level.items()
+        for each in over_seeds(task, spec, [value + s / 2000 for s in range(seeds)], baseline=True)
+    ]
+
+
+def better(task: str) -> list:
+    return over_seeds(task, "focal", [0.9 + s / 1000 for s in range(8)])
+
+
+def lost_on(task: str, spec: str, status=failed) -> list:
+    return [status(task=task, spec=spec, split_seed=s, baseline=spec != "focal") for s in range(8)]
+
+
+def test_a_failure_on_a_whole_task_withholds_the_comparison_with_baselines_over_tasks():
+    records = [*rivals(A), *rivals(WINE), *better(A)]
+    assert overall(leaderboard([*records, *better(WINE)]))["focal"].against.verdict == "better"
+    assert overall(leaderboard([*records, *lost_on(WINE, "focal")]))["focal"].against.verdict == "withheld"
+    assert (
+        overall(leaderboard([*records, *lost_on(WINE, "focal", skipped)]))["focal"].against.verdict
+        == "better"
+    )
+
+
+def test_splits_that_train_on_the_same_samples_withhold_the_comparison_with_baselines():
+    hits = {
+        "erm": decisions(6, 40, 1, 0.6),
+        "svm": decisions(6, 40, 2, 0.6),
+        "focal": decisions(6, 40, 3, 1.0),
+    }
+    for trains, verdict in ((disjoint(6, 100, 500), "better"), ([np.arange(500, 600)] * 6, "withheld")):
+        made = Made()
+        made.task(A, disjoint(6, 40), trains, hits)
+        board = leaderboard(of_records(made.records, [METRIC], made.evidence), baseline="erm, svm")
+        assert on(board, A)["focal"].against.verdict == verdict
+
+
+def test_where_a_strategy_was_skipped_failures_of_baselines_matter_to_nobody():
+    """Neither alone, where there is no comparison, nor beside another task."""
+    broken = [*lost_on(WINE, "erm"), *lost_on(WINE, "svm"), *lost_on(WINE, "focal", skipped)]
+    assert on(leaderboard([*broken, *rivals(A)]), WINE)["focal"].against is None
+    half = [each for each in rivals(WINE) if each.spec == "erm"]
+    board = leaderboard(
+        [*rivals(A), *better(A), *half, *lost_on(WINE, "svm"), *lost_on(WINE, "focal", skipped)]
+    )
+    against = overall(board)["focal"].against
+    assert (against.baseline, against.verdict, against.matched) == ("svm", "better", True)
+
+
+def test_a_claim_over_baselines_without_plain_training_does_not_wait_for_that_over_it():
+    level = [0.80 + s / 100 for s in range(8)]
+    records = over_seeds(A, "erm", level[::-1]) + over_seeds(
+        A, "knn", [v - 0.2 for v in level], baseline=True
+    )
+    records += over_seeds(A, "focal", [v + s % 2 / 1000 for s, v in enumerate(level)])
+    row = on(leaderboard(records, baseline="knn"), A)["focal"]
+    assert (row.verdict, row.against.verdict) == ("not settled", "better")
+    assert on(leaderboard(records), A)["focal"].against.verdict == "not settled"
+
+
+def test_a_baseline_that_was_skipped_on_all_tasks_is_not_mentioned():
+    records = [*rivals(A), *rivals(WINE), *better(A), *better(WINE)]
+    everywhere = [*lost_on(A, "boost", skipped), *lost_on(WINE, "boost", skipped)]
+    assert not [line for line in leaderboard([*records, *everywhere]).warnings if "boost" in line]
+    once = [*lost_on(A, "boost", skipped), *over_seeds(WINE, "boost", [0.8] * 8, baseline=True)]
+    assert [line for line in leaderboard([*records, *once]).warnings if "boost" in line]

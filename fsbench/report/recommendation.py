@@ -62,13 +62,18 @@ def _plain_training(board: Leaderboard, first: Row, baseline: Row) -> Iterator[s
         yield f"Nothing was compared with {board.baseline}{score}: no other strategy has results here."
         return
     yield f"Use {board.baseline}, plain training{score}: {_none_better(board)}."
-    better = text.score(first, board.metric) != text.score(baseline, board.metric)
-    if first.strategy != board.baseline and better and first.verdict == "not settled":
+    if first.strategy != board.baseline and _apart(first, baseline, board) and first.verdict == "not settled":
         yield (
             f"{first.strategy} has the best score, {text.score(first, board.metric)}, but its difference to "
             f"{board.baseline}, {text.difference(first, board.metric)}, is not settled with "
             f"{plural(min(board.split_seeds), 'split seed')}{_beyond_interval(first, board)}."
         )
+
+
+def _apart(one: Row, other: Row, board: Leaderboard) -> bool:
+    """Whether two scores differ as they are shown."""
+    shown = [text.number(row.score.mean, board.metric) if row.score else "" for row in (one, other)]
+    return shown[0] != shown[1]
 
 
 def _none_better(board: Leaderboard) -> str:
@@ -106,7 +111,7 @@ def _best(board: Leaderboard, first: Row, helping: Sequence[Row]) -> Iterator[st
     yield from _unstable(best, board)
     if best.against and board.against:
         yield from _beside_baselines(best, best.against, board)
-    if best.rank and first is not best:
+    if best.rank and first is not best and _apart(first, best, board):
         alike = first.verdict == "equivalent"
         but = "is equivalent to {}" if alike else "its difference to {} is not settled"
         yield (
