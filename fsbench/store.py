@@ -256,9 +256,10 @@ class Store(StoreFile):
         if not self._db.execute(_PUT, (key, record.status, text)).rowcount:
             return False
         summaries.put(self._db, record)
-        self._db.execute("DELETE FROM predictions WHERE key = ?", (key,))
         if judged.predictions is not None:
-            self._db.execute("INSERT INTO predictions VALUES (?, ?)", (key, _pack(judged.predictions)))
+            self._db.execute(
+                "INSERT OR REPLACE INTO predictions VALUES (?, ?)", (key, _pack(judged.predictions))
+            )
         packed = [(name, key, pack_influence(each)) for name, each in judged.influences.items()]
         self._db.executemany("INSERT OR REPLACE INTO influences VALUES (?, ?, ?)", packed)
         if judged.validated is not None:

@@ -210,9 +210,10 @@ def test_equal_results_are_equivalent_within_what_one_decision_leaves_open(margi
 
 
 def test_older_records_get_a_cautious_resolution_from_the_number_of_test_samples():
-    setting, *_ = sorted_by_task(over_seeds(A, "erm", ERM, resolution={}, n_test=400))
-    assert setting.resolution("balanced_accuracy") == 2 / 400
-    assert setting.resolution("accuracy") == 2 / 400
+    for known in ({}, {"balanced_accuracy": 0.0, "accuracy": 0.0}):
+        setting, *_ = sorted_by_task(over_seeds(A, "erm", ERM, resolution=known, n_test=400))
+        assert setting.resolution("balanced_accuracy") == 2 / 400
+        assert setting.resolution("accuracy") == 2 / 400
     setting, *_ = sorted_by_task([record(A, split_seed=s, resolution={"accuracy": s / 100}) for s in (1, 2)])
     assert setting.resolution("accuracy") == 0.02, "that of the coarsest split"
 
@@ -308,3 +309,21 @@ def test_the_frame_has_every_row():
     augmentation = frame[(frame.task == "overall") & (frame.strategy == "augmentation")].iloc[0]
     assert augmentation["score"] == pytest.approx(overall(board)["augmentation"].score.mean, abs=1e-8)
     assert augmentation["rank"] == 1
+
+
+def test_rows_without_all_results_come_last_by_the_tasks_that_they_did():
+    """However good their scores are."""
+    tasks = [A, WINE, "kshot(iris, k=5)"]
+    records = [each for task in tasks for each in over_seeds(task, "erm", ERM)]
+    for spec, done, value in (("one", tasks[:1], 0.99), ("two", tasks[:2], 0.8), ("lacking", tasks, 0.9)):
+        records += [
+            each for task in done for each in over_seeds(task, spec, [value] * 3)[spec == "lacking" :]
+        ]
+    assert [row.strategy for row in leaderboard(records).overall] == ["erm", "lacking", "two", "one"]
+
+
+def test_scores_that_differ_by_rounding_share_a_rank():
+    other = [value + 1e-15 * place for place, value in enumerate(ERM)]
+    assert np.mean(other) != np.mean(ERM)
+    rows = on(leaderboard([*over_seeds(A, "erm", ERM), *over_seeds(A, "focal", other)]), A)
+    assert {name: row.rank for name, row in rows.items()} == {"erm": 1, "focal": 1}

@@ -110,6 +110,8 @@ def test_equal_results_of_two_strategies_are_the_same():
     assert found.loc["kshot(digits, k=1)", "verdict"] == "not settled"
     assert found.loc["overall", "verdict"] == "equivalent"
     assert set(made(records[:6]).compare("a", "a")["verdict"]) == {"the same"}
+    lost = [failed(task="kshot(wine, k=1)", spec="b", split_seed=2)]
+    assert set(made([*records[:8], *lost]).compare("a", "b")["verdict"]) == {"withheld"}
 
 
 def test_a_report_does_not_replace_results(folder, results, tmp_path):
