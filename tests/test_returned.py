@@ -46,6 +46,10 @@ WRONG = {
         resampling(lambda t: replace(twice(t), weights=torch.ones(len(t)))),
         f"resample returned 72 inputs but weights for 36; {TOGETHER}",
     ),
+    "samples added to the old set": (
+        resampling(lambda t: replace(twice(t), added=torch.zeros(len(t), dtype=torch.bool))),
+        f"resample returned 72 inputs but added for 36; {TOGETHER}",
+    ),
     "domain of the old set": (
         resampling(lambda t: replace(twice(t), domain=torch.ones(len(t)))),
         f"resample returned 72 inputs but domain for 36; {TOGETHER}",
@@ -144,6 +148,10 @@ WRONG = {
     ),
     "targets that are no distributions": (
         wrong(resample=lambda self, train, ctx: replace(train, targets=-train.targets)),
+        r"^wrong: resample returned targets that are negative, NaN or do not sum to 1; expected distribu",
+    ),
+    "targets that do not sum to 1": (
+        wrong(resample=lambda self, train, ctx: replace(train, targets=2 * train.targets)),
         r"^wrong: resample returned targets that are negative, NaN or do not sum to 1; expected distribu",
     ),
     "no auxiliary loss": (
