@@ -20,6 +20,13 @@ from fsbench.words import visible
 _LARGEST_JSON = 64 * 2**20
 
 
+def as_path(name: str, given: str | os.PathLike[str]) -> Path:
+    """The path that a caller gave as an argument. Raises UsageError for an empty text or another type."""
+    if not isinstance(given, str | os.PathLike) or not os.fspath(given):
+        raise UsageError(f"{name}={given!r}: expected the path of a file or folder")
+    return Path(given)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A draft to write inside, which then replaces the file; without it, if that fails.

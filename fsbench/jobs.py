@@ -81,8 +81,8 @@ class Place:
 
 
 def check_device(name: str) -> None:
-    """Raise UsageError for a text that does not name a device."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+    """Raise UsageError for what does not name a device."""
+    if not isinstance(name, str) or not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"device {name!r}: expected auto, cpu, cuda or cuda:NUMBER")
 
 

@@ -90,7 +90,7 @@ def read_request(
     ready = chosen.parse(available)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
-    against = None if baseline is None else registry.parse(joined_specs(registry, baseline))
+    against = None if baseline is None else registry.parse(joined_specs(registry, baseline, "baseline"))
     baselines = registry.baselines() if against is None else against
     always = (*registry.parse(BASELINE), *baselines)
     rows = {
@@ -128,16 +128,22 @@ def _check_criteria(rows: Iterable[str], tasks: Iterable[Task]) -> None:
 
 
 def joined_texts(texts: str | Sequence[str]) -> str:
-    """Separate expressions joined into one text, as on the command line."""
-    return texts if isinstance(texts, str) else ", ".join(texts)
+    """Tasks joined into one text, as on the command line. Raises UsageError for anything but texts."""
+    given = [texts] if isinstance(texts, str) else texts
+    if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):
+        raise UsageError(f"tasks={texts!r}: expected texts such as 'kshot(digits, k=5)'")
+    return ", ".join(given)
 
 
-def joined_specs(registry: Registry, plugins: Strategies) -> str:
-    """The specs of strategies in one text. Raises UsageError or PluginError for what is not a strategy."""
+def joined_specs(registry: Registry, plugins: Strategies, name: str = "plugins") -> str:
+    """The specs of strategies, given as the argument `name`, in one text.
+
+    Raises UsageError or PluginError for what is not a strategy.
+    """
     given = [plugins] if isinstance(plugins, str | Strategy | type) else plugins
     if not isinstance(given, Iterable):
         raise UsageError(
-            f"plugins={given!r}: expected the names of strategies, such as 'focal, mixup' or 'core'"
+            f"{name}={given!r}: expected the names of strategies, such as 'focal, mixup' or 'core'"
         )
     return ", ".join(registry.spec(each) for each in given)
 

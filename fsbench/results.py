@@ -14,6 +14,7 @@ import numpy as np
 from fsbench.columns import Columns, of_records
 from fsbench.errors import StoreError, UsageError
 from fsbench.evidence import Evidence
+from fsbench.files import as_path
 from fsbench.metrics import DEFAULT_METRIC, METRICS, Metric, get_metric
 from fsbench.record import Record
 from fsbench.store_file import FILE_NAME
@@ -34,7 +35,7 @@ def load(path: str | Path) -> Results:
     """
     from fsbench.report.stored import read_records
 
-    path = Path(path)
+    path = as_path("results", path)
     records, place = read_records(path), path if path.is_file() else path / FILE_NAME
     planned = sum(record.status != "skipped" for record in records)
     return Results(tuple(records), place, planned)

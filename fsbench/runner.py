@@ -15,6 +15,7 @@ from fsbench.datasets.known import dataset_info
 from fsbench.errors import UsageError
 from fsbench.execute import MakeExecutor, local
 from fsbench.families import CORE
+from fsbench.files import as_path
 from fsbench.identity import full_spec
 from fsbench.jobs import check_device
 from fsbench.looks import ERROR
@@ -121,6 +122,7 @@ def run(
         registry = _loaded(strict, log)
         check_positive(jobs=jobs)
         check_device(device)
+        folder = as_path("results", results)
         asked = read_request(
             registry,
             observer,
@@ -137,7 +139,7 @@ def run(
             tuning=_tuning(tune, sampler=sampler, criterion=criterion),
             error=error,
         )
-        with Store(results) as store:
+        with Store(folder) as store:
             log.open(store.folder)
             running = _planned(asked, store, registry, observer, retry_failed, only)
             interrupted = running.go(executor, jobs, device)

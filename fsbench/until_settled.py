@@ -15,6 +15,7 @@ from typing import Any
 from fsbench.composition import BASELINE
 from fsbench.deadline import Deadline
 from fsbench.errors import UsageError
+from fsbench.files import as_path
 from fsbench.looks import Key, Look, spent, summed_up
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.progress import Observer
@@ -148,7 +149,7 @@ def _split_of(trial: Trial) -> tuple[str, str, int, int]:
 
 def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:
     """The looks of a results folder by a metric. Raises UsageError if they had another margin."""
-    if not Path(results).exists():
+    if not as_path("results", results).exists():
         return ()
     with Store(results) as store:
         looks: Sequence[Look] = [look for look in store.looks() if look.metric == metric]

@@ -330,17 +330,3 @@ def test_importing_the_runner_is_light():
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "[]\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"seeds": "3"}, "seeds='3': expected a number of at least 1, or seeds"),
-        ({"seeds": 2.0}, r"seeds=2\.0: expected a number of at least 1"),
-        ({"timeout": "5"}, "timeout='5': expected a number"),
-        ({"plugins": 5}, "plugins=5: expected the names of strategies"),
-    ],
-)
-def test_arguments_of_another_type_are_refused_in_one_line(options, message, tmp_path):
-    with pytest.raises(UsageError, match=message):
-        fsbench.run(**{"plugins": "erm", "tasks": A, "results": tmp_path} | options)

@@ -27,6 +27,7 @@ from fsbench.deadline import Deadline, in_seconds
 from fsbench.errors import UsageError
 from fsbench.execute import MakeExecutor, local
 from fsbench.families import CORE
+from fsbench.files import as_path
 from fsbench.metrics import DEFAULT_METRIC, get_metric
 from fsbench.models import refit
 from fsbench.progress import Observer
@@ -81,10 +82,10 @@ def advise(
     budget = in_seconds(budget) if isinstance(budget, str) else budget
     if not 0 < budget < math.inf:
         raise UsageError(f"the budget is {budget:g} s; expected more than 0, and finite")
-    chosen, observer = get_metric(metric), observer or Observer()
+    chosen, observer, output = get_metric(metric), observer or Observer(), as_path("output", output)
     deadline = Deadline(observer, budget, clock)
     reading = read_data(data, None, observer)
-    folder, task = Path(output) / RESULTS, _task(reading)
+    folder, task = output / RESULTS, _task(reading)
     with Store(folder) as store:
         stored = store.records()
         same = SameData(ad_hoc(task.text), store.fingerprints(stored), store.path)
@@ -103,7 +104,7 @@ def advise(
     fit = functools.partial(
         refit,
         data=data,
-        output=Path(output) / MODEL,
+        output=output / MODEL,
         device=device,
         jobs=jobs,
         timeout=timeout,
@@ -111,7 +112,7 @@ def advise(
         observer=_Heard(),
         executor=executor,
     )
-    return conclude(found, budget, search.longer, Path(output), fit if model else None, tell)
+    return conclude(found, budget, search.longer, output, fit if model else None, tell)
 
 
 class _Heard(Observer):

@@ -19,7 +19,7 @@ from fsbench.composition import Composition
 from fsbench.errors import CannotSave, DataError, FsbenchError, TaskError, UsageError
 from fsbench.execute import Execution, MakeExecutor, local
 from fsbench.failure import Failure
-from fsbench.files import check_writable, sha256
+from fsbench.files import as_path, check_writable, sha256
 from fsbench.identity import full_spec, trial_key, versions
 from fsbench.jobs import MODEL, REFITS, TRIALS, Job, Outcome, Place, Work
 from fsbench.kinds import get_kind
@@ -95,7 +95,7 @@ def refit(
         FsbenchError: The training failed; the message is that of the trial.
     """
     check_positive(timeout=timeout, jobs=jobs)
-    output = Path(output)
+    output = as_path("output", output)
     _check_output(output)
     registry = get_registry()
     found = registry.parse(registry.spec(strategy))

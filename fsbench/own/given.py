@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fsbench.errors import UnknownName, UsageError
+from fsbench.files import as_path
 from fsbench.kinds.image import SEEN_SIZE, Image
 from fsbench.own.accents import one_form
 from fsbench.spec import NAME
@@ -53,6 +54,10 @@ class OwnData:
     def __post_init__(self) -> None:
         if not str(self.path):
             raise UsageError("data: the path is empty; give a folder of images or texts, a .csv or an .npz")
+        as_path("data", self.path)
+        for name in ("unlabeled", "target_data"):
+            if (place := getattr(self, name)) is not None:
+                as_path(name, place)
         for name in (*_COLUMNS, "domain"):
             if (given := getattr(self, name)) is not None:
                 object.__setattr__(self, name, one_form(given))

@@ -85,6 +85,8 @@ def task_recipe(
 
 def parse_overrides(text: str | Mapping[str, Value] | None) -> dict[str, Value]:
     """Read `steps=100, lr=0.01` as changes to a recipe; a mapping is returned as it is."""
+    if not isinstance(text, str | Mapping | None):
+        raise SpecError(f"recipe={text!r}: expected a text such as 'steps=100', or a mapping")
     if not isinstance(text, str):
         return dict(text or {})
     call = parse_call(f"recipe({text})")

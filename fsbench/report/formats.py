@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
-from fsbench.files import replacing
+from fsbench.files import as_path, replacing
 
 if TYPE_CHECKING:
     from fsbench.report.contents import Report
@@ -82,7 +82,7 @@ def write(report: Report, format: str, output: str | Path | None = None) -> tupl
     nothing to draw.
     """
     chosen = get_format(format)
-    main = Path(output) if output is not None else Path(DEFAULT_STEM + chosen.suffix)
+    main = Path(DEFAULT_STEM + chosen.suffix) if output is None else as_path("output", output)
     if main.suffix.lower() in _OF_RESULTS:
         raise UsageError(f"{main} has the name of a file of results; name another file for the report")
     stem = main.stem if chosen.suffix else main.name

@@ -133,6 +133,8 @@ def load_suite(name: str | os.PathLike[str]) -> Suite:
 
     Raises UnknownName, or UsageError for a file that is not a suite.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"suite={name!r}: expected a name, such as starter-v3, or the path of a file")
     name = os.fspath(name)
     if not name.endswith(_ENDING):
         return read_suite(SUITES.find(name))
