@@ -154,13 +154,13 @@ def test_rows_without_all_results_get_no_verdict():
 def test_baselines_get_seeds_where_comparisons_are_open(run, tmp_path, monkeypatch):
     fake_executor.heard.clear()
     monkeypatch.setattr(
-        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 50)
+        "fsbench.until_settled.Deadline.over", property(lambda _: len(fake_executor.heard) > 100)
     )
-    settled = run("double2", seeds=4, baseline="liar")
+    settled = run("double2", seeds=8, baseline="liar")
     with Store(tmp_path / "r") as store:
         seeds = {spec: {r.split_seed for r in store.records() if r.spec == spec} for spec in ("erm", "liar")}
     last = settled.looks[-1]
-    assert (last.seeds, set(range(8)) <= seeds["liar"]) == (8, True)
+    assert (last.seeds, set(range(16)) <= seeds["liar"]) == (16, True)
     words = {key[0]: word for key, (_, word) in summed_up(settled.looks, last.baselines).items()}
     assert words[A] == words[B] == "worse"
 
@@ -296,6 +296,14 @@ def test_a_margin_is_kept(run):
     run("liar", seeds=4)
     with pytest.raises(UsageError, match=r"have a margin of 0\.01, not 0\.02"):
         run("liar", margin=0.02)
+
+
+def test_each_metric_has_looks_of_its_own(run):
+    first = run("liar", seeds=4).looks
+    other = run("liar", seeds=4, metric="accuracy", margin=0.02).looks
+    assert [(each.metric, each.margin, each.number) for each in other[:1]] == [("accuracy", 0.02, 1)]
+    assert {each.metric for each in other} == {"accuracy"}
+    assert run("liar", seeds=4).looks == first
 
 
 def test_a_watched_deadline_ends_what_waits():

@@ -14,6 +14,7 @@ from records import failed, over_seeds, record, skipped, write_jsonl
 
 import fsbench
 from fsbench import runner, verifying
+from fsbench.errors import UsageError
 from fsbench.evidence import Drawn, pack_influence
 from fsbench.report.agreement import compare_runs, noise
 from fsbench.report.contradictions import Run
@@ -83,6 +84,11 @@ def test_a_file_without_a_successful_record_cannot_be_verified(call, tmp_path):
     status, _, err = call("verify", tmp_path / "x.jsonl")
     assert (status, err.count("\n")) == (2, 1)
     assert "no successful record" in err
+
+
+def test_no_trial_at_all_cannot_be_verified(whole):
+    with pytest.raises(UsageError, match="sample=0: expected at least 1"):
+        verify(whole, sample=0)
 
 
 # The 99 % quantiles of Student's t with 2 and with 6 degrees of freedom.
