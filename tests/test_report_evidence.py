@@ -7,6 +7,8 @@ import pytest
 from made_evidence import METRIC, Made, decisions, disjoint
 from records import over_seeds, write_jsonl
 
+from fsbench.columns import of_records
+from fsbench.report.budgets import leaderboards
 from fsbench.report.leaderboard import Leaderboard, Row, leaderboard
 from fsbench.report.looking import look_at, with_looks
 from fsbench.report.published import read_columns
@@ -79,6 +81,15 @@ def test_the_answer_names_no_number_of_seeds_where_none_would_do(
     looked = with_looks(made.board, [look_at(made.board, (), 5)])
     (said,) = by_topic(looked)["open"]
     assert said == f"Not settled: {still} of {still} comparisons; {after_a_look or more}"
+
+
+def test_after_a_search_nothing_says_how_many_seeds_or_samples_would_do():
+    made, test = Made(), np.arange(100)
+    hits = {name: [decisions(1, seed=seed)[0]] * 5 for seed, name in enumerate(("erm", "focal"), 2)}
+    made.task(A, [test] * 5, disjoint(5, 10, 1000), hits, tuning="tuning(n=4)")
+    (board,) = leaderboards(of_records(made.records, [METRIC], made.evidence))
+    (said,) = by_topic(board)["open"]
+    assert said.startswith("Not settled: 1 of 1 comparison; more split seeds may settle them. Choose their ")
 
 
 def test_where_all_splits_train_on_the_same_samples_there_is_no_verdict():
