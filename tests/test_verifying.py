@@ -86,6 +86,16 @@ def test_a_file_without_a_successful_record_cannot_be_verified(call, tmp_path):
     assert "no successful record" in err
 
 
+def test_the_order_of_a_file_does_not_choose_the_trials(tmp_path):
+    """They cannot run here, but they were chosen."""
+    write_jsonl(over_seeds(A, "gone", [0.5] * 8), tmp_path / "one.jsonl")
+    lines = (tmp_path / "one.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "other.jsonl").write_text("".join(lines[::-1]), encoding="utf-8")
+    one, other = ([each.record.key for each in verify(tmp_path / f"{n}.jsonl", 3)] for n in ("one", "other"))
+    assert one == other
+    assert len(set(one)) == 3
+
+
 def test_no_trial_at_all_cannot_be_verified(whole):
     with pytest.raises(UsageError, match="sample=0: expected at least 1"):
         verify(whole, sample=0)
