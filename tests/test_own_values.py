@@ -272,7 +272,14 @@ CODES = ("900000000000207008", "900000000000207009", "71388002")
 
 
 @pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("codes", [CODES, ("73211009000000004096", "73211009000000004097", "7")])
+@pytest.mark.parametrize(
+    "codes",
+    [
+        CODES,
+        ("73211009000000004096", "73211009000000004097", "7"),
+        ("-900000000000207008", "-900000000000207009", "-7"),
+    ],
+)
 def test_long_codes_stay_apart(codes: tuple[str, ...], missing: bool, tmp_path: Path) -> None:
     table = frame(30).assign(kind=np.resize(codes, 30), patient=np.resize([*codes, "12"], 30))
     if missing:

@@ -68,6 +68,14 @@ def test_rows_without_a_last_value_are_read(text: list[str], tmp_path: Path) -> 
         assert table["kind"].isna().sum() == table["colour"].isna().sum() == 16
 
 
+def test_an_empty_line_in_a_block_of_excel_changes_nothing(tmp_path: Path) -> None:
+    text = lines(60)
+    text.insert(20, "")
+    short = [each.rsplit(",", 2)[0] if i // 16 == 1 else each for i, each in enumerate(text)]
+    table = parse_table(csv(tmp_path, "\n".join(short)), "kind")
+    assert (len(table), table["kind"].isna().sum()) == (60, 15)
+
+
 def test_a_single_column_has_no_short_rows(tmp_path: Path) -> None:
     assert len(parse_table(csv(tmp_path, "size\n1\n\n2\n"), None, fewest=1)) == 2
 
