@@ -23,6 +23,14 @@ def test_points_that_may_divide_thousands_are_refused_beside_decimal_commas(tmp_
     assert parse_table(path, "Klasse")["Umsatz"][1] == 1.461
 
 
+def test_long_decimals_elsewhere_do_not_settle_points_beside_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    rows = [f"1.46{i % 10};0,{i + 10};0.{12345 + i};{'ab'[i % 2]}" for i in range(20)]
+    path.write_text("\n".join(["Umsatz;Quote;Anteil;Klasse", *rows]))
+    with pytest.raises(DataError, match=r"'Umsatz' has values such as 1\.460, .* 'Quote' has decimal commas"):
+        parse_table(path, "Klasse")
+
+
 def test_commas_that_may_divide_thousands_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "sales.tsv"
     rows = [f"{'1,461' if i % 2 else 670 + i}\t0.{i + 10}\t{'ab'[i % 2]}" for i in range(20)]

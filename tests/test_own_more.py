@@ -76,6 +76,23 @@ def test_unlabelled_images_that_repeat_a_labelled_one_are_left_out(tmp_path: Pat
         read(pets, unlabeled=pets)
 
 
+def test_unlabelled_images_on_one_background_are_not_all_repeats(tmp_path: Path) -> None:
+    """Nearly all of them look like a labelled one; only those that equal one are left out."""
+    background = noise(1, 32, 32).astype(np.int64)
+
+    def shot(seed: int) -> np.ndarray:
+        speck = np.random.default_rng(seed).integers(-3, 4, (32, 32))
+        return (background + speck).clip(0, 255).astype(np.uint8)
+
+    for number in range(12):
+        save(tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number}.png", shot(number))
+    for number in range(10, 20):
+        save(tmp_path / "more" / f"{number}.png", shot(number))
+    reading = read(tmp_path / "pets", unlabeled=tmp_path / "more")
+    assert reading.dataset.info.num_unlabeled == 8
+    assert "2 images of" in said(reading)
+
+
 def test_unlabelled_rows_need_the_columns_of_the_labelled_ones(tmp_path: Path) -> None:
     table, more = frame(40), frame(90).iloc[40:].drop(columns="kind")
     more.loc[45, "colour"] = "violet"

@@ -68,6 +68,15 @@ def test_rows_without_a_last_value_are_read(text: list[str], tmp_path: Path) -> 
         assert table["kind"].isna().sum() == table["colour"].isna().sum() == 16
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_columns_may_be_numbered_but_not_named_by_other_numbers(first: int, tmp_path: Path) -> None:
+    names = [str(first + place) for place in range(4)]
+    table = frame().set_axis(names, axis=1)
+    assert read(csv(tmp_path, table), target=names[-1]).dataset.info.n == 30
+    with pytest.raises(DataError, match=r"the first line contains numbers \(.*\), not names"):
+        read(csv(tmp_path, table.set_axis(names[::-1], axis=1)), target=names[0])
+
+
 def test_an_empty_line_in_a_block_of_excel_changes_nothing(tmp_path: Path) -> None:
     text = lines(60)
     text.insert(20, "")

@@ -244,7 +244,7 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
 def in_numbers(given: pd.Series) -> pd.Series:
     """A column of numbers and texts as numbers if the texts are truth values or `None`; else unchanged."""
     words = given.astype(str).str.strip().str.lower()
-    known = words.map({"true": 1.0, "false": 0.0}).where(given.notna() & (words != NOTHING.lower()))
+    known = words.map({"true": 1.0, "false": 0.0})
     rest = given.notna() & known.isna() & (words != NOTHING.lower())
     if not words[rest].str.fullmatch(NUMBER).all():
         return given
