@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,41 @@ def test_a_coarse_table_is_not_grouped(tmp_path: Path) -> None:
     reading = read(csv(tmp_path, frame(60)[["colour", "kind"]]), target="kind")
     assert reading.dataset.groups is None
     assert "60 of 60 rows equal another row: the table is coarse" in "\n".join(reading.warnings)
+
+
+def pairs_by_chance() -> pd.DataFrame:
+    """Of 40 values, 20 come twice, with labels of their own."""
+    values = np.r_[np.arange(40), np.arange(20)]
+    return pd.DataFrame({"age": values, "kind": np.where(np.r_[:40, 1:21] % 2, "yes", "no")})
+
+
+def categories_of_one_class() -> pd.DataFrame:
+    """The categories tell the class; they are not measured, so equal rows need not be copies."""
+    colour = np.resize(["red", "pink", "blue", "navy"], 60)
+    return pd.DataFrame({"colour": colour, "kind": np.where(np.isin(colour, ["red", "pink"]), "yes", "no")})
+
+
+def one_row_for_most_of_a_class() -> pd.DataFrame:
+    """Kept on one side of a split, it would leave hardly anything for the other."""
+    sizes = [1.5, 2.5, 3.5, *[0.5] * 12]
+    return pd.DataFrame({"size": [*sizes, *(9 + s for s in sizes)], "kind": ["yes"] * 15 + ["no"] * 15})
+
+
+@pytest.mark.parametrize("make", [pairs_by_chance, categories_of_one_class, one_row_for_most_of_a_class])
+def test_rows_that_are_equal_for_other_reasons_are_not_grouped(
+    make: Callable[[], pd.DataFrame], tmp_path: Path
+) -> None:
+    reading = read(csv(tmp_path, make()), target="kind")
+    assert reading.dataset.groups is None
+    assert "rows equal another row: the table is coarse" in "\n".join(reading.warnings)
+
+
+def test_a_measurement_beside_categories_tells_rows_apart(tmp_path: Path) -> None:
+    """It looks like an ID, but without it nearly all rows are equal."""
+    income = np.random.default_rng(3).choice(90_000, 60, replace=False)
+    reading = read(csv(tmp_path, categories_of_one_class().assign(income=income)), target="kind")
+    assert reading.dataset.groups is None
+    assert "coarse" not in "\n".join(reading.warnings)
 
 
 @pytest.mark.parametrize("rare", [100, 10])

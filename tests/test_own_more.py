@@ -76,6 +76,15 @@ def test_unlabelled_images_that_repeat_a_labelled_one_are_left_out(tmp_path: Pat
         read(pets, unlabeled=pets)
 
 
+def test_unlabelled_images_may_repeat_each_other(tmp_path: Path) -> None:
+    pets = make(tmp_path / "pets", {"cat": 6, "dog": 6})
+    for number in range(6):
+        save(tmp_path / "more" / f"{number}.png", noise(9000 + number // 2, 12, 12))
+    reading = read(pets, unlabeled=tmp_path / "more")
+    assert reading.dataset.info.num_unlabeled == 6
+    assert "left out" not in said(reading)
+
+
 def test_unlabelled_images_on_one_background_are_not_all_repeats(tmp_path: Path) -> None:
     """Nearly all of them look like a labelled one; only those that equal one are left out."""
     background = noise(1, 32, 32).astype(np.int64)

@@ -67,3 +67,10 @@ def test_truth_values_of_labels_and_domains_are_compared_alike(
         divided = read(csv(tmp_path, table), target="kind", domain=wanted)
         assert divided.target is not None
         assert divided.target.info.text == "things_True"
+
+
+def test_a_domain_may_be_called_true_beside_other_words(tmp_path: Path) -> None:
+    table = frame(40).assign(answered=["true", "later"] * 20, kind=["yes", "yes", "no", "no"] * 10)
+    found = read(csv(tmp_path, table), target="kind", domain="answered=true")
+    assert found.target is not None
+    assert found.target.info.text == "things_true"
