@@ -87,6 +87,17 @@ def test_random_columns_rarely_give_the_answer_away() -> None:
     assert warned <= 10
 
 
+def test_what_is_rare_depends_on_the_number_of_columns_and_on_their_order() -> None:
+    """14 samples: random labels are told by an interval with a probability of 2 * 7! * 7! / 14!, 0.0006."""
+    y = np.arange(14) // 7
+    interval, noise = np.arange(14.0)[:, None], np.tile(np.arange(14.0)[:, None] % 2, 9)
+    assert copies_of_target(interval, (), y, ["only"]) == ["only"]
+    assert copies_of_target(np.hstack([interval, noise]), (), y, [*"abcdefghij"]) == []
+    # Four categories, in whatever order, can be divided between two classes in 16 ways.
+    assert copies_of_target(interval // 3.5, (), y, ["number"]) == ["number"]
+    assert copies_of_target(interval // 3.5, (4,), y, ["category"]) == []
+
+
 def visits(seed: int) -> pd.DataFrame:
     """30 patients with 4 visits each: a class and noise for each patient, and noise for each visit."""
     rng = np.random.default_rng(seed)
