@@ -58,6 +58,14 @@ def test_noise_that_is_missing_in_one_class_is_said_to_be_missing_there(classes:
     )
 
 
+def test_what_is_missing_in_other_classes_too_is_not_missing_by_class() -> None:
+    y, x = np.arange(40) % 2, np.ones((40, 1))
+    x[y == 1] = np.nan
+    assert gaps_by_class(x, y, ["only"]) == {1: ["only"]}
+    x[0] = np.nan
+    assert gaps_by_class(x, y, ["only"]) == {}
+
+
 def test_a_copy_in_an_array_is_named_by_its_place(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     x[:, 1] = 5 * y + 1
