@@ -37,6 +37,42 @@ def test_images_of_every_layout_are_read(x: np.ndarray, shape: tuple[int, ...], 
     assert (info.kind, info.shape, info.classes) == ("image", shape, ("0", "1", "2"))
 
 
+def test_a_fourth_channel_is_opacity_only_where_something_is_not_opaque(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8, 4)
+    x[..., 3] = 255
+    plain = read(npz(tmp_path, x=x[..., :3], y=Y)).dataset.x
+    opaque = read(npz(tmp_path, x=x, y=Y))
+    assert np.array_equal(opaque.dataset.x, plain)
+    assert not any("opacity" in line for line in opaque.warnings)
+    x[0, 0, 0, 3] = 254
+    assert any("opacity" in line for line in read(npz(tmp_path, x=x, y=Y)).warnings)
+
+
+@pytest.mark.parametrize(("first", "second"), [(255.0, 0.0), (1.5, 1.0)])
+def test_a_part_in_another_range_by_chance_is_read(first: float, second: float, tmp_path: Path) -> None:
+    """It is black, or one pixel elsewhere is a little above 1."""
+    rng = np.random.default_rng(0)
+    train, test = rng.random((24, 8, 8)) * first, rng.random((12, 8, 8)) * second
+    train[0, 0, 0], test[0, 0, 0] = first, second
+    y = np.arange(24) % 3
+    found = read(npz(tmp_path, x_train=train, y_train=y, x_test=test, y_test=y[:12])).dataset
+    assert found.x.max() == 255
+    assert found.x[24:].max() == round(255 * second / first)
+
+
+def test_four_rows_of_pixels_are_no_channels(tmp_path: Path) -> None:
+    reading = read(npz(tmp_path, x=pixels(12, 4, 4, 3), y=Y))
+    assert reading.dataset.x.shape[1] == 3
+    assert not any("opacity" in line for line in reading.warnings)
+
+
+def test_deep_pixels_in_colour_are_refused(tmp_path: Path) -> None:
+    x = pixels(12, 8, 8, 3).astype(np.uint16) * 257
+    x[0, 0, 0, 0] = 65535
+    with pytest.raises(DataError, match="pixels go up to 65535; expected 0 to 255, or 0 to 1"):
+        read(npz(tmp_path, x=x, y=Y))
+
+
 def test_pixels_of_every_type_are_the_same_image(tmp_path: Path) -> None:
     x = pixels(12, 8, 8)
     x[0, 0, 0] = 255

@@ -172,6 +172,7 @@ DOUBTFUL = {
     "no mark": [-999, -31, 999, 2],
     "no mark either": [-9, -5, -1, 3, 4],
     "no dates": [20240131, 20231324],
+    "one mark": [-999, *(31 + 7 * i % 29 for i in range(29))],
 }
 
 
