@@ -30,7 +30,7 @@ class Adapting(UsesUnlabelled):
             return "train and test come from one domain"
         if not task.labels_on_source:
             return "no labelled source sample to train on"
-        return None if task.num_unlabeled else "needs unlabelled target data"
+        return super().skip(task) if task.num_unlabeled else "needs unlabelled target data"
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
         """At least `steps` steps, of SGD at Adam's rate converted, unless the recipe fixes their number."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from fsbench import Batch, Context, LabeledSet, require_finite
+from fsbench import Batch, Context, LabeledSet, require_finite, training_mode
 from fsbench_plugins._episodes import Episodes, Rule
 
 
@@ -56,7 +56,7 @@ def train_on_episodes(
     with ctx.entering("meta-training", train=example), ctx.torch_seeded():
         learner = Comparing(model, rule)
         objective = ctx.objective(learner)
-        objective.train()
+        training_mode(objective)
         parameters = [p for p in objective.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)
         schedule = (

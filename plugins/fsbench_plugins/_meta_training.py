@@ -17,6 +17,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import update_bn
 
 from fsbench import Batch, Context, LabeledSet, NonFinite, require_finite
+from fsbench_plugins._cosine_head import CosineHead
 from fsbench_plugins._episodes import Episodes
 from fsbench_plugins._normalisation import batch_norms
 
@@ -150,10 +151,12 @@ def _augmented(
     return batches
 
 
-def zero(module: nn.Module) -> None:
-    """Set every parameter to zero."""
+def zero(head: nn.Module) -> None:
+    """Set every parameter of a head to zero; one of cosines keeps its directions, which zeros do not have."""
+    if isinstance(head, CosineHead):
+        return
     with torch.no_grad():
-        for parameter in module.parameters():
+        for parameter in head.parameters():
             parameter.zero_()
 
 

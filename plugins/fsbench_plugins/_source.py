@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from fsbench import Context, LabeledSet, Strategy, TaskInfo, match_inputs, source_problem
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 
@@ -53,15 +52,21 @@ def steps_over(source: LabeledSet, passes: int, samples: int, steps: int) -> int
 
 
 def train_on_source(
-    ctx: Context, steps: int, passes: int, change: Callable[[nn.Module], nn.Module] = lambda model: model
-) -> dict[str, torch.Tensor]:
-    """The state of a body after plain training on the source, with inputs converted to the task's shape.
+    body: nn.Module,
+    ctx: Context,
+    steps: int,
+    passes: int,
+    change: Callable[[nn.Module], nn.Module] = lambda model: model,
+) -> None:
+    """Train a body on the source, in place, with inputs converted to the task's shape.
 
     It takes `steps` steps of the recipe, or `passes` over the source if that is more. `change` changes the
-    new network, whose head is for the source's classes, before the training.
+    network of this training, whose head is for the source's classes, before it begins.
     """
     data = matched_source(ctx)
     recipe = replace(ctx.recipe, steps=steps, passes=passes, backbone_lr_scale=1.0).sized(len(data))
-    trained = ctx.pretrain(change(ctx.new_model(data.num_classes)), data, recipe)
+    network = ctx.new_model(data.num_classes)
+    network.get_submodule("body").load_state_dict(body.state_dict())
+    trained = ctx.pretrain(change(network), data, recipe)
     ctx.note(f"{recipe.steps} steps of {recipe.batch_size} on {len(data)} source samples")
-    return trained.get_submodule("body").state_dict()
+    body.load_state_dict(trained.get_submodule("body").state_dict())

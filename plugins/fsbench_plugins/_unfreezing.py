@@ -33,9 +33,9 @@ def head_first(
     Raises InertComponent, which names `who` asked, if the first part did not train the model itself.
     """
     first = round(share * ctx.recipe.steps)
-    if first == 0:
-        return inner(train)
     body = ctx.model.get_submodule("body")
+    if first == 0 or not _may_be_trained(body):
+        return inner(train)
     release(body, False)
     fitted = inner(train, recipe=replace(ctx.recipe, steps=first))
     release(body, True)
@@ -54,6 +54,8 @@ def gradually(
     Raises InertComponent, which names `who` asked, if a part did not train the model itself.
     """
     body = ctx.model.get_submodule("body")
+    if not _may_be_trained(body):
+        return inner(train)
     found = layers(body)
     parts = min(len(found) + 1, ctx.recipe.steps)
     release(body, False)
@@ -65,6 +67,11 @@ def gradually(
         if end < ctx.recipe.steps:
             _require_in_place(fitted, ctx, who)
     return fitted
+
+
+def _may_be_trained(body: nn.Module) -> bool:
+    """Whether a body is not frozen as a whole, as by a component that trains a head alone (`crt`)."""
+    return any(parameter.requires_grad for parameter in body.parameters())
 
 
 def _require_in_place(fitted: Fitted, ctx: Context, who: str) -> None:

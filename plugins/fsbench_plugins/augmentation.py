@@ -61,10 +61,11 @@ class Augmentation(Strategy):
     steps: int = param(400, low=0)
 
     def configure(self, recipe: Recipe, ctx: Context) -> Recipe:
-        """At least `steps` steps on images, unless the recipe fixes their number."""
+        """At least `steps` steps on images, unless the recipe fixes their number or nothing is changed."""
         from fsbench_plugins._recipes import at_least
 
-        return at_least({"image": self.steps, "table": 0}[ctx.task.kind], recipe, ctx)
+        steps = self.steps if self.strength > 0 else 0
+        return at_least({"image": steps, "table": 0}[ctx.task.kind], recipe, ctx)
 
     def augment(self, batch: Batch, ctx: Context) -> Batch:
         """A batch of the same shape; images stay in [0, 1] and targets distributions."""

@@ -47,7 +47,7 @@ class BaselinePp(UsesSource):
             return network
 
         body = model.get_submodule("body")
-        body.load_state_dict(train_on_source(ctx, self.source_steps, self.source_passes, with_cosines))
+        train_on_source(body, ctx, self.source_steps, self.source_passes, with_cosines)
         return model
 
     def fit(self, train: LabeledSet, inner: Callable[..., Fitted], ctx: Context) -> Fitted:

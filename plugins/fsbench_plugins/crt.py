@@ -44,9 +44,14 @@ class Crt(Strategy):
                 renewed.head = CosineHead(**network.head.arguments()).to(ctx.device)
         trained = [p for p in renewed.body.parameters() if p.requires_grad]
         renewed.body.requires_grad_(False)
+        before = [parameter.clone() for parameter in renewed.body.parameters()]
         steps = max(1, round(self.head_share * ctx.recipe.steps))
         balanced = replace(train, weights=_class_balance.balanced_draws(train))
         fitted = inner(balanced, recipe=replace(ctx.recipe, steps=steps), model=renewed)
+        if any(not now.equal(then) for now, then in zip(renewed.body.parameters(), before, strict=True)):
+            raise InertComponent(
+                f"{self.name} had no effect as it is meant; another component trained the frozen body again"
+            )
         for parameter in trained:  # the body is also that of the first model, which may be trained further
             parameter.requires_grad_(True)
         return fitted

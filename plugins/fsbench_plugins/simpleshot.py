@@ -45,9 +45,7 @@ class Simpleshot(UsesSource):
         """The model with a body trained on the source, and the mean of the source's features."""
         from fsbench_plugins._prototypes import embed
 
-        model.get_submodule("body").load_state_dict(
-            train_on_source(ctx, self.source_steps, self.source_passes)
-        )
+        train_on_source(model.get_submodule("body"), ctx, self.source_steps, self.source_passes)
         if self.transform == "cl2n":
             mean = embed(model, match_inputs(ctx.source.x, ctx.task)).mean(0)
             model.register_buffer(_CENTRE, mean, persistent=False)

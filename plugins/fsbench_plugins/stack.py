@@ -20,7 +20,8 @@ class Stack(Fusing):
 
     It is fitted to held-out labels: those of the validation part. Without one, or if a strategy is fitted to
     it (as `temperature` is), they are those of the training part, predicted by `folds` further fits of each.
-    `C` is its inverse regularisation. A class without a held-out label keeps the members' mean probability.
+    `C` is its inverse regularisation. A class without a held-out label keeps the members' mean probability;
+    if only one class has such labels, all do.
     """
 
     name = "stack"
@@ -33,9 +34,13 @@ class Stack(Fusing):
         from sklearn.linear_model import LogisticRegression
 
         from fsbench_plugins import _estimators
+        from fsbench_plugins._fusion import mean_of
 
         known, members = self.members(train, ctx)
         data = LabeledSet(beside(known.logits), known.targets)
+        if (data.class_counts > 0).sum() < 2:
+            ctx.note("held-out labels of one class only; the mean of the members in place of a classifier")
+            return mean_of([member() for member in members])
         last = _estimators.fit(LogisticRegression(C=self.C, max_iter=1000), data, ctx, kind="table")
         unknown = (data.class_counts == 0).nonzero().flatten().tolist()
         return Fitted(Stacked([member().predict for member in members], last.predict, unknown))

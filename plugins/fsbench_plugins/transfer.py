@@ -129,7 +129,7 @@ class Transfer(Strategy):
         """The model with a body trained on the source, or with the given weights."""
         body = model.get_submodule("body")
         if self.weights is None:
-            body.load_state_dict(train_on_source(ctx, self.source_steps, self.source_passes))
+            train_on_source(body, ctx, self.source_steps, self.source_passes)
         else:
             ctx.load_weights(self.weights, into=body)
             ctx.note(f"weights {self.content_hash}")

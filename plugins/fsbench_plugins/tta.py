@@ -12,8 +12,8 @@ class Tta(Strategy):
     """The mean probability over a test image and `views` moved copies of it (Krizhevsky et al. 2012).
 
     The copies are shifted, turned, zoomed and, where the label survives it, mirrored, as `augmentation` with
-    `strength` does. The movements are drawn once for a trial and are the same for all test images, so a
-    prediction depends on no other. Training is not changed.
+    `strength` does. The movements are drawn once for a training set (an episode has one of its own) and are
+    the same for all of its test images, so a prediction depends on no other. Training is not changed.
     """
 
     name = "tta"
