@@ -137,9 +137,9 @@ def around_fit(
             passed.append(WatchedFit(inner(data, **changes), mark))
             return passed[-1].given
 
-        with ctx.in_force(recipe, model, val):
+        with ctx.again(next(calls)), ctx.in_force(recipe, model, val):
             before = Weights(ctx.trained)
-            fitted = checked_fit(component.fit(train, watched, ctx.again(next(calls))), name, "fit")
+            fitted = checked_fit(component.fit(train, watched, ctx), name, "fit")
         mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]
         if not mine:
             mark()

@@ -40,13 +40,10 @@ M = TypeVar("M")
 class EngineContext(Scope, Savable):
     """One component's view of a trial, inside one stage; without a component, the engine's own view."""
 
-    def __init__(
-        self, state: TrialState, component: Strategy | None = None, stage: str = "engine", again: int = 0
-    ) -> None:
+    def __init__(self, state: TrialState, component: Strategy | None = None, stage: str = "engine") -> None:
         self._state = state
         self._component = component
         self._stage = stage
-        self._place = (self._owner, stage, *([f"again {again}"] if again else []))
 
     @property
     def state(self) -> TrialState:
@@ -182,7 +179,7 @@ class EngineContext(Scope, Savable):
 
     def _key(self, purpose: str) -> tuple[object, ...]:
         state = self._state
-        return (*state.identity, state.cell, *state.phase, *self._place, purpose)
+        return (*state.identity, state.cell, *state.phase, self._owner, self._stage, purpose)
 
     def torch_seeded(self) -> AbstractContextManager[None]:
         return seeded(derive_key(*self._key("torch")))
@@ -327,7 +324,7 @@ class EngineContext(Scope, Savable):
     def entering(self, phase: str, train: LabeledSet | None = None) -> Iterator[None]:
         state = self._state
         before = state.phase, state.step, state.progress, state.class_counts, state.memories
-        state.phase, state.memories = (*state.phase, *self._place, phase), {}
+        state.phase, state.memories = (*state.phase, self._owner, self._stage, phase), {}
         if train is not None:
             state.class_counts = state.counts(train.select(~train.added_mask))
         try:
@@ -355,6 +352,16 @@ class EngineContext(Scope, Savable):
             state.recipe, state.model, state.val, state.batch = before
 
     @contextmanager
+    def again(self, number: int) -> Iterator[None]:
+        state = self._state
+        before = state.phase
+        state.phase = (*before, self._owner, self._stage, f"again {number}") if number else before
+        try:
+            yield
+        finally:
+            state.phase = before
+
+    @contextmanager
     def rehearsing(self) -> Iterator[None]:
         state = self._state
         before, said = state.memories, list(state.notes)
@@ -375,9 +382,6 @@ class EngineContext(Scope, Savable):
 
     def scoped(self, component: Strategy, stage: str) -> EngineContext:
         return EngineContext(self._state, component, stage)
-
-    def again(self, number: int) -> EngineContext:
-        return EngineContext(self._state, self._component, self._stage, number)
 
     @property
     def effects(self) -> Effects:
