@@ -47,9 +47,6 @@ class Scope(Context, Protocol):
         `batch` is what is trained on inside.
         """
 
-    def again(self, number: int) -> AbstractContextManager[None]:
-        """Inside the call of this number of a component's stage, other random numbers; 0 leaves them."""
-
     def rehearsing(self) -> AbstractContextManager[None]:
         """Inside, components remember in copies, which are forgotten afterwards, as are their notes."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -111,10 +110,9 @@ def around_fit(
     """A component's `fit` around another one.
 
     It has an effect if it fits on other data, with another recipe, from another start or more than once, or
-    if it returns something other than it was given (`WatchedFit`). Further calls, as those of an ensemble's
-    members, get random numbers of their own.
+    if it returns something other than it was given (`WatchedFit`).
     """
-    name, calls = component.name, itertools.count()
+    name = component.name
 
     def call(
         train: LabeledSet,
@@ -137,7 +135,7 @@ def around_fit(
             passed.append(WatchedFit(inner(data, **changes), mark))
             return passed[-1].given
 
-        with ctx.again(next(calls)), ctx.in_force(recipe, model, val):
+        with ctx.in_force(recipe, model, val):
             before = Weights(ctx.trained)
             fitted = checked_fit(component.fit(train, watched, ctx), name, "fit")
         mine = [each for each in passed if each.given.predict == fitted.predict] or passed[-1:]

@@ -155,24 +155,3 @@ def test_a_stack_with_held_out_labels_of_one_class_is_the_mean_of_its_members() 
     assert any("held-out labels of one class only" in note for note in stacked.notes)
     p, q = (torch.from_numpy(each.predictions).softmax(-1).numpy() for each in (stacked, mean))
     np.testing.assert_allclose(p, q, atol=1e-6)
-
-
-@pytest.mark.parametrize("outer", ["ensemble(size=3)", "bagging(size=3)"])
-def test_members_of_a_sum_have_random_numbers_of_their_own(outer: str) -> None:
-    """The first has those of the component alone."""
-
-    class Draws(Strategy):
-        name = "draws"
-
-        def fit(self, train: LabeledSet, inner: Any, ctx: Any) -> Fitted:
-            drawn.append(ctx.rng.uniform(4).tolist())
-            found: Fitted = inner(train)
-            return found.map(lambda logits: logits + 0)
-
-    drawn: list[list[float]] = []
-    split, recipe = toy_split("table"), replace(RECIPE, backbone="mlp")
-    toy_trial(Composition((Draws(),)), split, recipe)
-    toy_trial(Composition((Draws(), *parsed(outer).components)), split, recipe)
-    alone, *members = map(tuple, drawn)
-    assert len(members) == len(set(members)) == 3
-    assert members[0] == alone

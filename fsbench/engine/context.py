@@ -352,16 +352,6 @@ class EngineContext(Scope, Savable):
             state.recipe, state.model, state.val, state.batch = before
 
     @contextmanager
-    def again(self, number: int) -> Iterator[None]:
-        state = self._state
-        before = state.phase
-        state.phase = (*before, self._owner, self._stage, f"again {number}") if number else before
-        try:
-            yield
-        finally:
-            state.phase = before
-
-    @contextmanager
     def rehearsing(self) -> Iterator[None]:
         state = self._state
         before, said = state.memories, list(state.notes)
