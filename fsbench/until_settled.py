@@ -147,6 +147,11 @@ def _split_of(trial: Trial) -> tuple[str, str, int, int]:
     return trial.task, trial.recipe, trial.split_seed, trial.init_seed
 
 
+def _in_hundredths(margin: float) -> str:
+    """A margin as `--margin` takes it."""
+    return f"{100 * margin:g}"
+
+
 def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]:
     """The looks of a results folder by a metric. Raises UsageError if they had another margin."""
     if not as_path("results", results).exists():
@@ -155,7 +160,7 @@ def _stored(results: str | Path, metric: str, margin: float) -> tuple[Look, ...]
         looks: Sequence[Look] = [look for look in store.looks() if look.metric == metric]
     if looks and looks[0].margin != margin:
         raise UsageError(
-            f"the looks in {results} have a margin of {looks[0].margin}, not {margin}; keep to it, or name "
-            "another results folder"
+            f"the looks in {results} have a margin of {_in_hundredths(looks[0].margin)}, not "
+            f"{_in_hundredths(margin)}; keep to it, or name another results folder"
         )
     return tuple(looks)

@@ -7,6 +7,7 @@ from records import over_seeds, write_jsonl
 
 import fsbench
 from fsbench import OwnData
+from fsbench.cli import main
 from fsbench.errors import FsbenchError, SpecError, UsageError
 
 A = "kshot(wine, k=5)"
@@ -56,3 +57,42 @@ def test_a_path_that_is_none_is_refused_wherever_one_is_expected(given, tmp_path
     for name, call in calls.items():
         with pytest.raises(FsbenchError, match=rf"^{name}(=.*: {PATH}$|: the path is empty)"):
             call()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--results", ""],
+        ["leaderboard", "--results", ""],
+        ["publish", ".", ""],
+        ["merge", ""],
+        ["advise", "--data", "x.csv", "--output", ""],
+        ["run", "--config", ""],
+    ],
+)
+def test_an_empty_path_of_a_command_is_refused(command, tmp_path, monkeypatch, capsys):
+    """As a variable of a shell that is not set."""
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    assert f"='': {PATH}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("margin", ["0", "-1", "inf", "nan"])
+def test_a_margin_is_above_0_and_finite(margin, capsys):
+    assert main(["leaderboard", "--margin", margin]) == 2
+    assert "expected a number above 0, and finite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", ["0", "40"])
+def test_tables_are_shown_on_a_terminal_without_a_width(columns, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    write_jsonl(over_seeds(A, "erm", [0.5, 0.6, 0.7]), tmp_path / "mine.jsonl")
+    assert main(["leaderboard", "--results", str(tmp_path / "mine.jsonl")]) == 0
+    assert "erm" in capsys.readouterr().out
+
+
+def test_a_report_does_not_replace_the_log_of_results(tmp_path):
+    write_jsonl(over_seeds(A, "erm", [0.5, 0.6, 0.7]), tmp_path / "mine.jsonl")
+    with pytest.raises(UsageError, match="has the name of a file of results"):
+        fsbench.load(tmp_path / "mine.jsonl").report(tmp_path / "run.log", format="csv")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,24 @@ def test_predictions_never_replace_what_they_are_made_from(
     said = f"--output {Path(output)} is one of the files to predict from; name another file"
     assert (status, said in err) == ((2, True) if refused else (0, False))
     assert Path(output).read_text() == ("old" if refused else "input,predicted\n")
+
+
+def test_predictions_that_cannot_be_written_leave_the_old_ones(
+    call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fsbench.models.load", lambda folder: Model())
+    Path("found.csv").write_text("old")
+    write = Path.write_text
+
+    def half(self: Path, text: str, **options: Any) -> int:
+        write(self, text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    status, _, err = call("predict", "model", "new.csv", "--output", "found.csv")
+    assert (status, "cannot write found.csv: No space left on device" in err) == (1, True)
+    assert Path("found.csv").read_text() == "old"
+    assert [path.name for path in Path().iterdir()] == ["found.csv"]
 
 
 def test_the_line_after_a_fit_can_be_copied(

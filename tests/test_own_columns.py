@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,17 @@ MOMENTS = {
 def test_times_may_have_fractions_and_zones(text: str, moment: str) -> None:
     texts = pd.Series([text, text])
     (form,) = formats_of(texts)
-    assert days(texts, form)[1] == (pd.Timestamp(moment) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    since = pd.Timestamp(moment).to_pydatetime() - datetime(1970, 1, 1)
+    assert days(texts, form)[1] == since / timedelta(days=1)
+
+
+def test_dates_far_away_are_dates(tmp_path: Path) -> None:
+    """As 9999-12-31 for no end, which nanoseconds since 1970 do not reach."""
+    dates = [f"2024-01-{1 + i % 28:02d}" for i in range(28)] + ["9999-12-31", "1650-01-01"]
+    reading = read(csv(tmp_path, frame().assign(end=dates)), target="kind")
+    found = reading.dataset.x[:, 3]
+    assert found[28] - found[0] == (datetime(9999, 12, 31) - datetime(2024, 1, 1)).days
+    assert found[29] - found[0] == (datetime(1650, 1, 1) - datetime(2024, 1, 1)).days
 
 
 def test_times_of_two_zones_are_in_order_and_a_time_without_one_is_none_of_them(tmp_path: Path) -> None:

@@ -294,7 +294,7 @@ def test_a_trial_that_runs_when_the_budget_is_over_is_stopped(run):
 
 def test_a_margin_is_kept(run):
     run("liar", seeds=4)
-    with pytest.raises(UsageError, match=r"have a margin of 0\.01, not 0\.02"):
+    with pytest.raises(UsageError, match=r"have a margin of 1, not 2; keep to it"):
         run("liar", margin=0.02)
 
 

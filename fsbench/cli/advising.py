@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from fsbench.cli.ending import interrupted, warn_of_failures
-from fsbench.cli.options import metric_option
+from fsbench.cli.options import PATH, metric_option
 from fsbench.cli.output import say
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.settling import read_duration
@@ -43,7 +43,7 @@ _WIDTH = 80
 @metric_option
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="advice",
     show_default=True,
     metavar="FOLDER",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.options import data_dir_option
+from fsbench.cli.options import PATH, data_dir_option
 from fsbench.cli.output import say, show, table
 from fsbench.cli.suggest import SuggestingGroup
 from fsbench.datasets.about import image_sets
@@ -49,7 +49,7 @@ def list_() -> None:
 @click.option(
     "--from",
     "originals",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FOLDER",
     help="Use the original files in this folder instead of downloading (for one NAME).",
 )

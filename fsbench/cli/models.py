@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
+from fsbench.cli.options import PATH
 from fsbench.cli.output import say, working
 from fsbench.cli.own_data import own_data_options, take_own_data
 from fsbench.cli.suggest import OptionsCommand
 from fsbench.errors import StoreError, UsageError
-from fsbench.files import check_writable
+from fsbench.files import check_writable, replacing
 
 _MODEL = "fsbench-model"
 
@@ -24,7 +25,7 @@ _MODEL = "fsbench-model"
 @click.option("--strategy", metavar="SPEC", required=True, help="What to fit: one spec, such as probe.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=_MODEL,
     show_default=True,
     metavar="DIR",
@@ -63,11 +64,9 @@ def fit(strategy: str, output: Path, **options: Any) -> None:
 
 
 @click.command(short_help="Predict with a saved model.")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("inputs", type=click.Path(path_type=Path))
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE.csv", help="A file instead of stdout."
-)
+@click.argument("model", type=PATH)
+@click.argument("inputs", type=PATH)
+@click.option("--output", type=PATH, metavar="FILE.csv", help="A file instead of stdout.")
 def predict(model: Path, inputs: Path, output: Path | None) -> None:
     """Predict the classes of INPUTS by a saved MODEL: a CSV with the probability of each class.
 
@@ -91,7 +90,8 @@ def predict(model: Path, inputs: Path, output: Path | None) -> None:
         click.echo(found.to_csv(), nl=False)
         return
     try:
-        output.write_text(found.to_csv(), encoding="utf-8")
+        with replacing(output) as draft:
+            draft.write_text(found.to_csv(), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write {output}: {error.strerror or error}") from None
     say(f"wrote {output}")

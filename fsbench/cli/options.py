@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ import click
 
 from fsbench.datasets.files import DATA_DIR
 from fsbench.errors import SpecError, UnknownName, UsageError
+from fsbench.files import as_path
 from fsbench.metrics import DEFAULT_METRIC, METRICS, get_metric
 from fsbench.runner import DEFAULT_RESULTS
 from fsbench.spec import parse_call
@@ -54,8 +56,8 @@ def _margin(ctx: click.Context, param: click.Parameter, value: float | None) -> 
     """The margin in the units of the records (a click callback)."""
     if value is None:
         return None
-    if not value > 0:
-        raise UsageError(f"--margin is {value:g}; expected a number above 0")
+    if not 0 < value < math.inf:
+        raise UsageError(f"--margin is {value:g}; expected a number above 0, and finite")
     return value / 100
 
 
@@ -83,7 +85,24 @@ def _set_data_dir(ctx: click.Context, param: click.Parameter, path: Path | None)
         os.environ[DATA_DIR] = str(path)
 
 
-class _PublishedFile(click.Path):
+class GivenPath(click.Path):
+    """A path; an empty text, such as an unset variable of a shell, is refused."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """The path."""
+        as_path(param.opts[0] if param else "path", value)
+        return super().convert(value, param, ctx)
+
+
+PATH = GivenPath()
+
+
+class _PublishedFile(GivenPath):
     """An existing published file; for a folder, the error says how to get the file."""
 
     def convert(
@@ -95,7 +114,7 @@ class _PublishedFile(click.Path):
         return super().convert(value, param, ctx)
 
 
-PUBLISHED_FILE = _PublishedFile(exists=True, path_type=Path)
+PUBLISHED_FILE = _PublishedFile(exists=True)
 
 
 def not_published(folder: Path) -> str:
@@ -110,7 +129,7 @@ def results_option(metavar: str, help: str) -> Callable[[_Command], _Command]:
     """The option --results."""
     return click.option(
         "--results",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=DEFAULT_RESULTS,
         show_default=True,
         metavar=metavar,
@@ -135,7 +154,7 @@ def board_options(command: _Command) -> _Command:
 
 data_dir_option = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FOLDER",
     is_eager=True,
     expose_value=False,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _GAP = 2
+_WIDTH = 80
 _MOST_LINES = 2
 
 
@@ -138,7 +139,10 @@ def console() -> Console:
                 plain = segment.control or segment.text.isprintable() or segment.text == "\n"
                 yield segment if plain else segment._replace(text=_shown(segment.text))
 
-    return _Safe(highlight=False, emoji=False)
+    found = _Safe(highlight=False, emoji=False)
+    if found.width < 1:  # COLUMNS=0, with which nothing would be shown
+        found.width = _WIDTH
+    return found
 
 
 def _shown(text: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from fsbench.cli.ending import report_end, warn_of_failures
 from fsbench.cli.options import (
+    PATH,
     baseline_option,
     complete_suite,
     data_dir_option,
@@ -128,7 +128,7 @@ from fsbench.tuning.samplers import SAMPLERS
 @data_dir_option
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     is_eager=True,
     expose_value=False,

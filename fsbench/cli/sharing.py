@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fsbench.cli.boards import select, whole_records
-from fsbench.cli.options import PUBLISHED_FILE, suite_option
+from fsbench.cli.options import PATH, PUBLISHED_FILE, GivenPath, suite_option
 from fsbench.cli.output import say, show, table, working
 from fsbench.columns import Columns
 from fsbench.errors import UsageError
@@ -26,15 +26,14 @@ WITHOUT_SUITE = "results"
 by_option = click.option(
     "--by", default="", metavar="NAME", help="Your name, as readers of the file will see it."
 )
-_path = click.Path(path_type=Path)
 replace_option = click.option(
     "--replace", is_flag=True, help="Replace the file even if it has results of other people."
 )
 
 
 @click.command(short_help="Write results as a file for others.")
-@click.argument("results", type=click.Path(exists=True, path_type=Path))
-@click.argument("folder", metavar="DIR", type=_path)
+@click.argument("results", type=GivenPath(exists=True))
+@click.argument("folder", metavar="DIR", type=PATH)
 @suite_option
 @by_option
 @click.option("--predictions", is_flag=True, help="Also write the logits of every trial's test part.")
@@ -156,7 +155,7 @@ def _add(file: Path, folder: Path, replace: bool) -> None:
 
 @click.command(short_help="Join published files.")
 @click.argument("files", nargs=-1, metavar="FILES...", type=PUBLISHED_FILE)
-@click.argument("out", type=_path)
+@click.argument("out", type=PATH)
 @click.option(
     "--any-version", is_flag=True, help="Also join results of different versions of Python and packages."
 )

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from fsbench.cli.options import not_published
+from fsbench.cli.options import PATH, GivenPath, not_published
 from fsbench.cli.output import say, working
 from fsbench.errors import UsageError
 from fsbench.store_file import FILE_NAME
 
-_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_folder = GivenPath(exists=True, file_okay=False)
 
 
 @click.command(short_help="Make a static site of published files.")
 @click.argument("folder", type=_folder)
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PATH)
 @click.option(
     "--checkout",
     type=_folder,

@@ -37,8 +37,9 @@ def days(column: pd.Series, date: str) -> np.ndarray:
     moments = pd.Series([_moment(text, zoned) for text in column.astype(str)], dtype=object)
     full = f"{date.removesuffix(ZONE)} %H:%M:%S.%f%z"
     found = pd.to_datetime(moments, format=full, errors="coerce", utc=True)
-    passed = (found - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    numbers: np.ndarray = passed.to_numpy(dtype=np.float64)
+    # In the unit that holds them all: nanoseconds since 1970 end in 2262.
+    epoch = pd.Timestamp(0, tz="UTC").as_unit(found.dt.unit)
+    numbers: np.ndarray = ((found - epoch) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
     return numbers
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.errors import UnknownName, UsageError
 from fsbench.files import as_path, replacing
+from fsbench.progress.log import FILE_NAME as LOG
 
 if TYPE_CHECKING:
     from fsbench.report.contents import Report
@@ -83,7 +84,7 @@ def write(report: Report, format: str, output: str | Path | None = None) -> tupl
     """
     chosen = get_format(format)
     main = Path(DEFAULT_STEM + chosen.suffix) if output is None else as_path("output", output)
-    if main.suffix.lower() in _OF_RESULTS:
+    if main.suffix.lower() in _OF_RESULTS or main.name == LOG:
         raise UsageError(f"{main} has the name of a file of results; name another file for the report")
     stem = main.stem if chosen.suffix else main.name
     written = []
