@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,28 @@ def test_quotes_that_end_keep_delimiters_and_lines_of_a_text(tmp_path: Path) -> 
     lines = [f'"{text}",{label}' for text, label in rows]
     (tmp_path / "r.csv").write_text("\n".join(["review,label", *lines]))
     assert decode_texts(read(tmp_path / "r.csv").dataset.x)[:2] == ["a word, and more", "one\nline, two"]
+
+
+@pytest.mark.parametrize(
+    ("open_at", "close_at", "said"),
+    [
+        (2, 4, "lines 4 to 6 are one row, because a quote in line 4 does not end there; close it"),
+        (4, None, "lines 6 to 9 are one row, because a quote in line 6 does not end there; close it"),
+        (7, None, "a quote in line 9 does not end there; close it"),
+    ],
+)
+def test_a_quote_that_does_not_end_beside_quotes_that_do_is_refused(
+    tmp_path: Path, open_at: int, close_at: int | None, said: str
+) -> None:
+    """The rows up to the next quote would be part of one text."""
+    lines = [f"{text.replace(',', '')},{label}" for text, label in REVIEWS]
+    lines[0] = '"a text, and more",good'
+    lines[open_at] = f'"{lines[open_at]}'
+    if close_at is not None:
+        lines[close_at] = '"again",bad'
+    (tmp_path / "r.csv").write_text("\n".join(["review,label", *lines]))
+    with pytest.raises(DataError, match=re.escape(said)):
+        read(tmp_path / "r.csv")
 
 
 def test_empty_and_long_texts_of_a_table_are_told(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def test_missing_labels_are_named_if_too_few_classes_are_left(
         (["1", "1.0", "0", "0.0"], ("0", "1")),
         (["1e+03", "1000", "2"], ("2", "1000")),
         (["0.5", "1.5"], ("0.5", "1.5")),
+        (["1.1", "1.10", "2"], ("1.1", "1.10", "2")),
+        (["1.0", "1", "1.5"], ("1.0", "1.5")),
     ],
 )
 @pytest.mark.parametrize("sep", [",", ";"])
@@ -241,6 +243,36 @@ def test_class_folders_one_folder_deeper_are_pointed_at(tmp_path: Path) -> None:
         read(tmp_path / "all")
 
 
+@pytest.mark.parametrize(
+    ("train", "test"), [("train_set", "test_set"), ("Training", "Test images"), ("traindata", "test-split")]
+)
+def test_folders_of_parts_may_have_longer_names(train: str, test: str, tmp_path: Path) -> None:
+    make(tmp_path / "pets", {f"{part}/{name}": 4 for part in (train, test) for name in ("cat", "dog")})
+    reading = read(tmp_path / "pets")
+    assert reading.dataset.info.classes == ("cat", "dog")
+    assert "parts as given: train 8, test 8" in reading.facts
+
+
+def test_parts_within_class_folders_are_not_mixed(tmp_path: Path) -> None:
+    """The user's own test images would be learned from."""
+    names = ("cat/train", "cat/test", "dog/train", "dog/test", "dog/other")
+    make(tmp_path / "pets", dict.fromkeys(names, 4))
+    wanted = "has the folders test, train in each class folder; make it train/ and test/ with the class"
+    with pytest.raises(DataError, match=wanted):
+        read(tmp_path / "pets")
+
+
+@pytest.mark.parametrize("folders", [("fold1", "fold2"), ("dev", "eval")])
+def test_classes_that_may_be_the_folders_within_are_told(folders: tuple[str, str], tmp_path: Path) -> None:
+    make(tmp_path / "pets", {f"{part}/{name}": 4 for part in folders for name in ("cat", "dog")})
+    said = (
+        f"the class folders {folders[0]}, {folders[1]} have the same folders in them, cat, dog; if these are"
+    )
+    assert any(each.startswith(said) for each in read(tmp_path / "pets").warnings)
+    make(tmp_path / "farm", {"cow/day1": 4, "pig/day1": 4, "pig/day2": 4})
+    assert not any("the class folders" in each for each in read(tmp_path / "farm").warnings)
+
+
 def test_texts_that_cannot_be_read_are_named_where_one_class_is_left(tmp_path: Path) -> None:
     for name in ("good/x/1", "good/y/1", "bad/1"):
         (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -294,3 +326,33 @@ def test_long_codes_of_domains_stay_apart(tmp_path: Path) -> None:
     table = frame(40).assign(site=np.repeat(codes, 20))
     found = read(csv(tmp_path, table), target="kind", domain="site")
     assert len(found.datasets) == 2
+
+
+def test_domains_that_are_written_as_codes_stay_as_written(tmp_path: Path) -> None:
+    table = frame(40).assign(site=np.repeat(["01", "02", "2"], [15, 20, 5]))
+    found = read(csv(tmp_path, table), target="kind", domain="site=02")
+    assert [dataset.info.n for dataset in found.datasets] == [20, 20]
+
+
+def test_equal_numbers_that_are_classes_of_their_own_are_told(tmp_path: Path) -> None:
+    table = frame(40).assign(kind=["1.1", "1.10", "1.2", "3.0"] * 10)
+    said = "classes '1.1', '1.10' are equal numbers; if they are one class, write them alike"
+    assert said in read(csv(tmp_path, table), target="kind").warnings
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(["01", "10", "11"], ["10", "11", "12"]), (["10", "11"], ["10", "11", "a"])]
+)
+@pytest.mark.parametrize("swap", [False, True])
+def test_labels_and_groups_that_are_texts_in_one_of_two_files_are_texts_in_both(
+    first: list[str], second: list[str], swap: bool, tmp_path: Path
+) -> None:
+    paths = []
+    for place, kinds in enumerate((first, second)):
+        patients = [f"{'p' * place}{i}" for i in range(30)]
+        table = frame(30).assign(
+            kind=np.resize(kinds, 30), size=np.arange(30) + 100 * place, patient=patients
+        )
+        paths.append(csv(tmp_path, table, f"{place}.csv"))
+    reading = read(paths[swap], target="kind", target_data=paths[1 - swap], group="patient")
+    assert set(reading.dataset.info.classes) == {"10", "11"}

@@ -17,9 +17,9 @@ def lines(n: int = 40) -> list[str]:
     return frame(n).to_csv(index=False).splitlines()
 
 
-@pytest.mark.parametrize("sep", [",", ";", "\t"])
+@pytest.mark.parametrize(("sep", "names"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs")])
 @pytest.mark.parametrize("place", [0, 2, 3])
-def test_a_row_with_too_few_fields_is_refused(place: int, sep: str, tmp_path: Path) -> None:
+def test_a_row_with_too_few_fields_is_refused(place: int, sep: str, names: str, tmp_path: Path) -> None:
     text = lines()
     for number in (6, 12, 30):
         fields = text[number].split(",")
@@ -27,7 +27,7 @@ def test_a_row_with_too_few_fields_is_refused(place: int, sep: str, tmp_path: Pa
     text[9] = ""
     said = (
         r"3 rows with fewer values than the 4 names of the first line \(line 7 has 3, line 13 has 3, line 31 "
-        r"has 3\); write all delimiters of a row, also where it has no value"
+        rf"has 3\); write all {names} of a row, also where it has no value"
     )
     path = csv(tmp_path, "\n".join(text).replace(",", sep))
     with pytest.raises(DataError, match=said):

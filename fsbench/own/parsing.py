@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any
 
 from fsbench.errors import DataError
-from fsbench.own.accents import ACCENTS, one_form
+from fsbench.own.accents import ACCENTS
+from fsbench.own.fields import DELIMITERS, check_quotes, check_widths, header, plain_name, quoting
 from fsbench.own.samples import safe_name, some
 from fsbench.words import plural
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_BYTES = 256 * 2**20
-_BLOCK = 16
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 # What pandas takes as missing, and "?", but not "None": in medicine, most patients have none of something.
 _MISSING = (
     *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "#N/A", "#NA", "<NA>"),
@@ -44,42 +42,33 @@ def parse_table(
     texts: Collection[str] = (),
     domain: Collection[str] = (),
     groups: Collection[str] = (),
+    codes: Collection[str] = (),
     blank_rows: bool = False,
 ) -> pd.DataFrame:
     """The table with plain column names; columns are numbers or texts.
 
-    In the column `labels`, `None` is an ordinary text, and all numbers are texts if one is written as codes
-    are, with a leading zero or as 1e3. There and in the columns `domain` and `groups`, they are texts if one
-    is beyond 2**53, from which on floating-point numbers cannot tell whole numbers apart. The columns `texts`
-    stay texts. With `blank_rows`, a blank line of a file of one column, but not at its end, is a row with an
+    In the column `labels`, `None` is an ordinary text. There and in the columns `domain`, all numbers are
+    texts if one is written as codes are: with a leading zero, as 1e3, or as 1.10 beside 1.1. There and in the
+    columns `groups`, they are texts if one is beyond 2**53, from which on floating-point numbers cannot tell
+    whole numbers apart; in the columns `codes`, they are texts in any case. The columns `texts` stay texts as
+    they are. With `blank_rows`, a blank line of a file of one column, but not at its end, is a row with an
     empty field. Truth values become 1 and 0 or, in the columns `labels` and `domain`, the texts True and
     False. Raises DataError for a file that is too large, or not a table of at least `fewest` columns.
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DataError(
-            f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
-            "the rows first; learning from few labels needs no more"
-        )
-    delimiter, names = _header(path)
+    _check_size(path)
+    delimiter, names = header(path)
     _check_names(path, names)
-    kept = [
-        name for name in map(str, _parse(path, delimiter, nrows=0) if texts else ()) if _name(name) in texts
-    ]
-    blank = blank_rows and len(names) == 1
-    table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str), skip_blank_lines=not blank)
-    if blank:
-        table = table.iloc[: len(table) - _blank_lines_at_end(path)]
-    table.columns = table.columns.map(_name)
+    check_quotes(path, delimiter)
+    table = _rows(path, delimiter, texts, blank=blank_rows and len(names) == 1)
     if table.shape[1] < fewest or not len(table):
         raise DataError(
             f"{path} has {plural(table.shape[1], 'column')} and {plural(len(table), 'row')} when read as "
-            f"{_DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
+            f"{DELIMITERS[delimiter]}-separated; expected names in the first line, a few rows, "
             "and fields separated by commas, semicolons, tabs or bars"
         )
     width = max((place for place, name in enumerate(names[: table.shape[1]], 1) if name), default=0)
     if width and table.iloc[:, width - 1].isna().any():
-        _check_widths(path, delimiter, width)
+        check_widths(path, delimiter, width)
     with_commas: dict[Hashable, pd.Series] = {}
     for name in table:
         if table[name].dtype.kind in "bO":
@@ -97,50 +86,39 @@ def parse_table(
     _check_commas(path, with_commas)
     if delimiter != ",":
         _check_points(path, delimiter, table, list(with_commas))
-    for name in {labels, *domain, *groups}.intersection(table):
+    for name in {labels, *domain, *groups, *codes}.intersection(table):
         if table[name].dtype.kind in "iuf":
-            table[name] = _codes(path, delimiter, table, name, name == labels)
+            written = _written(path, delimiter, list(table).index(name))
+            if name in codes or _are_codes(table[name], written, by_look=name in (labels, *domain)):
+                table[name] = written
     return table
 
 
-def _codes(path: Path, delimiter: str, table: pd.DataFrame, name: str | None, labels: bool) -> pd.Series:
-    """A column of numbers as it is written if they are codes; else unchanged.
+def _rows(path: Path, delimiter: str, texts: Collection[str], blank: bool) -> pd.DataFrame:
+    """The table as pandas reads it; with `blank`, blank lines are rows, but not at its end."""
+    written = map(str, _parse(path, delimiter, nrows=0)) if texts else ()
+    kept = [name for name in written if plain_name(name) in texts]
+    table = _parse(path, delimiter, dtype=dict.fromkeys(kept, str), skip_blank_lines=not blank)
+    if blank:
+        table = table.iloc[: len(table) - _blank_lines_at_end(path)]
+    table.columns = table.columns.map(plain_name)
+    return table
 
-    Codes are numbers of which one is beyond 2**53 or, in a column of `labels`, written as codes are.
-    """
-    large = bool(((table[name] > _EXACT) | (table[name] < -_EXACT)).any())
-    if not (large or labels):
-        return table[name]
-    written = _parse(path, delimiter, dtype=str, usecols=[list(table).index(name)]).iloc[:, 0]
-    return written.str.strip() if large or written.str.match(_CODE, na=False).any() else table[name]
+
+def _written(path: Path, delimiter: str, column: int) -> pd.Series:
+    """A column, given by its place, as it is written."""
+    return _parse(path, delimiter, dtype=str, usecols=[column]).iloc[:, 0].str.strip()
 
 
-def _check_widths(path: Path, delimiter: str, width: int) -> None:
-    """Raise DataError if rows have fewer fields than `width`, so that some may be in the wrong column.
-
-    Blocks of 16 rows with equally many fields are allowed: Excel leaves out the last delimiters of such a
-    block if all its cells there are empty.
-    """
-    widths, lines, last = [], [], 0
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(
-            file, delimiter=delimiter, quoting=_quoting(path, delimiter), skipinitialspace=True
-        )
-        try:
-            for row in reader:
-                widths.append(len(row) if len(row) > 1 or "".join(row).strip() else 0)
-                lines.append(last + 1)
-                last = reader.line_num
-        except csv.Error:  # a field of more than 128 KB
-            return
-    blocks = [set(widths[start : start + _BLOCK]) - {0} for start in range(0, len(widths), _BLOCK)]
-    short = [place for place, found in enumerate(widths) if 0 < found < width]
-    if any(len(blocks[place // _BLOCK]) > 1 for place in short):
-        shown = some([f"line {lines[place]} has {widths[place]}" for place in short])
-        raise DataError(
-            f"{path}: {plural(len(short), 'row')} with fewer values than the {width} names of the first line "
-            f"({shown}); write all delimiters of a row, also where it has no value"
-        )
+def _are_codes(numbers: pd.Series, written: pd.Series, by_look: bool) -> bool:
+    """Whether numbers are codes: one is beyond 2**53 or, `by_look`, is written as codes are."""
+    if ((numbers > _EXACT) | (numbers < -_EXACT)).any():
+        return True
+    if not by_look:
+        return False
+    fractions = numbers % 1 > 0
+    merged = numbers[fractions].nunique() < written[fractions].nunique()
+    return merged or bool(written.str.match(_CODE, na=False).any())
 
 
 def _check_commas(path: Path, columns: Mapping[Hashable, pd.Series]) -> None:
@@ -195,7 +173,7 @@ def _has_more_decimals(numbers: pd.DataFrame) -> bool:
 
 def missing_texts(path: Path, column: int) -> list[str]:
     """The texts that are read as missing in a column, given by its place; sorted, without the empty one."""
-    texts = _parse(path, _header(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
+    texts = _parse(path, header(path)[0], na_values=(), usecols=[column], dtype=str).iloc[:, 0]
     return sorted({text.strip() for text in texts.dropna().unique()} & set(_MISSING) - {""})
 
 
@@ -212,7 +190,7 @@ def _parse(path: Path, delimiter: str, na_values: Collection[str] = _MISSING, **
                 keep_default_na=False,
                 na_values=list(na_values),
                 skipinitialspace=True,
-                quoting=_quoting(path, delimiter),
+                quoting=quoting(path, delimiter),
                 low_memory=False,
                 index_col=False,
                 **options,
@@ -273,80 +251,6 @@ def _blank_lines_at_end(path: Path) -> int:
     return max(0, text[len(text.rstrip()) :].count(b"\n") - 1)
 
 
-def _header(path: Path) -> tuple[str, list[str]]:
-    """The most frequent delimiter of the first record, outside quotes, and the fields between.
-
-    Raises DataError for a file that is not text.
-    """
-    try:
-        with path.open("rb") as file:
-            if b"\0" in file.read(2**16):
-                raise DataError(f"{path} is not a text file in UTF-8; save it as CSV in UTF-8")
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            first = text.readline().rstrip("\r\n")
-            if re.fullmatch(r"sep=.", first):
-                raise DataError(
-                    f"{path}: its first line is {first}, which is for Excel only; remove that line"
-                )
-            found = _first_records(text, len(first))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: its first line cannot be read ({error}); close the quotes in it") from None
-    delimiter = max(found, key=lambda each: len(found[each]))
-    return delimiter, [_name(name) for name in found[delimiter]]
-
-
-def _name(written: object) -> str:
-    """The name of a column as it is written in the first line."""
-    return one_form(str(written).strip())
-
-
-def _first_records(file: TextIO, length: int) -> dict[str, list[str]]:
-    """The first record by delimiter; a delimiter that is not that of the file may make it one long field.
-
-    Raises csv.Error for a field that is longer than allowed, and than the `length` of the first line.
-    """
-    found, allowed = {}, csv.field_size_limit()
-    csv.field_size_limit(max(allowed, length))
-    try:
-        for delimiter in _DELIMITERS:
-            file.seek(0)
-            found[delimiter] = next(csv.reader(file, delimiter=delimiter, skipinitialspace=True), [])
-    finally:
-        csv.field_size_limit(allowed)
-    return found
-
-
-def _quoting(path: Path, delimiter: str) -> Literal[0, 3]:
-    """How quotes are read: as characters (csv.QUOTE_NONE) if they would hide rows that are whole as lines.
-
-    Files with tabs often have texts with quotes that do not end.
-    """
-    with path.open("rb") as file:
-        if not any(b'"' in block for block in iter(lambda: file.read(2**20), b"")):
-            return csv.QUOTE_MINIMAL
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        try:
-            lines = _count_alike(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE))
-            text.seek(0)
-            quoted = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
-            rows = sum(map(bool, quoted)) if lines else 0
-        except csv.Error:  # a field of more than 128 KB
-            return csv.QUOTE_MINIMAL
-    return csv.QUOTE_NONE if rows < lines else csv.QUOTE_MINIMAL
-
-
-def _count_alike(rows: Iterable[list[str]]) -> int:
-    """The number of rows that are not empty; 0 if they differ in width."""
-    width, count = 0, 0
-    for row in filter(None, rows):
-        if len(row) != (width or len(row)):
-            return 0
-        width, count = len(row), count + 1
-    return count
-
-
 def _check_names(path: Path, names: list[str]) -> None:
     """Raise DataError if two columns have the same name, or if the names look like a row of values.
 
@@ -369,6 +273,15 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            f"{path} has {_size(size)}; fsbench reads tables of up to {_size(MAX_BYTES)}: draw a sample of "
+            "the rows first; learning from few labels needs no more"
+        )
 
 
 def _size(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of files read so far, and the number of all files."""
 
 _SHOWN = 3
+_FRACTION = re.compile(r"[+-]?\d*[.,]\d+")
 
 
 @dataclass
@@ -139,14 +141,16 @@ def some(names: Sequence[str], shown: int = _SHOWN, count: int | None = None) ->
 
 
 def warn_of_spellings(names: Iterable[str], one: str, several: str, remarks: list[str]) -> None:
-    """Warn of names, of a class for example, that differ only in case or in spaces around them."""
+    """Warn of names, of a class for example, that differ only in case, in spaces around them or in zeros."""
     alike: dict[str, list[str]] = {}
+    equal: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(name.strip().casefold(), []).append(repr(safe_name(name)))
-    if twice := [name for same in alike.values() if len(same) > 1 for name in same]:
-        remarks.append(
-            f"{several} {some(twice)} differ only in case or spaces; if they are one {one}, write them alike"
-        )
+        if _FRACTION.fullmatch(name):
+            equal.setdefault(name.rstrip("0"), []).append(repr(safe_name(name)))
+    for found, how in ((alike, "differ only in case or spaces"), (equal, "are equal numbers")):
+        if twice := [name for same in found.values() if len(same) > 1 for name in same]:
+            remarks.append(f"{several} {some(twice)} {how}; if they are one {one}, write them alike")
 
 
 def because(remarks: Sequence[str]) -> str:

@@ -69,13 +69,14 @@ def read_table(data: OwnData) -> Samples:
     if data.image is None:
         data.refuse("a table", "image_size", "symmetries")
     remarks: list[str] = []
-    rows = _labelled_rows(str(data.path), data, remarks)
     domain, domains, dividing = None, ("", ""), None
     if data.target_data is not None:
-        other = _labelled_rows(str(data.target_data), data, remarks)
+        rows, other = _two_files(data, remarks)
         domain = np.repeat(np.array([SOURCE, TARGET], dtype=np.int8), [len(rows.table), len(other.table)])
         rows = _join(rows, other, remarks)
-    elif data.domain is not None:
+    else:
+        rows = _labelled_rows(str(data.path), data, remarks)
+    if data.domain is not None:
         dividing, domain, domains = read_domains(rows.table, data.domain, str(data.path))
     what = f"{rows.path}: the column {data.target!r}"
     classes, y = _labels(rows.table[data.target], what, because(rows.left_out))
@@ -142,9 +143,19 @@ def _unknown_column(path: str, column: str, names: Sequence[str], main: bool) ->
     return UnknownName("column" if main else f"column of {path}:", column, names)
 
 
-def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
-    """The rows of a file that have a label."""
-    table = _parsed(path, data)
+def _two_files(data: OwnData, remarks: list[str]) -> list[_Rows]:
+    """The labelled rows of the source and the target; labels and groups that are texts in one are in both."""
+    paths = (str(data.path), str(data.target_data))
+    found = [_labelled_rows(path, data, remarks) for path in paths]
+    marks = [name for name in (data.target, data.group) if name is not None]
+    if codes := [name for name in marks if len({rows.table[name].dtype.kind == "O" for rows in found}) > 1]:
+        found = [_labelled_rows(path, data, remarks, codes) for path in paths]
+    return found
+
+
+def _labelled_rows(path: str, data: OwnData, remarks: list[str], codes: Sequence[str] = ()) -> _Rows:
+    """The rows of a file that have a label; numbers in the columns `codes` are texts."""
+    table = _parsed(path, data, codes=codes)
     if data.target is None:
         known = some([safe_name(str(name)) for name in table], 12)
         raise UsageError(
@@ -173,11 +184,13 @@ def _labelled_rows(path: str, data: OwnData, remarks: list[str]) -> _Rows:
     return _Rows(path, table[labelled], names, numbering, left_out)
 
 
-def _parsed(path: str, data: OwnData, fewest: int = 2, texts: Sequence[str] = ()) -> pd.DataFrame:
-    """The table in a file; the columns `texts` stay texts."""
+def _parsed(
+    path: str, data: OwnData, fewest: int = 2, texts: Sequence[str] = (), codes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The table in a file; the columns `texts` stay texts, and numbers in the columns `codes` are texts."""
     texts = texts if data.samples is None else (*texts, data.samples)
     groups = () if data.group is None else (data.group,)
-    return parse_table(Path(path), data.target, fewest, texts, data.domain_columns, groups)
+    return parse_table(Path(path), data.target, fewest, texts, data.domain_columns, groups, codes)
 
 
 def _join(first: _Rows, second: _Rows, remarks: list[str]) -> _Rows:

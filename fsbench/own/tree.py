@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ _PART_NAMES = {
     **dict.fromkeys(("val", "valid", "validation"), VAL),
     **dict.fromkeys(("test", "testing"), TEST),
 }
+_OF_PART = re.compile(r"[ _-]?(set|data|split|images|samples)$")
+"""What may follow in the name of a part, as in train_set."""
 _MAX_DEPTH = 20
 _TABLES = (".csv", ".tsv")
 _HIDDEN = (".", "__macosx", "thumbs.db", "desktop.ini")
@@ -121,12 +124,13 @@ def _parts(root: Path, wanted: Wanted, remarks: list[str]) -> list[tuple[int | N
     class.
     """
     folders = {entry.name: Path(entry.path) for entry in _entries(root, root) if _is_dir(entry)}
-    named = [name for name in folders if name.lower() in _PART_NAMES]
+    named = [name for name in folders if _part(name) is not None]
     if not any(_is_dir(entry) for name in named for entry in _entries(folders[name], root)):
         return [(None, root)]
     found: dict[int, str] = {}
     for name in named:
-        part = _PART_NAMES[name.lower()]
+        part = _part(name)
+        assert part is not None
         if part in found:
             raise DataError(
                 f"{safe_name(root.name)} has {found[part]} and {name}, two names of the part {PARTS[part]}; "
@@ -142,6 +146,11 @@ def _parts(root: Path, wanted: Wanted, remarks: list[str]) -> list[tuple[int | N
     if other := [safe_name(name) for name in folders if name not in named]:
         remarks.append(f"{plural(len(other), 'folder')} beside {' and '.join(named)} not read: {some(other)}")
     return [(part, folders[found[part]]) for part in sorted(found)]
+
+
+def _part(name: str) -> int | None:
+    """The part that the name of a folder means, if any."""
+    return _PART_NAMES.get(_OF_PART.sub("", name.lower()))
 
 
 def walk(folder: Path, root: Path, remarks: list[str], depth: int = 0) -> Iterator[Path]:
@@ -208,10 +217,16 @@ def by_class(
     Raises DataError if the given folder has such folders one level deeper only.
     """
     classes = sorted({file.label for file in read})
-    if len({file.label for file in files}) == 1 and (folders := _inside(read)):
+    inside = _inside(read)
+    if len({file.label for file in files}) == 1 and len(inside) > 1:
         raise DataError(
-            f"{given} has one class only, {safe_name(classes[0])!r}, with the folders {some(folders)} in it; "
+            f"{given} has one class only, {safe_name(classes[0])!r}, with the folders {some(inside)} in it; "
             "if these are the classes, give this folder instead"
+        )
+    if {TRAIN, TEST} <= set(map(_part, inside)):
+        raise DataError(
+            f"{given} has the folders {some(inside)} in each class folder; make it train/ and test/ with the "
+            "class folders in each or, to have the parts drawn, put all of a class directly into its folder"
         )
     parts = [file.part for file in read if file.part is not None]
     return Samples(
@@ -221,7 +236,7 @@ def by_class(
         classes=[safe_name(name) for name in classes],
         names=[file.name for file in read],
         part=np.array(parts, dtype=np.int8) if parts else None,
-        warnings=empty_classes(files, read, kind.sample),
+        warnings=empty_classes(files, read, kind.sample) + _doubts(classes, inside),
     )
 
 
@@ -232,6 +247,19 @@ def empty_classes(files: Iterable[File], read: Iterable[File], noun: str) -> lis
 
 
 def _inside(files: Sequence[File]) -> list[str]:
-    """The folders within the one class folder of some files, if there are two or more with files."""
-    found = sorted({name.split("/")[1] for file in files if (name := file.name).count("/") > 1})
-    return found if len(found) > 1 and all(file.part is None for file in files) else []
+    """The folders with files that every class folder has in it, if the files are not in parts."""
+    found: dict[str, set[str]] = {}
+    for file in files:
+        folders = file.name.split("/")[1:-1] if file.part is None else []
+        found.setdefault(file.label, set()).update(folders[:1])
+    return sorted(set.intersection(*found.values())) if found else []
+
+
+def _doubts(classes: Sequence[str], inside: Sequence[str]) -> list[str]:
+    """A remark if all class folders have the same folders in them, which may be the classes instead."""
+    if len(inside) < 2:
+        return []
+    return [
+        f"the class folders {some(list(map(safe_name, classes)))} have the same folders in them, "
+        f"{some(inside)}; if these are the classes, put all samples of each into one folder with its name"
+    ]
