@@ -21,6 +21,7 @@ from fsbench.tasks.expressions import Task, named_datasets
 from fsbench.tasks.suites import Suite, ad_hoc, load_suite
 from fsbench.tuning.criteria import needs_criterion
 from fsbench.tuning.tuned import Tuning, read_rows
+from fsbench.words import plural
 
 if TYPE_CHECKING:
     from fsbench.own import OwnData, Reading
@@ -88,6 +89,8 @@ def read_request(
     named = None if tasks is None else joined_texts(tasks)
     chosen = choose_tasks(suite, named) if reading is None else own_tasks(own, named or reading.task)
     ready = chosen.parse(available)
+    if reading is not None:
+        _warn_of_unused(reading, ready, observer)
     if left_out := chosen.left_out():
         observer.left_out(left_out, chosen.missing())
     against = None if baseline is None else registry.parse(joined_specs(registry, baseline, "baseline"))
@@ -169,6 +172,16 @@ def read_data(data: str | Path | OwnData, suite: str | None, observer: Observer)
     observer.read(reading.facts, reading.warnings)
     reading.register()
     return reading
+
+
+def _warn_of_unused(reading: Reading, tasks: Iterable[Task], observer: Observer) -> None:
+    """Tell the observer if unlabelled inputs are given and no task has any."""
+    given = reading.dataset.info.num_unlabeled
+    if given and not any(task.info.num_unlabeled for task in tasks):
+        observer.warned(
+            f"no task uses the {plural(given, 'input')} without a label; if strategies may learn from them, "
+            f"write a task with unlabeled=all, such as {reading.task}"
+        )
 
 
 def own_tasks(names: Sequence[str], tasks: str) -> Suite:

@@ -150,6 +150,12 @@ def test_every_array_that_is_not_read_is_named(tmp_path: Path) -> None:
 BAD_ARRAYS = [
     ({"x": pixels(12, 8, 8)}, "has only 'x'; expected arrays x and y, or x_train"),
     ({"x": pixels(12, 8, 8), "y": Y[:5]}, "x has 12 samples and y 5 labels"),
+    ({"x": pixels(12, 8, 8), "y": np.float32(Y + 2**24)}, "float32 beyond 16777216, where some whole"),
+    ({"x": pixels(12, 8, 8), "y": 1e19 * Y}, "float64 beyond 9007199254740992, where some whole"),
+    (
+        {"x": pixels(12, 8, 8), "y": Y, "classes": np.array(["a", "a", "a"])},
+        "classes has one name for two labels; give each label a name of its own",
+    ),
     ({"x": pixels(12, 8, 8), "y": np.array([{}] * 12)}, "contains pickled objects, which could run code"),
     ({"x": pixels(12, 8, 8), "y": Y + 0.5}, "labels are missing or not whole numbers"),
     ({"x": pixels(12, 8, 8), "y": np.where(Y, Y, np.nan)}, "labels are missing or not whole numbers"),

@@ -339,3 +339,11 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
     (folder / "dog").chmod(0)
     with pytest.raises(DataError, match="cannot read the folder dog: Permission denied"):
         read(folder)
+
+
+def test_hidden_folders_with_images_are_told(tmp_path: Path) -> None:
+    folder = make(tmp_path / "logos", {"java": 4, "python": 4, ".NET": 4})
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("")
+    said = "hidden folders with images not read: .NET; if they are classes, give them names without a dot"
+    assert said in read(folder).warnings

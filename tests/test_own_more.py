@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,21 @@ def test_rows_without_a_label_in_the_same_file_are_unlabelled(tmp_path: Path) ->
     why = "for each row without a label, other rows of the same 'patient' have one, and may be in the test"
     with pytest.raises(DataError, match=f"{path}: {why}; leave it out"):
         read(path, target="kind", group="patient", unlabeled=path)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "warned"), [(None, 0), ("kshot(a, k=5)", 1), ("kshot(a, k=5), kshot(a, k=2, unlabeled=all)", 0)]
+)
+def test_unlabelled_inputs_that_no_task_uses_are_told(tasks: str | None, warned: int, tmp_path: Path) -> None:
+    table = frame(60)
+    path = csv(tmp_path, table[:40], "a.csv")
+    data = OwnData(path, target="kind", unlabeled=csv(tmp_path, table[40:].drop(columns="kind"), "b.csv"))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fsbench.run("erm", data=data, tasks=tasks, seeds=1, recipe="steps=1", results=tmp_path / "r", jobs=1)
+    told = [each for each in found if "no task uses the 20 inputs without a label" in str(each.message)]
+    assert len(told) == warned
+    assert all(each.filename == __file__ for each in told)
 
 
 def test_unlabelled_arrays_have_the_shape_of_the_labelled_ones(tmp_path: Path) -> None:

@@ -16,16 +16,7 @@ from fsbench.own.arrays import SHAPES, pictures_of, white_of
 from fsbench.own.form import Form
 from fsbench.own.given import OwnData
 from fsbench.own.pictures import depth, stack, stack_alike
-from fsbench.own.samples import (
-    PARTS,
-    TEST,
-    TRAIN,
-    Inputs,
-    Progress,
-    Samples,
-    safe_name,
-    some,
-)
+from fsbench.own.samples import PARTS, TEST, TRAIN, Inputs, Progress, Samples, safe_name, some
 from fsbench.rng import derive_key
 from fsbench.words import plural
 
@@ -164,6 +155,13 @@ def _labels(
             f"{path}: labels are missing or not whole numbers; fsbench needs classes: make classes of them "
             "first"
         )
+    if given.dtype.kind == "f" and np.abs(given).max(initial=0) > (
+        most := 2 ** (np.finfo(given.dtype).nmant + 1)
+    ):
+        raise DataError(
+            f"{path}: labels are {given.dtype} beyond {most}, where some whole numbers are equal; save them "
+            "as int64 or as texts"
+        )
     given = given.astype(np.int64) if given.dtype.kind in "bf" else given
     given, names = _decoded(given), None if names is None else _decoded(names)
     if given.dtype.kind == "U" and (missing := np.isin(np.char.strip(given), _NO_LABEL)).any():
@@ -178,7 +176,10 @@ def _labels(
         )
     fits = names is not None and names.ndim == 1 and given.dtype.kind in "iu" and values.min() >= 0
     if names is not None and fits and values.max() < len(names):
-        return [safe_name(str(names[value])) for value in values], y.astype(np.int64)
+        found = names[values]
+        if len(set(found.tolist())) < len(found):
+            raise DataError(f"{path}: classes has one name for two labels; give each label a name of its own")
+        return [safe_name(str(name)) for name in found], y.astype(np.int64)
     if names is not None:
         remarks.append(f"classes not read: the labels are not numbers from 0 to {names.size - 1}")
     return [safe_name(str(value)) for value in values], y.astype(np.int64)

@@ -79,6 +79,7 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
     tables: list[str] = []
     for part, folder in parts:
         entries = _entries(folder, root)
+        _tell_hidden(folder, wanted, remarks)
         loose = [entry for entry in entries if not _is_dir(entry)]
         own = [entry.name for entry in loose if wanted.has(entry.path)]
         folders = [entry for entry in entries if _is_dir(entry)]
@@ -105,6 +106,17 @@ def find_files(root: Path, wanted: Wanted, remarks: list[str]) -> Iterator[File]
     if tables:
         remarks.append(
             f"if the labels are in {some(tables)}, give that with {wanted.listing} instead of the folder"
+        )
+
+
+def _tell_hidden(folder: Path, wanted: Wanted, remarks: list[str]) -> None:
+    """Add a remark about hidden folders with wanted files in them, which may be classes such as .NET."""
+    hidden = [entry for entry in os.scandir(folder) if entry.name.startswith(".") and _is_dir(entry)]
+    open_ones = [Path(entry.path) for entry in hidden if os.access(entry.path, os.R_OK | os.X_OK)]
+    if found := sorted(safe_name(each.name) for each in open_ones if any(map(wanted.has, each.iterdir()))):
+        remarks.append(
+            f"hidden folders with {wanted.noun}s not read: {some(found)}; if they are "
+            "classes, give them names without a dot"
         )
 
 
