@@ -83,6 +83,7 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
         return interrupted(output)
     finally:
         observer.ended()
+    from fsbench.advising.concluding import MODEL
     from fsbench.advising.words import sentences
 
     for paragraph in sentences(found):
@@ -95,5 +96,9 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     if found.model is not None:
         say(f"the model is {found.model}; `fsbench predict {shlex.quote(str(found.model))} INPUTS` uses it")
     elif found.no_model:
-        say(f"no model: {found.no_model}")
+        earlier = output / MODEL
+        say(
+            f"no model: {found.no_model}"
+            + (f"; {earlier} is from an earlier call" if earlier.exists() else "")
+        )
     return 0
