@@ -25,7 +25,7 @@ class Randaugment(Policy):
         "augmentation with a reduced search space. CVPR workshops."
     )
 
-    operations: int = param(2, low=0, tune=(1, 3))
+    operations: int = param(2, low=1, tune=(1, 3))
     magnitude: int = param(9, low=0, high=30, tune=(3, 15))
     steps: int = param(400, low=0)
 
