@@ -6,14 +6,18 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from own_files import make
 
 from fsbench.errors import DataError, UnknownName, UsageError
 from fsbench.kinds.text import LONGEST, decode_texts
 from fsbench.own import OwnData, Reading, read_own
+from fsbench.own.parsing import parse_table
 
 REVIEWS = [
     ("works very well and looks good", "good"),
@@ -161,6 +165,47 @@ def test_a_quote_that_does_not_end_beside_quotes_that_do_is_refused(
     (tmp_path / "r.csv").write_text("\n".join(["review,label", *lines]))
     with pytest.raises(DataError, match=re.escape(said)):
         read(tmp_path / "r.csv")
+
+
+def test_lines_that_may_be_one_row_or_several_are_refused(tmp_path: Path) -> None:
+    """One of both readings would be wrong, and nothing would show it."""
+    lines = [f"{text.replace(',', '')},{label}" for text, label in REVIEWS]
+    (tmp_path / "r.csv").write_text("\n".join(["review,label", '"bad, and', 'late",bad', *lines]))
+    with pytest.raises(
+        DataError, match="lines 2 to 3 are one row in quotes, and each is a row without them; wr"
+    ):
+        read(tmp_path / "r.csv")
+
+
+def test_texts_of_a_single_column_may_have_several_lines(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text('review\n"one\nline"\nand another\n')
+    table = parse_table(tmp_path / "more.csv", None, fewest=1)
+    assert table["review"].tolist() == ["one\nline", "and another"]
+
+
+TEXTS = st.text("ab \",;'\n\t|x1.", min_size=1, max_size=12).filter(
+    lambda text: 0 < len(text) == len(text.strip())
+)
+
+
+@given(
+    texts=st.lists(TEXTS, min_size=4, max_size=8),
+    sep=st.sampled_from(",;\t"),
+    quoting=st.sampled_from([0, 1, 2]),
+)
+def test_what_python_writes_is_read_unless_it_is_ambiguous(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], sep: str, quoting: Literal[0, 1, 2]
+) -> None:
+    path = tmp_path_factory.mktemp("t") / "r.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=sep, quoting=quoting)
+        writer.writerows([["review", "kind"], *((text, "pq"[n % 2]) for n, text in enumerate(texts))])
+    lines = path.read_text().splitlines()
+    whole = [each for each in csv.reader(lines, delimiter=sep, quoting=csv.QUOTE_NONE) if each]
+    assume(len(whole) <= len(texts) + 1 or {len(each) for each in whole} != {2})
+    table = parse_table(path, "kind", texts=["review"])
+    assert table["review"].tolist() == texts
+    assert table["kind"].tolist() == ["pq"[n % 2] for n in range(len(texts))]
 
 
 def test_empty_and_long_texts_of_a_table_are_told(tmp_path: Path) -> None:
@@ -336,9 +381,9 @@ def test_texts_of_an_unsupported_format_are_named(tmp_path: Path) -> None:
 
 def test_texts_and_images_do_not_go_together(folder: Path, tmp_path: Path) -> None:
     pictures = make(tmp_path / "pics", {"good": 4, "bad": 4})
-    for given in ({"target_data": folder}, {"unlabeled": folder}):
+    for other in ({"target_data": folder}, {"unlabeled": folder}):
         with pytest.raises(UsageError, match=r"pics has images and .*texts has texts; give both of one kind"):
-            read_own(OwnData(pictures, **given))  # type: ignore[arg-type]
+            read_own(OwnData(pictures, **other))  # type: ignore[arg-type]
 
 
 def test_classes_of_one_text_are_named_without_remarks_on_likeness(tmp_path: Path) -> None:

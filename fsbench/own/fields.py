@@ -63,21 +63,59 @@ def _first_records(file: TextIO, length: int) -> dict[str, list[str]]:
 
 
 def quoting(path: Path, delimiter: str) -> Literal[0, 3]:
-    """How quotes are read: as characters (csv.QUOTE_NONE) if they would hide rows that are whole as lines.
+    """How quotes are read: as characters (csv.QUOTE_NONE) if one does not end, and each line is a whole row.
 
-    Files with tabs often have texts with quotes that do not end.
+    Files with tabs often have texts with such quotes. Raises DataError if a quote that does not end hides
+    rows, and if lines in quotes are whole rows too.
     """
     if not _has_quotes(path):
         return csv.QUOTE_MINIMAL
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         try:
-            lines = _count_alike(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE))
+            lines, width = _count_alike(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE))
             text.seek(0)
-            quoted = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
-            rows = sum(map(bool, quoted)) if lines else 0
+            rows, first, last, open_ = _read_strictly(text, delimiter)
         except csv.Error:  # a field of more than 128 KB
             return csv.QUOTE_MINIMAL
-    return csv.QUOTE_NONE if rows < lines else csv.QUOTE_MINIMAL
+    if open_ and lines:
+        return csv.QUOTE_NONE
+    if open_:
+        one_row = f"lines {first} to {last} are one row, because " if last > first else ""
+        raise DataError(
+            f'{path}: {one_row}a quote in line {first} does not end there; close it, or write "" for each '
+            "quote within a quoted text"
+        )
+    if width > 1 and rows < lines:
+        raise DataError(
+            f"{path}: lines {first} to {last} are one row in quotes, and each is a row without them; write "
+            'each row in one line, or "" for each quote within a quoted text'
+        )
+    return csv.QUOTE_MINIMAL
+
+
+def _read_strictly(text: TextIO, delimiter: str) -> tuple[int, int, int, bool]:
+    """The number of rows that are not empty, the first and last line of a row of several, and if it is open.
+
+    It is the first row with a quote that does not end as a value does or, without one, the first of several
+    lines. Raises csv.Error for a field that is too long.
+    """
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    rows, several = 0, (0, 0)
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            if "limit" in str(error):
+                raise
+            if reader.line_num > first or "end of data" in str(error):
+                return rows, first, reader.line_num, True
+            row = [""]
+        if row is None:
+            return rows, *several, False
+        rows += bool(row)
+        if reader.line_num > first and several == (0, 0):
+            several = first, reader.line_num
 
 
 def _has_quotes(path: Path) -> bool:
@@ -85,44 +123,14 @@ def _has_quotes(path: Path) -> bool:
         return any(b'"' in block for block in iter(lambda: file.read(2**20), b""))
 
 
-def _count_alike(rows: Iterable[list[str]]) -> int:
-    """The number of rows that are not empty; 0 if they differ in width."""
+def _count_alike(rows: Iterable[list[str]]) -> tuple[int, int]:
+    """The number of rows that are not empty, and their width; 0 and 0 if they differ in width."""
     width, count = 0, 0
     for row in filter(None, rows):
         if len(row) != (width or len(row)):
-            return 0
+            return 0, 0
         width, count = len(row), count + 1
-    return count
-
-
-def check_quotes(path: Path, delimiter: str) -> None:
-    """Raise DataError if a quote begins a value that goes on in other lines and does not end as a value does.
-
-    The rows of these lines would be part of it.
-    """
-    if not _has_quotes(path) or quoting(path, delimiter) == csv.QUOTE_NONE:
-        return
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-        while True:
-            first = reader.line_num + 1
-            try:
-                if next(reader, None) is None:
-                    return
-            except csv.Error as error:
-                last, message = reader.line_num, str(error)
-                if "limit" in message:  # a field of more than 128 KB
-                    return
-                if last > first or "end of data" in message:
-                    raise DataError(_open_quote(path, first, last)) from None
-
-
-def _open_quote(path: Path, first: int, last: int) -> str:
-    rows = f"lines {first} to {last} are one row, because " if last > first else ""
-    return (
-        f'{path}: {rows}a quote in line {first} does not end there; close it, or write "" for each quote '
-        "within a quoted text"
-    )
+    return count, width
 
 
 def check_widths(path: Path, delimiter: str, width: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsbench.errors import DataError
 from fsbench.own.accents import ACCENTS
-from fsbench.own.fields import DELIMITERS, check_quotes, check_widths, header, plain_name, quoting
+from fsbench.own.fields import DELIMITERS, check_widths, header, plain_name, quoting
 from fsbench.own.samples import safe_name, some
 from fsbench.words import plural
 
@@ -58,7 +58,6 @@ def parse_table(
     _check_size(path)
     delimiter, names = header(path)
     _check_names(path, names)
-    check_quotes(path, delimiter)
     table = _rows(path, delimiter, texts, blank=blank_rows and len(names) == 1)
     if table.shape[1] < fewest or not len(table):
         raise DataError(
