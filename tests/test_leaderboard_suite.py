@@ -136,3 +136,21 @@ def test_published_leaderboards_use_their_suites_splits_and_have_the_strategies_
     if path.stem != "starter-v1":  # published before the classical baselines
         later = {"naive_bayes", "shot"}  # which came after some of the boards
         assert found >= {cls.name for cls in bundled if cls.in_all and cls.in_core} - later
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "leaderboards" / "unfinished").glob("*.jsonl")), ids=lambda path: path.stem
+)
+def test_unfinished_leaderboards_have_whole_split_seeds_of_their_suite(path):
+    records, suite = read_jsonl(path), load_suite(path.stem.partition("-tuned")[0])
+    check_records(of_records(records, ()), suite, path)
+    assert len({r.tuning for r in records}) == 1
+    splits = {(r.task, r.split_seed) for r in records}
+    specs = {r.spec for r in records}
+    assert specs >= {cls.name for cls in fsbench_plugins.fsbench_strategies() if cls.in_all and cls.in_core}
+    assert {(r.task, r.split_seed, r.spec) for r in records} == {
+        (*split, spec) for split in splits for spec in specs
+    }
+    assert {task for task, _ in splits} <= set(suite.tasks)
+    assert {seed for _, seed in splits} < set(range(suite.split_seeds))
