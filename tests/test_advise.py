@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -281,16 +280,6 @@ def test_other_data_in_the_same_folder_is_refused(ask, tmp_path):
         ask(100)
 
 
-def test_data_of_another_name_in_the_same_folder_is_refused(ask, tmp_path):
-    """Its report and its model would replace the others."""
-    other = shutil.copy(wines(tmp_path).path, tmp_path / "others.csv")
-    ask(100)
-    with pytest.raises(
-        UsageError, match=r"advice has advice about wines, and this is about others; name anoth"
-    ):
-        ask(100, data=OwnData(other, target="kind"))
-
-
 def test_what_cannot_be_advised_on_is_one_line(ask, tmp_path):
     with pytest.raises(UsageError, match=r"the budget is 0 s; expected more than 0"):
         ask(0)
@@ -350,17 +339,6 @@ def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch
     assert card["estimate"]["mean"] == facts["checked"]["score"]["mean"]
     status, out, err = call("predict", "a/model", data.path)
     assert len(out.splitlines()) == 91
-
-
-@pytest.mark.parametrize("earlier", [False, True])
-def test_a_model_of_an_earlier_call_is_said(whole, call, monkeypatch, tmp_path, earlier):
-    advice = replace(whole[0], no_model="not enough time", report=Path("r.html"))
-    monkeypatch.setattr("fsbench.advising.advise", lambda *args, **options: advice)
-    (tmp_path / "a" / ("model" if earlier else "results")).mkdir(parents=True)
-    asked = ("--data", wines(tmp_path).path, "--target", "kind", "--budget", "1m", "--output", "a")
-    _, _, err = call("advise", *asked)
-    assert "no model: not enough time" in err
-    assert ("time; a/model is from an earlier call" in err) == earlier
 
 
 def test_the_command_needs_data(call):

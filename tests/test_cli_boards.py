@@ -105,9 +105,7 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     assert TASK in call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=[1, 2])")[1]
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
-    assert (
-        f'no results of these tasks; `fsbench run --tasks "kshot(wine, k=1)" --results {stored}` prod' in err
-    )
+    assert "contains no results of these tasks; `fsbench run --tasks" in err
     two, other = stored.parent / "two", "kshot(wine, k=3)"
     assert (
         call("run", "--plugins", "erm", "--tasks", f"kshot(wine, k=2, val=3), {other}", "--results", two)[0]

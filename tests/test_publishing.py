@@ -109,34 +109,6 @@ def test_a_readme_that_is_not_an_index_stays(call, tmp_path):
     assert "because it is not an index" in err
 
 
-@pytest.mark.parametrize("command", ["publish", "merge"])
-def test_a_page_of_ones_own_is_not_replaced(call, tmp_path, command):
-    given, folder = published(tmp_path), tmp_path / "boards"
-    folder.mkdir()
-    (folder / "ours.md").write_text("# My notes\n")
-    arguments = (
-        [given, folder]
-        if command == "publish"
-        else [given, published(tmp_path, "more"), folder / "ours.jsonl"]
-    )
-    status, _, err = call(command, *arguments)
-    assert (status, err.count("\n")) == (1, 1)
-    assert (
-        "ours.md is not a page of fsbench, which begins with '# Leaderboard'; move it, or name another" in err
-    )
-    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("ours.md", "# My notes\n")]
-
-
-def test_records_that_a_new_file_does_not_have_are_said(call, tmp_path):
-    given, folder = published(tmp_path), tmp_path / "boards"
-    assert call("publish", given, folder)[0] == 0
-    contents = read(given)
-    write(replace(contents, records=contents.records[:-2]), given)
-    status, _, err = call("publish", given, folder)
-    assert status == 0
-    assert "2 records of the ours.jsonl that was there are not in the new one" in err
-
-
 def test_signing_renews_the_page_and_the_index(tmp_path):
     from fsbench.verifying import Verified, sign
 

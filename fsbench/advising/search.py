@@ -76,9 +76,8 @@ def advise(
     there too. `metric` decides what is best. `plugins`, `jobs`, `device`, `timeout`, `observer` and
     `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
 
-    Raises UsageError for a budget that is not positive or too small for this data, for two domains, for data
-    with a test part of its own, and for a folder with advice about other data; KeyboardInterrupt at Ctrl-C;
-    and whatever `fsbench.run` raises.
+    Raises UsageError for a budget that is not positive or too small for this data, for two domains, and for
+    data with a test part of its own; KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
     """
     budget = in_seconds(budget) if isinstance(budget, str) else budget
     if not 0 < budget < math.inf:
@@ -90,13 +89,7 @@ def advise(
     with Store(folder) as store:
         stored = store.records()
         same = SameData(ad_hoc(task.text), store.fingerprints(stored), store.path)
-        name = reading.dataset.info.text
-        same.check_own(name)
-        if others := sorted(store.own().keys() - {name}):
-            raise UsageError(
-                f"{output} has advice about {' and '.join(others)}, and this is about {name}; name another "
-                "folder for it (--output)"
-            )
+        same.check_own(reading.dataset.info.text)
         store.keep_own([reading.dataset.info])
         place = store.path
     run_some = functools.partial(

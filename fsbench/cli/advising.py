@@ -83,7 +83,6 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
         return interrupted(output)
     finally:
         observer.ended()
-    from fsbench.advising.concluding import MODEL
     from fsbench.advising.words import sentences
 
     for paragraph in sentences(found):
@@ -96,9 +95,5 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
     if found.model is not None:
         say(f"the model is {found.model}; `fsbench predict {shlex.quote(str(found.model))} INPUTS` uses it")
     elif found.no_model:
-        earlier = output / MODEL
-        say(
-            f"no model: {found.no_model}"
-            + (f"; {earlier} is from an earlier call" if earlier.exists() else "")
-        )
+        say(f"no model: {found.no_model}")
     return 0

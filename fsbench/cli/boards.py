@@ -129,8 +129,6 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not len(found):
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
-        if path.is_dir() and path != Path(DEFAULT_RESULTS):
-            option += f" --results {shlex.quote(str(path))}"
         raise UsageError(f"{path} contains no results of these tasks; {_instead(wanted, records, option)}")
     return found
 

@@ -127,13 +127,11 @@ def _present(path: Path, publishers: Sequence[str], replace: bool) -> Contents |
 def _write(contents: Contents, path: Path, old: Contents | None) -> None:
     """Write a published file with its page, and with what was said about the trials of the old one."""
     from fsbench.report.publishing import write_published
-    from fsbench.report.replacing import lost_records, with_verifications
+    from fsbench.report.replacing import with_verifications
 
     contents, left_out = with_verifications(contents, old)
     with working("making the page", plainly=True):
         page = write_published(contents, path)
-    if gone := lost_records(old, contents):
-        say(f"{plural(gone, 'record')} of the {path.name} that was there are not in the new one")
     if left_out:
         say(left_out)
     say(f"wrote {path} with {plural(len(contents.records), 'record')}, and {page}, with figures")

@@ -25,12 +25,6 @@ class SuggestingGroup(click.Group):
         """The commands in the order in which they were added."""
         return list(self.commands)
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments. Raises UsageError, which names the commands, if there are none."""
-        if not args and not ctx.resilient_parsing:
-            raise UsageError(f"Missing command; `{ctx.command_path}` has {', '.join(self.commands)}")
-        return super().parse_args(ctx, args)
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name. Raises UnknownName, which suggests the nearest name."""
         if cmd_name not in self.commands and not ctx.resilient_parsing:

@@ -17,7 +17,6 @@ from typing import Any, NoReturn, TypeVar, get_args
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.files import replacing
-from fsbench.metrics import METRICS, ROUNDING
 from fsbench.provenance import AGREEMENTS, Provenance, Verification
 from fsbench.record import Record, Status
 from fsbench.spec import Sum, expand_sum, parse_call, parse_list
@@ -125,7 +124,6 @@ def _read(text: str, known: set[str]) -> Line:
         raise ValueError(f"key is {_short(record.key)}, not ASCII text")
     _check_expressions(record, known)
     _check_search(record.search)
-    _check_amounts(record)
     packed = None
     if values.get("influence") is not None:
         packed = unzip(_bytes(values["influence"]), _LARGEST_INFLUENCE)
@@ -198,23 +196,6 @@ def _check_search(search: Mapping[str, Any]) -> None:
         for name in ("spec", "reason"):
             if each.get(name) is not None:
                 _text(each[name])
-
-
-def _check_amounts(record: Record) -> None:
-    """Raise ValueError for amounts below 0, and for metrics in % that are not from 0 to 1."""
-    amounts = {name: getattr(record, name) for name in ("seconds_fit", "seconds_predict", "overlap")}
-    amounts |= {f"resolution.{name}": value for name, value in record.resolution.items()}
-    for name, value in amounts.items():
-        if value < 0:
-            raise ValueError(f"{name} is {value:g}, less than 0")
-    shares = {
-        name: value for name, value in record.metrics.items() if name in METRICS and METRICS[name].percent
-    }
-    if record.train_accuracy is not None:
-        shares["train_accuracy"] = record.train_accuracy
-    for name, value in shares.items():
-        if not -ROUNDING <= value <= 1 + ROUNDING:
-            raise ValueError(f"{name} is {value:g}; expected 0 to 1")
 
 
 def _no_constant(text: str) -> NoReturn:

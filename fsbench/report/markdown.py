@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from fsbench.report.contents import Report
     from fsbench.report.plots.figures import Figure
 
-HEADING = "# Leaderboard"
-"""How a page begins."""
-
 
 @dataclass(frozen=True)
 class Dialect:
@@ -75,7 +72,7 @@ def _lines(
 ) -> Iterator[str]:
     said = dialect.text
     yield from (
-        f"{HEADING}: {said(name)}" if name else HEADING,
+        f"# Leaderboard: {said(name)}" if name else "# Leaderboard",
         "",
         f"{capital(text.title(board))}.",
         "",

@@ -12,7 +12,7 @@ from fsbench.report.board import INDEX, Board, boards_in, check_name, read_board
 from fsbench.report.board_index import MARK, index
 from fsbench.report.contents import Report
 from fsbench.report.formats import write_file
-from fsbench.report.markdown import HEADING, with_figures
+from fsbench.report.markdown import with_figures
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.published import Contents, write
@@ -27,11 +27,10 @@ def write_published(contents: Contents, path: str | Path) -> Path:
 
     The folder is created if necessary. The page is made from the written file, by the default metric, so that
     anybody can check that the two agree. Nothing is replaced by what could not be read again. Raises
-    StoreError for that, if a file cannot be written, and if the page is a file of somebody's own.
+    StoreError for that, and if a file cannot be written.
     """
     path = Path(path)
     check_name(path)
-    _check_page(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -58,21 +57,8 @@ def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str
 
 
 def write_page(path: Path) -> Path:
-    """Write the Markdown page of a published file and its figures beside it; return the path of the page.
-
-    Raises StoreError if the page is a file of somebody's own.
-    """
-    _check_page(path)
+    """Write the Markdown page of a published file and its figures beside it; return the path of the page."""
     return _write_page(read_board(path))
-
-
-def _check_page(path: Path) -> None:
-    """Raise StoreError if what stands at the place of a page was not written by fsbench."""
-    page = path.with_suffix(".md")
-    if page.exists() and page.stat().st_size and not _begins(page, HEADING):
-        raise StoreError(
-            f"{page} is not a page of fsbench, which begins with {HEADING!r}; move it, or name another file"
-        )
 
 
 def _write_page(board: Board) -> Path:
@@ -100,21 +86,16 @@ def write_index(folder: Path) -> Path | None:
 
 def is_index(path: Path) -> bool:
     """Whether a file is an index, which may be written anew."""
-    return _begins(path, MARK)
-
-
-def _begins(path: Path, text: str) -> bool:
-    """Whether a file can be read and begins with a text."""
     try:
         with path.open("rb") as file:
-            return file.read(len(text)) == text.encode()
+            return file.read(len(MARK)) == MARK.encode()
     except OSError:
         return False
 
 
 def renew(path: Path) -> None:
     """Write the page of a published file anew if it has one, and the index of its folder if there is one."""
-    if _begins(path.with_suffix(".md"), HEADING):
+    if path.with_suffix(".md").exists():
         write_page(path)
     renew_index(path.parent)
 

@@ -30,18 +30,13 @@ def refuse_other(path: Path, old: Contents | None, publishers: Sequence[str]) ->
     )
 
 
-def lost_records(old: Contents | None, new: Contents) -> int:
-    """How many records of a file that is to be replaced the new contents do not have."""
-    if old is None:
-        return 0
-    return len({record.key for record in old.records} - {record.key for record in new.records})
-
-
 def refuse_loss(path: Path, old: Contents | None, new: Contents) -> None:
     """Raise UsageError if a file that is to be replaced has records that the new contents do not have."""
-    if lost := lost_records(old, new):
+    if old is None:
+        return
+    if lost := {record.key for record in old.records} - {record.key for record in new.records}:
         raise UsageError(
-            f"{path} exists, with {plural(lost, 'record')} that are not in the files to join: name "
+            f"{path} exists, with {plural(len(lost), 'record')} that are not in the files to join: name "
             f"another file to write, give {path.name} as one of those to join too, or give --replace"
         )
 
