@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import fake_executor
 import pytest
 from records import over_seeds, realistic, record
 from whole_results import HOSTILE
@@ -20,7 +21,7 @@ from fsbench.report.board_index import index
 from fsbench.report.markdown import with_figures
 from fsbench.report.plots.slim import slim
 from fsbench.report.published import Contents, read, write
-from fsbench.report.publishing import shown_figures, write_index, write_page
+from fsbench.report.publishing import renew, shown_figures, write_index, write_page
 from fsbench.tasks.suites import load_suite
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,38 @@ def test_a_readme_that_is_not_an_index_stays(call, tmp_path):
     assert status == 0
     assert (folder / "README.md").read_text() == "# Mine\n"
     assert "because it is not an index" in err
+
+
+def test_a_page_that_somebody_wrote_is_not_replaced(call, tmp_path):
+    given, folder = published(tmp_path), tmp_path / "boards"
+    other = published(tmp_path, "other")
+    folder.mkdir()
+    (folder / "ours.md").write_text("# Leaderboards of mine\n")
+    for command in (
+        ["publish", given, folder],
+        ["publish", given, folder, "--replace"],
+        ["merge", given, other, folder / "ours.jsonl"],
+    ):
+        status, out, err = call(*command)
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        assert f"{folder / 'ours.md'}, where the page of ours.jsonl is to be, is not a page of" in err
+        assert [path.name for path in folder.iterdir()] == ["ours.md"]
+    given = given.rename(folder / "ours.jsonl")
+    assert call("publish", given, folder)[0] == 2
+    renew(given)
+    assert (folder / "ours.md").read_text() == "# Leaderboards of mine\n"
+    (folder / "ours.md").unlink()
+    assert [call("publish", given, folder)[0] for _ in range(2)] == [0, 0]
+
+
+def test_one_page_that_somebody_wrote_keeps_all_files_of_a_folder_back(call, tmp_path):
+    folder = tmp_path / "boards"
+    fake_executor.run(tmp_path / "results", seeds=1)
+    fake_executor.run(tmp_path / "results", seeds=1, tune=2)
+    folder.mkdir()
+    (folder / "results-tuned.md").write_text("mine\n")
+    assert call("publish", tmp_path / "results", folder)[0] == 2
+    assert [path.name for path in folder.iterdir()] == ["results-tuned.md"]
 
 
 def test_signing_renews_the_page_and_the_index(tmp_path):

@@ -113,9 +113,14 @@ def _name(records: Sequence[Record], suite: str | None, part: bool) -> str:
 
 
 def _present(path: Path, publishers: Sequence[str], replace: bool) -> Contents | None:
-    """What a file that is to be replaced contains. Raises UsageError for another publisher's."""
+    """What a file that is to be replaced contains.
+
+    Raises UsageError for another publisher's, and for what is no page in the place of its page.
+    """
+    from fsbench.report.publishing import check_page
     from fsbench.report.replacing import present, refuse_other
 
+    check_page(path)
     if replace:
         return None
     with working(f"reading {path.name}"):
@@ -166,7 +171,7 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
     Only like is joined with like: the same splits, recipes, code and versions.
     """
     from fsbench.report.merging import merge as merged
-    from fsbench.report.publishing import renew_index
+    from fsbench.report.publishing import check_page, renew_index
     from fsbench.report.replacing import present, refuse_loss
 
     if len(files) < 2:
@@ -174,6 +179,7 @@ def merge(files: tuple[Path, ...], out: Path, any_version: bool, replace: bool) 
         raise UsageError(f"{given}: give at least two published files, and then the file to write")
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: expected a file whose name ends in .jsonl, after the files to join")
+    check_page(out)
     with working("joining the files"):
         contents, lines = merged(files, any_version)
         old = None if replace else present(out)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fsbench.report.contents import Report
     from fsbench.report.plots.figures import Figure
 
+TITLE = "# Leaderboard: "
+"""How a page with a name begins."""
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -72,7 +75,7 @@ def _lines(
 ) -> Iterator[str]:
     said = dialect.text
     yield from (
-        f"# Leaderboard: {said(name)}" if name else "# Leaderboard",
+        f"{TITLE}{said(name)}" if name else "# Leaderboard",
         "",
         f"{capital(text.title(board))}.",
         "",

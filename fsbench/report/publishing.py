@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from fsbench.errors import StoreError
+from fsbench.errors import StoreError, UsageError
 from fsbench.files import replacing
 from fsbench.record import Record
 from fsbench.report.board import INDEX, Board, boards_in, check_name, read_board
 from fsbench.report.board_index import MARK, index
 from fsbench.report.contents import Report
 from fsbench.report.formats import write_file
-from fsbench.report.markdown import with_figures
+from fsbench.report.markdown import TITLE, with_figures
 from fsbench.report.plots.figures import Figure
 from fsbench.report.plots.files import figures_of
 from fsbench.report.published import Contents, write
@@ -27,10 +27,11 @@ def write_published(contents: Contents, path: str | Path) -> Path:
 
     The folder is created if necessary. The page is made from the written file, by the default metric, so that
     anybody can check that the two agree. Nothing is replaced by what could not be read again. Raises
-    StoreError for that, and if a file cannot be written.
+    StoreError for that, and if a file cannot be written; UsageError as `check_page`.
     """
     path = Path(path)
     check_name(path)
+    check_page(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,8 +58,26 @@ def trials_without_record(records: Collection[Record], suite: Suite) -> dict[str
 
 
 def write_page(path: Path) -> Path:
-    """Write the Markdown page of a published file and its figures beside it; return the path of the page."""
+    """Write the Markdown page of a published file and its figures beside it; return the path of the page.
+
+    Raises UsageError as `check_page`.
+    """
+    check_page(path)
     return _write_page(read_board(path))
+
+
+def check_page(path: Path) -> None:
+    """Raise UsageError if a file that is not a page stands where the page of a published file is to be."""
+    place = _page_of(path)
+    if place.exists() and not _begins(place, TITLE):
+        raise UsageError(
+            f"{place}, where the page of {path.name} is to be, is not a page of `fsbench publish`: give it "
+            "another name, or write into another folder"
+        )
+
+
+def _page_of(path: Path) -> Path:
+    return path.with_suffix(".md")
 
 
 def _write_page(board: Board) -> Path:
@@ -86,16 +105,21 @@ def write_index(folder: Path) -> Path | None:
 
 def is_index(path: Path) -> bool:
     """Whether a file is an index, which may be written anew."""
+    return _begins(path, MARK)
+
+
+def _begins(path: Path, text: str) -> bool:
+    """Whether there is a file that begins with a text."""
     try:
         with path.open("rb") as file:
-            return file.read(len(MARK)) == MARK.encode()
+            return file.read(len(text)) == text.encode()
     except OSError:
         return False
 
 
 def renew(path: Path) -> None:
     """Write the page of a published file anew if it has one, and the index of its folder if there is one."""
-    if path.with_suffix(".md").exists():
+    if _begins(_page_of(path), TITLE):
         write_page(path)
     renew_index(path.parent)
 
