@@ -184,6 +184,21 @@ def test_verifications_of_unchanged_trials_outlive_a_new_publication(call, store
     assert "reproduced by Grace" in place.with_suffix(".md").read_text(encoding="utf-8")
 
 
+def test_records_that_a_new_publication_lacks_are_said(call, stored, tmp_path):
+    fake_executor.run(tmp_path / "other", "focal", A, seeds=2, baseline="erm")
+    boards = tmp_path / "boards"
+    err = {folder: call("publish", folder, boards)[2] for folder in (stored, tmp_path / "other")}
+    assert "replaced" not in err[stored]
+    assert (
+        "replaced results.jsonl, which had 4 records that the new one lacks; to have all"
+        in err[tmp_path / "other"]
+    )
+    assert call("publish", stored, tmp_path / "whole")[0] == 0
+    _, _, err = call("publish", tmp_path / "whole" / "results.jsonl", boards)
+    assert "which had 2 records that the new one lacks" in err
+    assert "replaced" not in call("publish", stored, boards)[2]
+
+
 def test_merging_replaces_no_file_with_other_records(call, tmp_path):
     """As where the file to write was forgotten."""
     paths = [tmp_path / f"{name}.jsonl" for name in "abc"]

@@ -130,15 +130,18 @@ def _present(path: Path, publishers: Sequence[str], replace: bool) -> Contents |
 
 
 def _write(contents: Contents, path: Path, old: Contents | None) -> None:
-    """Write a published file with its page, and with what was said about the trials of the old one."""
+    """Write a published file with its page, and with what was said about the trials of the old one.
+
+    What the old one had and the new one lacks is said.
+    """
     from fsbench.report.publishing import write_published
-    from fsbench.report.replacing import with_verifications
+    from fsbench.report.replacing import said_loss, with_verifications
 
     contents, left_out = with_verifications(contents, old)
     with working("making the page", plainly=True):
         page = write_published(contents, path)
-    if left_out:
-        say(left_out)
+    for line in filter(None, (left_out, said_loss(path, old, contents))):
+        say(line)
     say(f"wrote {path} with {plural(len(contents.records), 'record')}, and {page}, with figures")
 
 

@@ -32,13 +32,26 @@ def refuse_other(path: Path, old: Contents | None, publishers: Sequence[str]) ->
 
 def refuse_loss(path: Path, old: Contents | None, new: Contents) -> None:
     """Raise UsageError if a file that is to be replaced has records that the new contents do not have."""
-    if old is None:
-        return
-    if lost := {record.key for record in old.records} - {record.key for record in new.records}:
+    if lost := _lost(old, new):
         raise UsageError(
-            f"{path} exists, with {plural(len(lost), 'record')} that are not in the files to join: name "
+            f"{path} exists, with {plural(lost, 'record')} that are not in the files to join: name "
             f"another file to write, give {path.name} as one of those to join too, or give --replace"
         )
+
+
+def said_loss(path: Path, old: Contents | None, new: Contents) -> str:
+    """A line about the records of a replaced file that the new contents do not have, or ""."""
+    if not (lost := _lost(old, new)):
+        return ""
+    return (
+        f"replaced {path.name}, which had {plural(lost, 'record')} that the new one lacks; to have all in "
+        "one file, publish each results folder into its own folder and join the files with `fsbench merge`"
+    )
+
+
+def _lost(old: Contents | None, new: Contents) -> int:
+    """How many records of old contents the new ones do not have."""
+    return len({record.key for record in old.records} - {record.key for record in new.records}) if old else 0
 
 
 def with_verifications(new: Contents, old: Contents | None) -> tuple[Contents, str]:
