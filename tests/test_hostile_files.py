@@ -82,6 +82,14 @@ HOSTILE = {
     "negative": line(split_seed=-1),
     "too large": line(split_seed=2**63),
     "digits": '{"key": ' + "1" * 5000 + "}",
+    "a score above 1": line(metrics={METRIC: 7.5}),
+    "a score below 0": line(metrics={METRIC: -0.1}),
+    "a resolution above 1": line(resolution={METRIC: 2}),
+    "an accuracy above 1": line(train_accuracy=1.5),
+    "an accuracy below 0": line(source_after=-1),
+    "negative seconds": line(seconds_fit=-5),
+    "negative seconds to predict": line(seconds_predict=-0.001),
+    "negative overlap": line(overlap=-1),
     "large exponent": line(seconds_fit=0).replace('"seconds_fit": 0', '"seconds_fit": 1e999'),
     "unknown status": line(status="good"),
     "list for a text": line(spec=["erm"]),
@@ -139,6 +147,23 @@ def test_a_hostile_line_is_named_by_its_number(call, tmp_path, text):
         assert (status, out, err.count("\n")) == (1, "", 1), err
         assert f"{path}, line 3 is not a record (" in err
         assert len(err) < 600
+
+
+def test_a_score_out_of_bounds_is_named_with_what_was_expected(tmp_path):
+    path = tmp_path / "x.jsonl"
+    for changes, said in (
+        ({"metrics": {METRIC: 7.5}}, "balanced_accuracy is 7.5; expected 0 to 1"),
+        ({"seconds_fit": -5}, "seconds_fit is -5; expected 0 or more"),
+    ):
+        path.write_text(line(**changes))
+        with pytest.raises(StoreError, match=rf"x\.jsonl, line 1 is not a record \({said}\)"):
+            read(path)
+
+
+def test_scores_without_bounds_and_of_unknown_metrics_may_be_any_number(tmp_path):
+    (tmp_path / "x.jsonl").write_text(line(metrics={METRIC: 1 + 1e-9, "nll": 7.5, "of_a_plugin": -3}))
+    (found,) = read(tmp_path / "x.jsonl").records
+    assert found.metrics["of_a_plugin"] == -3
 
 
 @pytest.mark.parametrize("line", [Record, Provenance, Verification])

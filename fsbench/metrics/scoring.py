@@ -146,11 +146,16 @@ def metric_problems(metric: Metric, value: Any) -> str:
     """What is wrong with a value of a metric, or nothing."""
     if isinstance(value, bool | str) or not isinstance(value, int | float | np.floating | np.integer):
         return f"returned {value!r}; expected a float or None"
-    low, high = (0.0, 1.0) if metric.percent else (-math.inf, math.inf)
-    if not (math.isfinite(value) and low - ROUNDING <= value <= high + ROUNDING):
+    if not in_bounds(metric, float(value)):
         expected = "0 to 1, as percent=True says" if metric.percent else "a finite number"
         return f"returned {value:g}; expected {expected}"
     return ""
+
+
+def in_bounds(metric: Metric, value: float) -> bool:
+    """Whether a value of a metric is finite and, if it is shown in %, in [0, 1]."""
+    low, high = (0.0, 1.0) if metric.percent else (-math.inf, math.inf)
+    return math.isfinite(value) and low - ROUNDING <= value <= high + ROUNDING
 
 
 def assumed_resolution(name: str, n_test: int) -> float:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar, get_args
 from fsbench.errors import FsbenchError, StoreError
 from fsbench.evidence import Drawn, unpack_influences, unzip
 from fsbench.files import replacing
+from fsbench.metrics import METRICS, TRAINING_METRIC, in_bounds
 from fsbench.provenance import AGREEMENTS, Provenance, Verification
 from fsbench.record import Record, Status
 from fsbench.spec import Sum, expand_sum, parse_call, parse_list
@@ -123,6 +124,7 @@ def _read(text: str, known: set[str]) -> Line:
     if not record.key.isascii():
         raise ValueError(f"key is {_short(record.key)}, not ASCII text")
     _check_expressions(record, known)
+    _check_bounds(record)
     _check_search(record.search)
     packed = None
     if values.get("influence") is not None:
@@ -156,6 +158,20 @@ def _verification(values: Any) -> Verification:
             f"{_short(min(unknown))} is not what comes of a trial; expected {', '.join(AGREEMENTS)}"
         )
     return found
+
+
+def _check_bounds(record: Record) -> None:
+    """Raise ValueError for a score that its metric cannot have, and for a negative time."""
+    shares = ("train_accuracy", "source_before", "source_after")
+    scores = [(TRAINING_METRIC, name, getattr(record, name)) for name in shares]
+    scores += [(name, name, value) for name, value in record.metrics.items()]
+    scores += [(name, f"the resolution of {name}", value) for name, value in record.resolution.items()]
+    for metric, name, value in scores:
+        if value is not None and metric in METRICS and not in_bounds(METRICS[metric], value):
+            raise ValueError(f"{name} is {value:g}; expected 0 to 1")
+    for name in ("seconds_fit", "seconds_predict", "overlap"):
+        if (value := getattr(record, name)) < 0:
+            raise ValueError(f"{name} is {value:g}; expected 0 or more")
 
 
 def _check_expressions(record: Record, known: set[str]) -> None:
