@@ -106,6 +106,7 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     status, out, err = call("leaderboard", "--results", stored, "--tasks", "kshot(wine, k=1)")
     assert (status, out) == (2, "")
     assert "contains no results of these tasks; `fsbench run --tasks" in err
+    assert f'`fsbench run --tasks "kshot(wine, k=1)" --results {stored}` produces some' in err
     two, other = stored.parent / "two", "kshot(wine, k=3)"
     assert (
         call("run", "--plugins", "erm", "--tasks", f"kshot(wine, k=2, val=3), {other}", "--results", two)[0]
@@ -115,6 +116,7 @@ def test_a_leaderboard_can_be_limited_to_some_tasks(call, stored):
     assert err.startswith("fsbench: verdicts are corrected for the comparisons on these tasks only")
     err = call("leaderboard", "--results", two, "--tasks", TASK)[2]
     assert "it has those of kshot(wine, k=2, val=3); name that in full" in err
+    assert err.endswith(f'or run yours with `fsbench run --tasks "{TASK}" --results {two}`\n')
     assert f"did you mean {TASK!r}?" in call(
         "leaderboard", "--results", stored, "--tasks", TASK.replace("wine", "wien")
     )[2].replace("\n", " ")

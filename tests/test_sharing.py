@@ -52,6 +52,7 @@ def test_a_part_of_a_suite_is_not_published_under_its_name(call, stored, tmp_pat
     assert (status, out) == (2, "")
     assert f"of starter-v3 have no result, such as erm on {A}, split seed 3, and only complete" in err
     assert "--part publishes the tasks that are complete" in err
+    assert f"`fsbench run --suite starter-v3 --results {stored}` with the same --plugins runs them" in err
     status, out, err = call("publish", stored, tmp_path, "--suite", "starter-v3", "--part")
     assert (status, "no task is complete" in err, "--part" in err) == (2, True, False)
     assert list(tmp_path.iterdir()) == []
@@ -137,7 +138,7 @@ def test_results_without_a_record_are_not_published(call, tmp_path):
     Store(tmp_path / "results").close()
     status, _, err = call("publish", tmp_path / "results", tmp_path / "boards")
     assert (status, err.count("\n")) == (2, 1)
-    assert "has no results to publish" in err
+    assert f"has no results to publish; `fsbench run --results {tmp_path / 'results'}` makes them" in err
 
 
 def test_publishing_into_a_file_is_one_line(call, stored, tmp_path):

@@ -100,9 +100,12 @@ def show_boards(
 
 def again(results: Path) -> str:
     """The command that prints the leaderboard of a results folder."""
-    if results == Path(DEFAULT_RESULTS):
-        return "fsbench leaderboard"
-    return f"fsbench leaderboard --results {shlex.quote(str(results))}"
+    return f"fsbench leaderboard{results_given(results)}"
+
+
+def results_given(results: Path) -> str:
+    """The option by which a command is about a results folder, with a space before it; "" for the default."""
+    return "" if results == Path(DEFAULT_RESULTS) else f" --results {shlex.quote(str(results))}"
 
 
 def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -> Columns:
@@ -129,6 +132,7 @@ def select(records: Columns, suite: str | None, tasks: str | None, path: Path) -
             say(f"{lacking} of {chosen.name}'s {len(chosen.tasks)} tasks have no results here")
     if not len(found):
         option = f"--suite {suite}" if suite is not None else f'--tasks "{tasks}"'
+        option += "" if path.is_file() else results_given(path)
         raise UsageError(f"{path} contains no results of these tasks; {_instead(wanted, records, option)}")
     return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsbench.cli.boards import select, whole_records
+from fsbench.cli.boards import results_given, select, whole_records
 from fsbench.cli.options import PATH, PUBLISHED_FILE, GivenPath, suite_option
 from fsbench.cli.output import say, show, table, working
 from fsbench.columns import Columns
@@ -81,11 +81,13 @@ def _publish(
     groups = [[record for record in records if bool(record.tuning) == tuned] for tuned in (False, True)]
     groups = [_of_one_version(some) for some in groups if some]
     if suite is not None:
-        groups = [_complete(some, suite, part) for some in groups if some]
+        groups = [_complete(some, suite, part, results) for some in groups if some]
     evidence = columns.evidence
     found = {folder / _name(some, suite, part): some for some in groups if some}
     if not found:
-        raise UsageError(f"{results} has no results to publish; `fsbench run` makes them")
+        raise UsageError(
+            f"{results} has no results to publish; `fsbench run{results_given(results)}` makes them"
+        )
     old = {path: _present(path, [by] if by else [], replace) for path in found}
     for path, some in found.items():
         with working("gathering what is published"):
@@ -254,8 +256,8 @@ def _refuse_looks(columns: Columns) -> None:
         )
 
 
-def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
-    """The records of a suite, or with `part` those of its complete tasks.
+def _complete(records: Sequence[Record], name: str, part: bool, results: Path) -> list[Record]:
+    """The records of a suite in a results folder, or with `part` those of its complete tasks.
 
     Raises UsageError for tasks that are not complete, with `part` if none is, and for results of several
     searches.
@@ -274,11 +276,12 @@ def _complete(records: Sequence[Record], name: str, part: bool) -> list[Record]:
         task = [*begun, *lacking][0]
         spec, seed = lacking[task][0]
         which = "no task is complete" if part else "only complete results are published under its name"
+        run = f"fsbench run --suite {name}{results_given(results)}"
         other = "" if part else " --part publishes the tasks that are complete,"
         raise UsageError(
             f"{sum(map(len, lacking.values()))} trials of {name} have no result, such as {spec} on {task}, "
-            f"split seed {seed}, and {which}; `fsbench run --suite {name}` with the same --plugins runs them,"
-            f"{other} and without --suite, whatever there is can be published"
+            f"split seed {seed}, and {which}; `{run}` with the same --plugins runs them,{other} "
+            "and without --suite, whatever there is can be published"
         )
     if begun:
         say(f"left out {plural(len(begun), 'task')} on which trials have no result, such as {begun[0]}")
