@@ -21,6 +21,13 @@ _DATA_FILES = {".csv", ".tsv", ".npz"}
 class SuggestingGroup(click.Group):
     """A group of commands, listed in the order in which they were added."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options and the command. Raises UsageError for no words at all, if they show no help."""
+        if not (args or self.no_args_is_help or ctx.resilient_parsing):
+            expected = " or ".join(f"`{ctx.command_path} {name}`" for name in self.commands)
+            raise UsageError(f"Missing command; expected {expected}")
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order in which they were added."""
         return list(self.commands)
