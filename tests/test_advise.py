@@ -280,6 +280,19 @@ def test_other_data_in_the_same_folder_is_refused(ask, tmp_path):
         ask(100)
 
 
+def test_other_data_of_another_name_in_the_same_folder_is_refused(ask, tmp_path):
+    ask(100)
+    before = (tmp_path / "advice" / "advice.json").read_bytes()
+    (tmp_path / "more").mkdir()
+    other = wines(tmp_path / "more", 80)
+    other = replace(other, path=other.path.rename(tmp_path / "others.csv"))
+    with pytest.raises(UsageError, match=r"has advice on other data \(wines, not others\): name another"):
+        ask(100, data=other)
+    assert (tmp_path / "advice" / "advice.json").read_bytes() == before
+    assert all("wines" in record.task for record in load(tmp_path / "advice" / "results").records)
+    assert ask(100, data=other, output="second").task == "holdout(others, val=0)"
+
+
 def test_what_cannot_be_advised_on_is_one_line(ask, tmp_path):
     with pytest.raises(UsageError, match=r"the budget is 0 s; expected more than 0"):
         ask(0)
@@ -339,6 +352,16 @@ def test_the_command_ends_with_a_model_that_predicts(call, tmp_path, monkeypatch
     assert card["estimate"]["mean"] == facts["checked"]["score"]["mean"]
     status, out, err = call("predict", "a/model", data.path)
     assert len(out.splitlines()) == 91
+
+
+def test_a_model_of_an_earlier_call_is_said(whole, call, tmp_path, monkeypatch):
+    advice, _ = whole
+    monkeypatch.setattr("fsbench.advising.advise", lambda *given, **options: advice)
+    asked = ("advise", "--data", wines(tmp_path).path, "--target", "kind", "--no-model")
+    said = "fsbench: advice/model is of an earlier call, which may have chosen another strategy\n"
+    assert said not in call(*asked)[2]
+    (tmp_path / "advice" / "model").mkdir(parents=True)
+    assert said in call(*asked)[2]
 
 
 def test_the_command_needs_data(call):

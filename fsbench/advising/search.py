@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ from fsbench.runner import run
 from fsbench.running import FEATURES
 from fsbench.same_data import SameData
 from fsbench.store import Store
-from fsbench.tasks.expressions import Task, parse_tasks
+from fsbench.tasks.expressions import Task, named_datasets, parse_tasks
 from fsbench.tasks.splits import draw_split
 from fsbench.tasks.suites import ad_hoc
 from fsbench.words import duration, plural, roughly
@@ -76,8 +76,9 @@ def advise(
     there too. `metric` decides what is best. `plugins`, `jobs`, `device`, `timeout`, `observer` and
     `executor` are as for `fsbench.run`. `tell` hears what is done next. `clock` gives the time in seconds.
 
-    Raises UsageError for a budget that is not positive or too small for this data, for two domains, and for
-    data with a test part of its own; KeyboardInterrupt at Ctrl-C; and whatever `fsbench.run` raises.
+    Raises UsageError for a budget that is not positive or too small for this data, for two domains, for data
+    with a test part of its own, and for a folder with advice on other data; KeyboardInterrupt at Ctrl-C; and
+    whatever `fsbench.run` raises.
     """
     budget = in_seconds(budget) if isinstance(budget, str) else budget
     if not 0 < budget < math.inf:
@@ -88,6 +89,7 @@ def advise(
     folder, task = output / RESULTS, _task(reading)
     with Store(folder) as store:
         stored = store.records()
+        _refuse_other_data(output, {each.task for each in stored}, reading.dataset.info.text)
         same = SameData(ad_hoc(task.text), store.fingerprints(stored), store.path)
         same.check_own(reading.dataset.info.text)
         store.keep_own([reading.dataset.info])
@@ -113,6 +115,16 @@ def advise(
         executor=executor,
     )
     return conclude(found, budget, search.longer, output, fit if model else None, tell)
+
+
+def _refuse_other_data(output: Path, tasks: Collection[str], name: str) -> None:
+    """Raise UsageError if a folder has results on data of another name, beside which its advice would lie."""
+    named = [named_datasets(task) for task in sorted(tasks)]
+    if other := next((each for each in named if name not in each), None):
+        raise UsageError(
+            f"{output} has advice on other data ({', '.join(other)}, not {name}): name another folder with "
+            "--output"
+        )
 
 
 class _Heard(Observer):

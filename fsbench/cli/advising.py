@@ -83,6 +83,7 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
         return interrupted(output)
     finally:
         observer.ended()
+    from fsbench.advising.concluding import MODEL
     from fsbench.advising.words import sentences
 
     for paragraph in sentences(found):
@@ -96,4 +97,6 @@ def advise(budget: float, output: Path, quiet: bool, **options: Any) -> int:
         say(f"the model is {found.model}; `fsbench predict {shlex.quote(str(found.model))} INPUTS` uses it")
     elif found.no_model:
         say(f"no model: {found.no_model}")
+    if found.model is None and (output / MODEL).exists():
+        say(f"{output / MODEL} is of an earlier call, which may have chosen another strategy")
     return 0
